@@ -1,0 +1,139 @@
+package prf
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+const (
+	// MaxWidth is the largest context width.
+	MaxWidth = 16
+	// MaxVocab is the number of ids a token can have; the next one means absent.
+	MaxVocab = absent
+
+	absent     = 1<<24 - 1
+	slotTokens = 4 // contexts up to this width fit a nonce as they are
+	nonceSize  = 12
+)
+
+// A Nonce is a context as the keyed function reads it. For widths up to 4 it is a
+// bijection of the context.
+type Nonce [nonceSize]byte
+
+// A Function is the keyed function under one key, for contexts of one width. It is
+// immutable and safe for concurrent use; each caller brings its own [Scratch].
+type Function struct {
+	width  int
+	block  cipher.Block
+	stream cipher.AEAD
+	mac    *cmac // nil when contexts fit the nonce
+}
+
+// New returns the function of a purpose: width is the number of context tokens,
+// lane the number of bits a token owns (0 for a purpose without lanes).
+func New(leaf *[LeafSize]byte, purpose string, width, lane int, group uint32) (*Function, error) {
+	key := subkey(leaf, purpose, width, lane, group)
+	context := subkey(leaf, PurposeContext, width, 0, group)
+	return newFunction(key, context, width)
+}
+
+// Public returns the function whose blocks are dedup tags.
+func Public(width int) (*Function, error) {
+	key := []byte("isotope/1 dedup\x00")
+	return newFunction(key, key, width)
+}
+
+func newFunction(key, context []byte, width int) (*Function, error) {
+	if width < 0 || width > MaxWidth {
+		return nil, fmt.Errorf("prf: width %d is outside 0 to %d", width, MaxWidth)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("prf: %w", err)
+	}
+	stream, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, fmt.Errorf("prf: %w", err)
+	}
+	f := &Function{width: width, block: block, stream: stream}
+	if width > slotTokens {
+		wide, err := aes.NewCipher(context)
+		if err != nil {
+			return nil, fmt.Errorf("prf: %w", err)
+		}
+		f.mac = newCMAC(wide)
+	}
+	return f, nil
+}
+
+// Scratch is the working memory of one caller. The zero value is ready for use. It
+// exists because what passes through the interfaces of crypto/cipher escapes: on
+// the stack it would cost an allocation a call.
+type Scratch struct {
+	in  [16]byte // nonce || BE32(counter)
+	out [16]byte
+	msg [3 * MaxWidth]byte
+	buf []byte
+}
+
+// Nonce returns the context that SetContext set last.
+func (s *Scratch) Nonce() Nonce { return Nonce(s.in[:nonceSize]) }
+
+// SetContext makes the last width tokens of context the current context.
+func (f *Function) SetContext(s *Scratch, context []int32) {
+	if f.mac == nil {
+		for i := range slotTokens {
+			t := uint32(absent)
+			if i < f.width {
+				t = tokenAt(context, i)
+			}
+			put24(s.in[3*(slotTokens-1-i):], t)
+		}
+		return
+	}
+	for i := range f.width {
+		put24(s.msg[3*(f.width-1-i):], tokenAt(context, i))
+	}
+	f.mac.sum(&s.out, s.msg[:3*f.width])
+	copy(s.in[:nonceSize], s.out[:])
+}
+
+// Block returns block j of the current context. It is overwritten by the next call.
+func (f *Function) Block(s *Scratch, j uint32) *[16]byte {
+	binary.BigEndian.PutUint32(s.in[nonceSize:], j)
+	f.block.Encrypt(s.out[:], s.in[:])
+	return &s.out
+}
+
+// Stream returns the first n bytes, rounded up to whole blocks, of the current
+// context's keystream. They are overwritten by the next call.
+//
+// GCM encrypts from counter 2 on, in the fast code of the standard library and
+// without allocating, where cipher.NewCTR allocates; its tag is thrown away.
+func (f *Function) Stream(s *Scratch, n int) []byte {
+	const head = 2 * aes.BlockSize
+	size := (n + aes.BlockSize - 1) &^ (aes.BlockSize - 1)
+	s.buf = slices.Grow(s.buf[:0], max(size, head)+f.stream.Overhead())
+	stream := s.buf[:max(size, head)]
+	for j := range uint32(2) {
+		copy(stream[j*aes.BlockSize:], f.Block(s, j)[:])
+	}
+	clear(stream[head:])
+	f.stream.Seal(stream[head:head], s.in[:nonceSize], stream[head:], nil)
+	return stream[:size]
+}
+
+// tokenAt returns the id i places before the end of context.
+func tokenAt(context []int32, i int) uint32 {
+	if i >= len(context) {
+		return absent
+	}
+	return min(uint32(context[len(context)-1-i]), absent) // a negative id is large
+}
+
+func put24(b []byte, v uint32) {
+	b[0], b[1], b[2] = byte(v), byte(v>>8), byte(v>>16)
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package prf
+
+const raceEnabled = false
