@@ -1,0 +1,86 @@
+// Package kernel holds the loops over the vocabulary: keystream in, biased logits
+// or green masks out. It knows nothing of keys and contexts.
+//
+// The Go code is the specification: every other implementation of a loop must
+// produce the same bits.
+package kernel
+
+// BlockSize is the unit of keystream in bytes. Streams are whole blocks.
+const BlockSize = 16
+
+// A Table cuts keystream into lanes of 1, 2, 4 or 8 bits and decides each token: it
+// is green when its lane is below the threshold. It is indexed by whole bytes of
+// keystream, so that no branch depends on random bits. A Table is immutable.
+type Table struct {
+	width  int // bits a lane
+	m      int // the threshold
+	lane   int // the tenant lane: token v owns lane v XOR lane
+	flip   int // what that does to the index of a byte
+	green  [256]uint8
+	bias8  *[256][8]float32 // width 1
+	bias4  *[256][4]float32 // width 2
+	bias2  *[256][2]float32 // width 4
+	bias1  *[256][1]float32 // width 8
+	perRow int              // tokens a byte decides
+}
+
+// NewTable returns the table for lanes of width bits (1, 2, 4 or 8), threshold m in
+// (0, 2^width), tenant lane in [0, 128/width) and the bias delta.
+func NewTable(width, m, lane int, delta float32) *Table {
+	t := &Table{width: width, m: m, lane: lane, flip: lane * width >> 3, perRow: 8 / width}
+	switch width {
+	case 1:
+		t.bias8 = new([256][8]float32)
+	case 2:
+		t.bias4 = new([256][4]float32)
+	case 4:
+		t.bias2 = new([256][2]float32)
+	case 8:
+		t.bias1 = new([256][1]float32)
+	default:
+		panic("kernel: lane width is not 1, 2, 4 or 8")
+	}
+	for b := range 256 {
+		biases := t.biases(byte(b))
+		for i := range t.perRow {
+			// The byte's own part of v XOR lane; the rest went into flip.
+			own := i ^ lane&(t.perRow-1)
+			if b>>(own*width)&(1<<width-1) < m {
+				t.green[b] |= 1 << i
+				biases[i] = delta
+			}
+		}
+	}
+	return t
+}
+
+// biases returns what one byte of keystream adds to the tokens it decides.
+func (t *Table) biases(b byte) []float32 {
+	switch {
+	case t.bias8 != nil:
+		return t.bias8[b][:]
+	case t.bias4 != nil:
+		return t.bias4[b][:]
+	case t.bias2 != nil:
+		return t.bias2[b][:]
+	default:
+		return t.bias1[b][:]
+	}
+}
+
+// StreamSize returns how many bytes of keystream decide n tokens.
+func (t *Table) StreamSize(n int) int {
+	bytes := (n + t.perRow - 1) / t.perRow
+	return (bytes + BlockSize - 1) &^ (BlockSize - 1)
+}
+
+// BlockOf returns the number of the block that decides token v.
+func (t *Table) BlockOf(v uint32) uint32 {
+	return uint32(uint64(v) * uint64(t.width) >> 7)
+}
+
+// Green decides token v from its block.
+func (t *Table) Green(block *[BlockSize]byte, v uint32) bool {
+	bit := int((uint64(v) ^ uint64(t.lane)) * uint64(t.width) & (8*BlockSize - 1))
+	return int(block[bit>>3])>>(bit&7)&(1<<t.width-1) < t.m
+}
