@@ -1,0 +1,118 @@
+package watermark
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/isotope-wm/isotope/internal/kernel"
+	"github.com/isotope-wm/isotope/internal/prf"
+)
+
+// GreenList biases a keyed part of the vocabulary (Kirchenbauer et al. 2023): each
+// (context, token) pair is green with probability Gamma, and Delta is added to the
+// logits of green tokens. Decisions are independent for each pair, which makes the
+// null law of a count of distinct green pairs exactly binomial.
+type GreenList struct {
+	Gamma float64 // green share, m/256 with 0 < m < 256; 1/2 and 1/4 are the fastest
+	Delta float64 // added to green logits, in nats; in (0, 100]
+	Width int     // tokens of context, 0 to MaxWidth; 1 or 2 to survive training
+}
+
+// String returns the parameters that scores depend on; Delta is not one of them.
+func (g GreenList) String() string {
+	return fmt.Sprintf("greenlist gamma=%v width=%d", g.Gamma, g.Width)
+}
+
+func (g GreenList) contextWidth() int { return g.Width }
+
+// maxDelta is far above any useful bias and far below what overflows a float32.
+const maxDelta = 100
+
+func (g GreenList) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
+	m, w, err := lanesOf(g.Gamma)
+	if err != nil {
+		return nil, err
+	}
+	if !(g.Delta > 0 && g.Delta <= maxDelta) {
+		return nil, paramError("delta", "%v is outside (0, %d]", g.Delta, maxDelta)
+	}
+	if lane.Index >= 128/w {
+		return nil, paramError("lane", "%d is outside 0 to %d: gamma %v gives %d bits to a token", lane.Index, 128/w-1, g.Gamma, w)
+	}
+	f, err := prf.New(leaf, prf.PurposeGreen, g.Width, w, lane.Group)
+	if err != nil {
+		return nil, err
+	}
+	odds := math.Exp(g.Delta)
+	return &greenList{
+		params: g,
+		f:      f,
+		table:  kernel.NewTable(w, m, lane.Index, float32(g.Delta)),
+		odds:   odds,
+	}, nil
+}
+
+// lanesOf writes gamma as m/2^w with the smallest w of 1, 2, 4 and 8.
+func lanesOf(gamma float64) (m, w int, err error) {
+	scaled := gamma * 256
+	if scaled != math.Trunc(scaled) || scaled < 1 || scaled > 255 {
+		nearest := min(max(math.Round(scaled), 1), 255) / 256
+		if math.IsNaN(nearest) {
+			nearest = 0.5
+		}
+		return 0, 0, paramError("gamma", "%v is not m/256 with 0 < m < 256; the nearest that is: %v", gamma, nearest)
+	}
+	m, w = int(scaled), 8
+	for w > 1 && m%(1<<(w/2)) == 0 {
+		m >>= w / 2
+		w /= 2
+	}
+	return m, w, nil
+}
+
+// greenList is a GreenList under a key.
+type greenList struct {
+	params GreenList
+	f      *prf.Function
+	table  *kernel.Table
+	odds   float64 // e^delta
+}
+
+func (g *greenList) law() Law {
+	gamma := g.params.Gamma
+	return Bernoulli{P: gamma, Marked: gamma * g.odds / (1 + gamma*(g.odds-1))}
+}
+
+func (g *greenList) process(s *prf.Scratch, logits []float32, context []Token) {
+	g.f.SetContext(s, context)
+	g.table.Bias(logits, g.f.Stream(s, g.table.StreamSize(len(logits))))
+}
+
+func (g *greenList) mask(s *prf.Scratch, dst []uint64, n int, context []Token) {
+	g.f.SetContext(s, context)
+	g.table.Mask(dst, g.f.Stream(s, g.table.StreamSize(n)), n)
+}
+
+func (g *greenList) score(s *prf.Scratch, p Pair) int64 {
+	g.f.SetContext(s, p.Context)
+	if g.green(s, p.Token) {
+		return 1
+	}
+	return 0
+}
+
+// green decides a token of the current context.
+func (g *greenList) green(s *prf.Scratch, t Token) bool {
+	v := uint32(t)
+	return g.table.Green(g.f.Block(s, g.table.BlockOf(v)), v)
+}
+
+func (g *greenList) pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int {
+	g.f.SetContext(s, context)
+	return draw(probs, u, func(i int) float64 {
+		if g.green(s, ids[i]) {
+			return g.odds
+		}
+		return 1
+	})
+}

@@ -1,0 +1,177 @@
+package watermark
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/isotope-wm/isotope/internal/prf"
+)
+
+// A Token is a vocabulary index, as the model's own tokenizer numbers it.
+type Token = int32
+
+const (
+	// MaxWidth is the largest context width.
+	MaxWidth = prf.MaxWidth
+	// MaxVocab is the largest vocabulary: ids are below 2^24-1.
+	MaxVocab = prf.MaxVocab
+)
+
+// A Scheme is the public parameters of a mark: a comparable struct. [GreenList] is
+// the one there is.
+type Scheme interface {
+	fmt.Stringer
+	contextWidth() int
+	bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error)
+}
+
+// bound is a Scheme under a key. Its methods are called with contexts of the band.
+type bound interface {
+	process(s *prf.Scratch, logits []float32, context []Token)
+	mask(s *prf.Scratch, dst []uint64, n int, context []Token)
+	pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int
+	score(s *prf.Scratch, p Pair) int64
+	law() Law
+}
+
+// A Mark is a [Scheme] bound to a [Key]. It is immutable, safe for concurrent use
+// without locks, and a pure function of the last Width tokens, so that engines may
+// speculate, roll back, search in beams and retry.
+//
+// A context is given with its newest token last; only its last Width tokens count.
+// A context shorter than that is the start of a text, which is a context like any
+// other. So is one that holds an id outside [0, [MaxVocab]): such an id counts as
+// absent.
+type Mark struct {
+	scheme  Scheme
+	bound   bound
+	vocab   int
+	keyID   string
+	id      string
+	band    Band
+	in      *selector
+	lane    Lane
+	masked  bool
+	prompts bool // prompt tokens are context
+	scratch sync.Pool
+}
+
+// New binds scheme to key for a vocabulary of vocab ids, in [1, [MaxVocab]]. What is
+// wrong with a parameter is a [*ParamError]. The vocabulary size is not part of the
+// lists: padding a vocabulary changes no decision.
+func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
+	if key.IsZero() {
+		return nil, paramError("key", "is the zero Key; make one with NewKey or read one with ReadKeyFile")
+	}
+	if scheme == nil {
+		return nil, paramError("scheme", "is nil")
+	}
+	if vocab < 1 || vocab > MaxVocab {
+		return nil, paramError("vocab", "%d is outside 1 to %d", vocab, MaxVocab)
+	}
+	width := scheme.contextWidth()
+	if width < 0 || width > MaxWidth {
+		return nil, paramError("width", "%d is outside 0 to %d", width, MaxWidth)
+	}
+	o := options{band: Band{Lo: 0, Hi: BandSize}}
+	for _, opt := range opts {
+		if err := opt.apply(&o); err != nil {
+			return nil, err
+		}
+	}
+	if o.mask && width == 0 {
+		return nil, paramError("mask", "needs a width above 0: every token has the same empty context")
+	}
+	bound, err := scheme.bind(key.leaf(), o.lane)
+	if err != nil {
+		return nil, err
+	}
+	in, err := newSelector(o.band, width)
+	if err != nil {
+		return nil, err
+	}
+	m := &Mark{
+		scheme: scheme, bound: bound, vocab: vocab, keyID: key.ID(),
+		band: o.band, in: in, lane: o.lane, masked: o.mask, prompts: !o.skipPrompt,
+		scratch: sync.Pool{New: func() any { return new(prf.Scratch) }},
+	}
+	m.id = m.identity()
+	return m, nil
+}
+
+// identity spells out everything that a score depends on, and no secret.
+func (m *Mark) identity() string {
+	id := fmt.Sprintf("isotope/1 %v vocab=%d key=%s", m.scheme, m.vocab, m.keyID)
+	if !m.band.isEverything() {
+		id += fmt.Sprintf(" band=[%d,%d)@%s", m.band.Lo, m.band.Hi, m.band.Selector.ID())
+	}
+	if m.lane != (Lane{}) {
+		id += fmt.Sprintf(" lane=%d/%d", m.lane.Group, m.lane.Index)
+	}
+	return id
+}
+
+// ID names the mark: scheme, vocabulary, key fingerprint, band and lane. Marks with
+// equal IDs score alike. It holds no secret.
+func (m *Mark) ID() string { return m.id }
+
+// KeyID returns the fingerprint of the mark's key.
+func (m *Mark) KeyID() string { return m.keyID }
+
+// Scheme returns the parameters the mark was made with.
+func (m *Mark) Scheme() Scheme { return m.scheme }
+
+// Width returns the number of context tokens that decide a position.
+func (m *Mark) Width() int { return m.scheme.contextWidth() }
+
+// Vocab returns the vocabulary size.
+func (m *Mark) Vocab() int { return m.vocab }
+
+// Process is the logits processor: it marks the row of the position that follows
+// context, in place. A green list takes raw logits, before truncation. Entries of
+// the row past the vocabulary, as padded heads have them, are left alone, a row
+// shorter than the vocabulary is marked as far as it goes, NaN and infinities stay
+// what they are, and a context outside the mark's band changes nothing. Process
+// does not allocate, and it never looks at a MaskRepeats option.
+func (m *Mark) Process(logits []float32, context []Token) {
+	s := m.scratch.Get().(*prf.Scratch)
+	m.process(s, logits, context)
+	m.scratch.Put(s)
+}
+
+func (m *Mark) process(s *prf.Scratch, logits []float32, context []Token) {
+	if m.in.has(s, context) {
+		m.bound.process(s, logits[:min(len(logits), m.vocab)], context)
+	}
+}
+
+// Mask writes the green list of the position that follows context as a bitmap:
+// token v is bit v%64 of dst[v/64]. A whole vocabulary takes (Vocab()+63)/64 words;
+// a shorter dst is filled as far as it goes, and words past the vocabulary are left
+// alone. Outside the mark's band nothing is green.
+func (m *Mark) Mask(dst []uint64, context []Token) {
+	n := min(m.vocab, 64*len(dst))
+	s := m.scratch.Get().(*prf.Scratch)
+	if m.in.has(s, context) {
+		m.bound.mask(s, dst, n, context)
+	} else {
+		clear(dst[:(n+63)/64])
+	}
+	m.scratch.Put(s)
+}
+
+// Pick draws among the survivors of truncation: ids with their probabilities, which
+// need not sum to 1, in any order. It returns an index into ids, or -1 when no
+// probability is positive. u in [0,1) is an ordinary random number, used wherever
+// nothing is keyed. For a green list Pick is the mark: each probability is weighted
+// by e^delta on green, as Process and a softmax at temperature 1 would, and u draws.
+// Extra ids or probabilities without a partner are ignored, and so are NaNs.
+func (m *Mark) Pick(ids []Token, probs []float32, context []Token, u float64) int {
+	n := min(len(ids), len(probs))
+	s := m.scratch.Get().(*prf.Scratch)
+	defer m.scratch.Put(s)
+	if !m.in.has(s, context) {
+		return draw(probs[:n], u, nil)
+	}
+	return m.bound.pick(s, ids[:n], probs[:n], context, u)
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package watermark_test
+
+func raceEnabled() bool { return true }

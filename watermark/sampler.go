@@ -1,0 +1,188 @@
+package watermark
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// A Sampler is how a token is drawn from a row of logits. The steps, in this order:
+//
+//  1. TopK keeps the k largest logits; ties go to the lowest id. 0 or less keeps all.
+//  2. Temperature divides them and a softmax follows. 0 or less is greedy: the largest
+//     logit, ties to the lowest id, whatever the rest says.
+//  3. TopP keeps the most probable tokens, ties to the lowest id, until their mass
+//     reaches TopP. Values outside (0,1) keep all.
+//  4. MinP keeps tokens at least MinP times as probable as the most probable one.
+//     Values outside (0,1] keep all; 1 keeps those as probable as the first.
+//  5. One token is drawn in proportion, by the running sum in order of ids.
+//
+// NaN and -Inf are never drawn. +Inf beats everything finite; several share the mass.
+// The zero Sampler is greedy.
+type Sampler struct {
+	Temperature float32
+	TopK        int
+	TopP, MinP  float32
+}
+
+// A candidate is a token that may be drawn.
+type candidate struct {
+	logit  float32
+	id     Token
+	weight float64 // unnormalised probability
+}
+
+// better orders candidates: larger logits first, ties to the lower id.
+func better(a, b candidate) bool {
+	return a.logit > b.logit || a.logit == b.logit && a.id < b.id
+}
+
+func worse(a, b candidate) bool { return better(b, a) }
+
+// draw returns a token of row, or -1 when none is above -Inf. It works in list and
+// returns it for the next draw.
+func (p Sampler) draw(list []candidate, row []float32, u float64) (Token, []candidate) {
+	if !(p.Temperature > 0) {
+		return argmax(row), list
+	}
+	list = keepTopK(list[:0], row, p.TopK)
+	whole := list
+	total := softmax(list, p.Temperature)
+	if p.TopP > 0 && p.TopP < 1 {
+		list = keepTopP(list, float64(p.TopP)*total)
+	}
+	if p.MinP > 0 && p.MinP <= 1 {
+		list = slices.DeleteFunc(list, func(c candidate) bool { return c.weight < float64(p.MinP) })
+	}
+	return drawByID(list, u), whole
+}
+
+// drawByID draws from candidates in order of ids.
+func drawByID(list []candidate, u float64) Token {
+	var total float64
+	for _, c := range list {
+		total += c.weight
+	}
+	var sum float64
+	last := Token(-1)
+	for _, c := range list {
+		if c.weight == 0 {
+			continue
+		}
+		sum += c.weight
+		last = c.id
+		if sum > u*total {
+			break
+		}
+	}
+	return last
+}
+
+var negInf = float32(math.Inf(-1))
+
+func argmax(row []float32) Token {
+	best, top := Token(-1), negInf
+	for i, x := range row {
+		if x > top { // false for NaN
+			best, top = Token(i), x
+		}
+	}
+	return best
+}
+
+// keepTopK appends the k best entries of row to list, in order of ids. Selecting
+// before any exponential is what makes a draw cheap.
+func keepTopK(list []candidate, row []float32, k int) []candidate {
+	if k <= 0 || k >= len(row) {
+		for i, x := range row {
+			if x > negInf {
+				list = append(list, candidate{logit: x, id: Token(i)})
+			}
+		}
+		return list
+	}
+	floor := negInf
+	for i, x := range row {
+		// An equal logit comes with a higher id here, so it loses.
+		if !(x > floor) {
+			continue
+		}
+		c := candidate{logit: x, id: Token(i)}
+		switch {
+		case len(list) < k-1:
+			list = append(list, c)
+			continue
+		case len(list) == k-1:
+			list = append(list, c)
+			heapify(list, worse)
+		default:
+			list[0] = c
+			siftDown(list, 0, worse)
+		}
+		floor = list[0].logit
+	}
+	sortByID(list)
+	return list
+}
+
+// softmax sets the weights and returns their sum. The best candidate has weight 1.
+func softmax(list []candidate, temperature float32) float64 {
+	top := negInf
+	for _, c := range list {
+		top = max(top, c.logit)
+	}
+	var total float64
+	for i := range list {
+		c := &list[i]
+		c.weight = 1 // also where +Inf meets +Inf
+		if c.logit != top {
+			c.weight = math.Exp((float64(c.logit) - float64(top)) / float64(temperature))
+		}
+		total += c.weight
+	}
+	return total
+}
+
+// keepTopP returns the best candidates whose weights reach mass, in order of ids. It
+// pops them off a heap, so that a small nucleus of a large vocabulary needs no sort.
+func keepTopP(list []candidate, mass float64) []candidate {
+	heapify(list, better)
+	rest := len(list)
+	for sum := 0.0; rest > 0 && sum < mass; {
+		sum += list[0].weight
+		rest--
+		list[0], list[rest] = list[rest], list[0]
+		siftDown(list[:rest], 0, better)
+	}
+	kept := list[rest:]
+	sortByID(kept)
+	return kept
+}
+
+// heapify arranges h as a heap with the first in order at the root.
+func heapify(h []candidate, first func(a, b candidate) bool) {
+	for i := len(h)/2 - 1; i >= 0; i-- {
+		siftDown(h, i, first)
+	}
+}
+
+func siftDown(h []candidate, i int, first func(a, b candidate) bool) {
+	for {
+		child := 2*i + 1
+		if child >= len(h) {
+			return
+		}
+		if right := child + 1; right < len(h) && first(h[right], h[child]) {
+			child = right
+		}
+		if !first(h[child], h[i]) {
+			return
+		}
+		h[i], h[child] = h[child], h[i]
+		i = child
+	}
+}
+
+func sortByID(list []candidate) {
+	slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(a.id, b.id) })
+}
