@@ -1,0 +1,70 @@
+package detect
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrMismatch is wrapped by errors about evidence that cannot be put together.
+var ErrMismatch = errors.New("evidence of different tests")
+
+// An Accumulator gathers evidence about one mark over any number of texts. Its
+// Result does not depend on the order of calls or on how the texts were spread over
+// accumulators that were merged. One goroutine at a time.
+type Accumulator struct {
+	scorer   Scorer
+	options  Options
+	evidence *evidence
+}
+
+// New returns an empty Accumulator. o may be nil. It panics when an option is out of
+// its range or when the scorer's width or vocabulary is.
+func New(s Scorer, o *Options) *Accumulator {
+	options := o.orDefault()
+	return &Accumulator{scorer: s, options: options, evidence: newEvidence(s.Width(), s.Vocab(), options)}
+}
+
+// Add counts one text. Contexts do not reach over its borders: text that continues
+// must come in one piece. The tokens are not kept or changed.
+func (a *Accumulator) Add(tokens []Token) { a.evidence.add(tokens) }
+
+// AddPair counts one position, as a text of its own: next after context, whose last
+// Width tokens matter. For a student under teacher forcing, next is its guess.
+func (a *Accumulator) AddPair(context []Token, next Token) { a.evidence.addPair(context, next) }
+
+// Exclude takes every context that occurs in tokens out of the test: give it the
+// prompts, and whatever else the writer saw that may depend on the key. It beats Add
+// and AddPair in any order, and after Merge. Leaving out the prompts' pairs alone
+// would not do: what the writer copies would go and what it does not copy would stay.
+// A width of 0 has one context, so any prompt excludes everything.
+func (a *Accumulator) Exclude(tokens []Token) { a.evidence.exclude(tokens) }
+
+// Merge adds what b holds, and leaves b as it is. Both must have been made for the
+// same mark, Dedup and Exempt, or the error wraps [ErrMismatch].
+func (a *Accumulator) Merge(b *Accumulator) error {
+	if a.scorer.ID() != b.scorer.ID() {
+		return fmt.Errorf("detect: cannot merge %q with %q: %w", a.scorer.ID(), b.scorer.ID(), ErrMismatch)
+	}
+	if a.options.Dedup != b.options.Dedup || !slices.Equal(a.options.Exempt, b.options.Exempt) {
+		return fmt.Errorf("detect: cannot merge tests with other Dedup or Exempt: %w", ErrMismatch)
+	}
+	a.evidence.merge(b.evidence)
+	return nil
+}
+
+// Result tests everything added so far. More may follow, but a Result that decided
+// whether more follows is no longer a fixed test: its p-value would not hold.
+func (a *Accumulator) Result() Result {
+	return a.evidence.score(a.scorer).result(a.scorer, a.options, 1)
+}
+
+// Reset forgets everything added and excluded.
+func (a *Accumulator) Reset() { a.evidence.reset() }
+
+// Clone returns an independent copy.
+func (a *Accumulator) Clone() *Accumulator {
+	c := *a
+	c.evidence = a.evidence.clone()
+	return &c
+}

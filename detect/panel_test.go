@@ -1,0 +1,65 @@
+package detect_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+func TestPanelIsManyAccumulators(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	root, sel := watermark.NewKey(), watermark.NewKey()
+	var scorers []detect.Scorer
+	for i := range 20 {
+		band := watermark.Band{Selector: sel, Lo: 0, Hi: 10000 + 2000*i}
+		scorers = append(scorers, newMark(t, root.Derive("tenant", string(rune('a'+i))), 2, band))
+	}
+	o := &detect.Options{Tests: 2, Exempt: []Token{3}}
+	panel := detect.NewPanel(scorers, o)
+	texts := [][]Token{markedText(t, rng, scorers[7].(*watermark.Mark), 300), randomText(rng, 300, 20)}
+	prompt := randomText(rng, 5, 20)
+	for _, text := range texts {
+		panel.Add(text)
+	}
+	panel.Exclude(prompt)
+	panel.AddPair([]Token{5, 6}, 7)
+	for i, r := range panel.Results() {
+		a := detect.New(scorers[i], o)
+		a.Exclude(prompt)
+		a.AddPair([]Token{5, 6}, 7)
+		for _, text := range texts {
+			a.Add(text)
+		}
+		want := a.Result()
+		require.Equal(t, want.Log10P, r.Log10P)
+		require.Equal(t, want.Scored, r.Scored)
+		require.Equal(t, want.Green, r.Green)
+		require.Equal(t, want.Skipped, r.Skipped)
+		require.Equal(t, want.Mark, r.Mark)
+		require.Equal(t, int64(40), r.Tests)
+		require.InDelta(t, tail.Bonferroni(tail.Sidak(want.Log10P, 20), 2), r.Log10PAdjusted, 1e-12, "every key is counted")
+		require.Equal(t, i == 7, r.Verdict == detect.Detected)
+	}
+	panel.Reset()
+	assert.Zero(t, panel.Results()[0].Tokens)
+}
+
+func TestNewPanelRefuses(t *testing.T) {
+	m := newMark(t, watermark.NewKey(), 2)
+	other, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, vocab+1)
+	require.NoError(t, err)
+	for name, scorers := range map[string][]detect.Scorer{
+		"none":             nil,
+		"a key twice":      {m, m},
+		"other width":      {m, newMark(t, watermark.NewKey(), 3)},
+		"other vocabulary": {m, other},
+	} {
+		assert.Panics(t, func() { detect.NewPanel(scorers, nil) }, name)
+	}
+}

@@ -1,0 +1,53 @@
+package detect_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+func TestPowerStatementIsExact(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	for _, gamma := range []float64{0.25, 0.5} {
+		for _, n := range []int{30, 200, 2000, 20000} {
+			for _, alpha := range []float64{1e-2, 1e-6} {
+				m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: gamma, Delta: 2, Width: 1}, vocab)
+				require.NoError(t, err)
+				a := detect.New(m, &detect.Options{Alpha: alpha, Tests: 3})
+				a.Add(randomText(rng, n, vocab))
+				r := a.Result()
+				p := r.Power
+				require.Equal(t, alpha, p.Alpha)
+				require.Equal(t, 0.9, p.Power)
+				at := func(k int64, rate float64) float64 { return tail.Binomial(k, r.Scored, rate) }
+				limit := math.Log10(alpha / 3)
+				require.LessOrEqual(t, at(p.MinGreen, gamma), limit)
+				require.Greater(t, at(p.MinGreen-1, gamma), limit)
+				require.InDelta(t, math.Log10(0.9), at(p.MinGreen, gamma+p.MinExcess), 1e-9)
+				marked := gamma * math.Exp(2) / (1 + gamma*(math.Exp(2)-1))
+				require.InDelta(t, p.MinExcess/(marked-gamma), p.MinShare, 1e-12)
+			}
+		}
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 16))
+	verdict := func(n int, o *detect.Options) detect.Verdict {
+		a := detect.New(newMark(t, watermark.NewKey(), 2), o)
+		a.Add(randomText(rng, n, vocab))
+		return a.Result().Verdict
+	}
+	assert.Equal(t, detect.Inconclusive, verdict(10, nil), "too short to detect anything")
+	assert.Equal(t, detect.Inconclusive, verdict(60, nil), "too short for half a mark")
+	assert.Equal(t, detect.NotDetected, verdict(5000, nil))
+	assert.Equal(t, detect.Inconclusive, verdict(5000, &detect.Options{MinShare: 0.05}), "a smaller share needs more text")
+	assert.Equal(t, detect.NotDetected, verdict(500_000, &detect.Options{MinShare: 0.05}))
+}

@@ -1,0 +1,26 @@
+package detect
+
+import "github.com/isotope-wm/isotope/watermark"
+
+// A Token is a vocabulary index.
+type Token = watermark.Token
+
+// A Pair is a token and the context that decided it.
+type Pair = watermark.Pair
+
+// A Scorer is what a test needs of a mark; [*watermark.Mark] is one. It must be safe
+// for concurrent use.
+type Scorer interface {
+	// ID names the mark with everything that scores depend on. Scorers with equal
+	// IDs score alike.
+	ID() string
+	// Width is the number of context tokens, 0 to watermark.MaxWidth.
+	Width() int
+	// Vocab is the vocabulary size, 1 to watermark.MaxVocab.
+	Vocab() int
+	// Law is the exact law of one score under the null hypothesis.
+	Law() watermark.Law
+	// Score appends one score for each pair, watermark.NotScored for a pair that the
+	// mark never marks. It does not keep pairs or their contexts.
+	Score(dst []int64, pairs []Pair) []int64
+}

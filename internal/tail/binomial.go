@@ -1,0 +1,175 @@
+package tail
+
+import "math"
+
+// Binomial returns log10 P(X >= k) for X ~ Bin(n, p). It panics if n < 0 or p is not
+// in [0, 1].
+//
+// The error is below 1e-12 * max(1, |log10 P|), up to n = 2^53. The time does not grow with n.
+func Binomial(k, n int64, p float64) float64 {
+	if n < 0 {
+		panic("tail: negative number of trials")
+	}
+	if !(p >= 0 && p <= 1) {
+		panic("tail: probability outside [0, 1]")
+	}
+	switch {
+	case k <= 0 || p == 1 && k <= n:
+		return 0
+	case k > n || p == 0:
+		return math.Inf(-1)
+	}
+	x := trials{n: n, p: p, q: 1 - p, logP: ln(p), logQ: log1p(-p)}
+	x.mean, x.rest = float64(n)*x.p, float64(n)*x.q
+	if d := excess(k, n, p); d > 0 {
+		return log10(x.upper(k, d))
+	} else {
+		// At or below the mean the other side is the small one: P(X >= k) is
+		// 1 - P(n-X >= n-k+1).
+		return log10(log1mExp(x.swap().upper(n-k+1, 1-d)))
+	}
+}
+
+// BinomialCritical returns the smallest k with Binomial(k, n, p) <= log10Alpha, and
+// n+1 if there is none. It panics where Binomial does, and if log10Alpha is NaN.
+func BinomialCritical(n int64, p float64, log10Alpha float64) int64 {
+	if math.IsNaN(log10Alpha) {
+		panic("tail: level is not a number")
+	}
+	if Binomial(0, n, p) <= log10Alpha {
+		return 0
+	}
+	// Invariant: lo is above the level; hi is not, or is n+1 written as n and one more.
+	lo, hi := int64(0), n
+	if Binomial(n, n, p) > log10Alpha {
+		return n + 1
+	}
+	for hi-lo > 1 {
+		mid := lo + (hi-lo)/2
+		if Binomial(mid, n, p) <= log10Alpha {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	return hi
+}
+
+// trials is a binomial law, both outcomes spelled out so that they can be swapped
+// without losing digits of the smaller probability.
+type trials struct {
+	n          int64
+	p, q       float64
+	logP, logQ float64
+	mean, rest float64 // n p, n q
+}
+
+func (x trials) swap() trials {
+	return trials{x.n, x.q, x.p, x.logQ, x.logP, x.rest, x.mean}
+}
+
+// seriesTerms bounds the number of terms of the ratio series; a longer one is
+// replaced by the integral.
+const seriesTerms = 192
+
+// upper returns ln P(X >= k) for 0 < k <= n above the mean, d = k - n p > 0.
+func (x trials) upper(k int64, d float64) float64 {
+	if k == x.n {
+		return float64(x.n) * x.logP
+	}
+	return x.logPMF(k, d) + ln(x.sum(k, d))
+}
+
+// logPMF returns ln P(X = k) for 0 < k < n by the saddle-point form of Loader 2000,
+// "Fast and accurate computation of binomial probabilities", equation 2. Differences
+// of log-gamma values lose 12 digits at n = 1e12.
+func (x trials) logPMF(k int64, d float64) float64 {
+	n, a, b := float64(x.n), float64(k), float64(x.n-k)
+	s := stirlingError(x.n) - stirlingError(k) - stirlingError(x.n-k)
+	s -= deviance(a, x.mean, d)
+	s -= deviance(b, x.rest, -d)
+	return s - halfLog2Pi - ln(a*(b/n))/2
+}
+
+// sum returns P(X >= k) / P(X = k).
+func (x trials) sum(k int64, d float64) float64 {
+	// Ratios of neighbours fall from the first, r, so the series is at most
+	// geometric; 40 nats reach below the last bit.
+	a, b := float64(k), float64(x.n-k)
+	odds := x.p / x.q
+	if r := b / (a + 1) * odds; -ln(r)*seriesTerms > 40 || b < seriesTerms {
+		return x.series(a, b, odds)
+	}
+	// Near the mean they fall like those of a normal law: 9 standard deviations.
+	if s := x.mean * x.q; 81*s < seriesTerms*seriesTerms {
+		return x.series(a, b, odds)
+	}
+	return x.integral(a, b, d)
+}
+
+// series adds the terms P(X = k+j) / P(X = k), each from the one before.
+func (x trials) series(a, b, odds float64) float64 {
+	s, term := 1.0, 1.0
+	for b > 0 {
+		r := b / (a + 1) * odds
+		term *= r
+		s += term
+		a, b = a+1, b-1
+		// What is left is less than the geometric series of the last ratio.
+		if r < 1 && term*r < 0x1p-56*s*(1-r) {
+			break
+		}
+	}
+	return s
+}
+
+// integral is the same sum as an incomplete beta integral (DLMF 8.17.5),
+//
+//	k/p Int_0^p (1-u/p)^(k-1) (1+u/q)^(n-k) du,
+//
+// whose integrand is positive and, for a long series, close to one half of a normal
+// curve. Its exponent is split into a linear part, known through d without
+// cancellation, and the remainders of the two logarithms.
+func (x trials) integral(a, b, d float64) float64 {
+	slope := (d - x.q) / (x.p * x.q)
+	curve := float64((a-1)/x.p/x.p) + float64(b/x.q/x.q)
+	end := 2 * 40 / (slope + math.Sqrt(float64(slope*slope)+float64(2*40*curve)))
+	end = min(end*1.1, x.p)
+	s := 0.0
+	for i, t := range legendre.node {
+		u := end * t
+		e := float64((a-1)*log1pmx(-u/x.p)) + float64(b*log1pmx(u/x.q))
+		s += float64(legendre.weight[i] * exp(e-float64(slope*u)))
+	}
+	return a / x.p * end * s
+}
+
+// excess returns k - n p rounded once or twice, however close the two are.
+func excess(k, n int64, p float64) float64 {
+	// Both halves of an integer are exact floats, and so are both halves of a product.
+	const half = 1 << 32
+	var s neumaier
+	s.add(float64(k>>32) * half)
+	s.add(float64(k & (half - 1)))
+	for _, m := range [2]float64{float64(n>>32) * half, float64(n & (half - 1))} {
+		h := m * p
+		s.add(-h)
+		s.add(-math.FMA(m, p, -h))
+	}
+	return s.value()
+}
+
+// neumaier is a sum that carries its own rounding error (Neumaier 1974).
+type neumaier struct{ sum, rest float64 }
+
+func (s *neumaier) add(x float64) {
+	t := s.sum + x
+	if math.Abs(s.sum) >= math.Abs(x) {
+		s.rest += s.sum - t + x
+	} else {
+		s.rest += x - t + s.sum
+	}
+	s.sum = t
+}
+
+func (s *neumaier) value() float64 { return s.sum + s.rest }

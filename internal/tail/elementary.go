@@ -1,0 +1,215 @@
+package tail
+
+import "math"
+
+// The elementary functions of package math differ in the last bits from machine to
+// machine (assembly, fused multiply-add), and math.Log is off by 14 % for subnormal
+// numbers on amd64. A p-value is evidence and should be the same number everywhere,
+// so these are written out in operations that IEEE 754 pins down: a product is
+// converted before it is added, which forbids fusing (Go specification, "Floating-point
+// operators"), and math.FMA, where it is meant, is exact on every machine. Their error
+// is below two units in the last place.
+
+const (
+	ln2Hi = 0x1.62e42feep-1 // exact when multiplied by an exponent
+	ln2Lo = 1.908214929270587816144265680755001343603e-10
+
+	halfPi1 = 0x1.921fb54442d18p0
+	halfPi2 = 0x1.1a62633145c07p-54
+	halfPi3 = -0x1.f1976b7ed8fbcp-110
+)
+
+// inverse factorials 1/j!
+var inverseFactorial = func() (f [20]float64) {
+	x := 1.0 // j! is an exact float up to 22!
+	f[0] = 1
+	for j := 1; j < len(f); j++ {
+		x *= float64(j)
+		f[j] = 1 / x
+	}
+	return f
+}()
+
+// odd holds 1/(2j+1).
+var odd = func() (f [16]float64) {
+	for j := range f {
+		f[j] = 1 / float64(2*j+1)
+	}
+	return f
+}()
+
+// expm1Small is e^r - 1 for |r| < 0.36: the Taylor series.
+func expm1Small(r float64) float64 {
+	return r + expm1mxSmall(r)
+}
+
+// expm1mxSmall is e^r - 1 - r for |r| < 0.36.
+func expm1mxSmall(r float64) float64 {
+	f := &inverseFactorial
+	s := f[14]
+	for j := 13; j >= 2; j-- {
+		s = f[j] + float64(r*s)
+	}
+	return float64(r*r) * s
+}
+
+// exp is e^x: x = k ln 2 + r with |r| <= ln(2)/2.
+func exp(x float64) float64 {
+	switch {
+	case x < -746:
+		return 0
+	case x > 710:
+		return math.Inf(1)
+	case x != x:
+		return x
+	}
+	k := math.Floor(float64(x*(1/math.Ln2)) + 0.5)
+	r := (x - float64(k*ln2Hi)) - float64(k*ln2Lo)
+	y := 1 + expm1Small(r)
+	if k > -1000 && k < 1000 {
+		return y * math.Float64frombits(uint64(int64(k)+1023)<<52)
+	}
+	return math.Ldexp(y, int(k))
+}
+
+// expm1 is e^x - 1.
+func expm1(x float64) float64 {
+	if x > -0.36 && x < 0.36 {
+		return expm1Small(x)
+	}
+	return exp(x) - 1
+}
+
+// expm1mx is e^x - 1 - x.
+func expm1mx(x float64) float64 {
+	if x > -0.36 && x < 0.36 {
+		return expm1mxSmall(x)
+	}
+	return exp(x) - 1 - x
+}
+
+// ln is the natural logarithm: x = 2^e m with m in [sqrt(1/2), sqrt 2), and
+// ln m = 2 atanh((m-1)/(m+1)).
+func ln(x float64) float64 {
+	switch {
+	case !(x >= 0):
+		return math.NaN()
+	case x == 0:
+		return math.Inf(-1)
+	case x > math.MaxFloat64:
+		return x
+	}
+	m, i := math.Frexp(x)
+	if m < math.Sqrt2/2 {
+		m *= 2
+		i--
+	}
+	f := m - 1
+	v := f / (2 + f)
+	w := v * v
+	s := odd[10]
+	for j := 9; j >= 1; j-- {
+		s = odd[j] + float64(w*s)
+	}
+	// 2v is f - v f.
+	rest := v * (f - float64(2*w*s))
+	e := float64(i)
+	return float64(e*ln2Hi) - ((rest - float64(e*ln2Lo)) - f)
+}
+
+// log1p is ln(1+x).
+func log1p(x float64) float64 {
+	if x > -0.4 && x < 0.7 {
+		return x + log1pmx(x)
+	}
+	u := 1 + x
+	if u <= 0 || u > math.MaxFloat64 {
+		return ln(u)
+	}
+	// What 1+x lost in rounding, to first order.
+	c := x - (u - 1)
+	if x > 1 {
+		c = 1 - (u - x)
+	}
+	return ln(u) + c/u
+}
+
+// log1pmx is ln(1+x) - x without the cancellation at small x. There the logarithm is
+// 2 atanh(v), v = x/(2+x), whose first term differs from x by x v exactly.
+func log1pmx(x float64) float64 {
+	if !(x > -0.4 && x < 0.7) {
+		return log1p(x) - x
+	}
+	v := x / (2 + x)
+	w := v * v
+	s := odd[14]
+	for j := 13; j >= 1; j-- {
+		s = odd[j] + float64(w*s)
+	}
+	return float64(2*v*w*s) - float64(x*v)
+}
+
+// sincos returns the sine and cosine of t, |t| < 2^31. Beyond, the argument has lost
+// its meaning.
+func sincos(t float64) (sin, cos float64) {
+	k := math.Floor(float64(t*(2/math.Pi)) + 0.5)
+	r := math.FMA(-k, halfPi1, t)
+	r = math.FMA(-k, halfPi2, r)
+	r = math.FMA(-k, halfPi3, r)
+	f := &inverseFactorial
+	w := -float64(r * r)
+	s, c := f[17], f[18]
+	for j := 16; j >= 2; j -= 2 {
+		s = f[j-1] + float64(w*s)
+		c = f[j] + float64(w*c)
+	}
+	s, c = float64(r*s), 1+float64(w*c)
+	switch int64(k) & 3 {
+	case 0:
+		return s, c
+	case 1:
+		return c, -s
+	case 2:
+		return -s, -c
+	}
+	return -c, s
+}
+
+// arctan8 holds atan(j/8).
+var arctan8 = [9]float64{
+	0,
+	0.1243549945467614350313548491638710255732,
+	0.2449786631268641541720824812112758109141,
+	0.358770670270572220395920063926460499777,
+	0.4636476090008061162142562314612144020285,
+	0.5585993153435624359715082164016612703464,
+	0.6435011087932843868028092287173226380415,
+	0.7188299996216245054170141515259046539514,
+	0.7853981633974483096156608458198757210493,
+}
+
+// atan2 is the angle of (x, y), finite and not both zero: the nearest eighth of the
+// tangent from a table, the rest, at most 1/16, from the series.
+func atan2(y, x float64) float64 {
+	a, b := math.Abs(y), math.Abs(x)
+	steep := a > b
+	if steep {
+		a, b = b, a
+	}
+	j := int(8*(a/b) + 0.5)
+	c := float64(j) / 8
+	v := (a - float64(c*b)) / (b + float64(c*a))
+	w := -float64(v * v)
+	s := odd[7]
+	for i := 6; i >= 1; i-- {
+		s = odd[i] + float64(w*s)
+	}
+	t := arctan8[j] + (v + float64(v*w*s))
+	if steep {
+		t = halfPi1 - (t - halfPi2)
+	}
+	if x < 0 {
+		t = math.Pi - t
+	}
+	return math.Copysign(t, y)
+}

@@ -1,0 +1,112 @@
+package tail_test
+
+import (
+	"math"
+	"math/big"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The oracles share nothing with the package: exact integers, or big.Float with so
+// many bits that their rounding does not matter.
+
+const oracleBits = 320
+
+func bigFloat(x float64) *big.Float { return new(big.Float).SetPrec(oracleBits).SetFloat64(x) }
+
+func bigInt(x int64) *big.Float { return new(big.Float).SetPrec(oracleBits).SetInt64(x) }
+
+func bigZero() *big.Float { return new(big.Float).SetPrec(oracleBits) }
+
+// log10Big is log10 of a probability, from its complement where it is close to 1.
+func log10Big(t testing.TB, p *big.Float) float64 {
+	t.Helper()
+	if p.Sign() == 0 {
+		return math.Inf(-1)
+	}
+	if c := bigZero().Sub(bigInt(1), p); c.Cmp(bigFloat(0.5)) < 0 {
+		f, _ := c.Float64()
+		if c.Sign() < 0 {
+			require.Greater(t, f, -1e-60, "a probability above 1")
+			return 0
+		}
+		return math.Log1p(-f) / math.Ln10
+	}
+	m := bigZero()
+	e := p.MantExp(m)
+	f, _ := m.Float64()
+	return float64(e)*math.Log10(2) + math.Log10(f)
+}
+
+// power is b^n by squaring.
+func power(b *big.Float, n int64) *big.Float {
+	r, s := bigInt(1), bigZero().Set(b)
+	for ; n > 0; n >>= 1 {
+		if n&1 == 1 {
+			r.Mul(r, s)
+		}
+		s.Mul(s, s)
+	}
+	return r
+}
+
+// binomialTails returns P(X >= k) for k = 0..n+1, n small.
+func binomialTails(n int64, p float64) []*big.Float {
+	tails := make([]*big.Float, n+2)
+	tails[n+1] = bigZero()
+	q := bigZero().Sub(bigInt(1), bigFloat(p))
+	choose := new(big.Int)
+	for k := n; k >= 0; k-- {
+		f := bigZero().SetInt(choose.Binomial(n, k))
+		f.Mul(f, power(bigFloat(p), k))
+		f.Mul(f, power(q, n-k))
+		tails[k] = bigZero().Add(tails[k+1], f)
+	}
+	return tails
+}
+
+// binomialTail returns P(X >= k) for one k and any n a loop can count to: one term
+// in full, the others from their neighbours, the shorter side first.
+func binomialTail(k, n int64, p float64) *big.Float {
+	q := bigZero().Sub(bigInt(1), bigFloat(p))
+	term := bigZero().Mul(power(bigFloat(p), k), power(q, n-k))
+	for i := int64(1); i <= min(k, n-k); i++ {
+		term.Mul(term, bigInt(n-i+1))
+		term.Quo(term, bigInt(i))
+	}
+	odds := bigZero().Quo(bigFloat(p), q)
+	sum := bigZero()
+	if float64(k) > float64(n)*p {
+		for i := k; i <= n && small(term, sum); i++ {
+			sum.Add(sum, term)
+			term.Mul(term, odds)
+			term.Mul(term, bigInt(n-i))
+			term.Quo(term, bigInt(i+1))
+		}
+		return sum
+	}
+	for i := k; i >= 1 && small(term, sum); i-- {
+		term.Quo(term, odds)
+		term.Mul(term, bigInt(i))
+		term.Quo(term, bigInt(n-i+1))
+		sum.Add(sum, term)
+	}
+	return sum.Sub(bigInt(1), sum)
+}
+
+// small reports that a term still matters to a sum.
+func small(term, sum *big.Float) bool {
+	return sum.Sign() == 0 || term.Sign() != 0 && term.MantExp(nil) > sum.MantExp(nil)-200
+}
+
+// requireClose asserts |got - want| <= tol * max(1, |want|), and that got does not
+// make a result look more significant than it is by more than that.
+func requireClose(t testing.TB, want, got, tol float64, msg string, args ...any) {
+	t.Helper()
+	if math.IsInf(want, -1) {
+		require.Equal(t, want, got, append([]any{msg}, args...)...)
+		return
+	}
+	require.InDelta(t, want, got, tol*max(1, math.Abs(want)), append([]any{msg}, args...)...)
+}
