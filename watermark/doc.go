@@ -28,7 +28,7 @@
 // A test of package detect that rejects says: this text depends on this key. It
 // does not say who wrote it. A short context width makes a mark that survives
 // training and edits better, and that an attacker with enough queries can learn
-// better; docs/threat-model.md and docs/statistics.md say more.
+// better; docs/statistics.md says more.
 //
 // # Compatibility
 //

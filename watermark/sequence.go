@@ -2,6 +2,7 @@ package watermark
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/isotope-wm/isotope/internal/prf"
 )
@@ -23,12 +24,10 @@ type Sequence struct {
 
 // NewSequence returns a Sequence that applies marks together: any number of biases
 // whose bands are disjoint, under one selector and one width. They must agree on the
-// vocabulary and on whether prompts are context. Call Reset before the first text
-// that has a prompt.
+// vocabulary and on whether prompts are context. Without marks it is a plain sampler,
+// for requests that are not marked. Call Reset before the first text that has a
+// prompt.
 func NewSequence(marks ...*Mark) (*Sequence, error) {
-	if len(marks) == 0 {
-		return nil, paramError("marks", "are none")
-	}
 	for i, m := range marks {
 		if m == nil {
 			return nil, paramError("marks", "hold a nil at %d", i)
@@ -45,11 +44,10 @@ func NewSequence(marks ...*Mark) (*Sequence, error) {
 			}
 		}
 	}
-	s := &Sequence{
-		marks:   marks,
-		repeats: make([]*repeats, len(marks)),
-		prompts: marks[0].prompts,
-		row:     make([]float32, 0, marks[0].vocab),
+	s := &Sequence{marks: slices.Clone(marks), repeats: make([]*repeats, len(marks))}
+	if len(marks) > 0 {
+		s.prompts = marks[0].prompts
+		s.row = make([]float32, 0, marks[0].vocab)
 	}
 	for i, m := range marks {
 		if !m.masked {

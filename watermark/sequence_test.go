@@ -134,7 +134,6 @@ func TestNewSequenceRefuses(t *testing.T) {
 	low := watermark.Band{Selector: sel, Lo: 0, Hi: 100}
 	all := newMark(t, k, g, 100)
 	for name, marks := range map[string][]*watermark.Mark{
-		"none":                {},
 		"a nil":               {all, nil},
 		"one twice":           {all, all},
 		"everything and band": {newMark(t, k, g, 100, low), all},
@@ -178,6 +177,15 @@ func TestSampleMarksAndDoesNotWrite(t *testing.T) {
 		assert.False(t, isGreen(m, []Token{1}, v), "ties go to the lowest id")
 	}
 	assert.Equal(t, Token(-1), s.Sample(nil, watermark.Sampler{}, 0.5))
+}
+
+func TestSequenceWithoutMarksIsASampler(t *testing.T) {
+	s := newSequence(t)
+	s.Reset([]Token{1, 2})
+	assert.Equal(t, make([]float32, 5), biased(s, 5))
+	assert.Equal(t, Token(3), s.Sample([]float32{0, 1, 2, 7}, watermark.Sampler{}, 0.5))
+	s.Accept(3)
+	s.Rewind(1)
 }
 
 // TestNothingAllocates covers every call of the hot path, once buffers have grown.

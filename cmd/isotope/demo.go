@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/lm"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// The sizes of the demo, in texts and in tokens a text.
+const (
+	demoTokens   = 200 // a text
+	demoPrompt   = 8   // a prompt
+	demoTexts    = 4   // shown and tested: 800 tokens
+	demoTraining = 100 // a student learns from: 20,000 tokens
+	demoAnswers  = 50  // a student gives: 10,000 tokens
+	demoDecoys   = 99
+)
+
+func (c *cli) demoCommand() *cobra.Command {
+	var (
+		corpus, out string
+		asJSON      bool
+		number      uint64
+	)
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "The whole story on this machine, in a minute",
+		Long: `Demo makes a key, lets the embedded language model write marked and unmarked text from
+the same prompts, and tests both. Then it trains one student model on marked text and
+a twin on unmarked text, lets them answer prompts that neither has seen, and tests
+their answers: the mark shows in the student that learned from marked text. 99 keys
+that have nothing to do with the text show what chance does.
+
+Everything tested is plain text, cut into tokens again before the test. An HTML report
+goes to --out. Nothing is downloaded: the model learns from the doc comments of the
+Go distribution on this machine, or from the text files of --corpus.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			seeded := cmd.Flags().Changed("seed")
+			d, err := c.newDemo(ctx, corpus, newSeed(seeded, number))
+			if err != nil {
+				return err
+			}
+			if seeded {
+				d.seedName = strconv.FormatUint(number, 10)
+			}
+			if err := d.run(ctx); err != nil {
+				return err
+			}
+			if err := d.writeReport(out); err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(c.stdout).Encode(d.json())
+			}
+			if err := d.print(c.stdout); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.stdout, "\nThe whole report: %s\n", out)
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&corpus, "corpus", "", "train the model on the text files below `DIR`")
+	f.StringVar(&out, "out", "isotope-demo.html", "`FILE` for the HTML report")
+	f.BoolVar(&asJSON, "json", false, "print one JSON object")
+	f.Uint64Var(&number, "seed", 0, "make the demo reproducible; its key is then no secret")
+	return cmd
+}
+
+// A demo is one run of the story.
+type demo struct {
+	c        *cli
+	tok      tokenize.Tokenizer
+	bundle   *lm.Bundle
+	seed     seed
+	seedName string
+	root     watermark.Key
+	mark     *watermark.Mark
+	profile  *watermark.Profile
+	prompts  struct{ show, train, ask [][]int32 }
+
+	marked, unmarked, student, twin trial
+	decoys                          []detect.Result
+}
+
+// A trial is texts with their prompts, and what the test of them said.
+type trial struct {
+	prompts [][]int32
+	texts   [][]byte
+	result  detect.Result
+}
+
+func (c *cli) newDemo(ctx context.Context, corpus string, s seed) (*demo, error) {
+	tok, err := tokenize.Get(defaultTokenizer)
+	if err != nil {
+		return nil, err
+	}
+	d := &demo{c: c, tok: tok, seed: s}
+	if d.bundle, err = c.loadModel(ctx, tok, corpus); err != nil {
+		return nil, err
+	}
+	// The key that marks and the decoys are siblings.
+	leaf := s.of("root")
+	if d.root, err = watermark.ParseKey("isotope-secret-key-1:" + hex.EncodeToString(leaf[:])); err != nil {
+		return nil, err
+	}
+	d.profile = newProfile(tok, watermark.GreenList{Gamma: defaultGamma, Delta: defaultDelta, Width: defaultWidth})
+	if d.mark, err = d.profile.Mark(d.root.Derive("demo", "mark")); err != nil {
+		return nil, err
+	}
+	all := d.bundle.Prompts(demoPrompt)
+	const needed = demoTexts + demoTraining + demoAnswers
+	if len(all) < needed {
+		return nil, fmt.Errorf("the demo needs %d prompts, and %s has %d documents to take one from; give it a larger --corpus",
+			needed, d.bundle.Corpus, len(all))
+	}
+	d.prompts.show, all = all[:demoTexts], all[demoTexts:]
+	d.prompts.train, all = all[:demoTraining], all[demoTraining:]
+	d.prompts.ask = all[:demoAnswers]
+	return d, nil
+}
+
+func (d *demo) run(ctx context.Context) error {
+	teacher := d.bundle.Model
+	var err error
+	if d.marked, err = d.try(ctx, teacher, "marked", d.prompts.show, d.mark); err != nil {
+		return err
+	}
+	if d.unmarked, err = d.try(ctx, teacher, "unmarked", d.prompts.show); err != nil {
+		return err
+	}
+	if d.student, err = d.distill(ctx, "student", d.mark); err != nil {
+		return err
+	}
+	if d.twin, err = d.distill(ctx, "twin"); err != nil {
+		return err
+	}
+	return d.tryDecoys()
+}
+
+// distill lets the teacher write training text, trains a student on it and tests what
+// the student answers to other prompts.
+func (d *demo) distill(ctx context.Context, name string, marks ...*watermark.Mark) (trial, error) {
+	texts, err := d.write(ctx, d.bundle.Model, name+"/training", d.prompts.train, marks...)
+	if err != nil {
+		return trial{}, err
+	}
+	docs := make([][]int32, len(texts))
+	for i, text := range texts {
+		docs[i] = d.tok.Append(nil, text)
+	}
+	student, err := lm.Train(docs, d.tok.Vocab(), lm.OptionsFor(d.tok, docs))
+	if err != nil {
+		return trial{}, err
+	}
+	return d.try(ctx, student, name+"/answers", d.prompts.ask)
+}
+
+// try lets a model write and tests what it wrote.
+func (d *demo) try(ctx context.Context, m *lm.Model, purpose string, prompts [][]int32, marks ...*watermark.Mark) (trial, error) {
+	texts, err := d.write(ctx, m, purpose, prompts, marks...)
+	if err != nil {
+		return trial{}, err
+	}
+	t := trial{prompts: prompts, texts: texts}
+	acc := detect.New(d.mark, nil)
+	t.each(d.tok, acc.Exclude, acc.Add)
+	t.result = acc.Result()
+	return t, nil
+}
+
+// write returns the texts a model writes, as bytes: ids never go from a model to a
+// test.
+func (d *demo) write(ctx context.Context, m *lm.Model, purpose string, prompts [][]int32, marks ...*watermark.Mark) ([][]byte, error) {
+	progress, finish := d.c.progress()
+	defer finish()
+	ids, err := m.Generate(ctx, lm.Job{
+		Prompts: prompts, Tokens: demoTokens, Marks: marks, Sampler: textSampler,
+		Seed: d.seed.of(purpose), Progress: progress,
+	})
+	if err != nil {
+		return nil, err
+	}
+	texts := make([][]byte, len(ids))
+	for i := range ids {
+		if texts[i], err = d.tok.Decode(nil, ids[i]); err != nil {
+			return nil, err
+		}
+	}
+	return texts, nil
+}
+
+// each hands a trial's prompts and texts, as ids, to a test.
+func (t *trial) each(tok tokenize.Tokenizer, exclude, add func([]watermark.Token)) {
+	for _, p := range t.prompts {
+		exclude(p)
+	}
+	for _, text := range t.texts {
+		add(tok.Append(nil, text))
+	}
+}
+
+// tryDecoys tests the student's answers under keys that marked nothing.
+func (d *demo) tryDecoys() error {
+	scorers := make([]detect.Scorer, demoDecoys)
+	for i := range scorers {
+		mark, err := d.profile.Mark(d.root.Derive("demo", "decoy", strconv.Itoa(i)))
+		if err != nil {
+			return err
+		}
+		scorers[i] = mark
+	}
+	panel := detect.NewPanel(scorers, nil)
+	d.student.each(d.tok, panel.Exclude, panel.Add)
+	d.decoys = panel.Results()
+	return nil
+}
+
+// demoJSON is the JSON of the demo, version 1.
+type demoJSON struct {
+	Version      int        `json:"version"`
+	Marked       resultJSON `json:"marked"`
+	Unmarked     resultJSON `json:"unmarked"`
+	Student      resultJSON `json:"student"`
+	CleanStudent resultJSON `json:"clean_student"`
+	Decoys       struct {
+		N         int     `json:"n"`
+		MinLog10P float64 `json:"min_log10_p"`
+	} `json:"decoys"`
+	Seconds float64 `json:"seconds"`
+}
+
+func (d *demo) json() demoJSON {
+	of := func(t trial) resultJSON { return toJSON(t.result, d.profile.ID(), d.mark.KeyID()) }
+	j := demoJSON{Version: 1, Marked: of(d.marked), Unmarked: of(d.unmarked), Student: of(d.student), CleanStudent: of(d.twin)}
+	j.Decoys.N = len(d.decoys)
+	j.Decoys.MinLog10P = d.minDecoy()
+	j.Seconds = time.Since(d.c.started).Seconds()
+	return j
+}
+
+// minDecoy returns the smallest log10 p of a decoy, before counting that there are
+// many.
+func (d *demo) minDecoy() float64 {
+	low := 0.0
+	for _, r := range d.decoys {
+		low = min(low, r.Log10P)
+	}
+	return low
+}
+
+// writeReport writes the HTML report, whole or not at all.
+func (d *demo) writeReport(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".isotope-*.html")
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	defer os.Remove(f.Name()) // nothing is left there once it was renamed
+	if err := f.Chmod(0o644); err != nil {
+		f.Close()
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := d.page().WriteHTML(f); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}

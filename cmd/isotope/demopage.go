@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// demoNotes is what the demo claims, for the terminal and for the report.
+var demoNotes = []string{
+	"Detected means: this text depends on the key. It does not say who wrote it or how it got there.",
+	"Not detected and inconclusive are no proof of innocence: editing, paraphrase and translation remove marks.",
+	"The students here are n-gram models that copy what they read. They show the plumbing and the error control, not how a neural model absorbs a mark; effect sizes do not carry over to large models.",
+}
+
+// rows are the demo's tests, in the order of the story.
+func (d *demo) rows() []report.Row {
+	return []report.Row{
+		{Name: "marked text", OneLine: "the teacher, with the key", Expect: "detected", Result: d.marked.result},
+		{Name: "unmarked text", OneLine: "the teacher, same prompts, without", Expect: "nothing", Result: d.unmarked.result},
+		{Name: "student", OneLine: "trained on marked text, other prompts", Expect: "detected", Result: d.student.result},
+		{Name: "its clean twin", OneLine: "trained on unmarked text, same prompts", Expect: "nothing", Result: d.twin.result},
+	}
+}
+
+func (d *demo) page() *report.Page {
+	p := &report.Page{
+		Title: "Isotope: a label that survives training",
+		Lead: fmt.Sprintf("A language model wrote text with a keyed mark. The mark was found in the text, and again in the answers of a student model that had only seen %d thousand tokens of it. The controls stayed silent.",
+			demoTraining*demoTokens/1000),
+		Rows:  d.rows(),
+		Notes: demoNotes,
+		Facts: []report.Fact{
+			{Name: "key id", Value: d.mark.KeyID()},
+			{Name: "mark", Value: d.mark.ID()},
+			{Name: "profile", Value: d.profile.ID()},
+			{Name: "model", Value: d.bundle.Model.String()},
+			{Name: "trained on", Value: d.bundle.Corpus},
+			{Name: "sampler", Value: fmt.Sprintf("temperature %g, top-k %d", textSampler.Temperature, textSampler.TopK)},
+		},
+		Curves: []report.Curve{
+			{Name: "marked text", Strong: true, Points: d.marked.curve(d)},
+			{Name: "student", Strong: true, Points: d.student.curve(d)},
+			{Name: "unmarked text", Points: d.unmarked.curve(d)},
+			{Name: "clean twin", Points: d.twin.curve(d)},
+		},
+	}
+	if !d.controlsAreSilent() {
+		p.Lead = "A language model wrote text with a keyed mark, and a student was trained on it. The results below are not all what was expected: see the table."
+	}
+	if d.seedName != "" {
+		p.Facts = append(p.Facts, report.Fact{Name: "seed", Value: d.seedName + " (the key follows from it and is no secret)"})
+	}
+	for _, t := range []struct {
+		title string
+		trial trial
+	}{{"Marked", d.marked}, {"Unmarked, from the same prompt", d.unmarked}, {"The student, on a prompt of its own", d.student}} {
+		prompt, _ := d.tok.Decode(nil, t.trial.prompts[0]) // it came from this tokenizer
+		p.Passages = append(p.Passages, report.Passage{Title: t.title, Prompt: string(prompt), Tokens: d.coloured(t.trial)})
+	}
+	p.Decoys.Key = d.student.result.Log10P
+	for _, r := range d.decoys {
+		p.Decoys.Log10P = append(p.Decoys.Log10P, r.Log10P)
+	}
+	return p
+}
+
+func (d *demo) controlsAreSilent() bool {
+	found := func(t trial) bool { return t.result.Verdict == detect.Detected }
+	return found(d.marked) && found(d.student) && !found(d.unmarked) && !found(d.twin)
+}
+
+// curve is the evidence after each of a trial's texts; after every 20 tokens when
+// there are few.
+func (t *trial) curve(d *demo) []report.Point {
+	step := demoTokens
+	if len(t.texts) <= demoTexts {
+		step = 20
+	}
+	acc := detect.New(d.mark, nil)
+	var points []report.Point
+	add := func(text []watermark.Token) {
+		for end := step; end < len(text); end += step {
+			part := acc.Clone()
+			part.Add(text[:end])
+			points = append(points, pointOf(part.Result()))
+		}
+		acc.Add(text)
+		points = append(points, pointOf(acc.Result()))
+	}
+	t.each(d.tok, acc.Exclude, add)
+	return points
+}
+
+func pointOf(r detect.Result) report.Point {
+	return report.Point{Scored: r.Scored, Log10P: r.Log10P}
+}
+
+// coloured shows a trial's first text as the test saw it.
+func (d *demo) coloured(t trial) []report.Token {
+	ids := d.tok.Append(nil, t.texts[0])
+	width := d.mark.Width()
+	type pair struct{ context, token string }
+	excluded, seen := map[string]bool{}, map[pair]bool{}
+	for _, p := range t.prompts {
+		for end := width; end <= len(p); end++ {
+			excluded[fmt.Sprint(p[end-width:end])] = true
+		}
+	}
+	return report.Colours(len(ids), func(i int) ([]byte, report.Colour) {
+		text, _ := d.tok.Decode(nil, ids[i:i+1]) // the tokenizer made these ids
+		if i < width {
+			return text, report.Unscored
+		}
+		context := slices.Clone(ids[i-width : i])
+		unit := pair{fmt.Sprint(context), fmt.Sprint(ids[i])}
+		if excluded[unit.context] || seen[unit] {
+			return text, report.Unscored
+		}
+		seen[unit] = true
+		if d.mark.Score(nil, []watermark.Pair{{Context: context, Token: ids[i]}})[0] == 1 {
+			return text, report.Green
+		}
+		return text, report.Red
+	})
+}

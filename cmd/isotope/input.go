@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// maxInput bounds what is read as one text, so that memory stays bounded whatever the
+// input is.
+const maxInput = 64 << 20
+
+// readInput reads a file, or standard input for "-".
+func (c *cli) readInput(name string) ([]byte, error) {
+	r := c.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r = f
+	}
+	text, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if len(text) > maxInput {
+		return nil, fmt.Errorf("%s is longer than %d MiB, the most that is tested as one text; split it", name, maxInput>>20)
+	}
+	return text, nil
+}
+
+// parseTokens reads ids as a JSON array or separated by white space. An id that fits
+// no vocabulary becomes -1, which is counted as such.
+func parseTokens(text []byte) ([]watermark.Token, error) {
+	s := strings.TrimSpace(string(text))
+	if !strings.HasPrefix(s, "[") {
+		fields := strings.Fields(s)
+		ids := make([]watermark.Token, len(fields))
+		for i, f := range fields {
+			id, err := parseID(f)
+			if err != nil {
+				return nil, fmt.Errorf("token %d: %w", i+1, err)
+			}
+			ids[i] = id
+		}
+		return ids, nil
+	}
+	var numbers []json.Number
+	if err := json.Unmarshal([]byte(s), &numbers); err != nil {
+		return nil, fmt.Errorf("not a JSON array of token ids: %w", err)
+	}
+	ids := make([]watermark.Token, len(numbers))
+	for i, n := range numbers {
+		id, err := parseID(n.String())
+		if err != nil {
+			return nil, fmt.Errorf("token %d: %w", i+1, err)
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
+
+func parseID(s string) (watermark.Token, error) {
+	id, err := strconv.ParseInt(s, 10, 32)
+	if errors.Is(err, strconv.ErrRange) {
+		return -1, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%.40q is not a token id", s)
+	}
+	return watermark.Token(id), nil
+}

@@ -1,0 +1,29 @@
+// Command isotope marks text while a language model writes it, and finds the mark
+// again: in a text, and in the outputs of another model that was trained on it.
+//
+//	isotope demo                          the whole story on this machine, in a minute
+//	isotope keygen FILE                   make a secret key
+//	isotope profile                       print a mark's public description
+//	isotope generate --key FILE           write marked text with the embedded model
+//	isotope detect --key FILE --profile FILE [FILE|-]
+//	                                      test a text
+//	isotope version
+//
+// stdout is data, stderr is progress and messages: a bar on a terminal, nothing in a
+// pipe or with --quiet. With --json a verb prints one JSON object with a version.
+//
+// Exit status: 0 ran to the end, whatever the verdict; 1 runtime error; 2 wrong usage;
+// 3 only with --fail-on, when the verdict is that one.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"math"
+
+	"github.com/isotope-wm/isotope/detect"
+)
+
+// resultJSON is the JSON of a detect.Result, version 1. Numbers that do not exist are
+// null: JSON has no NaN and no infinity.
+type resultJSON struct {
+	Version        int            `json:"version"`
+	Verdict        detect.Verdict `json:"verdict"`
+	Log10P         *float64       `json:"log10_p"`
+	Log10PAdjusted *float64       `json:"log10_p_adjusted"`
+	Z              *float64       `json:"z"`
+	Tokens         int64          `json:"tokens"`
+	Scored         int64          `json:"scored"`
+	Green          int64          `json:"green"`
+	Sum            int64          `json:"sum"`
+	Skipped        skippedJSON    `json:"skipped"`
+	Tests          int64          `json:"tests"`
+	Profile        string         `json:"profile"`
+	KeyID          string         `json:"key_id"`
+	Power          powerJSON      `json:"power"`
+	Warnings       []string       `json:"warnings"`
+}
+
+type skippedJSON struct {
+	Vocab        int64 `json:"vocab"`
+	ShortContext int64 `json:"short_context"`
+	Band         int64 `json:"band"`
+	Excluded     int64 `json:"excluded"`
+	Duplicate    int64 `json:"duplicate"`
+}
+
+type powerJSON struct {
+	Alpha     float64  `json:"alpha"`
+	Power     float64  `json:"power"`
+	MinGreen  int64    `json:"min_green"`
+	MinExcess *float64 `json:"min_excess"`
+	MinShare  *float64 `json:"min_share"`
+}
+
+func toJSON(r detect.Result, profile, keyID string) resultJSON {
+	j := resultJSON{
+		Version: 1, Verdict: r.Verdict,
+		Log10P: number(r.Log10P), Log10PAdjusted: number(r.Log10PAdjusted), Z: number(r.Z),
+		Tokens: r.Tokens, Scored: r.Scored, Green: r.Green, Sum: r.Sum,
+		Skipped:  skippedJSON(r.Skipped),
+		Tests:    r.Tests,
+		Profile:  profile,
+		KeyID:    keyID,
+		Warnings: []string{},
+		Power: powerJSON{
+			Alpha: r.Power.Alpha, Power: r.Power.Power, MinGreen: r.Power.MinGreen,
+			MinExcess: number(r.Power.MinExcess), MinShare: number(r.Power.MinShare),
+		},
+	}
+	for _, w := range r.Warnings {
+		j.Warnings = append(j.Warnings, w.Error())
+	}
+	return j
+}
+
+func number(x float64) *float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return nil
+	}
+	return &x
+}
