@@ -1,0 +1,66 @@
+package tokenize
+
+import (
+	"sync"
+	"unicode/utf8"
+)
+
+// A class says which sets of the patterns a character is in. A mark is in upper
+// and lower but no letter; a symbol, like a byte that is not UTF-8, is in none.
+type class uint8
+
+const (
+	letter  class = 1 << iota // \p{L}
+	number                    // \p{N}
+	space                     // \s
+	upper                     // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
+	lower                     // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
+	newline                   // [\r\n]
+)
+
+// classPages[classPage[r>>8]][r&0xff] is the class of r, and ascii holds those of
+// the first half of the first page. They are written once, before the first
+// Tokenizer exists.
+var (
+	ascii      [utf8.RuneSelf]class
+	classPage  [(utf8.MaxRune + 1) >> 8]uint8
+	classPages [][256]class
+)
+
+var loadClasses = sync.OnceFunc(func() {
+	seen := make(map[[256]class]uint8)
+	run, next := 0, 0
+	for p := range classPage {
+		var page [256]class
+		for i := range page {
+			for r := p<<8 | i; next < len(classRuns) && int(classRuns[next]>>8) <= r; next++ {
+				run = next
+			}
+			page[i] = class(classRuns[run])
+		}
+		n, ok := seen[page]
+		if !ok {
+			n = uint8(len(classPages))
+			seen[page] = n
+			classPages = append(classPages, page)
+		}
+		classPage[p] = n
+	}
+	copy(ascii[:], classPages[classPage[0]][:])
+})
+
+// next returns the class and the length of the character at text[i].
+func next(text []byte, i int) (class, int) {
+	if b := text[i]; b < utf8.RuneSelf {
+		return ascii[b], 1
+	}
+	return nextRune(text[i:])
+}
+
+func nextRune(text []byte) (class, int) {
+	r, n := utf8.DecodeRune(text)
+	if r == utf8.RuneError && n == 1 {
+		return 0, 1
+	}
+	return classPages[classPage[r>>8]][r&0xff], n
+}

@@ -1,0 +1,48 @@
+package tokenize
+
+// The heap of a merger is binary, its least element first. An element is a rank
+// above a place, so that the order of integers is by rank, then from the left.
+
+// pop removes the least element.
+func (m *merger) pop() (rank, i int32) {
+	h := m.heap
+	least := h[0]
+	h[0] = h[len(h)-1]
+	m.heap = h[:len(h)-1]
+	m.down(0)
+	return int32(least >> 32), int32(uint32(least))
+}
+
+// up moves the element at i to its place among those before it.
+func (m *merger) up(i int) {
+	h := m.heap
+	for i > 0 {
+		m.work++
+		parent := (i - 1) / 2
+		if h[parent] <= h[i] {
+			return
+		}
+		h[parent], h[i] = h[i], h[parent]
+		i = parent
+	}
+}
+
+// down moves the element at i to its place among those after it.
+func (m *merger) down(i int) {
+	h := m.heap
+	for {
+		m.work++
+		child := 2*i + 1
+		if child >= len(h) {
+			return
+		}
+		if child+1 < len(h) && h[child+1] < h[child] {
+			child++
+		}
+		if h[i] <= h[child] {
+			return
+		}
+		h[i], h[child] = h[child], h[i]
+		i = child
+	}
+}

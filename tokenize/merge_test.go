@@ -1,0 +1,126 @@
+package tokenize
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func getBPE(tb testing.TB, name string) *BPE {
+	tok, err := Get(name)
+	require.NoError(tb, err)
+	return tok.(*BPE)
+}
+
+// mergeNaive is the definition of byte pair encoding: start over after each merge.
+func mergeNaive(v *vocabulary, piece []byte) []int32 {
+	var parts [][]byte
+	for i := range piece {
+		parts = append(parts, piece[i:i+1])
+	}
+	for {
+		at, least := -1, int32(noRank)
+		for i := 0; i+1 < len(parts); i++ {
+			pair := string(parts[i]) + string(parts[i+1])
+			if id := v.find([]byte(pair)); id >= 0 && id < least {
+				at, least = i, id
+			}
+		}
+		if at < 0 {
+			break
+		}
+		parts[at] = []byte(string(parts[at]) + string(parts[at+1]))
+		parts = append(parts[:at+1], parts[at+2:]...)
+	}
+	var ids []int32
+	for _, p := range parts {
+		ids = append(ids, v.find(p))
+	}
+	return ids
+}
+
+func TestMergeIsTheDefinition(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	alphabets := []string{"a", "ab", "abcdefghijklmnopqrstuvwxyz", " \n\t", "=-", "eEsStTnN", "\u00e9\u6f22\u3082", "\x00\xff\x80\xc3"}
+	for _, name := range Names() {
+		v := &getBPE(t, name).vocab
+		var m merger // one for all, so that what a piece leaves in it shows
+		for range 150 {
+			alphabet := alphabets[r.IntN(len(alphabets))]
+			n := 1 + r.IntN(40)
+			if r.IntN(3) == 0 {
+				n = 1 + r.IntN(2*scanLimit)
+			}
+			piece := make([]byte, n)
+			for i := range piece {
+				piece[i] = alphabet[r.IntN(len(alphabet))]
+			}
+			want := mergeNaive(v, piece)
+			require.Equal(t, want, m.mergeHeap(nil, v, piece), "%s: %q", name, piece)
+			require.Equal(t, want, m.merge(nil, v, piece), "%s: %q", name, piece)
+			if n <= scanLimit {
+				require.Equal(t, want, m.mergeScan(nil, v, piece), "%s: %q", name, piece)
+			}
+		}
+	}
+}
+
+// Four times the text must not take much more than four times the steps, and a
+// step is a lookup, a part looked at, or a level of the heap.
+func TestWorkGrowsWithText(t *testing.T) {
+	const size = 1 << 20
+	e := getBPE(t, "o200k_base")
+	r := rand.New(rand.NewPCG(3, 4))
+	letters := make([]byte, size)
+	for i := range letters {
+		letters[i] = byte('a' + r.IntN(26))
+	}
+	for _, c := range []struct{ name, text string }{
+		{"a", strings.Repeat("a", size)},
+		{"blank lines", strings.Repeat("\n ", size/2)},
+		{"spaces", strings.Repeat(" ", size)},
+		{"random letters", string(letters)},
+		{"invalid bytes", strings.Repeat("\xff\xfe", size/2)},
+		{"pieces just below the limit", strings.Repeat(string(letters[:scanLimit-1])+" ", size/scanLimit)},
+	} {
+		var small, large merger
+		e.append(nil, []byte(c.text[:size/4]), &small, maxPiece)
+		ids := e.append(nil, []byte(c.text), &large, maxPiece)
+		assert.LessOrEqual(t, large.work, 8*small.work, c.name)
+		assert.Less(t, large.work, 200*size, c.name)
+		text, err := e.Decode(nil, ids)
+		require.NoError(t, err)
+		assert.True(t, string(text) == c.text, c.name)
+		t.Logf("%s: %.1f steps a byte, then %.1f", c.name, float64(small.work)/(size/4), float64(large.work)/size)
+	}
+}
+
+func TestLongPieceIsCut(t *testing.T) {
+	text := []byte(strings.Repeat("ab\u6f22", 1000))
+	for _, name := range Names() {
+		e := getBPE(t, name)
+		var m merger
+		ids := e.append(nil, text, &m, 997)
+		back, err := e.Decode(nil, ids)
+		require.NoError(t, err)
+		assert.Equal(t, text, back)
+		assert.LessOrEqual(t, cap(m.parts), 997)
+	}
+}
+
+func TestLoadRefusesOtherVocabulary(t *testing.T) {
+	s := encodings[0]
+	s.digest = "sha256:0"
+	_, err := s.load()
+	assert.ErrorContains(t, err, "tokenize: cl100k_base: the vocabulary has digest sha256:28ab")
+
+	s.name = "none"
+	_, err = s.load()
+	assert.ErrorContains(t, err, "tokenize: none: ")
+
+	_, err = newBPE(&s, make([]string, 300))
+	assert.EqualError(t, err, "tokenize: none: the vocabulary lacks the byte 0x00")
+}

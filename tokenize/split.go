@@ -1,0 +1,100 @@
+package tokenize
+
+// The splitters take a text and the start of a piece, and return its end.
+// Together with the file of each goes the pattern it stands for, of which the
+// first alternative that matches counts. None looks at a character more than a
+// few times, whatever the text: what a rule reads beyond the end of its piece is
+// the start of the very next one.
+
+// span returns the end of the characters from i on that are in set.
+func span(text []byte, i int, set class) int {
+	for i < len(text) {
+		c, n := next(text, i)
+		if c&set == 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// symbols returns the end of the characters from i on that are neither letters
+// nor numbers nor white space.
+func symbols(text []byte, i int) int {
+	for i < len(text) {
+		c, n := next(text, i)
+		if c&(letter|number|space) != 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// digits returns the end of \p{N}{1,3} at i, where a number is.
+func digits(text []byte, i int) int {
+	for range 3 {
+		if i == len(text) {
+			break
+		}
+		c, n := next(text, i)
+		if c&number == 0 {
+			break
+		}
+		i += n
+	}
+	return i
+}
+
+// blanks returns the end of \s+(?!\S)|\s+ at i, where white space is: the run of
+// it less its last character, which is left to what follows, unless nothing
+// follows or nothing would remain. With lines, \s*[\r\n]+ goes first: up to the
+// last line end in the run.
+func blanks(text []byte, i int, lines bool) int {
+	end, last, line := i, i, i
+	for end < len(text) {
+		c, n := next(text, end)
+		if c&space == 0 {
+			break
+		}
+		last = end
+		end += n
+		if c&newline != 0 {
+			line = end
+		}
+	}
+	switch {
+	case lines && line > i:
+		return line
+	case end == len(text) || last == i:
+		return end
+	}
+	return last
+}
+
+// contraction returns the end of 's|'t|'re|'ve|'m|'ll|'d at i, or i if there is
+// none. With fold, case does not matter, and the long s is an s.
+func contraction(text []byte, i int, fold bool) int {
+	if len(text)-i < 2 || text[i] != '\'' {
+		return i
+	}
+	var bit byte
+	if fold {
+		bit = 'a' - 'A'
+		if text[i+1] == "ſ"[0] && len(text)-i > 2 && text[i+2] == "ſ"[1] {
+			return i + 3
+		}
+	}
+	a := text[i+1] | bit
+	switch a {
+	case 's', 't', 'm', 'd':
+		return i + 2
+	}
+	if len(text)-i > 2 {
+		switch b := text[i+2] | bit; {
+		case a == 'r' && b == 'e', a == 'v' && b == 'e', a == 'l' && b == 'l':
+			return i + 3
+		}
+	}
+	return i
+}

@@ -1,0 +1,68 @@
+package tokenize
+
+// splitO200K stands for patternO200K, line by line:
+//
+//	[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?
+//	[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?
+//	\p{N}{1,3}
+//	 ?[^\s\p{L}\p{N}]+[\r\n/]*
+//	\s*[\r\n]+
+//	\s+(?!\S)|\s+
+func splitO200K(text []byte, i int) int {
+	c, n := next(text, i)
+	switch {
+	case c&letter != 0:
+		end, _ := word(text, i)
+		return contraction(text, end, true)
+	case c&number != 0:
+		return digits(text, i)
+	case c&newline != 0:
+		return blanks(text, i, true)
+	}
+	// Here c may go before a word. A mark may also begin one, which the first
+	// line prefers to the second line after c.
+	body := i + n
+	end, lowered := word(text, body)
+	if !lowered && c&lower != 0 {
+		end, _ = word(text, i)
+	}
+	if end > body || c&lower != 0 {
+		return contraction(text, end, true)
+	}
+	if c&space == 0 || text[i] == ' ' && symbols(text, body) > body {
+		end = symbols(text, body)
+		for end < len(text) && (text[end] == '\r' || text[end] == '\n' || text[end] == '/') {
+			end++
+		}
+		return end
+	}
+	return blanks(text, i, true)
+}
+
+// word returns the end of the word at i, or i if there is none, by the first
+// line of the pattern if lowered, else by the second.
+//
+// The characters in both sets make the first line step back: from the longest run
+// of upper, to the last place where a lower follows. That is after the run, or else
+// at the last character of the run that is in both sets, and there the word ends.
+func word(text []byte, i int) (end int, lowered bool) {
+	end = i
+	both := i
+	for end < len(text) {
+		c, n := next(text, end)
+		if c&upper == 0 {
+			if c&lower != 0 {
+				return span(text, end+n, lower), true
+			}
+			break
+		}
+		end += n
+		if c&lower != 0 {
+			both = end
+		}
+	}
+	if both > i {
+		return both, true
+	}
+	return end, false
+}

@@ -1,0 +1,89 @@
+package tokenize
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func pieces(name, text string) []string {
+	tok, err := Get(name)
+	if err != nil {
+		panic(err)
+	}
+	split := tok.(*BPE).spec.split
+	var all []string
+	for i := 0; i < len(text); {
+		end := split([]byte(text), i)
+		all = append(all, text[i:end])
+		i = end
+	}
+	return all
+}
+
+// The goldens prove the rules; this shows them.
+func TestPieces(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"r50k_base", "I'll go.  It'S 1234\n \n x", []string{"I", "'ll", " go", ".", " ", " It", "'", "S", " 1234", "\n \n", " x"}},
+		{"cl100k_base", "I'LL go.  It's 1234\n \n x", []string{"I", "'LL", " go", ".", " ", " It", "'s", " ", "123", "4", "\n \n", " x"}},
+		{"o200k_base", "I'LL go.  It's 1234\n \n x", []string{"I'LL", " go", ".", " ", " It's", " ", "123", "4", "\n \n", " x"}},
+		{"cl100k_base", "a!\r\n\n b", []string{"a", "!\r\n\n", " b"}},
+		{"o200k_base", "a//\n/\n b", []string{"a", "//\n/\n", " b"}},
+		{"o200k_base", "HTMLParser camelCase", []string{"HTMLParser", " camel", "Case"}},
+		{"o200k_base", "A\u3082BC", []string{"A\u3082", "BC"}},
+		{"o200k_base", "\u0301ABC \u0301's", []string{"\u0301", "ABC", " \u0301's"}},
+		{"cl100k_base", "'\u017f'\u212a", []string{"'\u017f", "'\u212a"}},
+		{"cl100k_base", "  \u3000x\t\t", []string{"  ", "\u3000x", "\t\t"}},
+	} {
+		assert.Equal(t, c.want, pieces(c.name, c.text), "%s: %q", c.name, c.text)
+	}
+}
+
+// A byte that is not UTF-8 is split as a symbol would be.
+func TestInvalidByteIsSymbol(t *testing.T) {
+	for _, text := range []string{"?", "a?b", " ? ", "  ?", "?\n\n", "it?'s", "1?2", "'?", "A?a", "? a", "\n?\n"} {
+		for _, name := range Names() {
+			var want []string
+			for _, p := range pieces(name, text) {
+				want = append(want, strings.ReplaceAll(p, "?", "\xff"))
+			}
+			assert.Equal(t, want, pieces(name, strings.ReplaceAll(text, "?", "\xff")), "%s: %q", name, text)
+		}
+	}
+}
+
+// A splitter that read on and on beyond its pieces would never get through these.
+func TestSplitOneMegabyte(t *testing.T) {
+	for _, s := range []string{
+		" ", "\n ", " \n", "\r\n", "\u3000", "A", "A\u3082", "\u3082A", "\u0301", "\u0301A", " \u0301", "Aa", "'", "'s", "'S'",
+		"1", "\u0663", "/\n", "!\n/", "! ", "\xff", "\xc5", "\u01c5", "\u02b0A",
+	} {
+		text := []byte(strings.Repeat(s, 1<<20/len(s)))
+		for _, split := range []func([]byte, int) int{splitR50K, splitCL100K, splitO200K} {
+			loadClasses()
+			for i := 0; i < len(text); {
+				end := split(text, i)
+				if end <= i || end > len(text) {
+					t.Fatalf("%q: piece from %d to %d", s, i, end)
+				}
+				i = end
+			}
+		}
+	}
+}
+
+// What splitCL100K claims of the newer pattern.
+func TestNoTokenEndsInLineEndAndBlanks(t *testing.T) {
+	e := getBPE(t, "cl100k_base")
+	across := regexp.MustCompile(`[\r\n][\t\v\f \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+$`)
+	for id := range int32(e.Vocab()) {
+		if text, ok := e.Token(id); ok {
+			assert.False(t, across.MatchString(text), "%d: %q", id, text)
+		}
+	}
+}
