@@ -1,0 +1,148 @@
+package lm
+
+import "fmt"
+
+// Logits writes the natural logarithm of the probability of every id after context
+// to dst, whose length must be Vocab(). The exponentials sum to 1, and an id that is
+// not usable has -Inf.
+//
+// The context is the text so far, prompt included, newest token last. All of it may
+// be passed, or the last Order()-1 tokens of it; a context shorter than that is taken
+// for the beginning of a text. An id outside the vocabulary hides what lies before it.
+//
+// A step copies one row and corrects it for the tokens seen after the context and
+// its shorter suffixes. It does not allocate.
+func (m *Model) Logits(dst []float32, context []int32) {
+	if len(dst) != m.vocab {
+		panic(fmt.Sprintf("lm: a row of %d logits for a vocabulary of %d", len(dst), m.vocab))
+	}
+	p := m.find(context)
+	addTo(dst, m.base, p.weight[0])
+	// From the shortest suffix up: what a longer one has seen, it decides.
+	for n := 1; n <= p.depth; n++ {
+		parent, l := &m.levels[n-1], &m.levels[n]
+		lo, hi := parent.first[p.node[n]], parent.first[p.node[n]+1]
+		ids, lp := l.ids[lo:hi], l.lp[lo:hi]
+		w := p.weight[n]
+		for i, id := range ids {
+			dst[id] = lp[i] + w
+		}
+	}
+}
+
+// LogProb is the entry of next in the row that Logits writes, without the row. An id
+// outside the vocabulary has -Inf.
+func (m *Model) LogProb(context []int32, next int32) float64 {
+	if uint32(next) >= uint32(m.vocab) {
+		return negInf
+	}
+	p := m.find(context)
+	for n := p.depth; n >= 1; n-- {
+		if c, ok := m.child(n, p.node[n], next); ok {
+			return float64(m.levels[n].lp[c] + p.weight[n])
+		}
+	}
+	return float64(m.base[next] + p.weight[0])
+}
+
+// A path is where a context lies in the trie.
+type path struct {
+	depth int // length of the longest suffix of the context that was seen
+	// node[n] is the node of the suffix of n tokens, and weight[n] the logarithm of
+	// what the suffixes longer than n leave to it.
+	node   [MaxOrder]uint32
+	weight [MaxOrder]float32
+}
+
+// find looks up the suffixes of a context. When one was never seen, no longer one
+// was, so the search ends there.
+func (m *Model) find(context []int32) (p path) {
+	var buf [MaxOrder]int32
+	h := m.history(&buf, context)
+
+	var bo [MaxOrder]float32
+	for n := 1; n <= len(h); n++ {
+		node, ok := m.node(h[len(h)-n:])
+		if !ok {
+			break
+		}
+		p.depth, p.node[n], bo[n] = n, node, m.levels[n-1].bo[node]
+	}
+	for n := p.depth; n >= 1; n-- {
+		p.weight[n-1] = p.weight[n] + bo[n]
+	}
+	return p
+}
+
+// history writes the tokens that matter to the end of buf: at most order-1, back to
+// the begin mark that stands before the text and after a break.
+func (m *Model) history(buf *[MaxOrder]int32, context []int32) []int32 {
+	n := 0 // tokens kept
+	for n < m.order-1 {
+		begin := n == len(context)
+		if !begin {
+			id := context[len(context)-1-n]
+			if uint32(id) >= uint32(m.vocab) {
+				break
+			}
+			if begin = m.isBreak(id); !begin {
+				n++
+				buf[MaxOrder-n] = id
+			}
+		}
+		if begin {
+			n++
+			buf[MaxOrder-n] = int32(m.vocab)
+			break
+		}
+	}
+	return buf[MaxOrder-n:]
+}
+
+// node finds the node of an n-gram that may end a context.
+func (m *Model) node(h []int32) (uint32, bool) {
+	at, ok := uint32(h[0]), true
+	for n := 1; n < len(h); n++ {
+		if at, ok = m.child(n, at, h[n]); !ok {
+			return 0, false
+		}
+	}
+	return at, true
+}
+
+// child finds the child of a node of length n by its token.
+func (m *Model) child(n int, node uint32, id int32) (uint32, bool) {
+	first, ids := m.levels[n-1].first, m.levels[n].ids
+	lo, hi := first[node], first[node+1]
+	end := hi
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		if ids[mid] < id {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo, lo < end && ids[lo] == id
+}
+
+// addTo sets dst[i] = src[i] + c. It is the larger part of a step, so it is unrolled:
+// the compiler keeps neither the bounds checks nor the loop overhead.
+func addTo(dst, src []float32, c float32) {
+	dst = dst[:len(src)]
+	for len(src) >= 8 {
+		s, d := (*[8]float32)(src), (*[8]float32)(dst)
+		d[0] = s[0] + c
+		d[1] = s[1] + c
+		d[2] = s[2] + c
+		d[3] = s[3] + c
+		d[4] = s[4] + c
+		d[5] = s[5] + c
+		d[6] = s[6] + c
+		d[7] = s[7] + c
+		src, dst = src[8:], dst[8:]
+	}
+	for i, x := range src {
+		dst[i] = x + c
+	}
+}

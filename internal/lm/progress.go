@@ -1,0 +1,85 @@
+package lm
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Stages of Load, in order, as told to a Progress. Not all are needed each time.
+const (
+	StageCheck    = "checking" // whether the corpus is one that is cached
+	StageRead     = "reading"
+	StageTokenize = "tokenizing"
+	StageTrain    = "training"
+)
+
+// A Progress is told how far a stage has come. It is called by one goroutine at a
+// time, done never decreases within a stage, and the last call of a stage that
+// succeeds has done == total. Nil means that nobody wants to know.
+type Progress func(stage string, done, total int64)
+
+// A meter counts work done by several goroutines. It passes on about a hundred calls
+// a stage, not one for each of ten thousand files.
+type meter struct {
+	mu       sync.Mutex
+	report   Progress
+	stage    string
+	done     int64
+	total    int64
+	reported int64
+}
+
+func (p Progress) start(stage string, total int64) *meter {
+	m := &meter{report: p, stage: stage, total: total, reported: -1}
+	m.add(0)
+	return m
+}
+
+func (m *meter) add(n int64) {
+	if m.report == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done += n
+	if m.reported < 0 || m.done-m.reported > m.total/100 || m.done == m.total && m.reported != m.total {
+		m.reported = m.done
+		m.report(m.stage, m.done, m.total)
+	}
+}
+
+// parallel calls f(0) to f(n-1) from as many goroutines as there are processors, and
+// returns the error of the lowest index that had one. Results go by index, so the
+// order in which calls happen shows nowhere.
+func parallel(ctx context.Context, n int, f func(i int) error) error {
+	var next atomic.Int64
+	var mu sync.Mutex
+	var firstErr error
+	firstIndex := n
+	var wg sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n || ctx.Err() != nil {
+					return
+				}
+				if err := f(i); err != nil {
+					mu.Lock()
+					if i < firstIndex {
+						firstIndex, firstErr = i, err
+					}
+					mu.Unlock()
+					next.Store(int64(n)) // lower indices are already under way
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return firstErr
+}
