@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -267,7 +268,7 @@ func splitObject(text []byte) (map[string]json.RawMessage, error) {
 	if _, err := dec.Token(); err != nil {
 		return nil, err
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF {
 		return nil, errors.New("something follows the JSON object")
 	}
 	return fields, nil
@@ -291,11 +292,20 @@ func (r *fieldReader) may(name string, to any) {
 	if !ok || r.err != nil {
 		return
 	}
-	if string(value) == "null" {
-		r.err = fmt.Errorf("field %q is null", name)
+	if hasNull(value) {
+		r.err = fmt.Errorf("field %q is null or holds one", name)
 	} else if err := json.Unmarshal(value, to); err != nil {
 		r.err = fmt.Errorf("field %q: %w", name, err)
 	}
+}
+
+// hasNull finds what json.Unmarshal would take for "leave it as it is".
+func hasNull(value json.RawMessage) bool {
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) == nil && list != nil {
+		return slices.ContainsFunc(list, hasNull)
+	}
+	return string(value) == "null"
 }
 
 // MarshalJSON writes the canonical form (RFC 8785): every field that applies, with

@@ -60,6 +60,8 @@ func TestParseProfileRefuses(t *testing.T) {
 		"[]":                                     "not a JSON object",
 		`"x"`:                                    "not a JSON object",
 		"{":                                      "EOF",
+		minimal + "}":                            "follows",
+		with(`"exempt":[null]`):                  "null",
 		minimal + "{}":                           "follows",
 		minimal[:len(minimal)-1]:                 "EOF",
 		with(`"Gamma":0.5`):                      `unknown field "Gamma"`,

@@ -1,0 +1,318 @@
+#!/usr/bin/env python3
+"""Writes the test vectors of docs/spec.md, and detects, by the reading of that page in isotope1.py.
+
+    python3 generate.py write [DIR]
+    python3 generate.py detect --tokens FILE... --key KEYFILE --profile PROFILE
+                               [--selector KEYFILE] [--prompt FILE...]
+
+A token file is one text: ids with anything between them. Needs OpenSSL 3 and no network, and
+writes the same bytes every time.
+"""
+import argparse, hashlib, json, os, re, struct, sys
+sys.dont_write_bytecode = True
+import isotope1 as iso
+
+def seed(name):
+    return hashlib.sha256(b"isotope vectors " + name.encode()).digest()
+
+A, B, C = bytes(range(32)), seed("leaf B"), seed("leaf C")
+
+def ids(name, n, vocab):
+    return [int.from_bytes(seed(f"{name} {i}")[:8], "big") % vocab for i in range(n)]
+
+# ---- keys.json
+
+def keys():
+    paths = [[], [""], ["", ""], ["tenant"], ["tenant", "acme"], ["acme", "tenant"], ["ab", "c"], ["a", "bc"], ["abc"],
+             ["a\0b"], ["größe", "テナント"], ["e\u0301"], ["\u00e9"], ["x" * 300]]
+    return [{"leaf": leaf.hex(), "text": "isotope-secret-key-1:" + leaf.hex(), "id": iso.key_id(leaf),
+             "derive": [{"labels": p, "leaf": iso.derive(leaf, p).hex()} for p in (paths if leaf == A else paths[4:6])]}
+            for leaf in (A, B, C, b"\xff" * 32)]
+
+# ---- greenlist.json
+
+def greenlist():
+    def case(name, before, leaf=A, k=4, gamma=(1, 1), group=0, lane=0, vocab=1000):
+        mark = iso.Mark(leaf, k, *gamma, group, lane)
+        context = iso.context(before, k)
+        nonce = iso.nonces(mark.k_context, [context])[0]
+        if k > 4:  # the batched CMAC against OpenSSL's own
+            assert nonce == iso.openssl_cmac(mark.k_context, b"".join(t.to_bytes(3, "little") for t in context))[:12]
+        green = mark.greenlist(nonce, vocab)
+        bits = sum(1 << v for v, yes in enumerate(green) if yes).to_bytes((vocab + 7) // 8, "little")
+        stream = iso.keystream(mark.k_green, nonce, 48)
+        return {"name": name, "leaf": leaf.hex(), "width": k, "gamma": gamma[0] / 2**gamma[1], "m": gamma[0],
+                "w": gamma[1], "group": group, "lane": lane, "before": before, "vocab": vocab,
+                "k_green": mark.k_green.hex(), **({"k_context": mark.k_context.hex()} if k > 4 else {}),
+                "nonce": nonce.hex(), "keystream": stream.hex(), "green": sum(green),
+                "sha256": hashlib.sha256(bits).hexdigest(), "first": "".join("rg"[g] for g in green[:64])}
+    four = [1, 2, 3, 128255]
+    out = [case("the first example", four, vocab=128256),
+           case("gamma 1/4", four, gamma=(1, 2), vocab=128256),
+           case("gamma 64/256 written as 1/4 is w=2; 65/256 is w=8", four, gamma=(65, 8), vocab=128256),
+           case("width 2 sees the two newest", [9, 9, 3, 128255], k=2, vocab=50257)]
+    out += [case(f"gamma {m}/{2**w}", four, gamma=(m, w)) for m, w in ((3, 2), (1, 4), (7, 4), (15, 4), (1, 8), (255, 8))]
+    out += [case(f"width {k}", ids("context", 20, 50257), leaf=B, k=k, gamma=(1, 2)) for k in range(17)]
+    out += [case("an empty context", []), case("a short context", [7], k=3), case("a long context, empty", [], k=5),
+            case("a long context, short", [7, 8], k=16), case("absent because negative", [-1, 5], k=2),
+            case("absent because 2^24-1", [ABSENT, 5], k=2), case("absent because larger", [2**24 + 5, 5], k=2),
+            case("the largest id there is", [ABSENT - 1, 5], k=2),
+            case("past the vocabulary is not absent", [1000, 999], k=2),
+            case("absent in a long context", [1, ABSENT, 3, -7, 5, 2**31 - 1], k=6)]
+    out += [case(f"group {g}, lane {i}, gamma {m}/{2**w}", four, group=g, lane=i, gamma=(m, w))
+            for g, i, m, w in ((1, 0, 1, 1), (2**32 - 1, 0, 1, 1), (7, 1, 1, 1), (7, 127, 1, 1), (7, 63, 1, 2), (7, 31, 3, 4), (7, 15, 65, 8))]
+    out += [case("the group is in K_context too", four + [6], k=5, group=7, lane=3)]
+    out += [case(f"vocabulary {n}", four, vocab=n, gamma=(3, 2)) for n in (1, 63, 64, 65, 127, 129)]
+    return out
+
+ABSENT = iso.ABSENT
+
+def bias():
+    """One float32 addition for each logit, which a float64 addition rounded once more also gives."""
+    def f32(x):
+        return struct.unpack("<f", struct.pack("<f", x))[0]
+    def bits(x):
+        return struct.pack(">f", x).hex()
+    values = ["00000000", "80000000", "00000001", "80000001", "7f800000", "ff800000", "3f800000", "bf800000",
+              "4b7fffff", "cb800001", "7f7fffff", "ff7fffff", "3dcccccd", "c0000000", "40490fdb", "33800000"]
+    out = []
+    for delta in (2, 0.1, 1.5, 100, 1e-7):
+        green = iso.Mark(A, 1, 1, 1).greenlist(iso.nonces(b"", [(5,)])[0], 64)
+        logits = [values[v // 2 % 16] for v in range(64)]
+        after = []
+        for h, g in zip(logits, green):
+            x = struct.unpack(">f", bytes.fromhex(h))[0]
+            y = x + (f32(delta) if g else 0.0)
+            try:
+                after.append(bits(y))
+            except OverflowError:
+                after.append(bits(float("inf") if y > 0 else float("-inf")))
+        out.append({"leaf": A.hex(), "width": 1, "gamma": 0.5, "delta": delta, "before": [5], "vocab": 64,
+                    "logits": logits, "biased": after})
+    return out
+
+# ---- band.json, dedup.json
+
+def band():
+    out = []
+    for k in (0, 1, 2, 4, 5, 8, 16):
+        for before in ([], [1, 2, 3], ids(f"band {k}", 16, 128256)):
+            context = iso.context(before, k)
+            h = iso.hashes(B, k, [context])[0]
+            bands = [[0, 32768], [32768, 49152], [49152, 65536], [0, h], [h, 65536], [h, h + 1], [h + 1, 65536]]
+            out.append({"selector": B.hex(), "width": k, "before": before, "h": h,
+                        "bands": [{"band": b, "in": b[0] <= h < b[1]} for b in bands if b[0] < b[1]]})
+    return out
+
+def dedup():
+    cases = [(k, ids(f"dedup {k}", k, 128256), v) for k in (0, 1, 2, 3, 4, 5, 6, 10, 11, 16) for v in (0, 128255)]
+    cases += [(4, [1, 2, 3, 128255], 1), (2, [1, 2], 2**24 - 2), (5, [1, 2, 3, 4, 5], 2**24 - 2)]
+    for k, c, v in cases:
+        if k > 4:
+            message = b"".join(t.to_bytes(3, "little") for t in c)
+            assert iso.nonces(iso.PUBLIC, [tuple(c)])[0] == iso.openssl_cmac(iso.PUBLIC, message)[:12]
+    return [{"width": k, "context": c, "id": v, "tag": iso.tags([(tuple(c), v)])[0].hex()} for k, c, v in cases]
+
+# ---- profile.json
+
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+BASE = {"isotope": 1, "scheme": "greenlist", "gamma": 0.25, "delta": 2, "width": 2, "vocab": 1000, "tokenizer": "none"}
+
+def profile(**fields):
+    return {name: v for name, v in {**BASE, **fields}.items() if v is not ...}
+
+def profiles():
+    def ok(p):
+        s = p if type(p) is str else json.dumps(p)
+        parsed = iso.parse_profile(s.encode())
+        return {"text": s, "canonical": iso.canonical(parsed), "id": iso.profile_id(parsed)}
+    every = profile(gamma=0.375, delta=1.5, width=16, vocab=2**24 - 1, tokenizer="meta-llama/Llama-3.1-8B(v2)", tokenizer_digest=DIGEST,
+                    band=[16384, 65536], selector=iso.key_id(B), mask="context", prompt_context=False, dedup="context",
+                    group=2**32 - 1, lane=31, payload=0, exempt=[0, 5, 900])
+    texts = [BASE, every, dict(reversed(every.items())), json.dumps(every, indent=2) + "\n",
+             profile(band=[0, 65536], mask="none", prompt_context=True, dedup="pair", group=0, lane=0, payload=0, exempt=[]),
+             profile(width=0), profile(band=[0, 1], selector=iso.key_id(A)), profile(tokenizer="!#'[]~", tokenizer_digest=DIGEST),
+             profile(gamma=0.5, lane=127), profile(gamma=0.25390625, lane=15), profile(exempt=[999])]
+    base = json.dumps(BASE)
+    texts += [base.replace('"delta": 2', f'"delta": {d}') for d in
+              ("2.50", "2e0", "1.5E+1", "100", "0.1", "0.30000000000000004", "1e-6", "0.000001", "1e-7", "1.25e-9", "33.333333333333336")]
+    texts += [base.replace('"gamma": 0.25', f'"gamma": {g}') for g in ("0.250", "25e-2", "0.99609375", "0.00390625")]
+    texts += [base.replace('"gamma"', '"\\u0067amma"'), " \n\t" + base + "\r\n"]
+    return [ok(p) for p in texts]
+
+def refused():
+    def but(old, new):
+        s = json.dumps(profile())
+        assert old in s
+        return s.replace(old, new, 1)
+    def add(more):
+        return but("}", ", " + more + "}")
+    out = [(json.dumps(profile(**{name: ...})), f"{name} is missing") for name in BASE]
+    out += [(but(f'"{name}": ', f'"{name}": null, "was": '), f"{name} is null") for name in BASE]
+    out += [("", "nothing"), ("null", "null"), ("[]", "an array"), ("{}", "every required field is missing"),
+            (but("}", ""), "it ends early"), (but("}", ",}"), "a comma before the brace"), (json.dumps(BASE) + "{}", "something follows it"),
+            (json.dumps(BASE) + "}", "a brace follows it"), (json.dumps(BASE) + "]", "a bracket follows it"), (json.dumps(BASE) + ",", "a comma follows it"),
+            (but(', "width"', ' "width"'), "a comma is missing"), (but('"width"', "2"), "a name that is not text"), (but("{", "{,"), "a comma before the first field"),
+            ("\ufeff" + json.dumps(BASE), "a byte order mark"), (but("{", "{ // no comments in JSON\n"), "a comment")]
+    out += [(add(s), r) for s, r in (
+        ('"colour": "green"', "an unknown field"), ('"": 1', "an unknown field, its name empty"),
+        ('"width": 2', "a repeated field"), ('"\\u0077idth": 2', "a repeated field, spelt with an escape"),
+        ('"Lane": 1', "an unknown field: names are in lower case"), ('"key": "' + iso.key_id(A) + '"', "an unknown field"),
+        ('"band": null', "null, in an optional field"), ('"exempt": null', "null, in an optional field"),
+        ('"exempt": [null]', "null, in an array"), ('"selector": null', "null, in an optional field"), ('"payload": null', "null"),
+        ('"band": [0, 32768]', "a band without its selector"), (f'"selector": "{iso.key_id(B)}"', "a selector without a band"),
+        (f'"band": [0, 65536], "selector": "{iso.key_id(B)}"', "a selector with the band that is everything"),
+        (f'"tokenizer_digest": "{DIGEST}"', 'a digest with the tokenizer "none"'),
+        ('"mask": "pair"', "an unknown mask"), ('"mask": true', "a mask that is not text"), ('"dedup": "none"', "an unknown dedup"),
+        ('"prompt_context": 1', "a number for a truth value"), ('"prompt_context": "true"', "text for a truth value"),
+        ('"group": -1', "a negative group"), ('"group": 4294967296', "a group of more than 32 bits"), ('"group": 0.5', "half a group"),
+        ('"lane": 64', "with gamma 1/4 there are 64 lanes"), ('"lane": -1', "a negative lane"), ('"payload": 1', "the payload is reserved"),
+        ('"exempt": [3, 2]', "exempt ids that do not ascend"), ('"exempt": [2, 2]', "an exempt id twice"),
+        ('"exempt": [-1]', "a negative id"), ('"exempt": ["2"]', "an id in quotes"), ('"exempt": 2', "an id that is not in an array"))]
+    out += [(add(f'"selector": "{iso.key_id(B)}", "band": {b}'), r) for b, r in (
+        ("[0]", "a band of one number"), ("[0, 1, 2]", "a band of three numbers"), ("[5, 5]", "an empty band"), ("[6, 5]", "a band that falls"),
+        ("[-1, 5]", "a band below 0"), ("[1, 65537]", "a band past 65536"), ("[0.5, 5]", "half a number"), ("[null, 5]", "null, in an array"),
+        ("[null, null]", "null, in an array"), ("[5, null]", "null, in an array"), ('"0,5"', "a band that is text"))]
+    out += [(add(f'"band": [0, 5], "selector": "{s}"'), "a selector is 16 lower-case hex digits")
+            for s in ("", iso.key_id(B)[:15], iso.key_id(B).upper(), iso.key_id(B)[:15] + "g", iso.key_id(B) + "00")]
+    out += [(but('"gamma": 0.25', f'"gamma": {g}'), r) for g, r in (
+        ("0", "gamma 0"), ("1", "gamma 1"), ("-0.25", "a negative gamma"), ("0.1", "not dyadic"), ("0.001953125", "1/512 is finer than 8 bits"),
+        ("1e400", "too large for a number"), ("[1,4]", "an array"), ("NaN", "not JSON"), (".25", "not JSON"))]
+    out += [(but('"delta": 2', f'"delta": {d}'), r) for d, r in (
+        ("0", "delta 0"), ("-0.0", "delta 0"), ("-2", "a negative delta"), ("100.00001", "more than 100"), ("1e400", "too large"), ('"2"', "text"), ("02", "not JSON"))]
+    out += [(but('"width": 2', f'"width": {k}'), r) for k, r in (("-1", "negative"), ("17", "more than 16"), ("1.5", "not whole"), ('"2"', "text"))]
+    out += [(but('"vocab": 1000', f'"vocab": {n}'), r) for n, r in (("0", "nothing"), ("-5", "negative"), ("16777216", "2^24 is one too many"), ("1e99", "too many"))]
+    out += [(but('"isotope": 1', f'"isotope": {n}'), "another version") for n in ("0", "2", '"1"', "true")]
+    out += [(but('"greenlist"', s), "an unknown scheme") for s in ('"gumbel"', '"Greenlist"', '""', '"green\\u0000list"')]
+    out += [(but('"none"', f'{t}, "tokenizer_digest": "{DIGEST}"'), r) for t, r in (
+        ('""', "no name"), ('"a\\"b"', "a quote"), ('"a\\\\b"', "a backslash"), ('"a\\nb"', "a control character"), ('"größe"', "not ASCII"), ('"a\\u007f"', "a delete"), ("5", "not text"))]
+    out += [(but('"none"', f'"gpt2", "tokenizer_digest": "{d}"'), "a digest is sha256: and 64 lower-case hex digits")
+            for d in ("", DIGEST[7:], DIGEST[:-1], DIGEST + "0", DIGEST.replace("a", "A"), DIGEST.replace("sha256", "sha512"), "sha256:" + "g" * 64)]
+    out += [(but('"none"', '"gpt2"'), "a tokenizer without its digest")]
+    for s, reason in out:
+        try:
+            iso.parse_profile(s.encode())
+        except ValueError:
+            continue
+        raise AssertionError(f"not refused: {s} ({reason})")
+    return [{"text": s, "reason": reason} for s, reason in out]
+
+# ---- generate.json, detect.json
+
+def marked_text(name, p, leaf, n, prompt=(), candidates=6):
+    """Ids of which most are green: the first green one of a few candidates."""
+    mark, out = iso.profile_mark(p, leaf), list(prompt)
+    for i in range(n):
+        context = iso.context(out, p["width"])
+        tries = ids(f"{name} {i}", candidates, p["vocab"])
+        green = mark.green([(context, v) for v in tries])
+        out.append(tries[green.index(True)] if True in green else tries[0])
+    return out[len(prompt):]
+
+def case(name, texts, prompts=(), leaf=A, selector=None, **fields):
+    p = iso.parse_profile(json.dumps(profile(**fields, **({"selector": iso.key_id(selector)} if selector else {}))).encode())
+    return p, {"name": name, "leaf": leaf.hex(), **({"selector": selector.hex()} if selector else {}),
+               "profile": iso.canonical(p), "prompts": list(prompts), "texts": texts}
+
+def detection():
+    def one(*args, **fields):
+        p, c = case(*args, **fields)
+        selector = bytes.fromhex(c["selector"]) if "selector" in c else None
+        return {**c, **iso.detect(p, bytes.fromhex(c["leaf"]), selector, c["texts"], c["prompts"])}
+    def text(name, n=60, prompt=(), leaf=A, **fields):
+        return marked_text(name, iso.parse_profile(json.dumps(profile(**fields)).encode()), leaf, n, prompt)
+    plain, marked = ids("plain", 60, 1000), text("marked")
+    gap = marked[:20] + [1000] + marked[20:30] + [-1, 5000] + marked[30:]
+    few = [v % 5 for v in ids("few", 80, 1000)]
+    prompt = ids("prompt", 10, 1000)
+    out = [one("nothing", []), one("an empty text", [[]]), one("too short", [[5, 6]]), one("one position", [[5, 6, 7]]),
+           one("an unmarked text", [plain]), one("a marked text", [marked]), one("another key", [marked], leaf=C),
+           one("ids outside the vocabulary", [gap]), one("an id past the largest", [[1, 2, 3, 2**24, 4, 5, 6, 2**31 - 1, 7]]),
+           one("duplicates within a text", [marked + marked]), one("duplicates between texts", [marked, plain, marked[10:50]]),
+           one("few ids, pairs", [few]), one("few ids, contexts, one text", [few], dedup="context"),
+           one("few ids, contexts, several texts", [few[i:i + 16] for i in range(0, 80, 16)], dedup="context"),
+           one("a first occurrence before an id outside the vocabulary, contexts", [[1, 2, 1000, 1, 2, 4, 1, 2, 5]], dedup="context"),
+           one("exempt ids", [few], exempt=[1, 4]), one("the mask is the generator's", [few], mask="context"),
+           one("a prompt", [few], [few[:5]]), one("two prompts, two texts", [few, plain], [few[:3], plain[30:33]]),
+           one("the last context of a prompt", [[7, 8, 9]], [[6, 7, 8]]), one("a prompt shorter than a context", [marked], [[marked[0]]]),
+           one("prompt and exempt", [marked], [marked[:20]], exempt=sorted(set(marked[::3])))]
+    out += [one(f"width {k}", [text(f"width {k}", width=k, leaf=B), plain], leaf=B, width=k) for k in (0, 1, 4, 5, 16)]
+    out += [one("width 0, a prompt", [plain], [prompt], width=0), one("width 0, contexts", [plain, few], width=0, dedup="context"),
+            one("width 5, few ids, contexts", [[v % 2 for v in few], [v % 2 for v in plain]], width=5, dedup="context"),
+            one("width 5, few ids, pairs", [[v % 2 for v in few], [v % 2 for v in plain]], width=5)]
+    out += [one(f"gamma {g}", [text(f"gamma {g}", gamma=g)], gamma=g) for g in (0.5, 0.375, 0.25390625, 0.99609375, 0.00390625)]
+    out += [one(f"a lane, width {k}", [text("lane", width=k, group=9, lane=21)], width=k, group=9, lane=21) for k in (2, 6)]
+    out += [one("the lane beside it", [text("lane", group=9, lane=21)], group=9, lane=20)]
+    for k in (1, 6):
+        fields = dict(width=k, group=3, lane=1)
+        body = text(f"band {k}", **fields, n=120)
+        out += [one(f"band {b}, width {k}", [body], [body[:12]], selector=B, band=b, **fields)
+                for b in ([0, 32768], [32768, 49152], [49152, 65536])]
+    return out
+
+def generation():
+    def one(*args, ids, prompt=(), **fields):
+        p, c = case(*args, [], **fields)
+        leaf, selector = bytes.fromhex(c["leaf"]), bytes.fromhex(c.get("selector", ""))
+        return {"name": c["name"], "leaf": c["leaf"], **({"selector": c["selector"]} if selector else {}), "profile": c["profile"],
+                "prompt": list(prompt), "ids": ids, "marked": iso.generate(p, leaf, selector, list(prompt), ids)}
+    few = [v % 4 for v in ids("generation", 40, 1000)]
+    out = [one(f"mask {m}, prompt_context {c}, width {k}", ids=few, prompt=[0, 1, 2, 3, 0, 1], mask=m, prompt_context=c, width=k)
+           for m, c, k in (("none", True, 2), ("none", False, 2), ("context", True, 2), ("context", False, 2), ("context", True, 5),
+                           ("context", False, 5))]
+    out += [one("no prompt", ids=few, mask="context"), one("width 0", ids=few[:8], prompt=[5, 6], width=0),
+            one("the prompt's last context is the text's own", ids=[5, 6, 5, 6], prompt=[5, 6], mask="context"),
+            one("one absent id is like another", ids=[8, 9], prompt=[4, 2**24, 5, 4, -1], mask="context"),
+            one("a band, without a mask", ids=few, prompt=[9, 9], selector=B, band=[0, 32768], mask="none", width=2),
+            one("a band and a mask", ids=few, prompt=[9, 9], selector=B, band=[0, 32768], mask="context", width=1),
+            one("a band, a mask and a long context", ids=few, prompt=[0, 1], selector=B, band=[32768, 65536], mask="context", width=5)]
+    return out
+
+# ---- the command line
+
+FILES = {
+    "keys.json": ("Keys: from a leaf its id, its text form, and the leaves derived from it by a path of labels. Lengths are of UTF-8 bytes, and nothing is normalized.", {"keys": keys}),
+    "greenlist.json": ("Green lists: from a leaf and the ids before a position (newest last; more than width may be given; an id outside [0,2^24-1) is absent) the key K_green, the nonce, three blocks of keystream, the number green of vocab, the SHA-256 of the green bitmap (bit v mod 8 of byte v div 8), and the first decisions. bias: float32 bits of logits before and after.", {"greenlist": greenlist, "bias": bias}),
+    "band.json": ("Bands: from a selector's leaf and the ids before a position the number h, and for some bands whether the context is in them.", {"contexts": band}),
+    "dedup.json": ("Dedup tags: of a context and an id, under no secret.", {"tags": dedup}),
+    "profile.json": ("Profiles: a text, its canonical form (RFC 8785, defaults written out) and its identity; and texts that are not profiles, with the reason.", {"profiles": profiles, "refused": refused}),
+    "generate.json": ("What a generator marks: for each generated id, '-' where its position is left unmarked (its context is outside the band, or came before with mask context), else whether the id is green, 'g' or 'r'.", {"generations": generation}),
+    "detect.json": ("What a detector counts in texts: positions, those scored and green, those skipped by the first reason that applies, and log10 of the exact binomial tail.", {"detections": detection}),
+}
+
+def write(directory):
+    for name, (comment, tables) in FILES.items():
+        parts = ['{\n"comment": ' + json.dumps(comment)]
+        for table, make in tables.items():
+            rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in make())
+            parts.append(f'"{table}": [\n{rows}\n]')
+        with open(os.path.join(directory, name), "w", encoding="utf-8", newline="\n") as f:
+            f.write(",\n".join(parts) + "\n}\n")
+
+def main():
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(dest="command", required=True)
+    w = commands.add_parser("write")
+    w.add_argument("directory", nargs="?", default=os.path.dirname(os.path.abspath(__file__)))
+    d = commands.add_parser("detect")
+    for name in ("key", "profile"):
+        d.add_argument("--" + name, required=True)
+    d.add_argument("--selector")
+    d.add_argument("--tokens", nargs="+", required=True)
+    d.add_argument("--prompt", nargs="+", default=[])
+    a = parser.parse_args()
+    if a.command == "write":
+        return write(a.directory)
+    p = iso.parse_profile(open(a.profile, "rb").read())
+    if ("selector" in p) != (a.selector is not None):
+        sys.exit("a selector key is needed when, and only when, the profile has a band")
+    selector = iso.read_key(a.selector) if a.selector else None
+    if selector and iso.key_id(selector) != p["selector"]:
+        sys.exit("the selector key is not the profile's")
+    def read(files):
+        return [[int(t) for t in re.findall(r"-?\d+", open(f).read())] for f in files]
+    found = iso.detect(p, iso.read_key(a.key), selector, read(a.tokens), read(a.prompt))
+    print(json.dumps(found, indent=1))
+
+if __name__ == "__main__":
+    main()
