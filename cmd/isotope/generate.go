@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -112,7 +111,7 @@ n-gram model: it shows how marking works and not how well a model can write.`,
 			if err != nil {
 				return err
 			}
-			_, err = io.WriteString(c.stdout, string(text))
+			_, err = c.stdout.Write(text)
 			return err
 		},
 	}

@@ -1,0 +1,105 @@
+// Package internal holds the test of the one direction of imports.
+package internal
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/isotope-wm/isotope/"
+
+// mayImport lists, for each package, what it may import of this module and of others.
+// The standard library is free for all. A package that is not listed fails: whoever
+// adds one decides where it belongs.
+var mayImport = map[string][]string{
+	"internal/prf":    {},
+	"internal/kernel": {},
+	"internal/tail":   {},
+	"internal/tokset": {"internal/prf"},
+	"watermark":       {"internal/prf", "internal/kernel"},
+	"detect":          {"watermark", "internal/tail", "internal/tokset"},
+	"tokenize":        {"github.com/tiktoken-go/tokenizer"},
+	"internal/lm":     {"watermark", "tokenize"},
+	"internal/report": {"detect"},
+	"cmd/isotope": {
+		"detect", "internal/lm", "internal/report", "tokenize", "watermark",
+		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term",
+	},
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	seen := map[string]bool{}
+	eachFile(t, func(pkg, file string, imports []string) {
+		if strings.HasSuffix(file, "_test.go") {
+			return // tests may use whatever shows that the package is right
+		}
+		allowed, ok := mayImport[pkg]
+		if !assert.True(t, ok, "package %s is in no layer: add it to mayImport", pkg) {
+			return
+		}
+		seen[pkg] = true
+		for _, imp := range imports {
+			local, isLocal := strings.CutPrefix(imp, module)
+			if !isLocal && !strings.Contains(strings.Split(imp, "/")[0], ".") {
+				continue // the standard library
+			}
+			found := false
+			for _, a := range allowed {
+				found = found || imp == a || local == a || !isLocal && strings.HasPrefix(imp, a+"/")
+			}
+			assert.True(t, found, "%s imports %s", file, imp)
+		}
+	})
+	for pkg := range mayImport {
+		assert.True(t, seen[pkg], "package %s is listed and does not exist", pkg)
+	}
+}
+
+// eachFile calls f for every Go file of this module.
+func eachFile(t *testing.T, f func(pkg, file string, imports []string)) {
+	root := ".."
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if d.IsDir() {
+			nested, _ := filepath.Glob(filepath.Join(name, "go.mod"))
+			if rel != "." && (len(nested) > 0 || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || strings.HasPrefix(d.Name(), "_")) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(rel) != ".go" || path.Dir(rel) == "internal" {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		var imports []string
+		for _, imp := range file.Imports {
+			p, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports = append(imports, p)
+		}
+		f(path.Dir(rel), rel, imports)
+		return nil
+	})
+	require.NoError(t, err)
+}
