@@ -21,15 +21,16 @@ const module = "github.com/isotope-wm/isotope/"
 // The standard library is free for all. A package that is not listed fails: whoever
 // adds one decides where it belongs.
 var mayImport = map[string][]string{
-	"internal/prf":    {},
-	"internal/kernel": {},
-	"internal/tail":   {},
-	"internal/tokset": {"internal/prf"},
-	"watermark":       {"internal/prf", "internal/kernel"},
-	"detect":          {"watermark", "internal/tail", "internal/tokset"},
-	"tokenize":        {"github.com/tiktoken-go/tokenizer"},
-	"internal/lm":     {"watermark", "tokenize"},
-	"internal/report": {"detect"},
+	"internal/prf":        {},
+	"internal/kernel":     {},
+	"internal/tail":       {},
+	"internal/tokset":     {"internal/prf"},
+	"watermark":           {"internal/prf", "internal/kernel"},
+	"detect":              {"watermark", "internal/tail", "internal/tokset"},
+	"tokenize":            {"github.com/tiktoken-go/tokenizer"},
+	"internal/lm":         {"watermark", "tokenize"},
+	"internal/report":     {"detect"},
+	"examples/quickstart": {"watermark", "detect"},
 	"cmd/isotope": {
 		"detect", "internal/lm", "internal/report", "tokenize", "watermark",
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term",

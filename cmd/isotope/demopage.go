@@ -39,7 +39,7 @@ func (d *demo) page() *report.Page {
 			{Name: "profile", Value: d.profile.ID()},
 			{Name: "model", Value: d.bundle.Model.String()},
 			{Name: "trained on", Value: d.bundle.Corpus},
-			{Name: "sampler", Value: fmt.Sprintf("temperature %g, top-k %d", textSampler.Temperature, textSampler.TopK)},
+			{Name: "sampler", Value: fmt.Sprintf("temperature %g, top-k %d, min-p %g", textSampler.Temperature, textSampler.TopK, textSampler.MinP)},
 		},
 		Curves: []report.Curve{
 			{Name: "marked text", Strong: true, Points: d.marked.curve(d)},

@@ -128,12 +128,12 @@ n-gram model: it shows how marking works and not how well a model can write.`,
 	f.Float32Var(&sampler.Temperature, "temperature", textSampler.Temperature, "0 is greedy")
 	f.IntVar(&sampler.TopK, "top-k", textSampler.TopK, "draw among the `K` best, 0: all")
 	f.Float32Var(&sampler.TopP, "top-p", 0, "draw among the best that have this mass, 0: all")
-	f.Float32Var(&sampler.MinP, "min-p", 0, "drop what is less probable than this times the best, 0: nothing")
+	f.Float32Var(&sampler.MinP, "min-p", textSampler.MinP, "drop what is less probable than this times the best, 0: nothing")
 	return cmd
 }
 
-// textSampler suits the embedded model: hotter, its sentences fall apart.
-var textSampler = watermark.Sampler{Temperature: 0.8, TopK: 50}
+// textSampler suits the embedded model, whose improbable tokens are mostly noise.
+var textSampler = watermark.Sampler{Temperature: 1, TopK: 50, MinP: 0.03}
 
 // profileOrDefault reads a profile, or returns the one that 'isotope profile' prints.
 func (c *cli) profileOrDefault(path string) (*watermark.Profile, error) {
