@@ -22,7 +22,7 @@ func TestPanelIsManyAccumulators(t *testing.T) {
 	}
 	o := &detect.Options{Tests: 2, Exempt: []Token{3}}
 	panel := detect.NewPanel(scorers, o)
-	texts := [][]Token{markedText(t, rng, scorers[7].(*watermark.Mark), 300), randomText(rng, 300, 20)}
+	texts := [][]Token{markedText(t, rng, scorers[7].(*watermark.Mark), 1500), randomText(rng, 300, 20)}
 	prompt := randomText(rng, 5, 20)
 	for _, text := range texts {
 		panel.Add(text)

@@ -1,6 +1,9 @@
 package tokset
 
 import (
+	"bytes"
+	"crypto/aes"
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 
@@ -53,6 +56,18 @@ func TestByContextKeepsTheFirstOfOneText(t *testing.T) {
 	}
 }
 
+// tagOf is the dedup tag of docs/spec.md for a context of one token.
+func tagOf(t *testing.T, context, token int32) []byte {
+	t.Helper()
+	block, err := aes.NewCipher([]byte("isotope/1 dedup\x00"))
+	require.NoError(t, err)
+	tag := bytes.Repeat([]byte{0xff}, 9)
+	tag = append(tag, byte(context), byte(context>>8), byte(context>>16))
+	tag = binary.BigEndian.AppendUint32(tag, uint32(token))
+	block.Encrypt(tag, tag)
+	return tag
+}
+
 func TestByContextChoosesByTagBetweenTexts(t *testing.T) {
 	for token := range int32(50) {
 		a, b := New(1, ByContext), New(1, ByContext)
@@ -61,6 +76,11 @@ func TestByContextChoosesByTagBetweenTexts(t *testing.T) {
 		_, fromA, _, _ := a.Unit(0)
 		_, fromB, _, _ := b.Unit(0)
 		require.Equal(t, fromA, fromB)
+		smaller := token
+		if first, second := tagOf(t, 1, token), tagOf(t, 1, token+1); bytes.Compare(second, first) < 0 {
+			smaller = token + 1
+		}
+		require.Equal(t, smaller, fromA)
 	}
 }
 
