@@ -296,6 +296,8 @@ func (r *fieldReader) may(name string, to any) {
 		r.err = fmt.Errorf("field %q is null or holds one", name)
 	} else if err := json.Unmarshal(value, to); err != nil {
 		r.err = fmt.Errorf("field %q: %w", name, err)
+	} else if text, ok := to.(*string); ok && *text == "" {
+		r.err = fmt.Errorf("field %q is empty; leave it out for its default", name)
 	}
 }
 

@@ -96,7 +96,7 @@ func TestParseProfileRefuses(t *testing.T) {
 		strings.Replace(minimal, `"width":2`, `"width":2.5`, 1):                  "width",
 		strings.Replace(minimal, `"width":2`, `"width":17`, 1):                   "17",
 		strings.Replace(minimal, `"vocab":100`, `"vocab":0`, 1):                  "vocab",
-		strings.Replace(minimal, `"tokenizer":"none"`, `"tokenizer":""`, 1):      "name",
+		strings.Replace(minimal, `"tokenizer":"none"`, `"tokenizer":""`, 1):      "empty",
 		strings.Replace(minimal, `"tokenizer":"none"`, `"tokenizer":"gpt 2"`, 1): "name",
 		strings.Replace(minimal, `"tokenizer":"none"`, `"tokenizer":"x"`, 1):     "tokenizer_digest",
 	} {

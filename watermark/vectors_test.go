@@ -163,7 +163,7 @@ func TestVectorsBias(t *testing.T) {
 	readVectors(t, "greenlist.json", &file)
 	require.NotEmpty(t, file.Bias)
 	for _, v := range file.Bias {
-		t.Run(fmt.Sprint("delta ", v.Delta), func(t *testing.T) {
+		t.Run(fmt.Sprintf("gamma %v, delta %v, %d logits", v.Gamma, v.Delta, v.Vocab), func(t *testing.T) {
 			m := newMark(t, vectorKey(t, v.Leaf), watermark.GreenList{Gamma: v.Gamma, Delta: v.Delta, Width: v.Width}, v.Vocab)
 			row := make([]float32, len(v.Logits))
 			for i, s := range v.Logits {

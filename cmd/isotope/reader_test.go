@@ -42,7 +42,7 @@ func TestDetectAgreesWithASecondReader(t *testing.T) {
 	for i, fields := range []string{
 		`"gamma":0.5,"width":2,"vocab":100277`,
 		`"gamma":0.25,"width":1,"vocab":128256`,
-		`"gamma":0.375,"width":4,"vocab":32000,"dedup":"context","mask":"context"`,
+		`"gamma":0.375,"width":4,"vocab":32000,"dedup":"context","mask":"context","exempt":[3,4,100]`,
 		`"gamma":0.19921875,"width":6,"vocab":500,"exempt":[3,4],"group":7,"lane":5`,
 	} {
 		profile := file("profile", `{"isotope":1,"scheme":"greenlist","delta":2,"tokenizer":"none",`+fields+`}`)

@@ -76,9 +76,11 @@ def bias():
     values = ["00000000", "80000000", "00000001", "80000001", "7f800000", "ff800000", "3f800000", "bf800000",
               "4b7fffff", "cb800001", "7f7fffff", "ff7fffff", "3dcccccd", "c0000000", "40490fdb", "33800000"]
     out = []
-    for delta in (2, 0.1, 1.5, 100, 1e-7):
-        green = iso.Mark(A, 1, 1, 1).greenlist(iso.nonces(b"", [(5,)])[0], 64)
-        logits = [values[v // 2 % 16] for v in range(64)]
+    cases = [(delta, (1, 1), [values[v // 2 % 16] for v in range(64)]) for delta in (2, 0.1, 1.5, 100, 1e-7)]
+    every = [values[v // 8 % 16] for v in range(256)]  # each value in each place of eight
+    cases += [(2, gamma, every) for gamma in ((1, 1), (1, 2), (3, 4), (65, 8))]
+    for delta, gamma, logits in cases:
+        green = iso.Mark(A, 1, *gamma).greenlist(iso.nonces(b"", [(5,)])[0], len(logits))
         after = []
         for h, g in zip(logits, green):
             x = struct.unpack(">f", bytes.fromhex(h))[0]
@@ -87,7 +89,7 @@ def bias():
                 after.append(bits(y))
             except OverflowError:
                 after.append(bits(float("inf") if y > 0 else float("-inf")))
-        out.append({"leaf": A.hex(), "width": 1, "gamma": 0.5, "delta": delta, "before": [5], "vocab": 64,
+        out.append({"leaf": A.hex(), "width": 1, "gamma": gamma[0] / 2**gamma[1], "delta": delta, "before": [5], "vocab": len(logits),
                     "logits": logits, "biased": after})
     return out
 
@@ -168,6 +170,8 @@ def refused():
         ('"group": -1', "a negative group"), ('"group": 4294967296', "a group of more than 32 bits"), ('"group": 0.5', "half a group"),
         ('"lane": 64', "with gamma 1/4 there are 64 lanes"), ('"lane": -1', "a negative lane"), ('"payload": 1', "the payload is reserved"),
         ('"exempt": [3, 2]', "exempt ids that do not ascend"), ('"exempt": [2, 2]', "an exempt id twice"),
+        ('"exempt": [1000]', "an id that is not below vocab"), ('"mask": ""', "an empty mask"), ('"dedup": ""', "an empty dedup"),
+        ('"selector": ""', "an empty selector"), ('"tokenizer_digest": ""', "an empty digest"),
         ('"exempt": [-1]', "a negative id"), ('"exempt": ["2"]', "an id in quotes"), ('"exempt": 2', "an id that is not in an array"))]
     out += [(add(f'"selector": "{iso.key_id(B)}", "band": {b}'), r) for b, r in (
         ("[0]", "a band of one number"), ("[0, 1, 2]", "a band of three numbers"), ("[5, 5]", "an empty band"), ("[6, 5]", "a band that falls"),
@@ -180,7 +184,7 @@ def refused():
         ("1e400", "too large for a number"), ("[1,4]", "an array"), ("NaN", "not JSON"), (".25", "not JSON"))]
     out += [(but('"delta": 2', f'"delta": {d}'), r) for d, r in (
         ("0", "delta 0"), ("-0.0", "delta 0"), ("-2", "a negative delta"), ("100.00001", "more than 100"), ("1e400", "too large"), ('"2"', "text"), ("02", "not JSON"))]
-    out += [(but('"width": 2', f'"width": {k}'), r) for k, r in (("-1", "negative"), ("17", "more than 16"), ("1.5", "not whole"), ('"2"', "text"))]
+    out += [(but('"width": 2', f'"width": {k}'), r) for k, r in (("-1", "negative"), ("17", "more than 16"), ("1.5", "not whole"), ("2.0", "an integer with a fraction"), ("2e0", "an integer with an exponent"), ('"2"', "text"), ('0, "mask": "context"', "mask context needs a width above 0"))]
     out += [(but('"vocab": 1000', f'"vocab": {n}'), r) for n, r in (("0", "nothing"), ("-5", "negative"), ("16777216", "2^24 is one too many"), ("1e99", "too many"))]
     out += [(but('"isotope": 1', f'"isotope": {n}'), "another version") for n in ("0", "2", '"1"', "true")]
     out += [(but('"greenlist"', s), "an unknown scheme") for s in ('"gumbel"', '"Greenlist"', '""', '"green\\u0000list"')]
@@ -232,6 +236,8 @@ def detection():
            one("few ids, pairs", [few]), one("few ids, contexts, one text", [few], dedup="context"),
            one("few ids, contexts, several texts", [few[i:i + 16] for i in range(0, 80, 16)], dedup="context"),
            one("a first occurrence before an id outside the vocabulary, contexts", [[1, 2, 1000, 1, 2, 4, 1, 2, 5]], dedup="context"),
+           one("an exempt id stands for its context", [[1, 2, 3, 1, 2, 4, 1, 2, 5]], dedup="context", exempt=[3]),
+           one("an exempt id does not stand for its context", [[1, 2, 3, 1, 2, 4, 1, 2, 5]], dedup="context", exempt=[4]),
            one("exempt ids", [few], exempt=[1, 4]), one("the mask is the generator's", [few], mask="context"),
            one("a prompt", [few], [few[:5]]), one("two prompts, two texts", [few, plain], [few[:3], plain[30:33]]),
            one("the last context of a prompt", [[7, 8, 9]], [[6, 7, 8]]), one("a prompt shorter than a context", [marked], [[marked[0]]]),
@@ -248,6 +254,10 @@ def detection():
         body = text(f"band {k}", **fields, n=120)
         out += [one(f"band {b}, width {k}", [body], [body[:12]], selector=B, band=b, **fields)
                 for b in ([0, 32768], [32768, 49152], [49152, 65536])]
+    thrice = [[c, c + 1, v] for c in range(0, 40, 2) for v in ids(f"thrice {c}", 3, 1000)]
+    out += [one("ids outside the vocabulary where the context is short too", [[5000, 1, 2, 3], [1, -1, 2, 3, 4], [1000]]),
+            one("the smallest dedup tag decides between texts", thrice, dedup="context", gamma=0.5),
+            one("the smallest dedup tag decides between texts, width 5", [[7, 7, 7] + t for t in thrice], dedup="context", gamma=0.5, width=5)]
     return out
 
 def generation():

@@ -124,7 +124,7 @@ def once(pairs):
     return dict(pairs) if len(dict(pairs)) == len(pairs) else bad("a repeated field")
 
 def whole(low, high):
-    return lambda v: type(v) in (int, float) and v == v // 1 and low <= v <= high
+    return lambda v: type(v) is int and low <= v <= high
 
 def sequence(check, rising=True):
     return lambda v: type(v) is list and all(map(check, v)) and all(a < b for a, b in zip(v, v[1:]))
@@ -143,7 +143,7 @@ DEFAULTS = {"band": [0, 65536], "mask": "none", "prompt_context": True, "dedup":
 RULES = {
     "isotope": whole(1, 1), "scheme": text("greenlist"), "gamma": dyadic, "width": whole(0, 16),
     "delta": lambda v: type(v) in (int, float) and 0 < v <= 100, "vocab": whole(1, 2**24 - 1),
-    "tokenizer": text(r"[ !#-\[\]-~]+"), "tokenizer_digest": text("sha256:[0-9a-f]{64}"),
+    "tokenizer": text(r"[!#-\[\]-~]+"), "tokenizer_digest": text("sha256:[0-9a-f]{64}"),
     "band": lambda v: sequence(whole(0, 65536))(v) and len(v) == 2, "selector": text("[0-9a-f]{16}"),
     "mask": text("none|context"), "prompt_context": lambda v: type(v) is bool, "dedup": text("pair|context"),
     "group": whole(0, 2**32 - 1), "lane": whole(0, 127), "payload": whole(0, 0),
@@ -161,6 +161,8 @@ def parse_profile(data):
     p = {name: int(v) if type(v) is float and v == v // 1 else v for name, v in p.items()}
     (p["tokenizer"] == "none") == ("tokenizer_digest" not in p) or bad("tokenizer_digest")
     (p["band"] == [0, 65536]) == ("selector" not in p) or bad("selector")
+    p["mask"] == "none" or p["width"] > 0 or bad("mask")
+    all(v < p["vocab"] for v in p["exempt"]) or bad("exempt")
     p["lane"] < 128 // dyadic(p["gamma"])[1] or bad("lane")
     return p
 
@@ -223,16 +225,19 @@ def detect(p, leaf, selector, texts, prompts):
         return kept
     if banded:
         left = keep("band", [p["band"][0] <= h < p["band"][1] for h in hashes(selector, k, [c for _, c, _ in left])])
-    seen = {tuple(q[i:i + k]) for q in prompts for i in range(len(q) - k + 1)}
-    left = keep("excluded", [c not in seen and v not in set(p["exempt"]) for _, c, v in left])
-    best = {}  # what is scored once -> the tag and the pair that are scored for it
-    first = set()
+    best, first = {}, set()  # what is scored once -> the tag and the pair that stand for it
+    units = []
     for (number_, c, v), tag in zip(left, tags([(c, v) for _, c, v in left])):
+        unit = tag if p["dedup"] == "pair" else c
+        units.append(unit)
         if p["dedup"] == "pair":
-            best[tag] = (tag, (c, v))
+            best[unit] = (tag, (c, v))
         elif (number_, c) not in first:
             first.add((number_, c))
-            best[c] = min(best.get(c, (tag, (c, v))), (tag, (c, v)))
+            best[unit] = min(best.get(unit, (tag, (c, v))), (tag, (c, v)))
+    seen = {tuple(q[i:i + k]) for q in prompts for i in range(len(q) - k + 1)}
+    best = {unit: b for unit, b in best.items() if b[1][0] not in seen and b[1][1] not in p["exempt"]}
+    left = keep("excluded", [unit in best for unit in units])
     skipped["duplicate"] = len(left) - len(best)
     green = sum(profile_mark(p, leaf).green([pair for _, pair in best.values()]))
     return {"tokens": sum(map(len, texts)), "scored": len(best), "green": green, "skipped": skipped,
