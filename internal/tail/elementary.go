@@ -19,7 +19,10 @@ const (
 	halfPi3 = -0x1.f1976b7ed8fbcp-110
 )
 
-// inverse factorials 1/j!
+// half is x/2, which the compiler may turn into a product and fuse.
+func half(x float64) float64 { return float64(x / 2) }
+
+// inverseFactorial holds 1/j!.
 var inverseFactorial = func() (f [20]float64) {
 	x := 1.0 // j! is an exact float up to 22!
 	f[0] = 1
@@ -50,7 +53,7 @@ func expm1mxSmall(r float64) float64 {
 	for j := 13; j >= 2; j-- {
 		s = f[j] + float64(r*s)
 	}
-	return float64(r*r) * s
+	return float64(float64(r*r) * s)
 }
 
 // exp is e^x: x = k ln 2 + r with |r| <= ln(2)/2.
@@ -106,13 +109,13 @@ func ln(x float64) float64 {
 	}
 	f := m - 1
 	v := f / (2 + f)
-	w := v * v
+	w := float64(v * v)
 	s := odd[10]
 	for j := 9; j >= 1; j-- {
 		s = odd[j] + float64(w*s)
 	}
 	// 2v is f - v f.
-	rest := v * (f - float64(2*w*s))
+	rest := float64(v * (f - float64(2*w*s)))
 	e := float64(i)
 	return float64(e*ln2Hi) - ((rest - float64(e*ln2Lo)) - f)
 }
@@ -141,7 +144,7 @@ func log1pmx(x float64) float64 {
 		return log1p(x) - x
 	}
 	v := x / (2 + x)
-	w := v * v
+	w := float64(v * v)
 	s := odd[14]
 	for j := 13; j >= 1; j-- {
 		s = odd[j] + float64(w*s)
@@ -196,7 +199,7 @@ func atan2(y, x float64) float64 {
 	if steep {
 		a, b = b, a
 	}
-	j := int(8*(a/b) + 0.5)
+	j := int(float64(8*(a/b)) + 0.5)
 	c := float64(j) / 8
 	v := (a - float64(c*b)) / (b + float64(c*a))
 	w := -float64(v * v)
@@ -212,4 +215,58 @@ func atan2(y, x float64) float64 {
 		t = math.Pi - t
 	}
 	return math.Copysign(t, y)
+}
+
+// sinmx is sin x - x.
+func sinmx(x float64) float64 {
+	if x < -0.8 || x > 0.8 {
+		s, _ := sincos(x)
+		return s - x
+	}
+	f := &inverseFactorial
+	w := -float64(x * x)
+	s := f[15]
+	for j := 13; j >= 3; j -= 2 {
+		s = f[j] + float64(w*s)
+	}
+	return float64(x * w * s)
+}
+
+// complexLog1p is ln(1+z), z = a + i b.
+func complexLog1p(a, b float64) (re, im float64) {
+	u := 1 + a
+	if a < -0.3 {
+		// Exact, and its square keeps its digits when z is close to -1.
+		if u == 0 && b == 0 {
+			return math.Inf(-1), 0
+		}
+		return half(ln(float64(u*u) + float64(b*b))), atan2(b, u)
+	}
+	return half(log1p(float64(2*a) + float64(a*a) + float64(b*b))), atan2(b, u)
+}
+
+// complexLog1pmx is ln(1+z) - z, z = a + i b, off the negative axis.
+func complexLog1pmx(a, b float64) (re, im float64) {
+	if math.Abs(a)+math.Abs(b) > 0.3 {
+		re, im = complexLog1p(a, b)
+		return re - a, im - b
+	}
+	// As in log1pmx: 2 v^3 (1/3 + v^2/5 + ...) - z v, v = z/(2+z).
+	d := float64((2+a)*(2+a)) + float64(b*b)
+	vr := (float64(a*(2+a)) + float64(b*b)) / d
+	vi := float64(2*b) / d
+	wr, wi := multiply(vr, vi, vr, vi)
+	sr, si := odd[11], 0.0
+	for j := 10; j >= 1; j-- {
+		sr, si = multiply(sr, si, wr, wi)
+		sr += odd[j]
+	}
+	sr, si = multiply(sr, si, wr, wi)
+	// v (2 w s - z)
+	return multiply(vr, vi, float64(2*sr)-a, float64(2*si)-b)
+}
+
+// multiply is (a + i b)(c + i d).
+func multiply(a, b, c, d float64) (re, im float64) {
+	return float64(a*c) - float64(b*d), float64(a*d) + float64(b*c)
 }

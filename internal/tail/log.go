@@ -3,12 +3,12 @@ package tail
 import "math"
 
 // log10 turns a natural logarithm of a probability into a decimal one; a rounding
-// above certainty is certainty.
+// above certainty is certainty, and zero has no sign.
 func log10(ln float64) float64 {
-	if ln >= 0 {
-		return 0
+	if x := ln / math.Ln10; !(x >= 0) {
+		return x
 	}
-	return ln / math.Ln10
+	return 0
 }
 
 // log1mExp returns ln(1 - e^x) for x <= 0 (Maechler 2012, "Accurately computing

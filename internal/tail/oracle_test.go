@@ -110,3 +110,42 @@ func requireClose(t testing.TB, want, got, tol float64, msg string, args ...any)
 	}
 	require.InDelta(t, want, got, tol*max(1, math.Abs(want)), append([]any{msg}, args...)...)
 }
+
+// law is the law of an integer sum, from min upwards, by plain convolution.
+type law struct {
+	min int64
+	p   []*big.Float
+}
+
+func newLaw() *law { return &law{0, []*big.Float{bigInt(1)}} }
+
+// add convolves with one term: from min upwards with the probabilities p.
+func (l *law) add(min int64, p []*big.Float) {
+	sum := make([]*big.Float, len(l.p)+len(p)-1)
+	for i := range sum {
+		sum[i] = bigZero()
+	}
+	t := bigZero()
+	for j, q := range p {
+		if q.Sign() == 0 {
+			continue
+		}
+		for i, x := range l.p {
+			if x.Sign() != 0 {
+				sum[i+j].Add(sum[i+j], t.Mul(x, q))
+			}
+		}
+	}
+	l.min += min
+	l.p = sum
+}
+
+// tails returns P(S >= min+i).
+func (l *law) tails() []*big.Float {
+	tails := make([]*big.Float, len(l.p)+1)
+	tails[len(l.p)] = bigZero()
+	for i := len(l.p) - 1; i >= 0; i-- {
+		tails[i] = bigZero().Add(tails[i+1], l.p[i])
+	}
+	return tails
+}

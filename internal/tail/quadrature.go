@@ -2,6 +2,37 @@ package tail
 
 import "math"
 
+// The tails of the normal, binomial and gamma laws are integrals over densities, taken
+// from the value tested outwards. All have the shape of one side of a bell, so one
+// Gauss-Legendre rule serves them, and being integrals of positive functions they
+// lose no digits.
+
+// seriesTerms bounds the number of terms of a ratio series; a longer one is replaced
+// by an integral.
+const seriesTerms = 192
+
+// short reports that a series of terms that fall from 1, first by the ratio r and then
+// ever faster, reaches the last bit within seriesTerms: 40 nats down geometrically, or
+// 9 standard deviations out.
+func short(r, variance float64) bool {
+	return -ln(r)*seriesTerms > 40 || 81*variance < seriesTerms*seriesTerms
+}
+
+// decay returns the integral of exp(rest(u) - slope u) over [0, limit], where rest has
+// neither value nor slope at 0, and second derivative -curve there.
+func decay(slope, curve, limit float64, rest func(u float64) float64) float64 {
+	// Where the quadratic has fallen by 44 nats, the cubic term has not brought back
+	// what counts; the laws that come here are wide enough for that.
+	end := 2 * 44 / (slope + math.Sqrt(float64(slope*slope)+float64(2*44*curve)))
+	end = min(end, limit)
+	s := 0.0
+	for i, t := range legendre.node {
+		u := float64(end * t)
+		s += float64(legendre.weight[i] * exp(rest(u)-float64(slope*u)))
+	}
+	return float64(s * end)
+}
+
 const legendreNodes = 48
 
 // legendre is the Gauss-Legendre rule on [0, 1].

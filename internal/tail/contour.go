@@ -1,0 +1,411 @@
+package tail
+
+import (
+	"math"
+	"math/bits"
+)
+
+// An estimate is the logarithm of a probability and a bound of its relative error. An
+// infinite error means that ln is an upper bound of the logarithm, and no more.
+type estimate struct{ ln, err float64 }
+
+// A line is the path of integration Re z = theta > 0 for P(S >= s), E[S] < s < top.
+type line struct {
+	*lattice
+	s        int64
+	gap      float64 // E[S] - s
+	theta    float64
+	exponent float64 // K(theta) - theta s
+	loss     float64 // its error
+}
+
+// newLine puts the line through the saddle point.
+func newLine(l *lattice, s int64, gap float64) *line {
+	theta := l.saddle(gap, true)
+	exponent, loss := l.exponent(theta, gap, s)
+	return &line{l, s, gap, theta, exponent, loss}
+}
+
+// upper estimates P(S >= s) for E[S] < s < top; gap is E[S] - s.
+func (l *lattice) upper(s int64, gap float64) estimate {
+	path := newLine(l, s, gap)
+	nodes, alias := path.nodes()
+	work := l.work()
+	// A node costs as much as some twenty steps of a convolution, and of many nodes most
+	// are left out.
+	if l.top < convolveTop && work < 5*float64(nodes)*float64(l.size()) {
+		if e, ok := path.convolve(); ok {
+			return e
+		}
+	}
+	e := path.integrate(nodes, alias)
+	if l.top < convolveTop && (e.err > 1e-13 && work < 1<<22 || e.err > 1e-11 && work < 1<<27) {
+		if e, ok := path.convolve(); ok {
+			return e
+		}
+	}
+	return e
+}
+
+// size is the number of atoms.
+func (l *lattice) size() int {
+	n := 0
+	for _, g := range l.groups {
+		n += len(g.atoms)
+	}
+	return n
+}
+
+// integrate is the inversion integral of the tail,
+//
+//	1/(2 pi i) Int E[e^(zS)] e^(-zs) / (1 - e^-z) dz
+//
+// over Re z = theta, |Im z| <= pi (Daniels 1987, "Tail probability approximations",
+// before anything is approximated). Through the saddle point nothing oscillates, and
+// e^(K(theta) - theta s) is taken out as a logarithm, so that nothing underflows.
+//
+// The integrand has the period 2 pi i, hence the sum over n equidistant nodes is not an
+// approximation of the integral but equal to
+//
+//	sum over m of e^(theta m n) P(S >= s + m n),
+//
+// the tail plus terms that are positive, and small for large n. Chernoff's bound limits
+// them beforehand. So the sum errs towards 1, and n is chosen, not tried.
+//
+// Where the integrand is small, its nodes are left out under a bound for all of them
+// together. A weight that divides nearly all others brings the integrand back far from
+// the real axis, and there the bound fails and the nodes are added: leaving them out
+// because their neighbours are small is how such tails go wrong.
+func (p *line) integrate(nodes uint64, alias float64) estimate {
+	chernoff := estimate{min(p.exponent, 0), math.Inf(1)}
+	if nodes == 0 {
+		return chernoff
+	}
+	c := newContour(p, nodes)
+	c.cover(0, nodes/2)
+	if c.budget < 0 {
+		return chernoff
+	}
+	n := float64(nodes)
+	err := c.missing + c.rounding + float64(alias*n)
+	if !(c.sum > 0 && err < c.sum) {
+		// All digits are lost, but the sum is still a bound.
+		chernoff.ln = min(chernoff.ln, p.exponent+ln((max(c.sum, 0)+err)/n))
+		return chernoff
+	}
+	return estimate{p.exponent + ln(c.sum/n), err/c.sum + p.loss}
+}
+
+// exponent returns K(theta) - theta s and a bound of its rounding error. Around the
+// mean it is the sum of the centred terms and theta gap. Far from it these are large
+// and cancel, and each law is better taken from its likeliest value, whose distance
+// from s is an integer: ln E[e^(theta x)] is theta x + ln p(x) - ln p'(x) for any x of
+// probability p' under the tilted law.
+func (l *lattice) exponent(theta, gap float64, s int64) (value, loss float64) {
+	k, _, _ := l.cumulants(theta)
+	value = k + float64(theta*gap)
+	loss = k - float64(theta*gap)
+
+	far, size, distance := 0.0, 0.0, -s
+	for i := range l.groups {
+		g := &l.groups[i]
+		_, most, lnTilted := g.tilted(theta)
+		a, n := &g.atoms[most], float64(g.count)
+		far += float64(n * (a.lnP - lnTilted))
+		// The tilted probabilities carry the rounding of their exponents.
+		size += float64(n * (math.Abs(a.lnP) + float64(math.Abs(lnTilted)*(1+math.Abs(float64(theta*a.y))))))
+		distance += g.count * a.x
+	}
+	far += float64(theta * float64(distance))
+	size += math.Abs(float64(theta * float64(distance)))
+	if size < loss {
+		value, loss = far, size
+	}
+	return value, float64(loss * 0x1p-51)
+}
+
+// nodes chooses how many nodes to use, an even number, and returns a bound for the
+// terms that make the sum too large, relative to e^exponent. Without such a number it
+// returns 0.
+func (p *line) nodes() (n uint64, alias float64) {
+	_, _, variance := p.cumulants(p.theta)
+	// Daniels' approximation of the tail, over e^exponent, sets the scale.
+	pole := 1 / expm1(p.theta)
+	level := ln(1+pole) - halfLog2Pi - half(ln(variance+float64(pole*(1+pole)))) - 37
+	for x := float64(9*math.Sqrt(variance)) + 16; x < 1<<60; x *= 1.25 {
+		n := 2 * uint64(half(x))
+		if b, a := p.below(n), p.above(n); b < level && a < level {
+			// Both are log-concave in the number of steps, so all further terms
+			// together are less than the first.
+			return n, 2 * (exp(b) + exp(a))
+		}
+	}
+	return 0, 0
+}
+
+// below bounds ln(P(S >= s-n) e^(-theta n)), over e^exponent.
+func (p *line) below(n uint64) float64 {
+	step := float64(n)
+	bound := -p.exponent - float64(p.theta*step)
+	if gap := p.gap + step; gap < 0 {
+		t := min(p.saddle(gap, false), p.theta)
+		k, _, _ := p.cumulants(t)
+		bound += k + float64(t*gap)
+	}
+	return bound
+}
+
+// above bounds ln(P(S >= s+n) e^(theta n)), over e^exponent.
+func (p *line) above(n uint64) float64 {
+	step := float64(n)
+	bound := float64(p.theta*step) - p.exponent
+	switch left := uint64(p.top - p.s); {
+	case n > left:
+		return math.Inf(-1)
+	case n == left:
+		return bound + p.logTop()
+	}
+	gap := p.gap - step
+	t := max(p.saddle(gap, false), p.theta)
+	k, _, _ := p.cumulants(t)
+	return bound + k + float64(t*gap)
+}
+
+// contourLimit bounds the work of one integral: nodes times atoms. It is a fraction of
+// a second.
+const contourLimit = 1 << 22
+
+// A contour adds up the integrand at nodes theta + 2 pi i j/nodes.
+type contour struct {
+	edge, fall float64 // 1 - e^-theta, e^-theta
+	nodes      uint64
+	offset     uint64 // sum of m x - s modulo nodes, see tilted
+	groups     []tilted
+
+	sum, missing, rounding float64
+
+	atoms, spreads, budget int64
+}
+
+// A tilted is a group under the law tilted by theta. Each term is centred on a mixture
+// of its atoms in the proportions m/count with integers m, close to the probabilities,
+// so that the phase taken out is a multiple of that of one step, known exactly, and
+// what remains is small.
+type tilted struct {
+	count   float64
+	atoms   []tiltedAtom
+	spreads []spread
+	angles  []float64
+}
+
+type tiltedAtom struct {
+	x, m int64
+	p    float64
+	part float64 // m / count
+	rest float64 // p - m/count
+}
+
+// A spread is the probability that two independent terms differ by d.
+type spread struct {
+	d int64
+	p float64
+}
+
+func newTilted(g *group, theta float64) tilted {
+	n := float64(g.count)
+	t := tilted{count: n, atoms: make([]tiltedAtom, len(g.atoms)), angles: make([]float64, len(g.atoms))}
+	k := g.generating(theta)
+	p, most, _ := g.tilted(theta)
+	left, rest := g.count, 0.0
+	for i := range g.atoms {
+		a, b := &g.atoms[i], &t.atoms[i]
+		b.x, b.p = a.x, p[i]
+		if i == most {
+			continue
+		}
+		b.m = int64(math.Floor(float64(n*b.p) + 0.5))
+		var r neumaier
+		r.addInt(-b.m)
+		r.addProduct(g.count, a.p)
+		r.addProduct(g.count, a.shift(theta, k))
+		b.rest = r.value() / n
+		b.part = float64(b.m) / n
+		left -= b.m
+		rest -= b.rest
+	}
+	t.atoms[most].m = left
+	t.atoms[most].part = float64(left) / n
+	t.atoms[most].rest = rest
+
+	byDistance := make([]float64, 0)
+	if span := g.atoms[len(g.atoms)-1].x; len(g.atoms) > 8 && span < 1<<16 {
+		byDistance = make([]float64, span+1)
+	}
+	for i, a := range t.atoms {
+		for _, b := range t.atoms[:i] {
+			if p := float64(2 * a.p * b.p); len(byDistance) > 0 {
+				byDistance[a.x-b.x] += p
+			} else {
+				t.spreads = append(t.spreads, spread{a.x - b.x, p})
+			}
+		}
+	}
+	for d, p := range byDistance {
+		if p > 0 {
+			t.spreads = append(t.spreads, spread{int64(d), p})
+		}
+	}
+	return t
+}
+
+func newContour(p *line, nodes uint64) *contour {
+	c := &contour{nodes: nodes, edge: -expm1(-p.theta), fall: exp(-p.theta)}
+	c.offset = c.modulo(-p.s)
+	for i := range p.groups {
+		g := newTilted(&p.groups[i], p.theta)
+		c.groups = append(c.groups, g)
+		c.atoms += int64(len(g.atoms))
+		c.spreads += int64(len(g.spreads))
+		for _, a := range g.atoms {
+			hi, lo := bits.Mul64(c.modulo(a.x), c.modulo(a.m))
+			c.offset = (c.offset + bits.Rem64(hi, lo, nodes)) % nodes
+		}
+	}
+	c.budget = max(contourLimit, 4096*c.atoms)
+	return c
+}
+
+// modulo is x modulo the number of nodes.
+func (c *contour) modulo(x int64) uint64 {
+	if x >= 0 {
+		return uint64(x) % c.nodes
+	}
+	return (c.nodes - uint64(-x)%c.nodes) % c.nodes
+}
+
+// cover adds the nodes lo..hi and their mirror images.
+func (c *contour) cover(lo, hi uint64) {
+	if c.budget < 0 {
+		return
+	}
+	c.budget -= c.spreads
+	count := float64(hi-lo) + 1
+	// Nothing in the sum exceeds the node on the real axis, 1/edge, which is also
+	// about the sum.
+	if b := c.envelope(lo, hi) + ln(count); b < -42 {
+		c.missing += float64(2 * exp(b) / c.edge)
+		return
+	}
+	if hi-lo < 4 {
+		for j := lo; j <= hi; j++ {
+			c.node(j)
+		}
+		return
+	}
+	mid := lo + (hi-lo)/2
+	c.cover(lo, mid)
+	c.cover(mid+1, hi)
+}
+
+// envelope bounds the logarithm of the integrand at nodes lo..hi, relative to the real
+// axis: the square of a characteristic function at t is 1 - 2 E[sin^2(t d/2)], d being
+// the difference of two independent terms.
+func (c *contour) envelope(lo, hi uint64) float64 {
+	bound := 0.0
+	for i := range c.groups {
+		g := &c.groups[i]
+		sum := 0.0
+		for _, s := range g.spreads {
+			qa, ra := c.turns(uint64(s.d), lo)
+			qb, rb := c.turns(uint64(s.d), hi)
+			if qa != qb {
+				continue // passes a full turn, where the sine is 0
+			}
+			n := float64(c.nodes)
+			x := min(float64(min(ra, c.nodes-ra)), float64(min(rb, c.nodes-rb))) / n
+			// sin(pi x) >= 3x - 4x^3 on [0, 1/2]
+			y := x * (3 - float64(4*x*x))
+			sum += float64(s.p * y * y)
+		}
+		// ln(1-2u)/2 <= -u
+		bound -= float64(g.count * sum)
+		if bound < -100 {
+			break
+		}
+	}
+	return bound
+}
+
+// turns is d j / nodes, as a quotient and a remainder.
+func (c *contour) turns(d, j uint64) (quo, rem uint64) {
+	hi, lo := bits.Mul64(d, j)
+	return bits.Div64(hi, lo, c.nodes)
+}
+
+// angle is 2 pi x j/nodes, reduced to [-pi, pi] before anything is rounded.
+func (c *contour) angle(x, j uint64) float64 {
+	_, r := c.turns(x, j)
+	f := float64(r)
+	if r > c.nodes/2 {
+		f = -float64(c.nodes - r)
+	}
+	return 2 * math.Pi * f / float64(c.nodes)
+}
+
+// node adds node j and its mirror image.
+func (c *contour) node(j uint64) {
+	c.budget -= c.atoms
+	var modulus, phase, size float64
+	for i := range c.groups {
+		g := &c.groups[i]
+		re, im := g.remainder(c, j)
+		lr, li := complexLog1p(re, im)
+		modulus += float64(g.count * lr)
+		phase += float64(g.count * li)
+		slack := math.Abs(re) + math.Abs(im)
+		if lr < -0.5 && lr > -700 {
+			slack *= exp(-lr) // a rounding of 1 + re + i im weighs more when that is small
+		}
+		size += float64(g.count * slack)
+	}
+	if modulus < -700 {
+		return
+	}
+	phase += c.angle(c.offset, j)
+	sin, cos := sincos(phase)
+	t := c.angle(1, j)
+	half, _ := sincos(t / 2)
+	st, _ := sincos(t)
+	// 1 - e^-(theta + i t)
+	re := c.edge + float64(2*c.fall*half*half)
+	im := float64(c.fall * st)
+	norm := float64(re*re) + float64(im*im)
+	f := exp(modulus)
+	value := float64(f * (float64(cos*re) + float64(sin*im)) / norm)
+	bound := f / math.Sqrt(norm)
+	if j != 0 && 2*j != c.nodes {
+		value *= 2
+		bound *= 2
+	}
+	c.sum += value
+	c.rounding += float64(bound * (0x1p-49 + float64(0x1p-51*size)))
+}
+
+// remainder is E[e^(i(angle - mean angle))] - 1 for one term at node j.
+func (g *tilted) remainder(c *contour, j uint64) (re, im float64) {
+	mean := 0.0
+	for i := range g.atoms {
+		a := &g.atoms[i]
+		g.angles[i] = c.angle(uint64(a.x), j)
+		mean += float64(a.part * g.angles[i])
+		im += float64(a.rest * g.angles[i])
+	}
+	for i := range g.atoms {
+		a := &g.atoms[i]
+		x := g.angles[i] - mean
+		half, _ := sincos(x / 2)
+		re -= float64(2 * a.p * half * half)
+		im += float64(a.p * sinmx(x))
+	}
+	return re, im
+}

@@ -1,0 +1,249 @@
+package tail
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// An Exponential is a group of Count independent terms, each Weight times a standard
+// exponential variable.
+type Exponential struct {
+	Weight float64
+	Count  int64
+}
+
+// WeightedExponential returns log10 P(S >= s) for the sum S of all terms of all
+// groups. It panics if a weight is negative or not finite, a count is negative, or s is
+// NaN.
+//
+// The error is below 1e-12 * max(1, |log10 P|), from a single term on. Should the
+// quadrature not converge, the result is an upper bound: Chernoff's, or 0 for s below
+// the mean.
+func WeightedExponential(groups []Exponential, s float64) float64 {
+	if s != s {
+		panic("tail: not a number")
+	}
+	terms := make([]Exponential, 0, len(groups))
+	for _, g := range groups {
+		if !(g.Weight >= 0 && g.Weight <= math.MaxFloat64) {
+			panic("tail: weight negative or not finite")
+		}
+		if g.Count < 0 {
+			panic("tail: negative number of terms")
+		}
+		if g.Weight > 0 && g.Count > 0 {
+			terms = append(terms, g)
+		}
+	}
+	switch {
+	case s <= 0:
+		return 0
+	case len(terms) == 0 || math.IsInf(s, 1):
+		return math.Inf(-1)
+	}
+	slices.SortFunc(terms, func(a, b Exponential) int { return cmp.Compare(b.Weight, a.Weight) })
+	// A power of two takes the largest weight to [1/2, 1) without rounding.
+	_, e := math.Frexp(terms[0].Weight)
+	s = math.Ldexp(s, -e)
+	merged := terms[:0]
+	for _, g := range terms {
+		g.Weight = math.Ldexp(g.Weight, -e)
+		if last := len(merged) - 1; last >= 0 && merged[last].Weight == g.Weight {
+			if merged[last].Count > math.MaxInt64-g.Count {
+				panic("tail: sum too large")
+			}
+			merged[last].Count += g.Count
+		} else {
+			merged = append(merged, g)
+		}
+	}
+	if len(merged) == 1 {
+		return Gamma(merged[0].Count, s/merged[0].Weight)
+	}
+	return newHypo(merged, s).tail()
+}
+
+// A hypo is a hypoexponential law with the path on which its tail is integrated, a
+// parabola through x on the real axis.
+type hypo struct {
+	terms []Exponential // weights at most 1, descending
+	s     float64
+	gap   float64 // E[S] - s
+	upper bool    // P(S >= s), with 0 < x < 1/weight; else P(S < s), with x < 0
+	x     float64
+	scale []float64 // weight/(1 - weight x), per group
+	drift float64   // K'(x) - s
+	bend  float64
+}
+
+func newHypo(terms []Exponential, s float64) *hypo {
+	h := &hypo{terms: terms, s: s, scale: make([]float64, len(terms))}
+	var gap neumaier
+	gap.add(-s)
+	for _, g := range terms {
+		gap.addProduct(g.Count, g.Weight)
+	}
+	h.gap = gap.value()
+	h.upper = h.gap < 0
+	h.saddle()
+	var k2, k3 float64
+	for i, g := range terms {
+		u := g.Weight / math.FMA(-g.Weight, h.x, 1)
+		h.scale[i] = u
+		k2 += float64(float64(g.Count) * u * u)
+		k3 += float64(float64(g.Count) * u * u * u)
+	}
+	h.drift = h.slope(h.x)
+	// Halfway to where the path of steepest descent turns: z = x + bend t^2 + i t has
+	// the cubic term of the exponent real, bend = K'''/(6 K'') with K''' = 2 k3.
+	h.bend = k3 / (3 * k2)
+	return h
+}
+
+// slope is K'(x) - s = E[S] - s + x sum of n w^2/(1 - w x).
+func (h *hypo) slope(x float64) float64 {
+	sum := 0.0
+	for _, g := range h.terms {
+		w := g.Weight
+		sum += float64(float64(g.Count) * w * (w / math.FMA(-w, x, 1)))
+	}
+	return h.gap + float64(x*sum)
+}
+
+// saddle finds the x where K(x) - x s - ln |x| has its minimum. In the variable y of
+// x = y/(1+w y), w the largest weight, or of x = -y, the derivative is nearly linear.
+func (h *hypo) saddle() {
+	w := h.terms[0].Weight
+	at := func(y float64) (x, dx float64) {
+		if !h.upper {
+			return -y, -1
+		}
+		d := 1 + float64(w*y)
+		return y / d, 1 / d / d
+	}
+	y := root(func(y float64) (f, slope float64) {
+		x, dx := at(y)
+		f = h.slope(x) - 1/x
+		for _, g := range h.terms {
+			u := g.Weight / math.FMA(-g.Weight, x, 1)
+			slope += float64(float64(g.Count) * u * u)
+		}
+		slope = float64((slope + 1/x/x) * dx)
+		if !h.upper {
+			return -f, -slope
+		}
+		return f, slope
+	})
+	h.x, _ = at(y)
+}
+
+// tail returns log10 P(S >= s).
+//
+// It is the inversion integral 1/(2 pi i) Int E[e^(zS)] e^(-zs)/z dz, along a parabola
+// open to the right (Rice 1980, "Distribution of quadratic forms in normal random
+// variables - evaluation by numerical integration", uses such paths). With few terms
+// the integrand falls off slowly along a straight line; bent, the path gains the factor
+// e^(-s bend t^2), and one term is no harder than a thousand. It is analytic, so the
+// trapezoidal rule converges exponentially; the step is halved until nothing changes.
+func (h *hypo) tail() float64 {
+	exponent := float64(h.x * h.gap)
+	for _, g := range h.terms {
+		wx := float64(g.Weight * h.x)
+		l := log1pmx(-wx)
+		if wx > 0.4 {
+			l = ln(math.FMA(-g.Weight, h.x, 1)) + wx // x may be close to 1/w
+		}
+		exponent -= float64(float64(g.Count) * l)
+	}
+	sum, err := h.integrate()
+	if !(err < 0x1p-20*sum) {
+		if h.upper {
+			return log10(exponent) // Chernoff
+		}
+		return 0
+	}
+	if h.upper {
+		return log10(exponent + ln(sum+err))
+	}
+	return log10(log1mExp(min(exponent+ln(sum-err), 0)))
+}
+
+// integrate returns the integral over e^exponent, and a bound of its error.
+func (h *hypo) integrate() (value, err float64) {
+	var k2 float64
+	for i, g := range h.terms {
+		k2 += float64(float64(g.Count) * h.scale[i] * h.scale[i])
+	}
+	// A pole at the distance d in t lets the rule err by e^(-2 pi d/step). The nearest
+	// are that of the kernel, at 0, to which an upper path bends, and 1/w.
+	near := math.Abs(h.x)
+	if h.upper {
+		near = min(2*near/(1+math.Sqrt(1+float64(4*h.bend*near))), 1/h.scale[0])
+	}
+	step := min(0.45/math.Sqrt(k2), 2*math.Pi/40*near)
+	var total trapezoid
+	h.add(&total, 0, step)
+	for range 8 {
+		var odd trapezoid
+		h.add(&odd, step/2, step)
+		change := math.Abs(total.sum - odd.sum)
+		total.sum += odd.sum
+		total.rounding += odd.rounding
+		scale := step / (4 * math.Pi)
+		value, err = float64(total.sum*scale), float64((change+total.rounding)*scale)
+		if change <= 0x1p-43*math.Abs(total.sum) {
+			return value, err
+		}
+		step /= 2
+	}
+	return value, math.Inf(1)
+}
+
+// A trapezoid adds up an integrand over both halves of the path.
+type trapezoid struct{ sum, rounding float64 }
+
+// add adds the nodes start, start + step, ... until they vanish.
+func (h *hypo) add(total *trapezoid, start, step float64) {
+	const maxNodes = 1 << 16
+	for j := range maxNodes {
+		t := start + float64(float64(j)*step)
+		value, size, rounding := h.node(t)
+		if t > 0 {
+			value, size, rounding = 2*value, 2*size, 2*rounding
+		}
+		total.sum += value
+		total.rounding += rounding
+		if size < 0x1p-60*math.Abs(total.sum) {
+			return
+		}
+	}
+	total.rounding = math.Inf(1)
+}
+
+// node is the integrand at z = x + bend t^2 + i t, with respect to t.
+func (h *hypo) node(t float64) (value, size, rounding float64) {
+	a := float64(h.bend * float64(t*t)) // z - x = a + i t
+	re, im := float64(h.drift*a), float64(h.drift*t)
+	weight := math.Abs(re) + math.Abs(im)
+	for i, g := range h.terms {
+		n, u := float64(g.Count), h.scale[i]
+		lr, li := complexLog1pmx(-float64(u*a), -float64(u*t))
+		re -= float64(n * lr)
+		im -= float64(n * li)
+		weight += float64(n * (math.Abs(lr) + math.Abs(li)))
+	}
+	sin, cos := sincos(im)
+	f := exp(re)
+	// e^(re + i im) (1 - 2 i bend t) / (z or -z), dz = (2 bend t + i) dt.
+	zr, zi := h.x+a, t
+	if !h.upper {
+		zr, zi = -zr, -zi
+	}
+	norm := float64(zr*zr) + float64(zi*zi)
+	b := float64(-2 * h.bend * t)
+	nr, ni := cos-float64(sin*b), sin+float64(cos*b)
+	value = float64(f * (float64(nr*zr) + float64(ni*zi)) / norm)
+	size = float64(f * math.Sqrt((1+float64(b*b))/norm))
+	return value, size, float64(size * (0x1p-49 + float64(0x1p-51*weight)))
+}
