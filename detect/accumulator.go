@@ -3,7 +3,6 @@ package detect
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // ErrMismatch is wrapped by errors about evidence that cannot be put together.
@@ -27,11 +26,18 @@ func New(s Scorer, o *Options) *Accumulator {
 
 // Add counts one text. Contexts do not reach over its borders: text that continues
 // must come in one piece. The tokens are not kept or changed.
-func (a *Accumulator) Add(tokens []Token) { a.evidence.add(tokens) }
+func (a *Accumulator) Add(tokens []Token) { a.evidence.add(tokens, nil) }
+
+// AddWeighted is Add with a weight for each token, 0 to [MaxWeight]. It panics when
+// there are not as many weights as tokens, when one is too large, and when the
+// Weighting is not WeightGiven.
+func (a *Accumulator) AddWeighted(tokens []Token, weights []uint8) {
+	a.evidence.addWeighted(tokens, weights)
+}
 
 // AddPair counts one position, as a text of its own: next after context, whose last
 // Width tokens matter. For a student under teacher forcing, next is its guess.
-func (a *Accumulator) AddPair(context []Token, next Token) { a.evidence.addPair(context, next) }
+func (a *Accumulator) AddPair(context []Token, next Token) { a.evidence.addPair(context, next, 1) }
 
 // Exclude takes every context that occurs in tokens out of the test: give it the
 // prompts, and whatever else the writer saw that may depend on the key. It beats Add
@@ -41,13 +47,13 @@ func (a *Accumulator) AddPair(context []Token, next Token) { a.evidence.addPair(
 func (a *Accumulator) Exclude(tokens []Token) { a.evidence.exclude(tokens) }
 
 // Merge adds what b holds, and leaves b as it is. Both must have been made for the
-// same mark, Dedup and Exempt, or the error wraps [ErrMismatch].
+// same mark and the same options down to Exempt, or the error wraps [ErrMismatch].
 func (a *Accumulator) Merge(b *Accumulator) error {
 	if a.scorer.ID() != b.scorer.ID() {
 		return fmt.Errorf("detect: cannot merge %q with %q: %w", a.scorer.ID(), b.scorer.ID(), ErrMismatch)
 	}
-	if a.options.Dedup != b.options.Dedup || !slices.Equal(a.options.Exempt, b.options.Exempt) {
-		return fmt.Errorf("detect: cannot merge tests with other Dedup or Exempt: %w", ErrMismatch)
+	if !a.options.sameUnits(&b.options) {
+		return fmt.Errorf("detect: cannot merge tests with other Dedup, Weighting, Sample or Exempt: %w", ErrMismatch)
 	}
 	a.evidence.merge(b.evidence)
 	return nil

@@ -309,7 +309,7 @@ func TestTestsAreCounted(t *testing.T) {
 	assert.Equal(t, one.Result().Log10P, many.Result().Log10P)
 	assert.InDelta(t, one.Result().Log10P+3, many.Result().Log10PAdjusted, 1e-9)
 	assert.Equal(t, int64(1000), many.Result().Tests)
-	assert.Greater(t, many.Result().Power.MinGreen, one.Result().Power.MinGreen)
+	assert.Greater(t, many.Result().Power.MinSum, one.Result().Power.MinSum)
 }
 
 func TestOptionsOutOfRangePanic(t *testing.T) {

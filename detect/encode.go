@@ -39,7 +39,8 @@ func (a *Accumulator) MarshalBinary() ([]byte, error) { return a.AppendBinary(ni
 // what a unit is.
 func (a *Accumulator) subject() []byte {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %d %d", a.scorer.ID(), a.options.Dedup, a.options.Exempt)
+	o := a.options
+	fmt.Fprintf(h, "%q %d %d %d %x %d", a.scorer.ID(), o.Dedup, o.Weighting, o.Sample.Size, o.Sample.RunKey, o.Exempt)
 	return h.Sum(nil)
 }
 
@@ -70,7 +71,7 @@ func (a *Accumulator) UnmarshalBinary(data []byte) error {
 		rest = rest[8:]
 	}
 	e := a.evidence
-	set, rest, err := tokset.Decode(rest, e.width, e.rule, e.vocab)
+	set, rest, err := tokset.Decode(rest, e.config, e.vocab, MaxWeight)
 	if err != nil || len(rest) > 0 {
 		return fmt.Errorf("detect: %w: the pairs are damaged", ErrMalformed)
 	}

@@ -10,7 +10,8 @@ import (
 // of positions that never can be. Accumulator and Panel share it.
 type evidence struct {
 	width, vocab int
-	rule         tokset.Rule
+	config       tokset.Config
+	weighting    Weighting
 	exempt       []Token // sorted
 	set          *tokset.Set
 	fixed        fixed
@@ -24,33 +25,53 @@ type fixed struct {
 }
 
 func newEvidence(width, vocab int, o Options) *evidence {
-	rule := o.Dedup.rule()
-	return &evidence{width: width, vocab: vocab, rule: rule, exempt: o.Exempt, set: tokset.New(width, rule)}
+	config := tokset.Config{Width: width, Rule: o.Dedup.rule(), Size: o.Sample.Size, RunKey: o.Sample.RunKey}
+	return &evidence{
+		width: width, vocab: vocab, config: config, weighting: o.Weighting, exempt: o.Exempt,
+		set: tokset.New(config),
+	}
 }
 
-// add counts the positions of one text.
-func (e *evidence) add(tokens []Token) {
+// add counts the positions of one text. weights has one for each token, or is nil
+// when all are 1.
+func (e *evidence) add(tokens []Token, weights []uint8) { e.addNoting(tokens, weights, nil) }
+
+// addNoting is add, and calls first, unless it is nil, for each position that begins
+// a unit, in the order of the units.
+func (e *evidence) addNoting(tokens []Token, weights []uint8, first func(position int)) {
 	e.set.BeginText()
 	bad := -e.width - 1 // the last position outside the vocabulary
 	for i, t := range tokens {
 		if !e.inVocab(t) {
 			bad = i
 		}
-		e.position(tokens[max(0, i-e.width):i], t, i-bad > e.width)
+		weight := uint8(1)
+		if weights != nil {
+			weight = weights[i]
+		}
+		if first == nil {
+			e.position(tokens[max(0, i-e.width):i], t, weight, i-bad > e.width)
+			continue
+		}
+		units := e.set.Len()
+		e.position(tokens[max(0, i-e.width):i], t, weight, i-bad > e.width)
+		if e.set.Len() > units {
+			first(i)
+		}
 	}
 }
 
 // addPair counts one position as a text of its own.
-func (e *evidence) addPair(context []Token, next Token) {
+func (e *evidence) addPair(context []Token, next Token, weight uint8) {
 	e.set.BeginText()
 	context = context[max(0, len(context)-e.width):]
 	inVocab := e.inVocab(next) && !slices.ContainsFunc(context, func(t Token) bool { return !e.inVocab(t) })
-	e.position(context, next, inVocab)
+	e.position(context, next, weight, inVocab)
 }
 
 // position counts one position for the first reason that applies, in the order of
 // the fields of Skipped.
-func (e *evidence) position(context []Token, next Token, inVocab bool) {
+func (e *evidence) position(context []Token, next Token, weight uint8, inVocab bool) {
 	e.fixed.tokens++
 	switch {
 	case !inVocab:
@@ -58,7 +79,7 @@ func (e *evidence) position(context []Token, next Token, inVocab bool) {
 	case len(context) < e.width:
 		e.fixed.shortContext++
 	default:
-		e.set.Add(context, next)
+		e.set.Add(context, next, weight)
 	}
 }
 
@@ -96,4 +117,17 @@ func (e *evidence) inVocab(t Token) bool { return t >= 0 && int(t) < e.vocab }
 func (e *evidence) isExempt(t Token) bool {
 	_, ok := slices.BinarySearch(e.exempt, t)
 	return ok
+}
+
+// addWeighted is add for callers from outside: it panics when the weights cannot be.
+func (e *evidence) addWeighted(tokens []Token, weights []uint8) {
+	switch {
+	case e.weighting != WeightGiven:
+		panic("detect: weights for a test whose Weighting is not WeightGiven")
+	case len(weights) != len(tokens):
+		panic("detect: there are not as many weights as tokens")
+	case slices.ContainsFunc(weights, func(w uint8) bool { return w > MaxWeight }):
+		panic("detect: a weight is above MaxWeight")
+	}
+	e.add(tokens, weights)
 }

@@ -26,11 +26,13 @@ func (d Dedup) rule() tokset.Rule {
 	return tokset.ByPair
 }
 
-// Options tunes a test; nil means the zero Options, which is sound. Everything but
-// Dedup and Exempt only matters when a Result is made.
+// Options tunes a test; nil means the zero Options, which is sound. What is below
+// Exempt only matters when a Result is made.
 type Options struct {
-	Dedup  Dedup
-	Exempt []Token // ids never scored; they still are context
+	Dedup     Dedup
+	Weighting Weighting
+	Sample    Sample
+	Exempt    []Token // ids never scored; they still are context
 	// Alpha is the largest adjusted p-value that is called detected, in (0,1).
 	// 0 means 1e-6.
 	Alpha float64
@@ -64,6 +66,14 @@ func (o *Options) orDefault() Options {
 	switch {
 	case c.Dedup > DedupContext:
 		panic("detect: unknown Dedup")
+	case c.Weighting > WeightCounts:
+		panic("detect: unknown Weighting")
+	case c.Sample.Size < 0 || c.Sample.Size > maxSample:
+		panic("detect: the size of the Sample is out of range")
+	case c.Sample.Size == 0 && c.Sample != (Sample{}):
+		panic("detect: a RunKey without a Sample")
+	case c.Sample.Size > 0 && c.Dedup != DedupPair:
+		panic("detect: a Sample is of pairs")
 	case !(c.Alpha > 0 && c.Alpha < 1):
 		panic("detect: Alpha is outside (0,1)")
 	case !(c.MinShare > 0 && c.MinShare <= 1):
@@ -72,4 +82,10 @@ func (o *Options) orDefault() Options {
 		panic("detect: Tests is negative")
 	}
 	return c
+}
+
+// sameUnits reports whether o and p agree in everything that decides what is kept of
+// a text.
+func (o *Options) sameUnits(p *Options) bool {
+	return o.Dedup == p.Dedup && o.Weighting == p.Weighting && o.Sample == p.Sample && slices.Equal(o.Exempt, p.Exempt)
 }

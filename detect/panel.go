@@ -1,52 +1,87 @@
 package detect
 
-// A Panel tests many keys over one set of evidence. Its results are those of an
-// Accumulator for each key, adjusted for the number of keys: given the text, p-values
-// under different keys are independent (Sidak). One goroutine at a time.
+// A Panel tests many marks over one text: keys, or profiles, or both. Pairs are kept once
+// for each context width, whatever the number of keys. Its results are those of an
+// Accumulator for each mark, adjusted for the number of marks: given the text, p-values
+// under independent keys are independent (Sidak). One goroutine at a time.
 type Panel struct {
 	scorers  []Scorer
 	options  Options
-	evidence *evidence
+	evidence []*evidence // one for each width
+	of       []int       // the evidence of each scorer
 }
 
 // NewPanel returns an empty Panel. o may be nil. It panics without scorers, when they
-// differ in width or vocabulary, when two of them have one ID, since the same test
-// twice is not two tests, and as [New] does.
+// differ in vocabulary, when two of them have one ID, since the same test twice is not
+// two tests, and as [New] does. The marks must be of independent keys, or of one key
+// under profiles whose lists are independent, which lists of different widths or
+// gammas are; lists of one key that differ in the band or the lane alone are not.
 func NewPanel(s []Scorer, o *Options) *Panel {
 	if len(s) == 0 {
 		panic("detect: a Panel needs scorers")
 	}
+	p := &Panel{scorers: s, options: o.orDefault(), of: make([]int, len(s))}
 	seen := make(map[string]bool, len(s))
-	for _, scorer := range s {
-		if scorer.Width() != s[0].Width() || scorer.Vocab() != s[0].Vocab() {
-			panic("detect: scorers of a Panel differ in width or vocabulary")
+	byWidth := make(map[int]int)
+	for i, scorer := range s {
+		if scorer.Vocab() != s[0].Vocab() {
+			panic("detect: scorers of a Panel differ in vocabulary")
 		}
 		if seen[scorer.ID()] {
 			panic("detect: a scorer occurs twice in a Panel")
 		}
 		seen[scorer.ID()] = true
+		at, ok := byWidth[scorer.Width()]
+		if !ok {
+			at = len(p.evidence)
+			byWidth[scorer.Width()] = at
+			p.evidence = append(p.evidence, newEvidence(scorer.Width(), scorer.Vocab(), p.options))
+		}
+		p.of[i] = at
 	}
-	options := o.orDefault()
-	return &Panel{scorers: s, options: options, evidence: newEvidence(s[0].Width(), s[0].Vocab(), options)}
+	return p
 }
 
 // Add counts one text; see [Accumulator.Add].
-func (p *Panel) Add(tokens []Token) { p.evidence.add(tokens) }
+func (p *Panel) Add(tokens []Token) {
+	for _, e := range p.evidence {
+		e.add(tokens, nil)
+	}
+}
+
+// AddWeighted counts one text with weights; see [Accumulator.AddWeighted].
+func (p *Panel) AddWeighted(tokens []Token, weights []uint8) {
+	for _, e := range p.evidence {
+		e.addWeighted(tokens, weights)
+	}
+}
 
 // AddPair counts one position; see [Accumulator.AddPair].
-func (p *Panel) AddPair(context []Token, next Token) { p.evidence.addPair(context, next) }
+func (p *Panel) AddPair(context []Token, next Token) {
+	for _, e := range p.evidence {
+		e.addPair(context, next, 1)
+	}
+}
 
 // Exclude takes contexts out of the test; see [Accumulator.Exclude].
-func (p *Panel) Exclude(tokens []Token) { p.evidence.exclude(tokens) }
+func (p *Panel) Exclude(tokens []Token) {
+	for _, e := range p.evidence {
+		e.exclude(tokens)
+	}
+}
 
 // Results returns a Result for each scorer, in the order given to NewPanel.
 func (p *Panel) Results() []Result {
 	results := make([]Result, len(p.scorers))
 	for i, s := range p.scorers {
-		results[i] = p.evidence.score(s).result(s, p.options, int64(len(p.scorers)))
+		results[i] = p.evidence[p.of[i]].score(s).result(s, p.options, int64(len(p.scorers)))
 	}
 	return results
 }
 
 // Reset forgets everything added and excluded.
-func (p *Panel) Reset() { p.evidence.reset() }
+func (p *Panel) Reset() {
+	for _, e := range p.evidence {
+		e.reset()
+	}
+}

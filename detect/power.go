@@ -3,7 +3,6 @@ package detect
 import (
 	"math"
 
-	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -14,11 +13,11 @@ const targetPower = 0.9
 type Power struct {
 	Alpha float64 // the adjusted p-value that is called detected
 	Power float64 // the probability of detection the other numbers are for: 0.9
-	// MinGreen is the smallest number of green units that is detected; above Scored
-	// when none is.
-	MinGreen int64
-	// MinExcess is the smallest excess of the green rate over gamma that is detected
-	// with that probability; +Inf when none is.
+	// MinSum is the smallest Sum that is detected, which is a number of green units
+	// where all weights are 1; above every possible one when none is.
+	MinSum int64
+	// MinExcess is the smallest excess of the green rate over gamma, the same for
+	// every unit, that is detected with that probability; +Inf when none is.
 	MinExcess float64
 	// MinShare is the share of marked text that MinExcess means at best, if every
 	// marked token were drawn where the model is indifferent; text with less entropy
@@ -26,27 +25,87 @@ type Power struct {
 	MinShare float64
 }
 
-// powerOf computes the statement for n units. tests are counted by Bonferroni, which
-// at most understates the power.
-func powerOf(n int64, law watermark.Bernoulli, o Options, tests int64) Power {
+// power computes the statement for the units of a tally. tests are counted by
+// Bonferroni, which at most understates the power.
+func (t *tally) power(law watermark.Bernoulli, o Options, tests int64) Power {
 	p := Power{Alpha: o.Alpha, Power: targetPower, MinExcess: math.Inf(1), MinShare: math.Inf(1)}
-	p.MinGreen = tail.BinomialCritical(n, law.P, math.Log10(o.Alpha)-math.Log10(float64(tests)))
-	if p.MinGreen > n {
+	top := t.max()
+	limit := math.Log10(o.Alpha) - math.Log10(float64(tests))
+	p.MinSum = t.critical(law.P, limit, top)
+	if p.MinSum > top {
 		return p
 	}
-	// The power at a green rate grows with it: bisect between gamma, where it is
-	// at most Alpha, and 1, where it is 1.
+	// The power at a green rate grows with it, from at most Alpha at gamma to 1 at 1.
 	target := math.Log10(targetPower)
-	lo, hi := law.P, 1.0
-	for range 60 {
-		mid := lo + (hi-lo)/2
-		if tail.Binomial(p.MinGreen, n, mid) >= target {
+	rate := root(law.P, 1, func(rate float64) float64 { return t.survival(p.MinSum, rate) - target })
+	p.MinExcess = rate - law.P
+	p.MinShare = p.MinExcess / (law.Marked - law.P)
+	return p
+}
+
+// critical returns the smallest sum whose survival is at most limit, top+1 if there is
+// none. Tails of weighted sums are costly, so the search starts where a normal law
+// would have it and widens from there.
+func (t *tally) critical(p, limit float64, top int64) int64 {
+	var mean, variance float64
+	for w, c := range t.classes {
+		mean += float64(w) * float64(c.Scored) * p
+		variance += float64(w*w) * float64(c.Scored) * p * (1 - p)
+	}
+	sd := math.Sqrt(variance)
+	guess := int64(mean + sd*math.Sqrt(max(-2*math.Ln10*limit, 0)))
+	deep := func(sum int64) bool { return t.survival(sum, p) <= limit }
+	// Bracket: lo is not deep (or -1), hi is (or top+1).
+	lo, hi := int64(-1), top+1
+	step := int64(sd/4) + 1
+	for at := min(max(guess, 0), top); ; step *= 2 {
+		if deep(at) {
+			hi = at
+			if at == 0 || lo >= 0 {
+				break
+			}
+			at = max(at-step, 0)
+		} else {
+			lo = at
+			if at == top || hi <= top {
+				break
+			}
+			at = min(at+step, top)
+		}
+	}
+	for hi-lo > 1 {
+		if mid := lo + (hi-lo)/2; deep(mid) {
 			hi = mid
 		} else {
 			lo = mid
 		}
 	}
-	p.MinExcess = hi - law.P
-	p.MinShare = p.MinExcess / (law.Marked - law.P)
-	return p
+	return hi
+}
+
+// root returns where an increasing function crosses zero in [lo, hi], from above, by
+// regula falsi in the Illinois form (Dowell and Jarratt 1971).
+func root(lo, hi float64, f func(float64) float64) float64 {
+	flo, fhi := f(lo), f(hi)
+	for side := 0; hi-lo > 1e-13*hi && fhi > 1e-12; {
+		mid := hi - fhi*(hi-lo)/(fhi-flo)
+		if !(mid > lo && mid < hi) {
+			mid = lo + (hi-lo)/2
+		}
+		switch v := f(mid); {
+		case v >= 0:
+			hi, fhi = mid, v
+			if side > 0 {
+				flo /= 2
+			}
+			side = 1
+		default:
+			lo, flo = mid, v
+			if side < 0 {
+				fhi /= 2
+			}
+			side = -1
+		}
+	}
+	return hi
 }

@@ -28,9 +28,9 @@ func TestPowerStatementIsExact(t *testing.T) {
 				require.Equal(t, 0.9, p.Power)
 				at := func(k int64, rate float64) float64 { return tail.Binomial(k, r.Scored, rate) }
 				limit := math.Log10(alpha / 3)
-				require.LessOrEqual(t, at(p.MinGreen, gamma), limit)
-				require.Greater(t, at(p.MinGreen-1, gamma), limit)
-				require.InDelta(t, math.Log10(0.9), at(p.MinGreen, gamma+p.MinExcess), 1e-9)
+				require.LessOrEqual(t, at(p.MinSum, gamma), limit)
+				require.Greater(t, at(p.MinSum-1, gamma), limit)
+				require.InDelta(t, math.Log10(0.9), at(p.MinSum, gamma+p.MinExcess), 1e-9)
 				marked := gamma * math.Exp(2) / (1 + gamma*(math.Exp(2)-1))
 				require.InDelta(t, p.MinExcess/(marked-gamma), p.MinShare, 1e-12)
 			}

@@ -42,12 +42,14 @@ type Skipped struct {
 	ShortContext int64 // the text begins later than the context
 	Band         int64 // the context is outside the mark's band
 	Excluded     int64 // the context occurs in an excluded text, or the token is exempt
-	Duplicate    int64 // the pair, or the context under DedupContext, was scored already
+	Duplicate    int64 // the pair, or the context under DedupContext, came before
+	Unweighted   int64 // the weight is 0
+	Sampled      int64 // the pair is not in the Sample; it may be outside the band or excluded too
 }
 
 // Total returns the number of positions skipped.
 func (s Skipped) Total() int64 {
-	return s.Vocab + s.ShortContext + s.Band + s.Excluded + s.Duplicate
+	return s.Vocab + s.ShortContext + s.Band + s.Excluded + s.Duplicate + s.Unweighted + s.Sampled
 }
 
 // A Result tests the hypothesis that the text does not depend on the key.
@@ -65,9 +67,12 @@ type Result struct {
 	Tokens  int64   // positions added: Scored + Skipped.Total()
 	Scored  int64   // units scored
 	Green   int64   // of them green
-	Sum     int64   // of scores; Green, for a green list
+	Sum     int64   // of weight times score; Green, where all weights are 1
 	Skipped Skipped // positions not scored
 	Tests   int64   // tests that Log10PAdjusted counts
+
+	// Classes splits Scored and Green by weight: Classes[w] is of weight w.
+	Classes [MaxWeight + 1]WeightClass
 
 	Verdict  Verdict
 	Power    Power
@@ -84,33 +89,57 @@ func (r Result) String() string {
 // p-values are independent given the text: Sidak. The tests of Options need not be:
 // Bonferroni.
 func (t tally) result(s Scorer, o Options, keys int64) Result {
+	r := t.measure(s, o, keys)
+	r.decide(s, o)
+	return r
+}
+
+// measure is a result without its verdict.
+func (t tally) measure(s Scorer, o Options, keys int64) Result {
+	law := bernoulli(s)
+	r := Result{
+		Mark:    s.ID(),
+		Tokens:  t.tokens,
+		Skipped: t.skipped,
+		Tests:   o.Tests * keys,
+		Classes: t.classes,
+	}
+	var mean, variance float64
+	for w, c := range t.classes {
+		weight, n := float64(w), float64(c.Scored)
+		r.Scored += c.Scored
+		r.Green += c.Green
+		r.Sum += int64(w) * c.Green
+		mean += weight * n * law.P
+		variance += weight * weight * n * law.P * (1 - law.P)
+	}
+	r.Z = (float64(r.Sum) - mean) / math.Sqrt(variance) // 0/0 when nothing is scored
+	r.Log10P = t.survival(r.Sum, law.P)
+	r.Log10PAdjusted = tail.Bonferroni(tail.Sidak(r.Log10P, keys), o.Tests)
+	r.Power = t.power(law, o, r.Tests)
+	return r
+}
+
+// bernoulli returns the law of a scorer.
+func bernoulli(s Scorer) watermark.Bernoulli {
 	law, ok := s.Law().(watermark.Bernoulli)
 	if !ok {
 		panic(fmt.Sprintf("detect: no test for scores with the law %T", s.Law()))
 	}
-	n := float64(t.scored)
-	r := Result{
-		Mark:    s.ID(),
-		Z:       (float64(t.sum) - n*law.P) / math.Sqrt(n*law.P*(1-law.P)), // 0/0 when n is 0
-		Tokens:  t.tokens,
-		Scored:  t.scored,
-		Green:   t.sum,
-		Sum:     t.sum,
-		Skipped: t.skipped,
-		Tests:   o.Tests * keys,
-	}
-	r.Log10P = tail.Binomial(t.sum, t.scored, law.P)
-	r.Log10PAdjusted = tail.Bonferroni(tail.Sidak(r.Log10P, keys), o.Tests)
-	r.Power = powerOf(t.scored, law, o, r.Tests)
+	return law
+}
+
+// decide concludes from the adjusted p-value.
+func (r *Result) decide(s Scorer, o Options) {
 	switch {
-	case t.scored > 0 && r.Log10PAdjusted <= math.Log10(o.Alpha):
+	case r.Scored > 0 && r.Log10PAdjusted <= math.Log10(o.Alpha):
 		r.Verdict = Detected
 	case r.Power.MinShare <= o.MinShare:
 		r.Verdict = NotDetected
 	default:
 		r.Verdict = Inconclusive
 	}
-	if t.scored == 0 {
+	if r.Scored == 0 {
 		r.Warnings = append(r.Warnings, ErrNothingScored)
 	}
 	if s.Width() == 0 {
@@ -119,5 +148,4 @@ func (t tally) result(s Scorer, o Options, keys int64) Result {
 	if r.Log10PAdjusted < log10KeySpace {
 		r.Warnings = append(r.Warnings, ErrKeySpace)
 	}
-	return r
 }

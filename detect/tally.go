@@ -1,53 +1,108 @@
 package detect
 
+import (
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// MaxWeight is the largest weight of a unit.
+const MaxWeight = 15
+
+// A WeightClass is the units of one weight: what a test depends on. The classes of
+// tests over disjoint evidence add up.
+type WeightClass struct{ Scored, Green int64 }
+
 // tally is evidence under one key.
 type tally struct {
-	scored, sum int64
-	skipped     Skipped
-	tokens      int64
+	tokens  int64
+	classes [MaxWeight + 1]WeightClass // by weight; the first stays empty
+	skipped Skipped
 }
 
 // batch is how many pairs a Scorer sees at once.
 const batch = 512
 
 // score applies a Scorer to every unit.
-func (e *evidence) score(s Scorer) tally {
+func (e *evidence) score(s Scorer) tally { return e.scoreNoting(s, func(int, int64) {}) }
+
+// scoreNoting is score, and calls scored for each unit that counts, in the order of
+// the units.
+func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tally {
 	t := tally{
 		tokens: e.fixed.tokens,
 		skipped: Skipped{
 			Vocab:        e.fixed.vocab,
 			ShortContext: e.fixed.shortContext,
+			Sampled:      e.set.Positions(), // less what follows
 		},
 	}
 	pairs := make([]Pair, 0, batch)
 	scores := make([]int64, 0, batch)
-	for from := 0; from < e.set.Len(); from += batch {
-		to := min(from+batch, e.set.Len())
+	for from, n := 0, e.set.Len(); from < n; from += batch {
+		to := min(from+batch, n)
 		pairs = pairs[:0]
 		for i := from; i < to; i++ {
-			context, token, _, _ := e.set.Unit(i)
-			pairs = append(pairs, Pair{Context: context, Token: token})
+			u := e.set.Unit(i)
+			pairs = append(pairs, Pair{Context: u.Context, Token: u.Token})
 		}
 		scores = s.Score(scores[:0], pairs)
 		for i := from; i < to; i++ {
-			_, token, count, excluded := e.set.Unit(i)
-			t.unit(scores[i-from], count, excluded || e.isExempt(token))
+			u := e.set.Unit(i)
+			t.skipped.Sampled -= u.Count
+			score, weight := scores[i-from], e.weighting.of(u)
+			if t.unit(score, weight, u.Count, u.Excluded || e.isExempt(u.Token)) {
+				scored(i, score)
+			}
 		}
 	}
 	return t
 }
 
 // unit counts the positions of one unit: one of them is scored, and the reason why
-// the others are not is the first that applies.
-func (t *tally) unit(score, count int64, excluded bool) {
+// the others are not is the first that applies. It reports whether one is scored.
+func (t *tally) unit(score int64, weight uint8, count int64, excluded bool) bool {
 	switch {
-	case score == notScored:
+	case score == watermark.NotScored:
 		t.skipped.Band += count
 	case excluded:
 		t.skipped.Excluded += count
-	default:
-		t.scored++
-		t.sum += score
+	case weight == 0:
 		t.skipped.Duplicate += count - 1
+		t.skipped.Unweighted++
+	default:
+		t.classes[weight].Scored++
+		t.classes[weight].Green += score
+		t.skipped.Duplicate += count - 1
+		return true
 	}
+	return false
+}
+
+// survival returns log10 of the probability of a weighted sum of at least sum, when
+// every unit is green with probability p.
+func (t *tally) survival(sum int64, p float64) float64 {
+	var groups []tail.Bernoulli
+	for w, c := range t.classes {
+		if c.Scored > 0 {
+			groups = append(groups, tail.Bernoulli{Weight: int64(w), Count: c.Scored, P: p})
+		}
+	}
+	switch {
+	case len(groups) == 0:
+		return 0
+	case len(groups) == 1: // a multiple of a binomial law
+		w := groups[0].Weight
+		return tail.Binomial((sum+w-1)/w, groups[0].Count, p)
+	default:
+		return tail.WeightedBernoulli(groups, sum)
+	}
+}
+
+// max returns the largest sum there can be.
+func (t *tally) max() int64 {
+	var sum int64
+	for w, c := range t.classes {
+		sum += int64(w) * c.Scored
+	}
+	return sum
 }

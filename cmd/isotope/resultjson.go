@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/isotope-wm/isotope/detect"
@@ -23,6 +24,7 @@ type resultJSON struct {
 	Profile        string         `json:"profile"`
 	KeyID          string         `json:"key_id"`
 	Power          powerJSON      `json:"power"`
+	Spans          []spanJSON     `json:"spans"`
 	Warnings       []string       `json:"warnings"`
 }
 
@@ -37,23 +39,52 @@ type skippedJSON struct {
 type powerJSON struct {
 	Alpha     float64  `json:"alpha"`
 	Power     float64  `json:"power"`
-	MinGreen  int64    `json:"min_green"`
+	MinSum    int64    `json:"min_sum"`
 	MinExcess *float64 `json:"min_excess"`
 	MinShare  *float64 `json:"min_share"`
 }
 
-func toJSON(r detect.Result, profile, keyID string) resultJSON {
+// spanJSON is a detect.Span. Offsets are half-open.
+type spanJSON struct {
+	Start        int `json:"start"` // in tokens of the form that was tested, as what follows
+	End          int `json:"end"`
+	DisplayStart int `json:"display_start"`
+	DisplayEnd   int `json:"display_end"`
+	// Of the displayed part, in bytes of the input; null when that was token ids.
+	ByteStart      *int     `json:"byte_start"`
+	ByteEnd        *int     `json:"byte_end"`
+	Scored         int64    `json:"scored"`
+	Green          int64    `json:"green"`
+	Log10P         *float64 `json:"log10_p"`
+	Log10PAdjusted *float64 `json:"log10_p_adjusted"`
+}
+
+// String says it to people.
+func (s spanJSON) String() string {
+	place := fmt.Sprintf("tokens %d to %d", s.DisplayStart, s.DisplayEnd)
+	if s.ByteStart != nil {
+		place += fmt.Sprintf(", bytes %d to %d", *s.ByteStart, *s.ByteEnd)
+	}
+	return fmt.Sprintf("%s: %d of %d scored green between tokens %d and %d, log10 p %.3f with every part and test counted",
+		place, s.Green, s.Scored, s.Start, s.End, *s.Log10PAdjusted)
+}
+
+func toJSON(r detect.Result, spans []spanJSON, profile, keyID string) resultJSON {
 	j := resultJSON{
 		Version: 1, Verdict: r.Verdict,
 		Log10P: number(r.Log10P), Log10PAdjusted: number(r.Log10PAdjusted), Z: number(r.Z),
 		Tokens: r.Tokens, Scored: r.Scored, Green: r.Green, Sum: r.Sum,
-		Skipped:  skippedJSON(r.Skipped),
+		Skipped: skippedJSON{
+			Vocab: r.Skipped.Vocab, ShortContext: r.Skipped.ShortContext, Band: r.Skipped.Band,
+			Excluded: r.Skipped.Excluded, Duplicate: r.Skipped.Duplicate,
+		},
 		Tests:    r.Tests,
 		Profile:  profile,
 		KeyID:    keyID,
+		Spans:    append([]spanJSON{}, spans...), // [] and not null
 		Warnings: []string{},
 		Power: powerJSON{
-			Alpha: r.Power.Alpha, Power: r.Power.Power, MinGreen: r.Power.MinGreen,
+			Alpha: r.Power.Alpha, Power: r.Power.Power, MinSum: r.Power.MinSum,
 			MinExcess: number(r.Power.MinExcess), MinShare: number(r.Power.MinShare),
 		},
 	}

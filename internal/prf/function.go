@@ -40,10 +40,17 @@ func New(leaf *[LeafSize]byte, purpose string, width, lane int, group uint32) (*
 	return newFunction(key, context, width)
 }
 
+// publicKey is K_pub.
+const publicKey = "isotope/1 dedup\x00"
+
 // Public returns the function whose blocks are dedup tags.
 func Public(width int) (*Function, error) {
-	key := []byte("isotope/1 dedup\x00")
-	return newFunction(key, key, width)
+	return Tags([16]byte([]byte(publicKey)), width)
+}
+
+// Tags returns the function whose blocks order a sample under a run key.
+func Tags(key [16]byte, width int) (*Function, error) {
+	return newFunction(key[:], key[:], width)
 }
 
 func newFunction(key, context []byte, width int) (*Function, error) {

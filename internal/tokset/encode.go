@@ -19,24 +19,28 @@ const idSize = 3
 // AppendBinary appends the set's canonical encoding: sets that hold the same have the
 // same bytes, however they came about.
 //
-//	width u8, rule u8, units u64le, excluded u64le
-//	units in the order of their tags: ids LE24 (context, then token), count u64le
+//	positions u64le, units u64le, excluded u64le
+//	units in the order of the bytes of their tags:
+//	    ids LE24 (context, then token), weight u8, count u64le
 //	excluded contexts in order: nonces of 12 bytes
 func (s *Set) AppendBinary(dst []byte) []byte {
-	dst = append(dst, byte(s.width), byte(s.rule))
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.token)))
+	s.settle()
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.positions))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.units)))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.excluded)))
-	order := make([]int, len(s.token))
+	order := make([]int, len(s.units))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(s.tag[a][:], s.tag[b][:]) })
+	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(s.units[a].tag[:], s.units[b].tag[:]) })
 	for _, i := range order {
-		for _, id := range s.contextAt(i) {
+		for _, id := range s.context(i) {
 			dst = append24(dst, id)
 		}
-		dst = append24(dst, s.token[i])
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(s.count[i]))
+		u := &s.units[i]
+		dst = append24(dst, u.token)
+		dst = append(dst, u.weight)
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(u.count))
 	}
 	nonces := slices.SortedFunc(maps.Keys(s.excluded), func(a, b prf.Nonce) int { return bytes.Compare(a[:], b[:]) })
 	for _, n := range nonces {
@@ -49,52 +53,61 @@ func append24(dst []byte, id int32) []byte {
 	return append(dst, byte(id), byte(id>>8), byte(id>>16))
 }
 
-// Decode reads a set of the given width and rule that AppendBinary wrote, and returns
-// it with what follows in data. Memory is bounded by the length of data.
-func Decode(data []byte, width int, rule Rule, vocab int) (*Set, []byte, error) {
-	const header = 2 + 8 + 8
-	if len(data) < header || int(data[0]) != width || Rule(data[1]) != rule {
+// Decode reads a set for c, of ids below vocab and weights up to maxWeight, that
+// AppendBinary wrote, and returns it with what follows in data. Memory is bounded by
+// the length of data.
+func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, error) {
+	const header = 3 * 8
+	if len(data) < header {
 		return nil, nil, ErrMalformed
 	}
-	units, excluded := binary.LittleEndian.Uint64(data[2:]), binary.LittleEndian.Uint64(data[10:])
+	positions := int64(binary.LittleEndian.Uint64(data))
+	units, excluded := binary.LittleEndian.Uint64(data[8:]), binary.LittleEndian.Uint64(data[16:])
 	data = data[header:]
-	unitSize := uint64(idSize*(width+1) + 8)
-	nonceSize := uint64(len(prf.Nonce{}))
-	if units > uint64(len(data))/unitSize {
+	unitSize, nonceSize := uint64(idSize*(c.Width+1)+1+8), uint64(len(prf.Nonce{}))
+	if units > uint64(len(data))/unitSize || excluded > (uint64(len(data))-units*unitSize)/nonceSize {
 		return nil, nil, ErrMalformed
 	}
-	if excluded > (uint64(len(data))-units*unitSize)/nonceSize {
+	if positions < 0 || c.Size > 0 && units > uint64(c.Size) {
 		return nil, nil, ErrMalformed
 	}
-	s := New(width, rule)
-	ids := make([]int32, width+1)
-	for range units {
-		for i := range ids {
-			ids[i] = int32(data[0]) | int32(data[1])<<8 | int32(data[2])<<16
-			if int(ids[i]) >= vocab {
+	s := New(c)
+	s.positions = positions
+	ids := make([]int32, c.Width+1)
+	rest := positions // not yet accounted for
+	for i := range int(units) {
+		for j := range ids {
+			ids[j] = int32(data[0]) | int32(data[1])<<8 | int32(data[2])<<16
+			if int(ids[j]) >= vocab {
 				return nil, nil, ErrMalformed
 			}
 			data = data[idSize:]
 		}
-		count := binary.LittleEndian.Uint64(data)
-		data = data[8:]
-		if count < 1 || count > 1<<62 {
+		weight, count := data[0], int64(binary.LittleEndian.Uint64(data[1:]))
+		data = data[1+8:]
+		if weight > maxWeight || count < 1 || count > rest {
 			return nil, nil, ErrMalformed
 		}
+		rest -= count
 		s.BeginText()
-		before := s.Len()
-		s.Add(ids[:width], ids[width])
-		if s.Len() == before || before > 0 && !less(&s.tag[before-1], &s.tag[before]) {
+		s.add(ids[:c.Width], unit{token: ids[c.Width], weight: weight, count: count, text: s.now})
+		if len(s.units) != i+1 || i > 0 && !less(&s.units[i-1].tag, &s.units[i].tag) {
 			return nil, nil, ErrMalformed // a unit twice, or units out of order
 		}
-		s.count[before] = int64(count)
 	}
-	for range excluded {
+	if rest > 0 && (c.Size == 0 || len(s.units) < c.Size) {
+		return nil, nil, ErrMalformed // only a full sample loses positions
+	}
+	if rest > 0 {
+		s.setLimit()
+	}
+	var previous prf.Nonce
+	for i := range excluded {
 		nonce := prf.Nonce(data[:nonceSize])
-		if _, ok := s.excluded[nonce]; ok {
+		if i > 0 && bytes.Compare(previous[:], nonce[:]) >= 0 {
 			return nil, nil, ErrMalformed
 		}
-		s.excluded[nonce] = struct{}{}
+		s.excluded[nonce], previous = struct{}{}, nonce
 		data = data[nonceSize:]
 	}
 	return s, data, nil

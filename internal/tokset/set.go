@@ -1,10 +1,12 @@
 // Package tokset keeps the units of a test: the distinct (context, token) pairs of
-// everything that was added, how often each occurred, and the contexts that must not
-// count. Whatever it holds is a function of the text alone, independent of the order
-// in which the text came.
+// everything that was added, how often each occurred, what it weighs, and the contexts
+// that must not count. Whatever it holds is a function of the text alone, independent
+// of the order in which the text came.
 package tokset
 
 import (
+	"encoding/binary"
+
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
@@ -20,33 +22,79 @@ const (
 	ByContext
 )
 
-// A tag identifies a unit: the dedup tag of wire format isotope/1. Equality is of all
-// its bits.
+// A Config is what a Set is made for.
+type Config struct {
+	Width int // ids in a context
+	Rule  Rule
+
+	// Size bounds the number of units: those with the smallest tags under RunKey are
+	// kept, a sample that does not depend on order or shards. 0 keeps all. It is for
+	// ByPair only.
+	Size   int
+	RunKey [16]byte
+}
+
+// A tag identifies a unit: the block of docs/spec.md, under the public constant or
+// under a run key. Equality is of all its bits.
 type tag [16]byte
+
+// less is the order of dedup tags, that of their bytes.
+func less(a, b *tag) bool {
+	for i := range a {
+		if a[i] != b[i] {
+			return a[i] < b[i]
+		}
+	}
+	return false
+}
+
+// before is the order of a sample: bytes 0 to 7, then 8 to 15, as little-endian
+// numbers.
+func before(a, b *tag) bool {
+	a0, b0 := binary.LittleEndian.Uint64(a[:]), binary.LittleEndian.Uint64(b[:])
+	if a0 != b0 {
+		return a0 < b0
+	}
+	return binary.LittleEndian.Uint64(a[8:]) < binary.LittleEndian.Uint64(b[8:])
+}
 
 // A Set is the set of units. One goroutine at a time.
 type Set struct {
-	width    int
-	rule     Rule
-	tags     *prf.Function
-	scratch  prf.Scratch
-	index    map[tag]int32 // unit to place in the slices below
-	context  []int32       // width ids a unit
-	token    []int32
-	tag      []tag   // of the pair
-	count    []int64 // positions
-	text     []uint64
-	now      uint64 // the text being added
-	excluded map[prf.Nonce]struct{}
+	config    Config
+	tags      *prf.Function
+	scratch   prf.Scratch
+	index     map[tag]int32 // unit to place in units
+	units     []unit
+	ids       []int32 // the contexts of units, Width ids each
+	positions int64   // added, whether their units are kept or not
+	limit     *tag    // of a full sample: the largest tag that is kept
+	now       uint64  // the text being added
+	excluded  map[prf.Nonce]struct{}
 }
 
-// New returns an empty set for contexts of width tokens.
-func New(width int, rule Rule) *Set {
-	tags, err := prf.Public(width)
+// A unit is a pair and what is known about it. Its context lies beside it in ids.
+type unit struct {
+	tag    tag // of the pair
+	token  int32
+	weight uint8
+	count  int64  // positions
+	text   uint64 // the last text it occurred in
+}
+
+// New returns an empty set.
+func New(c Config) *Set {
+	key := prf.Public
+	if c.Size > 0 {
+		if c.Rule != ByPair {
+			panic("tokset: only pairs are sampled")
+		}
+		key = func(width int) (*prf.Function, error) { return prf.Tags(c.RunKey, width) }
+	}
+	tags, err := key(c.Width)
 	if err != nil {
 		panic("tokset: " + err.Error()) // a width that no scorer has
 	}
-	s := &Set{width: width, rule: rule, tags: tags}
+	s := &Set{config: c, tags: tags}
 	s.Reset()
 	return s
 }
@@ -54,14 +102,13 @@ func New(width int, rule Rule) *Set {
 // Reset empties the set.
 func (s *Set) Reset() {
 	s.index = make(map[tag]int32)
-	s.context, s.token, s.tag, s.count, s.text = nil, nil, nil, nil, nil
 	s.excluded = make(map[prf.Nonce]struct{})
-	s.now = 0
+	s.units, s.ids, s.limit, s.positions, s.now = nil, nil, nil, 0, 0
 }
 
 // Clone returns an independent copy.
 func (s *Set) Clone() *Set {
-	c := New(s.width, s.rule)
+	c := New(s.config)
 	c.Merge(s)
 	return c
 }
@@ -69,34 +116,43 @@ func (s *Set) Clone() *Set {
 // BeginText marks the border between two texts.
 func (s *Set) BeginText() { s.now++ }
 
-// Add counts one position: context is exactly width ids, the newest last.
-func (s *Set) Add(context []int32, token int32) {
-	s.add(context, token, 1, s.now)
+// Add counts one position: context is exactly Width ids, the newest last. A unit that
+// occurs with several weights has the largest.
+func (s *Set) Add(context []int32, token int32, weight uint8) {
+	s.positions++
+	s.add(context, unit{token: token, weight: weight, count: 1, text: s.now})
 }
 
-// add counts n positions whose first is in a text.
-func (s *Set) add(context []int32, token int32, n int64, text uint64) {
+// add adds a unit with its count; the tag is computed here.
+func (s *Set) add(context []int32, u unit) {
 	s.tags.SetContext(&s.scratch, context)
-	unit := s.unitOfContext()
-	pair := tag(*s.tags.Block(&s.scratch, uint32(token)))
-	if s.rule == ByPair {
-		unit = pair
+	id := s.unitOfContext()
+	u.tag = tag(*s.tags.Block(&s.scratch, uint32(u.token)))
+	if s.config.Rule == ByPair {
+		id = u.tag
 	}
-	i, ok := s.index[unit]
-	if !ok {
-		s.index[unit] = int32(len(s.token))
-		s.context = append(s.context, context...)
-		s.token = append(s.token, token)
-		s.tag = append(s.tag, pair)
-		s.count = append(s.count, n)
-		s.text = append(s.text, text)
+	if s.limit != nil && before(s.limit, &u.tag) {
 		return
 	}
-	s.count[i] += n
-	if s.rule == ByContext && s.text[i] != text && less(&pair, &s.tag[i]) {
-		s.token[i], s.tag[i] = token, pair
+	i, ok := s.index[id]
+	if !ok {
+		s.index[id] = int32(len(s.units))
+		s.units = append(s.units, u)
+		s.ids = append(s.ids, context...)
+		if s.config.Size > 0 && len(s.units) >= 2*s.config.Size {
+			s.settle()
+		}
+		return
 	}
-	s.text[i] = text
+	old := &s.units[i]
+	old.count += u.count
+	switch {
+	case old.tag == u.tag && (s.config.Rule == ByPair || old.text != u.text):
+		old.weight = max(old.weight, u.weight)
+	case old.text != u.text && less(&u.tag, &old.tag): // by context
+		old.tag, old.token, old.weight = u.tag, u.token, u.weight
+	}
+	old.text = u.text
 }
 
 // unitOfContext is the current context as a unit.
@@ -107,60 +163,61 @@ func (s *Set) unitOfContext() tag {
 	return u
 }
 
-func less(a, b *tag) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return a[i] < b[i]
-		}
-	}
-	return false
-}
-
 // Exclude takes a context out of the test, whether it was added before or comes
-// later.
+// later. Its units still count towards the size of a sample.
 func (s *Set) Exclude(context []int32) {
 	s.tags.SetContext(&s.scratch, context)
 	s.excluded[s.scratch.Nonce()] = struct{}{}
 }
 
-// Merge adds what other holds. Both have one width and one rule.
+// Merge adds what other holds. Both have one Config.
 func (s *Set) Merge(other *Set) {
-	if s.width != other.width || s.rule != other.rule {
-		panic("tokset: merge of sets that differ in width or rule")
+	if s.config != other.config {
+		panic("tokset: merge of sets that differ in what they are for")
 	}
+	other.settle()
 	// What was first in its text there stays so here: it counts as a text of its own.
-	for i, token := range other.token {
+	for i, u := range other.units {
 		s.now++
-		s.add(other.contextAt(i), token, other.count[i], s.now)
+		u.text = s.now
+		s.add(other.context(i), u)
 	}
+	s.positions += other.positions
 	for nonce := range other.excluded {
 		s.excluded[nonce] = struct{}{}
 	}
 }
 
 // Len returns the number of units, excluded ones among them.
-func (s *Set) Len() int { return len(s.token) }
-
-// Unit returns unit i: its context, which must not be changed, its token, how many
-// positions it stands for, and whether its context is excluded.
-func (s *Set) Unit(i int) (context []int32, token int32, count int64, excluded bool) {
-	context = s.contextAt(i)
-	if len(s.excluded) > 0 {
-		s.tags.SetContext(&s.scratch, context)
-		_, excluded = s.excluded[s.scratch.Nonce()]
-	}
-	return context, s.token[i], s.count[i], excluded
-}
-
-func (s *Set) contextAt(i int) []int32 {
-	return s.context[i*s.width : (i+1)*s.width : (i+1)*s.width]
+func (s *Set) Len() int {
+	s.settle()
+	return len(s.units)
 }
 
 // Positions returns the number of positions added.
-func (s *Set) Positions() int64 {
-	var n int64
-	for _, c := range s.count {
-		n += c
+func (s *Set) Positions() int64 { return s.positions }
+
+// A Unit is one unit as the test sees it.
+type Unit struct {
+	Context  []int32 // must not be changed
+	Token    int32
+	Weight   uint8
+	Count    int64 // positions it stands for
+	Excluded bool
+}
+
+// Unit returns unit i of Len.
+func (s *Set) Unit(i int) Unit {
+	u := &s.units[i]
+	out := Unit{Context: s.context(i), Token: u.token, Weight: u.weight, Count: u.count}
+	if len(s.excluded) > 0 {
+		s.tags.SetContext(&s.scratch, out.Context)
+		_, out.Excluded = s.excluded[s.scratch.Nonce()]
 	}
-	return n
+	return out
+}
+
+func (s *Set) context(i int) []int32 {
+	k := s.config.Width
+	return s.ids[i*k : (i+1)*k : (i+1)*k]
 }

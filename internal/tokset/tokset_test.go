@@ -18,7 +18,7 @@ func fill(s *Set, texts ...[]position) {
 	for _, text := range texts {
 		s.BeginText()
 		for _, p := range text {
-			s.Add([]int32{p.context}, p.token)
+			s.Add([]int32{p.context}, p.token, 1)
 		}
 	}
 }
@@ -34,25 +34,20 @@ func randomTexts(rng *rand.Rand, n int) [][]position {
 }
 
 func TestByPairCountsEachPair(t *testing.T) {
-	s := New(1, ByPair)
+	s := New(Config{Width: 1, Rule: ByPair})
 	fill(s, []position{{1, 2}, {1, 3}, {1, 2}}, []position{{1, 2}})
 	require.Equal(t, 2, s.Len())
-	_, token, count, excluded := s.Unit(0)
-	assert.Equal(t, int32(2), token)
-	assert.Equal(t, int64(3), count)
-	assert.False(t, excluded)
+	assert.Equal(t, Unit{Context: []int32{1}, Token: 2, Weight: 1, Count: 3}, s.Unit(0))
 	assert.Equal(t, int64(4), s.Positions())
 }
 
 func TestByContextKeepsTheFirstOfOneText(t *testing.T) {
 	// Whatever the tags say, later tokens of the same text do not count.
 	for token := range int32(50) {
-		s := New(1, ByContext)
+		s := New(Config{Width: 1, Rule: ByContext})
 		fill(s, []position{{1, token}, {1, token + 1}, {1, token + 2}})
 		require.Equal(t, 1, s.Len())
-		_, got, count, _ := s.Unit(0)
-		require.Equal(t, token, got)
-		require.Equal(t, int64(3), count)
+		require.Equal(t, Unit{Context: []int32{1}, Token: token, Weight: 1, Count: 3}, s.Unit(0))
 	}
 }
 
@@ -70,11 +65,10 @@ func tagOf(t *testing.T, context, token int32) []byte {
 
 func TestByContextChoosesByTagBetweenTexts(t *testing.T) {
 	for token := range int32(50) {
-		a, b := New(1, ByContext), New(1, ByContext)
+		a, b := New(Config{Width: 1, Rule: ByContext}), New(Config{Width: 1, Rule: ByContext})
 		fill(a, []position{{1, token}}, []position{{1, token + 1}})
 		fill(b, []position{{1, token + 1}}, []position{{1, token}})
-		_, fromA, _, _ := a.Unit(0)
-		_, fromB, _, _ := b.Unit(0)
+		fromA, fromB := a.Unit(0).Token, b.Unit(0).Token
 		require.Equal(t, fromA, fromB)
 		smaller := token
 		if first, second := tagOf(t, 1, token), tagOf(t, 1, token+1); bytes.Compare(second, first) < 0 {
@@ -89,25 +83,25 @@ func TestOrderAndShardsDoNotMatter(t *testing.T) {
 	for _, rule := range []Rule{ByPair, ByContext} {
 		for range 50 {
 			texts := randomTexts(rng, 12)
-			whole := New(1, rule)
+			whole := New(Config{Width: 1, Rule: rule})
 			fill(whole, texts...)
 			whole.Exclude([]int32{3})
 			want := whole.AppendBinary(nil)
 
 			rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
-			shards := []*Set{New(1, rule), New(1, rule), New(1, rule)}
+			shards := []*Set{New(Config{Width: 1, Rule: rule}), New(Config{Width: 1, Rule: rule}), New(Config{Width: 1, Rule: rule})}
 			shards[rng.IntN(3)].Exclude([]int32{3})
 			for _, text := range texts {
 				fill(shards[rng.IntN(3)], text)
 			}
-			merged := New(1, rule)
+			merged := New(Config{Width: 1, Rule: rule})
 			for _, i := range rng.Perm(3) {
 				merged.Merge(shards[i])
 			}
 			require.Equal(t, want, merged.AppendBinary(nil))
 			require.Equal(t, want, merged.Clone().AppendBinary(nil))
 
-			decoded, rest, err := Decode(want, 1, rule, 100)
+			decoded, rest, err := Decode(want, Config{Width: 1, Rule: rule}, 100, 15)
 			require.NoError(t, err)
 			require.Empty(t, rest)
 			require.Equal(t, want, decoded.AppendBinary(nil))
@@ -119,33 +113,30 @@ func TestOrderAndShardsDoNotMatter(t *testing.T) {
 }
 
 func TestExcludeBeatsAddInAnyOrder(t *testing.T) {
-	before, after := New(2, ByPair), New(2, ByPair)
+	before, after := New(Config{Width: 2, Rule: ByPair}), New(Config{Width: 2, Rule: ByPair})
 	before.Exclude([]int32{1, 2})
 	for _, s := range []*Set{before, after} {
-		s.Add([]int32{1, 2}, 3)
-		s.Add([]int32{2, 1}, 3)
+		s.Add([]int32{1, 2}, 3, 1)
+		s.Add([]int32{2, 1}, 3, 1)
 	}
 	after.Exclude([]int32{1, 2})
 	assert.Equal(t, before.AppendBinary(nil), after.AppendBinary(nil))
-	_, _, _, excluded := after.Unit(0)
-	assert.True(t, excluded)
-	_, _, _, excluded = after.Unit(1)
-	assert.False(t, excluded)
+	assert.True(t, after.Unit(0).Excluded)
+	assert.False(t, after.Unit(1).Excluded)
 }
 
 func TestWidthZero(t *testing.T) {
-	s := New(0, ByPair)
-	s.Add(nil, 3)
-	s.Add(nil, 3)
-	s.Add(nil, 4)
+	s := New(Config{Width: 0, Rule: ByPair})
+	s.Add(nil, 3, 1)
+	s.Add(nil, 3, 1)
+	s.Add(nil, 4, 1)
 	require.Equal(t, 2, s.Len())
 	s.Exclude(nil)
-	_, _, _, excluded := s.Unit(1)
-	assert.True(t, excluded)
+	assert.True(t, s.Unit(1).Excluded)
 }
 
 func TestMergeOfItself(t *testing.T) {
-	s := New(1, ByPair)
+	s := New(Config{Width: 1, Rule: ByPair})
 	fill(s, []position{{1, 2}, {1, 2}, {5, 6}})
 	s.Merge(s)
 	assert.Equal(t, int64(6), s.Positions())
@@ -153,56 +144,60 @@ func TestMergeOfItself(t *testing.T) {
 }
 
 func TestMergeOfDifferentSetsPanics(t *testing.T) {
-	assert.Panics(t, func() { New(1, ByPair).Merge(New(2, ByPair)) })
-	assert.Panics(t, func() { New(1, ByPair).Merge(New(1, ByContext)) })
+	assert.Panics(t, func() { New(Config{Width: 1, Rule: ByPair}).Merge(New(Config{Width: 2, Rule: ByPair})) })
+	assert.Panics(t, func() { New(Config{Width: 1, Rule: ByPair}).Merge(New(Config{Width: 1, Rule: ByContext})) })
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	s := New(1, ByPair)
+	s := New(Config{Width: 1, Rule: ByPair})
 	fill(s, []position{{1, 2}, {3, 4}, {3, 4}})
 	s.Exclude([]int32{7})
 	good := s.AppendBinary(nil)
 	for n := range good {
-		_, _, err := Decode(good[:n], 1, ByPair, 100)
+		_, _, err := Decode(good[:n], Config{Width: 1}, 100, 15)
 		require.ErrorIs(t, err, ErrMalformed, "cut to %d bytes", n)
 	}
-	swapped := append([]byte{}, good[:18]...)
-	swapped = append(swapped, good[32:46]...)
-	swapped = append(swapped, good[18:32]...)
-	swapped = append(swapped, good[46:]...)
-	twice := append([]byte{}, good[:18]...)
-	twice = append(twice, good[18:32]...)
-	twice = append(twice, good[18:32]...)
-	twice = append(twice, good[46:]...)
-	huge := append([]byte{}, good...)
-	huge[9] = 0xff // 2^63 units
-	none := append([]byte{}, good...)
-	clear(none[24:32])
-	for name, data := range map[string][]byte{"swapped": swapped, "twice": twice, "huge": huge, "count 0": none} {
-		_, _, err := Decode(data, 1, ByPair, 100)
+	const header, size = 24, 15
+	unitA, unitB, rest := good[header:header+size], good[header+size:header+2*size], good[header+2*size:]
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	change := func(at int, b byte) []byte {
+		c := bytes.Clone(good)
+		c[at] = b
+		return c
+	}
+	for name, data := range map[string][]byte{
+		"units swapped":         join(good[:header], unitB, unitA, rest),
+		"a unit twice":          join(good[:header], unitA, unitA, rest),
+		"2^63 units":            change(15, 0x80),
+		"2^63 excluded":         change(23, 0x80),
+		"a negative position":   change(7, 0x80),
+		"positions unaccounted": change(0, 9),
+		"too few positions":     change(0, 1),
+		"count 0":               change(header+7, 0),
+		"weight 16":             change(header+6, 16),
+	} {
+		_, _, err := Decode(data, Config{Width: 1}, 100, 15)
 		assert.ErrorIs(t, err, ErrMalformed, name)
 	}
-	for _, c := range []struct {
-		width int
-		rule  Rule
-		vocab int
-	}{{2, ByPair, 100}, {1, ByContext, 100}, {1, ByPair, 4}} {
-		_, _, err := Decode(good, c.width, c.rule, c.vocab)
-		assert.ErrorIs(t, err, ErrMalformed, "%+v", c)
-	}
+	_, _, err := Decode(good, Config{Width: 2}, 100, 15)
+	assert.ErrorIs(t, err, ErrMalformed, "another width")
+	_, _, err = Decode(good, Config{Width: 1}, 4, 15)
+	assert.ErrorIs(t, err, ErrMalformed, "an id outside the vocabulary")
+	_, _, err = Decode(good, Config{Width: 1, Size: 1}, 100, 15)
+	assert.ErrorIs(t, err, ErrMalformed, "more units than the sample holds")
 }
 
 func FuzzDecode(f *testing.F) {
-	s := New(1, ByPair)
+	s := New(Config{Width: 1, Rule: ByPair})
 	fill(s, []position{{1, 2}, {3, 4}, {3, 4}})
 	s.Exclude([]int32{7})
 	f.Add(s.AppendBinary(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		set, rest, err := Decode(data, 1, ByPair, 100)
+		set, rest, err := Decode(data, Config{Width: 1}, 100, 15)
 		if err != nil {
 			return
 		}
-		again, _, err := Decode(set.AppendBinary(nil), 1, ByPair, 100)
+		again, _, err := Decode(set.AppendBinary(nil), Config{Width: 1}, 100, 15)
 		require.NoError(t, err)
 		require.Equal(t, set.AppendBinary(nil), again.AppendBinary(nil))
 		require.LessOrEqual(t, len(rest), len(data))

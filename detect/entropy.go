@@ -1,0 +1,105 @@
+package detect
+
+import (
+	"math"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// SpikeEntropy returns sum p / (1 + z p) over the softmax of logits, in (1/(1+z), 1]
+// (Kirchenbauer et al. 2023, definition 1). It measures how freely the next token could
+// be chosen: 1 for a flat row of a large vocabulary, 1/(1+z) when one token has all
+// the mass. z is at least 0. NaN and -Inf are no tokens; a row without any has 1/(1+z).
+func SpikeEntropy(logits []float32, z float64) float64 {
+	top := math.Inf(-1)
+	for _, x := range logits {
+		top = max(top, nanToNegInf(x))
+	}
+	if math.IsInf(top, -1) {
+		return 1 / (1 + z)
+	}
+	weight := func(x float32) float64 {
+		v := nanToNegInf(x)
+		if v == top {
+			return 1 // also where +Inf meets +Inf
+		}
+		return math.Exp(v - top)
+	}
+	var total float64
+	for _, x := range logits {
+		total += weight(x)
+	}
+	var sum float64
+	for _, x := range logits {
+		p := weight(x) / total
+		sum += p / (1 + z*p)
+	}
+	return min(sum, 1)
+}
+
+func nanToNegInf(x float32) float64 {
+	if x != x {
+		return math.Inf(-1)
+	}
+	return float64(x)
+}
+
+// modulus returns the z of SpikeEntropy that belongs to a green list,
+// (1-gamma)(e^delta-1) / (1 + gamma (e^delta-1)) (Kirchenbauer et al. 2023, theorem 4.2).
+func modulus(g watermark.GreenList) float64 {
+	odds := math.Exp(g.Delta) - 1
+	return (1 - g.Gamma) * odds / (1 + g.Gamma*odds)
+}
+
+// EntropyWeight returns the weight of a position for WeightGiven, from the logits of
+// the model that may have written it or of any other: what a position shows of a mark
+// grows with the freedom of choice there. It is the log odds of green under the mark
+// over those under the null, which is the best weight there is (Neyman and Pearson),
+// with the green probability bounded from below by the spike entropy (Kirchenbauer et
+// al. 2023, theorem 4.2), and scaled so that [MaxWeight] is a position where everything
+// is possible. Another model's logits cost power and never validity.
+//
+// The logits must be a function of the text before the position, not of the key: those
+// before the mark was applied, at temperature 1.
+func EntropyWeight(logits []float32, g watermark.GreenList) uint8 {
+	z := modulus(g)
+	odds := math.Exp(g.Delta)
+	p := g.Gamma * odds / (1 + g.Gamma*(odds-1)) * SpikeEntropy(logits, z)
+	gain := math.Log(p/(1-p)) - math.Log(g.Gamma/(1-g.Gamma)) // in [0, delta]
+	return quantise(gain / g.Delta)
+}
+
+// LinearEntropyWeight is the weight of Lu et al. 2024 ("An Entropy-based Text Watermarking
+// Detection Method", EWD): the spike entropy above its least value, scaled to
+// [0, MaxWeight].
+func LinearEntropyWeight(logits []float32, g watermark.GreenList) uint8 {
+	z := modulus(g)
+	least := 1 / (1 + z)
+	return quantise((SpikeEntropy(logits, z) - least) / (1 - least))
+}
+
+// EntropyGate is the weight of Lee et al. 2023 ("Who Wrote this Code?", SWEET): 1 where
+// the Shannon entropy of the softmax of logits is above a threshold in nats, 0 elsewhere.
+func EntropyGate(logits []float32, threshold float64) uint8 {
+	top := math.Inf(-1)
+	for _, x := range logits {
+		top = max(top, nanToNegInf(x))
+	}
+	var total, sum float64 // of w and of w ln w, w = p total
+	for _, x := range logits {
+		if v := nanToNegInf(x) - top; v == v && !math.IsInf(v, -1) {
+			w := math.Exp(v)
+			total += w
+			sum += w * v
+		}
+	}
+	if total == 0 || math.Log(total)-sum/total <= threshold {
+		return 0
+	}
+	return 1
+}
+
+// quantise writes x in [0, 1] as a weight.
+func quantise(x float64) uint8 {
+	return uint8(math.Round(min(max(x, 0), 1) * MaxWeight))
+}

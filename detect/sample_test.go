@@ -1,0 +1,163 @@
+package detect_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+func TestSampleDoesNotDependOnOrderOrShards(t *testing.T) {
+	rng := rand.New(rand.NewPCG(31, 32))
+	for _, width := range []int{1, 2, 6} {
+		for _, size := range []int{1, 7, 100, 5000} {
+			m := newMark(t, watermark.NewKey(), width)
+			o := &detect.Options{Sample: detect.Sample{Size: size, RunKey: detect.NewRunKey()}}
+			texts := make([][]Token, 20)
+			for i := range texts {
+				texts[i] = randomText(rng, rng.IntN(150), 9)
+			}
+			prompt := randomText(rng, 12, 9)
+			whole := detect.New(m, o)
+			for _, text := range texts {
+				whole.Add(text)
+			}
+			whole.Exclude(prompt)
+			want := encode(t, whole)
+			for range 5 {
+				rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
+				shards := []*detect.Accumulator{detect.New(m, o), detect.New(m, o), detect.New(m, o)}
+				shards[rng.IntN(3)].Exclude(prompt)
+				for i, text := range texts {
+					shard := shards[rng.IntN(3)]
+					shard.Add(text)
+					if i == 10 { // a restart in the middle
+						require.NoError(t, shard.UnmarshalBinary(encode(t, shard)))
+					}
+				}
+				merged := detect.New(m, o)
+				for _, i := range rng.Perm(3) {
+					require.NoError(t, merged.Merge(shards[i]))
+				}
+				require.Equal(t, want, encode(t, merged))
+			}
+			r := whole.Result()
+			require.Equal(t, r.Tokens, r.Scored+r.Skipped.Total())
+			require.LessOrEqual(t, r.Scored, int64(size))
+		}
+	}
+}
+
+func TestSampleOfEverythingIsEverything(t *testing.T) {
+	rng := rand.New(rand.NewPCG(33, 34))
+	m := newMark(t, watermark.NewKey(), 1)
+	all := detect.New(m, nil)
+	full := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 100_000, RunKey: detect.NewRunKey()}})
+	text := randomText(rng, 5000, vocab)
+	all.Add(text)
+	full.Add(text)
+	assert.Equal(t, all.Result().Log10P, full.Result().Log10P, "a sample of everything is everything")
+	assert.Zero(t, full.Result().Skipped.Sampled)
+
+	sum := func() []byte {
+		a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 50}})
+		a.Add(text)
+		assert.Equal(t, int64(50), a.Result().Scored)
+		assert.Positive(t, a.Result().Skipped.Sampled)
+		return encode(t, a)
+	}
+	assert.Equal(t, sum(), sum())
+}
+
+func TestSampleCountsExcludedPairs(t *testing.T) {
+	m := newMark(t, watermark.NewKey(), 1)
+	a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 10, RunKey: detect.NewRunKey()}})
+	for i := range Token(500) {
+		a.AddPair([]Token{i % 2}, i)
+	}
+	a.Exclude([]Token{0, 5})
+	r := a.Result()
+	assert.Less(t, r.Scored, int64(10), "excluded pairs keep their places")
+	assert.Equal(t, int64(10), r.Scored+r.Skipped.Excluded)
+}
+
+func TestSamplesThatCannotBePanic(t *testing.T) {
+	m := newMark(t, watermark.NewKey(), 1)
+	for _, o := range []detect.Options{
+		{Sample: detect.Sample{Size: -1}}, {Sample: detect.Sample{Size: 1 << 31}},
+		{Sample: detect.Sample{RunKey: detect.NewRunKey()}},
+		{Sample: detect.Sample{Size: 5}, Dedup: detect.DedupContext},
+	} {
+		assert.Panics(t, func() { detect.New(m, &o) }, "%+v", o)
+	}
+	a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 5}})
+	b := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 5, RunKey: detect.NewRunKey()}})
+	assert.ErrorIs(t, a.Merge(b), detect.ErrMismatch)
+	assert.ErrorIs(t, a.UnmarshalBinary(encode(t, b)), detect.ErrMismatch)
+}
+
+// TestNullOfSamples: the choice of the sample costs nothing in validity.
+func TestNullOfSamples(t *testing.T) {
+	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 4))
+	require.NoError(t, err)
+	const texts = 10_000
+	rng := rand.New(rand.NewPCG(35, 36))
+	depths := []float64{0.5, 0.1, 1e-2, 1e-3, 1e-4}
+	counts, levels := make([]int64, len(depths)), make([]float64, len(depths))
+	for i := range texts {
+		m := newMark(t, root.Derive(strconv.Itoa(i)), 1)
+		a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 100, RunKey: [16]byte{byte(i), byte(i >> 8)}}})
+		a.Add(randomText(rng, 400, 40))
+		r := a.Result()
+		require.Equal(t, int64(100), r.Scored)
+		for d, alpha := range depths {
+			if r.Log10P <= math.Log10(alpha) {
+				counts[d]++
+			}
+			levels[d] += math.Pow(10, tail.Binomial(tail.BinomialCritical(100, 0.5, math.Log10(alpha)), 100, 0.5))
+		}
+	}
+	for d, alpha := range depths {
+		level := levels[d] / texts
+		assert.Greater(t, tail.Binomial(counts[d], texts, level), -6.0, "too many p <= %v: %d", alpha, counts[d])
+		assert.Greater(t, math.Log10(1-math.Pow(10, tail.Binomial(counts[d]+1, texts, level))), -6.0, "too few p <= %v: %d", alpha, counts[d])
+	}
+}
+
+// TestSampleLosesPowerAsPredicted: a share f of the pairs has the z-score of all of
+// them times sqrt(f), as in reference tests of a binomial law.
+func TestSampleLosesPowerAsPredicted(t *testing.T) {
+	rng := rand.New(rand.NewPCG(37, 38))
+	const pairs, size, repeats = 4000, 1000, 40
+	var whole, sampled float64
+	for range repeats {
+		m := newMark(t, watermark.NewKey(), 1)
+		all := detect.New(m, nil)
+		some := detect.New(m, &detect.Options{Sample: detect.Sample{Size: size, RunKey: detect.NewRunKey()}})
+		for n := int64(0); n < pairs; {
+			context, token := []Token{rng.Int32N(vocab)}, rng.Int32N(vocab)
+			// A tenth of the tokens is marked: green for sure.
+			if rng.IntN(10) == 0 {
+				for m.Score(nil, []watermark.Pair{{Context: context, Token: token}})[0] == 0 {
+					token = rng.Int32N(vocab)
+				}
+			}
+			all.AddPair(context, token)
+			some.AddPair(context, token)
+			n++
+		}
+		whole += all.Result().Z / repeats
+		sampled += some.Result().Z / repeats
+	}
+	// Standard error of a mean of 40 z-scores: 0.16.
+	assert.InDelta(t, 0.1*math.Sqrt(pairs), whole, 0.8)
+	assert.InDelta(t, whole*math.Sqrt(float64(size)/pairs), sampled, 0.8)
+}
