@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"detect":              {"watermark", "internal/tail", "internal/tokset"},
 	"tokenize":            {"github.com/tiktoken-go/tokenizer"},
 	"internal/lm":         {"watermark", "tokenize"},
-	"internal/report":     {"detect"},
+	"internal/report":     {"detect", "internal/tail"},
 	"examples/quickstart": {"watermark", "detect"},
 	"cmd/isotope": {
 		"detect", "internal/lm", "internal/report", "tokenize", "watermark",

@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -60,7 +58,7 @@ Go distribution on this machine, or from the text files of --corpus.`,
 			if err := d.run(ctx); err != nil {
 				return err
 			}
-			if err := d.writeReport(out); err != nil {
+			if err := writePage(d.page(), out); err != nil {
 				return err
 			}
 			if asJSON {
@@ -261,28 +259,4 @@ func (d *demo) minDecoy() float64 {
 		low = min(low, r.Log10P)
 	}
 	return low
-}
-
-// writeReport writes the HTML report, whole or not at all.
-func (d *demo) writeReport(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".isotope-*.html")
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	defer os.Remove(f.Name()) // nothing is left there once it was renamed
-	if err := f.Chmod(0o644); err != nil {
-		f.Close()
-		return fmt.Errorf("report: %w", err)
-	}
-	if err := d.page().WriteHTML(f); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/report"
@@ -11,10 +10,15 @@ import (
 
 // demoNotes is what the demo claims, for the terminal and for the report.
 var demoNotes = []string{
-	"Detected means: this text depends on the key. It does not say who wrote it or how it got there.",
-	"Not detected and inconclusive are no proof of innocence: editing, paraphrase and translation remove marks.",
+	noteDetected,
+	noteSilent,
 	"The students here are n-gram models that copy what they read. They show the plumbing and the error control, not how a neural model absorbs a mark; effect sizes do not carry over to large models.",
 }
+
+const (
+	noteDetected = "Detected means: this text depends on the key. It does not say who wrote it or how it got there."
+	noteSilent   = "Not detected and inconclusive are no proof of innocence: editing, paraphrase and translation remove marks."
+)
 
 // rows are the demo's tests, in the order of the story.
 func (d *demo) rows() []report.Row {
@@ -102,28 +106,5 @@ func pointOf(r detect.Result) report.Point {
 // coloured shows a trial's first text as the test saw it.
 func (d *demo) coloured(t trial) []report.Token {
 	ids := d.tok.Append(nil, t.texts[0])
-	width := d.mark.Width()
-	type pair struct{ context, token string }
-	excluded, seen := map[string]bool{}, map[pair]bool{}
-	for _, p := range t.prompts {
-		for end := width; end <= len(p); end++ {
-			excluded[fmt.Sprint(p[end-width:end])] = true
-		}
-	}
-	return report.Colours(len(ids), func(i int) ([]byte, report.Colour) {
-		text, _ := d.tok.Decode(nil, ids[i:i+1]) // the tokenizer made these ids
-		if i < width {
-			return text, report.Unscored
-		}
-		context := slices.Clone(ids[i-width : i])
-		unit := pair{fmt.Sprint(context), fmt.Sprint(ids[i])}
-		if excluded[unit.context] || seen[unit] {
-			return text, report.Unscored
-		}
-		seen[unit] = true
-		if d.mark.Score(nil, []watermark.Pair{{Context: context, Token: ids[i]}})[0] == 1 {
-			return text, report.Green
-		}
-		return text, report.Red
-	})
+	return coloured(d.tok, ids, detect.Colours(d.mark, ids, nil, t.prompts...), nil)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -19,8 +19,8 @@ type detectFlags struct {
 	tokens                 string
 	prompts                []string
 	alpha, minShare        float64
-	normalize, json        bool
-	failOn                 string
+	normalize, json, spans bool
+	failOn, report         string
 }
 
 func (c *cli) detectCommand() *cobra.Command {
@@ -38,10 +38,17 @@ is marked would have been detected with a probability of 0.9, and "inconclusive"
 otherwise. A detected text depends on the key; the test does not say who wrote it. A
 text in which nothing is detected may have been edited, paraphrased or translated.
 
+With --spans the text is tested twice: as a whole, and in its parts. A text of which
+only a part is marked shows it there, at the price of counting a second test. What is
+found is listed with its place and with a p-value that counts every part that was
+looked at. Choose before looking: to ask for the parts once the whole stayed silent is
+a second chance that no p-value counts.
+
 Text is read as it is: as bytes, with special tokens as the text they are spelt with.`,
 		Example: `  isotope detect --key my.key --profile my.json text.txt
   pbpaste | isotope detect --key my.key --profile my.json --normalize
-  isotope detect --key my.key --profile my.json --tokens ids.json --json`,
+  isotope detect --key my.key --profile my.json --tokens ids.json --json
+  isotope detect --key my.key --profile my.json --spans --report found.html text.txt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := o.check(args); err != nil {
@@ -63,6 +70,8 @@ Text is read as it is: as bytes, with special tokens as the text they are spelt 
 	f.Float64Var(&o.alpha, "alpha", 1e-6, "the largest p-value that is called detected")
 	f.Float64Var(&o.minShare, "min-share", 0.5, "the share of marked text that must have been detectable before silence counts")
 	f.BoolVar(&o.normalize, "normalize", false, "also test the text with line ends, no-break spaces and quotes as they were before pasting, as a second test")
+	f.BoolVar(&o.spans, "spans", false, "also find marked parts of the text, as a second test")
+	f.StringVar(&o.report, "report", "", "write an HTML page that shows the text as the test saw it to `FILE`")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 when the verdict is "detected"`)
 	return cmd
@@ -117,56 +126,87 @@ func (c *cli) detect(o detectFlags, input string) error {
 	if o.tokens != "" {
 		input = o.tokens
 	}
-	texts, err := read(input)
+	text, err := read(input)
 	if err != nil {
 		return err
 	}
-	options.Tests = int64(len(texts))
+	options.Tests = int64(len(text.forms))
 	var prompts [][]watermark.Token
 	for _, name := range o.prompts {
-		forms, err := read(name)
+		prompt, err := read(name)
 		if err != nil {
 			return err
 		}
-		prompts = append(prompts, forms...)
+		prompts = append(prompts, prompt.forms...)
 	}
-	best := -1
-	var results []detect.Result
-	for i, text := range texts {
-		acc := detect.New(mark, options)
-		for _, p := range prompts {
-			acc.Exclude(p)
+	best := o.test(mark, text, options, prompts)
+	if o.report != "" {
+		best.colours = detect.Colours(mark, best.tokens, options, prompts...)
+		if err := writePage(detectPage(best, mark, profile.ID(), text.tokenizer), o.report); err != nil {
+			return err
 		}
-		acc.Add(text)
-		results = append(results, acc.Result())
-		if best < 0 || results[i].Log10P < results[best].Log10P {
-			best = i
-		}
-	}
-	r := results[best]
-	if o.normalize {
-		r.Warnings = append(r.Warnings, fmt.Errorf("tested as it is (log10 p %.3f) and normalized (log10 p %.3f); the smaller p-value is shown and both are counted",
-			results[0].Log10P, results[1].Log10P))
 	}
 	if o.json {
-		err = json.NewEncoder(c.stdout).Encode(toJSON(r, profile.ID(), key.ID()))
+		j := toJSON(best.result, profile.ID(), key.ID())
+		j.Spans = append(j.Spans, best.spans...) // [] and not null when there are none
+		err = json.NewEncoder(c.stdout).Encode(j)
 	} else {
-		err = printResult(c.stdout, r, key.ID())
+		err = printResult(c.stdout, best, key.ID())
 	}
 	if err != nil {
 		return err
 	}
-	if o.failOn != "" && r.Verdict == detect.Verdict(o.failOn) {
+	if o.failOn != "" && best.result.Verdict == detect.Verdict(o.failOn) {
 		return errVerdict
 	}
 	return nil
 }
 
-// readers returns how this call reads a file: into token ids, in each of the forms
-// that are tested.
-func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name string) ([][]watermark.Token, error), error) {
+// An outcome is what came of one form of a text.
+type outcome struct {
+	tokens  []watermark.Token
+	result  detect.Result
+	scan    detect.Scan
+	spans   []spanJSON      // of the scan
+	colours []detect.Colour // when there is a report
+}
+
+// test tests every form of a text and returns the one with the smallest p-value. All
+// of them are counted: options.Tests is their number.
+func (o *detectFlags) test(mark *watermark.Mark, text *subject, options *detect.Options, prompts [][]watermark.Token) *outcome {
+	var all []*outcome
+	best := 0
+	for i, tokens := range text.forms {
+		a := &outcome{tokens: tokens}
+		if o.spans {
+			a.result, a.scan = detect.Locate(mark, tokens, options, prompts...)
+		} else {
+			acc := detect.New(mark, options)
+			for _, p := range prompts {
+				acc.Exclude(p)
+			}
+			acc.Add(tokens)
+			a.result = acc.Result()
+		}
+		all = append(all, a)
+		b := &all[best].result
+		if cmp.Or(cmp.Compare(a.result.Log10PAdjusted, b.Log10PAdjusted), cmp.Compare(a.result.Log10P, b.Log10P)) < 0 {
+			best = i
+		}
+	}
+	a := all[best]
+	if len(all) > 1 {
+		a.result.Warnings = append(a.result.Warnings, fmt.Errorf("tested as it is (log10 p %.3f) and normalized (log10 p %.3f); the smaller p-value is shown and both are counted",
+			all[0].result.Log10P, all[1].result.Log10P))
+	}
+	a.spans = text.locate(best, a.scan.Spans)
+	return a
+}
+
+// readers returns how this call reads a file.
+func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name string) (*subject, error), error) {
 	if o.tokens != "" {
-		return func(name string) ([][]watermark.Token, error) {
+		return func(name string) (*subject, error) {
 			text, err := c.readInput(name)
 			if err != nil {
 				return nil, err
@@ -175,7 +215,7 @@ func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name stri
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			return [][]watermark.Token{ids}, nil
+			return &subject{forms: [][]watermark.Token{ids}}, nil
 		}, nil
 	}
 	if profile.Tokenizer == watermark.TokenizerNone {
@@ -185,30 +225,29 @@ func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name stri
 	if err != nil {
 		return nil, err
 	}
-	return func(name string) ([][]watermark.Token, error) {
+	return func(name string) (*subject, error) {
 		text, err := c.readInput(name)
 		if err != nil {
 			return nil, err
 		}
-		return forms(t, text, o.normalize), nil
+		s := &subject{text: text, tokenizer: t, forms: [][]watermark.Token{t.Append(nil, text)}}
+		if o.normalize {
+			s.forms = append(s.forms, t.Append(nil, normalize(text)))
+		}
+		return s, nil
 	}, nil
 }
 
-// forms returns the ids of a text, and of what it was before pasting.
-func forms(t tokenize.Tokenizer, text []byte, normalized bool) [][]watermark.Token {
-	all := [][]watermark.Token{t.Append(nil, text)}
-	if normalized {
-		all = append(all, t.Append(nil, normalize(text)))
-	}
-	return all
-}
-
 // printResult prints a result for people.
-func printResult(w io.Writer, r detect.Result, keyID string) error {
+func printResult(w io.Writer, o *outcome, keyID string) error {
+	r := o.result
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s for key %s\n", verdictWords[r.Verdict], keyID)
 	fmt.Fprintf(&b, "  log10 p   %.3f", r.Log10PAdjusted)
-	if r.Tests > 1 {
+	switch {
+	case o.scan.Intervals > 0:
+		fmt.Fprintf(&b, " (before counting %d tests: %.3f for the whole text, %.3f for the best of %d parts)", r.Tests, r.Log10P, o.scan.Log10P, o.scan.Intervals)
+	case r.Tests > 1:
 		fmt.Fprintf(&b, " (%.3f before counting %d tests)", r.Log10P, r.Tests)
 	}
 	fmt.Fprintf(&b, "\n  green     %d of %d scored", r.Green, r.Scored)
@@ -218,6 +257,9 @@ func printResult(w io.Writer, r detect.Result, keyID string) error {
 	s := r.Skipped
 	fmt.Fprintf(&b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, %d from prompts, %d repeated\n",
 		s.Total(), r.Tokens, s.Vocab, s.ShortContext, s.Band, s.Excluded, s.Duplicate)
+	for _, s := range o.spans {
+		fmt.Fprintf(&b, "  part      %s\n", s)
+	}
 	if r.Verdict != detect.Detected {
 		fmt.Fprintf(&b, "  power     %s\n", powerWords(r))
 	}

@@ -69,7 +69,7 @@ func (s spanJSON) String() string {
 		place, s.Green, s.Scored, s.Start, s.End, *s.Log10PAdjusted)
 }
 
-func toJSON(r detect.Result, spans []spanJSON, profile, keyID string) resultJSON {
+func toJSON(r detect.Result, profile, keyID string) resultJSON {
 	j := resultJSON{
 		Version: 1, Verdict: r.Verdict,
 		Log10P: number(r.Log10P), Log10PAdjusted: number(r.Log10PAdjusted), Z: number(r.Z),
@@ -81,7 +81,7 @@ func toJSON(r detect.Result, spans []spanJSON, profile, keyID string) resultJSON
 		Tests:    r.Tests,
 		Profile:  profile,
 		KeyID:    keyID,
-		Spans:    append([]spanJSON{}, spans...), // [] and not null
+		Spans:    []spanJSON{},
 		Warnings: []string{},
 		Power: powerJSON{
 			Alpha: r.Power.Alpha, Power: r.Power.Power, MinSum: r.Power.MinSum,

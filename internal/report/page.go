@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
 )
@@ -27,7 +28,7 @@ type Fact struct{ Name, Value string }
 // A Row is one test.
 type Row struct {
 	Name    string // what was tested
-	Expect  string // what should come out
+	Expect  string // what should come out, if that was known
 	Result  detect.Result
 	OneLine string // what it means
 }
@@ -45,6 +46,7 @@ const (
 type Token struct {
 	Text   string
 	Colour Colour
+	Part   int // Parts[Part-1] of the Passage, or 0 for none
 }
 
 // A Passage is text as a test sees it.
@@ -52,6 +54,7 @@ type Passage struct {
 	Title  string
 	Prompt string
 	Tokens []Token
+	Parts  []string // what was found about parts of it, which are outlined
 }
 
 // A Point is the evidence after some scored tokens.
@@ -84,6 +87,16 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"qq":      drawQQ,
 	"verdict": verdictClass,
 }).Parse(pageHTML))
+
+// Expects reports whether any test had something that should come out.
+func (p *Page) Expects() bool {
+	return slices.ContainsFunc(p.Rows, func(r Row) bool { return r.Expect != "" })
+}
+
+// Outlines reports whether parts of a passage are outlined.
+func (p *Page) Outlines() bool {
+	return slices.ContainsFunc(p.Passages, func(p Passage) bool { return len(p.Parts) > 0 })
+}
 
 // WriteHTML writes the page.
 func (p *Page) WriteHTML(w io.Writer) error {

@@ -3,25 +3,49 @@ package report
 import "unicode/utf8"
 
 // Colours joins the bytes of tokens into text that can be shown: a character whose
-// bytes are spread over several tokens takes the colour of the first. What is no
-// UTF-8 in the end shows as the replacement character.
-func Colours(n int, token func(i int) ([]byte, Colour)) []Token {
+// bytes are spread over several tokens takes the colour and the part of the first. What
+// is no UTF-8 in the end shows as the replacement character.
+func Colours(n int, token func(i int) (text []byte, c Colour, part int)) []Token {
 	var out []Token
 	var pending []byte
-	var colour Colour
+	var first Token
 	for i := range n {
-		b, c := token(i)
+		b, c, part := token(i)
 		if len(pending) == 0 {
-			colour = c
+			first = Token{Colour: c, Part: part}
 		}
 		pending = append(pending, b...)
 		if i < n-1 && endsInside(pending) {
 			continue
 		}
-		out = append(out, Token{Text: string([]rune(string(pending))), Colour: colour})
+		first.Text = string([]rune(string(pending)))
+		out = append(out, first)
 		pending = pending[:0]
 	}
 	return out
+}
+
+// A Run is tokens of one part of a passage, or between parts.
+type Run struct {
+	Part   string // what was found about it, empty between parts
+	Tokens []Token
+}
+
+// Runs splits a passage where its parts begin and end.
+func (p Passage) Runs() []Run {
+	var runs []Run
+	for i, t := range p.Tokens {
+		if i == 0 || t.Part != p.Tokens[i-1].Part {
+			r := Run{}
+			if t.Part > 0 {
+				r.Part = p.Parts[t.Part-1]
+			}
+			runs = append(runs, r)
+		}
+		last := &runs[len(runs)-1]
+		last.Tokens = append(last.Tokens, t)
+	}
+	return runs
 }
 
 // endsInside reports whether b ends in the middle of a character.

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// detectNotes is what a test of one text claims.
+var detectNotes = []string{
+	noteDetected,
+	noteSilent,
+	"Colours are for illustration. Whoever picks a passage by its colours and tests it again finds what was picked.",
+}
+
+// maxShown bounds the tokens on a page, which takes some forty bytes for each.
+const maxShown = 200_000
+
+// detectPage is the report of one text, as token ids that t made. t is nil when they
+// came as such.
+func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tokenizer) *report.Page {
+	r := o.result
+	p := &report.Page{
+		Title: "Isotope: one text under one key",
+		Lead:  "The text was tested for the mark of a key: " + verdictWords[r.Verdict] + ".",
+		Rows:  []report.Row{{Name: "the text", OneLine: "tests counted: " + strconv.FormatInt(r.Tests, 10), Result: r}},
+		Notes: slices.Clone(detectNotes),
+		Facts: []report.Fact{
+			{Name: "key id", Value: mark.KeyID()},
+			{Name: "mark", Value: mark.ID()},
+			{Name: "profile", Value: profile},
+		},
+	}
+	if r.Verdict != detect.Detected {
+		p.Notes = append(p.Notes, "What a silent test could have shown: "+powerWords(r)+".")
+	}
+	for _, w := range r.Warnings {
+		p.Notes = append(p.Notes, w.Error())
+	}
+	shown := o.tokens[:min(len(o.tokens), maxShown)]
+	if len(shown) < len(o.tokens) {
+		p.Notes = append(p.Notes, fmt.Sprintf("The page shows the first %d of %d tokens; all were tested.", len(shown), len(o.tokens)))
+	}
+	passage := report.Passage{Title: "The text", Tokens: coloured(t, shown, o.colours, o.scan.Spans)}
+	for _, s := range o.spans {
+		passage.Parts = append(passage.Parts, s.String())
+	}
+	p.Passages = append(p.Passages, passage)
+	return p
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// writePage writes a report, whole or not at all.
+func writePage(p *report.Page, path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".isotope-*.html")
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	defer os.Remove(f.Name()) // nothing is left there once it was renamed
+	if err := f.Chmod(0o644); err != nil {
+		f.Close()
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := p.WriteHTML(f); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// coloured shows tokens as a test saw them, with the displayed parts of spans, which
+// are in order. Ids that t does not have, and all ids when t is nil, show as numbers.
+func coloured(t tokenize.Tokenizer, ids []watermark.Token, colours []detect.Colour, spans []detect.Span) []report.Token {
+	part := 0
+	return report.Colours(len(ids), func(i int) ([]byte, report.Colour, int) {
+		for part < len(spans) && i >= spans[part].DisplayEnd {
+			part++
+		}
+		inside := 0
+		if part < len(spans) && i >= spans[part].DisplayStart {
+			inside = part + 1
+		}
+		return shown(t, ids[i]), colourOf[colours[i]], inside
+	})
+}
+
+var colourOf = map[detect.Colour]report.Colour{
+	detect.Unscored: report.Unscored,
+	detect.NotGreen: report.Red,
+	detect.Green:    report.Green,
+}
+
+func shown(t tokenize.Tokenizer, id watermark.Token) []byte {
+	if t != nil {
+		if text, err := t.Decode(nil, []watermark.Token{id}); err == nil {
+			return text
+		}
+	}
+	return fmt.Appendf(nil, "%d ", id)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A subject is one file, as token ids in each form that is tested.
+type subject struct {
+	text      []byte              // nil when the file held token ids
+	tokenizer tokenize.Tokenizer  // nil when the file held token ids
+	forms     [][]watermark.Token // the text as it is, then normalized
+}
+
+// locate says where in the file the spans of a form are.
+func (s *subject) locate(form int, spans []detect.Span) []spanJSON {
+	out := make([]spanJSON, len(spans))
+	for i, p := range spans {
+		out[i] = spanJSON{
+			Start: p.Start, End: p.End, DisplayStart: p.DisplayStart, DisplayEnd: p.DisplayEnd,
+			Scored: p.Scored, Green: p.Green,
+			Log10P: number(p.Log10P), Log10PAdjusted: number(p.Log10PAdjusted),
+		}
+	}
+	if s.tokenizer == nil || len(spans) == 0 {
+		return out
+	}
+	// The displayed parts are in order and do not overlap: two offsets each, ascending.
+	offsets := make([]int, 0, 2*len(spans))
+	at, token := 0, 0
+	var scratch []byte
+	for _, p := range spans {
+		for _, to := range []int{p.DisplayStart, p.DisplayEnd} {
+			for ; token < to; token++ {
+				scratch, _ = s.tokenizer.Decode(scratch[:0], s.forms[form][token:token+1]) // it made them
+				at += len(scratch)
+			}
+			offsets = append(offsets, at)
+		}
+	}
+	if form > 0 {
+		inputOffsets(s.text, offsets)
+	}
+	for i := range out {
+		out[i].ByteStart, out[i].ByteEnd = &offsets[2*i], &offsets[2*i+1]
+	}
+	return out
+}
+
+// inputOffsets turns ascending offsets into normalize(text) into offsets into text.
+func inputOffsets(text []byte, offsets []int) {
+	from, to := 0, 0 // text[:from] normalizes to that many bytes
+	for i, want := range offsets {
+		for to < want {
+			// What normalize replaces is a character, or two of a line end.
+			_, size := utf8.DecodeRune(text[from:])
+			if bytes.HasPrefix(text[from:], []byte("\r\n")) {
+				size = 2
+			}
+			length := len(normalize(text[from : from+size]))
+			if to+length > want {
+				break // inside a character, which then is not replaced
+			}
+			from, to = from+size, to+length
+		}
+		offsets[i] = from + want - to
+	}
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+func TestInputOffsetsUndoNormalize(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	pieces := []string{"a", "bc ", "\r", "\n", "\r\n", "\u00a0", "\u202f", "\u2019", "\u201c", "\u00e9", "\u20ac", "\xff", "\xc2", "\xe2\x80", "\U0001f600"}
+	for range 2000 {
+		var b strings.Builder
+		for range rng.IntN(20) {
+			b.WriteString(pieces[rng.IntN(len(pieces))])
+		}
+		text := []byte(b.String())
+		n := len(normalize(text))
+		offsets := make([]int, n+1)
+		for i := range offsets {
+			offsets[i] = i
+		}
+		inputOffsets(text, offsets)
+		for i, at := range offsets {
+			if i > 0 {
+				require.Greater(t, at, offsets[i-1])
+			}
+			// What comes before an offset normalizes to what comes before it, but for a
+			// character that is cut.
+			require.Equal(t, string(normalize(text)[:i]), string(normalize(text[:at])), "%q", text)
+		}
+		assert.Equal(t, len(text), offsets[n])
+	}
+}
+
+func TestLocateCountsBytes(t *testing.T) {
+	tok, err := tokenize.Get("cl100k_base")
+	require.NoError(t, err)
+	text := []byte("It\u2019s \u201cquoted\u201d,\r\n na\u00efve \U0001f600\U0001f601 text\u00a0\xff that goes on\r\nand on.")
+	for form, bytes := range [][]byte{text, normalize(text)} {
+		s := &subject{text: text, tokenizer: tok, forms: [][]watermark.Token{tok.Append(nil, text), tok.Append(nil, normalize(text))}}
+		ids := s.forms[form]
+		for from := range ids {
+			for to := from + 1; to <= len(ids); to++ {
+				span := detect.Span{DisplayStart: from, DisplayEnd: to}
+				got := s.locate(form, []detect.Span{{DisplayStart: 0, DisplayEnd: from}, span})[1]
+				part, err := tok.Decode(nil, ids[from:to])
+				require.NoError(t, err)
+				before, err := tok.Decode(nil, ids[:from])
+				require.NoError(t, err)
+				require.Equal(t, string(bytes[len(before):][:len(part)]), string(part))
+				if form == 0 {
+					require.Equal(t, len(before), *got.ByteStart)
+					require.Equal(t, len(before)+len(part), *got.ByteEnd)
+				} else {
+					require.Equal(t, string(before), string(normalize(text[:*got.ByteStart])))
+				}
+			}
+		}
+	}
+}

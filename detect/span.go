@@ -1,0 +1,171 @@
+package detect
+
+import (
+	"math"
+
+	"github.com/isotope-wm/isotope/internal/tail"
+)
+
+// A Span is a part of a text that depends on the key.
+type Span struct {
+	// Start and End are the interval that was tested, as token offsets [Start, End):
+	// from its first scored position to its last. Tokens between them that are not
+	// scored took no part.
+	Start, End int
+	// DisplayStart and DisplayEnd are where the mark seems to begin and end, as token
+	// offsets. They are an estimate and have no p-value: the error rate is that of
+	// the tested interval. The displayed parts of a Scan do not overlap.
+	DisplayStart, DisplayEnd int
+
+	Scored, Green int64 // of the tested interval
+
+	// Log10P is log10 of the probability of a Green at least as large in this
+	// interval, under the null. It counts no other interval: never quote it alone.
+	Log10P float64
+	// Log10PAdjusted counts every interval, scaled as [Spans] says, and the tests of
+	// Options.
+	Log10PAdjusted float64
+}
+
+// A Scan is the test of the parts of one text.
+type Scan struct {
+	// Spans are the parts found, in text order. Their tested intervals do not
+	// overlap, and each has a Log10PAdjusted of at most log10 Alpha.
+	Spans []Span
+	// Log10P is the smallest p-value of an interval, adjusted for the others: the
+	// p-value of the hypothesis that no part of the text depends on the key. 0 when
+	// fewer than 32 positions are scored, since then there are no intervals.
+	Log10P float64
+	// Log10PAdjusted counts the tests of Options too.
+	Log10PAdjusted float64
+	// Intervals is the number of intervals tested.
+	Intervals int64
+}
+
+// Spans finds which parts of one text depend on the key. The positions scored are the
+// ones that [Accumulator.Add] would score after [Accumulator.Exclude] of the prompts,
+// in text order: each distinct pair, or context, where it occurs first, with the same
+// weight whatever the Weighting. o may be nil. It panics as [New] does, and when there
+// is a Sample, which loses the places. Spans keeps nothing and may be called
+// concurrently.
+//
+// # What is tested
+//
+// Of n scored positions, every interval is tested that has one of the lengths
+// L = floor(32 * 1.25^j) <= n, j = 0, 1, ..., and starts at a multiple of floor(L/4) or
+// ends at n. With J lengths, and N intervals of the length of interval I,
+//
+//	adjusted p(I) = min(1, J * N * p(I)),
+//
+// where p(I) is the exact binomial tail of the interval alone. Every length gets the
+// same part of the error, so that long intervals, which are few, pay little (the
+// size-dependent calibration of Walther and Perry 2022, "Calibrating the scan
+// statistic", with a Bonferroni bound in place of their asymptotics).
+//
+// # Why the error rate holds
+//
+// Which positions are scored, hence n, J, N and the intervals, is a function of the
+// text. Call an interval null when no score in it depends on the key given the text.
+// Given the text, its count is binomial, so that P(p(I) <= x) <= x for every x. The
+// probability that any null interval I has an adjusted p of at most alpha is at most
+//
+//	sum over I of P(p(I) <= alpha / (J N))
+//	  <= sum over the lengths of N * alpha / (J N) = alpha,
+//
+// by the union bound, whatever the dependence between intervals that overlap and
+// whatever the rest of the text is. So all intervals found are significant together,
+// and picking among them afterwards costs nothing: of intervals that overlap the one
+// with the smallest adjusted p is kept, ties to the shorter, then to the earlier.
+//
+// A span may reach past the marked part: that it depends on the key means that
+// something in it does.
+func Spans(s Scorer, text []Token, o *Options, prompts ...[]Token) Scan {
+	options := o.orDefault()
+	q, _ := newSequence(s, text, options, prompts)
+	return q.scan(bernoulli(s).P, options)
+}
+
+// Locate tests one text as a whole and in its parts, which are two tests: the Result
+// and the Scan both count twice the Tests of Options. The Result's numbers are those of
+// the whole text, with its own Log10P, but for Log10PAdjusted and the verdict, which
+// take the smaller p-value of the two. So a Scan with spans always comes with
+// [Detected]. o may be nil. It panics as [Spans] does.
+func Locate(s Scorer, text []Token, o *Options, prompts ...[]Token) (Result, Scan) {
+	options := o.orDefault()
+	options.Tests *= 2
+	q, t := newSequence(s, text, options, prompts)
+	scan := q.scan(bernoulli(s).P, options)
+	r := t.measure(s, options, 1)
+	r.Log10PAdjusted = min(r.Log10PAdjusted, scan.Log10PAdjusted)
+	r.decide(s, options)
+	return r, scan
+}
+
+// interval is a candidate: scored positions [from, to) of a sequence.
+type interval struct {
+	from, to         int
+	log10P, adjusted float64
+}
+
+func (c interval) rank() rank { return rank{int64(c.from), int64(c.to), c.adjusted} }
+
+// scan tests every interval of the grid.
+func (q *sequence) scan(gamma float64, o Options) Scan {
+	var scan Scan
+	var found []interval
+	n := q.len()
+	level := math.Log10(o.Alpha)
+	grid := scales(n)
+	for _, s := range grid {
+		scan.Intervals += int64(s.intervals)
+		tests := int64(len(grid)) * int64(s.intervals)
+		// The p-value falls with the count: a count at or below one that failed
+		// fails too, so that in unmarked text only records cost a tail.
+		failed := int64(-1)
+		tails := make(map[int64]float64)
+		for i := range s.intervals {
+			from := s.start(i, n)
+			k := q.green(from, from+s.length)
+			if k <= failed {
+				continue
+			}
+			p, ok := tails[k]
+			if !ok {
+				p = tail.Binomial(k, int64(s.length), gamma)
+				tails[k] = p
+			}
+			corrected := tail.Bonferroni(p, tests)
+			scan.Log10P = min(scan.Log10P, corrected)
+			adjusted := tail.Bonferroni(corrected, o.Tests)
+			if adjusted > level {
+				failed = k
+				continue
+			}
+			found = append(found, interval{from, from + s.length, p, adjusted})
+		}
+	}
+	scan.Log10PAdjusted = tail.Bonferroni(scan.Log10P, o.Tests)
+	scan.Spans = q.spans(disjoint(found), gamma)
+	return scan
+}
+
+// spans turns intervals in text order into what is reported.
+func (q *sequence) spans(kept []interval, gamma float64) []Span {
+	spans := make([]Span, len(kept))
+	lo := 0 // the displayed parts must not overlap
+	for i, c := range kept {
+		hi := q.len()
+		if i+1 < len(kept) {
+			hi = kept[i+1].from
+		}
+		from, to := q.refine(c, gamma, lo, hi)
+		lo = max(to, c.to)
+		spans[i] = Span{
+			Scored: int64(c.to - c.from), Green: q.green(c.from, c.to),
+			Log10P: c.log10P, Log10PAdjusted: c.adjusted,
+		}
+		spans[i].Start, spans[i].End = q.tokens(c.from, c.to)
+		spans[i].DisplayStart, spans[i].DisplayEnd = q.tokens(from, to)
+	}
+	return spans
+}
