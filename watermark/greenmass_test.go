@@ -1,0 +1,185 @@
+package watermark_test
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+func TestGreenMassIsTheShareOfTheSoftmax(t *testing.T) {
+	rng := rand.New(rand.NewPCG(41, 42))
+	for _, vocab := range []int{1, 63, 64, 65, 1000} {
+		for _, gamma := range []float64{0.5, 0.25, 0.375, 3. / 256} {
+			m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: gamma, Delta: 2, Width: 2}, vocab)
+			require.NoError(t, err)
+			for _, temperature := range []float32{0.3, 1, 2.5} {
+				logits := make([]float32, vocab+3) // a padded head
+				for i := range logits {
+					logits[i] = float32(rng.NormFloat64() * 3)
+				}
+				logits[vocab/2] = float32(math.NaN())
+				logits[vocab/3] = float32(math.Inf(-1))
+				logits[0] = 1
+				context := []watermark.Token{rng.Int32N(9), 5}
+				mask := make([]uint64, (vocab+63)/64)
+				m.Mask(mask, context)
+				var green, all float64
+				for i, x := range logits[:vocab] {
+					if w := math.Exp(float64(x) / float64(temperature)); !math.IsNaN(w) {
+						all += w
+						if mask[i/64]>>(i%64)&1 == 1 {
+							green += w
+						}
+					}
+				}
+				before := append([]float32(nil), logits...)
+				mass, ok := m.GreenMass(logits, context, temperature)
+				assert.True(t, ok)
+				assert.InDelta(t, green/all, mass, 1e-12)
+				for i := range logits {
+					assert.True(t, logits[i] == before[i] || logits[i] != logits[i], "logits are only read")
+				}
+			}
+		}
+	}
+}
+
+// TestGreenMassPredictsTheBias: e^(delta/T) P / (1 + (e^(delta/T)-1) P) is the mass
+// after Process.
+func TestGreenMassPredictsTheBias(t *testing.T) {
+	const delta, temperature = 1.5, 0.7
+	m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.25, Delta: delta, Width: 1}, 500)
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(43, 44))
+	logits := make([]float32, 500)
+	for i := range logits {
+		logits[i] = float32(rng.NormFloat64())
+	}
+	context := []watermark.Token{3}
+	mass, ok := m.GreenMass(logits, context, temperature)
+	require.True(t, ok)
+	m.Process(logits, context)
+	after, ok := m.GreenMass(logits, context, temperature)
+	require.True(t, ok)
+	a := math.Exp(delta / temperature)
+	assert.InDelta(t, a*mass/(1+(a-1)*mass), after, 1e-6)
+}
+
+func TestGreenMassOfStrangeRows(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	selector := watermark.NewKey()
+	m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, 4,
+		watermark.Band{Selector: selector, Lo: 0, Hi: 1})
+	require.NoError(t, err)
+	_, ok := m.GreenMass([]float32{1, 2, 3, 4}, []watermark.Token{1}, 1)
+	assert.False(t, ok, "outside the band, but for one key in 65536")
+
+	m, err = watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, 4)
+	require.NoError(t, err)
+	for _, temperature := range []float32{0, -1, nan, inf} {
+		_, ok = m.GreenMass([]float32{1, 2}, nil, temperature)
+		assert.False(t, ok, temperature)
+	}
+	for _, row := range [][]float32{nil, {nan}, {-inf, nan}} {
+		_, ok = m.GreenMass(row, nil, 1)
+		assert.False(t, ok, row)
+	}
+	mask := make([]uint64, 1)
+	m.Mask(mask, nil)
+	bit := func(i int) float64 { return float64(mask[0] >> i & 1) }
+	mass, ok := m.GreenMass([]float32{inf, 0, inf, nan}, nil, 1)
+	assert.True(t, ok)
+	assert.InDelta(t, (bit(0)+bit(2))/2, mass, 1e-15)
+}
+
+func TestGreenMassDoesNotAllocate(t *testing.T) {
+	if raceEnabled() {
+		t.Skip("sync.Pool drops things under the race detector")
+	}
+	m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, 5000)
+	require.NoError(t, err)
+	h, err := watermark.NewGreenMassHistogram(0.25, 1)
+	require.NoError(t, err)
+	logits, context := make([]float32, 5000), []watermark.Token{1, 2}
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		mass, _ := m.GreenMass(logits, context, 1)
+		h.Add(mass)
+	}))
+}
+
+func TestGreenMassHistogram(t *testing.T) {
+	h, err := watermark.NewGreenMassHistogram(0.25, 0.8)
+	require.NoError(t, err)
+	assert.Equal(t, 0.25, h.Gamma())
+	assert.Equal(t, 0.8, h.Temperature())
+	for _, mass := range []float64{0, -1, 1e-300, 1, 2, 1 - 1e-16, 0.5, 0.5, 0.3, math.NaN(), math.Inf(1), math.Inf(-1)} {
+		h.Add(mass)
+	}
+	assert.EqualValues(t, 11, h.Steps())
+	var masses []float64
+	var counts []int64
+	for mass, n := range h.Bins() {
+		masses, counts = append(masses, mass), append(counts, n)
+	}
+	assert.Equal(t, []int64{4, 1, 2, 4}, counts)
+	assert.InDeltaSlice(t, []float64{0, 0.3, 0.5, 1}, masses, 0.032)
+	for range h.Bins() {
+		break
+	}
+
+	// A bin is off by at most half its width in the logit.
+	for _, mass := range []float64{0.001, 0.02, 0.3, 0.77, 0.99} {
+		one, err := watermark.NewGreenMassHistogram(0.5, 1)
+		require.NoError(t, err)
+		one.Add(mass)
+		for middle := range one.Bins() {
+			assert.LessOrEqual(t, math.Abs(math.Log(mass/(1-mass))-math.Log(middle/(1-middle))), 0.125+1e-12)
+		}
+	}
+
+	other, err := watermark.NewGreenMassHistogram(0.25, 0.8)
+	require.NoError(t, err)
+	other.Add(0.5)
+	require.NoError(t, h.Merge(other))
+	assert.EqualValues(t, 12, h.Steps())
+	hot, err := watermark.NewGreenMassHistogram(0.25, 1)
+	require.NoError(t, err)
+	assert.ErrorContains(t, h.Merge(hot), "temperature")
+
+	text, err := json.Marshal(h)
+	require.NoError(t, err)
+	var back watermark.GreenMassHistogram
+	require.NoError(t, json.Unmarshal(text, &back))
+	assert.Equal(t, *h, back)
+	for bad, says := range map[string]string{
+		`{"version":2}`: "version 2",
+		`{"version":1,"gamma":0.25,"temperature":1,"logit_from":-8,"logit_to":8,"counts":[1]}`: "1 bins",
+		`{"version":1,"colour":3}`: "colour",
+		`[]`:                       "cannot unmarshal",
+	} {
+		assert.ErrorContains(t, json.Unmarshal([]byte(bad), &back), says)
+		assert.Equal(t, *h, back)
+	}
+	negative := append([]int64{-1}, make([]int64, 63)...)
+	for _, change := range []map[string]any{{"counts": negative}, {"gamma": 1}, {"temperature": 0}} {
+		var fields map[string]any
+		require.NoError(t, json.Unmarshal(text, &fields))
+		for k, v := range change {
+			fields[k] = v
+		}
+		bad, err := json.Marshal(fields)
+		require.NoError(t, err)
+		assert.Error(t, json.Unmarshal(bad, &back), "%v", change)
+	}
+	for _, p := range [][2]float64{{0, 1}, {1, 1}, {0.5, 0}, {0.5, -1}, {0.5, math.Inf(1)}, {math.NaN(), 1}, {0.5, math.NaN()}} {
+		_, err := watermark.NewGreenMassHistogram(p[0], p[1])
+		var param *watermark.ParamError
+		assert.ErrorAs(t, err, &param)
+	}
+}
