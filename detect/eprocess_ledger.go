@@ -1,0 +1,88 @@
+package detect
+
+import "slices"
+
+// A fate is what became of a unit when it first came.
+type fate uint8
+
+const (
+	fateScored fate = iota
+	fateBand
+	fateExcluded
+	fates
+)
+
+// A ledger is what a sequential test has seen. Unlike the set of an Accumulator it
+// decides at once and for good: a unit that was scored stays so, and one that was not
+// never will be. Units are equal when their ids are.
+type ledger struct {
+	rule     Dedup
+	width    int
+	unit     map[string]fate
+	excluded map[string]struct{} // contexts
+	key      []byte              // scratch
+}
+
+func newLedger(rule Dedup, width int) ledger {
+	return ledger{rule: rule, width: width, unit: make(map[string]fate), excluded: make(map[string]struct{})}
+}
+
+// idSize is the length of a packed id: ids are below 2^24.
+const idSize = 3
+
+// pack appends ids; equal sequences have equal bytes.
+func pack(dst []byte, ids ...Token) []byte {
+	for _, id := range ids {
+		dst = append(dst, byte(id), byte(id>>8), byte(id>>16))
+	}
+	return dst
+}
+
+// keyOf returns the unit of a position. It is overwritten by the next call.
+func (l *ledger) keyOf(context []Token, next Token) []byte {
+	l.key = pack(l.key[:0], context...)
+	if l.rule == DedupPair {
+		l.key = pack(l.key, next)
+	}
+	return l.key
+}
+
+// unitSize is the length of a unit's key.
+func (l *ledger) unitSize() int {
+	if l.rule == DedupPair {
+		return idSize * (l.width + 1)
+	}
+	return idSize * l.width
+}
+
+func (l *ledger) isExcluded(context []Token) bool {
+	l.key = pack(l.key[:0], context...)
+	_, ok := l.excluded[string(l.key)]
+	return ok
+}
+
+// contexts returns the contexts that occur in tokens, the one after the last token
+// included. Those that hold an id outside the vocabulary are never scored.
+func (l *ledger) contexts(tokens []Token, inVocab func(Token) bool) map[string]struct{} {
+	found := make(map[string]struct{})
+	if len(tokens) == 0 {
+		return found
+	}
+	for end := l.width; end <= len(tokens); end++ {
+		context := tokens[end-l.width : end]
+		if !slices.ContainsFunc(context, func(t Token) bool { return !inVocab(t) }) {
+			found[string(pack(nil, context...))] = struct{}{}
+		}
+	}
+	return found
+}
+
+// anyScored reports whether a unit of one of the contexts was scored.
+func (l *ledger) anyScored(contexts map[string]struct{}) bool {
+	for key, f := range l.unit {
+		if _, ok := contexts[key[:idSize*l.width]]; ok && f == fateScored {
+			return true
+		}
+	}
+	return false
+}
