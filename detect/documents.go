@@ -61,7 +61,7 @@ func BenjaminiYekutieli(log10P []float64, q float64) Selection {
 // -Inf is an e-value of 0 and +Inf one that rejects at any level. It panics if an
 // e-value is NaN or q is outside (0,1).
 //
-// Wang and Ramdas, "False Discovery Rate Control with E-values" (2022), theorem 2.
+// Wang and Ramdas, "False Discovery Rate Control with E-values" (2022).
 func EBH(log10E []float64, q float64) Selection {
 	inverse := make([]float64, len(log10E))
 	for i, e := range log10E {

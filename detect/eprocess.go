@@ -65,7 +65,7 @@ func (m *mixture) parts(parts *[gridPoints]float64, green, n int64) float64 {
 // points by more than a factor of 7. The error is some 1e-15 * n. It panics unless 0 <= green <= n and gamma is in (0,1).
 //
 // Ramdas, Gruenwald, Vovk and Shafer, "Game-Theoretic Statistics and Safe Anytime-
-// Valid Inference" (2023), sections 3 and 5, has mixtures and their use.
+// Valid Inference" (2023), has mixtures and their use.
 func Log10E(green, n int64, gamma float64) float64 {
 	checkCounts(green, n)
 	m := newMixture(gamma)

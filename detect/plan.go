@@ -93,7 +93,7 @@ func (p Plan) Tokens(power float64) (int64, error) {
 //
 // with zA and zB the normal quantiles of 1-Alpha/Tests and of the power, p = Green
 // (the sample size of a one-sided test of a proportion, as in Fleiss, Levin and Paik,
-// "Statistical Methods for Rates and Proportions", section 2.5). It is off by up to
+// "Statistical Methods for Rates and Proportions"). It is off by up to
 // a fifth where gamma is small; +Inf where Green is not above Gamma. It panics as
 // Tokens does.
 func (p Plan) Approximate(power float64) float64 {

@@ -92,7 +92,7 @@ func TestSampleCountsExcludedPairs(t *testing.T) {
 func TestSamplesThatCannotBePanic(t *testing.T) {
 	m := newMark(t, watermark.NewKey(), 1)
 	for _, o := range []detect.Options{
-		{Sample: detect.Sample{Size: -1}}, {Sample: detect.Sample{Size: 1 << 31}},
+		{Sample: detect.Sample{Size: -1}}, {Sample: detect.Sample{Size: 1<<30 + 1}},
 		{Sample: detect.Sample{RunKey: detect.NewRunKey()}},
 		{Sample: detect.Sample{Size: 5}, Dedup: detect.DedupContext},
 	} {

@@ -15,12 +15,12 @@ import (
 
 // detectFlags are the flags of detect.
 type detectFlags struct {
-	key, profile, selector string
-	tokens                 string
-	prompts                []string
-	alpha, minShare        float64
-	normalize, json, spans bool
-	failOn, report         string
+	key, keyring, profile, selector string
+	tokens                          string
+	prompts                         []string
+	alpha, minShare                 float64
+	normalize, json, spans          bool
+	failOn, report                  string
 }
 
 func (c *cli) detectCommand() *cobra.Command {
@@ -64,6 +64,7 @@ Text is read as it is: as bytes, with special tokens as the text they are spelt 
 	f := cmd.Flags()
 	f.StringVar(&o.key, "key", "", "key `FILE`")
 	f.StringVar(&o.profile, "profile", "", "profile `FILE`")
+	f.StringVar(&o.keyring, "keyring", "", "test every key of `FILE`, one derivation path a line (tenant/acme), derived from that of --key")
 	f.StringVar(&o.selector, "selector", "", "key `FILE` of the profile's band")
 	f.StringVar(&o.tokens, "tokens", "", "read token ids from `FILE` (- is standard input) instead of text: a JSON array, or separated by white space")
 	f.StringArrayVar(&o.prompts, "prompt", nil, "a prompt's `FILE`, whose contexts are left out; token ids with --tokens; repeat for more")
@@ -86,6 +87,8 @@ func (o *detectFlags) check(args []string) error {
 		return usagef("detect: --profile FILE is missing; 'isotope profile' prints the default one")
 	case o.tokens != "" && len(args) > 0:
 		return usagef("detect: a text and --tokens are two inputs")
+	case o.keyring != "" && (o.normalize || o.spans || o.report != ""):
+		return usagef("detect: --keyring goes with neither --normalize nor --spans nor --report")
 	case o.tokens != "" && o.normalize:
 		return usagef("detect: --normalize is for text, not for --tokens")
 	case !(o.alpha > 0 && o.alpha < 1):
@@ -138,6 +141,9 @@ func (c *cli) detect(o detectFlags, input string) error {
 			return err
 		}
 		prompts = append(prompts, prompt.forms...)
+	}
+	if o.keyring != "" {
+		return c.detectMany(o, key, selectors, profile, options, text.forms[0], prompts)
 	}
 	best := o.test(mark, text, options, prompts)
 	if o.report != "" {

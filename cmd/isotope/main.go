@@ -7,6 +7,7 @@
 //	isotope generate --key FILE           write marked text with the embedded model
 //	isotope detect --key FILE --profile FILE [FILE|-]
 //	                                      test a text
+//	isotope plan                          tokens needed for a power, and back
 //	isotope version
 //
 // stdout is data, stderr is progress and messages: a bar on a terminal, nothing in a

@@ -81,7 +81,7 @@ Start with 'isotope demo'. To mark and test on your own:
 		PersistentPreRun:  func(*cobra.Command, []string) { *started = true },
 	}
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "no progress and no hints on stderr")
-	root.AddCommand(c.demoCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.versionCommand())
+	root.AddCommand(c.demoCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.planCommand(), c.versionCommand())
 	return root, started
 }
 

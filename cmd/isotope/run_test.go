@@ -24,6 +24,7 @@ func TestUsageErrors(t *testing.T) {
 		"detect --key k --profile p --tokens t a":           "two inputs",
 		"detect --key k --profile p --tokens t --normalize": "for text",
 		"detect --key k --profile p --fail-on weather a":    "weather",
+		"detect --key k --profile p --keyring r --spans a":  "--keyring goes with neither",
 		"generate":                       "--key FILE is missing",
 		"generate --unmarked --key k":    "uses no key",
 		"generate --unmarked --tokens 0": "outside 1 to",

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+)
+
+// planJSON is the JSON of a plan, version 1: rows, or a student.
+type planJSON struct {
+	Version     int          `json:"version"`
+	Alpha       float64      `json:"alpha"`
+	Tests       int64        `json:"tests"`
+	Gamma       *float64     `json:"gamma,omitempty"`
+	Temperature *float64     `json:"temperature,omitempty"`
+	Share       *float64     `json:"share,omitempty"`
+	Rows        []planRow    `json:"rows,omitempty"`
+	Student     *planStudent `json:"student,omitempty"`
+}
+
+// planRow is a kind of text.
+type planRow struct {
+	Text       string   `json:"text"`
+	Delta      *float64 `json:"delta"`
+	Green      float64  `json:"green"` // of marked tokens
+	Rate       float64  `json:"rate"`  // of scored tokens, marked or not
+	KL         *float64 `json:"kl"`
+	Tokens     int64    `json:"tokens"`
+	Power      float64  `json:"power"`
+	Sequential *float64 `json:"sequential_mean"`
+}
+
+type planStudent struct {
+	C1     float64 `json:"c1"`
+	Share  float64 `json:"share"`
+	Tokens float64 `json:"tokens"`
+	Power  float64 `json:"power"`
+}
+
+// print prints a plan for people.
+func (p *planJSON) print(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "detected at p <= %g", p.Alpha)
+	if p.Tests > 1 {
+		fmt.Fprintf(&b, " over %d tests", p.Tests)
+	}
+	if s := p.Student; s != nil {
+		fmt.Fprintf(&b, "\nstudent: %.0f scored tokens show a share of %.3g of marked training text, %.3g times in 10\n", s.Tokens, s.Share, 10*s.Power)
+		if s.Share > 1 {
+			b.WriteString("A share above 1 does not exist: so few tokens show nothing.\n")
+		}
+		fmt.Fprintf(&b, "This rests on c1 = %g and on pairs that are all fresh; repeated answers bring less.\n", s.C1)
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
+	fmt.Fprintf(&b, "; gamma %g", *p.Gamma)
+	if p.Temperature != nil && *p.Temperature != 1 {
+		fmt.Fprintf(&b, ", temperature %g", *p.Temperature)
+	}
+	if *p.Share != 1 {
+		fmt.Fprintf(&b, ", %.3g %% of the text marked", 100**p.Share)
+	}
+	b.WriteString("\n")
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "text\tdelta\tgreen\tnats\tperplexity\tscored tokens\tpower\tuntil sure\t")
+	for _, r := range p.Rows {
+		delta, nats, ppl, until := "-", "-", "-", "never"
+		if r.Delta != nil {
+			delta = fmt.Sprintf("%.3g", *r.Delta)
+		}
+		if r.KL != nil {
+			nats, ppl = fmt.Sprintf("%.4f", *r.KL), fmt.Sprintf("x%.3f", math.Exp(*r.KL))
+		}
+		if r.Sequential != nil {
+			until = fmt.Sprintf("%.0f", *r.Sequential)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%.4f\t%s\t%s\t%d\t%.4f\t%s\t\n", r.Text, delta, r.Green, nats, ppl, r.Tokens, r.Power, until)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPlanUsageErrors(t *testing.T) {
+	for args, says := range map[string]string{
+		"extra":                                 "unknown command",
+		"--text poetry":                         "code, chat, web and best",
+		"--text chat --entropy 1":               "--text and --entropy say the same",
+		"--excess 0.1 --c 0.2":                  "same thing twice",
+		"--kl 0.1 --delta 1":                    "chooses delta",
+		"--profile p --gamma 0.5":               "says gamma and delta",
+		"--excess 0.1 --delta 1":                "no bias",
+		"--histogram h --temperature 1":         "says the temperature",
+		"--gamma 0":                             "--gamma 0",
+		"--gamma NaN":                           "outside (0,1)",
+		"--delta 0":                             "--delta 0",
+		"--delta +Inf":                          "positive",
+		"--kl -1":                               "--kl -1",
+		"--temperature 0":                       "--temperature 0",
+		"--entropy 8":                           "[0,7.5]",
+		"--probabilities 0.5,-1":                "from 0 on",
+		"--probabilities x":                     "invalid argument",
+		"--probabilities 0":                     "positive sum",
+		"--c 0":                                 "(0,1]",
+		"--excess 0":                            "--excess 0",
+		"--excess 0.6":                          "--excess 0.6",
+		"--share 0":                             "--share 0",
+		"--alpha 0.6":                           "(0,0.5]",
+		"--tests 0":                             "below 1",
+		"--power 1":                             "(0,1)",
+		"--tokens 0":                            "below 1",
+		"--tokens 2000000000000000":             "10^15",
+		"--tokens 5 --power 0.8":                "asks for the power",
+		"--c1 0":                                "--c1",
+		"--c1 0 --tokens 5":                     "positive",
+		"--c1 1":                                "either",
+		"--c1 1 --tokens 5 --student-share 0.1": "either",
+		"--student-share 0.1":                   "needs --c1",
+		"--c1 1 --student-share 2":              "(0,1]",
+		"--c1 1 --student-share 0.1 --delta 2":  "stands for the mark",
+	} {
+		var out, err bytes.Buffer
+		status := run(context.Background(), append([]string{"plan"}, strings.Fields(args)...), strings.NewReader(""), &out, &err)
+		assert.Equal(t, exitUsage, status, "%s\n%s", args, &err)
+		assert.Contains(t, err.String(), says, args)
+		assert.Empty(t, out.String(), "stdout is data: %s", args)
+	}
+}
+
+func TestPlanJSON(t *testing.T) {
+	plan := func(args string) (p planJSON) {
+		t.Helper()
+		var out, err bytes.Buffer
+		require.Equal(t, exitOK, run(context.Background(), strings.Fields("plan --json "+args), strings.NewReader(""), &out, &err), &err)
+		d := json.NewDecoder(&out)
+		d.DisallowUnknownFields()
+		require.NoError(t, d.Decode(&p))
+		require.Equal(t, 1, p.Version)
+		return p
+	}
+	p := plan("")
+	require.Len(t, p.Rows, 4)
+	assert.Equal(t, "best", p.Rows[0].Text)
+	assert.InDelta(t, 0.8808, p.Rows[0].Green, 1e-4)
+	for _, r := range p.Rows {
+		assert.GreaterOrEqual(t, r.Power, 0.9)
+		assert.Equal(t, r.Power, plan("--tokens " + itoa(r.Tokens) + " --text " + r.Text).Rows[0].Power, "and back")
+		again := plan("--text " + r.Text + " --kl " + ftoa(*r.KL)).Rows[0]
+		assert.InDelta(t, 2, *again.Delta, 1e-9)
+	}
+	// A lower temperature makes the bias larger, half a mark a quarter of the evidence.
+	assert.InDelta(t, plan("--delta 4 --text best").Rows[0].Green, plan("--delta 2 --temperature 0.5 --text best").Rows[0].Green, 1e-12)
+	assert.InEpsilon(t, 4, float64(plan("--excess 0.01 --share 0.5").Rows[0].Tokens)/float64(plan("--excess 0.01").Rows[0].Tokens), 0.01)
+	r := plan("--probabilities 0.9,0.1 --gamma 0.25").Rows[0]
+	assert.InDelta(t, 0.3317572330, r.Green, 1e-10)
+	r = plan("--c 0.2 --gamma 0.25 --kl 0.001").Rows[0]
+	assert.InDelta(t, 0.001, *r.KL, 1e-15)
+	r = plan("--excess 0.02 --gamma 0.25").Rows[0]
+	assert.Nil(t, r.KL)
+	assert.Nil(t, r.Delta)
+	r = plan("--entropy 0 --tokens 50").Rows[0]
+	assert.Nil(t, r.Sequential, "never")
+
+	s := plan("--c1 0.64 --student-share 0.05").Student
+	assert.InEpsilon(t, 35.6e3, s.Tokens, 0.01)
+	assert.InEpsilon(t, 0.05, plan("--c1 0.64 --tokens "+itoa(int64(s.Tokens))).Student.Share, 1e-3)
+}
+
+func itoa(n int64) string   { return string(must(json.Marshal(n))) }
+func ftoa(x float64) string { return string(must(json.Marshal(x))) }
+
+func must(text []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
