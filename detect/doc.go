@@ -9,7 +9,10 @@
 //	r := acc.Result()
 //	fmt.Println(r.Verdict, r.Log10P)
 //
-// A [Panel] tests many keys over one set of evidence.
+// A [Panel] tests many keys over one set of evidence, [Spans] finds the marked parts of
+// a text, and a [Sequential] may be looked at while evidence arrives. [Plan] says how
+// much text a test needs, and [BenjaminiHochberg], [EBH] and [Holm] are for lists of
+// documents and of keys.
 //
 // # What is tested
 //
