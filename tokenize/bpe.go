@@ -32,20 +32,16 @@ func (e *BPE) Digest() string { return e.digest }
 // Vocab implements Tokenizer.
 func (e *BPE) Vocab() int { return e.spec.vocab }
 
-// Append implements Tokenizer. It allocates only to extend dst and to merge
-// pieces longer than a hundred bytes or so.
+// Append implements Tokenizer. It allocates only to extend dst and, if a piece is
+// longer than a hundred bytes or so, a few hundred kilobytes at most.
 func (e *BPE) Append(dst []int32, text []byte) []int32 {
 	var m merger
-	return e.append(dst, text, &m, maxPiece)
+	return e.append(dst, text, &m)
 }
 
-// maxPiece bounds the positions in a piece, which have 32 bits in a merger. A
-// longer piece is cut there.
-const maxPiece = 1 << 30
-
-func (e *BPE) append(dst []int32, text []byte, m *merger, longest int) []int32 {
+func (e *BPE) append(dst []int32, text []byte, m *merger) []int32 {
 	for i := 0; i < len(text); {
-		end := min(e.spec.split(text, i), i+longest)
+		end := e.spec.split(text, i)
 		piece := text[i:end:len(text)] // no lookup reads beyond the text
 		i = end
 		if id := e.vocab.find(piece); id >= 0 {

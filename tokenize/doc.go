@@ -22,9 +22,8 @@
 // A piece that is a token is done. Any other piece is taken as bytes, and the
 // adjacent pair whose union is the token of the lowest id is merged, the leftmost
 // first among equals, until no pair is a token: byte pair encoding. The time
-// is at most n log n for n bytes of any text. A piece of more than a hundred bytes
-// takes memory too, up to 40 bytes for each of its own, so bound the length of a
-// text if you do not know where it comes from.
+// grows with the length of the text and no faster, whatever the text. Beyond the ids
+// themselves the memory is bounded, even if all the text is one piece.
 //
 // Special tokens are plain text to Append, as in tiktoken's encode_ordinary:
 // "<|endoftext|>" becomes seven ids of cl100k_base and never the one that means

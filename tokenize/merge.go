@@ -16,12 +16,54 @@ const scanLimit = 96
 // noRank is the rank of a pair that is no token.
 const noRank = math.MaxInt32
 
+// window is how many bytes of a piece mergeLong takes at a time: few enough for a
+// cache, and many against the redone tokens.
+const window = 1024
+
 // merge appends the ids of piece, which is not empty.
 func (m *merger) merge(dst []int32, v *vocabulary, piece []byte) []int32 {
 	if len(piece) <= scanLimit {
 		return m.mergeScan(dst, v, piece)
 	}
-	return m.mergeHeap(dst, v, piece)
+	return m.mergeLong(dst, v, piece, window)
+}
+
+// mergeLong takes memory for a window of the given size only, and yet merges as if
+// all of piece at once.
+//
+// A row of tokens is what its bytes merge to if this holds for each two neighbours.
+// For take the first merge across a boundary between two of them. Until then no
+// merge has crossed the ends of the two, so merging just their bytes comes to it too,
+// and does not give the two. So a window is merged along with the last few tokens
+// before it, more if need be, until the one new boundary holds. How many may be
+// needed is a matter of the vocabulary and not of the text, for a merge changes
+// only what the next rank sees beside it.
+func (m *merger) mergeLong(dst []int32, v *vocabulary, piece []byte, size int) []int32 {
+	first, done := len(dst), 0 // from first on are the ids of so many bytes
+	for done < len(piece) {
+		keep, from := len(dst), done
+		done = min(done+size, len(piece))
+		for redo := 2; ; redo *= 2 {
+			for range min(redo, keep-first) {
+				keep--
+				from -= len(v.token(dst[keep]))
+			}
+			all := m.mergeHeap(dst, v, piece[from:done])
+			if keep == first || m.apart(v, all[keep-1], all[len(dst)], piece, from) {
+				dst = append(all[:keep], all[len(dst):]...)
+				break
+			}
+		}
+	}
+	return dst
+}
+
+// apart reports whether left and right, which meet at piece[at], are what their
+// bytes merge to.
+func (m *merger) apart(v *vocabulary, left, right int32, piece []byte, at int) bool {
+	var array [8]int32
+	ids := m.mergeHeap(array[:0], v, piece[at-len(v.token(left)):at+len(v.token(right))])
+	return len(ids) == 2 && ids[0] == left
 }
 
 // rank returns the id of the bytes from i to end as one token, or noRank.

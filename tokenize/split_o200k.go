@@ -29,8 +29,8 @@ func splitO200K(text []byte, i int) int {
 	if end > body || c&lower != 0 {
 		return contraction(text, end, true)
 	}
-	if c&space == 0 || text[i] == ' ' && symbols(text, body) > body {
-		end = symbols(text, body)
+	end = symbols(text, body)
+	if c&space == 0 || text[i] == ' ' && end > body {
 		for end < len(text) && (text[end] == '\r' || text[end] == '\n' || text[end] == '/') {
 			end++
 		}

@@ -33,6 +33,8 @@ func TestPieces(t *testing.T) {
 		{"cl100k_base", "I'LL go.  It's 1234\n \n x", []string{"I", "'LL", " go", ".", " ", " It", "'s", " ", "123", "4", "\n \n", " x"}},
 		{"o200k_base", "I'LL go.  It's 1234\n \n x", []string{"I'LL", " go", ".", " ", " It's", " ", "123", "4", "\n \n", " x"}},
 		{"cl100k_base", "a!\r\n\n b", []string{"a", "!\r\n\n", " b"}},
+		{"cl100k_base", "a\nb\rc\td", []string{"a", "\n", "b", "\r", "c", "\td"}},
+		{"o200k_base", "a\nb\rc\td", []string{"a", "\n", "b", "\r", "c", "\td"}},
 		{"o200k_base", "a//\n/\n b", []string{"a", "//\n/\n", " b"}},
 		{"o200k_base", "HTMLParser camelCase", []string{"HTMLParser", " camel", "Case"}},
 		{"o200k_base", "A\u3082BC", []string{"A\u3082", "BC"}},

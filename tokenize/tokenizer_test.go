@@ -1,6 +1,7 @@
 package tokenize_test
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"sync"
@@ -178,6 +179,22 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// For the race detector: a text may end in the midst of a buffer that others write to.
+func TestAppendReadsTextOnly(t *testing.T) {
+	buf := bytes.Repeat([]byte("xq "), 100)
+	for _, name := range tokenize.Names() {
+		tok := get(t, name)
+		var group sync.WaitGroup
+		group.Go(func() {
+			for n := range 20 {
+				tok.Append(nil, buf[:100+n])
+			}
+		})
+		group.Go(func() { buf[120]++ })
+		group.Wait()
+	}
 }
 
 func TestAllocations(t *testing.T) {
