@@ -32,11 +32,10 @@ func BinomialCritical(n int64, p float64, log10Alpha float64) int64 {
 	if Binomial(0, n, p) <= log10Alpha {
 		return 0
 	}
-	// Invariant: lo is above the level; hi is not, or is n+1 written as n and one more.
-	lo, hi := int64(0), n
 	if Binomial(n, n, p) > log10Alpha {
 		return n + 1
 	}
+	lo, hi := int64(0), n // lo is above the level, hi is not
 	for hi-lo > 1 {
 		mid := lo + (hi-lo)/2
 		if Binomial(mid, n, p) <= log10Alpha {
@@ -91,8 +90,8 @@ func (x trials) upper(k int64, d float64) float64 {
 }
 
 // logPMF returns ln P(X = k) for 0 < k < n by the saddle-point form of Loader 2000,
-// "Fast and accurate computation of binomial probabilities", equation 2. Differences
-// of log-gamma values lose 12 digits at n = 1e12.
+// "Fast and accurate computation of binomial probabilities". Differences of log-gamma
+// values would lose 12 digits at n = 1e12.
 func (x trials) logPMF(k int64, d float64) float64 {
 	n, a, b := float64(x.n), float64(k), float64(x.n-k)
 	s := stirlingError(x.n) - stirlingError(k) - stirlingError(x.n-k)

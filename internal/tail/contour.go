@@ -173,7 +173,7 @@ func (p *line) above(n uint64) float64 {
 
 // contourLimit bounds the work of one integral: nodes times atoms. It is a fraction of
 // a second.
-const contourLimit = 1 << 22
+const contourLimit = 1 << 21
 
 // A contour adds up the integrand at nodes theta + 2 pi i j/nodes.
 type contour struct {
@@ -374,10 +374,10 @@ func (c *contour) node(j uint64) {
 	phase += c.angle(c.offset, j)
 	sin, cos := sincos(phase)
 	t := c.angle(1, j)
-	half, _ := sincos(t / 2)
+	sh, _ := sincos(t / 2)
 	st, _ := sincos(t)
 	// 1 - e^-(theta + i t)
-	re := c.edge + float64(2*c.fall*half*half)
+	re := c.edge + float64(2*c.fall*sh*sh)
 	im := float64(c.fall * st)
 	norm := float64(re*re) + float64(im*im)
 	f := exp(modulus)
@@ -403,8 +403,8 @@ func (g *tilted) remainder(c *contour, j uint64) (re, im float64) {
 	for i := range g.atoms {
 		a := &g.atoms[i]
 		x := g.angles[i] - mean
-		half, _ := sincos(x / 2)
-		re -= float64(2 * a.p * half * half)
+		sh, _ := sincos(x / 2)
+		re -= float64(2 * a.p * sh * sh)
 		im += float64(a.p * sinmx(x))
 	}
 	return re, im

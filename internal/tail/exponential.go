@@ -18,8 +18,8 @@ type Exponential struct {
 // NaN.
 //
 // The error is below 1e-12 * max(1, |log10 P|), from a single term on. Should the
-// quadrature not converge, the result is an upper bound: Chernoff's, or 0 for s below
-// the mean.
+// quadrature not converge, or s exceed 1e15 times the largest weight, the result is an
+// upper bound: Chernoff's, or 0 for s below the mean.
 func WeightedExponential(groups []Exponential, s float64) float64 {
 	if s != s {
 		panic("tail: not a number")
@@ -46,6 +46,12 @@ func WeightedExponential(groups []Exponential, s float64) float64 {
 	// A power of two takes the largest weight to [1/2, 1) without rounding.
 	_, e := math.Frexp(terms[0].Weight)
 	s = math.Ldexp(s, -e)
+	switch {
+	case s < 1e-80:
+		return 0 // P(S < s) is below that of the largest term, 2 s
+	case math.IsInf(s, 1):
+		return -math.MaxFloat64 / 16 // no float is as low as the tail
+	}
 	merged := terms[:0]
 	for _, g := range terms {
 		g.Weight = math.Ldexp(g.Weight, -e)
@@ -58,8 +64,17 @@ func WeightedExponential(groups []Exponential, s float64) float64 {
 			merged = append(merged, g)
 		}
 	}
-	if len(merged) == 1 {
+	if len(merged) == 1 && s < math.MaxFloat64/4 {
 		return Gamma(merged[0].Count, s/merged[0].Weight)
+	}
+	var count float64
+	for _, g := range merged {
+		count += float64(g.Count)
+	}
+	if r := s / merged[0].Weight; r > 1e15 && r > 1e5*count {
+		// Here 1 - w x has no digits left. Chernoff's bound at x = 0.9999/w is
+		// log10 P <= -0.43425 r + 4 count, and that is below this.
+		return -0.434 * s / merged[0].Weight
 	}
 	return newHypo(merged, s).tail()
 }
@@ -68,9 +83,8 @@ func WeightedExponential(groups []Exponential, s float64) float64 {
 // parabola through x on the real axis.
 type hypo struct {
 	terms []Exponential // weights at most 1, descending
-	s     float64
-	gap   float64 // E[S] - s
-	upper bool    // P(S >= s), with 0 < x < 1/weight; else P(S < s), with x < 0
+	gap   float64       // E[S] - s
+	upper bool          // P(S >= s), with 0 < x < 1/weight; else P(S < s), with x < 0
 	x     float64
 	scale []float64 // weight/(1 - weight x), per group
 	drift float64   // K'(x) - s
@@ -78,7 +92,7 @@ type hypo struct {
 }
 
 func newHypo(terms []Exponential, s float64) *hypo {
-	h := &hypo{terms: terms, s: s, scale: make([]float64, len(terms))}
+	h := &hypo{terms: terms, scale: make([]float64, len(terms))}
 	var gap neumaier
 	gap.add(-s)
 	for _, g := range terms {
@@ -95,8 +109,8 @@ func newHypo(terms []Exponential, s float64) *hypo {
 		k3 += float64(float64(g.Count) * u * u * u)
 	}
 	h.drift = h.slope(h.x)
-	// Halfway to where the path of steepest descent turns: z = x + bend t^2 + i t has
-	// the cubic term of the exponent real, bend = K'''/(6 K'') with K''' = 2 k3.
+	// With bend = K'''/(6 K''), K''' = 2 k3, the path z = x + bend t^2 + i t follows that
+	// of steepest descent to third order.
 	h.bend = k3 / (3 * k2)
 	return h
 }
@@ -141,11 +155,11 @@ func (h *hypo) saddle() {
 // tail returns log10 P(S >= s).
 //
 // It is the inversion integral 1/(2 pi i) Int E[e^(zS)] e^(-zs)/z dz, along a parabola
-// open to the right (Rice 1980, "Distribution of quadratic forms in normal random
-// variables - evaluation by numerical integration", uses such paths). With few terms
-// the integrand falls off slowly along a straight line; bent, the path gains the factor
-// e^(-s bend t^2), and one term is no harder than a thousand. It is analytic, so the
-// trapezoidal rule converges exponentially; the step is halved until nothing changes.
+// open to the right around the poles, close to the path of steepest descent (Daniels
+// 1954). With few terms the integrand falls off slowly along a straight line; bent, the
+// path gains the factor e^(-s bend t^2), and one term is no harder than a thousand. The
+// trapezoidal rule converges exponentially (Trefethen and Weideman 2014, "The
+// exponentially convergent trapezoidal rule"); the step is halved until nothing changes.
 func (h *hypo) tail() float64 {
 	exponent := float64(h.x * h.gap)
 	for _, g := range h.terms {

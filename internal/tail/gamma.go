@@ -75,7 +75,7 @@ func gammaLower(n int64, s, d float64) float64 {
 }
 
 // logPoisson is ln P(N = m) for a Poisson variable N of mean s, d = m - s, in the
-// saddle-point form (Loader 2000, section 5).
+// saddle-point form (Loader 2000).
 func logPoisson(m int64, s, d float64) float64 {
 	if m == 0 {
 		return -s

@@ -19,7 +19,7 @@ func TestSidakReference(t *testing.T) {
 
 func TestSidakExact(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	for range 500 {
+	for range 150 {
 		// p is dyadic, so its oracle is exact; its logarithm is rounded once.
 		p := math.Ldexp(float64(1+random.Int64N(1<<20)), -20-random.IntN(60))
 		tests := int64(math.Exp(random.Float64() * 40))

@@ -20,7 +20,7 @@ func Normal(z float64) float64 {
 //
 //	M(z) = Int_0^inf exp(-z u - u^2/2) du
 //
-// (Abramowitz and Stegun 7.1.2, u = t - z).
+// which is its definition with u = t - z.
 func logNormal(z float64) float64 {
 	mills := decay(z, 1, math.Inf(1), func(u float64) float64 { return -half(float64(u * u)) })
 	return ln(mills) - halfLog2Pi - half(float64(z*z))

@@ -41,8 +41,8 @@ var legendre = gaussLegendre()
 type rule struct{ node, weight [legendreNodes]float64 }
 
 // gaussLegendre finds the zeros of the Legendre polynomial by Newton's method from
-// the usual cosine guess; the weights are 2/((1-x^2) P'(x)^2) (DLMF 3.5.32), halved
-// for the shorter interval.
+// the usual cosine guess; the weights are 2/((1-x^2) P'(x)^2) (Abramowitz and Stegun
+// 25.4.29), halved for the shorter interval.
 func gaussLegendre() (r rule) {
 	const n = legendreNodes
 	for i := range n {

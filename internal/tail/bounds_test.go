@@ -1,0 +1,62 @@
+package tail
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What an integral may be wrong by makes the result larger.
+func TestErrorsTowardsOne(t *testing.T) {
+	groups := []Bernoulli{{1, 1e9, 0.25}, {1e6, 3, 0.1}}
+	for _, s := range []int64{250819795, 251339591, 252898978} {
+		l, _ := newTestLattice(groups, 1)
+		e := l.upper(s, l.gap(s))
+		rounding := 0x1p-51 * max(1, -e.ln)
+		require.Greater(t, e.err, 2*rounding, "s=%d: an error too small to see", s)
+		require.GreaterOrEqual(t, WeightedBernoulli(groups, s)*math.Ln10, e.ln+e.err-rounding, "s=%d", s)
+	}
+}
+
+// Chernoff's bound is what remains when there are not enough nodes, and when they
+// show nothing.
+func TestBoundWithoutNodes(t *testing.T) {
+	testLines(func(name string, p *line) {
+		exact, ok := p.convolve()
+		require.True(t, ok, name)
+		e := p.integrate(0, 0)
+		require.True(t, math.IsInf(e.err, 1), name)
+		require.GreaterOrEqual(t, e.ln, exact.ln, name)
+		// As if aliases could be anything.
+		nodes, _ := p.nodes()
+		e = p.integrate(nodes, 1)
+		require.True(t, math.IsInf(e.err, 1), name)
+		require.GreaterOrEqual(t, e.ln, exact.ln, name)
+		require.LessOrEqual(t, e.ln, 0.0, name)
+	})
+}
+
+// The change in the last halving is not smaller than the error of the result.
+func TestExponentialHalving(t *testing.T) {
+	for _, groups := range [][]Exponential{
+		{{1, 1}, {0.5, 1}}, {{1, 2}, {0.999, 1}}, {{1, 1}, {1e-3, 1000}}, {{1, 1}, {0.1, 3}, {0.01, 40}},
+	} {
+		mean := 0.0
+		for _, g := range groups {
+			mean += g.Weight * float64(g.Count)
+		}
+		for _, f := range []float64{0.05, 0.5, 0.9, 1.001, 1.5, 4, 30} {
+			h := newHypo(groups, mean*f)
+			value, err := h.integrate()
+			require.Less(t, err, 1e-11*value, "%v %v", groups, f)
+			// Other paths through the same point give the same integral.
+			for _, bend := range []float64{0.8, 1.25} {
+				other := *h
+				other.bend *= bend
+				again, slack := other.integrate()
+				require.InDelta(t, value, again, err+slack, "%v %v", groups, f)
+			}
+		}
+	}
+}
