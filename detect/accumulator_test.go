@@ -145,7 +145,8 @@ func TestPositionsAlwaysAddUp(t *testing.T) {
 
 // TestReasonsHaveAnOrder has positions to which several reasons apply.
 func TestReasonsHaveAnOrder(t *testing.T) {
-	sel := watermark.NewKey()
+	sel, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("00", 32)) // a selector that has neither context
+	require.NoError(t, err)
 	m := newMark(t, watermark.NewKey(), 1, watermark.Band{Selector: sel, Hi: 1})
 	a := detect.New(m, &detect.Options{Exempt: []Token{2}})
 	a.Exclude([]Token{1})

@@ -13,6 +13,9 @@ import (
 // ErrMalformed is wrapped by errors about bytes that AppendBinary did not write.
 var ErrMalformed = errors.New("malformed evidence")
 
+// maxPositions is more than any text has, and small enough to add up.
+const maxPositions = 1 << 60
+
 // encodingTag begins every encoding and names its version.
 const encodingTag = "isotope-evidence-1\n"
 
@@ -75,8 +78,10 @@ func (a *Accumulator) UnmarshalBinary(data []byte) error {
 	if err != nil || len(rest) > 0 {
 		return fmt.Errorf("detect: %w: the pairs are damaged", ErrMalformed)
 	}
-	positions := f.vocab + f.shortContext + set.Positions()
-	if f.vocab < 0 || f.shortContext < 0 || positions != f.tokens {
+	// Each part is within the whole, so that sums of parts do not overflow.
+	within := func(n int64) bool { return n >= 0 && n <= f.tokens }
+	if !within(f.vocab) || !within(f.shortContext) || f.tokens > maxPositions ||
+		f.vocab+f.shortContext+set.Positions() != f.tokens {
 		return fmt.Errorf("detect: %w: the counts do not add up", ErrMalformed)
 	}
 	e.set, e.fixed = set, f

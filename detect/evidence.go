@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/isotope-wm/isotope/internal/tokset"
+	"github.com/isotope-wm/isotope/watermark"
 )
 
 // evidence is what was added, before any key looks at it: units to score, and counts
@@ -25,6 +26,12 @@ type fixed struct {
 }
 
 func newEvidence(width, vocab int, o Options) *evidence {
+	if width < 0 || width > watermark.MaxWidth {
+		panic("detect: the scorer's width is out of range")
+	}
+	if vocab < 1 || vocab > watermark.MaxVocab {
+		panic("detect: the scorer's vocabulary is out of range")
+	}
 	config := tokset.Config{Width: width, Rule: o.Dedup.rule(), Size: o.Sample.Size, RunKey: o.Sample.RunKey}
 	return &evidence{
 		width: width, vocab: vocab, config: config, weighting: o.Weighting, exempt: o.Exempt,

@@ -1,9 +1,13 @@
 package detect
 
+import "math"
+
 // A Panel tests many marks over one text: keys, or profiles, or both. Pairs are kept once
 // for each context width, whatever the number of keys. Its results are those of an
-// Accumulator for each mark, adjusted for the number of marks: given the text, p-values
-// under independent keys are independent (Sidak). One goroutine at a time.
+// Accumulator for each mark, adjusted for the number of marks (Sidak): given the text,
+// p-values under independent keys are independent, and those of one key under several
+// gammas, bands or lanes fall together with shared independent bits, for which the bound
+// holds as well (Harris 1960). One goroutine at a time.
 type Panel struct {
 	scorers  []Scorer
 	options  Options
@@ -13,14 +17,15 @@ type Panel struct {
 
 // NewPanel returns an empty Panel. o may be nil. It panics without scorers, when they
 // differ in vocabulary, when two of them have one ID, since the same test twice is not
-// two tests, and as [New] does. The marks must be of independent keys, or of one key
-// under profiles whose lists are independent, which lists of different widths or
-// gammas are; lists of one key that differ in the band or the lane alone are not.
+// two tests, and as [New] does.
 func NewPanel(s []Scorer, o *Options) *Panel {
 	if len(s) == 0 {
 		panic("detect: a Panel needs scorers")
 	}
 	p := &Panel{scorers: s, options: o.orDefault(), of: make([]int, len(s))}
+	if p.options.Tests > math.MaxInt64/int64(len(s)) {
+		panic("detect: Tests times the scorers of a Panel overflows")
+	}
 	seen := make(map[string]bool, len(s))
 	byWidth := make(map[int]int)
 	for i, scorer := range s {

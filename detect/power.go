@@ -13,7 +13,7 @@ const targetPower = 0.9
 type Power struct {
 	Alpha float64 // the adjusted p-value that is called detected
 	Power float64 // the probability of detection the other numbers are for: 0.9
-	// MinSum is the smallest Sum that is detected, which is a number of green units
+	// MinSum is the smallest Sum that is detected, tests counted by Bonferroni, which is a number of green units
 	// where all weights are 1; above every possible one when none is.
 	MinSum int64
 	// MinExcess is the smallest excess of the green rate over gamma, the same for

@@ -29,6 +29,7 @@ const (
 var (
 	ErrNothingScored = errors.New("nothing was scored: no position has a full context that is new, of the mark's band and outside the prompts")
 	ErrWidthZero     = errors.New("context width 0: one list for every text, so error rates hold over keys and not over texts under one key")
+	ErrMostlyOutside = errors.New("most tokens or their contexts are outside the vocabulary: is this the profile, and the tokenizer, of the text?")
 	ErrKeySpace      = errors.New("log10 p is below the key space: it measures the misfit, and as an error rate nothing below 2^-128 is claimed")
 )
 
@@ -132,7 +133,7 @@ func bernoulli(s Scorer) watermark.Bernoulli {
 // decide concludes from the adjusted p-value.
 func (r *Result) decide(s Scorer, o Options) {
 	switch {
-	case r.Scored > 0 && r.Log10PAdjusted <= math.Log10(o.Alpha):
+	case r.Log10PAdjusted <= math.Log10(o.Alpha):
 		r.Verdict = Detected
 	case r.Power.MinShare <= o.MinShare:
 		r.Verdict = NotDetected
@@ -141,6 +142,9 @@ func (r *Result) decide(s Scorer, o Options) {
 	}
 	if r.Scored == 0 {
 		r.Warnings = append(r.Warnings, ErrNothingScored)
+	}
+	if 2*r.Skipped.Vocab > r.Tokens {
+		r.Warnings = append(r.Warnings, ErrMostlyOutside)
 	}
 	if s.Width() == 0 {
 		r.Warnings = append(r.Warnings, ErrWidthZero)

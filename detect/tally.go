@@ -45,7 +45,9 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 			u := e.set.Unit(i)
 			pairs = append(pairs, Pair{Context: u.Context, Token: u.Token})
 		}
-		scores = s.Score(scores[:0], pairs)
+		if scores = s.Score(scores[:0], pairs); len(scores) != len(pairs) {
+			panic("detect: the scorer did not give one score for each pair")
+		}
 		for i := from; i < to; i++ {
 			u := e.set.Unit(i)
 			t.skipped.Sampled -= u.Count

@@ -28,15 +28,16 @@ type Key struct {
 	leaf func() *[prf.LeafSize]byte
 }
 
-func keyOf(leaf [prf.LeafSize]byte) Key {
-	return Key{leaf: func() *[prf.LeafSize]byte { return &leaf }}
+// keyOf takes a pointer, because a traceback prints arguments that are arrays.
+func keyOf(leaf *[prf.LeafSize]byte) Key {
+	return Key{leaf: func() *[prf.LeafSize]byte { return leaf }}
 }
 
 // NewKey returns a random key from the operating system's generator.
 func NewKey() Key {
 	var leaf [prf.LeafSize]byte
 	rand.Read(leaf[:]) // never fails: crypto/rand ends the program instead
-	return keyOf(leaf)
+	return keyOf(&leaf)
 }
 
 // errKeyText never quotes its input: a mistyped secret is still a secret.
@@ -53,7 +54,7 @@ func ParseKey(text string) (Key, error) {
 	if _, err := hex.Decode(leaf[:], []byte(digits)); err != nil {
 		return Key{}, errKeyText
 	}
-	return keyOf(leaf), nil
+	return keyOf(&leaf), nil
 }
 
 // IsZero reports whether k is the zero Key.
@@ -104,7 +105,7 @@ func (k Key) String() string {
 	return "key " + k.ID()
 }
 
-// Format prints String for every verb.
+// Format prints String for every verb that a type can define.
 func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.String()) }
 
 // LogValue logs String.

@@ -163,7 +163,7 @@ func encodeGob(out *bytes.Buffer, v any) (err error) {
 // TestKeyDoesNotLeakThroughReflection walks everything that reflection can reach.
 func TestKeyDoesNotLeakThroughReflection(t *testing.T) {
 	k := watermark.NewKey()
-	for name, v := range map[string]any{"key": k, "band": watermark.Band{Selector: k}} {
+	for name, v := range holders(t, k) {
 		var out strings.Builder
 		walk(&out, reflect.ValueOf(v), 0)
 		require.NotEmpty(t, out.String())

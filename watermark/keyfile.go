@@ -22,6 +22,9 @@ func WriteKeyFile(path string, k Key, comment ...string) (err error) {
 		return errors.New("watermark: cannot write the zero key")
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("watermark: key file: %w, and a key is never overwritten; choose another name", err)
+	}
 	if err != nil {
 		return fmt.Errorf("watermark: key file: %w", err)
 	}
@@ -48,7 +51,13 @@ func WriteKeyFile(path string, k Key, comment ...string) (err error) {
 // systems with permission bits it refuses a file that anybody but its owner can
 // read. No error quotes the file.
 func ReadKeyFile(path string) (Key, error) {
+	if strings.Contains(path, "isotope-secret-key") {
+		return Key{}, errors.New("watermark: a key was given where the name of a key file belongs; it may be in the shell's history now")
+	}
 	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Key{}, fmt.Errorf("watermark: key file: %w; 'isotope keygen FILE' makes one", err)
+	}
 	if err != nil {
 		return Key{}, fmt.Errorf("watermark: key file: %w", err)
 	}

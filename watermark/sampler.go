@@ -134,8 +134,12 @@ func softmax(list []candidate, temperature float32) float64 {
 	var total float64
 	for i := range list {
 		c := &list[i]
-		c.weight = 1 // also where +Inf meets +Inf
-		if c.logit != top {
+		switch {
+		case c.logit == top:
+			c.weight = 1 // also where +Inf meets +Inf
+		case math.IsInf(float64(top), 1):
+			c.weight = 0
+		default:
 			c.weight = math.Exp((float64(c.logit) - float64(top)) / float64(temperature))
 		}
 		total += c.weight

@@ -45,7 +45,9 @@ func slowDraw(p Sampler, row []float32, u float64) Token {
 	top := items[0].x
 	for i := range items {
 		items[i].w = 1
-		if items[i].x != top {
+		if math.IsInf(top, 1) && items[i].x != top {
+			items[i].w = 0 // +Inf beats everything finite
+		} else if items[i].x != top {
 			items[i].w = math.Exp((items[i].x - top) / float64(p.Temperature))
 		}
 	}

@@ -127,9 +127,12 @@ func (s *Sequence) Rewind(n int) {
 
 // Sample draws the token of the next position from raw logits: marks, then the
 // sampler. u in [0,1) is an ordinary random number. It does not write logits, and it
-// does not Accept what it drew. See [Sampler] for the rules; the result is -1 only
+// does not Accept what it drew. Entries past the marks' vocabulary are never drawn. See [Sampler] for the rules; the result is -1 only
 // when there is nothing to draw.
 func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
+	if len(s.marks) > 0 {
+		logits = logits[:min(len(logits), s.marks[0].vocab)]
+	}
 	s.row = append(s.row[:0], logits...)
 	s.Process(s.row)
 	var t Token

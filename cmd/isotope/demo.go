@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/signal"
 	"strconv"
 	"time"
 
@@ -46,7 +48,11 @@ goes to --out. Nothing is downloaded: the model learns from the doc comments of 
 Go distribution on this machine, or from the text files of --corpus.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
+			if err := checkPage(out); err != nil { // before a minute of work
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+			defer stop()
 			seeded := cmd.Flags().Changed("seed")
 			d, err := c.newDemo(ctx, corpus, newSeed(seeded, number))
 			if err != nil {
@@ -58,14 +64,19 @@ Go distribution on this machine, or from the text files of --corpus.`,
 			if err := d.run(ctx); err != nil {
 				return err
 			}
+			if asJSON {
+				err = json.NewEncoder(c.stdout).Encode(d.json())
+			} else {
+				err = d.print(c.stdout)
+			}
+			if err != nil {
+				return err
+			}
 			if err := writePage(d.page(), out); err != nil {
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(c.stdout).Encode(d.json())
-			}
-			if err := d.print(c.stdout); err != nil {
-				return err
+				return nil
 			}
 			_, err = fmt.Fprintf(c.stdout, "\nThe whole report: %s\n", out)
 			return err

@@ -74,6 +74,11 @@ func (d *demo) page() *report.Page {
 
 func (d *demo) controlsAreSilent() bool {
 	found := func(t trial) bool { return t.result.Verdict == detect.Detected }
+	for _, r := range d.decoys {
+		if r.Verdict == detect.Detected {
+			return false
+		}
+	}
 	return found(d.marked) && found(d.student) && !found(d.unmarked) && !found(d.twin)
 }
 

@@ -89,6 +89,10 @@ func (o *detectFlags) check(args []string) error {
 		return usagef("detect: a text and --tokens are two inputs")
 	case o.keyring != "" && (o.normalize || o.spans || o.report != ""):
 		return usagef("detect: --keyring goes with neither --normalize nor --spans nor --report")
+	case o.standardInputs(args) > 1:
+		return usagef("detect: standard input can be read once, and is named for %d inputs", o.standardInputs(args))
+	case strings.Contains(o.key+o.selector, "isotope-secret-key"):
+		return usagef("detect: a key was given where the name of a key file belongs")
 	case o.tokens != "" && o.normalize:
 		return usagef("detect: --normalize is for text, not for --tokens")
 	case !(o.alpha > 0 && o.alpha < 1):
@@ -101,7 +105,26 @@ func (o *detectFlags) check(args []string) error {
 	return nil
 }
 
+// standardInputs counts the inputs that are standard input.
+func (o *detectFlags) standardInputs(args []string) int {
+	n := 0
+	for _, name := range append([]string{o.keyring, o.tokens}, o.prompts...) {
+		if name == "-" {
+			n++
+		}
+	}
+	if o.tokens == "" && (len(args) == 0 || args[0] == "-") {
+		n++
+	}
+	return n
+}
+
 func (c *cli) detect(o detectFlags, input string) error {
+	if o.report != "" {
+		if err := checkPage(o.report); err != nil {
+			return err
+		}
+	}
 	profile, err := watermark.ReadProfile(o.profile)
 	if err != nil {
 		return err
@@ -145,7 +168,9 @@ func (c *cli) detect(o detectFlags, input string) error {
 	if o.keyring != "" {
 		return c.detectMany(o, key, selectors, profile, options, text.forms[0], prompts)
 	}
+	testing := c.busy("testing")
 	best := o.test(mark, text, options, prompts)
+	testing()
 	if o.report != "" {
 		best.colours = detect.Colours(mark, best.tokens, options, prompts...)
 		if err := writePage(detectPage(best, mark, profile.ID(), text.tokenizer), o.report); err != nil {
@@ -236,6 +261,7 @@ func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name stri
 		if err != nil {
 			return nil, err
 		}
+		defer c.busy("tokenizing")()
 		s := &subject{text: text, tokenizer: t, forms: [][]watermark.Token{t.Append(nil, text)}}
 		if o.normalize {
 			s.forms = append(s.forms, t.Append(nil, normalize(text)))
@@ -248,7 +274,7 @@ func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name stri
 func printResult(w io.Writer, o *outcome, keyID string) error {
 	r := o.result
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s for key %s\n", verdictWords[r.Verdict], keyID)
+	fmt.Fprintf(&b, "%s\n  key       %s\n", verdictWords[r.Verdict], keyID)
 	fmt.Fprintf(&b, "  log10 p   %.3f", r.Log10PAdjusted)
 	switch {
 	case o.scan.Intervals > 0:
@@ -288,5 +314,5 @@ func powerWords(r detect.Result) string {
 	if p.MinShare > 1 {
 		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout (alpha %g)", r.Scored, p.Alpha)
 	}
-	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.0f %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
+	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.2g %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
 }

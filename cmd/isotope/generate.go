@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"os"
+	"os/signal"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,9 +17,15 @@ import (
 // tokenizerOf returns the tokenizer a profile names, once it is sure that it is the
 // same one.
 func tokenizerOf(p *watermark.Profile) (tokenize.Tokenizer, error) {
+	if p.Tokenizer == watermark.TokenizerNone {
+		return nil, usagef("the profile has no tokenizer: it is for token ids from outside")
+	}
 	t, err := tokenize.Get(p.Tokenizer)
 	if err != nil {
 		return nil, fmt.Errorf("the profile's tokenizer: %w", err)
+	}
+	if p.Vocab < t.Vocab() {
+		return nil, fmt.Errorf("the profile's vocabulary of %d ids is smaller than the %d of %s", p.Vocab, t.Vocab(), p.Tokenizer)
 	}
 	if t.Digest() != p.TokenizerDigest {
 		return nil, fmt.Errorf("the profile is for another %s: its digest is %s, and this program's %s; make the profile anew or use the program that made it",
@@ -60,9 +69,15 @@ n-gram model: it shows how marking works and not how well a model can write.`,
 				return usagef("generate: --unmarked uses no key")
 			case !unmarked && keyFile == "":
 				return usagef("generate: --key FILE is missing; make one with 'isotope keygen FILE'")
+			case !(sampler.Temperature >= 0) || math.IsInf(float64(sampler.Temperature), 1):
+				return usagef("generate: --temperature %v is no temperature; 0 is greedy", sampler.Temperature)
+			case sampler.TopK < 0 || !(sampler.TopP >= 0 && sampler.TopP <= 1) || !(sampler.MinP >= 0 && sampler.MinP <= 1):
+				return usagef("generate: --top-k is at least 0, --top-p and --min-p are in [0,1]")
 			case tokens < 1 || tokens > 1_000_000:
 				return usagef("generate: --tokens %d is outside 1 to 1000000", tokens)
 			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+			defer stop()
 			profile, err := c.profileOrDefault(profileFile)
 			if err != nil {
 				return err
@@ -92,14 +107,14 @@ n-gram model: it shows how marking works and not how well a model can write.`,
 				}
 				job.Marks = []*watermark.Mark{mark}
 			}
-			bundle, err := c.loadModel(cmd.Context(), t, corpus)
+			bundle, err := c.loadModel(ctx, t, corpus)
 			if err != nil {
 				return err
 			}
 			var finish func()
 			job.Progress, finish = c.progress()
 			defer finish()
-			texts, err := bundle.Model.Generate(cmd.Context(), job)
+			texts, err := bundle.Model.Generate(ctx, job)
 			if err != nil {
 				return err
 			}

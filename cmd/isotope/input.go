@@ -9,17 +9,23 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/term"
+
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 // maxInput bounds what is read as one text, so that memory stays bounded whatever the
 // input is.
-const maxInput = 64 << 20
+const maxInput = 16 << 20
 
 // readInput reads a file, or standard input for "-".
 func (c *cli) readInput(name string) ([]byte, error) {
 	r := c.stdin
-	if name != "-" {
+	if name == "-" {
+		if file, ok := r.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+			c.hint("reading standard input")
+		}
+	} else {
 		f, err := os.Open(name)
 		if err != nil {
 			return nil, err
@@ -40,7 +46,7 @@ func (c *cli) readInput(name string) ([]byte, error) {
 // parseTokens reads ids as a JSON array or separated by white space. An id that fits
 // no vocabulary becomes -1, which is counted as such.
 func parseTokens(text []byte) ([]watermark.Token, error) {
-	s := strings.TrimSpace(string(text))
+	s := strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff")) // some editors begin with a BOM
 	if !strings.HasPrefix(s, "[") {
 		fields := strings.Fields(s)
 		ids := make([]watermark.Token, len(fields))
@@ -53,13 +59,13 @@ func parseTokens(text []byte) ([]watermark.Token, error) {
 		}
 		return ids, nil
 	}
-	var numbers []json.Number
+	var numbers []json.RawMessage
 	if err := json.Unmarshal([]byte(s), &numbers); err != nil {
 		return nil, fmt.Errorf("not a JSON array of token ids: %w", err)
 	}
 	ids := make([]watermark.Token, len(numbers))
 	for i, n := range numbers {
-		id, err := parseID(n.String())
+		id, err := parseID(string(n))
 		if err != nil {
 			return nil, fmt.Errorf("token %d: %w", i+1, err)
 		}
@@ -74,7 +80,10 @@ func parseID(s string) (watermark.Token, error) {
 		return -1, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("%.40q is not a token id", s)
+		if strings.Contains(s, "isotope-secret-key") {
+			s = "(a secret key)"
+		}
+		return 0, fmt.Errorf("%.40q is not a token id; want a JSON array, or ids separated by white space", s)
 	}
 	return watermark.Token(id), nil
 }

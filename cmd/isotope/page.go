@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,11 +12,37 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// writePage writes a report, whole or not at all.
+// checkPage reports whether a page can be written to path, as far as that can be known
+// beforehand.
+func checkPage(path string) error {
+	if path == "" || path == "-" {
+		return usagef("a report goes to a file; %q is none", path)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("report: %s is a directory", path)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("report: %s cannot be written: %w", path, err)
+	}
+	return nil
+}
+
+// writePage writes a report: to a regular file whole or not at all, to anything else
+// that has the name, a device or a pipe, directly.
 func writePage(p *report.Page, path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+		return errors.Join(p.WriteHTML(f), f.Close())
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".isotope-*.html")
 	if err != nil {
-		return fmt.Errorf("report: %w", err)
+		return fmt.Errorf("report: %s cannot be written: %w", path, err)
 	}
 	defer os.Remove(f.Name()) // nothing is left there once it was renamed
 	if err := f.Chmod(0o644); err != nil {

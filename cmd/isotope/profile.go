@@ -54,12 +54,18 @@ for students alike.`,
 					return usageError{err}
 				}
 				p.TokenizerDigest = t.Digest()
-				if p.Vocab == 0 {
+				switch {
+				case p.Vocab == 0:
 					p.Vocab = t.Vocab()
+				case p.Vocab < t.Vocab():
+					return usagef("profile: --vocab %d is smaller than the %d of %s; only padding can make it larger", p.Vocab, t.Vocab(), p.Tokenizer)
 				}
 			}
 			if p.Vocab == 0 {
 				return usagef("profile: --tokenizer none needs --vocab")
+			}
+			if p.Mask == watermark.MaskContext && !cmd.Flags().Changed("dedup") {
+				p.Dedup = watermark.DedupContext // the right test of a single document
 			}
 			if cmd.Flags().Changed("band") {
 				var err error
@@ -93,7 +99,7 @@ for students alike.`,
 	f.StringVar(&band, "band", "", "part `LO,HI` of the 65536 parts of contexts; needs --selector")
 	f.StringVar(&selector, "selector", "", "key `FILE` that splits the contexts into bands")
 	f.StringVar(&p.Mask, "mask", watermark.MaskNone, `"context" leaves repeated contexts of a text unmarked`)
-	f.StringVar(&p.Dedup, "dedup", watermark.DedupPair, `"context" tests each context once, for single documents under --mask context`)
+	f.StringVar(&p.Dedup, "dedup", watermark.DedupPair, `"context" tests each context once; the default under --mask context, right for single documents`)
 	f.BoolVar(&p.NoPromptContext, "no-prompt-context", false, "the prompt is no context of the text")
 	f.Uint32Var(&p.Lane.Group, "group", 0, "tenant group")
 	f.IntVar(&p.Lane.Index, "lane", 0, "tenant lane within the group")

@@ -17,8 +17,7 @@ const barAfter = 300 * time.Millisecond
 // progress returns a Progress that draws bars on a terminal, or nil where nobody
 // would see them, and a function that clears the last one.
 func (c *cli) progress() (lm.Progress, func()) {
-	file, ok := c.stderr.(*os.File)
-	if c.quiet || !ok || !term.IsTerminal(int(file.Fd())) {
+	if !c.watched() {
 		return nil, func() {}
 	}
 	var (
@@ -50,4 +49,48 @@ func (c *cli) progress() (lm.Progress, func()) {
 			bar.Set64(done)
 		}
 	}, finish
+}
+
+// busy shows on a terminal that something of unknown length is going on, once it has
+// gone on for a while. The function it returns ends that.
+func (c *cli) busy(what string) (done func()) {
+	if !c.watched() {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		select {
+		case <-stop:
+			return
+		case <-time.After(barAfter):
+		}
+		spinner := progressbar.NewOptions(-1,
+			progressbar.OptionSetWriter(c.stderr),
+			progressbar.OptionSetDescription(what),
+			progressbar.OptionSpinnerType(14),
+			progressbar.OptionClearOnFinish(),
+		)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				spinner.Clear()
+				return
+			case <-tick.C:
+				spinner.Add(1)
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}
+
+// watched reports whether somebody would see a bar.
+func (c *cli) watched() bool {
+	file, ok := c.stderr.(*os.File)
+	return !c.quiet && ok && term.IsTerminal(int(file.Fd()))
 }

@@ -48,6 +48,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "isotope: interrupted")
+		return exitError
 	case errors.Is(err, errVerdict):
 		return exitVerdict
 	case errors.As(err, &usage) || !*started:

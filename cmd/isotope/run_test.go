@@ -3,10 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/watermark"
 )
 
 // TestUsageErrors has calls that cannot be right, whatever the files hold: status 2.
@@ -25,21 +32,29 @@ func TestUsageErrors(t *testing.T) {
 		"detect --key k --profile p --tokens t --normalize": "for text",
 		"detect --key k --profile p --fail-on weather a":    "weather",
 		"detect --key k --profile p --keyring r --spans a":  "--keyring goes with neither",
-		"generate":                       "--key FILE is missing",
-		"generate --unmarked --key k":    "uses no key",
-		"generate --unmarked --tokens 0": "outside 1 to",
-		"generate extra":                 "unknown command",
-		"keygen":                         "accepts 1 arg",
-		"keygen a --from b":              "belong together",
-		"keygen a --label b":             "belong together",
-		"profile --gamma 0.3":            "nearest",
-		"profile --delta -1":             "delta",
-		"profile --tokenizer gpt9":       "cl100k_base",
-		"profile --tokenizer none":       "--vocab",
-		"profile --band 1":               "LO,HI",
-		"profile --band 0,0":             "empty",
-		"profile --band 0,5":             "key id",
-		"profile --exempt 5,4":           "ascending",
+		"generate":                                           "--key FILE is missing",
+		"generate --unmarked --key k":                        "uses no key",
+		"generate --unmarked --tokens 0":                     "outside 1 to",
+		"detect --key k --profile p --prompt -":              "read once",
+		"detect --key k --profile p --tokens - --prompt -":   "read once",
+		"detect --key k --profile p --prompt - --prompt - a": "read once",
+		"generate --unmarked --temperature nan":              "temperature",
+		"generate --unmarked --temperature -1":               "temperature",
+		"generate --unmarked --top-p 7":                      "[0,1]",
+		"profile --vocab 50":                                 "smaller",
+		"demo --out -":                                       "report goes to a file",
+		"generate extra":                                     "unknown command",
+		"keygen":                                             "accepts 1 arg",
+		"keygen a --from b":                                  "belong together",
+		"keygen a --label b":                                 "belong together",
+		"profile --gamma 0.3":                                "nearest",
+		"profile --delta -1":                                 "delta",
+		"profile --tokenizer gpt9":                           "cl100k_base",
+		"profile --tokenizer none":                           "--vocab",
+		"profile --band 1":                                   "LO,HI",
+		"profile --band 0,0":                                 "empty",
+		"profile --band 0,5":                                 "key id",
+		"profile --exempt 5,4":                               "ascending",
 	} {
 		var out, err bytes.Buffer
 		status := run(context.Background(), strings.Fields(args), strings.NewReader(""), &out, &err)
@@ -50,21 +65,114 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestStatuses(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	// Every token is green under this key: the context decides nothing at width 0.
+	key := watermark.NewKey()
+	mark, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2}, 500)
+	require.NoError(t, err)
+	var green []string
+	for v := range watermark.Token(500) {
+		if mark.Score(nil, []watermark.Pair{{Token: v}})[0] == 1 {
+			green = append(green, fmt.Sprint(v))
+		}
+	}
+	test := "detect --key " + file("key", key.Secret()) + " --profile " +
+		file("profile", `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":0,"vocab":500,"tokenizer":"none"}`)
+	marked, short := " --tokens "+file("marked", strings.Join(green, " ")), " --tokens "+file("short", "1 2 3")
 	for args, want := range map[string]int{
-		"version":                          exitOK,
-		"detect --key none --profile none": exitError,
+		"version":                              exitOK,
+		"detect --key none --profile none":     exitError,
+		test + marked:                          exitOK,
+		test + marked + " --fail-on detected":  exitVerdict,
+		test + short + " --fail-on detected":   exitOK,
+		test + marked + " --fail-on weather":   exitUsage,
+		test + " --tokens " + dir + "/nowhere": exitError,
 	} {
-		var out, err bytes.Buffer
-		assert.Equal(t, want, run(context.Background(), strings.Fields(args), strings.NewReader(""), &out, &err), args)
+		var out, errs bytes.Buffer
+		assert.Equal(t, want, run(context.Background(), strings.Fields(args), strings.NewReader(""), &out, &errs), "%s\n%s", args, &errs)
 	}
 }
 
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	var out, err bytes.Buffer
-	status := run(ctx, []string{"generate", "--unmarked", "--corpus", t.TempDir()}, strings.NewReader(""), &out, &err)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	var out, errs bytes.Buffer
+	status := run(ctx, []string{"generate", "--unmarked", "--corpus", writeCorpus(t)}, strings.NewReader(""), &out, &errs)
 	assert.Equal(t, exitError, status)
+	assert.Equal(t, "isotope: interrupted\n", errs.String())
+	assert.Empty(t, out.String())
+}
+
+func TestSecretsAreNotEchoed(t *testing.T) {
+	secret := watermark.NewKey().Secret()
+	dir := t.TempDir()
+	bare := filepath.Join(dir, "bare")
+	require.NoError(t, os.WriteFile(bare, []byte(secret), 0o600))
+	profile := func(fields string) string {
+		path := filepath.Join(dir, "profile")
+		text := `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":2,"vocab":500,` + fields + `}`
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	plain := `"tokenizer":"none"`
+	for _, args := range [][]string{
+		{"detect", "--key", secret, "--profile", "p"},
+		{"generate", "--key", secret},
+		{"keygen", "x", "--from", secret, "--label", "a"},
+		{"detect", "--key", bare, "--profile", profile(plain), "--tokens", bare},
+		{"detect", "--key", bare, "--profile", profile(plain), "--keyring", bare, "--tokens", bare},
+		{"detect", "--key", bare, "--profile", profile(plain + `,"band":[0,5],"selector":"` + secret + `"`)},
+		{"detect", "--key", bare, "--profile", profile(`"tokenizer":"` + secret + ` "`)},
+		{"detect", "--key", bare, "--profile", profile(plain + `,"` + secret + `":1`)},
+		{"detect", "--key", bare, "--profile", profile(plain + `,"mask":"` + secret + `"`)},
+		{"detect", "--key", bare, "--profile", bare},
+	} {
+		var out, errs bytes.Buffer
+		status := run(context.Background(), args, strings.NewReader(""), &out, &errs)
+		assert.NotEqual(t, exitOK, status, args[0])
+		assert.NotContains(t, out.String()+errs.String(), secret[len("isotope-secret-key-1:"):][:12], "%q", args[0])
+	}
+}
+
+func TestInputIsBounded(t *testing.T) {
+	c := &cli{stdin: bytes.NewReader(make([]byte, maxInput+1))}
+	_, err := c.readInput("-")
+	assert.ErrorContains(t, err, "split it")
+	c.stdin = bytes.NewReader(make([]byte, maxInput))
+	text, err := c.readInput("-")
+	require.NoError(t, err)
+	assert.Len(t, text, maxInput)
+}
+
+func TestReportsGoToFiles(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "real.html"), filepath.Join(dir, "link.html")
+	require.NoError(t, os.WriteFile(real, nil, 0o644))
+	if err := os.Symlink(real, link); err != nil {
+		t.Skip(err)
+	}
+	require.NoError(t, writePage(&report.Page{Title: "t"}, link))
+	info, err := os.Lstat(link)
+	require.NoError(t, err)
+	assert.NotZero(t, info.Mode()&os.ModeSymlink, "a link stays a link")
+	text, err := os.ReadFile(real)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "<h1>t</h1>")
+
+	assert.NoError(t, writePage(&report.Page{}, os.DevNull), "a device is written to and not replaced")
+	info, err = os.Stat(os.DevNull)
+	require.NoError(t, err)
+	assert.False(t, info.Mode().IsRegular())
+	for _, path := range []string{"", "-", dir, filepath.Join(dir, "no", "x.html")} {
+		assert.Error(t, checkPage(path), path)
+	}
+	assert.NoError(t, checkPage(filepath.Join(dir, "new.html")))
 }
 
 func TestNormalizeUndoesPasting(t *testing.T) {

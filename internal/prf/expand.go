@@ -19,6 +19,7 @@ const (
 	PurposeGreen   = "green"
 	PurposeContext = "context"
 	PurposeBand    = "band"
+	PurposePayload = "payload"
 )
 
 // ID returns the public fingerprint of a leaf: 16 hex digits.
@@ -28,13 +29,13 @@ func ID(leaf *[LeafSize]byte) string {
 
 // Derive returns the child of a leaf under labels. Lengths are bound, so that
 // ("ab","c") and ("a","bc") are different children.
-func Derive(leaf *[LeafSize]byte, labels []string) [LeafSize]byte {
+func Derive(leaf *[LeafSize]byte, labels []string) *[LeafSize]byte {
 	info := []byte(version + "\x00derive\x00")
 	for _, label := range labels {
 		info = binary.LittleEndian.AppendUint32(info, uint32(len(label)))
 		info = append(info, label...)
 	}
-	return [LeafSize]byte(expand(leaf, string(info), LeafSize))
+	return (*[LeafSize]byte)(expand(leaf, string(info), LeafSize))
 }
 
 // subkey returns K_purpose for context width k, lane width w and tenant group.

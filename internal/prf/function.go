@@ -17,6 +17,7 @@ const (
 	absent     = 1<<24 - 1
 	slotTokens = 4 // contexts up to this width fit a nonce as they are
 	nonceSize  = 12
+	tagSize    = 16 // of GCM
 )
 
 // A Nonce is a context as the keyed function reads it. For widths up to 4 it is a
@@ -24,9 +25,14 @@ const (
 type Nonce [nonceSize]byte
 
 // A Function is the keyed function under one key, for contexts of one width. It is
-// immutable and safe for concurrent use; each caller brings its own [Scratch].
+// immutable and safe for concurrent use; each caller brings its own [Scratch]. The
+// round keys are held behind a closure, where reflection does not reach them.
 type Function struct {
-	width  int
+	width int
+	keyed func() *keyed
+}
+
+type keyed struct {
 	block  cipher.Block
 	stream cipher.AEAD
 	mac    *cmac // nil when contexts fit the nonce
@@ -65,15 +71,15 @@ func newFunction(key, context []byte, width int) (*Function, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prf: %w", err)
 	}
-	f := &Function{width: width, block: block, stream: stream}
+	k := &keyed{block: block, stream: stream}
 	if width > slotTokens {
 		wide, err := aes.NewCipher(context)
 		if err != nil {
 			return nil, fmt.Errorf("prf: %w", err)
 		}
-		f.mac = newCMAC(wide)
+		k.mac = newCMAC(wide)
 	}
-	return f, nil
+	return &Function{width: width, keyed: func() *keyed { return k }}, nil
 }
 
 // Scratch is the working memory of one caller. The zero value is ready for use. It
@@ -91,7 +97,8 @@ func (s *Scratch) Nonce() Nonce { return Nonce(s.in[:nonceSize]) }
 
 // SetContext makes the last width tokens of context the current context.
 func (f *Function) SetContext(s *Scratch, context []int32) {
-	if f.mac == nil {
+	mac := f.keyed().mac
+	if mac == nil {
 		for i := range slotTokens {
 			t := uint32(absent)
 			if i < f.width {
@@ -104,14 +111,14 @@ func (f *Function) SetContext(s *Scratch, context []int32) {
 	for i := range f.width {
 		put24(s.msg[3*(f.width-1-i):], tokenAt(context, i))
 	}
-	f.mac.sum(&s.out, s.msg[:3*f.width])
+	mac.sum(&s.out, s.msg[:3*f.width])
 	copy(s.in[:nonceSize], s.out[:])
 }
 
 // Block returns block j of the current context. It is overwritten by the next call.
 func (f *Function) Block(s *Scratch, j uint32) *[16]byte {
 	binary.BigEndian.PutUint32(s.in[nonceSize:], j)
-	f.block.Encrypt(s.out[:], s.in[:])
+	f.keyed().block.Encrypt(s.out[:], s.in[:])
 	return &s.out
 }
 
@@ -123,13 +130,13 @@ func (f *Function) Block(s *Scratch, j uint32) *[16]byte {
 func (f *Function) Stream(s *Scratch, n int) []byte {
 	const head = 2 * aes.BlockSize
 	size := (n + aes.BlockSize - 1) &^ (aes.BlockSize - 1)
-	s.buf = slices.Grow(s.buf[:0], max(size, head)+f.stream.Overhead())
+	s.buf = slices.Grow(s.buf[:0], max(size, head)+tagSize)
 	stream := s.buf[:max(size, head)]
 	for j := range uint32(2) {
 		copy(stream[j*aes.BlockSize:], f.Block(s, j)[:])
 	}
 	clear(stream[head:])
-	f.stream.Seal(stream[head:head], s.in[:nonceSize], stream[head:], nil)
+	f.keyed().stream.Seal(stream[head:head], s.in[:nonceSize], stream[head:], nil)
 	return stream[:size]
 }
 

@@ -68,7 +68,7 @@ func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, er
 	if units > uint64(len(data))/unitSize || excluded > (uint64(len(data))-units*unitSize)/nonceSize {
 		return nil, nil, ErrMalformed
 	}
-	if positions < 0 || c.Size > 0 && units > uint64(c.Size) {
+	if positions < 0 || positions > 1<<60 || c.Size > 0 && units > uint64(c.Size) {
 		return nil, nil, ErrMalformed
 	}
 	s := New(c)

@@ -183,7 +183,7 @@ def refused():
         ("0", "gamma 0"), ("1", "gamma 1"), ("-0.25", "a negative gamma"), ("0.1", "not dyadic"), ("0.001953125", "1/512 is finer than 8 bits"),
         ("1e400", "too large for a number"), ("[1,4]", "an array"), ("NaN", "not JSON"), (".25", "not JSON"))]
     out += [(but('"delta": 2', f'"delta": {d}'), r) for d, r in (
-        ("0", "delta 0"), ("-0.0", "delta 0"), ("-2", "a negative delta"), ("100.00001", "more than 100"), ("1e400", "too large"), ('"2"', "text"), ("02", "not JSON"))]
+        ("0", "delta 0"), ("-0.0", "delta 0"), ("-2", "a negative delta"), ("1e-60", "delta 0 as a float32"), ("100.00001", "more than 100"), ("1e400", "too large"), ('"2"', "text"), ("02", "not JSON"))]
     out += [(but('"width": 2', f'"width": {k}'), r) for k, r in (("-1", "negative"), ("17", "more than 16"), ("1.5", "not whole"), ("2.0", "an integer with a fraction"), ("2e0", "an integer with an exponent"), ('"2"', "text"), ('0, "mask": "context"', "mask context needs a width above 0"))]
     out += [(but('"vocab": 1000', f'"vocab": {n}'), r) for n, r in (("0", "nothing"), ("-5", "negative"), ("16777216", "2^24 is one too many"), ("1e99", "too many"))]
     out += [(but('"isotope": 1', f'"isotope": {n}'), "another version") for n in ("0", "2", '"1"', "true")]

@@ -142,7 +142,7 @@ DEFAULTS = {"band": [0, 65536], "mask": "none", "prompt_context": True, "dedup":
             "payload": 0, "exempt": []}
 RULES = {
     "isotope": whole(1, 1), "scheme": text("greenlist"), "gamma": dyadic, "width": whole(0, 16),
-    "delta": lambda v: type(v) in (int, float) and 0 < v <= 100, "vocab": whole(1, 2**24 - 1),
+    "delta": lambda v: type(v) in (int, float) and 0 < v <= 100 and struct.unpack("<f", struct.pack("<f", v))[0] > 0, "vocab": whole(1, 2**24 - 1),
     "tokenizer": text(r"[!#-\[\]-~]+"), "tokenizer_digest": text("sha256:[0-9a-f]{64}"),
     "band": lambda v: sequence(whole(0, 65536))(v) and len(v) == 2, "selector": text("[0-9a-f]{16}"),
     "mask": text("none|context"), "prompt_context": lambda v: type(v) is bool, "dedup": text("pair|context"),
