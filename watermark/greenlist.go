@@ -14,7 +14,7 @@ import (
 // null law of a count of distinct green pairs exactly binomial.
 type GreenList struct {
 	Gamma float64 // green share, m/256 with 0 < m < 256; 1/2 and 1/4 are the fastest
-	Delta float64 // added to green logits, in nats; in (0, 100]
+	Delta float64 // added to green logits, in nats; in (0, 100], and above 0 as a float32
 	Width int     // tokens of context, 0 to MaxWidth; 1 or 2 to survive training
 }
 
@@ -33,7 +33,7 @@ func (g GreenList) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !(g.Delta > 0 && g.Delta <= maxDelta) {
+	if !(float32(g.Delta) > 0 && g.Delta <= maxDelta) { // 1e-60 is 0 as a float32
 		return nil, paramError("delta", "%v is outside (0, %d]", g.Delta, maxDelta)
 	}
 	if lane.Index >= 128/w {

@@ -131,8 +131,9 @@ func (m *Mark) Vocab() int { return m.vocab }
 // context, in place. A green list takes raw logits, before truncation. Entries of
 // the row past the vocabulary, as padded heads have them, are left alone, a row
 // shorter than the vocabulary is marked as far as it goes, NaN and infinities stay
-// what they are, and a context outside the mark's band changes nothing. Process
-// does not allocate, and it never looks at a MaskRepeats option.
+// what they are, and a context outside the mark's band changes nothing. It never looks
+// at a MaskRepeats option. Its working memory comes from a pool, so that it does not
+// allocate in a steady state; a [Sequence] has its own and never does.
 func (m *Mark) Process(logits []float32, context []Token) {
 	s := m.scratch.Get().(*prf.Scratch)
 	m.process(s, logits, context)
@@ -165,7 +166,7 @@ func (m *Mark) Mask(dst []uint64, context []Token) {
 // probability is positive. u in [0,1) is an ordinary random number, used wherever
 // nothing is keyed. For a green list Pick is the mark: each probability is weighted
 // by e^delta on green, as Process and a softmax at temperature 1 would, and u draws.
-// Extra ids or probabilities without a partner are ignored, and so are NaNs.
+// Extra ids or probabilities without a partner are ignored; what is negative, infinite or no number counts as 0.
 func (m *Mark) Pick(ids []Token, probs []float32, context []Token, u float64) int {
 	n := min(len(ids), len(probs))
 	s := m.scratch.Get().(*prf.Scratch)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -111,17 +112,17 @@ func (p *Profile) checked() (*Profile, error) {
 	case band.isEverything() && c.Selector != "":
 		return nil, paramError("selector", "is given, but the band is everything")
 	case !band.isEverything() && !isHex(c.Selector, 16):
-		return nil, paramError("selector", "%q is not a key id, which a band needs: 16 hex digits", c.Selector)
+		return nil, paramError("selector", "%s is not a key id, which a band needs: 16 hex digits", quote(c.Selector))
 	case c.Mask != MaskNone && c.Mask != MaskContext:
-		return nil, paramError("mask", "%q is neither %q nor %q", c.Mask, MaskNone, MaskContext)
+		return nil, paramError("mask", "%s is neither %q nor %q", quote(c.Mask), MaskNone, MaskContext)
 	case c.Dedup != DedupPair && c.Dedup != DedupContext:
-		return nil, paramError("dedup", "%q is neither %q nor %q", c.Dedup, DedupPair, DedupContext)
+		return nil, paramError("dedup", "%s is neither %q nor %q", quote(c.Dedup), DedupPair, DedupContext)
 	case !isName(c.Tokenizer):
-		return nil, paramError("tokenizer", "%q is not a name in printable ASCII; %q stands for token ids from outside", c.Tokenizer, TokenizerNone)
+		return nil, paramError("tokenizer", "%s is not a name in printable ASCII; %q stands for token ids from outside", quote(c.Tokenizer), TokenizerNone)
 	case c.Tokenizer == TokenizerNone && c.TokenizerDigest != "":
 		return nil, paramError("tokenizer_digest", "is given, but there is no tokenizer")
 	case c.Tokenizer != TokenizerNone && !isDigest(c.TokenizerDigest):
-		return nil, paramError("tokenizer_digest", `%q is not "sha256:" and 64 hex digits`, c.TokenizerDigest)
+		return nil, paramError("tokenizer_digest", `%s is not "sha256:" and 64 hex digits`, quote(c.TokenizerDigest))
 	}
 	if len(c.Exempt) == 0 {
 		c.Exempt = nil // one spelling for none
@@ -140,6 +141,14 @@ func (p *Profile) checked() (*Profile, error) {
 		return nil, err
 	}
 	return &c, nil
+}
+
+// quote is %q for what came from a file, unless a key strayed into it.
+func quote(s string) string {
+	if strings.Contains(s, "isotope-secret-key") {
+		return "(a secret key)"
+	}
+	return strconv.Quote(s)
 }
 
 // isName keeps to characters that JSON never escapes, so that the canonical form has
@@ -161,11 +170,22 @@ func isHex(s string, n int) bool {
 	return err == nil
 }
 
+// maxProfile bounds what ReadProfile reads.
+const maxProfile = 1 << 20
+
 // ReadProfile reads a profile from a file.
 func ReadProfile(path string) (*Profile, error) {
-	text, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("watermark: profile: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxProfile+1))
+	if err != nil {
+		return nil, fmt.Errorf("watermark: profile: %w", err)
+	}
+	if len(text) > maxProfile {
+		return nil, fmt.Errorf("watermark: profile %s: longer than %d bytes", path, maxProfile)
 	}
 	p, err := ParseProfile(text)
 	if err != nil {
@@ -189,7 +209,7 @@ func ParseProfile(text []byte) (*Profile, error) {
 	}
 	for name := range fields {
 		if !slices.Contains(profileFields, name) {
-			return nil, fmt.Errorf("watermark: profile: unknown field %q", name)
+			return nil, fmt.Errorf("watermark: profile: unknown field %s", quote(name))
 		}
 	}
 	var (
@@ -222,7 +242,7 @@ func ParseProfile(text []byte) (*Profile, error) {
 	case version != profileVersion:
 		r.err = fmt.Errorf("wire format %d is not %d, the one this program knows", version, profileVersion)
 	case scheme != "greenlist":
-		r.err = fmt.Errorf("scheme %q is not one this program knows: greenlist", scheme)
+		r.err = fmt.Errorf("scheme %s is not one this program knows: greenlist", quote(scheme))
 	case payload != 0:
 		r.err = fmt.Errorf("payload %d: this program reads marks without one only", payload)
 	case len(band) != 2:
@@ -257,7 +277,7 @@ func splitObject(text []byte) (map[string]json.RawMessage, error) {
 		}
 		name := t.(string) // the decoder has checked it
 		if _, ok := fields[name]; ok {
-			return nil, fmt.Errorf("field %q occurs twice", name)
+			return nil, fmt.Errorf("field %s occurs twice", quote(name))
 		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
