@@ -5,11 +5,16 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: ci
-ci: fmt vet lint test purego race nested cross vectors fuzz ## everything CI checks
+ci: fmt tidy vet lint test purego race nested cross vectors fuzz ## everything CI checks
 
 .PHONY: fmt
 fmt: ## fail when gofmt would change a file
-	@out="$$(gofmt -l $$(git ls-files '*.go'))"; if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+	@files="$$(git ls-files '*.go')" && test -n "$$files" && out="$$(gofmt -l $$files)" && \
+	if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+
+.PHONY: tidy
+tidy: ## fail when go.mod or go.sum would change
+	go mod tidy -diff
 
 .PHONY: vet
 vet: ## go vet
@@ -24,9 +29,10 @@ test: ## the tests, as in the README
 	go test ./...
 
 .PHONY: purego
-purego: ## build and tests without assembly, the standard library's included
+purego: ## build everything, and test the core, without assembly, the standard library's included
 	go build -tags purego ./...
-	go test -tags purego ./...
+	go vet -tags purego ./...
+	go test -short -tags purego ./watermark/... ./detect/... ./tokenize/... ./internal/...
 
 .PHONY: race
 race: ## the race detector on the core packages
@@ -34,7 +40,8 @@ race: ## the race detector on the core packages
 
 .PHONY: nested
 nested: ## vet and tests of the nested modules, which `go test ./...` does not reach
-	@set -e; for mod in $$(git ls-files '*/go.mod'); do dir=$$(dirname $$mod); echo "== $$dir"; (cd $$dir && go vet ./... && go test ./...); done
+	@set -e; mods="$$(git ls-files '*/go.mod')"; test -n "$$mods"; \
+	for mod in $$mods; do dir=$$(dirname $$mod); echo "== $$dir"; (cd $$dir && go mod tidy -diff && go vet ./... && go test ./...); done
 
 .PHONY: cross
 cross: ## build and vet, tests included, for other platforms; run the core on 32 bits
@@ -53,8 +60,9 @@ vectors: ## the test vectors against a second reading of the wire format and Ope
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for a fixed number of inputs
-	@set -e; go list ./... | while read -r pkg; do \
-		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime 20000x $$pkg; \
+	@set -e; for pkg in $$(go list ./...); do \
+		targets="$$(go test -list '^Fuzz' $$pkg)"; \
+		for target in $$(echo "$$targets" | sed -n '/^Fuzz/p'); do \
+			echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime 10000x $$pkg; \
 		done; \
 	done
