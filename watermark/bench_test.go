@@ -1,0 +1,78 @@
+package watermark_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// benchVocab is the vocabulary of a current open model.
+const benchVocab = 128256
+
+// nsPer times f beside the benchmark proper: the best of several rounds.
+func nsPer(f func()) float64 {
+	best := math.Inf(1)
+	for range 7 {
+		const calls = 20
+		begin := time.Now()
+		for range calls {
+			f()
+		}
+		best = min(best, float64(time.Since(begin).Nanoseconds())/calls)
+	}
+	return best
+}
+
+// pass is the loop that no marking of a row in Go can beat.
+func pass(row []float32) {
+	for i := range row {
+		row[i] += 0.5
+	}
+}
+
+// BenchmarkProcess reports a marked row as a multiple of a plain Go pass over it, timed
+// in the same process.
+func BenchmarkProcess(b *testing.B) {
+	row := make([]float32, benchVocab)
+	context := []watermark.Token{1, 2, 3, 4}
+	for _, gamma := range []float64{0.5, 0.25, 0.375, 0.3984375} {
+		m := newMark(b, testKey(b), watermark.GreenList{Gamma: gamma, Delta: 2, Width: 2}, benchVocab)
+		b.Run(fmt.Sprintf("scheme=greenlist/vocab=%d/gamma=%v/impl=generic", benchVocab, gamma), func(b *testing.B) {
+			floor := nsPer(func() { pass(row) })
+			b.ReportAllocs()
+			for b.Loop() {
+				m.Process(row, context)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/floor, "x_go_floor")
+		})
+	}
+}
+
+// BenchmarkSample reports a marked draw beside the same draw without a mark.
+func BenchmarkSample(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	logits := make([]float32, benchVocab)
+	for i := range logits {
+		logits[i] = float32(rng.NormFloat64() * 3)
+	}
+	for name, sampler := range map[string]watermark.Sampler{
+		"top-k":  {Temperature: 0.8, TopK: 40, TopP: 0.9},
+		"top-p":  {Temperature: 0.8, TopP: 0.9},
+		"greedy": {},
+	} {
+		plain := newSequence(b)
+		marked := newSequence(b, newMark(b, testKey(b), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, benchVocab))
+		b.Run("sampler="+name, func(b *testing.B) {
+			unmarked := nsPer(func() { plain.Sample(logits, sampler, 0.3) })
+			b.ReportAllocs()
+			for b.Loop() {
+				marked.Sample(logits, sampler, 0.3)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/unmarked, "x_unmarked")
+		})
+	}
+}
