@@ -8,6 +8,7 @@ type fate uint8
 const (
 	fateScored fate = iota
 	fateBand
+	fatePayload
 	fateExcluded
 	fates
 )

@@ -140,6 +140,8 @@ func (q *Sequential) position(context []Token, next Token, inVocab bool) {
 	switch {
 	case f == fateBand:
 		q.skipped.Band++
+	case f == fatePayload:
+		q.skipped.Payload++
 	case f == fateExcluded:
 		q.skipped.Excluded++
 	case seen:
@@ -156,6 +158,8 @@ func (q *Sequential) fresh(context []Token, next Token) fate {
 	switch {
 	case score == notScored:
 		return fateBand
+	case score == watermark.InMessage:
+		return fatePayload
 	case exempt || q.ledger.isExcluded(context):
 		return fateExcluded
 	}

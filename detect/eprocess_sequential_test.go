@@ -227,7 +227,7 @@ func TestSequentialRefusesBadBytes(t *testing.T) {
 
 	// With a checksum that fits, what is accepted is exactly what it encodes.
 	accepted := 0
-	const units = len("isotope-sequential-1\n") + 32 + 4*8 + 7*8
+	const units = len("isotope-sequential-2\n") + 32 + 4*8 + 8*8
 	const unit = 3*3 + 1 // three ids, and whether it was scored
 	for i := range len(data) - sha256.Size {
 		for _, flip := range []byte{1, 2, 0x80, 0xff} {

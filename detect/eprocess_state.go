@@ -10,11 +10,11 @@ import (
 )
 
 // sequentialTag begins every encoding of a Sequential and names its version.
-const sequentialTag = "isotope-sequential-1\n"
+const sequentialTag = "isotope-sequential-2\n"
 
 // sequentialHeader is the length of what precedes units: the subject, the counts of
-// the process, five kinds of skipped positions, the numbers of units and of contexts.
-const sequentialHeader = sha256.Size + eprocessCounts + 7*8
+// the process, six kinds of skipped positions, the numbers of units and of contexts.
+const sequentialHeader = sha256.Size + eprocessCounts + 8*8
 
 // AppendBinary appends the state. Tests in the same state have the same bytes. It
 // holds the units and how many of them are green, and no key; Alpha, MinShare and
@@ -26,7 +26,7 @@ func (q *Sequential) AppendBinary(dst []byte) ([]byte, error) {
 	dst = q.process.appendCounts(dst)
 	s := q.skipped
 	for _, n := range []int64{
-		s.Vocab, s.ShortContext, s.Band, s.Excluded, s.Duplicate,
+		s.Vocab, s.ShortContext, s.Band, s.Payload, s.Excluded, s.Duplicate,
 		int64(len(q.ledger.unit)), int64(len(q.ledger.excluded)),
 	} {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
@@ -74,7 +74,7 @@ func (q *Sequential) UnmarshalBinary(data []byte) error {
 	rest = rest[eprocessCounts:]
 	var s Skipped
 	var units, excluded int64
-	for _, n := range []*int64{&s.Vocab, &s.ShortContext, &s.Band, &s.Excluded, &s.Duplicate, &units, &excluded} {
+	for _, n := range []*int64{&s.Vocab, &s.ShortContext, &s.Band, &s.Payload, &s.Excluded, &s.Duplicate, &units, &excluded} {
 		*n = int64(binary.LittleEndian.Uint64(rest))
 		rest = rest[8:]
 		if *n < 0 || *n > 1<<60 {
@@ -86,7 +86,7 @@ func (q *Sequential) UnmarshalBinary(data []byte) error {
 	if !ok {
 		return fmt.Errorf("detect: %w: the units are damaged", ErrMalformed)
 	}
-	if counts[fateScored] != process.n || counts[fateBand] > s.Band || counts[fateExcluded] > s.Excluded {
+	if counts[fateScored] != process.n || counts[fateBand] > s.Band || counts[fatePayload] > s.Payload || counts[fateExcluded] > s.Excluded {
 		return fmt.Errorf("detect: %w: the counts do not add up", ErrMalformed)
 	}
 	q.process, q.ledger, q.skipped = process, l, s

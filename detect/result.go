@@ -42,15 +42,16 @@ type Skipped struct {
 	Vocab        int64 // the token or one of its context is outside the vocabulary
 	ShortContext int64 // the text begins later than the context
 	Band         int64 // the context is outside the mark's band
+	Payload      int64 // the context carries a message, see watermark.Payload
 	Excluded     int64 // the context occurs in an excluded text, or the token is exempt
 	Duplicate    int64 // the pair, or the context under DedupContext, came before
 	Unweighted   int64 // the weight is 0
-	Sampled      int64 // the pair is not in the Sample; it may be outside the band or excluded too
+	Sampled      int64 // the pair is not in the Sample; it may be outside the band, carry a message or be excluded too
 }
 
 // Total returns the number of positions skipped.
 func (s Skipped) Total() int64 {
-	return s.Vocab + s.ShortContext + s.Band + s.Excluded + s.Duplicate + s.Unweighted + s.Sampled
+	return s.Vocab + s.ShortContext + s.Band + s.Payload + s.Excluded + s.Duplicate + s.Unweighted + s.Sampled
 }
 
 // A Result tests the hypothesis that the text does not depend on the key.

@@ -21,6 +21,7 @@ type Scorer interface {
 	// Law is the exact law of one score under the null hypothesis.
 	Law() watermark.Law
 	// Score appends one score for each pair, watermark.NotScored for a pair that the
-	// mark never marks. It does not keep pairs or their contexts.
+	// mark never marks and watermark.InMessage for one that carries a message. It does
+	// not keep pairs or their contexts.
 	Score(dst []int64, pairs []Pair) []int64
 }

@@ -66,6 +66,8 @@ func (t *tally) unit(score int64, weight uint8, count int64, excluded bool) bool
 	switch {
 	case score == watermark.NotScored:
 		t.skipped.Band += count
+	case score == watermark.InMessage:
+		t.skipped.Payload += count
 	case excluded:
 		t.skipped.Excluded += count
 	case weight == 0:

@@ -22,6 +22,7 @@ type detectVector struct {
 		Vocab        int64
 		ShortContext int64 `json:"short_context"`
 		Band         int64
+		Payload      int64
 		Excluded     int64
 		Duplicate    int64
 	}
@@ -59,7 +60,7 @@ func (v *detectVector) check(t *testing.T, r detect.Result, how string) {
 	assert.Equal(t, v.Scored, r.Scored, "scored, %s", how)
 	assert.Equal(t, v.Green, r.Green, "green, %s", how)
 	want := detect.Skipped{
-		Vocab: v.Skipped.Vocab, ShortContext: v.Skipped.ShortContext, Band: v.Skipped.Band,
+		Vocab: v.Skipped.Vocab, ShortContext: v.Skipped.ShortContext, Band: v.Skipped.Band, Payload: v.Skipped.Payload,
 		Excluded: v.Skipped.Excluded, Duplicate: v.Skipped.Duplicate,
 	}
 	assert.Equal(t, want, r.Skipped, "skipped, %s", how)

@@ -95,22 +95,27 @@ func (g *greenList) mask(s *prf.Scratch, dst []uint64, n int, context []Token) {
 
 func (g *greenList) score(s *prf.Scratch, p Pair) int64 {
 	g.f.SetContext(s, p.Context)
-	if g.green(s, p.Token) {
+	if g.green(s, g.table, p.Token) {
 		return 1
 	}
 	return 0
 }
 
-// green decides a token of the current context.
-func (g *greenList) green(s *prf.Scratch, t Token) bool {
+// green decides a token of the current context by a table.
+func (g *greenList) green(s *prf.Scratch, table *kernel.Table, t Token) bool {
 	v := uint32(t)
-	return g.table.Green(g.f.Block(s, g.table.BlockOf(v)), v)
+	return table.Green(g.f.Block(s, table.BlockOf(v)), v)
 }
 
 func (g *greenList) pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int {
 	g.f.SetContext(s, context)
+	return g.draw(s, g.table, ids, probs, u)
+}
+
+// draw is pick in the current context, by a table.
+func (g *greenList) draw(s *prf.Scratch, table *kernel.Table, ids []Token, probs []float32, u float64) int {
 	return draw(probs, u, func(i int) float64 {
-		if g.green(s, ids[i]) {
+		if g.green(s, table, ids[i]) {
 			return g.odds
 		}
 		return 1

@@ -51,6 +51,7 @@ type Mark struct {
 	band    Band
 	in      *selector
 	lane    Lane
+	payload Payload
 	masked  bool
 	prompts bool // prompt tokens are context
 	scratch sync.Pool
@@ -86,13 +87,18 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.payload.Bits > 0 {
+		if bound, err = newCarrier(bound, o.payload, key.leaf(), width, o.lane.Group); err != nil {
+			return nil, err
+		}
+	}
 	in, err := newSelector(o.band, width)
 	if err != nil {
 		return nil, err
 	}
 	m := &Mark{
 		scheme: scheme, bound: bound, vocab: vocab, keyID: key.ID(),
-		band: o.band, in: in, lane: o.lane, masked: o.mask, prompts: !o.skipPrompt,
+		band: o.band, in: in, lane: o.lane, payload: o.payload, masked: o.mask, prompts: !o.skipPrompt,
 		scratch: sync.Pool{New: func() any { return new(prf.Scratch) }},
 	}
 	m.id = m.identity()
@@ -108,11 +114,14 @@ func (m *Mark) identity() string {
 	if m.lane != (Lane{}) {
 		id += fmt.Sprintf(" lane=%d/%d", m.lane.Group, m.lane.Index)
 	}
+	if m.payload.Bits > 0 { // scores do not depend on the message
+		id += fmt.Sprintf(" payload=%d", m.payload.Bits)
+	}
 	return id
 }
 
-// ID names the mark: scheme, vocabulary, key fingerprint, band and lane. Marks with
-// equal IDs score alike. It holds no secret.
+// ID names the mark: scheme, vocabulary, key fingerprint, band, lane and the number of
+// payload bits. Marks with equal IDs score alike. It holds no secret and no message.
 func (m *Mark) ID() string { return m.id }
 
 // KeyID returns the fingerprint of the mark's key.

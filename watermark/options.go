@@ -3,7 +3,7 @@ package watermark
 import "github.com/isotope-wm/isotope/internal/prf"
 
 // An Option changes how [New] binds a mark. Options are plain values: [Band],
-// [Lane], [MaskRepeats] and [NoPromptContext].
+// [Lane], [MaskRepeats], [NoPromptContext] and [Payload].
 type Option interface{ apply(*options) error }
 
 type options struct {
@@ -11,6 +11,7 @@ type options struct {
 	lane       Lane
 	mask       bool
 	skipPrompt bool
+	payload    Payload
 }
 
 // BandSize is the number of parts into which a [Band] cuts the contexts.

@@ -44,17 +44,25 @@ type Profile struct {
 	NoPromptContext bool   // the prompt was no context
 	Dedup           string // DedupPair or DedupContext; empty is DedupPair
 	Lane            Lane
+	Payload         int     // bits of the message, which is not part of the profile; 0 is none
 	Exempt          []Token // ids never scored
 }
 
 // Mark binds the profile's scheme to a key. A profile with a band needs the selector
-// key that the profile names.
+// key that the profile names. With a payload the mark is for tests; what marks text has
+// a message, see [Profile.MarkMessage].
 func (p *Profile) Mark(key Key, selector ...Key) (*Mark, error) {
+	return p.MarkMessage(0, key, selector...)
+}
+
+// MarkMessage is Mark for text that carries a message of the profile's payload. Without a
+// payload the one message is 0.
+func (p *Profile) MarkMessage(message uint32, key Key, selector ...Key) (*Mark, error) {
 	p, err := p.checked()
 	if err != nil {
 		return nil, err
 	}
-	opts := []Option{p.Lane}
+	opts := []Option{p.Lane, Payload{Bits: p.Payload, Message: message}}
 	if p.Selector != "" {
 		if len(selector) != 1 || selector[0].ID() != p.Selector {
 			return nil, paramError("selector", "is not the profile's: want the key %s", p.Selector)
@@ -133,7 +141,7 @@ func (p *Profile) checked() (*Profile, error) {
 		}
 	}
 	// The rest is what New checks.
-	opts := []Option{c.Lane}
+	opts := []Option{c.Lane, Payload{Bits: c.Payload}}
 	if c.Mask == MaskContext {
 		opts = append(opts, MaskRepeats{})
 	}
@@ -219,7 +227,6 @@ func ParseProfile(text []byte) (*Profile, error) {
 		green   GreenList
 		band    = []int{0, BandSize}
 		prompt  = true
-		payload int
 	)
 	r := fieldReader{fields: fields}
 	r.need("isotope", &version)
@@ -235,7 +242,7 @@ func ParseProfile(text []byte) (*Profile, error) {
 	r.may("dedup", &p.Dedup)
 	r.may("group", &p.Lane.Group)
 	r.may("lane", &p.Lane.Index)
-	r.may("payload", &payload)
+	r.may("payload", &p.Payload)
 	r.may("exempt", &p.Exempt)
 	switch {
 	case r.err != nil:
@@ -243,8 +250,6 @@ func ParseProfile(text []byte) (*Profile, error) {
 		r.err = fmt.Errorf("wire format %d is not %d, the one this program knows", version, profileVersion)
 	case scheme != "greenlist":
 		r.err = fmt.Errorf("scheme %s is not one this program knows: greenlist", quote(scheme))
-	case payload != 0:
-		r.err = fmt.Errorf("payload %d: this program reads marks without one only", payload)
 	case len(band) != 2:
 		r.err = fmt.Errorf("band holds %d numbers, not 2", len(band))
 	}
@@ -346,7 +351,7 @@ func (p *Profile) MarshalJSON() ([]byte, error) {
 		"gamma": green.Gamma, "delta": green.Delta, "width": green.Width,
 		"vocab": p.Vocab, "tokenizer": p.Tokenizer,
 		"band": []int{p.BandLo, p.BandHi}, "mask": p.Mask, "prompt_context": !p.NoPromptContext,
-		"dedup": p.Dedup, "group": p.Lane.Group, "lane": p.Lane.Index, "payload": 0,
+		"dedup": p.Dedup, "group": p.Lane.Group, "lane": p.Lane.Index, "payload": p.Payload,
 		"exempt": append([]Token{}, p.Exempt...), // never null
 	}
 	if p.TokenizerDigest != "" {

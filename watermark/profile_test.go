@@ -82,7 +82,10 @@ func TestParseProfileRefuses(t *testing.T) {
 		with(`"exempt":[-1]`):                    "below",
 		with(`"lane":128`):                       "128",
 		with(`"group":-1`):                       "group",
-		with(`"payload":16`):                     "payload",
+		with(`"payload":21`):                     "0 to 20",
+		with(`"payload":-1`):                     "0 to 20",
+		with(`"payload":1.5`):                    "payload",
+		with(`"payload":"16"`):                   "payload",
 		with(`"tokenizer_digest":"` + digest + `"`):                              "no tokenizer",
 		without(`"gamma":0.5,`):                                                  `"gamma" is missing`,
 		without(`"delta":2,`):                                                    `"delta" is missing`,
@@ -149,6 +152,7 @@ func TestReadProfile(t *testing.T) {
 func FuzzParseProfile(f *testing.F) {
 	f.Add([]byte(minimal))
 	f.Add([]byte(complete))
+	f.Add([]byte(strings.Replace(minimal, "}", `,"payload":20}`, 1)))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p, err := watermark.ParseProfile(text)
 		if err != nil {

@@ -35,7 +35,7 @@ func (Bernoulli) law() {}
 func (m *Mark) Law() Law { return m.bound.law() }
 
 // Score appends one score for each pair to dst, [NotScored] for those outside the
-// band, and returns the extended slice. It is safe for concurrent use.
+// band and [InMessage] for those that carry the message of a [Payload], and returns the extended slice. It is safe for concurrent use.
 func (m *Mark) Score(dst []int64, pairs []Pair) []int64 {
 	s := m.scratch.Get().(*prf.Scratch)
 	defer m.scratch.Put(s)

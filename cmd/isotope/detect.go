@@ -44,6 +44,11 @@ found is listed with its place and with a p-value that counts every part that wa
 looked at. Choose before looking: to ask for the parts once the whole stayed silent is
 a second chance that no p-value counts.
 
+With a profile that has a payload the text is tested twice as well: for the mark, in the
+contexts that are free of the message, and for the best of all messages. The message is
+printed when it can be believed: when the text depends on the key, and the contexts that
+carry a message depend on this one. --keyring tests for the mark alone.
+
 Text is read as it is: as bytes, with special tokens as the text they are spelt with.`,
 		Example: `  isotope detect --key my.key --profile my.json text.txt
   pbpaste | isotope detect --key my.key --profile my.json --normalize
@@ -180,6 +185,7 @@ func (c *cli) detect(o detectFlags, input string) error {
 	if o.json {
 		j := toJSON(best.result, profile.ID(), key.ID())
 		j.Spans = append(j.Spans, best.spans...) // [] and not null when there are none
+		j.Payload = toPayloadJSON(best.message)
 		err = json.NewEncoder(c.stdout).Encode(j)
 	} else {
 		err = printResult(c.stdout, best, key.ID())
@@ -200,6 +206,35 @@ type outcome struct {
 	scan    detect.Scan
 	spans   []spanJSON      // of the scan
 	colours []detect.Colour // when there is a report
+	message *detect.Decoded // when the profile has a payload
+}
+
+// testForm tests one form of a text in every way that was asked for.
+func (o *detectFlags) testForm(mark *watermark.Mark, tokens []watermark.Token, options *detect.Options, prompts [][]watermark.Token) *outcome {
+	a := &outcome{tokens: tokens}
+	payload := mark.PayloadBits() > 0
+	if payload {
+		a.message = new(detect.Decoded)
+	}
+	if o.spans {
+		if payload {
+			a.result, a.scan, *a.message = detect.LocateAndDecode(mark, tokens, options, prompts...)
+		} else {
+			a.result, a.scan = detect.Locate(mark, tokens, options, prompts...)
+		}
+		return a
+	}
+	acc := detect.New(mark, options)
+	for _, p := range prompts {
+		acc.Exclude(p)
+	}
+	acc.Add(tokens)
+	if payload {
+		a.result, *a.message = acc.LabelAndMessage()
+	} else {
+		a.result = acc.Result()
+	}
+	return a
 }
 
 // test tests every form of a text and returns the one with the smallest p-value. All
@@ -208,17 +243,7 @@ func (o *detectFlags) test(mark *watermark.Mark, text *subject, options *detect.
 	var all []*outcome
 	best := 0
 	for i, tokens := range text.forms {
-		a := &outcome{tokens: tokens}
-		if o.spans {
-			a.result, a.scan = detect.Locate(mark, tokens, options, prompts...)
-		} else {
-			acc := detect.New(mark, options)
-			for _, p := range prompts {
-				acc.Exclude(p)
-			}
-			acc.Add(tokens)
-			a.result = acc.Result()
-		}
+		a := o.testForm(mark, tokens, options, prompts)
 		all = append(all, a)
 		b := &all[best].result
 		if cmp.Or(cmp.Compare(a.result.Log10PAdjusted, b.Log10PAdjusted), cmp.Compare(a.result.Log10P, b.Log10P)) < 0 {
@@ -277,6 +302,9 @@ func printResult(w io.Writer, o *outcome, keyID string) error {
 	fmt.Fprintf(&b, "%s\n  key       %s\n", verdictWords[r.Verdict], keyID)
 	fmt.Fprintf(&b, "  log10 p   %.3f", r.Log10PAdjusted)
 	switch {
+	case o.message != nil:
+		fmt.Fprintf(&b, " (before counting %d tests: %.3f for the mark%s, %.3f for the best of %d messages)",
+			r.Tests, r.Log10P, partsWords(o.scan), bestMessage(o.message), 1<<o.message.Bits)
 	case o.scan.Intervals > 0:
 		fmt.Fprintf(&b, " (before counting %d tests: %.3f for the whole text, %.3f for the best of %d parts)", r.Tests, r.Log10P, o.scan.Log10P, o.scan.Intervals)
 	case r.Tests > 1:
@@ -287,8 +315,15 @@ func printResult(w io.Writer, o *outcome, keyID string) error {
 		fmt.Fprintf(&b, " (z %.2f)", r.Z)
 	}
 	s := r.Skipped
-	fmt.Fprintf(&b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, %d from prompts, %d repeated\n",
-		s.Total(), r.Tokens, s.Vocab, s.ShortContext, s.Band, s.Excluded, s.Duplicate)
+	fmt.Fprintf(&b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, ",
+		s.Total(), r.Tokens, s.Vocab, s.ShortContext, s.Band)
+	if o.message != nil {
+		fmt.Fprintf(&b, "%d that carry a message, ", s.Payload)
+	}
+	fmt.Fprintf(&b, "%d from prompts, %d repeated\n", s.Excluded, s.Duplicate)
+	if o.message != nil {
+		fmt.Fprintf(&b, "  message   %s\n", messageWords(o.message))
+	}
 	for _, s := range o.spans {
 		fmt.Fprintf(&b, "  part      %s\n", s)
 	}

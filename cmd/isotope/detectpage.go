@@ -39,6 +39,9 @@ func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tok
 	if r.Verdict != detect.Detected {
 		p.Notes = append(p.Notes, "What a silent test could have shown: "+powerWords(r)+".")
 	}
+	if o.message != nil {
+		p.Facts = append(p.Facts, report.Fact{Name: "message", Value: messageWords(o.message)})
+	}
 	for _, w := range r.Warnings {
 		p.Notes = append(p.Notes, w.Error())
 	}

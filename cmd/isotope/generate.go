@@ -51,6 +51,7 @@ func (c *cli) generateCommand() *cobra.Command {
 		tokens                                         int
 		unmarked, ids                                  bool
 		seedNumber                                     uint64
+		message                                        uint32
 		sampler                                        watermark.Sampler
 	)
 	cmd := &cobra.Command{
@@ -61,7 +62,8 @@ The model is trained when it is first needed, from the doc comments of the Go
 distribution on this machine or from the text files of --corpus. It is a small
 n-gram model: it shows how marking works and not how well a model can write.`,
 		Example: `  isotope generate --key my.key --profile my.json > text.txt
-  isotope generate --key my.key --prompt "The encoder" --tokens 200`,
+  isotope generate --key my.key --prompt "The encoder" --tokens 200
+  isotope generate --key my.key --profile my.json --message 1234`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -80,6 +82,9 @@ n-gram model: it shows how marking works and not how well a model can write.`,
 			defer stop()
 			profile, err := c.profileOrDefault(profileFile)
 			if err != nil {
+				return err
+			}
+			if err := checkMessage(profile, unmarked, cmd.Flags().Changed("message"), message); err != nil {
 				return err
 			}
 			t, err := tokenizerOf(profile)
@@ -101,7 +106,7 @@ n-gram model: it shows how marking works and not how well a model can write.`,
 				if err != nil {
 					return err
 				}
-				mark, err := profile.Mark(key, selectors...)
+				mark, err := profile.MarkMessage(message, key, selectors...)
 				if err != nil {
 					return err
 				}
@@ -137,6 +142,7 @@ n-gram model: it shows how marking works and not how well a model can write.`,
 	f.StringVar(&corpus, "corpus", "", "train the model on the text files below `DIR`")
 	f.StringVar(&prompt, "prompt", "", "`TEXT` to continue; it is not printed")
 	f.IntVar(&tokens, "tokens", 400, "length of the text")
+	f.Uint32Var(&message, "message", 0, "the number `N` that the text carries, for a profile with a payload")
 	f.BoolVar(&unmarked, "unmarked", false, "write without a mark")
 	f.BoolVar(&ids, "ids", false, "print token ids instead of text")
 	f.Uint64Var(&seedNumber, "seed", 0, "make the text reproducible")
@@ -145,6 +151,22 @@ n-gram model: it shows how marking works and not how well a model can write.`,
 	f.Float32Var(&sampler.TopP, "top-p", 0, "draw among the best that have this mass, 0: all")
 	f.Float32Var(&sampler.MinP, "min-p", textSampler.MinP, "drop what is less probable than this times the best, 0: nothing")
 	return cmd
+}
+
+// checkMessage finds a message that is missing, too large, or has nothing to carry it.
+// There is no default: a text that carries 0 by accident would be attributed to 0.
+func checkMessage(p *watermark.Profile, unmarked, given bool, message uint32) error {
+	switch {
+	case given && unmarked:
+		return usagef("generate: --unmarked text carries no message")
+	case given && p.Payload == 0:
+		return usagef("generate: --message needs a profile with a payload: 'isotope profile --payload BITS'")
+	case !given && !unmarked && p.Payload > 0:
+		return usagef("generate: the profile has a payload of %d bits: --message N is missing", p.Payload)
+	case message >= 1<<p.Payload && given:
+		return usagef("generate: --message %d needs more than the %d bits of the profile's payload", message, p.Payload)
+	}
+	return nil
 }
 
 // textSampler suits the embedded model, whose improbable tokens are mostly noise.

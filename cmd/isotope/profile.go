@@ -42,10 +42,15 @@ secret. Two profiles that mean the same have the same id, which goes to stderr.
 The defaults are a trace mark: a green list of half the vocabulary with two tokens of
 context, which survives training and finds short texts. A lower delta disturbs the
 text less and needs more of it; a larger width is harder to learn, for attackers and
-for students alike.`,
+for students alike.
+
+With --payload each text can carry a number of that many bits, which generate takes and
+detect reads. Half of the contexts carry it; the other half carry the mark alone, so
+that finding the mark takes about twice as much text.`,
 		Example: `  isotope profile > trace.json
   isotope profile --tokenizer o200k_base --gamma 0.25 --delta 1.5
-  isotope profile --tokenizer none --vocab 128256`,
+  isotope profile --tokenizer none --vocab 128256
+  isotope profile --payload 16`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if p.Tokenizer != watermark.TokenizerNone {
@@ -103,6 +108,7 @@ for students alike.`,
 	f.BoolVar(&p.NoPromptContext, "no-prompt-context", false, "the prompt is no context of the text")
 	f.Uint32Var(&p.Lane.Group, "group", 0, "tenant group")
 	f.IntVar(&p.Lane.Index, "lane", 0, "tenant lane within the group")
+	f.IntVar(&p.Payload, "payload", 0, "`BITS` of the message a text carries, 0 to 20; needs gamma 1/2")
 	f.Int32SliceVar(&exempt, "exempt", nil, "ascending token `IDS` that are never scored")
 	return cmd
 }

@@ -44,6 +44,7 @@ func TestDetectAgreesWithASecondReader(t *testing.T) {
 		`"gamma":0.25,"width":1,"vocab":128256`,
 		`"gamma":0.375,"width":4,"vocab":32000,"dedup":"context","mask":"context","exempt":[3,4,100]`,
 		`"gamma":0.19921875,"width":6,"vocab":500,"exempt":[3,4],"group":7,"lane":5`,
+		`"gamma":0.5,"width":2,"vocab":32000,"payload":7,"exempt":[3,4],"lane":90`,
 	} {
 		profile := file("profile", `{"isotope":1,"scheme":"greenlist","delta":2,"tokenizer":"none",`+fields+`}`)
 		ids := make([]string, 3000)
@@ -68,6 +69,14 @@ func TestDetectAgreesWithASecondReader(t *testing.T) {
 		assert.Equal(t, want.Scored, got.Scored, i)
 		assert.Equal(t, want.Green, got.Green, i)
 		assert.Equal(t, want.Skipped, got.Skipped, i)
+		require.Equal(t, want.Payload == nil, got.Payload == nil, i)
+		if want.Payload != nil {
+			assert.Equal(t, want.Payload.Message, got.Payload.Message, i)
+			assert.Equal(t, want.Payload.RunnerUp, got.Payload.RunnerUp, i)
+			assert.Equal(t, want.Payload.Margin, got.Payload.Margin, i)
+			assert.Equal(t, want.Payload.Scored, got.Payload.Scored, i)
+			assert.InEpsilon(t, *want.Payload.Log10P, *got.Payload.Log10P, 1e-9, i)
+		}
 		require.NotNil(t, want.Log10P)
 		assert.InEpsilon(t, *want.Log10P, *got.Log10P, 1e-9, i)
 		assert.Greater(t, got.Scored, int64(100), i)

@@ -25,6 +25,7 @@ type resultJSON struct {
 	KeyID          string         `json:"key_id"`
 	Power          powerJSON      `json:"power"`
 	Spans          []spanJSON     `json:"spans"`
+	Payload        *payloadJSON   `json:"payload,omitempty"` // of profiles with a payload
 	Warnings       []string       `json:"warnings"`
 }
 
@@ -32,6 +33,7 @@ type skippedJSON struct {
 	Vocab        int64 `json:"vocab"`
 	ShortContext int64 `json:"short_context"`
 	Band         int64 `json:"band"`
+	Payload      int64 `json:"payload,omitempty"` // of profiles with a payload
 	Excluded     int64 `json:"excluded"`
 	Duplicate    int64 `json:"duplicate"`
 }
@@ -75,7 +77,7 @@ func toJSON(r detect.Result, profile, keyID string) resultJSON {
 		Log10P: number(r.Log10P), Log10PAdjusted: number(r.Log10PAdjusted), Z: number(r.Z),
 		Tokens: r.Tokens, Scored: r.Scored, Green: r.Green, Sum: r.Sum,
 		Skipped: skippedJSON{
-			Vocab: r.Skipped.Vocab, ShortContext: r.Skipped.ShortContext, Band: r.Skipped.Band,
+			Vocab: r.Skipped.Vocab, ShortContext: r.Skipped.ShortContext, Band: r.Skipped.Band, Payload: r.Skipped.Payload,
 			Excluded: r.Skipped.Excluded, Duplicate: r.Skipped.Duplicate,
 		},
 		Tests:    r.Tests,

@@ -16,6 +16,7 @@ type Table struct {
 	m      int // the threshold
 	lane   int // the tenant lane: token v owns lane v XOR lane
 	flip   int // what that does to the index of a byte
+	invert int // 1 when a lane of 1 bit decides the other way round
 	green  [256]uint8
 	bias8  *[256][8]float32 // width 1
 	bias4  *[256][4]float32 // width 2
@@ -54,6 +55,23 @@ func NewTable(width, m, lane int, delta float32) *Table {
 	return t
 }
 
+// Complement returns the table in which the tokens that are green in t are red, and
+// the red ones green, for the same keystream. Only lanes of 1 bit have one, since with
+// them alone half of the vocabulary is green.
+func (t *Table) Complement() *Table {
+	if t.width != 1 {
+		panic("kernel: only lanes of 1 bit have a complement")
+	}
+	c := *t
+	c.invert ^= 1
+	c.bias8 = new([256][8]float32)
+	for b := range 256 {
+		// The byte of opposite bits decides the opposite.
+		c.green[b], c.bias8[b] = t.green[b^0xff], t.bias8[b^0xff]
+	}
+	return &c
+}
+
 // biases returns what one byte of keystream adds to the tokens it decides.
 func (t *Table) biases(b byte) []float32 {
 	switch {
@@ -82,5 +100,5 @@ func (t *Table) BlockOf(v uint32) uint32 {
 // Green decides token v from its block.
 func (t *Table) Green(block *[BlockSize]byte, v uint32) bool {
 	bit := int((uint64(v) ^ uint64(t.lane)) * uint64(t.width) & (8*BlockSize - 1))
-	return int(block[bit>>3])>>(bit&7)&(1<<t.width-1) < t.m
+	return int(block[bit>>3])>>(bit&7)&(1<<t.width-1)^t.invert < t.m
 }

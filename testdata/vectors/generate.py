@@ -115,6 +115,55 @@ def dedup():
             assert iso.nonces(iso.PUBLIC, [tuple(c)])[0] == iso.openssl_cmac(iso.PUBLIC, message)[:12]
     return [{"width": k, "context": c, "id": v, "tag": iso.tags([(tuple(c), v)])[0].hex()} for k, c, v in cases]
 
+# ---- payload.json
+
+def payload():
+    def case(name, before, bits, message, leaf=A, k=2, group=0, lane=0, vocab=300):
+        mark = iso.Mark(leaf, k, 1, 1, group, lane)
+        context = iso.context(before, k)
+        nonce = iso.nonces(mark.k_context, [context])[0]
+        column = mark.payload(bits, [context])[0]
+        odd = iso.parity(column, message)
+        green = [g ^ odd for g in mark.greenlist(nonce, vocab)]
+        bitmap = sum(1 << v for v, yes in enumerate(green) if yes).to_bytes((vocab + 7) // 8, "little")
+        return {"name": name, "leaf": leaf.hex(), "width": k, "group": group, "lane": lane, "before": before, "vocab": vocab,
+                "bits": bits, "message": message, "k_payload": mark.k_payload.hex(), "nonce": nonce.hex(),
+                "block": iso.ecb(mark.k_payload, [nonce + bytes(4)])[0].hex(), "column": column, "parity": odd, "green": sum(green),
+                "sha256": hashlib.sha256(bitmap).hexdigest(), "first": "".join("rg"[g] for g in green[:64])}
+    out = [case(f"{bits} bits, context {i}", ids(f"payload {bits} {i}", 2, 50257), bits, (2**bits - 1) // 3 * 2 % 2**bits)
+           for bits in (1, 2, 3, 8, 16, 20) for i in range(6)]
+    out += [case(f"message {m} of 4 bits", [11, 12], 4, m) for m in range(16)]
+    out += [case(f"width {k}", ids(f"payload width {k}", 16, 50257), 16, 0xBEEF, leaf=B, k=k) for k in range(17)]
+    out += [case("no context yet", [], 20, 2**20 - 1), case("a short long context", [7], 20, 2**20 - 1, k=9)]
+    out += [case(f"group {g}, lane {i}, width {k}", [1, 2, 3, 4, 5, 6], 12, 0xABC, k=k, group=g, lane=i)
+            for g, i, k in ((1, 0, 2), (7, 127, 4), (2**32 - 1, 5, 6))]
+    assert {row["parity"] for row in out} == {0, 1} and any(row["column"] == 0 for row in out)
+    return out
+
+def decoding():
+    def text(name, message, n=120, **fields):
+        p = iso.parse_profile(json.dumps(profile(gamma=0.5, **fields)).encode())
+        return marked_text(name, p, A, n, candidates=3, message=message)
+    def one(name, texts, prompts=(), leaf=A, selector=None, **fields):
+        p, c = case(name, texts, prompts, leaf, selector, gamma=0.5, **fields)
+        return {**c, "label": iso.detect(p, leaf, selector, texts, prompts), "payload": iso.decode(p, leaf, selector, texts, prompts)}
+    few = [v % 5 for v in ids("few", 80, 1000)]
+    out = [one(f"{bits} bits, message {m}", [text(f"decode {bits} {m}", m, payload=bits)], payload=bits)
+           for bits, m in ((1, 0), (1, 1), (2, 2), (3, 5), (8, 0), (8, 171), (12, 4095))]
+    body = text("decode", 53, payload=6, width=1)
+    out += [one("nothing", [], payload=3), one("an unmarked text", [ids("plain", 60, 1000)], payload=6),
+            one("another key", [body], leaf=C, payload=6, width=1), one("one bit more", [body], payload=7, width=1),
+            one("a text without a payload", [text("decode none", 0)], payload=6),
+            one("few ids, pairs", [few], payload=4), one("few ids, contexts", [few], payload=4, dedup="context"),
+            one("few ids, contexts, several texts", [few[i:i + 16] for i in range(0, 80, 16)], payload=4, dedup="context"),
+            one("a prompt, exempt ids, ids outside the vocabulary", [body[:50] + [1000] + body[50:]], [body[:20]], payload=6, width=1,
+                exempt=sorted(set(body[::7]))),
+            one("two texts, two messages", [text("decode a", 9, payload=5), text("decode b", 22, payload=5)], payload=5)]
+    out += [one(f"a lane, width {k}", [text(f"decode lane {k}", 45, width=k, group=9, lane=21, payload=6)], width=k, group=9, lane=21, payload=6)
+            for k in (0, 4, 6)]
+    out += [one("a band", [text("decode band", 30, payload=5)], selector=B, band=[0, 40000], payload=5)]
+    return out
+
 # ---- profile.json
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
@@ -140,6 +189,7 @@ def profiles():
               ("2.50", "2e0", "1.5E+1", "100", "0.1", "0.30000000000000004", "1e-6", "0.000001", "1e-7", "1.25e-9", "33.333333333333336")]
     texts += [base.replace('"gamma": 0.25', f'"gamma": {g}') for g in ("0.250", "25e-2", "0.99609375", "0.00390625")]
     texts += [base.replace('"gamma"', '"\\u0067amma"'), " \n\t" + base + "\r\n"]
+    texts += [profile(gamma=0.5, payload=1), profile(gamma=0.5, payload=20, lane=127), profile(payload=0)]
     return [ok(p) for p in texts]
 
 def refused():
@@ -193,6 +243,8 @@ def refused():
     out += [(but('"none"', f'"gpt2", "tokenizer_digest": "{d}"'), "a digest is sha256: and 64 lower-case hex digits")
             for d in ("", DIGEST[7:], DIGEST[:-1], DIGEST + "0", DIGEST.replace("a", "A"), DIGEST.replace("sha256", "sha512"), "sha256:" + "g" * 64)]
     out += [(but('"none"', '"gpt2"'), "a tokenizer without its digest")]
+    out += [(but('0.25', f'0.5, "payload": {n}'), "a payload is 0 to 20 bits") for n in ("21", "-1", "1.5", "8.0", '"8"', "[8]", "true")]
+    out += [(but('0.25', f'{g}, "payload": 8'), "a payload needs gamma 1/2") for g in ("0.25", "0.75", "0.50390625")]
     for s, reason in out:
         try:
             iso.parse_profile(s.encode())
@@ -203,13 +255,16 @@ def refused():
 
 # ---- generate.json, detect.json
 
-def marked_text(name, p, leaf, n, prompt=(), candidates=6):
-    """Ids of which most are green: the first green one of a few candidates."""
+def marked_text(name, p, leaf, n, prompt=(), candidates=6, message=0):
+    """Ids of which most are green under a message: the first green one of a few candidates."""
     mark, out = iso.profile_mark(p, leaf), list(prompt)
     for i in range(n):
         context = iso.context(out, p["width"])
         tries = ids(f"{name} {i}", candidates, p["vocab"])
         green = mark.green([(context, v) for v in tries])
+        if message:
+            odd = iso.parity(mark.payload(p["payload"], [context])[0], message)
+            green = [g ^ odd for g in green]
         out.append(tries[green.index(True)] if True in green else tries[0])
     return out[len(prompt):]
 
@@ -285,6 +340,7 @@ FILES = {
     "greenlist.json": ("Green lists: from a leaf and the ids before a position (newest last; more than width may be given; an id outside [0,2^24-1) is absent) the key K_green, the nonce, three blocks of keystream, the number green of vocab, the SHA-256 of the green bitmap (bit v mod 8 of byte v div 8), and the first decisions. bias: float32 bits of logits before and after.", {"greenlist": greenlist, "bias": bias}),
     "band.json": ("Bands: from a selector's leaf and the ids before a position the number h, and for some bands whether the context is in them.", {"contexts": band}),
     "dedup.json": ("Dedup tags: of a context and an id, under no secret.", {"tags": dedup}),
+    "payload.json": ("Payloads, gamma 1/2: from a leaf, the ids before a position, the number of bits and the message the key K_payload, its block, the column (0: the context is free), the parity, the number green of vocab, the SHA-256 of the green bitmap and the first decisions. decodings: what a detector counts for the label, and the message it reads.", {"payloads": payload, "decodings": decoding}),
     "profile.json": ("Profiles: a text, its canonical form (RFC 8785, defaults written out) and its identity; and texts that are not profiles, with the reason.", {"profiles": profiles, "refused": refused}),
     "generate.json": ("What a generator marks: for each generated id, '-' where its position is left unmarked (its context is outside the band, or came before with mask context), else whether the id is green, 'g' or 'r'.", {"generations": generation}),
     "detect.json": ("What a detector counts in texts: positions, those scored and green, those skipped by the first reason that applies, and log10 of the exact binomial tail.", {"detections": detection}),
@@ -322,6 +378,8 @@ def main():
     def read(files):
         return [[int(t) for t in re.findall(r"-?\d+", open(f).read())] for f in files]
     found = iso.detect(p, iso.read_key(a.key), selector, read(a.tokens), read(a.prompt))
+    if p["payload"]:
+        found["payload"] = iso.decode(p, iso.read_key(a.key), selector, read(a.tokens), read(a.prompt))
     print(json.dumps(found, indent=1))
 
 if __name__ == "__main__":

@@ -99,6 +99,13 @@ class Mark:
         self.m, self.w, self.lane = m, w, lane
         self.k_green = purpose(leaf, b"green", k, w, group)
         self.k_context = purpose(leaf, b"context", k, 0, group)
+        self.k_payload = purpose(leaf, b"payload", k, 0, group)
+
+    def payload(self, bits, contexts):
+        """The column of each context, 0 where it is free of the message."""
+        starts = nonces(self.k_context, contexts)
+        blocks = ecb(self.k_payload, [n + bytes(4) for n in starts])
+        return [b[0] & 1 and 1 + int.from_bytes(b[8:], "little") % (2**bits - 1) for b in blocks]
 
     def decide(self, block, v):
         bit = v * self.w % 128
@@ -114,6 +121,9 @@ class Mark:
         stream = keystream(self.k_green, nonce, (vocab + 128) * self.w // 128 * 16 + 16)
         at = lambda v: v * self.w // 128 * 16
         return [self.decide(stream[at(u):at(u) + 16], u) for u in (v ^ self.lane for v in range(vocab))]
+
+def parity(column, message):
+    return bin(column & message).count("1") % 2
 
 # ---- profiles
 
@@ -146,7 +156,7 @@ RULES = {
     "tokenizer": text(r"[!#-\[\]-~]+"), "tokenizer_digest": text("sha256:[0-9a-f]{64}"),
     "band": lambda v: sequence(whole(0, 65536))(v) and len(v) == 2, "selector": text("[0-9a-f]{16}"),
     "mask": text("none|context"), "prompt_context": lambda v: type(v) is bool, "dedup": text("pair|context"),
-    "group": whole(0, 2**32 - 1), "lane": whole(0, 127), "payload": whole(0, 0),
+    "group": whole(0, 2**32 - 1), "lane": whole(0, 127), "payload": whole(0, 20),
     "exempt": sequence(whole(0, ABSENT - 1)),
 }
 
@@ -164,6 +174,7 @@ def parse_profile(data):
     p["mask"] == "none" or p["width"] > 0 or bad("mask")
     all(v < p["vocab"] for v in p["exempt"]) or bad("exempt")
     p["lane"] < 128 // dyadic(p["gamma"])[1] or bad("lane")
+    p["payload"] == 0 or p["gamma"] == 0.5 or bad("payload")
     return p
 
 def number(v):
@@ -207,9 +218,11 @@ def log10_tail(n, s, m, w):
         return (1 - below).log10()
     return 0 - sum(below**i / i for i in range(1, 61)) / Decimal(10).ln()  # log(1 - below) by its series
 
-def detect(p, leaf, selector, texts, prompts):
+def units(p, leaf, selector, texts, prompts, free_only=True):
+    """The (context, id) pairs to score, and what was skipped."""
     k, vocab, banded = p["width"], p["vocab"], p["band"] != [0, 65536]
-    skipped = dict.fromkeys(("vocab", "short_context", "band", "excluded", "duplicate"), 0)
+    reasons = ("vocab", "short_context", "band") + ("payload",) * (p["payload"] > 0) + ("excluded", "duplicate")
+    skipped = dict.fromkeys(reasons, 0)
     left = []  # (text, context, id) of the positions that no reason has taken yet
     for number_, ids in enumerate(texts):
         for i, v in enumerate(ids):
@@ -225,11 +238,13 @@ def detect(p, leaf, selector, texts, prompts):
         return kept
     if banded:
         left = keep("band", [p["band"][0] <= h < p["band"][1] for h in hashes(selector, k, [c for _, c, _ in left])])
+    if p["payload"] and free_only:
+        left = keep("payload", [column == 0 for column in profile_mark(p, leaf).payload(p["payload"], [c for _, c, _ in left])])
     best, first = {}, set()  # what is scored once -> the tag and the pair that stand for it
-    units = []
+    of = []
     for (number_, c, v), tag in zip(left, tags([(c, v) for _, c, v in left])):
         unit = tag if p["dedup"] == "pair" else c
-        units.append(unit)
+        of.append(unit)
         if p["dedup"] == "pair":
             best[unit] = (tag, (c, v))
         elif (number_, c) not in first:
@@ -237,11 +252,27 @@ def detect(p, leaf, selector, texts, prompts):
             best[unit] = min(best.get(unit, (tag, (c, v))), (tag, (c, v)))
     seen = {tuple(q[i:i + k]) for q in prompts for i in range(len(q) - k + 1)}
     best = {unit: b for unit, b in best.items() if b[1][0] not in seen and b[1][1] not in p["exempt"]}
-    left = keep("excluded", [unit in best for unit in units])
+    left = keep("excluded", [unit in best for unit in of])
     skipped["duplicate"] = len(left) - len(best)
-    green = sum(profile_mark(p, leaf).green([pair for _, pair in best.values()]))
-    return {"tokens": sum(map(len, texts)), "scored": len(best), "green": green, "skipped": skipped,
-            "log10_p": float(log10_tail(len(best), green, *dyadic(p["gamma"])))}
+    return [pair for _, pair in best.values()], skipped
+
+def detect(p, leaf, selector, texts, prompts):
+    pairs, skipped = units(p, leaf, selector, texts, prompts)
+    green = sum(profile_mark(p, leaf).green(pairs))
+    return {"tokens": sum(map(len, texts)), "scored": len(pairs), "green": green, "skipped": skipped,
+            "log10_p": float(log10_tail(len(pairs), green, *dyadic(p["gamma"])))}
+
+def decode(p, leaf, selector, texts, prompts):
+    """The message, by trying every one."""
+    pairs, _ = units(p, leaf, selector, texts, prompts, free_only=False)
+    mark, bits = profile_mark(p, leaf), p["payload"]
+    seen = list(zip(mark.green(pairs), mark.payload(bits, [c for c, _ in pairs])))
+    sums = [sum(x ^ parity(column, m) for x, column in seen) for m in range(2**bits)]
+    best = max(range(2**bits), key=lambda m: (sums[m], -m))
+    second = max((m for m in range(2**bits) if m != best), key=lambda m: (sums[m], -m))
+    log10_p = float(log10_tail(len(pairs), sums[best], 1, 1))
+    return {"bits": bits, "message": best, "runner_up": second, "margin": sums[best] - sums[second], "scored": len(pairs),
+            "sum": sums[best], "log10_p": log10_p, "log10_p_adjusted": min(0.0, log10_p + bits * float(Decimal(2).log10()))}
 
 # ---- generation
 

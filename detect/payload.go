@@ -1,0 +1,273 @@
+package detect
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A PayloadScorer is a Scorer of a mark with a payload; [*watermark.Mark] is one.
+type PayloadScorer interface {
+	Scorer
+	// PayloadBits is the number of bits of the message, 0 to watermark.MaxPayloadBits.
+	PayloadBits() int
+	// ScorePayload appends what each pair says about the message. It does not keep pairs
+	// or their contexts.
+	ScorePayload(dst []watermark.PayloadScore, pairs []Pair) []watermark.PayloadScore
+}
+
+// A Decoded is the message of a text, see [watermark.Payload], and the tests that go
+// with it.
+type Decoded struct {
+	Bits int
+	// Message is the one under which Sum is largest, which is the most likely one when
+	// all are alike beforehand; ties go to the lowest.
+	Message uint32
+	// RunnerUp is the second best message, and Margin by how much its sum is smaller. At
+	// a Margin of 0 the text does not tell the two apart.
+	RunnerUp uint32
+	Margin   int64
+
+	Scored   int64 // units scored, in free contexts and in message contexts
+	Sum      int64 // of the weights of those green under Message; their number, where all weights are 1
+	Carrying int64 // units in message contexts
+	Carried  int64 // the part of Sum that they have
+
+	// Log10P is log10 of the probability, under the null, of a Sum at least as large for
+	// this message. It counts no other message: never quote it alone.
+	Log10P float64
+	// Log10PAdjusted counts every message and the tests of Options. It decides whether
+	// the text depends on the key.
+	Log10PAdjusted float64
+	Tests          int64 // that Log10PAdjusted counts: 2^Bits for one test of Options
+
+	// Log10PMessage is log10 of the p-value of the message contexts alone, every message
+	// and the tests of Options counted: whether the text depends on Message.
+	Log10PMessage float64
+	// Clear says that the message can be believed: the text depends on the key, and
+	// Log10PMessage is at most log10 Alpha.
+	Clear bool
+}
+
+// String returns the one line to log.
+func (d Decoded) String() string {
+	return fmt.Sprintf("message=%d of %d bits clear=%t log10p=%.3f log10p_message=%.3f margin=%d scored=%d sum=%d carrying=%d carried=%d",
+		d.Message, d.Bits, d.Clear, d.Log10PAdjusted, d.Log10PMessage, d.Margin, d.Scored, d.Sum, d.Carrying, d.Carried)
+}
+
+// Decode reads the message of everything added so far, by comparing all 2^Bits at once.
+// It takes 8 bytes for each message and some for each message context. It panics when the
+// scorer is not a [PayloadScorer] of at least one bit with gamma 1/2. The Warnings of
+// [Accumulator.Result] apply here too.
+//
+// # What is computed
+//
+// Unit i has a colour x_i (1 for green) under message 0, a column a_i, 0 where its
+// context is free, and a weight w_i. Under message m it is green when x_i differs from the
+// parity <a_i,m>, so the sum of m is
+//
+//	S_m = sum of w_i (x_i XOR <a_i,m>) = (W + A_m) / 2,  W = sum of w_i,
+//	A_m = sum of w_i (2 x_i - 1) (-1)^<a_i,m>,
+//
+// and A is the Walsh-Hadamard transform of the array that holds, at each column, the sum
+// of w_i (2 x_i - 1) there. All units being as likely green under the message that
+// was written, the largest sum is the maximum likelihood decision of a random linear code.
+//
+// # Why the p-value holds
+//
+// Let the text not depend on the key. Given the text, the units are distinct inputs of the
+// keyed function, so the x_i are independent fair bits; the a_i come from another key,
+// and are independent of them. Take one message m. Given the columns, x_i XOR <a_i,m> is
+// a fair bit XOR a constant: fair again, and independent of the others. So S_m has the
+// law Binomial(n, 1/2), or its weighted form, exactly and for each m; with c the value for
+// which P(S_m >= c) <= alpha / 2^Bits, the union bound gives
+//
+//	P(some m has S_m >= c) <= 2^Bits * alpha / 2^Bits = alpha,
+//
+// however the S_m depend on each other, as they do. Free contexts add the same to every
+// message; they make the text evident sooner and do not help to tell messages apart.
+//
+// # What it says about the message
+//
+// A small Log10PAdjusted says that the text depends on the key. In a text whose message
+// was lost, because students or editors mixed several, the free contexts alone bring that
+// about and Message means nothing. Log10PMessage is the test of the message: with d_c the
+// sum of w_i (2 x_i - 1) over the units of message context c, the difference
+// sum of d_c (-1)^<a_c,m> is compared with its law when all signs are fair, given the
+// |d_c|. That law is exact when the text does not depend on the key, since d_c and -d_c
+// are then alike. When the text carries another message m', the text and the lists it was
+// written with are independent of the columns; so the sign is turned by
+// <a_c, m XOR m'>, which is 1 with a probability above 1/2, independently for each context, and
+// a context that leans to green under m' is at most as likely to lean to green
+// under m as a fair coin. The union bound is over all messages as above.
+func (a *Accumulator) Decode() Decoded {
+	d := a.evidence.decode(a.scorer, a.options)
+	d.settle(d.Log10PAdjusted <= math.Log10(a.options.Alpha), a.options)
+	return d
+}
+
+// LabelAndMessage tests the label, which message-free contexts carry, and reads the
+// message. That is two tests: both the Result and the Decoded count twice the Tests of
+// Options. The Result's numbers are those of the label, but for Log10PAdjusted and the
+// verdict, which take the smaller p-value of the two. It panics as Decode does.
+func (a *Accumulator) LabelAndMessage() (Result, Decoded) {
+	options := a.options.times(2)
+	r := a.evidence.score(a.scorer).measure(a.scorer, options, 1)
+	d := a.evidence.decode(a.scorer, options)
+	r.join(&d, a.scorer, options)
+	return r, d
+}
+
+// LocateAndDecode is [Locate] and [Accumulator.LabelAndMessage] of one text: three
+// tests, so that all p-values count three times the Tests of Options. Parts are found by
+// their label. It panics as the two do.
+func LocateAndDecode(s PayloadScorer, text []Token, o *Options, prompts ...[]Token) (Result, Scan, Decoded) {
+	options := o.orDefault()
+	options = options.times(3)
+	q, t := newSequence(s, text, options, prompts)
+	scan := q.scan(bernoulli(s).P, options)
+	r := t.measure(s, options, 1)
+	r.Log10PAdjusted = min(r.Log10PAdjusted, scan.Log10PAdjusted)
+	e := newEvidence(s.Width(), s.Vocab(), options)
+	for _, p := range prompts {
+		e.exclude(p)
+	}
+	e.add(text, nil)
+	d := e.decode(s, options)
+	r.join(&d, s, options)
+	return r, scan, d
+}
+
+// times returns options for one of several tests.
+func (o Options) times(tests int64) Options {
+	if o.Tests > math.MaxInt64/tests {
+		panic("detect: Tests overflows")
+	}
+	o.Tests *= tests
+	return o
+}
+
+// join concludes from a measured result and a message together.
+func (r *Result) join(d *Decoded, s Scorer, o Options) {
+	r.Log10PAdjusted = min(r.Log10PAdjusted, d.Log10PAdjusted)
+	r.decide(s, o)
+	d.settle(r.Verdict == Detected, o)
+}
+
+// settle decides whether the message is clear. It is claimed for detected texts only, so
+// that in texts that do not depend on the key the claim costs no error of its own.
+func (d *Decoded) settle(detected bool, o Options) {
+	d.Clear = detected && d.Margin > 0 && d.Log10PMessage <= math.Log10(o.Alpha)
+}
+
+// decode compares all messages.
+func (e *evidence) decode(s Scorer, o Options) Decoded {
+	reader, ok := s.(PayloadScorer)
+	if !ok || reader.PayloadBits() < 1 {
+		panic("detect: the mark has no payload")
+	}
+	if bernoulli(s).P != 0.5 {
+		panic("detect: a payload needs gamma 1/2")
+	}
+	d := Decoded{Bits: reader.PayloadBits()}
+	if d.Bits > watermark.MaxPayloadBits {
+		panic("detect: the payload has too many bits")
+	}
+	messages := int64(1) << d.Bits
+	d.Tests = o.times(messages).Tests
+
+	var carrying int64 // weight
+	sums := make([]int64, messages)
+	contexts := make(map[string]int64) // d_c of each message context
+	seen := payloadUnits{PayloadScorer: reader}
+	t := e.scoreNoting(&seen, func(unit int, score int64) {
+		u := e.set.Unit(unit)
+		column := seen.columns[unit%batch]
+		weight := int64(e.weighting.of(u))
+		term := (2*score - 1) * weight
+		sums[column] += term
+		if column != 0 {
+			d.Carrying++
+			carrying += weight
+			contexts[string(pack(nil, u.Context...))] += term
+		}
+	})
+	free := sums[0]
+	walshHadamard(sums)
+	d.choose(sums)
+
+	top := sums[d.Message]
+	d.Sum, d.Carried = (t.max()+top)/2, (carrying+top-free)/2
+	for _, c := range t.classes {
+		d.Scored += c.Scored
+	}
+	d.Log10P = t.survival(d.Sum, 0.5)
+	d.Log10PAdjusted = tail.Bonferroni(d.Log10P, d.Tests)
+	d.Log10PMessage = tail.Bonferroni(signTest(contexts, top-free), d.Tests)
+	return d
+}
+
+// choose takes the largest of the differences of all messages.
+func (d *Decoded) choose(sums []int64) {
+	second := int64(math.MinInt64)
+	for m, x := range sums[1:] {
+		m := uint32(m + 1)
+		switch best := sums[d.Message]; {
+		case x > best:
+			second, d.RunnerUp = best, d.Message
+			d.Message = m
+		case x > second:
+			second, d.RunnerUp = x, m
+		}
+	}
+	d.Margin = (sums[d.Message] - second) / 2
+}
+
+// signTest returns log10 of the probability that the values, each with a fair sign, have a
+// sum of at least sum.
+func signTest(values map[string]int64, sum int64) float64 {
+	counts := make(map[int64]int64)
+	var all int64
+	for _, d := range values {
+		if d != 0 {
+			d = max(d, -d)
+			counts[d]++
+			all += d
+		}
+	}
+	// A fair sign times d is 2d times a fair bit, less d.
+	green := (sum + all) / 2
+	var groups []tail.Bernoulli
+	for _, d := range slices.Sorted(maps.Keys(counts)) {
+		groups = append(groups, tail.Bernoulli{Weight: d, Count: counts[d], P: 0.5})
+	}
+	switch len(groups) {
+	case 0:
+		return 0
+	case 1:
+		return tail.Binomial(green/groups[0].Weight, groups[0].Count, 0.5)
+	default:
+		return tail.WeightedBernoulli(groups, green)
+	}
+}
+
+// payloadUnits is a Scorer of all units, those in message contexts among them, whose
+// colours are those under message 0. It keeps the columns of the batch it scored last.
+type payloadUnits struct {
+	PayloadScorer
+	scores  []watermark.PayloadScore
+	columns [batch]uint32
+}
+
+func (p *payloadUnits) Score(dst []int64, pairs []Pair) []int64 {
+	p.scores = p.ScorePayload(p.scores[:0], pairs)
+	for i, s := range p.scores {
+		p.columns[i] = s.Column
+		dst = append(dst, s.Score)
+	}
+	return dst
+}
