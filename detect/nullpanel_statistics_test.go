@@ -1,0 +1,286 @@
+package detect_test
+
+import (
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A nullStatistic is a p-value that the library gives.
+type nullStatistic struct {
+	name string
+	// test reads a text, once and before any key, and returns its test under a key.
+	test func(x *nullText) func(watermark.Key) nullOutcome
+}
+
+// nullStatistics returns the statistics of the panel. A new one is one more row.
+func nullStatistics() []nullStatistic {
+	given := &detect.Options{Weighting: detect.WeightGiven}
+	sample := &detect.Options{Sample: detect.Sample{Size: 50, RunKey: [16]byte{1}}}
+	half := func(k watermark.Key) []watermark.Option {
+		return []watermark.Option{watermark.Band{Selector: k.Derive("selector"), Hi: watermark.BandSize / 2}}
+	}
+	return []nullStatistic{
+		{"pairs", accumulated(nil, nil, add)},
+		{"first occurrences", accumulated(&detect.Options{Dedup: detect.DedupContext}, nil, add)},
+		{"prompt excluded", accumulated(nil, nil, func(a *detect.Accumulator, x *nullText) {
+			a.Exclude(x.ids[:len(x.ids)/4])
+			a.Add(x.ids)
+		})},
+		{"weights given", accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
+			a.AddWeighted(x.ids, surprise(x.ids))
+		})},
+		{"weights, residual", accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
+			a.AddWeighted(x.ids, detect.ResidualWeights([][]Token{x.ids}, nil, x.width, uniform{})[0])
+		})},
+		{"weights, counts", accumulated(&detect.Options{Weighting: detect.WeightCounts}, nil, add)},
+		{"bottom-M sample", accumulated(sample, nil, add)},
+		{"band", accumulated(nil, half, add)},
+		{"several tests", severalTests},
+		{"panel of keys", panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
+			return []*watermark.Mark{x.mark(k), x.mark(k.Derive("2")), x.mark(k.Derive("3"))}
+		})},
+		{"panel of profiles", panelOf(profiles)},
+		{"panel of bands", panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
+			selector := k.Derive("selector")
+			return []*watermark.Mark{
+				x.mark(k.Derive("low"), watermark.Band{Selector: selector, Hi: watermark.BandSize / 4}),
+				x.mark(k.Derive("high"), watermark.Band{Selector: selector, Lo: watermark.BandSize / 4, Hi: watermark.BandSize}),
+			}
+		})},
+		{"documents", documents},
+		{"spans", func(x *nullText) func(watermark.Key) nullOutcome {
+			return func(k watermark.Key) nullOutcome {
+				return nullOutcome{log10P: detect.Spans(x.mark(k), x.ids, noPower(nil)).Log10PAdjusted}
+			}
+		}},
+		{"text and spans", func(x *nullText) func(watermark.Key) nullOutcome {
+			return func(k watermark.Key) nullOutcome {
+				r, _ := detect.Locate(x.mark(k), x.ids, noPower(nil))
+				return nullOutcome{log10P: r.Log10PAdjusted}
+			}
+		}},
+		{"segments of a stream", segments},
+		{"sequential", sequential},
+		{"e-value", eValue},
+		{"payload", payload(decoded)},
+		{"message of a payload", payload(ofMessage)},
+		{"label and payload", payload(labelAndMessage)},
+	}
+}
+
+// rekeyed is a mark whose key changes between tests, so that a text is read once.
+type rekeyed struct{ *watermark.Mark }
+
+// noPower puts Alpha where no short text gets to: a Result then has nothing to say about
+// its power, which would take most of the time.
+func noPower(o *detect.Options) *detect.Options {
+	var c detect.Options
+	if o != nil {
+		c = *o
+	}
+	c.Alpha = 1e-300
+	return &c
+}
+
+func add(a *detect.Accumulator, x *nullText) { a.Add(x.ids) }
+
+// accumulated tests a text in an Accumulator that read fills. opts, which may be nil, are
+// the options of the mark.
+func accumulated(o *detect.Options, opts func(watermark.Key) []watermark.Option, read func(*detect.Accumulator, *nullText)) func(*nullText) func(watermark.Key) nullOutcome {
+	if opts == nil {
+		opts = func(watermark.Key) []watermark.Option { return nil }
+	}
+	return func(x *nullText) func(watermark.Key) nullOutcome {
+		s := &rekeyed{x.mark(watermark.NewKey())}
+		a := detect.New(s, noPower(o))
+		read(a, x)
+		// Weighted tails take long, and the colours enter them through the sum alone.
+		type sum struct {
+			units nullClasses
+			sum   int64
+		}
+		book, known := nullBook{}, make(map[sum]nullOutcome)
+		return func(k watermark.Key) nullOutcome {
+			s.Mark = x.mark(k, opts(k)...)
+			var now sum
+			now.units, now.sum = a.Sums()
+			o, ok := known[now]
+			if !ok {
+				r := a.Result()
+				o = nullOutcome{r.Log10PAdjusted, []nullLaw{book.of(r.Classes, x.gamma)}}
+				known[now] = o
+			}
+			return o
+		}
+	}
+}
+
+// surprise weighs tokens by how rare they are in the text: a rule of the text alone.
+func surprise(ids []Token) []uint8 {
+	counts := make(map[Token]int)
+	for _, id := range ids {
+		counts[id]++
+	}
+	weights := make([]uint8, len(ids))
+	for i, id := range ids {
+		weights[i] = uint8(math.Round(1.5 * math.Log2(float64(len(ids))/float64(counts[id]))))
+		weights[i] = min(weights[i], detect.MaxWeight)
+	}
+	return weights
+}
+
+// profiles is one key under several profiles.
+func profiles(x *nullText, k watermark.Key) []*watermark.Mark {
+	var marks []*watermark.Mark
+	for _, gamma := range []float64{0.5, 0.25} {
+		for width := 1; width <= 2; width++ {
+			marks = append(marks, mustMark(k, watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, x.vocab))
+		}
+	}
+	return marks
+}
+
+// panelOf takes the smallest p-value of a Panel. Its marks must be independent.
+func panelOf(marks func(*nullText, watermark.Key) []*watermark.Mark) func(*nullText) func(watermark.Key) nullOutcome {
+	return func(x *nullText) func(watermark.Key) nullOutcome {
+		var scorers []detect.Scorer
+		for _, m := range marks(x, watermark.NewKey()) {
+			scorers = append(scorers, &rekeyed{m})
+		}
+		p := detect.NewPanel(scorers, noPower(nil))
+		p.Add(x.ids)
+		books := make([]nullBook, len(scorers))
+		for i := range books {
+			books[i] = nullBook{}
+		}
+		return func(k watermark.Key) nullOutcome {
+			for i, m := range marks(x, k) {
+				scorers[i].(*rekeyed).Mark = m
+			}
+			var o nullOutcome
+			for i, r := range p.Results() {
+				o.log10P = min(o.log10P, r.Log10PAdjusted)
+				o.laws = append(o.laws, books[i].of(r.Classes, scorers[i].Law().(watermark.Bernoulli).P))
+			}
+			return o
+		}
+	}
+}
+
+// severalTests takes the smallest of p-values that count each other as Tests.
+func severalTests(x *nullText) func(watermark.Key) nullOutcome {
+	var tests []*detect.Accumulator
+	var scorers []*rekeyed
+	for _, m := range profiles(x, watermark.NewKey()) {
+		s := &rekeyed{m}
+		a := detect.New(s, noPower(&detect.Options{Tests: 4}))
+		a.Add(x.ids)
+		scorers, tests = append(scorers, s), append(tests, a)
+	}
+	return func(k watermark.Key) nullOutcome {
+		var o nullOutcome
+		for i, m := range profiles(x, k) {
+			scorers[i].Mark = m
+			o.log10P = min(o.log10P, tests[i].Result().Log10PAdjusted)
+		}
+		return o
+	}
+}
+
+// documents selects among the parts of a text, which share pairs, as documents.
+func documents(x *nullText) func(watermark.Key) nullOutcome {
+	s := &rekeyed{x.mark(watermark.NewKey())}
+	var tests []*detect.Accumulator
+	for part := range slices.Chunk(x.ids, len(x.ids)/4) {
+		a := detect.New(s, noPower(nil))
+		a.Add(part)
+		tests = append(tests, a)
+	}
+	p := make([]float64, len(tests))
+	return func(k watermark.Key) nullOutcome {
+		s.Mark = x.mark(k)
+		for i, a := range tests {
+			p[i] = a.Result().Log10P
+		}
+		return nullOutcome{log10P: slices.Min(detect.BenjaminiHochberg(p, 0.1).Log10Adjusted)}
+	}
+}
+
+// recorder keeps the pairs that are scored.
+type recorder struct {
+	*watermark.Mark
+	pairs []watermark.Pair
+}
+
+func (r *recorder) Score(dst []int64, pairs []watermark.Pair) []int64 {
+	for _, p := range pairs {
+		r.pairs = append(r.pairs, watermark.Pair{Context: slices.Clone(p.Context), Token: p.Token})
+	}
+	return r.Mark.Score(dst, pairs)
+}
+
+// distinct returns the pairs that a test of the texts scores, each once.
+func distinct(m *watermark.Mark, texts ...*nullText) []watermark.Pair {
+	r := &recorder{Mark: m}
+	a := detect.New(r, noPower(nil))
+	for _, x := range texts {
+		a.Add(x.ids)
+	}
+	a.Result()
+	return r.pairs
+}
+
+// segments takes the best segment of the text as a stream of unknown length.
+func segments(x *nullText) func(watermark.Key) nullOutcome {
+	pairs := distinct(x.mark(watermark.NewKey()), x)
+	var scores []int64
+	return func(k watermark.Key) nullOutcome {
+		m := x.mark(k)
+		g := detect.NewSegments(m.Law(), 0, &detect.Options{Alpha: nullDepths[0]})
+		scores = m.Score(scores[:0], pairs)
+		for _, s := range scores {
+			g.Add(s)
+		}
+		var o nullOutcome
+		for _, s := range g.Found() {
+			o.log10P = min(o.log10P, s.Log10PAdjusted)
+		}
+		return o
+	}
+}
+
+// sequential looks after every unit.
+func sequential(x *nullText) func(watermark.Key) nullOutcome {
+	s := &rekeyed{x.mark(watermark.NewKey())}
+	q := detect.NewSequential(s, nil)
+	return func(k watermark.Key) nullOutcome {
+		s.Mark = x.mark(k)
+		q.Reset()
+		q.Add(x.ids)
+		return nullOutcome{log10P: q.Result().Log10PAdjusted}
+	}
+}
+
+// eValue is Markov's inequality for an e-value.
+func eValue(x *nullText) func(watermark.Key) nullOutcome {
+	s := &rekeyed{x.mark(watermark.NewKey())}
+	a := detect.New(s, noPower(nil))
+	a.Add(x.ids)
+	return func(k watermark.Key) nullOutcome {
+		s.Mark = x.mark(k)
+		r := a.Result()
+		return nullOutcome{log10P: -detect.Log10E(r.Green, r.Scored, x.gamma)}
+	}
+}
+
+// nullKeys calls f for n keys that belong to a statistic and a text.
+func nullKeys(root watermark.Key, statistic, text string, n int, f func(watermark.Key)) {
+	root = root.Derive(statistic, text)
+	for i := range n {
+		f(root.Derive(strconv.Itoa(i)))
+	}
+}
