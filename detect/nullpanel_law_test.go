@@ -72,6 +72,15 @@ type nullOutcome struct {
 	// laws are those of the tests whose smallest p-value, Sidak-adjusted, log10P is; one
 	// for a test on its own, none where only a bound is known.
 	laws []nullLaw
+	// best is the smallest p-value of tests tests that log10P must count, where they are
+	// known and their bound is too loose for a missing factor to show in counts.
+	best  float64
+	tests int
+}
+
+// uncounted reports whether log10P counts fewer tests than there are.
+func (o nullOutcome) uncounted() bool {
+	return o.tests > 0 && o.log10P < min(o.best+math.Log10(float64(o.tests)), 0)-1e-9
 }
 
 // level is the exact probability of a p-value of at most alpha.
@@ -93,11 +102,16 @@ type nullCount struct {
 	hits     [len(nullDepths)]int64   // p-values at most nullDepths
 	expected [len(nullDepths)]float64 // of hits, exactly, when exact
 	exact    bool
+
+	uncounted int64 // outcomes that forget a multiplicity
 }
 
 func (c *nullCount) add(o nullOutcome) {
 	c.exact = len(o.laws) > 0
 	c.tests++
+	if o.uncounted() {
+		c.uncounted++
+	}
 	for d, alpha := range nullDepths {
 		if o.log10P <= math.Log10(alpha) {
 			c.hits[d]++
@@ -111,6 +125,7 @@ func (c *nullCount) add(o nullOutcome) {
 func (c *nullCount) merge(b *nullCount) {
 	c.exact = b.exact
 	c.tests += b.tests
+	c.uncounted += b.uncounted
 	for d := range nullDepths {
 		c.hits[d] += b.hits[d]
 		c.expected[d] += b.expected[d]
@@ -122,6 +137,7 @@ func (c *nullCount) merge(b *nullCount) {
 // fails any of a number of cells is at most 1e-6 each way.
 func (c *nullCount) check(t testing.TB, name string, cells int) {
 	t.Helper()
+	assert.Zero(t, c.uncounted, "%s: p-values that do not count all tests", name)
 	limit := -6 - math.Log10(float64(cells*len(nullDepths)))
 	for d, alpha := range nullDepths {
 		level := alpha

@@ -14,6 +14,7 @@ type nullStatistic struct {
 	name string
 	// test reads a text, once and before any key, and returns its test under a key.
 	test func(x *nullText) func(watermark.Key) nullOutcome
+	size int // tokens it needs to show its mistakes; 0 for short texts
 }
 
 // nullStatistics returns the statistics of the panel. A new one is one more row.
@@ -24,51 +25,52 @@ func nullStatistics() []nullStatistic {
 		return []watermark.Option{watermark.Band{Selector: k.Derive("selector"), Hi: watermark.BandSize / 2}}
 	}
 	return []nullStatistic{
-		{"pairs", accumulated(nil, nil, add)},
-		{"first occurrences", accumulated(&detect.Options{Dedup: detect.DedupContext}, nil, add)},
-		{"prompt excluded", accumulated(nil, nil, func(a *detect.Accumulator, x *nullText) {
+		{name: "pairs", test: accumulated(nil, nil, add)},
+		{name: "first occurrences", test: accumulated(&detect.Options{Dedup: detect.DedupContext}, nil, add)},
+		{name: "prompt excluded", test: accumulated(nil, nil, func(a *detect.Accumulator, x *nullText) {
 			a.Exclude(x.ids[:len(x.ids)/4])
 			a.Add(x.ids)
 		})},
-		{"weights given", accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
+		{name: "weights given", test: accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
 			a.AddWeighted(x.ids, surprise(x.ids))
 		})},
-		{"weights, residual", accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
+		{name: "weights, residual", test: accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
 			a.AddWeighted(x.ids, detect.ResidualWeights([][]Token{x.ids}, nil, x.width, uniform{})[0])
 		})},
-		{"weights, counts", accumulated(&detect.Options{Weighting: detect.WeightCounts}, nil, add)},
-		{"bottom-M sample", accumulated(sample, nil, add)},
-		{"band", accumulated(nil, half, add)},
-		{"several tests", severalTests},
-		{"panel of keys", panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
+		{name: "weights, counts", test: accumulated(&detect.Options{Weighting: detect.WeightCounts}, nil, add)},
+		{name: "bottom-M sample", test: accumulated(sample, nil, add)},
+		{name: "band", test: accumulated(nil, half, add)},
+		{name: "several tests", test: severalTests},
+		{name: "panel of keys", test: panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
 			return []*watermark.Mark{x.mark(k), x.mark(k.Derive("2")), x.mark(k.Derive("3"))}
 		})},
-		{"panel of profiles", panelOf(profiles)},
-		{"panel of bands", panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
+		{name: "panel of profiles", test: panelOf(profiles)},
+		{name: "panel of bands", test: panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
 			selector := k.Derive("selector")
 			return []*watermark.Mark{
 				x.mark(k.Derive("low"), watermark.Band{Selector: selector, Hi: watermark.BandSize / 4}),
 				x.mark(k.Derive("high"), watermark.Band{Selector: selector, Lo: watermark.BandSize / 4, Hi: watermark.BandSize}),
 			}
 		})},
-		{"documents", documents},
-		{"spans", func(x *nullText) func(watermark.Key) nullOutcome {
+		{name: "documents", test: documents},
+		{name: "spans", size: 300, test: func(x *nullText) func(watermark.Key) nullOutcome {
 			return func(k watermark.Key) nullOutcome {
 				return nullOutcome{log10P: detect.Spans(x.mark(k), x.ids, noPower(nil)).Log10PAdjusted}
 			}
 		}},
-		{"text and spans", func(x *nullText) func(watermark.Key) nullOutcome {
+		{name: "text and spans", test: func(x *nullText) func(watermark.Key) nullOutcome {
 			return func(k watermark.Key) nullOutcome {
-				r, _ := detect.Locate(x.mark(k), x.ids, noPower(nil))
-				return nullOutcome{log10P: r.Log10PAdjusted}
+				r, scan := detect.Locate(x.mark(k), x.ids, noPower(nil))
+				return nullOutcome{log10P: r.Log10PAdjusted, best: min(r.Log10P, scan.Log10P), tests: 2}
 			}
 		}},
-		{"segments of a stream", segments},
-		{"sequential", sequential},
-		{"e-value", eValue},
-		{"payload", payload(decoded)},
-		{"message of a payload", payload(ofMessage)},
-		{"label and payload", payload(labelAndMessage)},
+		{name: "segments of a stream", test: segments},
+		{name: "sequential", test: sequential},
+		{name: "e-value", test: eValue},
+		{name: "payload", test: payload(6, decoded)},
+		{name: "payload of a bit", test: payload(1, decoded)},
+		{name: "message of a bit", test: payload(1, ofMessage)},
+		{name: "label and payload", test: payload(1, labelAndMessage)},
 	}
 }
 
@@ -111,7 +113,7 @@ func accumulated(o *detect.Options, opts func(watermark.Key) []watermark.Option,
 			o, ok := known[now]
 			if !ok {
 				r := a.Result()
-				o = nullOutcome{r.Log10PAdjusted, []nullLaw{book.of(r.Classes, x.gamma)}}
+				o = nullOutcome{log10P: r.Log10PAdjusted, laws: []nullLaw{book.of(r.Classes, x.gamma)}}
 				known[now] = o
 			}
 			return o
@@ -247,10 +249,18 @@ func segments(x *nullText) func(watermark.Key) nullOutcome {
 		}
 		var o nullOutcome
 		for _, s := range g.Found() {
-			o.log10P = min(o.log10P, s.Log10PAdjusted)
+			if s.Log10PAdjusted < o.log10P {
+				o = nullOutcome{log10P: s.Log10PAdjusted, best: ofSegment(s, x.gamma), tests: 6}
+			}
 		}
 		return o
 	}
+}
+
+// ofSegment is log10 of what a segment shows when its alternative is the only one.
+func ofSegment(s detect.Segment, gamma float64) float64 {
+	ratio := float64(s.Green)*math.Log(s.Rate/gamma) + float64(s.End-s.Start-s.Green)*math.Log((1-s.Rate)/(1-gamma))
+	return (math.Log(float64(s.Start+1)) + math.Log(float64(s.Start+2)) - ratio) / math.Ln10
 }
 
 // sequential looks after every unit.

@@ -219,7 +219,8 @@ func TestMessagesComeBack(t *testing.T) {
 			require.NoError(t, err)
 			a := detect.New(m, nil)
 			list := make([]uint64, 1)
-			for carried := 0; carried < c.units; {
+			for carried, tried := 0, 0; carried < c.units; tried++ {
+				require.Less(t, tried, 10*c.units, "half of the contexts carry the message")
 				context := []Token{rng.Int32N(ids)}
 				m.Mask(list, context)
 				next, green := rng.Int32N(64), rng.Float64() < p1
@@ -237,7 +238,7 @@ func TestMessagesComeBack(t *testing.T) {
 				exact++
 			}
 		}
-		t.Logf("%d message contexts: %d of %d exact, published simulation %.2f", c.units, exact, trials, c.rate)
+		t.Logf("%d message contexts: %d of %d exact, simulated %.2f", c.units, exact, trials, c.rate)
 		assert.InDelta(t, c.units, float64(carrying)/float64(trials), 1)
 		sd := math.Sqrt(c.rate * (1 - c.rate) / float64(trials))
 		assert.InDelta(t, c.rate, float64(exact)/float64(trials), 4*sd+0.015)
@@ -414,6 +415,7 @@ func TestLabelAndMessage(t *testing.T) {
 	m = payloadMark(t, k, 4, 11)
 	text := markedText(t, rng, m, 200)
 	for n := 10; ; n++ {
+		require.Less(t, n, len(text), "never detected")
 		a := detect.New(m, nil)
 		a.Add(text[:n])
 		r, d := a.LabelAndMessage()

@@ -260,3 +260,20 @@ func TestPayloadAllocatesNothing(t *testing.T) {
 		assert.Zero(t, testing.AllocsPerRun(20, step), "width %d", width)
 	}
 }
+
+// A payload costs one AES block and a choice of tables for each row.
+func BenchmarkPayload(b *testing.B) {
+	const vocab = 128_256
+	for name, p := range map[string]watermark.Payload{"none": {}, "bits=16": {Bits: 16, Message: 51966}} {
+		m := newMark(b, testKey(b), payloadScheme, vocab, p)
+		s := newSequence(b, m)
+		row := make([]float32, vocab)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := Token(0); b.Loop(); i++ {
+				s.Accept(i & 1023)
+				s.Process(row)
+			}
+		})
+	}
+}
