@@ -106,6 +106,9 @@ func TestSamplesThatCannotBePanic(t *testing.T) {
 
 // TestNullOfSamples: the choice of the sample costs nothing in validity.
 func TestNullOfSamples(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the null panel has a short form")
+	}
 	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 4))
 	require.NoError(t, err)
 	const texts = 10_000

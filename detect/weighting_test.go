@@ -140,6 +140,9 @@ func TestWeightsThatCannotBePanic(t *testing.T) {
 // TestNullOfWeightedSums is TestNullPValuesAreUniform for weights that are functions
 // of the text: given ones, and counts.
 func TestNullOfWeightedSums(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the null panel has a short form")
+	}
 	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 3))
 	require.NoError(t, err)
 	for name, weighting := range map[string]detect.Weighting{"given": detect.WeightGiven, "counts": detect.WeightCounts} {
