@@ -218,7 +218,7 @@ def refused():
         ('"mask": "pair"', "an unknown mask"), ('"mask": true', "a mask that is not text"), ('"dedup": "none"', "an unknown dedup"),
         ('"prompt_context": 1', "a number for a truth value"), ('"prompt_context": "true"', "text for a truth value"),
         ('"group": -1', "a negative group"), ('"group": 4294967296', "a group of more than 32 bits"), ('"group": 0.5', "half a group"),
-        ('"lane": 64', "with gamma 1/4 there are 64 lanes"), ('"lane": -1', "a negative lane"), ('"payload": 1', "the payload is reserved"),
+        ('"lane": 64', "with gamma 1/4 there are 64 lanes"), ('"lane": -1', "a negative lane"), ('"payload": 1', "a payload needs gamma 1/2"),
         ('"exempt": [3, 2]', "exempt ids that do not ascend"), ('"exempt": [2, 2]', "an exempt id twice"),
         ('"exempt": [1000]', "an id that is not below vocab"), ('"mask": ""', "an empty mask"), ('"dedup": ""', "an empty dedup"),
         ('"selector": ""', "an empty selector"), ('"tokenizer_digest": ""', "an empty digest"),
