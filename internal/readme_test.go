@@ -25,7 +25,7 @@ func TestReadmeExample(t *testing.T) {
 
 	out, err := exec.Command("go", "run", "../examples/quickstart").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	assert.Regexp(t, `^detected log10p=-\d+\.\d+ z=\d+\.\d+ scored=\d+ green=\d+ skipped=2 tests=1\n$`, string(out))
+	assert.Regexp(t, `^detected log10p=-\d+\.\d+ z=\d+\.\d+ scored=\d+ green=\d+ skipped=\d+ tests=1\n$`, string(out)) // its key is new each time: a pair may repeat
 }
 
 // TestReadmeCommands keeps the two commands in the README and in CI the same.
