@@ -13,6 +13,8 @@ const MaxDepth = 32
 // MaxCandidates is the largest number of candidates in a match of a [Tournament].
 const MaxCandidates = 16
 
+const defaultCandidates = 2
+
 // Tournament is the keyed draw of SynthID-Text (Dathathri et al. 2024, "Scalable
 // watermarking for identifying large language model outputs"): Candidates^Depth tokens are drawn
 // from the model, and in each layer groups of Candidates meet, of which one with the best keyed fair bit
@@ -38,9 +40,7 @@ func (Tournament) masksRepeats() bool { return true }
 const tournamentLanes = 4
 
 func (t Tournament) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
-	if t.Candidates == 0 {
-		t.Candidates = 2
-	}
+	t = withDefaults(t).(Tournament)
 	switch {
 	case t.Width < 1:
 		return nil, paramError("width", "%d is below 1: a keyed draw without a context always draws alike", t.Width)
