@@ -19,7 +19,7 @@ const (
 )
 
 // A Scheme is the public parameters of a mark: a comparable struct. [GreenList] is a
-// bias of the logits; [GumbelMax] and [Tournament] are keyed draws, which leave the
+// bias of the logits; [GumbelMax] and [Tournament] are keyed draws, which can leave the
 // distribution of each token as it is.
 type Scheme interface {
 	fmt.Stringer
