@@ -60,12 +60,11 @@ func contextOf(dst []Token, i int) []Token {
 }
 
 var distortionSchemes = map[string]watermark.Scheme{
-	"gumbelmax":                watermark.GumbelMax{Width: 4},
-	"gumbelmax, two keys":      watermark.GumbelMax{Width: 4, Dual: 0.25},
-	"tournament, 30 layers":    watermark.Tournament{Depth: 30, Width: 4},
-	"tournament, 4 in a match": watermark.Tournament{Depth: 5, Width: 4, Candidates: 4},
-	"tournament, 1 layer":      watermark.Tournament{Depth: 1, Width: 4},
-	"gumbelmax, width 5":       watermark.GumbelMax{Width: 5},
+	"gumbelmax":             watermark.GumbelMax{Width: 4},
+	"gumbelmax, two keys":   watermark.GumbelMax{Width: 4, Dual: 0.25},
+	"tournament, 30 layers": watermark.Tournament{Depth: 30, Width: 4},
+	"tournament, 1 layer":   watermark.Tournament{Depth: 1, Width: 4},
+	"gumbelmax, width 5":    watermark.GumbelMax{Width: 5},
 }
 
 // distortionProbs have large and small probabilities.
