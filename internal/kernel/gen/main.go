@@ -20,9 +20,10 @@ import (
 
 // families are the files of assembly, and what writes their functions.
 var families = map[string]func(){
-	"aes":  aes,
-	"mask": masks,
-	"bias": bias,
+	"aes":   aes,
+	"mask":  masks,
+	"score": score,
+	"bias":  bias,
 }
 
 func main() {
