@@ -140,6 +140,12 @@ type Input = kernel.Input
 // MaxPacked is the largest width whose contexts fit a nonce as they are.
 const MaxPacked = kernel.MaxPacked
 
+// PackOne writes the input of a pair for a width up to [MaxPacked]; the last width ids of
+// context count.
+func PackOne(dst *Input, context []int32, token int32, width int) {
+	kernel.PackOne(dst, context, token, width)
+}
+
 // Input writes the input of a pair.
 func (f *Function) Input(s *Scratch, dst *Input, context []int32, token int32) {
 	f.SetContext(s, context)
