@@ -55,11 +55,14 @@ func testGuarded(t *testing.T, keys *Keys, nonce *Nonce, n int, atEnd bool) {
 	t.Run("", func(t *testing.T) { // unmaps
 		row, mask := slice[float32](t, n, atEnd), slice[uint64](t, (n+63)/64, atEnd)
 		inputs, tokens := slice[Input](t, n, atEnd), slice[int32](t, n, atEnd)
+		half := slice[uint16](t, n, atEnd)
 		s := &slice[Scratch](t, 1, atEnd)[0]
 		for _, width := range []int{1, 2, 4, 8} {
 			table := NewTable(width, 1, 5, 1)
 			stream := slice[byte](t, table.StreamSize(n), atEnd)
 			table.Process(s, keys, nonce, row)
+			table.ProcessHalf(s, keys, nonce, BF16, row, half)
+			table.ProcessHalf(s, keys, nonce, FP16, row, half)
 			table.ProcessMask(s, keys, nonce, mask, n)
 			table.BiasMask(row, mask)
 			table.Bias(s, row, stream)

@@ -43,6 +43,15 @@ func biasGroups(x *float32, groups int, mask *byte, delta float32) {
 	biasAVX2(x, groups, mask, delta)
 }
 
+// biasHalf is biasGroups for logits in half precision, which it widens.
+func biasHalf(f Format, x *float32, src *uint16, groups int, mask *byte, delta float32) {
+	if f == BF16 {
+		biasBF16AVX2(x, src, groups, mask, delta)
+	} else {
+		biasFP16AVX2(x, src, groups, mask, delta)
+	}
+}
+
 // scoreGroups decides inputs, a multiple of scoreGroup, a bit each.
 func scoreGroups(dst []byte, inputs []Input, keys *Keys, t *scoreTable) {
 	groups := len(inputs) / scoreGroup

@@ -30,6 +30,12 @@ func mask8NEON(dst, stream *byte, n int, luts *[3][16]byte)
 func biasNEON(x *float32, groups int, mask *byte, delta float32)
 
 //go:noescape
+func biasBF16NEON(x *float32, src *uint16, groups int, mask *byte, delta float32)
+
+//go:noescape
+func biasFP16NEON(x *float32, src *uint16, groups int, mask *byte, delta float32)
+
+//go:noescape
 func packNEON(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
 
 func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32) {
@@ -55,6 +61,15 @@ func maskGroups(width int, dst, stream *byte, n int, luts *[3][BlockSize]byte) {
 
 func biasGroups(x *float32, groups int, mask *byte, delta float32) {
 	biasNEON(x, groups, mask, delta)
+}
+
+// biasHalf is biasGroups for logits in half precision, which it widens.
+func biasHalf(f Format, x *float32, src *uint16, groups int, mask *byte, delta float32) {
+	if f == BF16 {
+		biasBF16NEON(x, src, groups, mask, delta)
+	} else {
+		biasFP16NEON(x, src, groups, mask, delta)
+	}
 }
 
 // scoreGroups has AES in assembly alone: the rest waits for a machine to measure on.

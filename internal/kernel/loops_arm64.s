@@ -294,6 +294,78 @@ loop:
 end:
 	RET
 
+// Two float32 vectors of 8 bfloat16 and float16 in V8.
+#define WIDENBF16 \
+	VUSHLL  $0, V8.H4, V6.S4  \
+	VUSHLL2 $0, V8.H8, V7.S4  \
+	VSHL    $16, V6.S4, V6.S4 \
+	VSHL    $16, V7.S4, V7.S4
+
+// FCVTL V8.4H, V6.4S and FCVTL2 V8.8H, V7.4S, which the assembler lacks.
+#define WIDENFP16 \
+	WORD $(0x0E217800 | 8<<5 | 6) \
+	WORD $(0x4E217800 | 8<<5 | 7)
+
+// func biasBF16NEON(x *float32, src *uint16, groups int, mask *byte, delta float32)
+TEXT ·biasBF16NEON(SB), NOSPLIT, $0-36
+	MOVD  x+0(FP), R0
+	MOVD  src+8(FP), R5
+	MOVD  groups+16(FP), R1
+	MOVD  mask+24(FP), R2
+	MOVWU delta+32(FP), R3
+	VDUP  R3, V0.S4
+	VMOVQ $0x0000000200000001, $0x0000000800000004, V1
+	VMOVQ $0x0000002000000010, $0x0000008000000040, V2
+
+loop:
+	CBZ     R1, end
+	MOVBU.P 1(R2), R4
+	VDUP    R4, V3.S4
+	VCMTST  V1.S4, V3.S4, V4.S4
+	VCMTST  V2.S4, V3.S4, V5.S4
+	VAND    V0.B16, V4.B16, V4.B16
+	VAND    V0.B16, V5.B16, V5.B16
+	VLD1.P  16(R5), [V8.H8]
+	WIDENBF16
+	FADD4(4, 6, 6)
+	FADD4(5, 7, 7)
+	VST1.P  [V6.S4, V7.S4], 32(R0)
+	SUB     $1, R1
+	B       loop
+
+end:
+	RET
+
+// func biasFP16NEON(x *float32, src *uint16, groups int, mask *byte, delta float32)
+TEXT ·biasFP16NEON(SB), NOSPLIT, $0-36
+	MOVD  x+0(FP), R0
+	MOVD  src+8(FP), R5
+	MOVD  groups+16(FP), R1
+	MOVD  mask+24(FP), R2
+	MOVWU delta+32(FP), R3
+	VDUP  R3, V0.S4
+	VMOVQ $0x0000000200000001, $0x0000000800000004, V1
+	VMOVQ $0x0000002000000010, $0x0000008000000040, V2
+
+loop:
+	CBZ     R1, end
+	MOVBU.P 1(R2), R4
+	VDUP    R4, V3.S4
+	VCMTST  V1.S4, V3.S4, V4.S4
+	VCMTST  V2.S4, V3.S4, V5.S4
+	VAND    V0.B16, V4.B16, V4.B16
+	VAND    V0.B16, V5.B16, V5.B16
+	VLD1.P  16(R5), [V8.H8]
+	WIDENFP16
+	FADD4(4, 6, 6)
+	FADD4(5, 7, 7)
+	VST1.P  [V6.S4, V7.S4], 32(R0)
+	SUB     $1, R1
+	B       loop
+
+end:
+	RET
+
 // func packNEON(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
 TEXT ·packNEON(SB), NOSPLIT, $0-32
 	MOVD  dst+0(FP), R0
