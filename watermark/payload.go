@@ -124,7 +124,11 @@ type payloadList struct {
 
 // column returns the column of the current context, 0 when it is free of the message.
 func (g *payloadList) column(s *prf.Scratch) uint32 {
-	block := g.columns.Block(s, 0)
+	return g.columnOf(g.columns.Block(s, 0))
+}
+
+// columnOf returns the column that block 0 of a context says.
+func (g *payloadList) columnOf(block *[16]byte) uint32 {
 	if block[0]&1 == 0 {
 		return 0
 	}
@@ -140,12 +144,12 @@ func (g *payloadList) list(s *prf.Scratch, context []Token) *kernel.Table {
 
 func (g *payloadList) process(s *prf.Scratch, logits []float32, context []Token) {
 	t := g.list(s, context)
-	t.Bias(logits, g.f.Stream(s, t.StreamSize(len(logits))))
+	g.f.Process(s, t, logits)
 }
 
 func (g *payloadList) mask(s *prf.Scratch, dst []uint64, n int, context []Token) {
 	t := g.list(s, context)
-	t.Mask(dst, g.f.Stream(s, t.StreamSize(n)), n)
+	g.f.Mask(s, t, dst, n)
 }
 
 func (g *payloadList) pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int {

@@ -9,7 +9,9 @@ import (
 )
 
 // The complement is that of the specification, in all three ways to a decision.
-func TestComplement(t *testing.T) {
+func TestComplement(t *testing.T) { onEachBackend(t, testComplement) }
+
+func testComplement(t *testing.T) {
 	const n, delta = 300, 1.5
 	rng := rand.New(rand.NewPCG(31, 32))
 	for _, lane := range []int{0, 1, 7, 8, 63, 127} {
@@ -20,7 +22,7 @@ func TestComplement(t *testing.T) {
 			stream[i] = byte(rng.Uint32())
 		}
 		row, mask := make([]float32, n), make([]uint64, (n+63)/64)
-		other.Bias(row, stream)
+		other.Bias(new(Scratch), row, stream)
 		other.Mask(mask, stream, n)
 		for v := range n {
 			want := !greenBit(stream, v, 1, 1, lane)
