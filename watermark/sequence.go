@@ -18,8 +18,7 @@ type Sequence struct {
 	tokens  []Token // the prompt if it is context, then the accepted tokens
 	start   int     // where accepted tokens begin
 	scratch prf.Scratch
-	row     []float32
-	list    []candidate
+	chooser chooser
 }
 
 // NewSequence returns a Sequence that applies marks together: any number of biases
@@ -47,7 +46,6 @@ func NewSequence(marks ...*Mark) (*Sequence, error) {
 	s := &Sequence{marks: slices.Clone(marks), repeats: make([]*repeats, len(marks))}
 	if len(marks) > 0 {
 		s.prompts = marks[0].prompts
-		s.row = make([]float32, 0, marks[0].vocab)
 	}
 	for i, m := range marks {
 		if !m.masked {
@@ -133,11 +131,21 @@ func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
 	if len(s.marks) > 0 {
 		logits = logits[:min(len(logits), s.marks[0].vocab)]
 	}
-	s.row = append(s.row[:0], logits...)
-	s.Process(s.row)
-	var t Token
-	t, s.list = sampler.draw(s.list, s.row, u)
-	return t
+	bias := s.bias()
+	return s.chooser.draw(logits, &bias, sampler, u)
+}
+
+// bias returns the bias of the next position. There is at most one: bands are disjoint.
+func (s *Sequence) bias() tint {
+	for i, m := range s.marks {
+		if r := s.repeats[i]; r != nil && r.has(&s.scratch, s.tokens) {
+			continue
+		}
+		if m.in.has(&s.scratch, s.tokens) {
+			return m.bound.(tinter).tint(&s.scratch, s.tokens)
+		}
+	}
+	return tint{}
 }
 
 // eachRepeats calls f once for each record, however many marks share it.
