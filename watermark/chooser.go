@@ -6,10 +6,11 @@ import (
 	"slices"
 
 	"github.com/isotope-wm/isotope/internal/kernel"
+	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// A chooser draws from a row and a tint what Sampler.draw draws from the biased row,
-// token for token, and neither writes nor copies the row. It reads it once, for the
+// A chooser takes from a row and a tint what a Sampler takes from the biased row, token
+// for token, and neither writes nor copies the row. It reads it once, for the
 // maxima of blocks; from then on it looks only at blocks that can matter. The zero
 // chooser is ready for use.
 //
@@ -23,23 +24,25 @@ type chooser struct {
 	list   []candidate // in order of ids
 	ranked []candidate
 	green  []uint64
+
+	scratch prf.Scratch // for the tint
 }
 
-// draw returns a token of row as t biases it, or -1 when none is above -Inf.
-func (c *chooser) draw(row []float32, t *tint, p Sampler, u float64) Token {
-	kept := c.keep(row, t, p)
-	return drawByID(kept, u)
+// argmax returns the best token of row as t biases it, or -1 when none is above -Inf.
+func (c *chooser) argmax(row []float32, t *tint) Token {
+	top := c.scan(row)
+	if top == negInf {
+		return -1
+	}
+	return c.best(row, t, top).id
 }
 
-// keep returns the tokens that p leaves of row as t biases it, with their weights, in
-// order of ids; a greedy p leaves one. They are overwritten by the next call.
-func (c *chooser) keep(row []float32, t *tint, p Sampler) []candidate {
+// survivors returns the candidates that p, which is not greedy, leaves of row as t biases
+// it, with their weights, in order of ids. They are overwritten by the next call.
+func (c *chooser) survivors(row []float32, t *tint, p Sampler) []candidate {
 	top := c.scan(row)
 	if top == negInf {
 		return nil
-	}
-	if !(p.Temperature > 0) {
-		return c.greedy(row, t, top)
 	}
 	var list []candidate
 	limited := p.TopK > 0 && p.TopK < len(row)
@@ -49,7 +52,7 @@ func (c *chooser) keep(row []float32, t *tint, p Sampler) []candidate {
 		t.colour(list, len(row))
 		list = c.bestOf(list, p.TopK)
 	case c.bounded(top, p.Temperature):
-		best := c.greedy(row, t, top)[0].logit
+		best := c.best(row, t, top).logit
 		switch {
 		case p.TopP > 0 && p.TopP < 1:
 			if kept, ok := c.nucleus(row, t, p, best); ok {
@@ -89,8 +92,8 @@ func (c *chooser) bounded(top, temperature float32) bool {
 	return top < math.MaxFloat32/2 && top > -math.MaxFloat32/2 && temperature > least && temperature < most
 }
 
-// greedy returns the best token.
-func (c *chooser) greedy(row []float32, t *tint, top float32) []candidate {
+// best returns the best candidate of row as t biases it, whose largest logit is top.
+func (c *chooser) best(row []float32, t *tint, top float32) candidate {
 	list := c.collect(row, t.delta, top)
 	t.colour(list, len(row))
 	best := list[0]
@@ -99,9 +102,7 @@ func (c *chooser) greedy(row []float32, t *tint, top float32) []candidate {
 			best = x
 		}
 	}
-	best.weight = 1
-	c.list = append(list[:0], best)
-	return c.list
+	return best
 }
 
 // collect returns the tokens above -Inf whose logits reach floor with delta, in order of

@@ -14,13 +14,19 @@ import (
 // plainSample is Sample as its comment says it: a copy of the row, the marks, the
 // sampler.
 func plainSample(s *Sequence, logits []float32, p Sampler, u float64) Token {
-	if len(s.marks) > 0 {
-		logits = logits[:min(len(logits), s.marks[0].vocab)]
+	if s.vocab > 0 {
+		logits = logits[:min(len(logits), s.vocab)]
 	}
 	row := slices.Clone(logits)
 	s.Process(row)
-	t, _ := p.draw(nil, row, u)
-	return t
+	if p.isGreedy() {
+		return argmax(row)
+	}
+	kept, _ := p.survivors(nil, row)
+	if i := s.choose(kept, u); i >= 0 {
+		return kept[i].id
+	}
+	return -1
 }
 
 // rowKinds are the shapes of rows that a draw meets, and some that it should not.

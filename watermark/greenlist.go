@@ -25,6 +25,8 @@ func (g GreenList) String() string {
 
 func (g GreenList) contextWidth() int { return g.Width }
 
+func (GreenList) masksRepeats() bool { return false }
+
 // maxDelta is far above any useful bias and far below what overflows a float32.
 const maxDelta = 100
 
@@ -78,7 +80,7 @@ type greenList struct {
 	odds   float64 // e^delta
 }
 
-func (g *greenList) law() Law {
+func (g *greenList) law(int) Law {
 	gamma := g.params.Gamma
 	return Bernoulli{P: gamma, Marked: gamma * g.odds / (1 + gamma*(g.odds-1))}
 }
@@ -100,6 +102,12 @@ func (g *greenList) score(s *prf.Scratch, p Pair) int64 {
 	}
 	return 0
 }
+
+func (g *greenList) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
+	return append(dst, g.score(s, p))
+}
+
+func (g *greenList) unweighted() bound { return g }
 
 // green decides a token of the current context by a table.
 func (g *greenList) green(s *prf.Scratch, table *kernel.Table, t Token) bool {

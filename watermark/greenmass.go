@@ -3,8 +3,6 @@ package watermark
 import (
 	"math"
 	"sync"
-
-	"github.com/isotope-wm/isotope/internal/prf"
 )
 
 // masks holds bitmaps for GreenMass.
@@ -17,12 +15,12 @@ var masks = sync.Pool{New: func() any { return new([]uint64) }}
 // entries past the vocabulary are ignored. NaN and -Inf have no mass, and several
 // +Inf share it all.
 //
-// ok is false, and the step is not one to log, when the context is outside the mark's
+// ok is false, and the step is not one to log, when the mark is a keyed draw, the context is outside the mark's
 // band, the temperature is not a positive number, or no token has any mass. Like
 // Process, GreenMass does not allocate once its buffers have grown, and is safe for
 // concurrent use; it takes an exponential for each token.
 func (m *Mark) GreenMass(logits []float32, context []Token, temperature float32) (mass float64, ok bool) {
-	if !(temperature > 0) || math.IsInf(float64(temperature), 0) || !m.marks(context) {
+	if m.bias == nil || !(temperature > 0) || math.IsInf(float64(temperature), 0) || !m.marks(context) {
 		return 0, false
 	}
 	logits = logits[:min(len(logits), m.vocab)]
@@ -64,7 +62,7 @@ func (m *Mark) marks(context []Token) bool {
 	if m.in == nil {
 		return true
 	}
-	s := m.scratch.Get().(*prf.Scratch)
+	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
-	return m.in.has(s, context)
+	return m.in.has(&s.Scratch, context)
 }

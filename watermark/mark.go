@@ -2,6 +2,7 @@ package watermark
 
 import (
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/isotope-wm/isotope/internal/prf"
@@ -17,21 +18,49 @@ const (
 	MaxVocab = prf.MaxVocab
 )
 
-// A Scheme is the public parameters of a mark: a comparable struct. [GreenList] is
-// the one there is.
+// A Scheme is the public parameters of a mark: a comparable struct. [GreenList] is a
+// bias of the logits; [GumbelMax] and [Tournament] are keyed draws, which leave the
+// distribution of each token as it is.
 type Scheme interface {
 	fmt.Stringer
 	contextWidth() int
+	masksRepeats() bool // unless an option says otherwise
 	bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error)
 }
 
-// bound is a Scheme under a key. Its methods are called with contexts of the band.
+// bound is a Scheme under a key: a bias or a keyedDraw. Its methods are called with contexts of the band.
 type bound interface {
+	score(s *prf.Scratch, p Pair) int64
+	parts(s *prf.Scratch, p Pair, dst []int64) []int64
+	law(vocab int) Law
+	unweighted() bound // itself if its scores have no weights
+}
+
+// bias is a bound scheme that changes raw logits.
+type bias interface {
+	bound
 	process(s *prf.Scratch, logits []float32, context []Token)
 	mask(s *prf.Scratch, dst []uint64, n int, context []Token)
 	pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int
-	score(s *prf.Scratch, p Pair) int64
-	law() Law
+	tint(s *prf.Scratch, context []Token) tint
+}
+
+// keyedDraw is a bound scheme that draws among the candidates that truncation left.
+type keyedDraw interface {
+	bound
+	setContext(s *scratch, context []Token)
+	// choose returns the index of the drawn candidate, or -1 when none has a positive
+	// weight. It may change weights.
+	choose(s *scratch, list []candidate, salt uint32, u float64) int
+	// settle leaves the weights with which an ordinary draw makes the keyed one.
+	settle(s *scratch, list []candidate, salt uint32)
+}
+
+// scratch is the working memory of one caller.
+type scratch struct {
+	prf.Scratch
+	list []candidate
+	bits []uint32
 }
 
 // A Mark is a [Scheme] bound to a [Key]. It is immutable, safe for concurrent use
@@ -45,6 +74,9 @@ type bound interface {
 type Mark struct {
 	scheme  Scheme
 	bound   bound
+	bias    bias      // bound if it is one, else nil
+	keyed   keyedDraw // bound if it is one, else nil
+	salt    uint32
 	vocab   int
 	keyID   string
 	id      string
@@ -53,8 +85,8 @@ type Mark struct {
 	lane    Lane
 	payload Payload
 	masked  bool
-	prompts bool // prompt tokens are context
-	scratch sync.Pool
+	prompts bool       // prompt tokens are context
+	scratch *sync.Pool // shared by copies
 }
 
 // New binds scheme to key for a vocabulary of vocab ids, in [1, [MaxVocab]]. What is
@@ -74,7 +106,7 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 	if width < 0 || width > MaxWidth {
 		return nil, paramError("width", "%d is outside 0 to %d", width, MaxWidth)
 	}
-	o := options{band: Band{Lo: 0, Hi: BandSize}}
+	o := options{band: Band{Lo: 0, Hi: BandSize}, mask: scheme.masksRepeats()}
 	for _, opt := range opts {
 		if err := opt.apply(&o); err != nil {
 			return nil, err
@@ -97,12 +129,20 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 		return nil, err
 	}
 	m := &Mark{
-		scheme: scheme, bound: bound, vocab: vocab, keyID: key.ID(),
+		scheme: scheme, vocab: vocab, keyID: key.ID(),
 		band: o.band, in: in, lane: o.lane, payload: o.payload, masked: o.mask, prompts: !o.skipPrompt,
-		scratch: sync.Pool{New: func() any { return new(prf.Scratch) }},
+		scratch: &sync.Pool{New: func() any { return new(scratch) }},
 	}
+	m.use(bound)
 	m.id = m.identity()
 	return m, nil
+}
+
+// use makes b the mark's bound scheme.
+func (m *Mark) use(b bound) {
+	m.bound = b
+	m.bias, _ = b.(bias)
+	m.keyed, _ = b.(keyedDraw)
 }
 
 // identity spells out everything that a score depends on, and no secret.
@@ -136,34 +176,81 @@ func (m *Mark) Width() int { return m.scheme.contextWidth() }
 // Vocab returns the vocabulary size.
 func (m *Mark) Vocab() int { return m.vocab }
 
+// IsKeyedDraw reports whether the mark is a keyed draw ([GumbelMax], [Tournament]), which comes after
+// truncation, and not a bias of raw logits.
+func (m *Mark) IsKeyedDraw() bool { return m.keyed != nil }
+
+// MasksRepeats reports whether a [Sequence] leaves repeated contexts unmarked.
+func (m *Mark) MasksRepeats() bool { return m.masked }
+
+// Salted returns the mark for the request of a salt, which decides which of its two keys a context has; see
+// [GumbelMax]. Scores and ID do not depend on it, and marks of one key do not. A mark is made with salt 0.
+func (m *Mark) Salted(salt uint32) *Mark {
+	c := *m
+	c.salt = salt
+	return &c
+}
+
 // Process is the logits processor: it marks the row of the position that follows
-// context, in place. A green list takes raw logits, before truncation. Entries of
-// the row past the vocabulary, as padded heads have them, are left alone, a row
-// shorter than the vocabulary is marked as far as it goes, NaN and infinities stay
-// what they are, and a context outside the mark's band changes nothing. It never looks
-// at a MaskRepeats option. Its working memory comes from a pool, so that it does not
+// context, in place. Entries of
+// the row past the vocabulary, as padded heads have them, are not drawn: a bias leaves them alone, a keyed draw sets them to -Inf. A row
+// shorter than the vocabulary is marked as far as it goes, and a context outside the mark's band changes nothing. It never looks
+// at repeats. Its working memory comes from a pool, so that it does not
 // allocate in a steady state; a [Sequence] has its own and never does.
+//
+// A green list takes raw logits, before truncation; NaN and infinities stay
+// what they are.
+//
+// A keyed draw is the last step, on logits that temperature and truncation have been applied to, the truncated ones -Inf; their softmax is what is drawn from. A
+// GumbelMax leaves the drawn token finite and sets all others to -Inf. A Tournament
+// leaves the logits of the reweighted probabilities, for an ordinary draw. NaN is never drawn and becomes -Inf; several +Inf share the mass. A row
+// in which nothing is above -Inf stays what it is.
 func (m *Mark) Process(logits []float32, context []Token) {
-	s := m.scratch.Get().(*prf.Scratch)
+	s := m.scratch.Get().(*scratch)
 	m.process(s, logits, context)
 	m.scratch.Put(s)
 }
 
-func (m *Mark) process(s *prf.Scratch, logits []float32, context []Token) {
-	if m.in.has(s, context) {
-		m.bound.process(s, logits[:min(len(logits), m.vocab)], context)
+func (m *Mark) process(s *scratch, logits []float32, context []Token) {
+	switch {
+	case !m.in.has(&s.Scratch, context):
+	case m.keyed != nil:
+		m.processDraw(s, logits, context, m.salt)
+	default:
+		m.bias.process(&s.Scratch, logits[:min(len(logits), m.vocab)], context)
+	}
+}
+
+// processDraw is process for a keyed draw and a context of its band.
+func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt uint32) {
+	row := logits[:min(len(logits), m.vocab)]
+	list := keepTopK(s.list[:0], row, 0)
+	s.list = list
+	if len(list) == 0 {
+		return
+	}
+	softmax(list, 1)
+	m.keyed.setContext(s, context)
+	m.keyed.settle(s, list, salt)
+	for i := range logits {
+		logits[i] = negInf
+	}
+	for _, c := range list {
+		if c.weight > 0 {
+			logits[c.id] = float32(math.Log(c.weight))
+		}
 	}
 }
 
 // Mask writes the green list of the position that follows context as a bitmap:
 // token v is bit v%64 of dst[v/64]. A whole vocabulary takes (Vocab()+63)/64 words;
 // a shorter dst is filled as far as it goes, and words past the vocabulary are left
-// alone. Outside the mark's band nothing is green.
+// alone. Outside the mark's band nothing is green, and a keyed draw has no green list.
 func (m *Mark) Mask(dst []uint64, context []Token) {
 	n := min(m.vocab, 64*len(dst))
-	s := m.scratch.Get().(*prf.Scratch)
-	if m.in.has(s, context) {
-		m.bound.mask(s, dst, n, context)
+	s := m.scratch.Get().(*scratch)
+	if m.bias != nil && m.in.has(&s.Scratch, context) {
+		m.bias.mask(&s.Scratch, dst, n, context)
 	} else {
 		clear(dst[:(n+63)/64])
 	}
@@ -173,15 +260,33 @@ func (m *Mark) Mask(dst []uint64, context []Token) {
 // Pick draws among the survivors of truncation: ids with their probabilities, which
 // need not sum to 1, in any order. It returns an index into ids, or -1 when no
 // probability is positive. u in [0,1) is an ordinary random number, used wherever
-// nothing is keyed. For a green list Pick is the mark: each probability is weighted
+// nothing is keyed: outside the band, by a green list, and in a Tournament for what it leaves to chance. For a green list Pick is the mark: each probability is weighted
 // by e^delta on green, as Process and a softmax at temperature 1 would, and u draws.
 // Extra ids or probabilities without a partner are ignored; what is negative, infinite or no number counts as 0.
+// Like Process it never looks at repeats; [Sequence.Pick] does.
 func (m *Mark) Pick(ids []Token, probs []float32, context []Token, u float64) int {
 	n := min(len(ids), len(probs))
-	s := m.scratch.Get().(*prf.Scratch)
+	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
-	if !m.in.has(s, context) {
+	switch {
+	case !m.in.has(&s.Scratch, context):
 		return draw(probs[:n], u, nil)
+	case m.keyed == nil:
+		return m.bias.pick(&s.Scratch, ids[:n], probs[:n], context, u)
 	}
-	return m.bound.pick(s, ids[:n], probs[:n], context, u)
+	s.list = appendCandidates(s.list[:0], ids[:n], probs[:n])
+	m.keyed.setContext(s, context)
+	return m.keyed.choose(s, s.list, m.salt, u)
+}
+
+// appendCandidates appends ids with their probabilities as weights.
+func appendCandidates(list []candidate, ids []Token, probs []float32) []candidate {
+	for i, id := range ids {
+		w := float64(probs[i])
+		if !(w > 0) || math.IsInf(w, 1) {
+			w = 0
+		}
+		list = append(list, candidate{id: id, weight: w})
+	}
+	return list
 }

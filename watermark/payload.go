@@ -68,17 +68,17 @@ func (m *Mark) PayloadBits() int { return m.payload.Bits }
 // ScorePayload appends one PayloadScore for each pair to dst and returns the extended
 // slice. The mark's own message takes no part. It is safe for concurrent use.
 func (m *Mark) ScorePayload(dst []PayloadScore, pairs []Pair) []PayloadScore {
-	s := m.scratch.Get().(*prf.Scratch)
+	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
 	g, carries := m.bound.(*payloadList)
 	for _, p := range pairs {
 		r := PayloadScore{Score: NotScored}
 		switch {
-		case !m.in.has(s, p.Context):
+		case !m.in.has(&s.Scratch, p.Context):
 		case carries:
-			r = g.scorePayload(s, p)
+			r = g.scorePayload(&s.Scratch, p)
 		default:
-			r.Score = m.bound.score(s, p)
+			r.Score = m.bound.score(&s.Scratch, p)
 		}
 		dst = append(dst, r)
 	}
@@ -160,6 +160,12 @@ func (g *payloadList) score(s *prf.Scratch, p Pair) int64 {
 	}
 	return r.Score
 }
+
+func (g *payloadList) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
+	return append(dst, g.score(s, p))
+}
+
+func (g *payloadList) unweighted() bound { return g }
 
 func (g *payloadList) scorePayload(s *prf.Scratch, p Pair) PayloadScore {
 	g.f.SetContext(s, p.Context)

@@ -46,11 +46,45 @@ type Profile struct {
 	Lane            Lane
 	Payload         int     // bits of the message, which is not part of the profile; 0 is none
 	Exempt          []Token // ids never scored
+	// Variants is the number of keys, of which each text of a keyed draw is marked with one;
+	// 0 and 1 are the one key itself. See [Profile.Marks].
+	Variants int
+}
+
+// MaxVariants is the largest number of [Profile.Variants].
+const MaxVariants = 1024
+
+// Marks binds the profile's scheme to each of the keys with which it marks: the key itself, or with Variants of 2 or more
+// those of [Key.Variants]. A generator takes one of the marks for each text, by chance or by any function of the request;
+// a detector tests all of them, and counts so many tests.
+func (p *Profile) Marks(key Key, selector ...Key) ([]*Mark, error) {
+	if p.Variants <= 1 {
+		m, err := p.Mark(key, selector...)
+		if err != nil {
+			return nil, err
+		}
+		return []*Mark{m}, nil
+	}
+	p, err := p.checked()
+	if err != nil {
+		return nil, err
+	}
+	one := *p
+	one.Variants = 1
+	var marks []*Mark
+	for _, k := range key.Variants(p.Variants) {
+		m, err := one.Mark(k, selector...)
+		if err != nil {
+			return nil, err
+		}
+		marks = append(marks, m)
+	}
+	return marks, nil
 }
 
 // Mark binds the profile's scheme to a key. A profile with a band needs the selector
 // key that the profile names. With a payload the mark is for tests; what marks text has
-// a message, see [Profile.MarkMessage].
+// a message, see [Profile.MarkMessage]. A profile of several Variants has several marks: [Profile.Marks].
 func (p *Profile) Mark(key Key, selector ...Key) (*Mark, error) {
 	return p.MarkMessage(0, key, selector...)
 }
@@ -62,6 +96,9 @@ func (p *Profile) MarkMessage(message uint32, key Key, selector ...Key) (*Mark, 
 	if err != nil {
 		return nil, err
 	}
+	if p.Variants > 1 {
+		return nil, paramError("variants", "of %d are as many marks, and one was asked for", p.Variants)
+	}
 	opts := []Option{p.Lane, Payload{Bits: p.Payload, Message: message}}
 	if p.Selector != "" {
 		if len(selector) != 1 || selector[0].ID() != p.Selector {
@@ -71,9 +108,7 @@ func (p *Profile) MarkMessage(message uint32, key Key, selector ...Key) (*Mark, 
 	} else if len(selector) > 0 {
 		return nil, paramError("selector", "is given, but the profile's band is everything")
 	}
-	if p.Mask == MaskContext {
-		opts = append(opts, MaskRepeats{})
-	}
+	opts = append(opts, maskOption(p.Mask))
 	if p.NoPromptContext {
 		opts = append(opts, NoPromptContext{})
 	}
@@ -107,8 +142,15 @@ func (p *Profile) checked() (*Profile, error) {
 	if c.BandLo == 0 && c.BandHi == 0 {
 		c.BandHi = BandSize
 	}
+	c.Scheme = withDefaults(c.Scheme)
 	if c.Mask == "" {
 		c.Mask = MaskNone
+		if c.Scheme.masksRepeats() {
+			c.Mask = MaskContext
+		}
+	}
+	if c.Variants == 0 {
+		c.Variants = 1
 	}
 	if c.Dedup == "" {
 		c.Dedup = DedupPair
@@ -132,6 +174,12 @@ func (p *Profile) checked() (*Profile, error) {
 	case c.Tokenizer != TokenizerNone && !isDigest(c.TokenizerDigest):
 		return nil, paramError("tokenizer_digest", `%s is not "sha256:" and 64 hex digits`, quote(c.TokenizerDigest))
 	}
+	if _, ok := c.Scheme.(GreenList); ok && c.Variants != 1 {
+		return nil, paramError("variants", "are for keyed draws, not for a green list: many keys average out in training")
+	}
+	if c.Variants < 1 || c.Variants > MaxVariants {
+		return nil, paramError("variants", "%d is outside 1 to %d", c.Variants, MaxVariants)
+	}
 	if len(c.Exempt) == 0 {
 		c.Exempt = nil // one spelling for none
 	}
@@ -142,13 +190,19 @@ func (p *Profile) checked() (*Profile, error) {
 	}
 	// The rest is what New checks.
 	opts := []Option{c.Lane, Payload{Bits: c.Payload}}
-	if c.Mask == MaskContext {
-		opts = append(opts, MaskRepeats{})
-	}
+	opts = append(opts, maskOption(c.Mask))
 	if _, err := New(NewKey(), c.Scheme, c.Vocab, opts...); err != nil {
 		return nil, err
 	}
 	return &c, nil
+}
+
+// maskOption returns the option for a value of Profile.Mask.
+func maskOption(mask string) Option {
+	if mask == MaskContext {
+		return MaskRepeats{}
+	}
+	return MarkRepeats{}
 }
 
 // quote is %q for what came from a file, unless a key strayed into it.
@@ -204,8 +258,8 @@ func ReadProfile(path string) (*Profile, error) {
 
 // profileFields are the fields in canonical order, which is that of their bytes.
 var profileFields = []string{
-	"band", "dedup", "delta", "exempt", "gamma", "group", "isotope", "lane", "mask", "payload",
-	"prompt_context", "scheme", "selector", "tokenizer", "tokenizer_digest", "vocab", "width",
+	"band", "candidates", "dedup", "delta", "depth", "dual", "exempt", "gamma", "group", "isotope", "lane", "mask", "payload",
+	"prompt_context", "scheme", "selector", "tokenizer", "tokenizer_digest", "variants", "vocab", "width",
 }
 
 // ParseProfile reads a profile's JSON. Unknown and repeated fields are errors, and so
@@ -224,14 +278,14 @@ func ParseProfile(text []byte) (*Profile, error) {
 		p       Profile
 		version int
 		scheme  string
-		green   GreenList
+		width   int
 		band    = []int{0, BandSize}
 		prompt  = true
 	)
 	r := fieldReader{fields: fields}
 	r.need("isotope", &version)
 	r.need("scheme", &scheme)
-	r.need("width", &green.Width)
+	r.need("width", &width)
 	r.need("vocab", &p.Vocab)
 	r.need("tokenizer", &p.Tokenizer)
 	r.may("tokenizer_digest", &p.TokenizerDigest)
@@ -248,17 +302,13 @@ func ParseProfile(text []byte) (*Profile, error) {
 	case r.err != nil:
 	case version != profileVersion:
 		r.err = fmt.Errorf("wire format %d is not %d, the one this program knows", version, profileVersion)
-	case scheme != "greenlist":
-		r.err = fmt.Errorf("scheme %s is not one this program knows: greenlist", quote(scheme))
 	case len(band) != 2:
 		r.err = fmt.Errorf("band holds %d numbers, not 2", len(band))
 	}
-	r.need("gamma", &green.Gamma)
-	r.need("delta", &green.Delta)
+	p.Scheme, p.Variants = readScheme(&r, scheme, width)
 	if r.err != nil {
 		return nil, fmt.Errorf("watermark: profile: %w", r.err)
 	}
-	p.Scheme = green
 	p.BandLo, p.BandHi = band[0], band[1]
 	p.NoPromptContext = !prompt
 	if band[0] == 0 && band[1] == 0 {
@@ -342,18 +392,13 @@ func (p *Profile) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	green, ok := p.Scheme.(GreenList)
-	if !ok {
-		return nil, paramError("scheme", "%v has no JSON form", p.Scheme)
-	}
 	values := map[string]any{
-		"isotope": profileVersion, "scheme": "greenlist",
-		"gamma": green.Gamma, "delta": green.Delta, "width": green.Width,
-		"vocab": p.Vocab, "tokenizer": p.Tokenizer,
+		"isotope": profileVersion, "vocab": p.Vocab, "tokenizer": p.Tokenizer,
 		"band": []int{p.BandLo, p.BandHi}, "mask": p.Mask, "prompt_context": !p.NoPromptContext,
 		"dedup": p.Dedup, "group": p.Lane.Group, "lane": p.Lane.Index, "payload": p.Payload,
 		"exempt": append([]Token{}, p.Exempt...), // never null
 	}
+	writeScheme(values, p.Scheme, p.Variants)
 	if p.TokenizerDigest != "" {
 		values["tokenizer_digest"] = p.TokenizerDigest
 	}

@@ -42,11 +42,23 @@ func worse(a, b candidate) bool { return better(b, a) }
 // draw returns a token of row, or -1 when none is above -Inf. It works in list and
 // returns it for the next draw.
 func (p Sampler) draw(list []candidate, row []float32, u float64) (Token, []candidate) {
-	if !(p.Temperature > 0) {
+	if p.isGreedy() {
 		return argmax(row), list
 	}
+	kept, whole := p.survivors(list, row)
+	if i := drawIndex(kept, u); i >= 0 {
+		return kept[i].id, whole
+	}
+	return -1, whole
+}
+
+func (p Sampler) isGreedy() bool { return !(p.Temperature > 0) }
+
+// survivors returns the candidates that truncation leaves of row, in order of ids, when the sampler is not
+// greedy. It works in list and returns it for the next draw.
+func (p Sampler) survivors(list []candidate, row []float32) (kept, whole []candidate) {
 	list = keepTopK(list[:0], row, p.TopK)
-	whole := list
+	whole = list
 	total := softmax(list, p.Temperature)
 	if p.TopP > 0 && p.TopP < 1 {
 		list = keepTopP(list, float64(p.TopP)*total)
@@ -54,23 +66,23 @@ func (p Sampler) draw(list []candidate, row []float32, u float64) (Token, []cand
 	if p.MinP > 0 && p.MinP <= 1 {
 		list = slices.DeleteFunc(list, func(c candidate) bool { return c.weight < float64(p.MinP) })
 	}
-	return drawByID(list, u), whole
+	return list, whole
 }
 
-// drawByID draws from candidates in order of ids.
-func drawByID(list []candidate, u float64) Token {
+// drawIndex draws from candidates in their order, and returns -1 when none has a positive weight.
+func drawIndex(list []candidate, u float64) int {
 	var total float64
 	for _, c := range list {
 		total += c.weight
 	}
 	var sum float64
-	last := Token(-1)
-	for _, c := range list {
+	last := -1
+	for i, c := range list {
 		if c.weight == 0 {
 			continue
 		}
 		sum += c.weight
-		last = c.id
+		last = i
 		if sum > u*total {
 			break
 		}

@@ -7,26 +7,53 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// A Sequence walks marks along one text. It keeps the tokens that are context,
+// A Sequence walks marks along one text: any number of biases, and at most one keyed
+// draw. It keeps the tokens that are context,
 // applies repeated-context masking, and owns all working memory, so that a step
 // does not allocate once its buffers have grown. One goroutine at a time; make one
 // for each request or Reset one for the next.
+//
+// [Sequence.Sample] does everything. An engine with a sampler of its own calls [Sequence.Process] on raw logits, which
+// applies the biases, and, when there is a keyed draw, [Sequence.Pick] or [Sequence.ProcessDraw] on what its truncation left.
 type Sequence struct {
-	marks   []*Mark
-	repeats []*repeats // one for each mark, nil where it does not mask repeats
+	biases  []*Mark
+	repeats []*repeats // one for each bias, nil where it does not mask repeats
+	draw    keyedMark
+	vocab   int // of all marks; 0 without any
 	prompts bool
 	tokens  []Token // the prompt if it is context, then the accepted tokens
 	start   int     // where accepted tokens begin
-	scratch prf.Scratch
+	salt    uint32
+	counts  DrawCounts
+	scratch scratch
 	chooser chooser
+	list    []candidate
+}
+
+// A keyedMark is a keyed draw in a Sequence, or none.
+type keyedMark struct {
+	mark    *Mark    // nil for none
+	repeats *repeats // nil where the mark does not mask repeats
+}
+
+// DrawCounts says what a [Sequence] has drawn since Reset, by calls of Sample, Pick and ProcessDraw; Rewind takes none back. Their sum
+// is the number of these calls.
+type DrawCounts struct {
+	Keyed     int64 // by the keyed draw, among two candidates or more
+	Forced    int64 // one candidate, or none: nothing to draw, as under a grammar
+	Repeated  int64 // an ordinary draw, because the context occurred before
+	OutOfBand int64 // an ordinary draw, because the context is outside the draw's band
+	Greedy    int64 // at temperature 0, where only a bias marks
+	Ordinary  int64 // there is no keyed draw
 }
 
 // NewSequence returns a Sequence that applies marks together: any number of biases
-// whose bands are disjoint, under one selector and one width. They must agree on the
+// whose bands are disjoint, under one selector and one width, and at most one keyed draw, whose width and band are its own. They must agree on the
 // vocabulary and on whether prompts are context. Without marks it is a plain sampler,
 // for requests that are not marked. Call Reset before the first text that has a
 // prompt.
 func NewSequence(marks ...*Mark) (*Sequence, error) {
+	s := new(Sequence)
 	for i, m := range marks {
 		if m == nil {
 			return nil, paramError("marks", "hold a nil at %d", i)
@@ -37,22 +64,34 @@ func NewSequence(marks ...*Mark) (*Sequence, error) {
 		if m.prompts != marks[0].prompts {
 			return nil, paramError("marks", "differ in whether prompts are context")
 		}
-		for _, other := range marks[:i] {
+		if m.IsKeyedDraw() {
+			if s.draw.mark != nil {
+				return nil, paramError("marks", "hold two keyed draws: a token can be drawn by one only")
+			}
+			s.draw.mark, s.salt = m, m.salt
+			continue
+		}
+		for _, other := range s.biases {
 			if err := disjoint(other, m); err != nil {
 				return nil, err
 			}
 		}
+		s.biases = append(s.biases, m)
 	}
-	s := &Sequence{marks: slices.Clone(marks), repeats: make([]*repeats, len(marks))}
+	s.repeats = make([]*repeats, len(s.biases))
 	if len(marks) > 0 {
-		s.prompts = marks[0].prompts
+		s.prompts, s.vocab = marks[0].prompts, marks[0].vocab
 	}
-	for i, m := range marks {
-		if !m.masked {
-			continue
+	var err error
+	for i, m := range s.biases {
+		if m.masked {
+			if s.repeats[i], err = s.repeatsOf(m.Width()); err != nil {
+				return nil, err
+			}
 		}
-		var err error
-		if s.repeats[i], err = s.repeatsOf(m.Width()); err != nil {
+	}
+	if m := s.draw.mark; m != nil && m.masked {
+		if s.draw.repeats, err = s.repeatsOf(m.Width()); err != nil {
 			return nil, err
 		}
 	}
@@ -90,6 +129,7 @@ func (s *Sequence) repeatsOf(width int) (*repeats, error) {
 func (s *Sequence) Reset(prompt []Token) {
 	s.tokens = s.tokens[:0]
 	s.eachRepeats((*repeats).reset)
+	s.counts = DrawCounts{}
 	if s.prompts {
 		for _, t := range prompt {
 			s.Accept(t)
@@ -98,10 +138,18 @@ func (s *Sequence) Reset(prompt []Token) {
 	s.start = len(s.tokens)
 }
 
-// Process marks the row of the next position in place; see [Mark.Process].
+// SetSalt says which request the next text belongs to, for a mark of two keys; see [GumbelMax].
+// Without it the salt is that of [Mark.Salted]. Reset does not change it.
+func (s *Sequence) SetSalt(salt uint32) { s.salt = salt }
+
+// Counts returns what has been drawn since Reset.
+func (s *Sequence) Counts() DrawCounts { return s.counts }
+
+// Process applies the biases to the raw logits of the next position, in place; see [Mark.Process]. A keyed draw
+// comes after truncation: [Sequence.Pick] or [Sequence.ProcessDraw].
 func (s *Sequence) Process(logits []float32) {
-	for i, m := range s.marks {
-		if r := s.repeats[i]; r != nil && r.has(&s.scratch, s.tokens) {
+	for i, m := range s.biases {
+		if r := s.repeats[i]; r != nil && r.has(&s.scratch.Scratch, s.tokens) {
 			continue
 		}
 		m.process(&s.scratch, logits, s.tokens)
@@ -110,7 +158,7 @@ func (s *Sequence) Process(logits []float32) {
 
 // Accept appends the token of the next position.
 func (s *Sequence) Accept(t Token) {
-	s.eachRepeats(func(r *repeats) { r.add(&s.scratch, s.tokens, +1) })
+	s.eachRepeats(func(r *repeats) { r.add(&s.scratch.Scratch, s.tokens, +1) })
 	s.tokens = append(s.tokens, t)
 }
 
@@ -119,33 +167,93 @@ func (s *Sequence) Accept(t Token) {
 func (s *Sequence) Rewind(n int) {
 	for range min(n, len(s.tokens)-s.start) {
 		s.tokens = s.tokens[:len(s.tokens)-1]
-		s.eachRepeats(func(r *repeats) { r.add(&s.scratch, s.tokens, -1) })
+		s.eachRepeats(func(r *repeats) { r.add(&s.scratch.Scratch, s.tokens, -1) })
 	}
 }
 
-// Sample draws the token of the next position from raw logits: marks, then the
-// sampler. u in [0,1) is an ordinary random number. It does not write logits, and it
+// Sample draws the token of the next position from raw logits: biases, then the
+// sampler's truncation, then the keyed draw or an ordinary one. u in [0,1) is an ordinary random number. It does not write logits, and it
 // does not Accept what it drew. Entries past the marks' vocabulary are never drawn. See [Sampler] for the rules; the result is -1 only
 // when there is nothing to draw.
 func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
-	if len(s.marks) > 0 {
-		logits = logits[:min(len(logits), s.marks[0].vocab)]
+	if s.vocab > 0 {
+		logits = logits[:min(len(logits), s.vocab)]
 	}
 	bias := s.bias()
-	return s.chooser.draw(logits, &bias, sampler, u)
+	if sampler.isGreedy() {
+		s.counts.Greedy++
+		return s.chooser.argmax(logits, &bias)
+	}
+	kept := s.chooser.survivors(logits, &bias, sampler)
+	if i := s.choose(kept, u); i >= 0 {
+		return kept[i].id
+	}
+	return -1
 }
 
 // bias returns the bias of the next position. There is at most one: bands are disjoint.
 func (s *Sequence) bias() tint {
-	for i, m := range s.marks {
-		if r := s.repeats[i]; r != nil && r.has(&s.scratch, s.tokens) {
+	scratch := &s.chooser.scratch
+	for i, m := range s.biases {
+		if r := s.repeats[i]; r != nil && r.has(scratch, s.tokens) {
 			continue
 		}
-		if m.in.has(&s.scratch, s.tokens) {
-			return m.bound.(tinter).tint(&s.scratch, s.tokens)
+		if m.in.has(scratch, s.tokens) {
+			return m.bias.tint(scratch, s.tokens)
 		}
 	}
 	return tint{}
+}
+
+// Pick draws the token of the next position among the survivors of truncation, whose logits Process has seen before: by the keyed
+// draw, or by u alone where there is none or where it does not mark. See [Mark.Pick] for what it returns; biases take no part.
+func (s *Sequence) Pick(ids []Token, probs []float32, u float64) int {
+	n := min(len(ids), len(probs))
+	s.list = appendCandidates(s.list[:0], ids[:n], probs[:n])
+	return s.choose(s.list, u)
+}
+
+// ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as [Mark.Process] does, where it marks; elsewhere
+// the row stays what it is.
+func (s *Sequence) ProcessDraw(logits []float32) {
+	m := s.draw.mark
+	if m == nil {
+		s.counts.Ordinary++
+		return
+	}
+	if s.isKeyed() {
+		s.counts.Keyed++
+		m.processDraw(&s.scratch, logits, s.tokens, s.salt)
+	}
+}
+
+// choose draws one of candidates.
+func (s *Sequence) choose(list []candidate, u float64) int {
+	switch {
+	case len(list) < 2:
+		s.counts.Forced++
+	case s.draw.mark == nil:
+		s.counts.Ordinary++
+	case s.isKeyed():
+		s.counts.Keyed++
+		k := s.draw.mark.keyed
+		k.setContext(&s.scratch, s.tokens)
+		return k.choose(&s.scratch, list, s.salt, u)
+	}
+	return drawIndex(list, u)
+}
+
+// isKeyed reports whether the keyed draw, of which there is one, marks the next position, and counts one that it does not.
+func (s *Sequence) isKeyed() bool {
+	switch {
+	case !s.draw.mark.in.has(&s.scratch.Scratch, s.tokens):
+		s.counts.OutOfBand++
+	case s.draw.repeats != nil && s.draw.repeats.has(&s.scratch.Scratch, s.tokens):
+		s.counts.Repeated++
+	default:
+		return true
+	}
+	return false
 }
 
 // eachRepeats calls f once for each record, however many marks share it.
@@ -154,13 +262,12 @@ func (s *Sequence) eachRepeats(f func(*repeats)) {
 		if r == nil {
 			continue
 		}
-		shared := false
-		for _, earlier := range s.repeats[:i] {
-			shared = shared || earlier == r
-		}
-		if !shared {
+		if !slices.Contains(s.repeats[:i], r) {
 			f(r)
 		}
+	}
+	if r := s.draw.repeats; r != nil && !slices.Contains(s.repeats, r) {
+		f(r)
 	}
 }
 

@@ -14,11 +14,6 @@ type tint struct {
 	s     *prf.Scratch // holds the context
 }
 
-// A tinter is a bound scheme that is a bias.
-type tinter interface {
-	tint(s *prf.Scratch, context []Token) tint
-}
-
 func (g *greenList) tint(s *prf.Scratch, context []Token) tint {
 	g.f.SetContext(s, context)
 	return tint{delta: float32(g.params.Delta), table: g.table, f: g.f, s: s}

@@ -16,10 +16,16 @@ const version = "isotope/1"
 
 // Purposes of derived keys.
 const (
-	PurposeGreen   = "green"
-	PurposeContext = "context"
-	PurposeBand    = "band"
-	PurposePayload = "payload"
+	PurposeGreen      = "green"
+	PurposeContext    = "context"
+	PurposeBand       = "band"
+	PurposePayload    = "payload"
+	PurposeGumbel     = "gumbel"          // first byte of a uniform
+	PurposeGumbelLow  = "gumbel-low"      // the rest
+	PurposeGumbel2    = "gumbel-dual"     // of the second key
+	PurposeGumbel2Low = "gumbel-dual-low" // of the second key
+	PurposeCoin       = "coin"            // which of two keys
+	PurposeTournament = "tournament"
 )
 
 // ID returns the public fingerprint of a leaf: 16 hex digits.

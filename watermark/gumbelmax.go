@@ -1,0 +1,212 @@
+package watermark
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/isotope-wm/isotope/internal/prf"
+)
+
+// GumbelMax is a keyed draw that leaves the distribution of each token as it is
+// (Aaronson 2022): the token v with the least -ln(u_v)/p_v is drawn, where u_v is a keyed
+// uniform number of the context and the token, and p_v the probability of v. A text whose u are
+// closer to 1 than chance brings them depends on the key.
+//
+// The draw is a function of key and context: a request repeated is an answer repeated.
+// Two things help. [Key.Variants] gives several keys, one of which marks a text; a test of each is counted. Dual gives each context one of two keys, by a coin that
+// falls differently in each request ([Sequence.SetSalt]); a test looks at both.
+type GumbelMax struct {
+	Width int // tokens of context, 1 to MaxWidth; 4 for provenance
+	// Dual is the probability that a context takes the first of two keys, m/256 with
+	// 0 < m < 256; 0 is a mark of one key. A score is Dual times the first
+	// key's and 1-Dual times the second's.
+	Dual float64
+}
+
+// String returns the parameters that scores depend on.
+func (g GumbelMax) String() string {
+	if g.Dual == 0 {
+		return fmt.Sprintf("gumbelmax width=%d", g.Width)
+	}
+	return fmt.Sprintf("gumbelmax dual=%v width=%d", g.Dual, g.Width)
+}
+
+func (g GumbelMax) contextWidth() int { return g.Width }
+
+func (GumbelMax) masksRepeats() bool { return true }
+
+// gumbelLanes is how many tokens share a block of the first bytes.
+const gumbelLanes = 16
+
+func (g GumbelMax) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
+	if g.Width < 1 {
+		return nil, paramError("width", "%d is below 1: a keyed draw without a context always draws the same", g.Width)
+	}
+	m := g.Dual * 256
+	if m != math.Trunc(m) || m < 0 || m > 255 {
+		return nil, paramError("dual", "%v is not m/256 with 0 <= m < 256", g.Dual)
+	}
+	if lane.Index >= gumbelLanes {
+		return nil, paramError("lane", "%d is outside 0 to %d: a keyed draw gives 8 bits to a token", lane.Index, gumbelLanes-1)
+	}
+	b := &gumbelMax{params: g, lane: uint32(lane.Index), m: uint64(m), weights: [2]uint64{256, 0}}
+	var err error
+	if b.first, err = newUniforms(leaf, prf.PurposeGumbel, prf.PurposeGumbelLow, g.Width, lane.Group); err != nil {
+		return nil, err
+	}
+	if m == 0 {
+		return b, nil
+	}
+	b.weights = [2]uint64{b.m, 256 - b.m}
+	if b.second, err = newUniforms(leaf, prf.PurposeGumbel2, prf.PurposeGumbel2Low, g.Width, lane.Group); err != nil {
+		return nil, err
+	}
+	b.coin, err = prf.New(leaf, prf.PurposeCoin, g.Width, 0, lane.Group)
+	return b, err
+}
+
+// uniforms gives each (context, token) pair a number of 64 bits.
+type uniforms struct {
+	high *prf.Function // a byte for each token
+	low  *prf.Function // 8 bytes for each token; has the nonces of high: one K_context serves both
+}
+
+func newUniforms(leaf *[prf.LeafSize]byte, high, low string, width int, group uint32) (*uniforms, error) {
+	h, err := prf.New(leaf, high, width, 8, group)
+	if err != nil {
+		return nil, err
+	}
+	l, err := prf.New(leaf, low, width, 64, group)
+	if err != nil {
+		return nil, err
+	}
+	return &uniforms{high: h, low: l}, nil
+}
+
+// number returns U of token v in the current context: of 64 uniform bits the highest 8
+// from one block that 16 tokens share, and the others from one that two share.
+func (f *uniforms) number(s *prf.Scratch, v uint32) uint64 {
+	high := f.high.Block(s, v/gumbelLanes)[v%gumbelLanes]
+	low := binary.LittleEndian.Uint64(f.low.Block(s, v/2)[v%2*8:])
+	return uint64(high)<<56 | low>>8
+}
+
+// gumbelMax is a GumbelMax under a key.
+type gumbelMax struct {
+	params  GumbelMax
+	lane    uint32
+	first   *uniforms
+	second  *uniforms     // nil for one key
+	coin    *prf.Function // nil for one key
+	m       uint64        // coins below are for the first key
+	weights [2]uint64     // of scores, in 256ths
+}
+
+func (g *gumbelMax) law(vocab int) Law {
+	a, b := float64(g.weights[0])/256, float64(g.weights[1])/256
+	best := harmonic(vocab)
+	if g.second == nil {
+		return Exponential{First: a, Marked: best}
+	}
+	// A token is drawn by the first key with probability m/256; the score under the other has mean 1.
+	p := float64(g.m) / 256
+	return Exponential{First: a, Second: b, Marked: p*(a*best+b) + (1-p)*(a+b*best)}
+}
+
+// harmonic returns 1 + 1/2 + ... + 1/n.
+func harmonic(n int) float64 {
+	if n > 1000 {
+		x := float64(n)
+		const euler = 0.57721566490153286
+		return math.Log(x) + euler + 1/(2*x) - 1/(12*x*x)
+	}
+	var sum float64
+	for ; n > 0; n-- {
+		sum += 1 / float64(n)
+	}
+	return sum
+}
+
+// scoreOf is -ln((2^64 - U)/2^64) in fixed point, rounded down.
+func scoreOf(u uint64) uint64 { return prf.NegLog(-u, 32) } // -0 stands for 2^64
+
+func (g *gumbelMax) score(s *prf.Scratch, p Pair) int64 {
+	g.first.high.SetContext(s, p.Context)
+	v := uint32(p.Token) ^ g.lane
+	sum := g.weights[0] * scoreOf(g.first.number(s, v))
+	if g.second != nil {
+		hi, lo := bits.Mul64(g.weights[1], scoreOf(g.second.number(s, v)))
+		_ = hi // below 2^38 times 2^8
+		sum += lo
+	}
+	return int64(sum / 256)
+}
+
+func (g *gumbelMax) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
+	g.first.high.SetContext(s, p.Context)
+	v := uint32(p.Token) ^ g.lane
+	dst = append(dst, int64(scoreOf(g.first.number(s, v))))
+	if g.second != nil {
+		dst = append(dst, int64(scoreOf(g.second.number(s, v))))
+	}
+	return dst
+}
+
+func (g *gumbelMax) unweighted() bound {
+	if g.second == nil {
+		return g
+	}
+	c := *g
+	c.weights = [2]uint64{256, 256}
+	return &c
+}
+
+// setContext makes context the current one.
+func (g *gumbelMax) setContext(s *scratch, context []Token) {
+	g.first.high.SetContext(&s.Scratch, context)
+}
+
+// key returns the key of the current context in the request of a salt.
+func (g *gumbelMax) key(s *scratch, salt uint32) *uniforms {
+	if g.second == nil || uint64(g.coin.Block(&s.Scratch, salt)[0]) < g.m {
+		return g.first
+	}
+	return g.second
+}
+
+// drawBits is the number of bits of a logarithm's fraction in a draw: as many as let twice
+// a logarithm of 64 bits, and one, be a float64.
+const drawBits = 46
+
+// choose returns the index of the candidate with the least q = (2 E + 1)/weight among those with a positive
+// weight, or -1 without any; ties go to the lower id. E is -ln((U+1)/2^64) in
+// fixed point, rounded down, and 2 E + 1 a float64 without rounding, so that each q is one division, the same
+// everywhere.
+func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64) int {
+	f := g.key(s, salt)
+	best := -1
+	var least float64
+	for i, c := range list {
+		if !(c.weight > 0) {
+			continue
+		}
+		e := prf.NegLog(f.number(&s.Scratch, uint32(c.id)^g.lane)+1, drawBits)
+		q := float64(2*e+1) / c.weight
+		if best < 0 || q < least || q == least && c.id < list[best].id {
+			best, least = i, q
+		}
+	}
+	return best
+}
+
+// settle leaves the chosen candidate of a row alone.
+func (g *gumbelMax) settle(s *scratch, list []candidate, salt uint32) {
+	chosen := g.choose(s, list, salt, 0)
+	for i := range list {
+		if i != chosen {
+			list[i].weight = 0
+		}
+	}
+}
