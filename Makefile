@@ -5,7 +5,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: ci
-ci: fmt tidy vet lint test purego race nested cross vectors fuzz ## everything CI checks
+ci: fmt tidy vet lint generate test purego race nested cross vectors fuzz ## everything CI checks
 
 .PHONY: fmt
 fmt: ## fail when gofmt would change a file
@@ -23,6 +23,11 @@ vet: ## go vet
 .PHONY: lint
 lint: ## staticcheck
 	go tool -modfile=go.tools.mod staticcheck ./...
+
+.PHONY: generate
+generate: ## generate the assembly again, and fail when that changes it
+	@set -e; dir=$$(mktemp -d); trap 'rm -r $$dir' EXIT; cp internal/kernel/*_amd64.* $$dir; go generate ./internal/kernel; \
+	for f in internal/kernel/*_amd64.*; do cmp $$f $$dir/$$(basename $$f); done
 
 .PHONY: test
 test: ## the tests, as in the README

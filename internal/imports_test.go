@@ -21,8 +21,8 @@ const module = "github.com/isotope-wm/isotope/"
 // The standard library is free for all. A package that is not listed fails: whoever
 // adds one decides where it belongs.
 var mayImport = map[string][]string{
-	"internal/prf":        {},
-	"internal/kernel":     {},
+	"internal/prf":        {"internal/kernel"},
+	"internal/kernel":     {"golang.org/x/sys/cpu"},
 	"internal/tail":       {},
 	"internal/tokset":     {"internal/prf"},
 	"watermark":           {"internal/prf", "internal/kernel"},

@@ -87,12 +87,12 @@ func (g *greenList) law(int) Law {
 
 func (g *greenList) process(s *prf.Scratch, logits []float32, context []Token) {
 	g.f.SetContext(s, context)
-	g.table.Bias(logits, g.f.Stream(s, g.table.StreamSize(len(logits))))
+	g.f.Process(s, g.table, logits)
 }
 
 func (g *greenList) mask(s *prf.Scratch, dst []uint64, n int, context []Token) {
 	g.f.SetContext(s, context)
-	g.table.Mask(dst, g.f.Stream(s, g.table.StreamSize(n)), n)
+	g.f.Mask(s, g.table, dst, n)
 }
 
 func (g *greenList) score(s *prf.Scratch, p Pair) int64 {

@@ -140,12 +140,12 @@ func (g *payloadList) list(s *prf.Scratch, context []Token) *kernel.Table {
 
 func (g *payloadList) process(s *prf.Scratch, logits []float32, context []Token) {
 	t := g.list(s, context)
-	t.Bias(logits, g.f.Stream(s, t.StreamSize(len(logits))))
+	g.f.Process(s, t, logits)
 }
 
 func (g *payloadList) mask(s *prf.Scratch, dst []uint64, n int, context []Token) {
 	t := g.list(s, context)
-	t.Mask(dst, g.f.Stream(s, t.StreamSize(n)), n)
+	g.f.Mask(s, t, dst, n)
 }
 
 func (g *payloadList) pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int {

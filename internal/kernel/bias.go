@@ -3,44 +3,49 @@ package kernel
 // Bias adds delta to the green tokens of row and 0 to the red ones, one float32
 // addition each: NaN and infinities stay what they are, and -0 becomes +0. stream
 // holds at least [Table.StreamSize] of len(row) bytes.
-func (t *Table) Bias(row []float32, stream []byte) {
-	whole := len(row) / t.perRow
-	switch {
-	case t.bias8 != nil:
-		for j := range whole {
-			add, x := &t.bias8[stream[j^t.flip]], (*[8]float32)(row[8*j:])
-			x[0] += add[0]
-			x[1] += add[1]
-			x[2] += add[2]
-			x[3] += add[3]
-			x[4] += add[4]
-			x[5] += add[5]
-			x[6] += add[6]
-			x[7] += add[7]
-		}
-	case t.bias4 != nil:
-		for j := range whole {
-			add, x := &t.bias4[stream[j^t.flip]], (*[4]float32)(row[4*j:])
-			x[0] += add[0]
-			x[1] += add[1]
-			x[2] += add[2]
-			x[3] += add[3]
-		}
-	case t.bias2 != nil:
-		for j := range whole {
-			add, x := &t.bias2[stream[j^t.flip]], (*[2]float32)(row[2*j:])
-			x[0] += add[0]
-			x[1] += add[1]
-		}
-	default:
-		for j := range whole {
-			row[j] += t.bias1[stream[j^t.flip]][0]
-		}
+func (t *Table) Bias(s *Scratch, row []float32, stream []byte) {
+	if active == Generic {
+		t.biasGeneric(row, stream)
+		return
 	}
-	if rest := row[whole*t.perRow:]; len(rest) > 0 {
-		add := t.biases(stream[whole^t.flip])
-		for i := range rest {
-			rest[i] += add[i]
-		}
+	tokens := t.chunk()
+	for len(row) > 0 {
+		n := min(len(row), tokens)
+		bytes := (n + t.perRow - 1) / t.perRow
+		t.maskChunk(s, stream, bytes)
+		t.biasChunk(s, row[:n])
+		row, stream = row[n:], stream[min(bytes, len(stream)):]
+	}
+}
+
+// chunk returns how many tokens are decided at once.
+func (t *Table) chunk() int { return min(chunkTokens, chunkBytes*t.perRow) }
+
+// maskChunk decides the tokens of size bytes of keystream, a chunk at most.
+func (t *Table) maskChunk(s *Scratch, stream []byte, size int) {
+	groups := size / groupSize
+	if groups > 0 {
+		maskGroups(t.width, &s.mask[0], &stream[0], groups, &t.luts)
+	}
+	if rest := size % groupSize; rest > 0 {
+		var last [groupSize]byte
+		copy(last[:], stream[groups*groupSize:])
+		maskGroups(t.width, &s.mask[groups*groupSize/t.width], &last[0], 1, &t.luts)
+	}
+}
+
+// biasChunk adds the biases of the decisions to a row, a chunk at most.
+func (t *Table) biasChunk(s *Scratch, row []float32) {
+	groups := len(row) / 8
+	if groups > 0 {
+		biasGroups(&row[0], groups, &s.mask[0], t.delta)
+	}
+	rest, bits := row[8*groups:], 0
+	if len(rest) > 0 {
+		bits = int(s.mask[groups])
+	}
+	choice := [2]float32{0, t.delta}
+	for i := range rest {
+		rest[i] += choice[bits>>i&1]
 	}
 }

@@ -20,7 +20,7 @@ func TestComplement(t *testing.T) {
 			stream[i] = byte(rng.Uint32())
 		}
 		row, mask := make([]float32, n), make([]uint64, (n+63)/64)
-		other.Bias(row, stream)
+		other.Bias(new(Scratch), row, stream)
 		other.Mask(mask, stream, n)
 		for v := range n {
 			want := !greenBit(stream, v, 1, 1, lane)

@@ -47,6 +47,7 @@ func TestBias(t *testing.T) {
 	eachShape(t, func(t *testing.T, width, m, lane, n int, stream []byte) {
 		table := NewTable(width, m, lane, 1.5)
 		require.Equal(t, len(stream), table.StreamSize(n))
+		var scratch Scratch
 		// Guards on both sides show writes outside the row.
 		whole := make([]float32, n+16)
 		for i := range whole {
@@ -61,7 +62,7 @@ func TestBias(t *testing.T) {
 				want[8+v] += 0
 			}
 		}
-		table.Bias(whole[8:8+n:8+n], stream)
+		table.Bias(&scratch, whole[8:8+n:8+n], stream)
 		for i := range want {
 			require.Equal(t, math.Float32bits(want[i]), math.Float32bits(whole[i]), "n=%d entry %d", n, i-8)
 		}

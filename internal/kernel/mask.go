@@ -1,21 +1,23 @@
 package kernel
 
+import "unsafe"
+
 // Mask sets bit v of dst, which is bit v%64 of word v/64, for each green token v
 // below n, and clears the other bits of the (n+63)/64 words. stream holds at least
 // [Table.StreamSize] of n bytes.
 func (t *Table) Mask(dst []uint64, stream []byte, n int) {
-	bytesPerWord := 64 / t.perRow
-	for i := range (n + 63) / 64 {
-		var word uint64
-		for k := range bytesPerWord {
-			// A last word may reach past the stream; its bits are cut off below.
-			if j := i*bytesPerWord + k; j < len(stream) {
-				word |= uint64(t.green[stream[j^t.flip]]) << (k * t.perRow)
-			}
+	done := 0
+	if active != Generic {
+		// Whole groups that fill whole words.
+		perGroup := groupSize * t.perRow
+		if whole := n / max(perGroup, 64); whole > 0 {
+			done = whole * max(perGroup, 64)
+			groups := done / perGroup
+			_, _ = dst[done/64-1], stream[groups*groupSize-1]
+			maskGroups(t.width, (*byte)(unsafe.Pointer(&dst[0])), &stream[0], groups, &t.luts)
 		}
-		if rest := n - 64*i; rest < 64 {
-			word &= 1<<rest - 1
-		}
-		dst[i] = word
+	}
+	if done < n {
+		t.maskGeneric(dst[done/64:], stream[done/t.perRow:], n-done)
 	}
 }

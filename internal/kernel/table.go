@@ -23,12 +23,14 @@ type Table struct {
 	bias2  *[256][2]float32 // width 4
 	bias1  *[256][1]float32 // width 8
 	perRow int              // tokens a byte decides
+	delta  float32
+	luts   [3][BlockSize]byte // of the assembly: see maskGroups
 }
 
 // NewTable returns the table for lanes of width bits (1, 2, 4 or 8), threshold m in
 // (0, 2^width), tenant lane in [0, 128/width) and the bias delta.
 func NewTable(width, m, lane int, delta float32) *Table {
-	t := &Table{width: width, m: m, lane: lane, flip: lane * width >> 3, perRow: 8 / width}
+	t := &Table{width: width, m: m, lane: lane, flip: lane * width >> 3, perRow: 8 / width, delta: delta}
 	switch width {
 	case 1:
 		t.bias8 = new([256][8]float32)
@@ -52,7 +54,29 @@ func NewTable(width, m, lane int, delta float32) *Table {
 			}
 		}
 	}
+	t.fillLuts()
 	return t
+}
+
+// fillLuts prepares what assembly looks up in registers: the order of bytes in a block,
+// and the tokens that the two nibbles of a byte make green, or with a width of 8 the
+// largest green lane.
+func (t *Table) fillLuts() {
+	var lower byte // tokens that the lower nibble decides
+	for i := range t.perRow {
+		if (i^t.lane&(t.perRow-1))*t.width < 4 {
+			lower |= 1 << i
+		}
+	}
+	for i := range byte(BlockSize) {
+		t.luts[0][i] = i ^ byte(t.flip)
+		if t.width == 8 {
+			t.luts[1][i] = byte(t.m - 1)
+			continue
+		}
+		t.luts[1][i] = t.green[i] & lower
+		t.luts[2][i] = t.green[i<<4] &^ lower
+	}
 }
 
 // Complement returns the table in which the tokens that are green in t are red, and
@@ -69,6 +93,7 @@ func (t *Table) Complement() *Table {
 		// The byte of opposite bits decides the opposite.
 		c.green[b], c.bias8[b] = t.green[b^0xff], t.bias8[b^0xff]
 	}
+	c.fillLuts()
 	return &c
 }
 

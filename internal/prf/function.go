@@ -2,10 +2,10 @@ package prf
 
 import (
 	"crypto/aes"
-	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
-	"slices"
+
+	"github.com/isotope-wm/isotope/internal/kernel"
 )
 
 const (
@@ -17,12 +17,11 @@ const (
 	absent     = 1<<24 - 1
 	slotTokens = 4 // contexts up to this width fit a nonce as they are
 	nonceSize  = 12
-	tagSize    = 16 // of GCM
 )
 
 // A Nonce is a context as the keyed function reads it. For widths up to 4 it is a
 // bijection of the context.
-type Nonce [nonceSize]byte
+type Nonce = kernel.Nonce
 
 // A Function is the keyed function under one key, for contexts of one width. It is
 // immutable and safe for concurrent use; each caller brings its own [Scratch]. The
@@ -33,9 +32,8 @@ type Function struct {
 }
 
 type keyed struct {
-	block  cipher.Block
-	stream cipher.AEAD
-	mac    *cmac // nil when contexts fit the nonce
+	keys *kernel.Keys
+	mac  *cmac // nil when contexts fit the nonce
 }
 
 // New returns the function of a purpose: width is the number of context tokens,
@@ -63,15 +61,7 @@ func newFunction(key, context []byte, width int) (*Function, error) {
 	if width < 0 || width > MaxWidth {
 		return nil, fmt.Errorf("prf: width %d is outside 0 to %d", width, MaxWidth)
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("prf: %w", err)
-	}
-	stream, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, fmt.Errorf("prf: %w", err)
-	}
-	k := &keyed{block: block, stream: stream}
+	k := &keyed{keys: kernel.NewKeys((*[16]byte)(key))}
 	if width > slotTokens {
 		wide, err := aes.NewCipher(context)
 		if err != nil {
@@ -86,10 +76,10 @@ func newFunction(key, context []byte, width int) (*Function, error) {
 // exists because what passes through the interfaces of crypto/cipher escapes: on
 // the stack it would cost an allocation a call.
 type Scratch struct {
-	in  [16]byte // nonce || BE32(counter)
-	out [16]byte
-	msg [3 * MaxWidth]byte
-	buf []byte
+	in    [16]byte // nonce || BE32(counter)
+	out   [16]byte
+	msg   [3 * MaxWidth]byte
+	loops kernel.Scratch
 }
 
 // Nonce returns the context that SetContext set last.
@@ -118,26 +108,28 @@ func (f *Function) SetContext(s *Scratch, context []int32) {
 // Block returns block j of the current context. It is overwritten by the next call.
 func (f *Function) Block(s *Scratch, j uint32) *[16]byte {
 	binary.BigEndian.PutUint32(s.in[nonceSize:], j)
-	f.keyed().block.Encrypt(s.out[:], s.in[:])
+	f.keyed().keys.Block(&s.out, &s.in)
 	return &s.out
 }
 
 // Stream returns the first n bytes, rounded up to whole blocks, of the current
 // context's keystream. They are overwritten by the next call.
-//
-// GCM encrypts from counter 2 on, in the fast code of the standard library and
-// without allocating, where cipher.NewCTR allocates; its tag is thrown away.
 func (f *Function) Stream(s *Scratch, n int) []byte {
-	const head = 2 * aes.BlockSize
-	size := (n + aes.BlockSize - 1) &^ (aes.BlockSize - 1)
-	s.buf = slices.Grow(s.buf[:0], max(size, head)+tagSize)
-	stream := s.buf[:max(size, head)]
-	for j := range uint32(2) {
-		copy(stream[j*aes.BlockSize:], f.Block(s, j)[:])
-	}
-	clear(stream[head:])
-	f.keyed().stream.Seal(stream[head:head], s.in[:nonceSize], stream[head:], nil)
-	return stream[:size]
+	nonce := s.Nonce()
+	return f.keyed().keys.Stream(&s.loops, &nonce, n)
+}
+
+// Process marks a row in place with the current context's keystream.
+func (f *Function) Process(s *Scratch, t *kernel.Table, row []float32) {
+	nonce := s.Nonce()
+	t.Process(&s.loops, f.keyed().keys, &nonce, row)
+}
+
+// Mask writes the decisions of n tokens in the current context as a bitmap; see
+// [kernel.Table.Mask].
+func (f *Function) Mask(s *Scratch, t *kernel.Table, dst []uint64, n int) {
+	nonce := s.Nonce()
+	t.ProcessMask(&s.loops, f.keyed().keys, &nonce, dst, n)
 }
 
 // tokenAt returns the id i places before the end of context.

@@ -1,0 +1,79 @@
+package kernel
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// ratio runs work and floor in turns and reports the median time of work, and how many
+// times that of floor it is. Turns are long enough for the clock and short enough for
+// both to meet the same machine.
+func ratio(b *testing.B, unit string, perTurn float64, floor, work func()) {
+	b.Helper()
+	b.ReportAllocs()
+	const turn = 100 * time.Microsecond
+	calls := func(f func()) int {
+		f()
+		start := time.Now()
+		f()
+		return 1 + int(turn/max(time.Since(start), 1))
+	}
+	nFloor, nWork := calls(floor), calls(work)
+	floors, works := make([]float64, 0, 1<<16), make([]float64, 0, 1<<16)
+	time1 := func(n int, f func()) float64 {
+		start := time.Now()
+		for range n {
+			f()
+		}
+		return float64(time.Since(start)) / float64(n)
+	}
+	for b.Loop() {
+		floors = append(floors, time1(nFloor, floor))
+		works = append(works, time1(nWork, work))
+	}
+	slices.Sort(floors)
+	slices.Sort(works)
+	f, w := floors[len(floors)/2], works[len(works)/2]
+	b.ReportMetric(w/perTurn, unit)
+	b.ReportMetric(w/f, "x_floor")
+	b.ReportMetric(0, "ns/op")
+}
+
+// eachBackend runs a benchmark on every backend of this machine.
+func eachBackend(b *testing.B, f func(b *testing.B)) {
+	for _, backend := range Available() {
+		b.Run("impl="+backend.String(), func(b *testing.B) {
+			defer Use(backend)()
+			f(b)
+		})
+	}
+}
+
+// BenchmarkProcess marks a row in place. The floor adds a constant to it.
+func BenchmarkProcess(b *testing.B) {
+	const vocab = 128256
+	keys := NewKeys(&[16]byte{1, 2, 3})
+	for _, mem := range []struct {
+		name string
+		rows int
+	}{{"hot", 1}, {"dram", 256}} {
+		rows := make([]float32, mem.rows*vocab)
+		for _, width := range []int{1, 2, 4, 8} {
+			b.Run(fmt.Sprintf("vocab=%d/w=%d/mem=%s", vocab, width, mem.name), func(b *testing.B) {
+				eachBackend(b, func(b *testing.B) {
+					table := NewTable(width, 1<<width/2-1+1/width, 0, 1e-30)
+					var s Scratch
+					at := 0
+					next := func() []float32 {
+						at = (at + 1) % mem.rows
+						return rows[at*vocab:][:vocab]
+					}
+					nonce := Nonce{5}
+					ratio(b, "ns/row", 1, func() { Floor(next(), 1e-30) }, func() { table.Process(&s, keys, &nonce, next()) })
+				})
+			})
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// bias is the family of masks and biases. AES has no part in it, so that one set of
+// loops serves both backends.
+func bias() {
+	floor()
+	var bits [3]Mem
+	for i := range bits {
+		var words [8]uint32
+		for j := range words {
+			words[j] = 1 << (8*i + j)
+		}
+		bits[i] = table32("bits"+string(rune('A'+i)), words)
+	}
+	biasF32(bits)
+}
+
+// floor is the pass that every benchmark divides by.
+func floor() {
+	TEXT("floorAVX2", NOSPLIT, "func(x *float32, n int, c float32)")
+	Doc("floorAVX2 adds c to n floats, n a multiple of 64. It is the floor of the benchmarks:",
+		"",
+		"\tfor i := range n { x[i] += c }")
+	Pragma("noescape")
+	x := Load(Param("x"), GP64())
+	n := Load(Param("n"), GP64())
+	c := YMM()
+	VBROADCASTSS(NewParamAddr("c", 16), c)
+	Label("loop")
+	CMPQ(n, U32(64))
+	JL(LabelRef("end"))
+	var sums [8]VecVirtual
+	for i := range sums {
+		sums[i] = YMM()
+		VADDPS(Mem{Base: x, Disp: 32 * i}, c, sums[i])
+	}
+	for i, s := range sums {
+		VMOVUPS(s, Mem{Base: x, Disp: 32 * i})
+	}
+	ADDQ(U32(256), x)
+	SUBQ(U32(64), n)
+	JMP(LabelRef("loop"))
+	Label("end")
+	VZEROUPPER()
+	RET()
+}
+
+// biasF32 adds the bias of a bitmap. AND with one bit for each dword leaves a positive
+// number or 0, and VPSIGND by it leaves delta or 0.
+func biasF32(bits [3]Mem) {
+	TEXT("biasAVX2", NOSPLIT, "func(x *float32, groups int, mask *byte, delta float32)")
+	Doc("biasAVX2 adds delta, or 0, to 8*groups floats:",
+		"",
+		"\tfor i := range 8*groups { if mask bit i { x[i] += delta } else { x[i] += 0 } }")
+	Pragma("noescape")
+	x := Load(Param("x"), GP64())
+	groups := Load(Param("groups"), GP64())
+	mask := Load(Param("mask"), GP64())
+	delta := YMM()
+	VBROADCASTSS(NewParamAddr("delta", 24), delta)
+	var select8 [3]VecVirtual
+	for i := range bits {
+		select8[i] = YMM()
+		VMOVDQU(bits[i], select8[i])
+	}
+	const perLoop = 8
+	Label("wide")
+	CMPQ(groups, U32(perLoop))
+	JL(LabelRef("widedone"))
+	for half := range perLoop / 4 {
+		word, top := YMM(), YMM()
+		VPBROADCASTD(Mem{Base: mask, Disp: 4 * half}, word)
+		VPSRLD(U8(8), word, top) // the sign bit would turn VPSIGND around
+		for i := range 4 {
+			add, at := YMM(), Mem{Base: x, Disp: 32 * (4*half + i)}
+			if i < 3 {
+				VPAND(select8[i], word, add)
+			} else {
+				VPAND(select8[2], top, add)
+			}
+			VPSIGND(add, delta, add)
+			VADDPS(at, add, add)
+			VMOVUPS(add, at)
+		}
+	}
+	ADDQ(U32(32*perLoop), x)
+	ADDQ(U32(perLoop), mask)
+	SUBQ(U32(perLoop), groups)
+	JMP(LabelRef("wide"))
+	Label("widedone")
+
+	Label("one")
+	TESTQ(groups, groups)
+	JE(LabelRef("end"))
+	add := YMM()
+	VPBROADCASTB(Mem{Base: mask}, add)
+	VPAND(select8[0], add, add)
+	VPSIGND(add, delta, add)
+	VADDPS(Mem{Base: x}, add, add)
+	VMOVUPS(add, Mem{Base: x})
+	ADDQ(U32(32), x)
+	INCQ(mask)
+	DECQ(groups)
+	JMP(LabelRef("one"))
+	Label("end")
+	VZEROUPPER()
+	RET()
+}

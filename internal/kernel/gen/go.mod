@@ -1,0 +1,12 @@
+// The generators of the assembly, apart so that no user of the library gets avo.
+module github.com/isotope-wm/isotope/internal/kernel/gen
+
+go 1.26.0
+
+require github.com/mmcloughlin/avo v0.6.0
+
+require (
+	golang.org/x/mod v0.41.0 // indirect
+	golang.org/x/sync v0.23.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
+)

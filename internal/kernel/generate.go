@@ -1,0 +1,5 @@
+package kernel
+
+//go:generate go run -C gen . -family aes -out ../aes_amd64.s -stubs ../aes_amd64.go -pkg kernel
+//go:generate go run -C gen . -family mask -out ../mask_amd64.s -stubs ../mask_amd64.go -pkg kernel
+//go:generate go run -C gen . -family bias -out ../bias_amd64.s -stubs ../bias_amd64.go -pkg kernel

@@ -1,0 +1,52 @@
+//go:build amd64 && !purego
+
+package kernel
+
+// The loops of the active backend. Callers have taken the Generic one elsewhere.
+
+// streamBlocks writes blocks first, first+1, ... of a nonce's keystream.
+func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32) {
+	if active == VAES {
+		streamVAES(dst, blocks, &keys.round, nonce, first)
+	} else {
+		streamAESNI(dst, blocks, &keys.round, nonce, first)
+	}
+}
+
+// encryptBlocks encrypts n independent blocks in place or to another place.
+func encryptBlocks(dst, src *[BlockSize]byte, n int, keys *Keys) {
+	if active == VAES {
+		encryptVAES(dst, src, n, &keys.round)
+	} else {
+		encryptAESNI(dst, src, n, &keys.round)
+	}
+}
+
+// maskGroups decides the tokens of n groups of groupSize bytes of keystream.
+func maskGroups(width int, dst, stream *byte, n int, luts *[3][BlockSize]byte) {
+	switch width {
+	case 1:
+		mask1AVX2(dst, stream, n, luts)
+	case 2:
+		mask2AVX2(dst, stream, n, luts)
+	case 4:
+		mask4AVX2(dst, stream, n, luts)
+	default:
+		mask8AVX2(dst, stream, n, luts)
+	}
+}
+
+// biasGroups adds the bias of a bitmap to 8*groups logits.
+func biasGroups(x *float32, groups int, mask *byte, delta float32) {
+	biasAVX2(x, groups, mask, delta)
+}
+
+// floor adds c to a part of x and returns how long that part is.
+func floor(x []float32, c float32) int {
+	n := len(x) &^ 63
+	if len(available) == 1 || n == 0 {
+		return 0
+	}
+	floorAVX2(&x[0], n, c)
+	return n
+}

@@ -1,0 +1,18 @@
+//go:build purego || !amd64
+
+package kernel
+
+// Without assembly there is Generic alone, and nobody comes here.
+const noLoops = "kernel: no assembly in this build"
+
+func subWord(uint32) uint32 { panic(noLoops) }
+
+func streamBlocks(*byte, int, *Keys, *Nonce, uint32) { panic(noLoops) }
+
+func encryptBlocks(_, _ *[BlockSize]byte, _ int, _ *Keys) { panic(noLoops) }
+
+func maskGroups(int, *byte, *byte, int, *[3][BlockSize]byte) { panic(noLoops) }
+
+func biasGroups(*float32, int, *byte, float32) { panic(noLoops) }
+
+func floor([]float32, float32) int { return 0 }
