@@ -113,11 +113,3 @@ var powers = func() (t [64]float64) {
 	}
 	return t
 }()
-
-func blockMax(dst, row []float32) { blockMaxGeneric(dst, row) }
-func atLeast(row *[ScanBlock]float32, delta, floor float32) uint64 {
-	return atLeastGeneric(row[:], delta, floor)
-}
-func sumExp(row []float32, green []uint64, delta, cut, top, scale float32) float64 {
-	return sumExpGeneric(row, green, delta, cut, top, scale)
-}

@@ -23,6 +23,7 @@ var families = map[string]func(){
 	"aes":  aes,
 	"mask": masks,
 	"bias": bias,
+	"scan": scans,
 }
 
 func main() {
