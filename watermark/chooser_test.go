@@ -23,10 +23,23 @@ func plainSample(s *Sequence, logits []float32, p Sampler, u float64) Token {
 		return argmax(row)
 	}
 	kept, _ := p.survivors(nil, row)
-	if i := s.choose(kept, u); i >= 0 {
-		return kept[i].id
+	i := -1
+	switch {
+	case s.draw.mark == nil || len(kept) < 2 || !s.isKeyed(s.draw):
+		i = drawIndex(kept, u)
+	default:
+		k := s.draw.mark.keyed
+		k.setContext(&s.scratch, s.tokens)
+		if g, ok := k.(*gumbelMax); ok {
+			i = g.chooseAll(&s.scratch, kept, s.salt)
+		} else {
+			i = k.choose(&s.scratch, kept, s.salt, u)
+		}
 	}
-	return -1
+	if i < 0 {
+		return -1
+	}
+	return kept[i].id
 }
 
 // rowKinds are the shapes of rows that a draw meets, and some that it should not.
@@ -94,20 +107,24 @@ func testMarks(t *testing.T, vocab int) map[string]func() *Sequence {
 	key, selector := Key{}, Key{}
 	key = mustKey(t, 1)
 	selector = mustKey(t, 2)
-	mark := func(g GreenList, opts ...Option) *Mark {
+	mark := func(g Scheme, opts ...Option) *Mark {
 		m, err := New(key, g, vocab, opts...)
 		require.NoError(t, err)
 		return m
 	}
 	half := GreenList{Gamma: 0.5, Delta: 2, Width: 1}
 	kinds := map[string][]*Mark{
-		"none":    nil,
-		"half":    {mark(half)},
-		"quarter": {mark(GreenList{Gamma: 0.25, Delta: 0.3, Width: 1})},
-		"fine":    {mark(GreenList{Gamma: 101.0 / 256, Delta: 5, Width: 1})},
-		"masked":  {mark(half, MaskRepeats{})},
-		"lane":    {mark(half, Lane{Group: 3, Index: 77})},
-		"payload": {mark(half, Payload{Bits: 6, Message: 41})},
+		"none":           nil,
+		"half":           {mark(half)},
+		"quarter":        {mark(GreenList{Gamma: 0.25, Delta: 0.3, Width: 1})},
+		"fine":           {mark(GreenList{Gamma: 101.0 / 256, Delta: 5, Width: 1})},
+		"masked":         {mark(half, MaskRepeats{})},
+		"lane":           {mark(half, Lane{Group: 3, Index: 77})},
+		"payload":        {mark(half, Payload{Bits: 6, Message: 41})},
+		"gumbelmax":      {mark(GumbelMax{Width: 2})},
+		"gumbelmax, k=6": {mark(GumbelMax{Width: 6}, Lane{Group: 1, Index: 11})},
+		"both":           {mark(GumbelMax{Width: 4, Dual: 0.25}, MaskRepeats{}), mark(half)},
+		"tournament":     {mark(Tournament{Width: 2, Depth: 10}), mark(half)},
 		"bands": {
 			mark(half, Band{Selector: selector, Lo: 0, Hi: 20000}, MaskRepeats{}),
 			mark(GreenList{Gamma: 0.75, Delta: 1, Width: 1}, Band{Selector: selector, Lo: 20000, Hi: 40000}),
@@ -174,11 +191,11 @@ func TestSampleOfLargeRows(t *testing.T) {
 	row := make([]float32, vocab+100) // a padded head
 	marks := testMarks(t, vocab)
 	for _, kind := range []string{"flat", "ties", "peaked", "sorted", "grammar"} {
-		for _, name := range []string{"none", "half", "fine", "payload"} {
+		for _, name := range []string{"none", "half", "fine", "payload", "gumbelmax", "both"} {
 			s := marks[name]()
 			for i, p := range []Sampler{
 				{}, {Temperature: 0.8, TopK: 40, TopP: 0.9}, {Temperature: 1, TopK: 400}, {Temperature: 0.7, TopP: 0.9},
-				{Temperature: 1, TopP: 0.6, MinP: 0.02}, {Temperature: 1, MinP: 0.05}, {Temperature: 1.5, TopP: 0.999},
+				{Temperature: 1, TopP: 0.6, MinP: 0.02}, {Temperature: 1, MinP: 0.05}, {Temperature: 1.5, TopP: 0.999}, {Temperature: 0.9},
 			} {
 				rowKinds[kind](rng, row)
 				s.Accept(Token(i))

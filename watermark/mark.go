@@ -59,8 +59,9 @@ type keyedDraw interface {
 // scratch is the working memory of one caller.
 type scratch struct {
 	prf.Scratch
-	list []candidate
-	bits []uint32
+	list    []candidate
+	bits    []uint32
+	chooser chooser
 }
 
 // A Mark is a [Scheme] bound to a [Key]. It is immutable, safe for concurrent use
@@ -77,6 +78,7 @@ type Mark struct {
 	bias    bias      // bound if it is one, else nil
 	keyed   keyedDraw // bound if it is one, else nil
 	salt    uint32
+	half    half
 	vocab   int
 	keyID   string
 	id      string
@@ -157,6 +159,9 @@ func (m *Mark) identity() string {
 	if m.payload.Bits > 0 { // scores do not depend on the message
 		id += fmt.Sprintf(" payload=%d", m.payload.Bits)
 	}
+	if m.half == secondHalf { // the first has the lists of a mark of one key
+		id += " second"
+	}
 	return id
 }
 
@@ -188,6 +193,35 @@ func (m *Mark) MasksRepeats() bool { return m.masked }
 func (m *Mark) Salted(salt uint32) *Mark {
 	c := *m
 	c.salt = salt
+	return &c
+}
+
+// half says which key of a mark of two keys a mark has alone.
+type half int
+
+const (
+	whole half = iota
+	firstHalf
+	secondHalf
+)
+
+// Halves returns the two keyed draws of a [GumbelMax] with two keys, each as a mark of its own: one draws for the draft model
+// of a [Speculation], the other for its target. The text is tested with m, and Dual should be the share of tokens that the
+// first draws. ok is false for any other mark.
+func (m *Mark) Halves() (first, second *Mark, ok bool) {
+	g, ok := m.bound.(*gumbelMax)
+	if !ok || g.second == nil {
+		return nil, nil, false
+	}
+	return m.halfOf(g, g.first, firstHalf), m.halfOf(g, g.second, secondHalf), true
+}
+
+func (m *Mark) halfOf(g *gumbelMax, f *uniforms, which half) *Mark {
+	c := *m
+	c.half = which
+	c.scheme = GumbelMax{Width: g.params.Width}
+	c.use(&gumbelMax{params: GumbelMax{Width: g.params.Width}, lane: g.lane, first: f, weights: [2]uint64{256, 0}})
+	c.id = c.identity()
 	return &c
 }
 
@@ -224,6 +258,14 @@ func (m *Mark) process(s *scratch, logits []float32, context []Token) {
 // processDraw is process for a keyed draw and a context of its band.
 func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt uint32) {
 	row := logits[:min(len(logits), m.vocab)]
+	if g, ok := m.keyed.(*gumbelMax); ok {
+		if top := s.chooser.scan(row); s.chooser.bounded(top, 1) {
+			m.keyed.setContext(s, context)
+			c := g.chooseOfRow(s, row, &tint{}, top, 1, salt)
+			leave(logits, c)
+			return
+		}
+	}
 	list := keepTopK(s.list[:0], row, 0)
 	s.list = list
 	if len(list) == 0 {
@@ -232,6 +274,11 @@ func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt u
 	softmax(list, 1)
 	m.keyed.setContext(s, context)
 	m.keyed.settle(s, list, salt)
+	leave(logits, list...)
+}
+
+// leave sets a row to the logarithms of the weights of candidates, and to -Inf elsewhere.
+func leave(logits []float32, list ...candidate) {
 	for i := range logits {
 		logits[i] = negInf
 	}

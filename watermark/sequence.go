@@ -26,7 +26,6 @@ type Sequence struct {
 	salt    uint32
 	counts  DrawCounts
 	scratch scratch
-	chooser chooser
 	list    []candidate
 }
 
@@ -176,24 +175,28 @@ func (s *Sequence) Rewind(n int) {
 // does not Accept what it drew. Entries past the marks' vocabulary are never drawn. See [Sampler] for the rules; the result is -1 only
 // when there is nothing to draw.
 func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
-	if s.vocab > 0 {
-		logits = logits[:min(len(logits), s.vocab)]
-	}
-	bias := s.bias()
+	row, bias := s.inVocab(logits), s.bias()
 	if sampler.isGreedy() {
 		s.counts.Greedy++
-		return s.chooser.argmax(logits, &bias)
+		return s.scratch.chooser.argmax(row, &bias)
 	}
-	kept := s.chooser.survivors(logits, &bias, sampler)
-	if i := s.choose(kept, u); i >= 0 {
-		return kept[i].id
+	if t, ok := s.sampleWhole(row, &bias, sampler, u); ok {
+		return t
 	}
-	return -1
+	return s.chooseID(s.draw, s.scratch.chooser.survivors(row, &bias, sampler), u)
+}
+
+// inVocab returns the part of a row that the marks' vocabulary reaches.
+func (s *Sequence) inVocab(logits []float32) []float32 {
+	if s.vocab > 0 {
+		return logits[:min(len(logits), s.vocab)]
+	}
+	return logits
 }
 
 // bias returns the bias of the next position. There is at most one: bands are disjoint.
 func (s *Sequence) bias() tint {
-	scratch := &s.chooser.scratch
+	scratch := &s.scratch.chooser.scratch
 	for i, m := range s.biases {
 		if r := s.repeats[i]; r != nil && r.has(scratch, s.tokens) {
 			continue
@@ -210,7 +213,7 @@ func (s *Sequence) bias() tint {
 func (s *Sequence) Pick(ids []Token, probs []float32, u float64) int {
 	n := min(len(ids), len(probs))
 	s.list = appendCandidates(s.list[:0], ids[:n], probs[:n])
-	return s.choose(s.list, u)
+	return s.choose(s.draw, s.list, u)
 }
 
 // ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as [Mark.Process] does, where it marks; elsewhere
@@ -221,34 +224,42 @@ func (s *Sequence) ProcessDraw(logits []float32) {
 		s.counts.Ordinary++
 		return
 	}
-	if s.isKeyed() {
+	if s.isKeyed(s.draw) {
 		s.counts.Keyed++
 		m.processDraw(&s.scratch, logits, s.tokens, s.salt)
 	}
 }
 
-// choose draws one of candidates.
-func (s *Sequence) choose(list []candidate, u float64) int {
+// choose draws one of candidates by a keyed draw, or by u alone where it does not mark, and returns its index.
+func (s *Sequence) choose(d keyedMark, list []candidate, u float64) int {
 	switch {
 	case len(list) < 2:
 		s.counts.Forced++
-	case s.draw.mark == nil:
+	case d.mark == nil:
 		s.counts.Ordinary++
-	case s.isKeyed():
+	case s.isKeyed(d):
 		s.counts.Keyed++
-		k := s.draw.mark.keyed
+		k := d.mark.keyed
 		k.setContext(&s.scratch, s.tokens)
 		return k.choose(&s.scratch, list, s.salt, u)
 	}
 	return drawIndex(list, u)
 }
 
-// isKeyed reports whether the keyed draw, of which there is one, marks the next position, and counts one that it does not.
-func (s *Sequence) isKeyed() bool {
+// chooseID is choose, and returns the id or -1.
+func (s *Sequence) chooseID(d keyedMark, list []candidate, u float64) Token {
+	if i := s.choose(d, list, u); i >= 0 {
+		return list[i].id
+	}
+	return -1
+}
+
+// isKeyed reports whether a keyed draw marks the next position, and counts one that it does not.
+func (s *Sequence) isKeyed(d keyedMark) bool {
 	switch {
-	case !s.draw.mark.in.has(&s.scratch.Scratch, s.tokens):
+	case !d.mark.in.has(&s.scratch.Scratch, s.tokens):
 		s.counts.OutOfBand++
-	case s.draw.repeats != nil && s.draw.repeats.has(&s.scratch.Scratch, s.tokens):
+	case d.repeats != nil && d.repeats.has(&s.scratch.Scratch, s.tokens):
 		s.counts.Repeated++
 	default:
 		return true

@@ -1,0 +1,229 @@
+package watermark
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+
+	"github.com/isotope-wm/isotope/internal/prf"
+)
+
+// The first byte b of a token's U bounds E, and so its q:
+//
+//	NegLog((b+1) 2^56) <= E <= NegLog(b 2^56 + 1)
+//
+// so that most tokens lose a draw before their other 56 bits, a logarithm or an
+// exponential are looked at. A b of 255 bounds nothing from below; of those, one in 256,
+// the other bits do, by -ln(1-x) >= x.
+var (
+	leastOf   [256]float64 // 2 E + 1
+	logLeast  [256]float64
+	logMost   [256]float64
+	weightsUp [4 * 64]float64 // of tokens from i/4 to (i+1)/4 nats below the top
+)
+
+const lastByte = 255
+
+func init() {
+	for b := range uint64(256) {
+		leastOf[b] = gumbelQ((b + 1) << 56)
+		logLeast[b] = math.Log(leastOf[b])
+		logMost[b] = math.Log(gumbelQ(b<<56 + 1))
+	}
+	for i := range weightsUp {
+		weightsUp[i] = math.Exp(-float64(i)/4) * (1 + 1e-12)
+	}
+}
+
+// gumbelQ returns q of weight 1 from U+1.
+func gumbelQ(n uint64) float64 { return float64(2*prf.NegLog(n, drawBits) + 1) }
+
+// logMargin is above the errors of logarithms and exponentials in bounds, and far below
+// what they let through.
+const logMargin = 1e-9
+
+// choose is chooseAll, a candidate's first byte before the rest.
+func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64) int {
+	f := g.key(s, salt)
+	c := &s.chooser
+	c.index = c.index[:0]
+	for i := range list {
+		c.index = append(c.index, (uint32(list[i].id)^g.lane)/gumbelLanes)
+	}
+	c.blocks = sized(c.blocks, len(list))
+	f.high.Blocks(&s.Scratch, c.blocks, c.index)
+	best, least := -1, math.Inf(1)
+	for i, x := range list {
+		if !(x.weight > 0) {
+			continue
+		}
+		v := uint32(x.id) ^ g.lane
+		high := c.blocks[i][v%gumbelLanes]
+		// A quotient of two floats is monotonous: this cannot lose the least.
+		if best >= 0 && leastOf[high]/x.weight > least {
+			continue
+		}
+		q := gumbelQ(f.join(&s.Scratch, high, v)+1) / x.weight
+		if best < 0 || q < least || q == least && x.id < list[best].id {
+			best, least = i, q
+		}
+	}
+	return best
+}
+
+// join completes U of token v from its first byte.
+func (f *uniforms) join(s *prf.Scratch, high byte, v uint32) uint64 {
+	low := binary.LittleEndian.Uint64(f.low.Block(s, v/2)[v%2*8:])
+	return uint64(high)<<56 | low>>8
+}
+
+// sampleWhole is Sample where a GumbelMax draws among all tokens; elsewhere ok is false.
+func (s *Sequence) sampleWhole(row []float32, t *tint, p Sampler, u float64) (id Token, ok bool) {
+	if s.draw.mark == nil || !p.isWhole(len(row)) {
+		return 0, false
+	}
+	g, ok := s.draw.mark.keyed.(*gumbelMax)
+	c := &s.scratch.chooser
+	top := c.scan(row)
+	if !ok || !c.bounded(top, p.Temperature) || !severalAbove(row) {
+		return 0, false
+	}
+	if !s.isKeyed(s.draw) {
+		kept := c.survivors(row, t, p)
+		return kept[drawIndex(kept, u)].id, true
+	}
+	s.counts.Keyed++
+	g.setContext(&s.scratch, s.tokens)
+	return g.chooseOfRow(&s.scratch, row, t, top, p.Temperature, s.salt).id, true
+}
+
+// isWhole reports whether p truncates no row of n tokens.
+func (p Sampler) isWhole(n int) bool {
+	return (p.TopK <= 0 || p.TopK >= n) && !(p.TopP > 0 && p.TopP < 1) && !(p.MinP > 0 && p.MinP <= 1)
+}
+
+// severalAbove reports whether two entries of row or more are above -Inf.
+func severalAbove(row []float32) bool {
+	n := 0
+	for _, x := range row {
+		if x > negInf {
+			if n++; n == 2 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// chooseOfRow returns what chooseAll chooses among all tokens of row above -Inf, biased
+// by t and weighed at a temperature; there is one. The row has been scanned, and
+// arithmetic on top, its largest logit, is bounded.
+func (g *gumbelMax) chooseOfRow(s *scratch, row []float32, t *tint, top, temperature float32, salt uint32) candidate {
+	c := &s.chooser
+	r := race{
+		s: s, f: g.key(s, salt), lane: g.lane,
+		top: c.best(row, t, top).logit, temperature: float64(temperature),
+		best: candidate{id: -1}, least: math.Inf(1), log: math.Inf(1),
+	}
+	r.high = r.f.high.Stream(&s.Scratch, len(row))
+
+	// The tokens near the top bound the least q from above.
+	const near = 64
+	list := c.collect(row, t.delta, c.kth(row, min(near, max(len(row)-1, 1))))
+	c.colour(list, t, len(row))
+	for _, x := range list {
+		r.log = min(r.log, logMost[r.byteOf(x.id)]-r.depth(x.logit))
+	}
+	// That leaves few with a byte that bounds them.
+	list = c.collect(row, t.delta, r.floor(r.log-logLeast[lastByte-1]))
+	c.colour(list, t, len(row))
+	for _, x := range list {
+		if b := r.byteOf(x.id); b != lastByte && logLeast[b]-r.depth(x.logit) <= r.log+logMargin {
+			r.consider(x, r.byteOf(x.id), r.f.join(&s.Scratch, b, uint32(x.id)^r.lane))
+		}
+	}
+	list = r.lastBytes(row, t)
+	c.colour(list, t, len(row))
+	for _, x := range list {
+		r.consider(x, lastByte, r.f.join(&s.Scratch, lastByte, uint32(x.id)^r.lane))
+	}
+	return r.best
+}
+
+// A race is a draw among the tokens of a row.
+type race struct {
+	s           *scratch
+	f           *uniforms
+	lane        uint32
+	high        []byte // the first bytes of U
+	top         float32
+	temperature float64
+	best        candidate
+	least       float64 // q of best
+	log         float64 // the logarithm of a q that the least does not exceed
+}
+
+func (r *race) byteOf(id Token) byte { return r.high[uint32(id)^r.lane] }
+
+// depth returns the logarithm of a weight.
+func (r *race) depth(logit float32) float64 {
+	return (float64(logit) - float64(r.top)) / r.temperature
+}
+
+// floor returns a logit below those of all weights down to e^-depth.
+func (r *race) floor(depth float64) float32 {
+	const margin = 1e-6
+	return math.Nextafter32(float32(float64(r.top)-(depth+margin)*r.temperature), negInf)
+}
+
+// consider lets a token of the number u take part.
+func (r *race) consider(x candidate, high byte, u uint64) {
+	x.weight = 1
+	if x.logit != r.top {
+		x.weight = math.Exp(r.depth(x.logit))
+	}
+	if !(x.weight > 0) || leastOf[high]/x.weight > r.least {
+		return
+	}
+	q := gumbelQ(u+1) / x.weight
+	if q < r.least || q == r.least && x.id < r.best.id {
+		r.best, r.least = x, q
+		r.log = min(r.log, math.Log(q))
+	}
+}
+
+// lastBytes returns the tokens with the last byte that may yet win, their logits as they
+// are in row. The list is good until the next of a chooser.
+func (r *race) lastBytes(row []float32, t *tint) []candidate {
+	c := &r.s.chooser
+	list := c.list[:0]
+	c.index = c.index[:0]
+	// Where the biases are not known, both ends of what they can be.
+	floor := r.floor(r.log)
+	for at := 0; ; at++ {
+		next := bytes.IndexByte(r.high[at:], lastByte)
+		if next < 0 {
+			break
+		}
+		at += next
+		if v := uint32(at) ^ r.lane; int(v) < len(row) && row[v] > negInf && row[v]+t.delta >= floor {
+			list = append(list, candidate{logit: row[v], id: Token(v)})
+			c.index = append(c.index, uint32(at)/2)
+		}
+	}
+	c.list = list
+	c.blocks = sized(c.blocks, len(list))
+	r.f.low.Blocks(&r.s.Scratch, c.blocks, c.index)
+	least := math.Exp(r.log + logMargin)
+	kept := list[:0]
+	for i, x := range list {
+		low := binary.LittleEndian.Uint64(c.blocks[i][(uint32(x.id)^r.lane)%2*8:])
+		missing := -(uint64(lastByte)<<56 | low>>8) - 1 // 2^64 less U+1
+		const toDrawBits = 64 - drawBits
+		depth := -r.depth(x.logit + t.delta)
+		if place := int(4 * max(depth, 0)); place >= len(weightsUp) || float64(2*(missing>>toDrawBits)+1) <= least*weightsUp[place] {
+			kept = append(kept, x)
+		}
+	}
+	return kept
+}
