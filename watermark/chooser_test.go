@@ -118,6 +118,7 @@ func testMarks(t *testing.T, vocab int) map[string]func() *Sequence {
 		"half":           {mark(half)},
 		"quarter":        {mark(GreenList{Gamma: 0.25, Delta: 0.3, Width: 1})},
 		"fine":           {mark(GreenList{Gamma: 101.0 / 256, Delta: 5, Width: 1})},
+		"eighth":         {mark(GreenList{Gamma: 0.5, Delta: 0.125, Width: 1})}, // half a unit in the last place of large logits
 		"masked":         {mark(half, MaskRepeats{})},
 		"lane":           {mark(half, Lane{Group: 3, Index: 77})},
 		"payload":        {mark(half, Payload{Bits: 6, Message: 41})},
@@ -276,5 +277,35 @@ func TestLastInNucleus(t *testing.T) {
 		require.Equal(t, ranked[n-1], got)
 		_, ok = c.lastInNucleus(list, sum/total, total, total*1e-12)
 		require.False(t, ok, "the mass ends where a token does")
+	}
+}
+
+// TestSurvivors compares all that truncation leaves, with the weights. The logits of
+// "large" are where adding delta rounds: a token can tie with the k-th by the bias and not
+// by a threshold without it.
+func TestSurvivors(t *testing.T) {
+	const vocab = 1000
+	rng := rand.New(rand.NewPCG(26, 26))
+	row := make([]float32, vocab)
+	marks := testMarks(t, vocab)
+	for _, kind := range []string{"large", "ties", "flat", "odd"} {
+		for _, name := range []string{"eighth", "half", "quarter"} {
+			s := marks[name]()
+			for i := range 100 {
+				rowKinds[kind](rng, row)
+				s.Accept(Token(i))
+				biased := slices.Clone(row)
+				s.Process(biased)
+				for _, p := range []Sampler{{Temperature: 1, TopK: 1 + rng.IntN(60)}, {Temperature: 1, TopP: rng.Float32()}, {Temperature: 2, MinP: rng.Float32()}} {
+					want, _ := p.survivors(nil, biased)
+					bias := s.bias()
+					got := s.scratch.chooser.survivors(row, &bias, p)
+					require.Equal(t, len(want), len(got), "%s, %s, %+v", kind, name, p)
+					for i := range want {
+						require.Equal(t, want[i], got[i], "%s, %s, %+v", kind, name, p)
+					}
+				}
+			}
+		}
 	}
 }
