@@ -47,25 +47,38 @@ func (e *evidence) add(tokens []Token, weights []uint8) { e.addNoting(tokens, we
 // a unit, in the order of the units.
 func (e *evidence) addNoting(tokens []Token, weights []uint8, first func(position int)) {
 	e.set.BeginText()
-	bad := -e.width - 1 // the last position outside the vocabulary
-	for i, t := range tokens {
-		if !e.inVocab(t) {
-			bad = i
-		}
-		weight := uint8(1)
-		if weights != nil {
-			weight = weights[i]
-		}
-		if first == nil {
-			e.position(tokens[max(0, i-e.width):i], t, weight, i-bad > e.width)
+	e.fixed.tokens += int64(len(tokens))
+	for from := 0; from < len(tokens); {
+		if !e.inVocab(tokens[from]) {
+			e.fixed.vocab++
+			from++
 			continue
 		}
-		units := e.set.Len()
-		e.position(tokens[max(0, i-e.width):i], t, weight, i-bad > e.width)
-		if e.set.Len() > units {
-			first(i)
+		to := from + 1
+		for to < len(tokens) && e.inVocab(tokens[to]) {
+			to++
 		}
+		e.run(tokens, weights, from, to, first)
+		from = to
 	}
+}
+
+// run counts the positions [from, to) of a text, all of them in the vocabulary, after
+// the start of the text or a token outside it.
+func (e *evidence) run(tokens []Token, weights []uint8, from, to int, first func(position int)) {
+	if short := int64(min(e.width, to-from)); from > 0 {
+		e.fixed.vocab += short
+	} else {
+		e.fixed.shortContext += short
+	}
+	if weights != nil {
+		weights = weights[from:to]
+	}
+	if first == nil || from == 0 {
+		e.set.AddRun(tokens[from:to], weights, first)
+		return
+	}
+	e.set.AddRun(tokens[from:to], weights, func(position int) { first(from + position) })
 }
 
 // addPair counts one position as a text of its own.

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/tokset"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -36,18 +37,10 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 			Sampled:      e.set.Positions(), // less what follows
 		},
 	}
-	pairs := make([]Pair, 0, batch)
-	scores := make([]int64, 0, batch)
+	b := batchScorer{Scorer: s, set: e.set}
 	for from, n := 0, e.set.Len(); from < n; from += batch {
 		to := min(from+batch, n)
-		pairs = pairs[:0]
-		for i := from; i < to; i++ {
-			u := e.set.Unit(i)
-			pairs = append(pairs, Pair{Context: u.Context, Token: u.Token})
-		}
-		if scores = s.Score(scores[:0], pairs); len(scores) != len(pairs) {
-			panic("detect: the scorer did not give one score for each pair")
-		}
+		scores := b.score(from, to)
 		for i := from; i < to; i++ {
 			u := e.set.Unit(i)
 			t.skipped.Sampled -= u.Count
@@ -58,6 +51,33 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 		}
 	}
 	return t
+}
+
+// A batchScorer scores units of a set, some at a time.
+type batchScorer struct {
+	Scorer
+	set    *tokset.Set
+	pairs  []Pair
+	scores []int64
+}
+
+// score returns the scores of units [from, to). They are overwritten by the next call.
+func (b *batchScorer) score(from, to int) []int64 {
+	// A type that embeds a Mark may score in its own way: only a Mark itself is known to
+	// score packed pairs alike.
+	if m, ok := b.Scorer.(*watermark.Mark); ok && m.Width() <= watermark.MaxPackedWidth {
+		b.scores = m.ScorePacked(b.scores[:0], b.set.Inputs(from, to))
+		return b.scores
+	}
+	b.pairs = b.pairs[:0]
+	for i := from; i < to; i++ {
+		u := b.set.Unit(i)
+		b.pairs = append(b.pairs, Pair{Context: u.Context, Token: u.Token})
+	}
+	if b.scores = b.Score(b.scores[:0], b.pairs); len(b.scores) != len(b.pairs) {
+		panic("detect: the scorer did not give one score for each pair")
+	}
+	return b.scores
 }
 
 // unit counts the positions of one unit: one of them is scored, and the reason why

@@ -108,7 +108,11 @@ func (b *selector) has(s *prf.Scratch, context []Token) bool {
 		return true
 	}
 	b.hash.SetContext(s, context)
-	block := b.hash.Block(s, 0)
+	return b.holds(b.hash.Block(s, 0))
+}
+
+// holds is has for block 0 of the context.
+func (b *selector) holds(block *[16]byte) bool {
 	place := uint32(block[0]) | uint32(block[1])<<8
 	return b.lo <= place && place < b.hi
 }

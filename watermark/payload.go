@@ -124,7 +124,11 @@ type payloadList struct {
 
 // column returns the column of the current context, 0 when it is free of the message.
 func (g *payloadList) column(s *prf.Scratch) uint32 {
-	block := g.columns.Block(s, 0)
+	return g.columnOf(g.columns.Block(s, 0))
+}
+
+// columnOf returns the column that block 0 of a context says.
+func (g *payloadList) columnOf(block *[16]byte) uint32 {
 	if block[0]&1 == 0 {
 		return 0
 	}

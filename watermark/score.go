@@ -82,6 +82,9 @@ func (m *Mark) Law() Law { return m.bound.law(m.vocab) }
 // Score appends one score for each pair to dst, [NotScored] for those outside the
 // band and [InMessage] for those that carry the message of a [Payload], and returns the extended slice. It is safe for concurrent use.
 func (m *Mark) Score(dst []int64, pairs []Pair) []int64 {
+	if _, ok := m.bound.(packedBound); ok && m.Width() <= MaxPackedWidth {
+		return m.scoreBatches(dst, pairs)
+	}
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
 	for _, p := range pairs {

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "unsafe"
+
 // The loops of the active backend. Callers have taken the Generic one elsewhere.
 
 // streamBlocks writes blocks first, first+1, ... of a nonce's keystream.
@@ -39,6 +41,21 @@ func maskGroups(width int, dst, stream *byte, n int, luts *[3][BlockSize]byte) {
 // biasGroups adds the bias of a bitmap to 8*groups logits.
 func biasGroups(x *float32, groups int, mask *byte, delta float32) {
 	biasAVX2(x, groups, mask, delta)
+}
+
+// scoreGroups decides groups of scoreGroup inputs, a bit each.
+func scoreGroups(dst *byte, inputs *Input, groups int, keys *Keys, t *scoreTable) {
+	table := (*[unsafe.Sizeof(*t)]byte)(unsafe.Pointer(t))
+	if active == VAES {
+		scoreVAES(dst, inputs, groups, &keys.round, table)
+	} else {
+		scoreAESNI(dst, inputs, groups, &keys.round, table)
+	}
+}
+
+// packPlaces writes the inputs of n tokens, which have 4 more before them.
+func packPlaces(dst *Input, tokens *int32, n int, absent *Input) {
+	packAVX2(dst, tokens, n, absent)
 }
 
 // floor adds c to a part of x and returns how long that part is.

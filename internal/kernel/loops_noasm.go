@@ -15,4 +15,8 @@ func maskGroups(int, *byte, *byte, int, *[3][BlockSize]byte) { panic(noLoops) }
 
 func biasGroups(*float32, int, *byte, float32) { panic(noLoops) }
 
+func scoreGroups(*byte, *Input, int, *Keys, *scoreTable) { panic(noLoops) }
+
+func packPlaces(*Input, *int32, int, *Input) { panic(noLoops) }
+
 func floor([]float32, float32) int { return 0 }

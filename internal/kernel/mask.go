@@ -14,10 +14,13 @@ func (t *Table) Mask(dst []uint64, stream []byte, n int) {
 			done = whole * max(perGroup, 64)
 			groups := done / perGroup
 			_, _ = dst[done/64-1], stream[groups*groupSize-1]
-			maskGroups(t.width, (*byte)(unsafe.Pointer(&dst[0])), &stream[0], groups, &t.luts)
+			maskGroups(t.width, bytesOf(dst), &stream[0], groups, &t.luts)
 		}
 	}
 	if done < n {
 		t.maskGeneric(dst[done/64:], stream[done/t.perRow:], n-done)
 	}
 }
+
+// bytesOf is the memory of a bitmap, for loops of little-endian machines.
+func bytesOf(words []uint64) *byte { return (*byte)(unsafe.Pointer(unsafe.SliceData(words))) }

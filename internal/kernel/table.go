@@ -25,6 +25,7 @@ type Table struct {
 	perRow int              // tokens a byte decides
 	delta  float32
 	luts   [3][BlockSize]byte // of the assembly: see maskGroups
+	score  scoreTable
 }
 
 // NewTable returns the table for lanes of width bits (1, 2, 4 or 8), threshold m in
@@ -62,6 +63,7 @@ func NewTable(width, m, lane int, delta float32) *Table {
 // and the tokens that the two nibbles of a byte make green, or with a width of 8 the
 // largest green lane.
 func (t *Table) fillLuts() {
+	t.score = newScoreTable(t)
 	var lower byte // tokens that the lower nibble decides
 	for i := range t.perRow {
 		if (i^t.lane&(t.perRow-1))*t.width < 4 {

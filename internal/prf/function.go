@@ -132,6 +132,50 @@ func (f *Function) Mask(s *Scratch, t *kernel.Table, dst []uint64, n int) {
 	t.ProcessMask(&s.loops, f.keyed().keys, &nonce, dst, n)
 }
 
+// An Input is a pair as the keyed function reads it: the nonce of its context, then the
+// token in big-endian order. Its block under the public key is the dedup tag. For widths
+// up to [MaxPacked] it is a bijection of the pair, and the same under every key.
+type Input = kernel.Input
+
+// MaxPacked is the largest width whose contexts fit a nonce as they are.
+const MaxPacked = kernel.MaxPacked
+
+// PackOne writes the input of a pair for a width up to [MaxPacked]; the last width ids of
+// context count.
+func PackOne(dst *Input, context []int32, token int32, width int) {
+	kernel.PackOne(dst, context, token, width)
+}
+
+// Input writes the input of a pair.
+func (f *Function) Input(s *Scratch, dst *Input, context []int32, token int32) {
+	f.SetContext(s, context)
+	copy(dst[:], s.in[:nonceSize])
+	binary.BigEndian.PutUint32(dst[nonceSize:], uint32(token))
+}
+
+// Inputs writes to dst[i] the input of tokens[from+i], whose context is the tokens
+// before it.
+func (f *Function) Inputs(s *Scratch, dst []Input, tokens []int32, from int) {
+	if f.width <= MaxPacked {
+		kernel.Pack(dst, tokens, from, f.width)
+		return
+	}
+	for i := range dst {
+		f.Input(s, &dst[i], tokens[:from+i], tokens[from+i])
+	}
+}
+
+// Encrypt writes the block of each input. dst and inputs may be the same.
+func (f *Function) Encrypt(s *Scratch, dst, inputs []Input) {
+	f.keyed().keys.Encrypt(&s.loops, dst, inputs)
+}
+
+// Score decides the token of each input by a table, as [kernel.Table.Score] does. The
+// width is at most [MaxPacked].
+func (f *Function) Score(s *Scratch, t *kernel.Table, dst []uint64, inputs []Input) {
+	t.Score(&s.loops, dst, f.keyed().keys, inputs)
+}
+
 // tokenAt returns the id i places before the end of context.
 func tokenAt(context []int32, i int) uint32 {
 	if i >= len(context) {

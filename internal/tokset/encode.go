@@ -32,13 +32,14 @@ func (s *Set) AppendBinary(dst []byte) []byte {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(s.units[a].tag[:], s.units[b].tag[:]) })
+	tags := s.allTags()
+	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(tags[a][:], tags[b][:]) })
 	for _, i := range order {
 		for _, id := range s.context(i) {
 			dst = append24(dst, id)
 		}
 		u := &s.units[i]
-		dst = append24(dst, u.token)
+		dst = append24(dst, token(&s.inputs[i]))
 		dst = append(dst, u.weight)
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(u.count))
 	}
@@ -90,9 +91,15 @@ func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, er
 		}
 		rest -= count
 		s.BeginText()
-		s.add(ids[:c.Width], unit{token: ids[c.Width], weight: weight, count: count, text: s.now})
-		if len(s.units) != i+1 || i > 0 && !less(&s.units[i-1].tag, &s.units[i].tag) {
-			return nil, nil, ErrMalformed // a unit twice, or units out of order
+		s.addPair(ids[:c.Width], ids[c.Width], unit{weight: weight, count: count, text: s.now})
+		if len(s.units) != i+1 {
+			return nil, nil, ErrMalformed // a unit twice
+		}
+	}
+	tags := s.allTags()
+	for i := 1; i < len(tags); i++ {
+		if !less(&tags[i-1], &tags[i]) {
+			return nil, nil, ErrMalformed // units out of order
 		}
 	}
 	if rest > 0 && (c.Size == 0 || len(s.units) < c.Size) {

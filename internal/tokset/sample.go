@@ -1,6 +1,10 @@
 package tokset
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/isotope-wm/isotope/internal/prf"
+)
 
 // settle cuts a sample to its size. Between cuts it may grow to twice that, so that
 // each unit costs O(log size) whatever the text.
@@ -16,30 +20,33 @@ func (s *Set) settle() {
 	for i := range order {
 		order[i] = i
 	}
+	tags := s.allTags()
 	slices.SortFunc(order, func(a, b int) int {
-		if before(&s.units[a].tag, &s.units[b].tag) {
+		if before(&tags[a], &tags[b]) {
 			return -1
 		}
 		return 1 // tags are distinct
 	})
+	inputs := make([]prf.Input, 0, 2*size)
 	units := make([]unit, 0, 2*size)
 	ids := make([]int32, 0, 2*size*s.config.Width)
-	clear(s.index)
 	for _, i := range order[:size] {
-		s.index[s.units[i].tag] = int32(len(units))
+		inputs = append(inputs, s.inputs[i])
 		units = append(units, s.units[i])
 		ids = append(ids, s.context(i)...)
 	}
-	s.units, s.ids = units, ids
+	s.inputs, s.units, s.ids = inputs, units, ids
+	s.index.rebuild(s.inputs, s.keyBits())
 	s.setLimit()
 }
 
 // setLimit makes the largest tag of a full sample its limit.
 func (s *Set) setLimit() {
-	limit := s.units[0].tag
-	for i := range s.units {
-		if before(&limit, &s.units[i].tag) {
-			limit = s.units[i].tag
+	tags := s.allTags()
+	limit := tags[0]
+	for i := range tags {
+		if before(&limit, &tags[i]) {
+			limit = tags[i]
 		}
 	}
 	s.limit = &limit

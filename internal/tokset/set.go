@@ -34,18 +34,19 @@ type Config struct {
 	RunKey [16]byte
 }
 
-// A tag identifies a unit: the block of docs/spec.md, under the public constant or
-// under a run key. Equality is of all its bits.
-type tag [16]byte
+// A tag is the block of docs/spec.md of a unit's pair, under the public constant or under
+// a run key. It orders units. Since AES is a bijection, two pairs have one tag when their
+// inputs are equal, all 128 bits of them: units are told apart by their inputs, and tags
+// are made where their order matters.
+type tag = prf.Input
 
 // less is the order of dedup tags, that of their bytes.
 func less(a, b *tag) bool {
-	for i := range a {
-		if a[i] != b[i] {
-			return a[i] < b[i]
-		}
+	a0, b0 := binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])
+	if a0 != b0 {
+		return a0 < b0
 	}
-	return false
+	return binary.BigEndian.Uint64(a[8:]) < binary.BigEndian.Uint64(b[8:])
 }
 
 // before is the order of a sample: bytes 0 to 7, then 8 to 15, as little-endian
@@ -63,22 +64,23 @@ type Set struct {
 	config    Config
 	tags      *prf.Function
 	scratch   prf.Scratch
-	index     map[tag]int32 // unit to place in units
+	index     index
+	inputs    []prf.Input // of the pairs of units
 	units     []unit
 	ids       []int32 // the contexts of units, Width ids each
 	positions int64   // added, whether their units are kept or not
 	limit     *tag    // of a full sample: the largest tag that is kept
 	now       uint64  // the text being added
 	excluded  map[prf.Nonce]struct{}
+	packed    []prf.Input // a chunk of positions
+	ordered   []tag       // their tags, in a sample
 }
 
-// A unit is a pair and what is known about it. Its context lies beside it in ids.
+// A unit is what is known about a pair. Its input and its context lie beside it.
 type unit struct {
-	tag    tag // of the pair
-	token  int32
-	weight uint8
 	count  int64  // positions
 	text   uint64 // the last text it occurred in
+	weight uint8
 }
 
 // New returns an empty set.
@@ -99,11 +101,14 @@ func New(c Config) *Set {
 	return s
 }
 
-// Reset empties the set.
+// Reset empties the set and keeps its memory.
 func (s *Set) Reset() {
-	s.index = make(map[tag]int32)
-	s.excluded = make(map[prf.Nonce]struct{})
-	s.units, s.ids, s.limit, s.positions, s.now = nil, nil, nil, 0, 0
+	s.index.reset(len(s.inputs))
+	if s.excluded == nil || len(s.excluded) > 0 {
+		s.excluded = make(map[prf.Nonce]struct{})
+	}
+	s.inputs, s.units, s.ids = s.inputs[:0], s.units[:0], s.ids[:0]
+	s.limit, s.positions, s.now = nil, 0, 0
 }
 
 // Clone returns an independent copy.
@@ -120,47 +125,81 @@ func (s *Set) BeginText() { s.now++ }
 // occurs with several weights has the largest.
 func (s *Set) Add(context []int32, token int32, weight uint8) {
 	s.positions++
-	s.add(context, unit{token: token, weight: weight, count: 1, text: s.now})
+	s.addPair(context, token, unit{weight: weight, count: 1, text: s.now})
 }
 
-// add adds a unit with its count; the tag is computed here.
-func (s *Set) add(context []int32, u unit) {
-	s.tags.SetContext(&s.scratch, context)
-	id := s.unitOfContext()
-	u.tag = tag(*s.tags.Block(&s.scratch, uint32(u.token)))
-	if s.config.Rule == ByPair {
-		id = u.tag
+// addPair adds a unit with its count.
+func (s *Set) addPair(context []int32, token int32, u unit) {
+	var in prf.Input
+	s.tags.Input(&s.scratch, &in, context, token)
+	s.add(&in, context, &u)
+}
+
+// add adds a unit with its count, unless a full sample has no place for it.
+func (s *Set) add(in *prf.Input, context []int32, u *unit) {
+	if s.limit != nil {
+		if t := s.tagOf(in); before(s.limit, &t) {
+			return
+		}
 	}
-	if s.limit != nil && before(s.limit, &u.tag) {
-		return
-	}
-	i, ok := s.index[id]
+	s.enter(in, context, u)
+}
+
+// enter is add after the limit.
+func (s *Set) enter(in *prf.Input, context []int32, u *unit) (isNew bool) {
+	s.index.grow(s.inputs, 1, s.keyBits())
+	i, ok := s.index.find(s.inputs, in, s.keyBits())
 	if !ok {
-		s.index[id] = int32(len(s.units))
-		s.units = append(s.units, u)
+		s.inputs = append(s.inputs, *in)
+		s.units = append(s.units, *u)
 		s.ids = append(s.ids, context...)
 		if s.config.Size > 0 && len(s.units) >= 2*s.config.Size {
 			s.settle()
 		}
-		return
+		return true
 	}
 	old := &s.units[i]
 	old.count += u.count
 	switch {
-	case old.tag == u.tag && (s.config.Rule == ByPair || old.text != u.text):
-		old.weight = max(old.weight, u.weight)
-	case old.text != u.text && less(&u.tag, &old.tag): // by context
-		old.tag, old.token, old.weight = u.tag, u.token, u.weight
+	case s.inputs[i] == *in:
+		if s.config.Rule == ByPair || old.text != u.text {
+			old.weight = max(old.weight, u.weight)
+		}
+	case old.text != u.text && s.isBefore(in, &s.inputs[i]): // by context
+		s.inputs[i], old.weight = *in, u.weight
 	}
 	old.text = u.text
+	return false
 }
 
-// unitOfContext is the current context as a unit.
-func (s *Set) unitOfContext() tag {
-	var u tag
-	nonce := s.scratch.Nonce()
-	copy(u[:], nonce[:])
-	return u
+// keyBits masks the last half of an input to what tells units apart: all of it, or the
+// context alone.
+func (s *Set) keyBits() uint64 {
+	if s.config.Rule == ByContext {
+		return 1<<32 - 1
+	}
+	return 1<<64 - 1
+}
+
+// tagOf returns the tag of an input.
+func (s *Set) tagOf(in *prf.Input) tag {
+	t := [1]tag{*in}
+	s.tags.Encrypt(&s.scratch, t[:], t[:])
+	return t[0]
+}
+
+// isBefore compares the tags of two inputs.
+func (s *Set) isBefore(a, b *prf.Input) bool {
+	t := [2]tag{*a, *b}
+	s.tags.Encrypt(&s.scratch, t[:], t[:])
+	return less(&t[0], &t[1])
+}
+
+// allTags returns the tags of all units.
+func (s *Set) allTags() []tag {
+	tags := make([]tag, len(s.inputs))
+	s.tags.Encrypt(&s.scratch, tags, s.inputs)
+	return tags
 }
 
 // Exclude takes a context out of the test, whether it was added before or comes
@@ -180,7 +219,8 @@ func (s *Set) Merge(other *Set) {
 	for i, u := range other.units {
 		s.now++
 		u.text = s.now
-		s.add(other.context(i), u)
+		in := other.inputs[i]
+		s.add(&in, other.context(i), &u)
 	}
 	s.positions += other.positions
 	for nonce := range other.excluded {
@@ -209,13 +249,19 @@ type Unit struct {
 // Unit returns unit i of Len.
 func (s *Set) Unit(i int) Unit {
 	u := &s.units[i]
-	out := Unit{Context: s.context(i), Token: u.token, Weight: u.weight, Count: u.count}
+	out := Unit{Context: s.context(i), Token: token(&s.inputs[i]), Weight: u.weight, Count: u.count}
 	if len(s.excluded) > 0 {
-		s.tags.SetContext(&s.scratch, out.Context)
-		_, out.Excluded = s.excluded[s.scratch.Nonce()]
+		_, out.Excluded = s.excluded[prf.Nonce(s.inputs[i][:])]
 	}
 	return out
 }
+
+// Inputs returns the inputs of units [from, to) of Len, which must not be changed. For
+// widths up to prf.MaxPacked they are the pairs.
+func (s *Set) Inputs(from, to int) []prf.Input { return s.inputs[from:to] }
+
+// token returns the token of an input.
+func token(in *prf.Input) int32 { return int32(binary.BigEndian.Uint32(in[len(prf.Nonce{}):])) }
 
 func (s *Set) context(i int) []int32 {
 	k := s.config.Width

@@ -20,10 +20,11 @@ import (
 
 // families are the files of assembly, and what writes their functions.
 var families = map[string]func(){
-	"aes":  aes,
-	"mask": masks,
-	"bias": bias,
-	"scan": scans,
+	"aes":   aes,
+	"mask":  masks,
+	"score": score,
+	"bias":  bias,
+	"scan":  scans,
 }
 
 func main() {
