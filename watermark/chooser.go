@@ -20,7 +20,9 @@ import (
 // ties.
 type chooser struct {
 	maxima []float32   // of the blocks of the row
-	groups []float32   // of blocks, or of logits: scratch of a selection
+	tops   []float32   // maxima of maxima
+	groups []float32   // scratch of a selection
+	sums   []float32   // of the blocks, for one who needs them
 	list   []candidate // in order of ids
 	ranked []candidate
 	green  []uint64
@@ -50,9 +52,7 @@ func (c *chooser) survivors(row []float32, t *tint, p Sampler) []candidate {
 	limited := p.TopK > 0 && p.TopK < len(row)
 	switch {
 	case limited:
-		list = c.collect(row, t.delta, c.kth(row, p.TopK))
-		c.colour(list, t, len(row))
-		list = c.bestOf(list, p.TopK)
+		list = c.topK(row, t, p.TopK)
 	case c.bounded(top, p.Temperature):
 		best := c.best(row, t, top).logit
 		switch {
@@ -75,12 +75,29 @@ func (c *chooser) survivors(row []float32, t *tint, p Sampler) []candidate {
 	return keepMinP(list, p.MinP)
 }
 
+// topK returns the k best tokens of row as t biases it.
+func (c *chooser) topK(row []float32, t *tint, k int) []candidate {
+	least := c.kth(row, k)
+	if t.table != nil && least > negInf {
+		// The k-th of some biased logits is nearer to that of all than an unbiased
+		// one, and leaves fewer tokens whose colour matters.
+		const share = 4
+		list := c.collect(row, 0, least-t.delta/share)
+		c.colour(list, t, len(row))
+		least = max(least, c.kthOf(list, k))
+	}
+	list := c.collect(row, t.delta, least)
+	c.colour(list, t, len(row))
+	return c.bestOf(list, k)
+}
+
 // scan sets the maxima of row and returns the largest.
 func (c *chooser) scan(row []float32) float32 {
 	c.maxima = sized(c.maxima, (len(row)+kernel.ScanBlock-1)/kernel.ScanBlock)
 	kernel.BlockMax(c.maxima, row)
+	c.tops = kernel.GroupMax(sized(c.tops, len(c.maxima)/8+8), c.maxima)
 	top := negInf
-	for _, m := range c.maxima {
+	for _, m := range c.tops {
 		if m > top {
 			top = m
 		}
@@ -128,9 +145,7 @@ func (c *chooser) colour(list []candidate, t *tint, n int) {
 		for i := range list {
 			v := uint32(list[i].id)
 			block := (*[kernel.BlockSize]byte)(stream[kernel.BlockSize*int(t.table.BlockOf(v)):])
-			if t.table.Green(block, v) {
-				list[i].logit += t.delta
-			}
+			list[i].logit += t.bias(block, v)
 		}
 		return
 	}
@@ -142,9 +157,7 @@ func (c *chooser) colour(list []candidate, t *tint, n int) {
 		if t.table.BlockOf(v) != c.index[at] {
 			at++
 		}
-		if t.table.Green(&c.blocks[at], v) {
-			list[i].logit += t.delta
-		}
+		list[i].logit += t.bias(&c.blocks[at], v)
 	}
 }
 
@@ -171,11 +184,10 @@ func (c *chooser) collect(row []float32, delta, floor float32) []candidate {
 // 1 to len(row)-1.
 func (c *chooser) kth(row []float32, k int) float32 {
 	const share = 2 // of as many maxima, the k-th is near enough to the k-th logit
-	const group = 8
 	var least float32
 	switch n := len(c.maxima); {
-	case k <= n/group/share:
-		c.groups = groupMax(c.groups, c.maxima, group)
+	case k <= len(c.tops)/share:
+		c.groups = append(c.groups[:0], c.tops...)
 		least = kthLargest(c.groups, k)
 	case k <= n/share:
 		c.groups = append(c.groups[:0], c.maxima...)
@@ -185,6 +197,11 @@ func (c *chooser) kth(row []float32, k int) float32 {
 	}
 	// At least k logits are at or above least.
 	list := c.collect(row, 0, least)
+	return c.kthOf(list, k)
+}
+
+// kthOf returns the k-th largest logit of list, or -Inf when it holds fewer.
+func (c *chooser) kthOf(list []candidate, k int) float32 {
 	if len(list) < k {
 		return negInf
 	}
@@ -195,31 +212,12 @@ func (c *chooser) kth(row []float32, k int) float32 {
 	return kthLargest(c.groups, k)
 }
 
-// groupMax returns the maxima of n entries of a at a time, in dst.
-func groupMax(dst, a []float32, n int) []float32 {
-	dst = dst[:0]
-	for ; len(a) > 0; a = a[min(n, len(a)):] {
-		top := negInf
-		for _, x := range a[:min(n, len(a))] {
-			if x > top {
-				top = x
-			}
-		}
-		dst = append(dst, top)
-	}
-	return dst
-}
-
 // bestOf keeps the k best of list, which is in order of ids and stays so.
 func (c *chooser) bestOf(list []candidate, k int) []candidate {
 	if len(list) <= k {
 		return list
 	}
-	c.groups = c.groups[:0]
-	for _, x := range list {
-		c.groups = append(c.groups, x.logit)
-	}
-	least := kthLargest(c.groups, k)
+	least := c.kthOf(list, k)
 	ties := k
 	for _, x := range list {
 		if x.logit > least {
@@ -300,13 +298,6 @@ func kthLargest(a []float32, k int) float32 {
 		}
 	}
 	return a[k-1]
-}
-
-// sumBelow returns the sum of the weights of the tokens below cut, and how wrong it may
-// be.
-func sumBelow(row []float32, green []uint64, delta, cut, top, temperature float32) (sum, wrong float64) {
-	sum = kernel.SumExp(row, green, delta, cut, top, float32(1/float64(temperature)))
-	return sum, kernel.SumExpError(sum, len(row))
 }
 
 // sized returns a slice of n entries that uses the memory of s.

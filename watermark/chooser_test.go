@@ -209,14 +209,14 @@ func TestSampleOfLargeRows(t *testing.T) {
 	}
 }
 
-// TestNucleusDecides shows that the bounds of a nucleus suffice on rows as models have
-// them: if they did not, every draw would fall back on the specification.
-func TestNucleusDecides(t *testing.T) {
+// TestBoundsDecide shows that the bounds suffice on rows as models have them: if they did
+// not, every draw would fall back on the specification.
+func TestBoundsDecide(t *testing.T) {
 	const vocab, draws = 32000, 60
 	rng := rand.New(rand.NewPCG(23, 23))
 	row := make([]float32, vocab)
 	for _, kind := range []string{"flat", "peaked"} {
-		decided := 0
+		nucleus, walk := 0, 0
 		for range draws {
 			rowKinds[kind](rng, row)
 			var c chooser
@@ -224,11 +224,19 @@ func TestNucleusDecides(t *testing.T) {
 			top := c.scan(row)
 			kept, ok := c.nucleus(row, &nothing, Sampler{Temperature: 0.8, TopP: 0.9}, top)
 			if ok {
-				decided++
+				nucleus++
 				assert.NotEmpty(t, kept)
 			}
+			u := rng.Float64()
+			got, ok := c.walk(row, &nothing, top, 0.8, u)
+			if ok {
+				walk++
+				want, _ := Sampler{Temperature: 0.8}.draw(nil, row, u)
+				assert.Equal(t, want, got)
+			}
 		}
-		assert.Greater(t, decided, draws*9/10, kind)
+		assert.Greater(t, nucleus, draws*9/10, kind)
+		assert.Greater(t, walk, draws*9/10, kind)
 	}
 }
 

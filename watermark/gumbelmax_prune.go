@@ -77,44 +77,6 @@ func (f *uniforms) join(s *prf.Scratch, high byte, v uint32) uint64 {
 	return uint64(high)<<56 | low>>8
 }
 
-// sampleWhole is Sample where a GumbelMax draws among all tokens; elsewhere ok is false.
-func (s *Sequence) sampleWhole(row []float32, t *tint, p Sampler, u float64) (id Token, ok bool) {
-	if s.draw.mark == nil || !p.isWhole(len(row)) {
-		return 0, false
-	}
-	g, ok := s.draw.mark.keyed.(*gumbelMax)
-	c := &s.scratch.chooser
-	top := c.scan(row)
-	if !ok || !c.bounded(top, p.Temperature) || !severalAbove(row) {
-		return 0, false
-	}
-	if !s.isKeyed(s.draw) {
-		kept := c.survivors(row, t, p)
-		return kept[drawIndex(kept, u)].id, true
-	}
-	s.counts.Keyed++
-	g.setContext(&s.scratch, s.tokens)
-	return g.chooseOfRow(&s.scratch, row, t, top, p.Temperature, s.salt).id, true
-}
-
-// isWhole reports whether p truncates no row of n tokens.
-func (p Sampler) isWhole(n int) bool {
-	return (p.TopK <= 0 || p.TopK >= n) && !(p.TopP > 0 && p.TopP < 1) && !(p.MinP > 0 && p.MinP <= 1)
-}
-
-// severalAbove reports whether two entries of row or more are above -Inf.
-func severalAbove(row []float32) bool {
-	n := 0
-	for _, x := range row {
-		if x > negInf {
-			if n++; n == 2 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // chooseOfRow returns what chooseAll chooses among all tokens of row above -Inf, biased
 // by t and weighed at a temperature; there is one. The row has been scanned, and
 // arithmetic on top, its largest logit, is bounded.

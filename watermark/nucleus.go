@@ -1,6 +1,10 @@
 package watermark
 
-import "math"
+import (
+	"math"
+
+	"github.com/isotope-wm/isotope/internal/kernel"
+)
 
 // nucleus returns what TopP and MinP leave of a row whose largest biased logit is top,
 // or ok false where it cannot tell: the specification must then decide.
@@ -10,13 +14,15 @@ import "math"
 // always both bounds end it at the same token.
 func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept []candidate, ok bool) {
 	const (
-		firstDepth, deeper = 4, 3 // nats below the top
-		deepest            = 90   // where weights are below what bounds the tail
-		headShare          = 2    // a head this part of the row is no faster
+		firstDepth, deeper = 4, 1.5 // nats below the top
+		deepest            = 90     // where weights are below what bounds the tail
+		maxTries           = 3
+		headShare          = 2 // a head this part of the row is no faster
 	)
 	temperature, topP := float64(p.Temperature), float64(p.TopP)
 	c.green = t.mask(c.green, len(row))
 	var total, slack float64
+	tries := 0
 	for depth := float64(firstDepth); depth < deepest; depth += deeper {
 		cut := float32(float64(top) - depth*temperature)
 		if !(cut < top) {
@@ -27,7 +33,7 @@ func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept 
 			return nil, false
 		}
 		mass := weigh(head, top, p.Temperature)
-		if depth == firstDepth {
+		if total == 0 {
 			total, slack = c.total(row, t.delta, cut, top, p.Temperature, mass)
 		}
 		if mass < topP*(total+slack)+slack {
@@ -35,7 +41,11 @@ func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept 
 		}
 		last, ok := c.lastInNucleus(head, topP, total, slack)
 		if !ok {
-			return nil, false
+			if tries++; tries > maxTries {
+				return nil, false
+			}
+			total = 0 // a deeper head leaves less to the bounds
+			continue
 		}
 		kept = head[:0]
 		for _, h := range head {
@@ -69,9 +79,10 @@ func (c *chooser) head(row []float32, delta, cut float32) []candidate {
 // total returns the sum of all weights, given that of the head, and by how much the
 // specification's own sum may differ from it, its roundings included.
 func (c *chooser) total(row []float32, delta, cut, top, temperature float32, head float64) (total, slack float64) {
-	tail, wrong := sumBelow(row, c.green, delta, cut, top, temperature)
+	c.sums = sized(c.sums, len(c.green))
+	tail := kernel.SumExp(c.sums, row, c.green, delta, cut, top, float32(1/float64(temperature)))
 	total = head + tail
-	return total, wrong + total*float64(len(row))*0x1p-50
+	return total, kernel.SumExpError(tail, len(row)) + total*float64(len(row))*0x1p-50
 }
 
 // lastInNucleus returns the candidate with which the running sum of weights, the best

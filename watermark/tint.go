@@ -23,6 +23,16 @@ func (g *payloadList) tint(s *prf.Scratch, context []Token) tint {
 	return tint{delta: float32(g.params.Delta), table: g.list(s, context), f: g.f, s: s}
 }
 
+// bias returns what the tint adds to token v, which block decides, without a branch on
+// its colour.
+func (t *tint) bias(block *[kernel.BlockSize]byte, v uint32) float32 {
+	green := 0
+	if t.table.Green(block, v) {
+		green = 1
+	}
+	return [2]float32{0, t.delta}[green]
+}
+
 // mask writes the green bitmap of n tokens to dst, grown as needed, and returns it.
 func (t *tint) mask(dst []uint64, n int) []uint64 {
 	dst = sized(dst, (n+63)/64)

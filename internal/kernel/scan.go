@@ -25,20 +25,39 @@ func AtLeast(row []float32, delta, floor float32) uint64 {
 	return atLeastGeneric(row, delta, floor)
 }
 
-// SumExp returns the sum of exp((y-top)*scale) over the entries y < cut of a row, where
-// y is the float32 sum of the entry and delta when bit i%64 of green[i/64] is set, and
-// the entry itself otherwise. No y below cut may be above top, and scale is positive.
-// NaN counts as nothing. [SumExpError] bounds what is wrong with the sum.
-func SumExp(row []float32, green []uint64, delta, cut, top, scale float32) float64 {
+// GroupMax returns the maxima of groups of 8 of the entries of src, none of which is NaN:
+// every entry is in one group. They are in dst, which holds at least
+// (len(src)+7)/8+7 entries.
+func GroupMax(dst, src []float32) []float32 {
+	whole := len(src) / ScanBlock
+	groupMax(dst[:8*whole], src[:ScanBlock*whole])
+	n := 8 * whole
+	for rest := src[ScanBlock*whole:]; len(rest) > 0; rest = rest[min(8, len(rest)):] {
+		dst[n] = maxGeneric(rest[:min(8, len(rest))])
+		n++
+	}
+	return dst[:n]
+}
+
+// SumExp sets dst[i] to the sum of exp((y-top)*scale) over the entries y < cut of block i of
+// a row, where y is the float32 sum of the entry and delta when its bit of green[i] is set, and
+// the entry itself otherwise, and returns the sum of all. No y below cut may be above top, and
+// scale is positive. NaN counts as nothing. [SumExpError] bounds what is wrong with any
+// sum of entries of dst.
+func SumExp(dst, row []float32, green []uint64, delta, cut, top, scale float32) float64 {
 	whole := len(row) / ScanBlock
-	sum := sumExp(row[:whole*ScanBlock], green[:whole], delta, cut, top, scale)
-	if rest := row[whole*ScanBlock:]; len(rest) > 0 {
-		sum += sumExpGeneric(rest, green[whole:], delta, cut, top, scale)
+	sumExp(dst[:whole], row[:whole*ScanBlock], green[:whole], delta, cut, top, scale)
+	if whole*ScanBlock < len(row) {
+		sumExpGeneric(dst[whole:whole+1], row[whole*ScanBlock:], green[whole:whole+1], delta, cut, top, scale)
+	}
+	var sum float64
+	for _, s := range dst[:len(green)] {
+		sum += float64(s)
 	}
 	return sum
 }
 
-// SumExpError bounds the absolute error of a sum that [SumExp] returned for n entries,
+// SumExpError bounds the absolute error of a sum over n entries that [SumExp] made,
 // scale being the float32 nearest to the number meant.
 //
 // A term exp(z) is wrong by at most 2^-24 (4|z| + 16) of itself: three roundings on the
@@ -80,18 +99,32 @@ func atLeastGeneric(row []float32, delta, floor float32) uint64 {
 	return bits
 }
 
-func sumExpGeneric(row []float32, green []uint64, delta, cut, top, scale float32) float64 {
-	var sum float64
-	for i, x := range row {
-		y := x
-		if green[i/ScanBlock]>>(i%ScanBlock)&1 == 1 {
-			y = x + delta
+func groupMaxGeneric(dst, src []float32) {
+	for i := range dst {
+		top := src[i/8*ScanBlock+i%8]
+		for j := 1; j < 8; j++ {
+			if x := src[i/8*ScanBlock+i%8+8*j]; x > top {
+				top = x
+			}
 		}
-		if y < cut {
-			sum += exp((float64(y) - float64(top)) * float64(scale))
-		}
+		dst[i] = top
 	}
-	return sum
+}
+
+func sumExpGeneric(dst, row []float32, green []uint64, delta, cut, top, scale float32) {
+	for i := range dst {
+		var sum float64
+		for j, x := range row[i*ScanBlock : min((i+1)*ScanBlock, len(row))] {
+			y := x
+			if green[i]>>j&1 == 1 {
+				y = x + delta
+			}
+			if y < cut {
+				sum += exp((float64(y) - float64(top)) * float64(scale))
+			}
+		}
+		dst[i] = float32(sum)
+	}
 }
 
 // exp returns e^z for z <= 0, to 1e-9 of itself, by a table of 2^(i/64) and a

@@ -11,6 +11,13 @@ package kernel
 //go:noescape
 func blockMaxAVX2(dst *float32, row *float32, blocks int)
 
+// groupMaxAVX2 sets 8 maxima for each of blocks 64 entries, none of which is NaN:
+//
+//	for i := range 8*blocks { dst[i] = max over j of src[i/8*64 + i%8 + 8*j] }
+//
+//go:noescape
+func groupMaxAVX2(dst *float32, src *float32, blocks int)
+
 // atLeastAVX2 compares 64 entries:
 //
 //	for i := range 64 { if row[i]+delta >= floor { bits |= 1<<i } }
@@ -20,7 +27,7 @@ func atLeastAVX2(row *float32, delta float32, floor float32) (bits uint64)
 
 // sumExpAVX2 sums over 64 entries for each of blocks words of green, to a different rounding:
 //
-//	for i := range 64*blocks { if y := row[i] + delta*green[i]; y < cut { sum += exp((y-top)*scale) } }
+//	for i := range 64*blocks { if y := row[i] + delta*green[i]; y < cut { dst[i/64] += exp((y-top)*scale) } }
 //
 //go:noescape
-func sumExpAVX2(row *float32, green *uint64, blocks int, delta float32, cut float32, top float32, scale float32) (sum float64)
+func sumExpAVX2(dst *float32, row *float32, green *uint64, blocks int, delta float32, cut float32, top float32, scale float32)

@@ -56,6 +56,34 @@ DATA minusInf<>+16(SB)/8, $0xff800000ff800000
 DATA minusInf<>+24(SB)/8, $0xff800000ff800000
 GLOBL minusInf<>(SB), RODATA|NOPTR, $32
 
+// func groupMaxAVX2(dst *float32, src *float32, blocks int)
+// Requires: AVX
+TEXT ·groupMaxAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ blocks+16(FP), DX
+
+loop:
+	TESTQ   DX, DX
+	JE      end
+	VMOVUPS (CX), Y0
+	VMAXPS  32(CX), Y0, Y0
+	VMAXPS  64(CX), Y0, Y0
+	VMAXPS  96(CX), Y0, Y0
+	VMAXPS  128(CX), Y0, Y0
+	VMAXPS  160(CX), Y0, Y0
+	VMAXPS  192(CX), Y0, Y0
+	VMAXPS  224(CX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000100, CX
+	ADDQ    $0x20, AX
+	DECQ    DX
+	JMP     loop
+
+end:
+	VZEROUPPER
+	RET
+
 // func atLeastAVX2(row *float32, delta float32, floor float32) (bits uint64)
 // Requires: AVX
 TEXT ·atLeastAVX2(SB), NOSPLIT, $0-24
@@ -107,262 +135,258 @@ TEXT ·atLeastAVX2(SB), NOSPLIT, $0-24
 	VZEROUPPER
 	RET
 
-// func sumExpAVX2(row *float32, green *uint64, blocks int, delta float32, cut float32, top float32, scale float32) (sum float64)
+// func sumExpAVX2(dst *float32, row *float32, green *uint64, blocks int, delta float32, cut float32, top float32, scale float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sumExpAVX2(SB), NOSPLIT, $0-48
-	MOVQ         row+0(FP), AX
-	MOVQ         green+8(FP), CX
-	MOVQ         blocks+16(FP), DX
-	VBROADCASTSS delta+24(FP), Y0
-	VBROADCASTSS cut+28(FP), Y1
-	VBROADCASTSS top+32(FP), Y2
-	VBROADCASTSS scale+36(FP), Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
+	MOVQ         dst+0(FP), AX
+	MOVQ         row+8(FP), CX
+	MOVQ         green+16(FP), DX
+	MOVQ         blocks+24(FP), BX
+	VBROADCASTSS delta+32(FP), Y0
+	VBROADCASTSS cut+36(FP), Y1
+	VBROADCASTSS top+40(FP), Y2
+	VBROADCASTSS scale+44(FP), Y3
 
 loop:
-	TESTQ        DX, DX
+	TESTQ        BX, BX
 	JE           end
-	VPBROADCASTD (CX), Y6
-	VMOVDQU      greenBits0<>+0(SB), Y7
-	VPAND        Y7, Y6, Y6
-	VPCMPEQD     Y7, Y6, Y6
-	VPAND        Y0, Y6, Y6
-	VADDPS       (AX), Y6, Y6
-	VCMPPS       $0x11, Y1, Y6, Y7
-	VSUBPS       Y2, Y6, Y6
-	VMULPS       Y3, Y6, Y6
-	VMOVUPS      leastExp<>+0(SB), Y8
-	VMAXPS       Y8, Y6, Y6
-	VMULPS       log2e<>+0(SB), Y6, Y8
-	VROUNDPS     $0x08, Y8, Y8
-	VFNMADD231PS ln2High<>+0(SB), Y8, Y6
-	VFNMADD231PS ln2Low<>+0(SB), Y8, Y6
-	VMOVUPS      series7<>+0(SB), Y9
-	VFMADD213PS  series6<>+0(SB), Y6, Y9
-	VFMADD213PS  series5<>+0(SB), Y6, Y9
-	VFMADD213PS  series4<>+0(SB), Y6, Y9
-	VFMADD213PS  series3<>+0(SB), Y6, Y9
-	VFMADD213PS  series2<>+0(SB), Y6, Y9
-	VFMADD213PS  series1<>+0(SB), Y6, Y9
-	VFMADD213PS  series0<>+0(SB), Y6, Y9
-	VCVTPS2DQ    Y8, Y8
-	VPSLLD       $0x17, Y8, Y8
-	VPADDD       Y8, Y9, Y9
-	VANDPS       Y7, Y9, Y6
-	VPBROADCASTD (CX), Y7
-	VMOVDQU      greenBits1<>+0(SB), Y8
-	VPAND        Y8, Y7, Y7
-	VPCMPEQD     Y8, Y7, Y7
-	VPAND        Y0, Y7, Y7
-	VADDPS       32(AX), Y7, Y7
-	VCMPPS       $0x11, Y1, Y7, Y8
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      leastExp<>+0(SB), Y9
-	VMAXPS       Y9, Y7, Y7
-	VMULPS       log2e<>+0(SB), Y7, Y9
-	VROUNDPS     $0x08, Y9, Y9
-	VFNMADD231PS ln2High<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2Low<>+0(SB), Y9, Y7
-	VMOVUPS      series7<>+0(SB), Y10
-	VFMADD213PS  series6<>+0(SB), Y7, Y10
-	VFMADD213PS  series5<>+0(SB), Y7, Y10
-	VFMADD213PS  series4<>+0(SB), Y7, Y10
-	VFMADD213PS  series3<>+0(SB), Y7, Y10
-	VFMADD213PS  series2<>+0(SB), Y7, Y10
-	VFMADD213PS  series1<>+0(SB), Y7, Y10
-	VFMADD213PS  series0<>+0(SB), Y7, Y10
-	VCVTPS2DQ    Y9, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VPADDD       Y9, Y10, Y10
-	VANDPS       Y8, Y10, Y10
-	VADDPS       Y10, Y6, Y6
-	VPBROADCASTD (CX), Y7
-	VMOVDQU      greenBits2<>+0(SB), Y8
-	VPAND        Y8, Y7, Y7
-	VPCMPEQD     Y8, Y7, Y7
-	VPAND        Y0, Y7, Y7
-	VADDPS       64(AX), Y7, Y7
-	VCMPPS       $0x11, Y1, Y7, Y8
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      leastExp<>+0(SB), Y9
-	VMAXPS       Y9, Y7, Y7
-	VMULPS       log2e<>+0(SB), Y7, Y9
-	VROUNDPS     $0x08, Y9, Y9
-	VFNMADD231PS ln2High<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2Low<>+0(SB), Y9, Y7
-	VMOVUPS      series7<>+0(SB), Y10
-	VFMADD213PS  series6<>+0(SB), Y7, Y10
-	VFMADD213PS  series5<>+0(SB), Y7, Y10
-	VFMADD213PS  series4<>+0(SB), Y7, Y10
-	VFMADD213PS  series3<>+0(SB), Y7, Y10
-	VFMADD213PS  series2<>+0(SB), Y7, Y10
-	VFMADD213PS  series1<>+0(SB), Y7, Y10
-	VFMADD213PS  series0<>+0(SB), Y7, Y10
-	VCVTPS2DQ    Y9, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VPADDD       Y9, Y10, Y10
-	VANDPS       Y8, Y10, Y10
-	VADDPS       Y10, Y6, Y6
-	VPBROADCASTD (CX), Y7
-	VMOVDQU      greenBits3<>+0(SB), Y8
-	VPAND        Y8, Y7, Y7
-	VPCMPEQD     Y8, Y7, Y7
-	VPAND        Y0, Y7, Y7
-	VADDPS       96(AX), Y7, Y7
-	VCMPPS       $0x11, Y1, Y7, Y8
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      leastExp<>+0(SB), Y9
-	VMAXPS       Y9, Y7, Y7
-	VMULPS       log2e<>+0(SB), Y7, Y9
-	VROUNDPS     $0x08, Y9, Y9
-	VFNMADD231PS ln2High<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2Low<>+0(SB), Y9, Y7
-	VMOVUPS      series7<>+0(SB), Y10
-	VFMADD213PS  series6<>+0(SB), Y7, Y10
-	VFMADD213PS  series5<>+0(SB), Y7, Y10
-	VFMADD213PS  series4<>+0(SB), Y7, Y10
-	VFMADD213PS  series3<>+0(SB), Y7, Y10
-	VFMADD213PS  series2<>+0(SB), Y7, Y10
-	VFMADD213PS  series1<>+0(SB), Y7, Y10
-	VFMADD213PS  series0<>+0(SB), Y7, Y10
-	VCVTPS2DQ    Y9, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VPADDD       Y9, Y10, Y10
-	VANDPS       Y8, Y10, Y10
-	VADDPS       Y10, Y6, Y6
-	VPBROADCASTD 4(CX), Y7
-	VMOVDQU      greenBits0<>+0(SB), Y8
-	VPAND        Y8, Y7, Y7
-	VPCMPEQD     Y8, Y7, Y7
-	VPAND        Y0, Y7, Y7
-	VADDPS       128(AX), Y7, Y7
-	VCMPPS       $0x11, Y1, Y7, Y8
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      leastExp<>+0(SB), Y9
-	VMAXPS       Y9, Y7, Y7
-	VMULPS       log2e<>+0(SB), Y7, Y9
-	VROUNDPS     $0x08, Y9, Y9
-	VFNMADD231PS ln2High<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2Low<>+0(SB), Y9, Y7
-	VMOVUPS      series7<>+0(SB), Y10
-	VFMADD213PS  series6<>+0(SB), Y7, Y10
-	VFMADD213PS  series5<>+0(SB), Y7, Y10
-	VFMADD213PS  series4<>+0(SB), Y7, Y10
-	VFMADD213PS  series3<>+0(SB), Y7, Y10
-	VFMADD213PS  series2<>+0(SB), Y7, Y10
-	VFMADD213PS  series1<>+0(SB), Y7, Y10
-	VFMADD213PS  series0<>+0(SB), Y7, Y10
-	VCVTPS2DQ    Y9, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VPADDD       Y9, Y10, Y10
-	VANDPS       Y8, Y10, Y10
-	VADDPS       Y10, Y6, Y6
-	VPBROADCASTD 4(CX), Y7
-	VMOVDQU      greenBits1<>+0(SB), Y8
-	VPAND        Y8, Y7, Y7
-	VPCMPEQD     Y8, Y7, Y7
-	VPAND        Y0, Y7, Y7
-	VADDPS       160(AX), Y7, Y7
-	VCMPPS       $0x11, Y1, Y7, Y8
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      leastExp<>+0(SB), Y9
-	VMAXPS       Y9, Y7, Y7
-	VMULPS       log2e<>+0(SB), Y7, Y9
-	VROUNDPS     $0x08, Y9, Y9
-	VFNMADD231PS ln2High<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2Low<>+0(SB), Y9, Y7
-	VMOVUPS      series7<>+0(SB), Y10
-	VFMADD213PS  series6<>+0(SB), Y7, Y10
-	VFMADD213PS  series5<>+0(SB), Y7, Y10
-	VFMADD213PS  series4<>+0(SB), Y7, Y10
-	VFMADD213PS  series3<>+0(SB), Y7, Y10
-	VFMADD213PS  series2<>+0(SB), Y7, Y10
-	VFMADD213PS  series1<>+0(SB), Y7, Y10
-	VFMADD213PS  series0<>+0(SB), Y7, Y10
-	VCVTPS2DQ    Y9, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VPADDD       Y9, Y10, Y10
-	VANDPS       Y8, Y10, Y10
-	VADDPS       Y10, Y6, Y6
-	VPBROADCASTD 4(CX), Y7
-	VMOVDQU      greenBits2<>+0(SB), Y8
-	VPAND        Y8, Y7, Y7
-	VPCMPEQD     Y8, Y7, Y7
-	VPAND        Y0, Y7, Y7
-	VADDPS       192(AX), Y7, Y7
-	VCMPPS       $0x11, Y1, Y7, Y8
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      leastExp<>+0(SB), Y9
-	VMAXPS       Y9, Y7, Y7
-	VMULPS       log2e<>+0(SB), Y7, Y9
-	VROUNDPS     $0x08, Y9, Y9
-	VFNMADD231PS ln2High<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2Low<>+0(SB), Y9, Y7
-	VMOVUPS      series7<>+0(SB), Y10
-	VFMADD213PS  series6<>+0(SB), Y7, Y10
-	VFMADD213PS  series5<>+0(SB), Y7, Y10
-	VFMADD213PS  series4<>+0(SB), Y7, Y10
-	VFMADD213PS  series3<>+0(SB), Y7, Y10
-	VFMADD213PS  series2<>+0(SB), Y7, Y10
-	VFMADD213PS  series1<>+0(SB), Y7, Y10
-	VFMADD213PS  series0<>+0(SB), Y7, Y10
-	VCVTPS2DQ    Y9, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VPADDD       Y9, Y10, Y10
-	VANDPS       Y8, Y10, Y10
-	VADDPS       Y10, Y6, Y6
-	VPBROADCASTD 4(CX), Y7
-	VMOVDQU      greenBits3<>+0(SB), Y8
-	VPAND        Y8, Y7, Y7
-	VPCMPEQD     Y8, Y7, Y7
-	VPAND        Y0, Y7, Y7
-	VADDPS       224(AX), Y7, Y7
-	VCMPPS       $0x11, Y1, Y7, Y8
-	VSUBPS       Y2, Y7, Y7
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      leastExp<>+0(SB), Y9
-	VMAXPS       Y9, Y7, Y7
-	VMULPS       log2e<>+0(SB), Y7, Y9
-	VROUNDPS     $0x08, Y9, Y9
-	VFNMADD231PS ln2High<>+0(SB), Y9, Y7
-	VFNMADD231PS ln2Low<>+0(SB), Y9, Y7
-	VMOVUPS      series7<>+0(SB), Y10
-	VFMADD213PS  series6<>+0(SB), Y7, Y10
-	VFMADD213PS  series5<>+0(SB), Y7, Y10
-	VFMADD213PS  series4<>+0(SB), Y7, Y10
-	VFMADD213PS  series3<>+0(SB), Y7, Y10
-	VFMADD213PS  series2<>+0(SB), Y7, Y10
-	VFMADD213PS  series1<>+0(SB), Y7, Y10
-	VFMADD213PS  series0<>+0(SB), Y7, Y10
-	VCVTPS2DQ    Y9, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VPADDD       Y9, Y10, Y10
-	VANDPS       Y8, Y10, Y10
-	VADDPS       Y10, Y6, Y6
-	VCVTPS2PD    X6, Y7
-	VADDPD       Y7, Y4, Y4
-	VEXTRACTF128 $0x01, Y6, X6
-	VCVTPS2PD    X6, Y7
-	VADDPD       Y7, Y5, Y5
-	ADDQ         $0x00000100, AX
-	ADDQ         $0x08, CX
-	DECQ         DX
+	VPBROADCASTD (DX), Y4
+	VMOVDQU      greenBits0<>+0(SB), Y5
+	VPAND        Y5, Y4, Y4
+	VPCMPEQD     Y5, Y4, Y4
+	VPAND        Y0, Y4, Y4
+	VADDPS       (CX), Y4, Y4
+	VCMPPS       $0x11, Y1, Y4, Y5
+	VSUBPS       Y2, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMOVUPS      leastExp<>+0(SB), Y6
+	VMAXPS       Y6, Y4, Y4
+	VMULPS       log2e<>+0(SB), Y4, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VFNMADD231PS ln2High<>+0(SB), Y6, Y4
+	VFNMADD231PS ln2Low<>+0(SB), Y6, Y4
+	VMOVUPS      series7<>+0(SB), Y7
+	VFMADD213PS  series6<>+0(SB), Y4, Y7
+	VFMADD213PS  series5<>+0(SB), Y4, Y7
+	VFMADD213PS  series4<>+0(SB), Y4, Y7
+	VFMADD213PS  series3<>+0(SB), Y4, Y7
+	VFMADD213PS  series2<>+0(SB), Y4, Y7
+	VFMADD213PS  series1<>+0(SB), Y4, Y7
+	VFMADD213PS  series0<>+0(SB), Y4, Y7
+	VCVTPS2DQ    Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       Y6, Y7, Y7
+	VANDPS       Y5, Y7, Y4
+	VPBROADCASTD (DX), Y5
+	VMOVDQU      greenBits1<>+0(SB), Y6
+	VPAND        Y6, Y5, Y5
+	VPCMPEQD     Y6, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VADDPS       32(CX), Y5, Y5
+	VCMPPS       $0x11, Y1, Y5, Y6
+	VSUBPS       Y2, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      leastExp<>+0(SB), Y7
+	VMAXPS       Y7, Y5, Y5
+	VMULPS       log2e<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFNMADD231PS ln2High<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2Low<>+0(SB), Y7, Y5
+	VMOVUPS      series7<>+0(SB), Y8
+	VFMADD213PS  series6<>+0(SB), Y5, Y8
+	VFMADD213PS  series5<>+0(SB), Y5, Y8
+	VFMADD213PS  series4<>+0(SB), Y5, Y8
+	VFMADD213PS  series3<>+0(SB), Y5, Y8
+	VFMADD213PS  series2<>+0(SB), Y5, Y8
+	VFMADD213PS  series1<>+0(SB), Y5, Y8
+	VFMADD213PS  series0<>+0(SB), Y5, Y8
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y8, Y8
+	VANDPS       Y6, Y8, Y8
+	VADDPS       Y8, Y4, Y4
+	VPBROADCASTD (DX), Y5
+	VMOVDQU      greenBits2<>+0(SB), Y6
+	VPAND        Y6, Y5, Y5
+	VPCMPEQD     Y6, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VADDPS       64(CX), Y5, Y5
+	VCMPPS       $0x11, Y1, Y5, Y6
+	VSUBPS       Y2, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      leastExp<>+0(SB), Y7
+	VMAXPS       Y7, Y5, Y5
+	VMULPS       log2e<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFNMADD231PS ln2High<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2Low<>+0(SB), Y7, Y5
+	VMOVUPS      series7<>+0(SB), Y8
+	VFMADD213PS  series6<>+0(SB), Y5, Y8
+	VFMADD213PS  series5<>+0(SB), Y5, Y8
+	VFMADD213PS  series4<>+0(SB), Y5, Y8
+	VFMADD213PS  series3<>+0(SB), Y5, Y8
+	VFMADD213PS  series2<>+0(SB), Y5, Y8
+	VFMADD213PS  series1<>+0(SB), Y5, Y8
+	VFMADD213PS  series0<>+0(SB), Y5, Y8
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y8, Y8
+	VANDPS       Y6, Y8, Y8
+	VADDPS       Y8, Y4, Y4
+	VPBROADCASTD (DX), Y5
+	VMOVDQU      greenBits3<>+0(SB), Y6
+	VPAND        Y6, Y5, Y5
+	VPCMPEQD     Y6, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VADDPS       96(CX), Y5, Y5
+	VCMPPS       $0x11, Y1, Y5, Y6
+	VSUBPS       Y2, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      leastExp<>+0(SB), Y7
+	VMAXPS       Y7, Y5, Y5
+	VMULPS       log2e<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFNMADD231PS ln2High<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2Low<>+0(SB), Y7, Y5
+	VMOVUPS      series7<>+0(SB), Y8
+	VFMADD213PS  series6<>+0(SB), Y5, Y8
+	VFMADD213PS  series5<>+0(SB), Y5, Y8
+	VFMADD213PS  series4<>+0(SB), Y5, Y8
+	VFMADD213PS  series3<>+0(SB), Y5, Y8
+	VFMADD213PS  series2<>+0(SB), Y5, Y8
+	VFMADD213PS  series1<>+0(SB), Y5, Y8
+	VFMADD213PS  series0<>+0(SB), Y5, Y8
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y8, Y8
+	VANDPS       Y6, Y8, Y8
+	VADDPS       Y8, Y4, Y4
+	VPBROADCASTD 4(DX), Y5
+	VMOVDQU      greenBits0<>+0(SB), Y6
+	VPAND        Y6, Y5, Y5
+	VPCMPEQD     Y6, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VADDPS       128(CX), Y5, Y5
+	VCMPPS       $0x11, Y1, Y5, Y6
+	VSUBPS       Y2, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      leastExp<>+0(SB), Y7
+	VMAXPS       Y7, Y5, Y5
+	VMULPS       log2e<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFNMADD231PS ln2High<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2Low<>+0(SB), Y7, Y5
+	VMOVUPS      series7<>+0(SB), Y8
+	VFMADD213PS  series6<>+0(SB), Y5, Y8
+	VFMADD213PS  series5<>+0(SB), Y5, Y8
+	VFMADD213PS  series4<>+0(SB), Y5, Y8
+	VFMADD213PS  series3<>+0(SB), Y5, Y8
+	VFMADD213PS  series2<>+0(SB), Y5, Y8
+	VFMADD213PS  series1<>+0(SB), Y5, Y8
+	VFMADD213PS  series0<>+0(SB), Y5, Y8
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y8, Y8
+	VANDPS       Y6, Y8, Y8
+	VADDPS       Y8, Y4, Y4
+	VPBROADCASTD 4(DX), Y5
+	VMOVDQU      greenBits1<>+0(SB), Y6
+	VPAND        Y6, Y5, Y5
+	VPCMPEQD     Y6, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VADDPS       160(CX), Y5, Y5
+	VCMPPS       $0x11, Y1, Y5, Y6
+	VSUBPS       Y2, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      leastExp<>+0(SB), Y7
+	VMAXPS       Y7, Y5, Y5
+	VMULPS       log2e<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFNMADD231PS ln2High<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2Low<>+0(SB), Y7, Y5
+	VMOVUPS      series7<>+0(SB), Y8
+	VFMADD213PS  series6<>+0(SB), Y5, Y8
+	VFMADD213PS  series5<>+0(SB), Y5, Y8
+	VFMADD213PS  series4<>+0(SB), Y5, Y8
+	VFMADD213PS  series3<>+0(SB), Y5, Y8
+	VFMADD213PS  series2<>+0(SB), Y5, Y8
+	VFMADD213PS  series1<>+0(SB), Y5, Y8
+	VFMADD213PS  series0<>+0(SB), Y5, Y8
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y8, Y8
+	VANDPS       Y6, Y8, Y8
+	VADDPS       Y8, Y4, Y4
+	VPBROADCASTD 4(DX), Y5
+	VMOVDQU      greenBits2<>+0(SB), Y6
+	VPAND        Y6, Y5, Y5
+	VPCMPEQD     Y6, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VADDPS       192(CX), Y5, Y5
+	VCMPPS       $0x11, Y1, Y5, Y6
+	VSUBPS       Y2, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      leastExp<>+0(SB), Y7
+	VMAXPS       Y7, Y5, Y5
+	VMULPS       log2e<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFNMADD231PS ln2High<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2Low<>+0(SB), Y7, Y5
+	VMOVUPS      series7<>+0(SB), Y8
+	VFMADD213PS  series6<>+0(SB), Y5, Y8
+	VFMADD213PS  series5<>+0(SB), Y5, Y8
+	VFMADD213PS  series4<>+0(SB), Y5, Y8
+	VFMADD213PS  series3<>+0(SB), Y5, Y8
+	VFMADD213PS  series2<>+0(SB), Y5, Y8
+	VFMADD213PS  series1<>+0(SB), Y5, Y8
+	VFMADD213PS  series0<>+0(SB), Y5, Y8
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y8, Y8
+	VANDPS       Y6, Y8, Y8
+	VADDPS       Y8, Y4, Y4
+	VPBROADCASTD 4(DX), Y5
+	VMOVDQU      greenBits3<>+0(SB), Y6
+	VPAND        Y6, Y5, Y5
+	VPCMPEQD     Y6, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VADDPS       224(CX), Y5, Y5
+	VCMPPS       $0x11, Y1, Y5, Y6
+	VSUBPS       Y2, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      leastExp<>+0(SB), Y7
+	VMAXPS       Y7, Y5, Y5
+	VMULPS       log2e<>+0(SB), Y5, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VFNMADD231PS ln2High<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2Low<>+0(SB), Y7, Y5
+	VMOVUPS      series7<>+0(SB), Y8
+	VFMADD213PS  series6<>+0(SB), Y5, Y8
+	VFMADD213PS  series5<>+0(SB), Y5, Y8
+	VFMADD213PS  series4<>+0(SB), Y5, Y8
+	VFMADD213PS  series3<>+0(SB), Y5, Y8
+	VFMADD213PS  series2<>+0(SB), Y5, Y8
+	VFMADD213PS  series1<>+0(SB), Y5, Y8
+	VFMADD213PS  series0<>+0(SB), Y5, Y8
+	VCVTPS2DQ    Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       Y7, Y8, Y8
+	VANDPS       Y6, Y8, Y8
+	VADDPS       Y8, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X5
+	VADDPS       X5, X4, X4
+	VPERMILPS    $0x4e, X4, X5
+	VADDPS       X5, X4, X4
+	VPERMILPS    $0xb1, X4, X5
+	VADDSS       X5, X4, X4
+	VMOVSS       X4, (AX)
+	ADDQ         $0x04, AX
+	ADDQ         $0x00000100, CX
+	ADDQ         $0x08, DX
+	DECQ         BX
 	JMP          loop
 
 end:
-	VADDPD       Y5, Y4, Y4
-	VEXTRACTF128 $0x01, Y4, X0
-	VADDPD       X0, X4, X4
-	VPERMILPD    $0x01, X4, X0
-	VADDSD       X0, X4, X4
-	VMOVSD       X4, sum+40(FP)
 	VZEROUPPER
 	RET
 

@@ -22,9 +22,18 @@ func atLeast(row *[ScanBlock]float32, delta, floor float32) uint64 {
 	return atLeastAVX2(&row[0], delta, floor)
 }
 
-func sumExp(row []float32, green []uint64, delta, cut, top, scale float32) float64 {
-	if active == Generic || !hasFMA || len(row) == 0 {
-		return sumExpGeneric(row, green, delta, cut, top, scale)
+func groupMax(dst, src []float32) {
+	if active == Generic || len(dst) == 0 {
+		groupMaxGeneric(dst, src)
+		return
 	}
-	return sumExpAVX2(&row[0], &green[0], len(green), delta, cut, top, scale)
+	groupMaxAVX2(&dst[0], &src[0], len(dst)/8)
+}
+
+func sumExp(dst, row []float32, green []uint64, delta, cut, top, scale float32) {
+	if active == Generic || !hasFMA || len(dst) == 0 {
+		sumExpGeneric(dst, row, green, delta, cut, top, scale)
+		return
+	}
+	sumExpAVX2(&dst[0], &row[0], &green[0], len(dst), delta, cut, top, scale)
 }

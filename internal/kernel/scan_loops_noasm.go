@@ -8,6 +8,8 @@ func atLeast(row *[ScanBlock]float32, delta, floor float32) uint64 {
 	return atLeastGeneric(row[:], delta, floor)
 }
 
-func sumExp(row []float32, green []uint64, delta, cut, top, scale float32) float64 {
-	return sumExpGeneric(row, green, delta, cut, top, scale)
+func groupMax(dst, src []float32) { groupMaxGeneric(dst, src) }
+
+func sumExp(dst, row []float32, green []uint64, delta, cut, top, scale float32) {
+	sumExpGeneric(dst, row, green, delta, cut, top, scale)
 }

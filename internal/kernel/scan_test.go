@@ -85,16 +85,23 @@ func TestSumExp(t *testing.T) {
 		delta, cut := float32(rng.Float64()*3), float32(rng.NormFloat64()*4)
 		top, temperature := cut+float32(rng.ExpFloat64()*5), math.Exp(rng.NormFloat64())
 		var want float64
+		blocks := make([]float64, len(green))
 		for i, x := range row {
 			y := x
 			if green[i/64]>>(i%64)&1 == 1 {
 				y += delta
 			}
 			if y < cut {
-				want += math.Exp((float64(y) - float64(top)) / temperature)
+				w := math.Exp((float64(y) - float64(top)) / temperature)
+				want += w
+				blocks[i/64] += w
 			}
 		}
-		got := SumExp(row, green, delta, cut, top, float32(1/temperature))
+		sums := make([]float32, len(green))
+		got := SumExp(sums, row, green, delta, cut, top, float32(1/temperature))
+		for i, want := range blocks {
+			require.InDelta(t, want, float64(sums[i]), SumExpError(float64(sums[i]), ScanBlock), "block %d", i)
+		}
 		require.InDelta(t, want, got, SumExpError(got, len(row)), "n=%d delta=%v cut=%v top=%v T=%v", len(row), delta, cut, top, temperature)
 	})
 }
@@ -104,7 +111,7 @@ func TestSumExpTerms(t *testing.T) {
 	for _, backend := range Available() {
 		defer Use(backend)()
 		rng := rand.New(rand.NewPCG(43, 44))
-		row, green := make([]float32, ScanBlock), []uint64{0}
+		row, green, sums := make([]float32, ScanBlock), []uint64{0}, []float32{0}
 		worst := 0.0
 		for range 50_000 {
 			for i := range row {
@@ -113,11 +120,45 @@ func TestSumExpTerms(t *testing.T) {
 			x, temperature := float32(-rng.Float64()*60), 0.7+rng.Float64()
 			row[rng.IntN(ScanBlock)] = x
 			z := float64(x) / temperature
-			got := SumExp(row, green, 0, 1, 0, float32(1/temperature))
+			got := SumExp(sums, row, green, 0, 1, 0, float32(1/temperature))
 			wrong := math.Abs(got/math.Exp(z)-1) / (0x1p-24 * (4*-z + 16))
 			require.Less(t, wrong, 1.0, "exp(%v)", z)
 			worst = max(worst, wrong)
 		}
 		assert.Greater(t, worst, 1e-6, "nothing is measured")
 	}
+}
+
+func TestGroupMax(t *testing.T) {
+	eachScan(t, func(t *testing.T, _ *rand.Rand, row []float32) {
+		for i, x := range row {
+			if x != x {
+				row[i] = 1
+			}
+		}
+		memory := make([]float32, (len(row)+7)/8+8)
+		groups := GroupMax(memory, row)
+		require.LessOrEqual(t, len(groups), len(memory)-1)
+		require.GreaterOrEqual(t, len(groups), (len(row)+7)/8)
+		// Each group is a part of 8 of a block of 64, or 8 in a row at the end.
+		var want []float32
+		whole := len(row) / ScanBlock * ScanBlock
+		for b := 0; b < whole; b += ScanBlock {
+			for lane := range 8 {
+				top := float32(math.Inf(-1))
+				for j := lane; j < ScanBlock; j += 8 {
+					top = max(top, row[b+j])
+				}
+				want = append(want, top)
+			}
+		}
+		for b := whole; b < len(row); b += 8 {
+			top := float32(math.Inf(-1))
+			for _, x := range row[b:min(b+8, len(row))] {
+				top = max(top, x)
+			}
+			want = append(want, top)
+		}
+		require.Equal(t, want, append([]float32(nil), groups...))
+	})
 }

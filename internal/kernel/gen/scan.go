@@ -17,6 +17,7 @@ const (
 // scans writes the loops that read a row for the sampler.
 func scans() {
 	blockMax()
+	groupMax()
 	atLeast()
 	sumExp()
 }
@@ -75,6 +76,33 @@ func blockMax() {
 	RET()
 }
 
+func groupMax() {
+	TEXT("groupMaxAVX2", NOSPLIT, "func(dst, src *float32, blocks int)")
+	Doc("groupMaxAVX2 sets 8 maxima for each of blocks 64 entries, none of which is NaN:",
+		"",
+		"\tfor i := range 8*blocks { dst[i] = max over j of src[i/8*64 + i%8 + 8*j] }")
+	Pragma("noescape")
+	dst := Load(Param("dst"), GP64())
+	src := Load(Param("src"), GP64())
+	blocks := Load(Param("blocks"), GP64())
+	Label("loop")
+	TESTQ(blocks, blocks)
+	JE(LabelRef("end"))
+	top := YMM()
+	VMOVUPS(vector(src, 0), top)
+	for i := 1; i < scanVectors; i++ {
+		VMAXPS(vector(src, i), top, top)
+	}
+	VMOVUPS(top, Mem{Base: dst})
+	ADDQ(U32(4*scanBlock), src)
+	ADDQ(U8(32), dst)
+	DECQ(blocks)
+	JMP(LabelRef("loop"))
+	Label("end")
+	VZEROUPPER()
+	RET()
+}
+
 func atLeast() {
 	TEXT("atLeastAVX2", NOSPLIT, "func(row *float32, delta, floor float32) (bits uint64)")
 	Doc("atLeastAVX2 compares 64 entries:",
@@ -106,11 +134,12 @@ func atLeast() {
 // sumExp takes e^z as 2^k e^r, |r| <= ln(2)/2, and e^r as its series to degree 7, which
 // is good to 2^-27.
 func sumExp() {
-	TEXT("sumExpAVX2", NOSPLIT, "func(row *float32, green *uint64, blocks int, delta, cut, top, scale float32) (sum float64)")
+	TEXT("sumExpAVX2", NOSPLIT, "func(dst, row *float32, green *uint64, blocks int, delta, cut, top, scale float32)")
 	Doc("sumExpAVX2 sums over 64 entries for each of blocks words of green, to a different rounding:",
 		"",
-		"\tfor i := range 64*blocks { if y := row[i] + delta*green[i]; y < cut { sum += exp((y-top)*scale) } }")
+		"\tfor i := range 64*blocks { if y := row[i] + delta*green[i]; y < cut { dst[i/64] += exp((y-top)*scale) } }")
 	Pragma("noescape")
+	dst := Load(Param("dst"), GP64())
 	row := Load(Param("row"), GP64())
 	green := Load(Param("green"), GP64())
 	blocks := Load(Param("blocks"), GP64())
@@ -138,10 +167,6 @@ func sumExp() {
 			words[j] = 1 << (8*i + j)
 		}
 		bits[i] = table32("greenBits"+string(rune('0'+i)), words)
-	}
-	sums := []VecVirtual{YMM(), YMM()}
-	for _, s := range sums {
-		VXORPD(s, s, s)
 	}
 
 	Label("loop")
@@ -182,26 +207,21 @@ func sumExp() {
 			VADDPS(p, block, block)
 		}
 	}
-	part := YMM()
-	VCVTPS2PD(block.AsX(), part)
-	VADDPD(part, sums[0], sums[0])
-	VEXTRACTF128(U8(1), block, block.AsX())
-	VCVTPS2PD(block.AsX(), part)
-	VADDPD(part, sums[1], sums[1])
+	half, sum := XMM(), block.AsX()
+	VEXTRACTF128(U8(1), block, half)
+	VADDPS(half, sum, sum)
+	VPERMILPS(U8(0x4e), sum, half)
+	VADDPS(half, sum, sum)
+	VPERMILPS(U8(0xb1), sum, half)
+	VADDSS(half, sum, sum)
+	VMOVSS(sum, Mem{Base: dst})
+	ADDQ(U8(4), dst)
 	ADDQ(U32(4*scanBlock), row)
 	ADDQ(U8(scanBlock/8), green)
 	DECQ(blocks)
 	JMP(LabelRef("loop"))
 
 	Label("end")
-	VADDPD(sums[1], sums[0], sums[0])
-	other, sum := XMM(), sums[0].AsX()
-	VEXTRACTF128(U8(1), sums[0], other)
-	VADDPD(other, sum, sum)
-	VPERMILPD(U8(1), sum, other)
-	VADDSD(other, sum, sum)
-	at, _ := ReturnIndex(0).Resolve()
-	VMOVSD(sum, at.Addr)
 	VZEROUPPER()
 	RET()
 }
