@@ -193,7 +193,7 @@ func (e *evidence) decode(s Scorer, o Options) Decoded {
 		if column != 0 {
 			d.Carrying++
 			carrying += weight
-			contexts[string(pack(nil, u.Context...))] += term
+			contexts[string(pack(nil, e.set.AppendContext(nil, unit)...))] += term
 		}
 	})
 	free := sums[0]

@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"slices"
+
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/internal/tokset"
 	"github.com/isotope-wm/isotope/watermark"
@@ -24,9 +26,9 @@ type tally struct {
 const batch = 512
 
 // score applies a Scorer to every unit.
-func (e *evidence) score(s Scorer) tally { return e.scoreNoting(s, func(int, int64) {}) }
+func (e *evidence) score(s Scorer) tally { return e.scoreNoting(s, nil) }
 
-// scoreNoting is score, and calls scored for each unit that counts, in the order of
+// scoreNoting is score, and calls scored, unless it is nil, for each unit that counts, in the order of
 // the units.
 func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tally {
 	t := tally{
@@ -38,14 +40,19 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 		},
 	}
 	b := batchScorer{Scorer: s, set: e.set}
+	plain := e.weighting == WeightOne && len(e.exempt) == 0 && !e.set.Excludes()
 	for from, n := 0, e.set.Len(); from < n; from += batch {
 		to := min(from+batch, n)
 		scores := b.score(from, to)
+		if scored == nil && plain {
+			t.count(e.set, from, scores)
+			continue
+		}
 		for i := from; i < to; i++ {
 			u := e.set.Unit(i)
 			t.skipped.Sampled -= u.Count
 			score, weight := scores[i-from], e.weighting.of(u)
-			if t.unit(score, weight, u.Count, u.Excluded || e.isExempt(u.Token)) {
+			if t.unit(score, weight, u.Count, u.Excluded || e.isExempt(u.Token)) && scored != nil {
 				scored(i, score)
 			}
 		}
@@ -53,11 +60,36 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 	return t
 }
 
+// count counts the units from a place on as unit does, when all weigh 1 and none is
+// excluded.
+func (t *tally) count(set *tokset.Set, from int, scores []int64) {
+	var scored, green, positions, duplicate int64
+	for i, score := range scores {
+		n := set.Count(from + i)
+		positions += n
+		switch score {
+		case watermark.NotScored:
+			t.skipped.Band += n
+		case watermark.InMessage:
+			t.skipped.Payload += n
+		default:
+			scored++
+			green += score
+			duplicate += n - 1
+		}
+	}
+	t.classes[1].Scored += scored
+	t.classes[1].Green += green
+	t.skipped.Duplicate += duplicate
+	t.skipped.Sampled -= positions
+}
+
 // A batchScorer scores units of a set, some at a time.
 type batchScorer struct {
 	Scorer
 	set    *tokset.Set
 	pairs  []Pair
+	ids    []Token // their contexts
 	scores []int64
 }
 
@@ -69,10 +101,11 @@ func (b *batchScorer) score(from, to int) []int64 {
 		b.scores = m.ScorePacked(b.scores[:0], b.set.Inputs(from, to))
 		return b.scores
 	}
-	b.pairs = b.pairs[:0]
+	b.pairs, b.ids = b.pairs[:0], slices.Grow(b.ids[:0], (to-from)*b.Width())
 	for i := from; i < to; i++ {
-		u := b.set.Unit(i)
-		b.pairs = append(b.pairs, Pair{Context: u.Context, Token: u.Token})
+		at := len(b.ids)
+		b.ids = b.set.AppendContext(b.ids, i)
+		b.pairs = append(b.pairs, Pair{Context: b.ids[at:len(b.ids):len(b.ids)], Token: b.set.Unit(i).Token})
 	}
 	if b.scores = b.Score(b.scores[:0], b.pairs); len(b.scores) != len(b.pairs) {
 		panic("detect: the scorer did not give one score for each pair")

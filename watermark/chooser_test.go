@@ -168,7 +168,7 @@ func TestSampleIsThePlainPath(t *testing.T) {
 				row := make([]float32, vocab)
 				for name, sequence := range testMarks(t, vocab) {
 					s := sequence()
-					for range 12 {
+					for range 4 {
 						fill(rng, row)
 						s.Accept(rng.Int32N(5)) // contexts repeat
 						p, u := samplers(rng), []float64{0, rng.Float64(), 1 - 0x1p-53}[min(rng.IntN(6), 2)]
@@ -200,10 +200,8 @@ func TestSampleOfLargeRows(t *testing.T) {
 			} {
 				rowKinds[kind](rng, row)
 				s.Accept(Token(i))
-				for range 2 {
-					u := rng.Float64()
-					require.Equal(t, plainSample(s, row, p, u), s.Sample(row, p, u), "%s, %s, %+v, u=%v", kind, name, p, u)
-				}
+				u := rng.Float64()
+				require.Equal(t, plainSample(s, row, p, u), s.Sample(row, p, u), "%s, %s, %+v, u=%v", kind, name, p, u)
 			}
 		}
 	}

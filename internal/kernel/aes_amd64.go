@@ -4,8 +4,8 @@
 
 package kernel
 
-// extendedFeatures returns register ECX of CPUID leaf 7, subleaf 0.
-func extendedFeatures() (ecx uint32)
+// cpuidECX returns register ECX of a CPUID leaf, subleaf 0.
+func cpuidECX(leaf uint32) (ecx uint32)
 
 // subWordAESNI returns SubWord of FIPS 197, section 5.2.
 func subWordAESNI(word uint32) uint32

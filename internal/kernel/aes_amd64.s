@@ -4,13 +4,13 @@
 
 #include "textflag.h"
 
-// func extendedFeatures() (ecx uint32)
+// func cpuidECX(leaf uint32) (ecx uint32)
 // Requires: CPUID
-TEXT ·extendedFeatures(SB), NOSPLIT|NOFRAME, $0-4
-	MOVL $0x00000007, AX
+TEXT ·cpuidECX(SB), NOSPLIT|NOFRAME, $0-12
+	MOVL leaf+0(FP), AX
 	XORL CX, CX
 	CPUID
-	MOVL CX, ecx+0(FP)
+	MOVL CX, ecx+8(FP)
 	RET
 
 // func subWordAESNI(word uint32) uint32

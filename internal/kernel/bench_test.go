@@ -53,12 +53,17 @@ func eachBackend(b *testing.B, f func(b *testing.B)) {
 
 // BenchmarkProcess marks a row in place. The floor adds a constant to it.
 func BenchmarkProcess(b *testing.B) {
-	const vocab = 128256
+	for _, vocab := range []int{128256, 262144} {
+		benchmarkProcess(b, vocab)
+	}
+}
+
+func benchmarkProcess(b *testing.B, vocab int) {
 	keys := NewKeys(&[16]byte{1, 2, 3})
 	for _, mem := range []struct {
 		name string
 		rows int
-	}{{"hot", 1}, {"dram", 256}} {
+	}{{"hot", 1}, {"dram", 400}} {
 		rows := make([]float32, mem.rows*vocab)
 		for _, width := range []int{1, 2, 4, 8} {
 			b.Run(fmt.Sprintf("vocab=%d/w=%d/mem=%s", vocab, width, mem.name), func(b *testing.B) {

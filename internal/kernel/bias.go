@@ -49,3 +49,18 @@ func (t *Table) biasChunk(s *Scratch, row []float32) {
 		rest[i] += choice[bits>>i&1]
 	}
 }
+
+// BiasMask adds delta to the tokens of row whose bits in a bitmap are set, and 0 to the
+// others.
+func (t *Table) BiasMask(row []float32, mask []uint64) {
+	done := 0
+	if groups := len(row) / 8; active != Generic && groups > 0 {
+		_ = mask[(8*groups-1)/64]
+		biasGroups(&row[0], groups, bytesOf(mask), t.delta)
+		done = 8 * groups
+	}
+	choice := [2]float32{0, t.delta}
+	for i := done; i < len(row); i++ {
+		row[i] += choice[mask[i/64]>>(i%64)&1]
+	}
+}

@@ -11,9 +11,23 @@ package kernel
 //go:noescape
 func floorAVX2(x *float32, n int, c float32)
 
-// biasAVX2 adds delta, or 0, to 8*groups floats:
+// biasAVX2 adds delta, or 0, to 8*groups logits:
 //
-//	for i := range 8*groups { if mask bit i { x[i] += delta } else { x[i] += 0 } }
+//	for i := range 8*groups { if mask bit i { x[i] = x[i] + delta } else { x[i] = x[i] + 0 } }
 //
 //go:noescape
 func biasAVX2(x *float32, groups int, mask *byte, delta float32)
+
+// biasBF16AVX2 adds delta, or 0, to 8*groups logits:
+//
+//	for i := range 8*groups { if mask bit i { x[i] = bfloat16(src[i]) + delta } else { x[i] = bfloat16(src[i]) + 0 } }
+//
+//go:noescape
+func biasBF16AVX2(x *float32, src *uint16, groups int, mask *byte, delta float32)
+
+// biasFP16AVX2 adds delta, or 0, to 8*groups logits:
+//
+//	for i := range 8*groups { if mask bit i { x[i] = float16(src[i]) + delta } else { x[i] = float16(src[i]) + 0 } }
+//
+//go:noescape
+func biasFP16AVX2(x *float32, src *uint16, groups int, mask *byte, delta float32)

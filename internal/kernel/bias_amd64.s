@@ -121,8 +121,187 @@ one:
 	VADDPS       (AX), Y2, Y2
 	VMOVUPS      Y2, (AX)
 	ADDQ         $0x00000020, AX
-	INCQ         DX
-	DECQ         CX
+	ADDQ         $0x00000001, DX
+	SUBQ         $0x00000001, CX
+	JMP          one
+
+end:
+	VZEROUPPER
+	RET
+
+// func biasBF16AVX2(x *float32, src *uint16, groups int, mask *byte, delta float32)
+// Requires: AVX, AVX2
+TEXT ·biasBF16AVX2(SB), NOSPLIT, $0-36
+	MOVQ         x+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         groups+16(FP), DX
+	MOVQ         mask+24(FP), BX
+	VBROADCASTSS delta+32(FP), Y0
+	VMOVDQU      bitsA<>+0(SB), Y1
+	VMOVDQU      bitsB<>+0(SB), Y2
+	VMOVDQU      bitsC<>+0(SB), Y3
+
+wide:
+	CMPQ         DX, $0x00000008
+	JL           widedone
+	VPBROADCASTD (BX), Y4
+	VPSRLD       $0x08, Y4, Y5
+	VPAND        Y1, Y4, Y6
+	VPSIGND      Y6, Y0, Y6
+	VPMOVZXWD    (CX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      Y6, (AX)
+	VPAND        Y2, Y4, Y6
+	VPSIGND      Y6, Y0, Y6
+	VPMOVZXWD    16(CX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 32(AX)
+	VPAND        Y3, Y4, Y4
+	VPSIGND      Y4, Y0, Y4
+	VPMOVZXWD    32(CX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VPAND        Y3, Y5, Y4
+	VPSIGND      Y4, Y0, Y4
+	VPMOVZXWD    48(CX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	VPBROADCASTD 4(BX), Y4
+	VPSRLD       $0x08, Y4, Y5
+	VPAND        Y1, Y4, Y6
+	VPSIGND      Y6, Y0, Y6
+	VPMOVZXWD    64(CX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 128(AX)
+	VPAND        Y2, Y4, Y6
+	VPSIGND      Y6, Y0, Y6
+	VPMOVZXWD    80(CX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 160(AX)
+	VPAND        Y3, Y4, Y4
+	VPSIGND      Y4, Y0, Y4
+	VPMOVZXWD    96(CX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VMOVUPS      Y4, 192(AX)
+	VPAND        Y3, Y5, Y4
+	VPSIGND      Y4, Y0, Y4
+	VPMOVZXWD    112(CX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      Y4, 224(AX)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, DX
+	JMP          wide
+
+widedone:
+one:
+	TESTQ        DX, DX
+	JE           end
+	VPBROADCASTB (BX), Y2
+	VPAND        Y1, Y2, Y2
+	VPSIGND      Y2, Y0, Y2
+	VPMOVZXWD    (CX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000001, BX
+	SUBQ         $0x00000001, DX
+	JMP          one
+
+end:
+	VZEROUPPER
+	RET
+
+// func biasFP16AVX2(x *float32, src *uint16, groups int, mask *byte, delta float32)
+// Requires: AVX, AVX2, F16C
+TEXT ·biasFP16AVX2(SB), NOSPLIT, $0-36
+	MOVQ         x+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         groups+16(FP), DX
+	MOVQ         mask+24(FP), BX
+	VBROADCASTSS delta+32(FP), Y0
+	VMOVDQU      bitsA<>+0(SB), Y1
+	VMOVDQU      bitsB<>+0(SB), Y2
+	VMOVDQU      bitsC<>+0(SB), Y3
+
+wide:
+	CMPQ         DX, $0x00000008
+	JL           widedone
+	VPBROADCASTD (BX), Y4
+	VPSRLD       $0x08, Y4, Y5
+	VPAND        Y1, Y4, Y6
+	VPSIGND      Y6, Y0, Y6
+	VCVTPH2PS    (CX), Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      Y6, (AX)
+	VPAND        Y2, Y4, Y6
+	VPSIGND      Y6, Y0, Y6
+	VCVTPH2PS    16(CX), Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 32(AX)
+	VPAND        Y3, Y4, Y4
+	VPSIGND      Y4, Y0, Y4
+	VCVTPH2PS    32(CX), Y6
+	VADDPS       Y6, Y4, Y4
+	VMOVUPS      Y4, 64(AX)
+	VPAND        Y3, Y5, Y4
+	VPSIGND      Y4, Y0, Y4
+	VCVTPH2PS    48(CX), Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      Y4, 96(AX)
+	VPBROADCASTD 4(BX), Y4
+	VPSRLD       $0x08, Y4, Y5
+	VPAND        Y1, Y4, Y6
+	VPSIGND      Y6, Y0, Y6
+	VCVTPH2PS    64(CX), Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 128(AX)
+	VPAND        Y2, Y4, Y6
+	VPSIGND      Y6, Y0, Y6
+	VCVTPH2PS    80(CX), Y7
+	VADDPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 160(AX)
+	VPAND        Y3, Y4, Y4
+	VPSIGND      Y4, Y0, Y4
+	VCVTPH2PS    96(CX), Y6
+	VADDPS       Y6, Y4, Y4
+	VMOVUPS      Y4, 192(AX)
+	VPAND        Y3, Y5, Y4
+	VPSIGND      Y4, Y0, Y4
+	VCVTPH2PS    112(CX), Y5
+	VADDPS       Y5, Y4, Y4
+	VMOVUPS      Y4, 224(AX)
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, DX
+	JMP          wide
+
+widedone:
+one:
+	TESTQ        DX, DX
+	JE           end
+	VPBROADCASTB (BX), Y2
+	VPAND        Y1, Y2, Y2
+	VPSIGND      Y2, Y0, Y2
+	VCVTPH2PS    (CX), Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000001, BX
+	SUBQ         $0x00000001, DX
 	JMP          one
 
 end:

@@ -9,7 +9,9 @@ import (
 )
 
 // The complement is that of the specification, in all three ways to a decision.
-func TestComplement(t *testing.T) {
+func TestComplement(t *testing.T) { onEachBackend(t, testComplement) }
+
+func testComplement(t *testing.T) {
 	const n, delta = 300, 1.5
 	rng := rand.New(rand.NewPCG(31, 32))
 	for _, lane := range []int{0, 1, 7, 8, 63, 127} {

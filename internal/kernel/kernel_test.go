@@ -22,14 +22,19 @@ func greenBit(stream []byte, v, width, m, lane int) bool {
 	return value < m
 }
 
-// eachShape runs f over lane widths, thresholds, tenant lanes and row lengths.
+// eachShape runs f on every backend over lane widths, thresholds, tenant lanes and row
+// lengths.
 func eachShape(t *testing.T, f func(t *testing.T, width, m, lane, n int, stream []byte)) {
+	onEachBackend(t, func(t *testing.T) { eachShapeOf(t, f) })
+}
+
+func eachShapeOf(t *testing.T, f func(t *testing.T, width, m, lane, n int, stream []byte)) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, width := range []int{1, 2, 4, 8} {
 		for _, m := range []int{1, 1<<width - 1, 1 + rng.IntN(1<<width-1)} {
 			for _, lane := range []int{0, 1, 128/width - 1, rng.IntN(128 / width)} {
 				t.Run(fmt.Sprintf("w=%d/m=%d/lane=%d", width, m, lane), func(t *testing.T) {
-					for n := range 300 {
+					for n := 0; n < 200; n += 1 + n/70*9 {
 						stream := make([]byte, (n*width+127)/128*16)
 						for i := range stream {
 							stream[i] = byte(rng.Uint32())

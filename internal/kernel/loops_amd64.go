@@ -43,13 +43,24 @@ func biasGroups(x *float32, groups int, mask *byte, delta float32) {
 	biasAVX2(x, groups, mask, delta)
 }
 
-// scoreGroups decides groups of scoreGroup inputs, a bit each.
-func scoreGroups(dst *byte, inputs *Input, groups int, keys *Keys, t *scoreTable) {
+// biasHalf is biasGroups for logits in half precision, which it widens.
+func biasHalf(f Format, x *float32, src *uint16, groups int, mask *byte, delta float32) {
+	if f == BF16 {
+		biasBF16AVX2(x, src, groups, mask, delta)
+	} else {
+		biasFP16AVX2(x, src, groups, mask, delta)
+	}
+}
+
+// scoreGroups decides inputs, a multiple of scoreGroup, a bit each.
+func scoreGroups(dst []byte, inputs []Input, keys *Keys, t *scoreTable) {
+	groups := len(inputs) / scoreGroup
+	_ = dst[groups*scoreGroup/8-1]
 	table := (*[unsafe.Sizeof(*t)]byte)(unsafe.Pointer(t))
 	if active == VAES {
-		scoreVAES(dst, inputs, groups, &keys.round, table)
+		scoreVAES(&dst[0], &inputs[0], groups, &keys.round, table)
 	} else {
-		scoreAESNI(dst, inputs, groups, &keys.round, table)
+		scoreAESNI(&dst[0], &inputs[0], groups, &keys.round, table)
 	}
 }
 

@@ -1,4 +1,4 @@
-//go:build purego || !amd64
+//go:build purego || !(amd64 || arm64)
 
 package kernel
 
@@ -15,7 +15,9 @@ func maskGroups(int, *byte, *byte, int, *[3][BlockSize]byte) { panic(noLoops) }
 
 func biasGroups(*float32, int, *byte, float32) { panic(noLoops) }
 
-func scoreGroups(*byte, *Input, int, *Keys, *scoreTable) { panic(noLoops) }
+func biasHalf(Format, *float32, *uint16, int, *byte, float32) { panic(noLoops) }
+
+func scoreGroups([]byte, []Input, *Keys, *scoreTable) { panic(noLoops) }
 
 func packPlaces(*Input, *int32, int, *Input) { panic(noLoops) }
 

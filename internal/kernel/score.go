@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"math/bits"
+	"unsafe"
 )
 
 // An Input is a pair as the dedup tag reads it: the nonce of its context, then the token
@@ -42,13 +43,13 @@ func (t *Table) Score(s *Scratch, dst []uint64, k *Keys, inputs []Input) {
 	if active != Generic {
 		done = n &^ (scoreGroup - 1)
 		if done > 0 {
-			scoreGroups(bytesOf(dst), &inputs[0], done/scoreGroup, k, &t.score)
+			scoreGroups(unsafe.Slice(bytesOf(dst), done/8), inputs[:done], k, &t.score)
 		}
 		if rest := inputs[done:]; len(rest) > 0 {
 			var group [scoreGroup]Input
 			copy(group[:], rest)
 			var bits [2]byte
-			scoreGroups(&bits[0], &group[0], 1, k, &t.score)
+			scoreGroups(bits[:], group[:], k, &t.score)
 			dst[done/64] |= uint64(binary.LittleEndian.Uint16(bits[:])&(1<<len(rest)-1)) << (done % 64)
 		}
 		return

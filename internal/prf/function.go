@@ -125,6 +125,17 @@ func (f *Function) Process(s *Scratch, t *kernel.Table, row []float32) {
 	t.Process(&s.loops, f.keyed().keys, &nonce, row)
 }
 
+// ProcessHalf is Process for a row in half precision; see [kernel.Table.ProcessHalf].
+func (f *Function) ProcessHalf(s *Scratch, t *kernel.Table, format kernel.Format, dst []float32, src []uint16) {
+	nonce := s.Nonce()
+	t.ProcessHalf(&s.loops, f.keyed().keys, &nonce, format, dst, src)
+}
+
+// Widen writes a row in half precision to dst, unmarked.
+func Widen(s *Scratch, format kernel.Format, dst []float32, src []uint16) {
+	kernel.Widen(&s.loops, format, dst, src)
+}
+
 // Mask writes the decisions of n tokens in the current context as a bitmap; see
 // [kernel.Table.Mask].
 func (f *Function) Mask(s *Scratch, t *kernel.Table, dst []uint64, n int) {

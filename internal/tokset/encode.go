@@ -34,8 +34,10 @@ func (s *Set) AppendBinary(dst []byte) []byte {
 	}
 	tags := s.allTags()
 	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(tags[a][:], tags[b][:]) })
+	var ids []int32
 	for _, i := range order {
-		for _, id := range s.context(i) {
+		ids = s.AppendContext(ids[:0], i)
+		for _, id := range ids {
 			dst = append24(dst, id)
 		}
 		u := &s.units[i]
@@ -91,7 +93,7 @@ func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, er
 		}
 		rest -= count
 		s.BeginText()
-		s.addPair(ids[:c.Width], ids[c.Width], unit{weight: weight, count: count, text: s.now})
+		s.addPair(ids[:c.Width], ids[c.Width], unit{weight: weight, count: count})
 		if len(s.units) != i+1 {
 			return nil, nil, ErrMalformed // a unit twice
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // An index finds units by their inputs: open addressing with linear probing, at most half
-// full. Inputs are compared whole, so it is exact. Places are chosen by a hash that is
+// full, and a quarter while it is small. Inputs are compared whole, so it is exact. Places are chosen by a hash that is
 // seeded anew in each process, so that nobody can write a text whose pairs meet in one
 // place; nothing that a Set returns depends on them.
 type index struct {
@@ -20,33 +20,37 @@ type index struct {
 // seeds of the hash: see [index.find].
 var seeds = [2]uint64{rand.Uint64(), rand.Uint64()}
 
-// minSlots is the size of a first table.
-const minSlots = 1 << 8
+const (
+	minSlots = 1 << 8 // of a first table
+	// smallSlots is how many fit the second cache of any processor.
+	smallSlots = 1 << 15
+)
 
-// hash folds the product of the seeded halves (as wyhash does, by Wang Yi). last masks the
-// second half.
-func hash(in *prf.Input, last uint64) uint64 {
-	a := binary.LittleEndian.Uint64(in[:]) ^ seeds[0]
-	b := binary.LittleEndian.Uint64(in[8:])&last ^ seeds[1]
-	hi, lo := bits.Mul64(a, b)
+// hash folds the product of the seeded halves of an input (as wyhash does, by Wang Yi).
+func hash(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a^seeds[0], b^seeds[1])
 	return hi ^ lo
 }
 
-// find returns the unit of an input, or makes len(inputs) its place and returns that.
+// halves returns an input as two numbers.
+func halves(in *prf.Input) (a, b uint64) {
+	return binary.LittleEndian.Uint64(in[:]), binary.LittleEndian.Uint64(in[8:])
+}
+
+// find returns the unit of an input, of whose second half last says what counts, or makes len(inputs) its place and returns that.
 // There is room: see grow.
 func (x *index) find(inputs []prf.Input, in *prf.Input, last uint64) (unit int, ok bool) {
-	a, b := binary.LittleEndian.Uint64(in[:]), binary.LittleEndian.Uint64(in[8:])&last
+	a, b := halves(in)
+	b &= last
 	mask := uint64(len(x.slots) - 1)
-	for at := hash(in, last) >> x.shift; ; at++ {
+	for at := hash(a, b) >> x.shift; ; at++ {
 		slot := &x.slots[at&mask]
 		if *slot == 0 {
 			*slot = uint32(len(inputs)) + 1
 			return len(inputs), false
 		}
-		unit := int(*slot - 1)
-		old := &inputs[unit]
-		if binary.LittleEndian.Uint64(old[:]) == a && binary.LittleEndian.Uint64(old[8:])&last == b {
-			return unit, true
+		if a0, b0 := halves(&inputs[*slot-1]); a0 == a && b0&last == b {
+			return int(*slot - 1), true
 		}
 	}
 }
@@ -54,6 +58,9 @@ func (x *index) find(inputs []prf.Input, in *prf.Input, last uint64) (unit int, 
 // grow makes room for more units beside inputs.
 func (x *index) grow(inputs []prf.Input, more int, last uint64) {
 	need := 2 * (len(inputs) + more)
+	if need <= smallSlots {
+		need *= 2 // fewer collisions, whose branches nobody predicts
+	}
 	if need <= len(x.slots) {
 		return
 	}

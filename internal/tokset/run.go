@@ -17,12 +17,13 @@ func (s *Set) AddRun(tokens []int32, weights []uint8, first func(position int)) 
 	if s.packed == nil {
 		s.packed = make([]prf.Input, chunk)
 	}
+	plain := s.config.Rule == ByPair && s.config.Size == 0 && s.config.Width <= prf.MaxPacked && weights == nil && first == nil
 	for from := s.config.Width; from < len(tokens); from += chunk {
 		packed := s.packed[:min(chunk, len(tokens)-from)]
 		s.tags.Inputs(&s.scratch, packed, tokens, from)
 		s.positions += int64(len(packed))
-		if s.config.Rule == ByPair && s.config.Size == 0 && weights == nil && first == nil {
-			s.enterPairs(packed, tokens, from)
+		if plain {
+			s.enterPairs(packed)
 			continue
 		}
 		s.enterChunk(packed, tokens, from, weights, first)
@@ -35,7 +36,7 @@ func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights [
 		s.ordered = slices.Grow(s.ordered[:0], chunk)[:len(packed)]
 		s.tags.Encrypt(&s.scratch, s.ordered, packed)
 	}
-	u := unit{count: 1, text: s.now, weight: 1}
+	u := unit{count: 1, weight: 1}
 	for i := range packed {
 		if s.limit != nil && before(s.limit, &s.ordered[i]) {
 			continue
@@ -50,26 +51,33 @@ func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights [
 	}
 }
 
-// enterPairs is enterChunk for the usual case: pairs of weight 1 that are all kept.
-func (s *Set) enterPairs(packed []prf.Input, tokens []int32, from int) {
-	n, width := len(packed), s.config.Width
-	s.index.grow(s.inputs, n, 1<<64-1)
-	// Room for all, so that the loop appends without looking.
-	s.inputs, s.units = slices.Grow(s.inputs, n), slices.Grow(s.units, n)
-	s.ids = slices.Grow(s.ids, n*width)
+// enterPairs is enterChunk for the usual case: pairs of weight 1 that are all kept and
+// that are their inputs.
+func (s *Set) enterPairs(packed []prf.Input) {
+	s.index.grow(s.inputs, len(packed), 1<<64-1)
+	inputs, units := s.inputs, s.units
+	slots, shift := s.index.slots, s.index.shift
+	mask := uint64(len(slots) - 1)
 	for i := range packed {
-		unit, ok := s.index.find(s.inputs, &packed[i], 1<<64-1)
-		if ok {
-			old := &s.units[unit]
-			old.count++
-			old.weight, old.text = max(old.weight, 1), s.now
-			continue
+		in := &packed[i]
+		a, b := halves(in)
+		at := hash(a, b) >> shift
+		// index.find, written out: a call would cost as much again.
+		for {
+			slot := &slots[at&mask]
+			if *slot == 0 {
+				inputs, units = append(inputs, *in), append(units, unit{count: 1, weight: 1})
+				*slot = uint32(len(inputs))
+				break
+			}
+			if a0, b0 := halves(&inputs[*slot-1]); a0 == a && b0 == b {
+				old := &units[*slot-1]
+				old.count++
+				old.weight = max(old.weight, 1)
+				break
+			}
+			at++
 		}
-		s.inputs = append(s.inputs, packed[i])
-		s.units = append(s.units, newUnit(s.now))
-		s.ids = append(s.ids, tokens[from+i-width:from+i]...)
 	}
+	s.inputs, s.units = inputs, units
 }
-
-// newUnit is a unit of one position of weight 1.
-func newUnit(text uint64) unit { return unit{count: 1, text: text, weight: 1} }

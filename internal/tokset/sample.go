@@ -29,11 +29,13 @@ func (s *Set) settle() {
 	})
 	inputs := make([]prf.Input, 0, 2*size)
 	units := make([]unit, 0, 2*size)
-	ids := make([]int32, 0, 2*size*s.config.Width)
+	var ids []int32
 	for _, i := range order[:size] {
 		inputs = append(inputs, s.inputs[i])
 		units = append(units, s.units[i])
-		ids = append(ids, s.context(i)...)
+		if s.config.Width > prf.MaxPacked {
+			ids = s.AppendContext(ids, i)
+		}
 	}
 	s.inputs, s.units, s.ids = inputs, units, ids
 	s.index.rebuild(s.inputs, s.keyBits())

@@ -51,7 +51,7 @@ func TestSampleIsTheBottomOfAll(t *testing.T) {
 		got := map[position]int64{}
 		for i := range s.Len() {
 			u := s.Unit(i)
-			got[position{u.Context[0], u.Token}] = u.Count
+			got[position{s.AppendContext(nil, i)[0], u.Token}] = u.Count
 		}
 		assert.Equal(t, want, got, "size %d", size)
 		assert.Equal(t, int64(2000), s.Positions())

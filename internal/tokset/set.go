@@ -67,19 +67,19 @@ type Set struct {
 	index     index
 	inputs    []prf.Input // of the pairs of units
 	units     []unit
-	ids       []int32 // the contexts of units, Width ids each
-	positions int64   // added, whether their units are kept or not
-	limit     *tag    // of a full sample: the largest tag that is kept
-	now       uint64  // the text being added
+	texts     []uint64 // by context: the last text in which each unit occurred
+	ids       []int32  // the contexts of units, Width ids each, where inputs do not hold them
+	positions int64    // added, whether their units are kept or not
+	limit     *tag     // of a full sample: the largest tag that is kept
+	now       uint64   // the text being added
 	excluded  map[prf.Nonce]struct{}
 	packed    []prf.Input // a chunk of positions
 	ordered   []tag       // their tags, in a sample
 }
 
-// A unit is what is known about a pair. Its input and its context lie beside it.
+// A unit is what is known about a pair. Its input lies beside it.
 type unit struct {
-	count  int64  // positions
-	text   uint64 // the last text it occurred in
+	count  int64 // positions
 	weight uint8
 }
 
@@ -107,7 +107,7 @@ func (s *Set) Reset() {
 	if s.excluded == nil || len(s.excluded) > 0 {
 		s.excluded = make(map[prf.Nonce]struct{})
 	}
-	s.inputs, s.units, s.ids = s.inputs[:0], s.units[:0], s.ids[:0]
+	s.inputs, s.units, s.texts, s.ids = s.inputs[:0], s.units[:0], s.texts[:0], s.ids[:0]
 	s.limit, s.positions, s.now = nil, 0, 0
 }
 
@@ -125,7 +125,7 @@ func (s *Set) BeginText() { s.now++ }
 // occurs with several weights has the largest.
 func (s *Set) Add(context []int32, token int32, weight uint8) {
 	s.positions++
-	s.addPair(context, token, unit{weight: weight, count: 1, text: s.now})
+	s.addPair(context, token, unit{weight: weight, count: 1})
 }
 
 // addPair adds a unit with its count.
@@ -152,7 +152,12 @@ func (s *Set) enter(in *prf.Input, context []int32, u *unit) (isNew bool) {
 	if !ok {
 		s.inputs = append(s.inputs, *in)
 		s.units = append(s.units, *u)
-		s.ids = append(s.ids, context...)
+		if s.config.Rule == ByContext {
+			s.texts = append(s.texts, s.now)
+		}
+		if s.config.Width > prf.MaxPacked {
+			s.ids = append(s.ids, context...)
+		}
 		if s.config.Size > 0 && len(s.units) >= 2*s.config.Size {
 			s.settle()
 		}
@@ -160,15 +165,19 @@ func (s *Set) enter(in *prf.Input, context []int32, u *unit) (isNew bool) {
 	}
 	old := &s.units[i]
 	old.count += u.count
-	switch {
-	case s.inputs[i] == *in:
-		if s.config.Rule == ByPair || old.text != u.text {
-			old.weight = max(old.weight, u.weight)
-		}
-	case old.text != u.text && s.isBefore(in, &s.inputs[i]): // by context
-		s.inputs[i], old.weight = *in, u.weight
+	if s.config.Rule == ByPair {
+		old.weight = max(old.weight, u.weight)
+		return false
 	}
-	old.text = u.text
+	if s.texts[i] != s.now {
+		switch {
+		case s.inputs[i] == *in:
+			old.weight = max(old.weight, u.weight)
+		case s.isBefore(in, &s.inputs[i]):
+			s.inputs[i], old.weight = *in, u.weight
+		}
+	}
+	s.texts[i] = s.now
 	return false
 }
 
@@ -216,11 +225,12 @@ func (s *Set) Merge(other *Set) {
 	}
 	other.settle()
 	// What was first in its text there stays so here: it counts as a text of its own.
+	var ids []int32
 	for i, u := range other.units {
 		s.now++
-		u.text = s.now
 		in := other.inputs[i]
-		s.add(&in, other.context(i), &u)
+		ids = other.AppendContext(ids[:0], i)
+		s.add(&in, ids, &u)
 	}
 	s.positions += other.positions
 	for nonce := range other.excluded {
@@ -239,7 +249,6 @@ func (s *Set) Positions() int64 { return s.positions }
 
 // A Unit is one unit as the test sees it.
 type Unit struct {
-	Context  []int32 // must not be changed
 	Token    int32
 	Weight   uint8
 	Count    int64 // positions it stands for
@@ -249,12 +258,31 @@ type Unit struct {
 // Unit returns unit i of Len.
 func (s *Set) Unit(i int) Unit {
 	u := &s.units[i]
-	out := Unit{Context: s.context(i), Token: token(&s.inputs[i]), Weight: u.weight, Count: u.count}
+	out := Unit{Token: token(&s.inputs[i]), Weight: u.weight, Count: u.count}
 	if len(s.excluded) > 0 {
 		_, out.Excluded = s.excluded[prf.Nonce(s.inputs[i][:])]
 	}
 	return out
 }
+
+// Count returns how many positions unit i of Len stands for.
+func (s *Set) Count(i int) int64 { return s.units[i].count }
+
+// AppendContext appends the Width ids of the context of unit i of Len.
+func (s *Set) AppendContext(dst []int32, i int) []int32 {
+	k := s.config.Width
+	if k > prf.MaxPacked {
+		return append(dst, s.ids[i*k:(i+1)*k]...)
+	}
+	for j := prf.MaxPacked - k; j < prf.MaxPacked; j++ {
+		slot := s.inputs[i][3*j:]
+		dst = append(dst, int32(slot[0])|int32(slot[1])<<8|int32(slot[2])<<16)
+	}
+	return dst
+}
+
+// Excludes reports whether any context is excluded.
+func (s *Set) Excludes() bool { return len(s.excluded) > 0 }
 
 // Inputs returns the inputs of units [from, to) of Len, which must not be changed. For
 // widths up to prf.MaxPacked they are the pairs.
@@ -262,8 +290,3 @@ func (s *Set) Inputs(from, to int) []prf.Input { return s.inputs[from:to] }
 
 // token returns the token of an input.
 func token(in *prf.Input) int32 { return int32(binary.BigEndian.Uint32(in[len(prf.Nonce{}):])) }
-
-func (s *Set) context(i int) []int32 {
-	k := s.config.Width
-	return s.ids[i*k : (i+1)*k : (i+1)*k]
-}

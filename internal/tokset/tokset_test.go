@@ -37,7 +37,7 @@ func TestByPairCountsEachPair(t *testing.T) {
 	s := New(Config{Width: 1, Rule: ByPair})
 	fill(s, []position{{1, 2}, {1, 3}, {1, 2}}, []position{{1, 2}})
 	require.Equal(t, 2, s.Len())
-	assert.Equal(t, Unit{Context: []int32{1}, Token: 2, Weight: 1, Count: 3}, s.Unit(0))
+	assert.Equal(t, Unit{Token: 2, Weight: 1, Count: 3}, s.Unit(0))
 	assert.Equal(t, int64(4), s.Positions())
 }
 
@@ -47,7 +47,7 @@ func TestByContextKeepsTheFirstOfOneText(t *testing.T) {
 		s := New(Config{Width: 1, Rule: ByContext})
 		fill(s, []position{{1, token}, {1, token + 1}, {1, token + 2}})
 		require.Equal(t, 1, s.Len())
-		require.Equal(t, Unit{Context: []int32{1}, Token: token, Weight: 1, Count: 3}, s.Unit(0))
+		require.Equal(t, Unit{Token: token, Weight: 1, Count: 3}, s.Unit(0))
 	}
 }
 

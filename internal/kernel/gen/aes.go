@@ -91,11 +91,11 @@ func aes() {
 }
 
 // features asks for what golang.org/x/sys/cpu does not tell: AES on 256-bit vectors
-// without AVX-512.
+// without AVX-512, and the conversion of half precision.
 func features() {
-	TEXT("extendedFeatures", NOSPLIT|NOFRAME, "func() (ecx uint32)")
-	Doc("extendedFeatures returns register ECX of CPUID leaf 7, subleaf 0.")
-	MOVL(U32(7), EAX)
+	TEXT("cpuidECX", NOSPLIT|NOFRAME, "func(leaf uint32) (ecx uint32)")
+	Doc("cpuidECX returns register ECX of a CPUID leaf, subleaf 0.")
+	Load(Param("leaf"), EAX)
 	XORL(ECX, ECX)
 	CPUID()
 	Store(ECX, ReturnIndex(0))

@@ -18,7 +18,9 @@ func bias() {
 		}
 		bits[i] = table32("bits"+string(rune('A'+i)), words)
 	}
-	biasF32(bits)
+	for _, r := range rows {
+		r.write(bits)
+	}
 }
 
 // floor is the pass that every benchmark divides by.
@@ -51,23 +53,61 @@ func floor() {
 	RET()
 }
 
-// biasF32 adds the bias of a bitmap. AND with one bit for each dword leaves a positive
+// A row is a format of logits. read loads 8 of them, as float32, and adds.
+type row struct {
+	name, param, source string
+	size                int // of one in bytes
+	add                 func(from Mem, to VecVirtual)
+}
+
+var rows = []row{
+	{"bias", "x *float32", "x[i]", 4, func(from Mem, to VecVirtual) {
+		VADDPS(from, to, to)
+	}},
+	{"biasBF16", "x *float32, src *uint16", "bfloat16(src[i])", 2, func(from Mem, to VecVirtual) {
+		x := YMM()
+		VPMOVZXWD(from, x)
+		VPSLLD(U8(16), x, x)
+		VADDPS(x, to, to)
+	}},
+	{"biasFP16", "x *float32, src *uint16", "float16(src[i])", 2, func(from Mem, to VecVirtual) {
+		x := YMM()
+		VCVTPH2PS(from, x)
+		VADDPS(x, to, to)
+	}},
+}
+
+// write adds the bias of a bitmap. AND with one bit for each dword leaves a positive
 // number or 0, and VPSIGND by it leaves delta or 0.
-func biasF32(bits [3]Mem) {
-	TEXT("biasAVX2", NOSPLIT, "func(x *float32, groups int, mask *byte, delta float32)")
-	Doc("biasAVX2 adds delta, or 0, to 8*groups floats:",
+func (r row) write(bits [3]Mem) {
+	TEXT(r.name+"AVX2", NOSPLIT, "func("+r.param+", groups int, mask *byte, delta float32)")
+	Doc(r.name+"AVX2 adds delta, or 0, to 8*groups logits:",
 		"",
-		"\tfor i := range 8*groups { if mask bit i { x[i] += delta } else { x[i] += 0 } }")
+		"\tfor i := range 8*groups { if mask bit i { x[i] = "+r.source+" + delta } else { x[i] = "+r.source+" + 0 } }")
 	Pragma("noescape")
 	x := Load(Param("x"), GP64())
+	src := x
+	offset := 24
+	if r.size == 2 {
+		src = Load(Param("src"), GP64())
+		offset += 8
+	}
 	groups := Load(Param("groups"), GP64())
 	mask := Load(Param("mask"), GP64())
 	delta := YMM()
-	VBROADCASTSS(NewParamAddr("delta", 24), delta)
+	VBROADCASTSS(NewParamAddr("delta", offset), delta)
 	var select8 [3]VecVirtual
 	for i := range bits {
 		select8[i] = YMM()
 		VMOVDQU(bits[i], select8[i])
+	}
+	step := func(n int) {
+		ADDQ(U32(uint32(32*n)), x)
+		if r.size == 2 {
+			ADDQ(U32(uint32(16*n)), src)
+		}
+		ADDQ(U32(uint32(n)), mask)
+		SUBQ(U32(uint32(n)), groups)
 	}
 	const perLoop = 8
 	Label("wide")
@@ -78,20 +118,18 @@ func biasF32(bits [3]Mem) {
 		VPBROADCASTD(Mem{Base: mask, Disp: 4 * half}, word)
 		VPSRLD(U8(8), word, top) // the sign bit would turn VPSIGND around
 		for i := range 4 {
-			add, at := YMM(), Mem{Base: x, Disp: 32 * (4*half + i)}
+			add, at := YMM(), 4*half+i
 			if i < 3 {
 				VPAND(select8[i], word, add)
 			} else {
 				VPAND(select8[2], top, add)
 			}
 			VPSIGND(add, delta, add)
-			VADDPS(at, add, add)
-			VMOVUPS(add, at)
+			r.add(Mem{Base: src, Disp: 8 * r.size * at}, add)
+			VMOVUPS(add, Mem{Base: x, Disp: 32 * at})
 		}
 	}
-	ADDQ(U32(32*perLoop), x)
-	ADDQ(U32(perLoop), mask)
-	SUBQ(U32(perLoop), groups)
+	step(perLoop)
 	JMP(LabelRef("wide"))
 	Label("widedone")
 
@@ -102,11 +140,9 @@ func biasF32(bits [3]Mem) {
 	VPBROADCASTB(Mem{Base: mask}, add)
 	VPAND(select8[0], add, add)
 	VPSIGND(add, delta, add)
-	VADDPS(Mem{Base: x}, add, add)
+	r.add(Mem{Base: src}, add)
 	VMOVUPS(add, Mem{Base: x})
-	ADDQ(U32(32), x)
-	INCQ(mask)
-	DECQ(groups)
+	step(1)
 	JMP(LabelRef("one"))
 	Label("end")
 	VZEROUPPER()

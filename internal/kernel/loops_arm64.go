@@ -1,0 +1,102 @@
+//go:build arm64 && !purego
+
+package kernel
+
+import "encoding/binary"
+
+// The stubs equal those of amd64, which carry the Go they stand for.
+
+func subWordNEON(word uint32) uint32
+
+//go:noescape
+func streamNEON(dst *byte, blocks int, keys *[11][16]byte, nonce *[12]byte, first uint32)
+
+//go:noescape
+func encryptNEON(dst, src *[16]byte, n int, keys *[11][16]byte)
+
+//go:noescape
+func mask1NEON(dst, stream *byte, n int, luts *[3][16]byte)
+
+//go:noescape
+func mask2NEON(dst, stream *byte, n int, luts *[3][16]byte)
+
+//go:noescape
+func mask4NEON(dst, stream *byte, n int, luts *[3][16]byte)
+
+//go:noescape
+func mask8NEON(dst, stream *byte, n int, luts *[3][16]byte)
+
+//go:noescape
+func biasNEON(x *float32, groups int, mask *byte, delta float32)
+
+//go:noescape
+func biasBF16NEON(x *float32, src *uint16, groups int, mask *byte, delta float32)
+
+//go:noescape
+func biasFP16NEON(x *float32, src *uint16, groups int, mask *byte, delta float32)
+
+//go:noescape
+func packNEON(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
+
+func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32) {
+	streamNEON(dst, blocks, &keys.round, nonce, first)
+}
+
+func encryptBlocks(dst, src *[BlockSize]byte, n int, keys *Keys) {
+	encryptNEON(dst, src, n, &keys.round)
+}
+
+func maskGroups(width int, dst, stream *byte, n int, luts *[3][BlockSize]byte) {
+	switch width {
+	case 1:
+		mask1NEON(dst, stream, n, luts)
+	case 2:
+		mask2NEON(dst, stream, n, luts)
+	case 4:
+		mask4NEON(dst, stream, n, luts)
+	default:
+		mask8NEON(dst, stream, n, luts)
+	}
+}
+
+func biasGroups(x *float32, groups int, mask *byte, delta float32) {
+	biasNEON(x, groups, mask, delta)
+}
+
+// biasHalf is biasGroups for logits in half precision, which it widens.
+func biasHalf(f Format, x *float32, src *uint16, groups int, mask *byte, delta float32) {
+	if f == BF16 {
+		biasBF16NEON(x, src, groups, mask, delta)
+	} else {
+		biasFP16NEON(x, src, groups, mask, delta)
+	}
+}
+
+// scoreGroups has AES in assembly alone: the rest waits for a machine to measure on.
+func scoreGroups(dst []byte, inputs []Input, keys *Keys, t *scoreTable) {
+	var blocks [scoreGroup]Input
+	for ; len(inputs) >= scoreGroup; inputs, dst = inputs[scoreGroup:], dst[2:] {
+		group := inputs[:scoreGroup]
+		for i := range group {
+			blocks[i] = group[i]
+			v := binary.BigEndian.Uint32(group[i][12:])
+			binary.BigEndian.PutUint32(blocks[i][12:], v>>t.block[0])
+		}
+		encryptNEON(&blocks[0], &blocks[0], scoreGroup, &keys.round)
+		var bits uint16
+		for i := range group {
+			v := binary.BigEndian.Uint32(group[i][12:]) ^ t.lane[0]
+			dword := binary.LittleEndian.Uint32(blocks[i][v>>t.dword[0]&3*4:])
+			if dword>>(v<<t.bit[0]&31)&t.mask[0]^t.invert[0] < t.threshold[0] {
+				bits |= 1 << i
+			}
+		}
+		binary.LittleEndian.PutUint16(dst, bits)
+	}
+}
+
+func packPlaces(dst *Input, tokens *int32, n int, absent *Input) {
+	packNEON(dst, tokens, n, absent)
+}
+
+func floor([]float32, float32) int { return 0 }
