@@ -27,6 +27,8 @@ type chooser struct {
 	ranked []candidate
 	green  []uint64
 	index  []uint32
+	last   []uint32
+	bytes  []byte
 	blocks [][kernel.BlockSize]byte
 
 	scratch prf.Scratch // for the tint

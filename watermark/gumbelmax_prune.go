@@ -1,7 +1,6 @@
 package watermark
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -87,27 +86,25 @@ func (g *gumbelMax) chooseOfRow(s *scratch, row []float32, t *tint, top, tempera
 		top: c.best(row, t, top).logit, temperature: float64(temperature),
 		best: candidate{id: -1}, least: math.Inf(1), log: math.Inf(1),
 	}
-	r.high = r.f.high.Stream(&s.Scratch, len(row))
-
 	// The tokens near the top bound the least q from above.
-	const near = 64
+	const near = 24
 	list := c.collect(row, t.delta, c.kth(row, min(near, max(len(row)-1, 1))))
 	c.colour(list, t, len(row))
-	for _, x := range list {
-		r.log = min(r.log, logMost[r.byteOf(x.id)]-r.depth(x.logit))
+	for i, b := range r.bytes(list) {
+		r.log = min(r.log, logMost[b]-r.depth(list[i].logit))
 	}
 	// That leaves few with a byte that bounds them.
 	list = c.collect(row, t.delta, r.floor(r.log-logLeast[lastByte-1]))
 	c.colour(list, t, len(row))
-	for _, x := range list {
-		if b := r.byteOf(x.id); b != lastByte && logLeast[b]-r.depth(x.logit) <= r.log+logMargin {
-			r.consider(x, r.byteOf(x.id), r.f.join(&s.Scratch, b, uint32(x.id)^r.lane))
+	for i, b := range r.bytes(list) {
+		if b != lastByte && logLeast[b]-r.depth(list[i].logit) <= r.log+logMargin {
+			r.consider(list[i], b)
 		}
 	}
 	list = r.lastBytes(row, t)
 	c.colour(list, t, len(row))
 	for _, x := range list {
-		r.consider(x, lastByte, r.f.join(&s.Scratch, lastByte, uint32(x.id)^r.lane))
+		r.consider(x, lastByte)
 	}
 	return r.best
 }
@@ -125,7 +122,21 @@ type race struct {
 	log         float64 // the logarithm of a q that the least does not exceed
 }
 
-func (r *race) byteOf(id Token) byte { return r.high[uint32(id)^r.lane] }
+// bytes returns the first byte of each candidate's U. They are overwritten by the next call.
+func (r *race) bytes(list []candidate) []byte {
+	c := &r.s.chooser
+	c.bytes = c.bytes[:0]
+	c.index = c.index[:0]
+	for i := range list {
+		c.index = append(c.index, (uint32(list[i].id)^r.lane)/gumbelLanes)
+	}
+	c.blocks = sized(c.blocks, len(list))
+	r.f.high.Blocks(&r.s.Scratch, c.blocks, c.index)
+	for i := range list {
+		c.bytes = append(c.bytes, c.blocks[i][(uint32(list[i].id)^r.lane)%gumbelLanes])
+	}
+	return c.bytes
+}
 
 // depth returns the logarithm of a weight.
 func (r *race) depth(logit float32) float64 {
@@ -138,8 +149,8 @@ func (r *race) floor(depth float64) float32 {
 	return math.Nextafter32(float32(float64(r.top)-(depth+margin)*r.temperature), negInf)
 }
 
-// consider lets a token of the number u take part.
-func (r *race) consider(x candidate, high byte, u uint64) {
+// consider lets a token, of the first byte high, take part.
+func (r *race) consider(x candidate, high byte) {
 	x.weight = 1
 	if x.logit != r.top {
 		x.weight = math.Exp(r.depth(x.logit))
@@ -147,7 +158,7 @@ func (r *race) consider(x candidate, high byte, u uint64) {
 	if !(x.weight > 0) || leastOf[high]/x.weight > r.least {
 		return
 	}
-	q := gumbelQ(u+1) / x.weight
+	q := gumbelQ(r.f.join(&r.s.Scratch, high, uint32(x.id)^r.lane)+1) / x.weight
 	if q < r.least || q == r.least && x.id < r.best.id {
 		r.best, r.least = x, q
 		r.log = min(r.log, math.Log(q))
@@ -159,18 +170,15 @@ func (r *race) consider(x candidate, high byte, u uint64) {
 func (r *race) lastBytes(row []float32, t *tint) []candidate {
 	c := &r.s.chooser
 	list := c.list[:0]
-	c.index = c.index[:0]
-	// Where the biases are not known, both ends of what they can be.
 	floor := r.floor(r.log)
-	for at := 0; ; at++ {
-		next := bytes.IndexByte(r.high[at:], lastByte)
-		if next < 0 {
-			break
-		}
-		at += next
-		if v := uint32(at) ^ r.lane; int(v) < len(row) && row[v] > negInf && row[v]+t.delta >= floor {
+	lanes := (len(row) + gumbelLanes - 1) &^ (gumbelLanes - 1) // a tenant lane stays within
+	c.last = r.f.high.LastBytes(&r.s.Scratch, c.last[:0], lanes)
+	c.index = c.index[:0]
+	for _, at := range c.last {
+		v := at ^ r.lane
+		if int(v) < len(row) && row[v] > negInf && row[v]+t.delta >= floor {
 			list = append(list, candidate{logit: row[v], id: Token(v)})
-			c.index = append(c.index, uint32(at)/2)
+			c.index = append(c.index, at/2)
 		}
 	}
 	c.list = list

@@ -31,3 +31,21 @@ func TestBlocks(t *testing.T) {
 		}
 	}
 }
+
+func TestLastBytes(t *testing.T) {
+	keys := NewKeys(&[16]byte{2, 7, 1, 8})
+	var s Scratch
+	for _, backend := range Available() {
+		defer Use(backend)()
+		for _, n := range []int{0, 1, 15, 16, 63, 64, 65, 1000, 4095, 4096, 4097, 20_000} {
+			nonce := Nonce{byte(n), byte(n >> 8)}
+			want := []uint32{7}
+			for i, b := range keys.Stream(&s, &nonce, n)[:n] {
+				if b == 255 {
+					want = append(want, uint32(i))
+				}
+			}
+			require.Equal(t, want, keys.LastBytes(&s, []uint32{7}, &nonce, n), "%v, n=%d", backend, n)
+		}
+	}
+}
