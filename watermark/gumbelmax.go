@@ -180,11 +180,11 @@ func (g *gumbelMax) key(s *scratch, salt uint32) *uniforms {
 // a logarithm of 64 bits, and one, be a float64.
 const drawBits = 46
 
-// choose returns the index of the candidate with the least q = (2 E + 1)/weight among those with a positive
+// chooseAll returns the index of the candidate with the least q = (2 E + 1)/weight among those with a positive
 // weight, or -1 without any; ties go to the lower id. E is -ln((U+1)/2^64) in
 // fixed point, rounded down, and 2 E + 1 a float64 without rounding, so that each q is one division, the same
 // everywhere.
-func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64) int {
+func (g *gumbelMax) chooseAll(s *scratch, list []candidate, salt uint32) int {
 	f := g.key(s, salt)
 	best := -1
 	var least float64

@@ -42,6 +42,7 @@ type bias interface {
 	process(s *prf.Scratch, logits []float32, context []Token)
 	mask(s *prf.Scratch, dst []uint64, n int, context []Token)
 	pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int
+	tint(s *prf.Scratch, context []Token) tint
 }
 
 // keyedDraw is a bound scheme that draws among the candidates that truncation left.
@@ -58,8 +59,9 @@ type keyedDraw interface {
 // scratch is the working memory of one caller.
 type scratch struct {
 	prf.Scratch
-	list []candidate
-	bits []uint32
+	list    []candidate
+	bits    []uint32
+	chooser chooser
 }
 
 // A Mark is a [Scheme] bound to a [Key]. It is immutable, safe for concurrent use
@@ -256,6 +258,14 @@ func (m *Mark) process(s *scratch, logits []float32, context []Token) {
 // processDraw is process for a keyed draw and a context of its band.
 func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt uint32) {
 	row := logits[:min(len(logits), m.vocab)]
+	if g, ok := m.keyed.(*gumbelMax); ok {
+		if top := s.chooser.scan(row); s.chooser.bounded(top, 1) {
+			m.keyed.setContext(s, context)
+			c := g.chooseOfRow(s, row, &tint{}, top, 1, salt)
+			leave(logits, c)
+			return
+		}
+	}
 	list := keepTopK(s.list[:0], row, 0)
 	s.list = list
 	if len(list) == 0 {
@@ -264,6 +274,11 @@ func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt u
 	softmax(list, 1)
 	m.keyed.setContext(s, context)
 	m.keyed.settle(s, list, salt)
+	leave(logits, list...)
+}
+
+// leave sets a row to the logarithms of the weights of candidates, and to -Inf elsewhere.
+func leave(logits []float32, list ...candidate) {
 	for i := range logits {
 		logits[i] = negInf
 	}

@@ -26,7 +26,6 @@ type Sequence struct {
 	salt    uint32
 	counts  DrawCounts
 	scratch scratch
-	row     []float32
 	list    []candidate
 }
 
@@ -81,7 +80,6 @@ func NewSequence(marks ...*Mark) (*Sequence, error) {
 	s.repeats = make([]*repeats, len(s.biases))
 	if len(marks) > 0 {
 		s.prompts, s.vocab = marks[0].prompts, marks[0].vocab
-		s.row = make([]float32, 0, s.vocab)
 	}
 	var err error
 	for i, m := range s.biases {
@@ -177,24 +175,37 @@ func (s *Sequence) Rewind(n int) {
 // does not Accept what it drew. Entries past the marks' vocabulary are never drawn. See [Sampler] for the rules; the result is -1 only
 // when there is nothing to draw.
 func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
-	row := s.biased(logits)
+	row, bias := s.inVocab(logits), s.bias()
 	if sampler.isGreedy() {
 		s.counts.Greedy++
-		return argmax(row)
+		return s.scratch.chooser.argmax(row, &bias)
 	}
-	var kept []candidate
-	kept, s.list = sampler.survivors(s.list, row)
-	return s.chooseID(s.draw, kept, u)
+	if t, ok := s.sampleWhole(row, &bias, sampler, u); ok {
+		return t
+	}
+	return s.chooseID(s.draw, s.scratch.chooser.survivors(row, &bias, sampler), u)
 }
 
-// biased returns a copy of the next position's logits, as far as the vocabulary goes, with the biases. The next call overwrites it.
-func (s *Sequence) biased(logits []float32) []float32 {
+// inVocab returns the part of a row that the marks' vocabulary reaches.
+func (s *Sequence) inVocab(logits []float32) []float32 {
 	if s.vocab > 0 {
-		logits = logits[:min(len(logits), s.vocab)]
+		return logits[:min(len(logits), s.vocab)]
 	}
-	s.row = append(s.row[:0], logits...)
-	s.Process(s.row)
-	return s.row
+	return logits
+}
+
+// bias returns the bias of the next position. There is at most one: bands are disjoint.
+func (s *Sequence) bias() tint {
+	scratch := &s.scratch.chooser.scratch
+	for i, m := range s.biases {
+		if r := s.repeats[i]; r != nil && r.has(scratch, s.tokens) {
+			continue
+		}
+		if m.in.has(scratch, s.tokens) {
+			return m.bias.tint(scratch, s.tokens)
+		}
+	}
+	return tint{}
 }
 
 // Pick draws the token of the next position among the survivors of truncation, whose logits Process has seen before: by the keyed

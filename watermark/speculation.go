@@ -92,16 +92,15 @@ func (s *Speculation) Counts() DrawCounts { return s.seq.counts }
 // biases; greedy, it is one token. It works in dst and does not write logits.
 func (s *Speculation) Row(dst Row, logits []float32, sampler Sampler) Row {
 	dst = Row{IDs: dst.IDs[:0], Probs: dst.Probs[:0]}
-	row := s.seq.biased(logits)
+	row, bias := s.seq.inVocab(logits), s.seq.bias()
+	chooser := &s.seq.scratch.chooser
 	if sampler.isGreedy() {
-		if t := argmax(row); t >= 0 {
+		if t := chooser.argmax(row, &bias); t >= 0 {
 			dst = Row{IDs: append(dst.IDs, t), Probs: append(dst.Probs, 1)}
 		}
 		return dst
 	}
-	var kept []candidate
-	kept, s.seq.list = sampler.survivors(s.seq.list, row)
-	for _, c := range kept {
+	for _, c := range chooser.survivors(row, &bias, sampler) {
 		dst.IDs, dst.Probs = append(dst.IDs, c.id), append(dst.Probs, float32(c.weight))
 	}
 	return dst

@@ -70,6 +70,11 @@ func testGuarded(t *testing.T, keys *Keys, nonce *Nonce, n int, atEnd bool) {
 			Pack(inputs, tokens, 0, 3)
 			table.Score(s, mask, keys, inputs)
 			keys.Encrypt(s, inputs, inputs)
+			BlockMax(slice[float32](t, len(mask), atEnd), row)
+			GroupMax(slice[float32](t, (n+7)/8+7, atEnd), row)
+			AtLeast(row[:min(n, ScanBlock)], 1, 2)
+			SumExp(slice[float32](t, len(mask), atEnd), row, mask, 1, 2, 3, 1)
+			keys.Blocks(s, inputs, nonce, slice[uint32](t, n, atEnd))
 			if n > 0 {
 				Floor(row, 1)
 			}

@@ -25,6 +25,7 @@ var families = map[string]func(){
 	"score": score,
 	"lanes": lanes,
 	"bias":  bias,
+	"scan":  scans,
 }
 
 func main() {

@@ -1,0 +1,101 @@
+// Performance measures the speed of marking, sampling, scoring and tokenizing, and draws
+// docs/performance.md and its plot from the raw output:
+//
+//	go run ./cmd/performance        # some eight minutes, on a machine with nothing else to do
+//	go run ./cmd/performance -draw  # from results/speed.txt as it is
+//
+// It is run in the directory of this module.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+const (
+	rawFile  = "results/speed.txt"
+	pageFile = "../docs/performance.md"
+	plotFile = "../docs/performance.svg"
+)
+
+func main() {
+	drawOnly := flag.Bool("draw", false, "draw from "+rawFile+", without measuring")
+	turns := flag.Int("turns", 100, "of each benchmark")
+	bench := flag.String("bench", ".", "which benchmarks; a part of them cannot be drawn")
+	flag.Parse()
+	if flag.NArg() > 0 || *turns < 10 {
+		fmt.Fprintln(os.Stderr, "performance: -turns is at least 10, and there are no arguments")
+		os.Exit(2)
+	}
+	if err := run(*drawOnly, *turns, *bench); err != nil {
+		fmt.Fprintln(os.Stderr, "performance:", err)
+		os.Exit(1)
+	}
+}
+
+func run(drawOnly bool, turns int, bench string) error {
+	if !drawOnly {
+		if err := measure(turns, bench); err != nil {
+			return err
+		}
+	}
+	raw, err := os.ReadFile(rawFile)
+	if err != nil {
+		return err
+	}
+	results, err := parse(raw)
+	if err != nil {
+		return fmt.Errorf("%s: %w", rawFile, err)
+	}
+	page, err := os.ReadFile(pageFile)
+	if err != nil {
+		return err
+	}
+	if page, err = draw(page, results); err != nil {
+		return fmt.Errorf("%s: %w", pageFile, err)
+	}
+	if err := os.WriteFile(pageFile, page, 0o644); err != nil {
+		return err
+	}
+	plot, err := plot(results)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(plotFile, plot, 0o644)
+}
+
+// measure runs the benchmarks and writes the raw file, whole or not at all.
+func measure(turns int, bench string) error {
+	args := []string{"test", "./speed", "-run", "^$", "-bench", bench, "-benchtime", fmt.Sprintf("%dx", turns), "-timeout", "2h"}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "# go %s\n# %s %s/%s, %d CPUs: %s\n", strings.Join(args, " "), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu())
+	cmd := exec.Command("go", args...)
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, os.Stderr), os.Stderr
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	return os.WriteFile(rawFile, out.Bytes(), 0o644)
+}
+
+// cpu describes the processor where Linux says what it is.
+func cpu() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown"
+	}
+	fields := map[string]string{}
+	for line := range strings.Lines(string(info)) {
+		name, value, ok := strings.Cut(line, ":")
+		name = strings.TrimSpace(name)
+		if _, seen := fields[name]; ok && !seen {
+			fields[name] = strings.TrimSpace(value)
+		}
+	}
+	return fmt.Sprintf("%s, family %s model %s, %s", fields["model name"], fields["cpu family"], fields["model"], fields["cache size"])
+}

@@ -1,0 +1,82 @@
+package watermark
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// plainProcess is Mark.Process of a GumbelMax without a bound: all candidates weighed, and
+// each one's q compared.
+func plainProcess(m *Mark, row []float32, context []Token) {
+	var s scratch
+	list := keepTopK(nil, row, 0)
+	if len(list) == 0 {
+		return
+	}
+	softmax(list, 1)
+	m.keyed.setContext(&s, context)
+	chosen := m.keyed.(*gumbelMax).chooseAll(&s, list, m.salt)
+	leave(row, list[chosen])
+}
+
+// TestGumbelMaxOfRow holds the pruned draw to the plain one in many contexts: tokens of
+// every first byte, the last among them, win.
+func TestGumbelMaxOfRow(t *testing.T) {
+	const vocab = 3000
+	rng := rand.New(rand.NewPCG(61, 62))
+	m, err := New(mustKey(t, 1), GumbelMax{Width: 2}, vocab, Lane{Group: 2, Index: 5})
+	require.NoError(t, err)
+	lastBytes, rows := 0, 0
+	for kind, fill := range rowKinds {
+		for range 40 {
+			row := make([]float32, vocab)
+			fill(rng, row)
+			scale := float32(math.Exp(rng.NormFloat64()))
+			for i := range row {
+				row[i] *= scale
+			}
+			context := []Token{rng.Int32N(vocab), rng.Int32N(vocab)}
+			want, got := slices.Clone(row), slices.Clone(row)
+			plainProcess(m, want, context)
+			m.Process(got, context)
+			for i := range want {
+				require.Equal(t, math.Float32bits(want[i]), math.Float32bits(got[i]), "%s, token %d", kind, i)
+			}
+			rows++
+			for i, x := range got {
+				if g := m.keyed.(*gumbelMax); x > negInf && kind != "nothing" {
+					var s scratch
+					g.setContext(&s, context)
+					if g.first.number(&s.Scratch, uint32(i)^g.lane)>>56 == lastByte {
+						lastBytes++
+					}
+				}
+			}
+		}
+	}
+	assert.Greater(t, lastBytes, rows/10, "winners with the last byte")
+	assert.Less(t, lastBytes, rows*9/10, "winners with another")
+}
+
+// The list is the other form of the same draw; ids in any order, weights of 0 among them.
+func TestGumbelMaxOfList(t *testing.T) {
+	rng := rand.New(rand.NewPCG(63, 64))
+	m, err := New(mustKey(t, 1), GumbelMax{Width: 1, Dual: 0.5}, 4000)
+	require.NoError(t, err)
+	g := m.keyed.(*gumbelMax)
+	var s scratch
+	for range 3000 {
+		list := make([]candidate, rng.IntN(50))
+		for i := range list {
+			list[i] = candidate{id: rng.Int32N(4000), weight: max(0, rng.Float64()*math.Exp(rng.NormFloat64()*3)-0.05)}
+		}
+		g.setContext(&s, []Token{rng.Int32N(4000)})
+		salt := rng.Uint32()
+		require.Equal(t, g.chooseAll(&s, list, salt), g.choose(&s, list, salt, 0))
+	}
+}

@@ -1,0 +1,45 @@
+package watermark
+
+import (
+	"github.com/isotope-wm/isotope/internal/kernel"
+	"github.com/isotope-wm/isotope/internal/prf"
+)
+
+// A tint is a bias at one position, for one who wants to know a few colours and not
+// to write a row. The zero tint biases nothing.
+type tint struct {
+	delta float32
+	table *kernel.Table
+	f     *prf.Function
+	s     *prf.Scratch // holds the context
+}
+
+func (g *greenList) tint(s *prf.Scratch, context []Token) tint {
+	g.f.SetContext(s, context)
+	return tint{delta: float32(g.params.Delta), table: g.table, f: g.f, s: s}
+}
+
+func (g *payloadList) tint(s *prf.Scratch, context []Token) tint {
+	return tint{delta: float32(g.params.Delta), table: g.list(s, context), f: g.f, s: s}
+}
+
+// bias returns what the tint adds to token v, which block decides, without a branch on
+// its colour.
+func (t *tint) bias(block *[kernel.BlockSize]byte, v uint32) float32 {
+	green := 0
+	if t.table.Green(block, v) {
+		green = 1
+	}
+	return [2]float32{0, t.delta}[green]
+}
+
+// mask writes the green bitmap of n tokens to dst, grown as needed, and returns it.
+func (t *tint) mask(dst []uint64, n int) []uint64 {
+	dst = sized(dst, (n+63)/64)
+	if t.table == nil {
+		clear(dst)
+		return dst
+	}
+	t.f.Mask(t.s, t.table, dst, n)
+	return dst
+}

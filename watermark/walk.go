@@ -1,0 +1,66 @@
+package watermark
+
+import "github.com/isotope-wm/isotope/internal/kernel"
+
+// walk draws from all tokens of row as t biases it, at a temperature, by the running sum
+// in order of ids, or says ok false where it cannot tell: the specification must then decide.
+// top is the largest biased logit.
+//
+// The tokens near the top get an exponential each, the others one sum for each block, good
+// to within bounds. Only the block in which the running sum passes u is looked into.
+func (c *chooser) walk(row []float32, t *tint, top, temperature float32, u float64) (id Token, ok bool) {
+	if !(u >= 0 && u < 1) {
+		return 0, false
+	}
+	c.green = t.mask(c.green, len(row))
+	// A deep head leaves less to the bounds, and takes longer.
+	for _, depth := range []float64{7, 11} {
+		cut := float32(float64(top) - depth*float64(temperature))
+		if !(cut < top) {
+			return 0, false
+		}
+		head := c.head(row, t.delta, cut)
+		if len(head) > len(row)/2 && len(head) > minHead {
+			return 0, false
+		}
+		mass := weigh(head, top, temperature)
+		total, slack := c.total(row, t.delta, cut, top, temperature, mass)
+		if id, ok := c.passes(row, t.delta, head, top, temperature, u*total, 2*slack); ok {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// passes returns the token at which the running sum passes target, if that is certain when
+// sums and target are wrong by slack together. c.sums are the blocks without the head.
+func (c *chooser) passes(row []float32, delta float32, head []candidate, top, temperature float32, target, slack float64) (Token, bool) {
+	sum := 0.0
+	for b, tail := range c.sums {
+		block := sum + float64(tail)
+		for len(head) > 0 && int(head[0].id)/kernel.ScanBlock == b {
+			block += head[0].weight
+			head = head[1:]
+		}
+		if block+slack < target {
+			sum = block
+			continue
+		}
+		first := b * kernel.ScanBlock
+		for i, x := range row[first:min(first+kernel.ScanBlock, len(row))] {
+			if !(x > negInf) {
+				continue
+			}
+			one := [1]candidate{{logit: x}}
+			if c.green[b]>>i&1 == 1 {
+				one[0].logit += delta
+			}
+			before := sum
+			if sum += weigh(one[:], top, temperature); sum+slack < target {
+				continue
+			}
+			return Token(first + i), before+slack < target && sum-slack > target
+		}
+	}
+	return 0, false
+}

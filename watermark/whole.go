@@ -1,0 +1,51 @@
+package watermark
+
+// sampleWhole is Sample where nothing is truncated, without a list of all tokens; elsewhere
+// ok is false, and nothing has been counted.
+func (s *Sequence) sampleWhole(row []float32, t *tint, p Sampler, u float64) (id Token, ok bool) {
+	if !p.isWhole(len(row)) {
+		return 0, false
+	}
+	c := &s.scratch.chooser
+	top := c.scan(row)
+	if !c.bounded(top, p.Temperature) || !severalAbove(row) {
+		return 0, false
+	}
+	switch d := s.draw.mark; {
+	case d == nil:
+		s.counts.Ordinary++
+	default:
+		g, isGumbel := d.keyed.(*gumbelMax)
+		if !isGumbel {
+			return 0, false
+		}
+		if s.isKeyed(s.draw) {
+			s.counts.Keyed++
+			g.setContext(&s.scratch, s.tokens)
+			return g.chooseOfRow(&s.scratch, row, t, top, p.Temperature, s.salt).id, true
+		}
+	}
+	if id, ok = c.walk(row, t, c.best(row, t, top).logit, p.Temperature, u); ok {
+		return id, true
+	}
+	kept := c.survivors(row, t, p)
+	return kept[drawIndex(kept, u)].id, true
+}
+
+// isWhole reports whether p truncates no row of n tokens.
+func (p Sampler) isWhole(n int) bool {
+	return (p.TopK <= 0 || p.TopK >= n) && !(p.TopP > 0 && p.TopP < 1) && !(p.MinP > 0 && p.MinP <= 1)
+}
+
+// severalAbove reports whether two entries of row or more are above -Inf.
+func severalAbove(row []float32) bool {
+	n := 0
+	for _, x := range row {
+		if x > negInf {
+			if n++; n == 2 {
+				return true
+			}
+		}
+	}
+	return false
+}
