@@ -1,19 +1,32 @@
 package detect
 
-import (
-	"github.com/isotope-wm/isotope/internal/tail"
-	"github.com/isotope-wm/isotope/watermark"
-)
+import "github.com/isotope-wm/isotope/watermark"
 
 // MaxWeight is the largest weight of a unit.
 const MaxWeight = 15
 
 // A WeightClass is the units of one weight: what a test depends on. The classes of
 // tests over disjoint evidence add up.
-type WeightClass struct{ Scored, Green int64 }
+type WeightClass struct {
+	Scored int64 // units
+	Green  int64 // of them green; 0 where scores are not colours
+	// Sum is of the scores: Green, where they are colours. It stays at math.MaxInt64 when
+	// it gets there, some two billion Gumbel scores, which understates the evidence.
+	Sum int64
+}
+
+// add counts a unit.
+func (c *WeightClass) add(score int64, colours bool) {
+	c.Scored++
+	c.Sum = saturated(c.Sum, score)
+	if colours {
+		c.Green += score
+	}
+}
 
 // tally is evidence under one key.
 type tally struct {
+	law     law
 	tokens  int64
 	classes [MaxWeight + 1]WeightClass // by weight; the first stays empty
 	skipped Skipped
@@ -29,6 +42,7 @@ func (e *evidence) score(s Scorer) tally { return e.scoreNoting(s, func(int, int
 // the units.
 func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tally {
 	t := tally{
+		law:    lawOf(s.Law()),
 		tokens: e.fixed.tokens,
 		skipped: Skipped{
 			Vocab:        e.fixed.vocab,
@@ -74,39 +88,36 @@ func (t *tally) unit(score int64, weight uint8, count int64, excluded bool) bool
 		t.skipped.Duplicate += count - 1
 		t.skipped.Unweighted++
 	default:
-		t.classes[weight].Scored++
-		t.classes[weight].Green += score
+		t.classes[weight].add(score, t.law.colours())
 		t.skipped.Duplicate += count - 1
 		return true
 	}
 	return false
 }
 
-// survival returns log10 of the probability of a weighted sum of at least sum, when
-// every unit is green with probability p.
-func (t *tally) survival(sum int64, p float64) float64 {
-	var groups []tail.Bernoulli
+// units counts the scored units by weight.
+func (t *tally) units() *unitCounts {
+	var units unitCounts
 	for w, c := range t.classes {
-		if c.Scored > 0 {
-			groups = append(groups, tail.Bernoulli{Weight: int64(w), Count: c.Scored, P: p})
-		}
+		units[w] = c.Scored
 	}
-	switch {
-	case len(groups) == 0:
-		return 0
-	case len(groups) == 1: // a multiple of a binomial law
-		w := groups[0].Weight
-		return tail.Binomial((sum+w-1)/w, groups[0].Count, p)
-	default:
-		return tail.WeightedBernoulli(groups, sum)
-	}
+	return &units
 }
 
-// max returns the largest sum there can be.
-func (t *tally) max() int64 {
-	var sum int64
+// sum returns the weighted sum of the scores.
+func (t *tally) sum() wide {
+	var sum wide
 	for w, c := range t.classes {
-		sum += int64(w) * c.Scored
+		sum = sum.plus(int64(w), c.Sum)
+	}
+	return sum
+}
+
+// max returns the largest weighted sum there can be.
+func (t *tally) max() wide {
+	var sum wide
+	for w, c := range t.classes {
+		sum = sum.plus(int64(w)*t.law.top(), c.Scored)
 	}
 	return sum
 }
