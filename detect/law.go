@@ -31,8 +31,9 @@ type law interface {
 	// raised at all.
 	full() (full, most float64)
 	// raised is survival in a text in which the mark raises the mean score of every weight
-	// by excess, in (0, most]: exact, or bounded from below.
-	raised(units *unitCounts, sum wide, excess float64) float64
+	// by excess, in (0, most]: bounded from below, and exact when that takes no longer or fine
+	// asks for it.
+	raised(units *unitCounts, sum wide, excess float64, fine bool) float64
 	// tokens returns the smallest number of units of weight 1 whose test at 10^level detects an
 	// excess with a probability of 10^power; false when there is none to speak of.
 	tokens(excess, level, power float64) (n int64, ok bool)

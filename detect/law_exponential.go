@@ -97,7 +97,7 @@ func (l exponentialLaw) full() (full, most float64) {
 
 // raised has the E'/2 on top in a share of the units, rounded down. Scores are rounded
 // down as well, each by less than scoreLoss.
-func (l exponentialLaw) raised(units *unitCounts, sum wide, excess float64) float64 {
+func (l exponentialLaw) raised(units *unitCounts, sum wide, excess float64, _ bool) float64 {
 	full, _ := l.full()
 	share := min(excess/full, 1)
 	groups := l.groups(units)

@@ -27,14 +27,13 @@ func newLayersLaw(l watermark.Layers) layersLaw {
 		p.sum += v
 	}
 	// Marked is 1 - 2^-candidates.
-	for p.candidates < maxCandidates && l.Marked > 1-math.Ldexp(1.5, -p.candidates-1) {
+	for p.candidates < watermark.MaxCandidates && l.Marked > 1-math.Ldexp(1.5, -p.candidates-1) {
 		p.candidates++
 	}
 	return p
 }
 
-// The numbers of candidates that fairChoice knows; more are no weaker in the first layers.
-const minCandidates, maxCandidates = 2, 4
+const minCandidates = 2
 
 // maxLayers is more than any tournament has.
 const maxLayers = 64
@@ -68,35 +67,82 @@ func (l layersLaw) green(score int64) bool { return 2*score > l.sum }
 // full is the excess of the mean bit where every token was a fair choice between two,
 // which is one bit of entropy.
 func (l layersLaw) full() (full, most float64) {
-	differ := fairChoice(l.candidates)
+	gain := l.gain()
 	for i, v := range l.weights {
-		full += float64(float64(v) * differ[i] / 4)
+		full += float64(float64(v) * gain[i])
 	}
 	full /= float64(l.sum)
 	return full, full
 }
 
-// raised takes a bit of layer l to be 1 with probability 1/2 + q_l/4 in a share of the
-// units, rounded down, q_l being the probability that two candidates of that layer
-// differ. Bits of one token are taken as independent. A bit of 1 makes the token likelier to
-// be both candidates of the layers that follow, and their bits less likely to be 1, so that
-// the true sum varies less.
-func (l layersLaw) raised(units *unitCounts, sum wide, excess float64) float64 {
+// raised takes a bit of a layer to be 1 with the probability of a fair choice in a share of
+// the units, rounded down. Bits of one token are taken as independent: a bit of 1 makes the
+// token likelier to be all the candidates of the layers that follow, and their bits less
+// likely to be 1, so that the true sum varies less.
+//
+// Unless fine, Chernoff's inequality bounds the probability of a smaller sum, which takes a
+// hundredth of the time and asks for a share larger by a sixth.
+func (l layersLaw) raised(units *unitCounts, sum wide, excess float64, fine bool) float64 {
 	full, _ := l.full()
 	share := min(excess/full, 1)
-	differ := fairChoice(l.candidates)
-	var groups []tail.Bernoulli
+	gain := l.gain()
+	var bits []tail.Bernoulli
 	for w, n := range units {
+		if w == 0 || n == 0 {
+			continue
+		}
 		marked := int64(float64(n) * share)
 		for i, v := range l.weights {
-			if w > 0 && n > 0 {
-				groups = append(groups,
-					tail.Bernoulli{Weight: int64(w) * v, Count: n - marked, P: 0.5},
-					tail.Bernoulli{Weight: int64(w) * v, Count: marked, P: 0.5 + differ[i]/4})
-			}
+			bits = append(bits,
+				tail.Bernoulli{Weight: int64(w) * v, Count: n - marked, P: 0.5},
+				tail.Bernoulli{Weight: int64(w) * v, Count: marked, P: 0.5 + gain[i]})
 		}
 	}
-	return tail.WeightedBernoulli(groups, sum.int64())
+	if fine {
+		return tail.WeightedBernoulli(bits, sum.int64())
+	}
+	return math.Log1p(-math.Exp(chernoffBelow(bits, float64(sum.int64()-1)))) / math.Ln10
+}
+
+// chernoffBelow bounds ln P(S <= s) from above: the minimum of K(-t) + t s over t >= 0, K
+// the cumulant generating function of the sum S.
+func chernoffBelow(bits []tail.Bernoulli, s float64) float64 {
+	var mean, largest float64
+	for _, b := range bits {
+		mean += float64(b.Weight) * b.P * float64(b.Count)
+		largest = max(largest, float64(b.Weight))
+	}
+	if s >= mean {
+		return 0
+	}
+	at := func(t float64) (bound, slope float64) {
+		for _, b := range bits {
+			w, n := float64(b.Weight), float64(b.Count)
+			e := math.Exp(-t * w)
+			all := 1 + b.P*(e-1)
+			bound += n * math.Log(all)
+			slope += n * w * b.P * e / all
+		}
+		return bound + t*s, s - slope
+	}
+	// Any t gives a bound, so it need not be found exactly.
+	lo, hi := 0.0, 1/largest
+	for range 40 {
+		if _, slope := at(hi); slope >= 0 {
+			break
+		}
+		lo, hi = hi, 2*hi
+	}
+	for range 20 {
+		mid := (lo + hi) / 2
+		if _, slope := at(mid); slope < 0 {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	bound, _ := at((lo + hi) / 2)
+	return min(bound, 0)
 }
 
 func (l layersLaw) tokens(excess, level, power float64) (n int64, ok bool) {
@@ -105,57 +151,95 @@ func (l layersLaw) tokens(excess, level, power float64) (n int64, ok bool) {
 
 func (layersLaw) digits() float64 { return 1e-3 }
 
-// fairChoice is the probability, for each layer of a tournament, that the candidates of the
-// winner's match are not all the same, in a text where two tokens are equally likely;
-// rounded down.
-//
-// With p the probability of one of the two tokens after some layers, all N candidates are
-// the same with probability p^N + (1-p)^N, and the next layer makes p of it with
-// probability 1/2, 1 - (1-p)^N and p^N with 1/4 each: the token with the larger bit wins
-// where it is a candidate at all (Dathathri et al. 2024). The larger of p and 1-p is kept on
-// a grid and rounded up.
-func fairChoice(candidates int) *[maxLayers]float64 {
-	return fairChoices()[candidates-minCandidates]
+// gain is by how much the mark raises the probability of a 1 above 1/2 in each layer, in a
+// text where two tokens are equally likely; rounded down.
+func (l layersLaw) gain() []float64 {
+	of := tournament{l.candidates, len(l.weights)}
+	if known, ok := fairChoices.Load(of); ok {
+		return known.([]float64)
+	}
+	known, _ := fairChoices.LoadOrStore(of, of.fairChoice())
+	return known.([]float64)
 }
 
-var fairChoices = sync.OnceValue(func() (all [maxCandidates - minCandidates + 1]*[maxLayers]float64) {
-	for i := range all {
-		all[i] = newFairChoice(minCandidates + i)
-	}
-	return all
-})
+var fairChoices sync.Map // of tournaments to gains
 
-func newFairChoice(candidates int) *[maxLayers]float64 {
-	const steps = 1 << 13
-	at := func(p float64) int { // index of the grid in [1/2, 1]
-		return min(int(math.Ceil((max(p, 1-p)-0.5)*2*steps)), steps)
-	}
+// tournament is the shape of one.
+type tournament struct{ candidates, depth int }
+
+// fairChoice computes the gains.
+//
+// With p the probability of one of the two tokens after some layers, the next layer makes p
+// of it when the tokens' bits are equal, and 1 - (1-p)^N and p^N when one or the other has
+// the only 1, since it then wins wherever it is among N candidates (Dathathri et al. 2024).
+// With M_k(p) the mean of p after k more layers, the token drawn in the end has a 1 in a layer
+// that k more follow with probability
+//
+//	1/2 + (M_k(1 - (1-p)^N) - M_k(p^N)) / 4,
+//
+// in the mean over p before that layer. With two candidates M_k(p) is p, and this is 1/2
+// and a quarter of the probability that the candidates differ.
+func (t tournament) fairChoice() []float64 {
+	const steps = 1 << 12
 	power := func(p float64) float64 {
 		q := p
-		for range candidates - 1 {
-			q *= p
+		for range t.candidates - 1 {
+			q = float64(q * p)
 		}
 		return q
 	}
+	// Places on the grid of p in [0,1] after a layer: rounded towards 1/2, since M rises.
+	win, lose := make([]int, steps+1), make([]int, steps+1)
+	for i := range win {
+		p := float64(i) / steps
+		win[i] = int(math.Floor(float64((1 - power(1-p)) * steps)))
+		lose[i] = int(math.Ceil(float64(power(p) * steps)))
+	}
+	// low and high enclose M_k, and spread[k] is a lower bound of M_k(win) - M_k(lose).
+	low, high := make([]float64, steps+1), make([]float64, steps+1)
+	for i := range low {
+		low[i] = float64(i) / steps
+		high[i] = low[i]
+	}
+	spread := make([][]float64, t.depth)
+	for k := range spread {
+		spread[k] = make([]float64, steps+1)
+		nextLow, nextHigh := make([]float64, steps+1), make([]float64, steps+1)
+		for i := range spread[k] {
+			up, down := min(win[i]+1, steps), max(lose[i]-1, 0)
+			spread[k][i] = max(low[win[i]]-high[lose[i]], 0)
+			nextLow[i] = low[i]/2 + low[win[i]]/4 + low[down]/4
+			nextHigh[i] = high[i]/2 + high[up]/4 + high[lose[i]]/4
+		}
+		low, high = nextLow, nextHigh
+	}
+	// The law of p before each layer, rounded away from 1/2, where there is less to choose.
 	mass, next := make([]float64, steps+1), make([]float64, steps+1)
-	mass[0] = 1
-	differ := new([maxLayers]float64)
-	for layer := range differ {
+	mass[steps/2] = 1
+	outwards := func(i int) int {
+		switch {
+		case 2*i > steps:
+			return min(i+1, steps)
+		case 2*i < steps:
+			return max(i-1, 0)
+		}
+		return i
+	}
+	gain := make([]float64, t.depth)
+	for layer := range gain {
 		clear(next)
 		for i, m := range mass {
 			if m == 0 {
 				continue
 			}
-			p := 0.5 + float64(i)/(2*steps)
-			lose, win := power(p), 1-power(1-p)
-			differ[layer] += float64(m * (win - lose))
+			gain[layer] += float64(m*spread[t.depth-1-layer][i]) / 4
 			next[i] += m / 2
-			next[at(win)] += m / 4
-			next[at(lose)] += m / 4
+			next[outwards(win[i])] += m / 4
+			next[outwards(lose[i])] += m / 4
 		}
 		mass, next = next, mass
 	}
-	return differ
+	return gain
 }
 
 func (l layersLaw) ratio(units, sum int64) func(int64) int64 {

@@ -55,7 +55,7 @@ func log10Power(l law, excess, level float64, n int64) float64 {
 	if sum > top {
 		return math.Inf(-1)
 	}
-	return l.raised(t.units(), wide{}.plus(1, sum), excess)
+	return l.raised(t.units(), wide{}.plus(1, sum), excess, true)
 }
 
 // Tokens returns a number of scored tokens whose test has at least this power, in (0,1):

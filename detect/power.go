@@ -39,7 +39,7 @@ func (t *tally) power(o Options, tests int64) Power {
 	// The power grows with the excess, from at most Alpha.
 	units, sum := t.units(), wide{}.plus(1, p.MinSum)
 	full, most := t.law.full()
-	above := func(excess float64) float64 { return t.law.raised(units, sum, excess) - math.Log10(targetPower) }
+	above := func(excess float64) float64 { return t.law.raised(units, sum, excess, false) - math.Log10(targetPower) }
 	if above(most) >= 0 {
 		p.MinExcess = root(most, t.law.digits(), above)
 		p.MinShare = p.MinExcess / full
@@ -55,30 +55,45 @@ func (t *tally) critical(limit float64, top int64) int64 {
 	sd := math.Sqrt(variance)
 	guess := int64(min(mean+sd*math.Sqrt(max(-2*math.Ln10*limit, 0)), float64(top)))
 	units := t.units()
-	deep := func(sum int64) bool { return t.law.survival(units, wide{}.plus(1, sum)) <= limit }
-	// Bracket: lo is not deep (or -1), hi is (or top+1).
+	above := func(sum int64) float64 { return t.law.survival(units, wide{}.plus(1, sum)) - limit }
+	// Bracket: lo is above the limit (or -1), hi is not (or top+1).
 	lo, hi := int64(-1), top+1
-	step := int64(sd/4) + 1
-	for at := min(max(guess, 0), top); ; step *= 2 {
-		if deep(at) {
-			hi = at
+	atLo, atHi := math.NaN(), math.NaN()
+	step := int64(sd/16) + 1
+	for at := min(max(guess, 0), top); ; step *= 4 {
+		if y := above(at); y <= 0 {
+			hi, atHi = at, y
 			if at == 0 || lo >= 0 {
 				break
 			}
 			at = max(at-step, 0)
 		} else {
-			lo = at
+			lo, atLo = at, y
 			if at == top || hi <= top {
 				break
 			}
 			at += min(step, top-at)
 		}
 	}
-	for hi-lo > 1 {
-		if mid := lo + (hi-lo)/2; deep(mid) {
-			hi = mid
+	// The logarithm of a tail is nearly straight, so that a line finds where it crosses, in
+	// the Illinois form; every third step is a halving, for tails that are all steps.
+	for i, side := 0, 0; hi-lo > 1; i++ {
+		at := lo + (hi-lo)/2
+		if x := float64(hi-lo) * (atLo / (atLo - atHi)); i%3 < 2 && x >= 0 { // no number where an end was not looked at
+			at = min(max(lo+int64(x), lo+1), hi-1)
+		}
+		if y := above(at); y <= 0 {
+			hi, atHi = at, y
+			if side > 0 {
+				atLo /= 2
+			}
+			side = 1
 		} else {
-			lo = mid
+			lo, atLo = at, y
+			if side < 0 {
+				atHi /= 2
+			}
+			side = -1
 		}
 	}
 	return hi
