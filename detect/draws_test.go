@@ -66,10 +66,10 @@ func TestDrawsAreDetected(t *testing.T) {
 			rng := rand.New(rand.NewPCG(301, 302))
 			found := 0
 			const texts = 20
+			n, err := detect.SharePlan{Law: drawMark(t, scheme, "").Law(), Share: 1, Alpha: 1e-6}.Tokens(0.9)
+			require.NoError(t, err)
 			for i := range texts {
 				m := drawMark(t, scheme, strconv.Itoa(i))
-				n, err := detect.SharePlan{Law: m.Law(), Share: 1, Alpha: 1e-6}.Tokens(0.9)
-				require.NoError(t, err)
 				text := fairText(t, rng, int(n)+2, m)
 				r := test(m, nil, text)
 				require.Greater(t, r.Power.MinShare, 0.75, "there are just enough tokens")

@@ -30,6 +30,8 @@ type law interface {
 	// of power compare with, in the unit of Power.MinExcess, and most how far it can be
 	// raised at all.
 	full() (full, most float64)
+	// unit is the score that an excess of 1 stands for.
+	unit() float64
 	// raised is survival in a text in which the mark raises the mean score of every weight
 	// by excess, in (0, most]: bounded from below, and exact when that takes no longer or fine
 	// asks for it.

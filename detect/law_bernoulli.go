@@ -53,6 +53,8 @@ func (bernoulliLaw) green(score int64) bool { return score == 1 }
 // full is the excess of the green rate where the model is indifferent.
 func (l bernoulliLaw) full() (full, most float64) { return l.Marked - l.P, 1 - l.P }
 
+func (bernoulliLaw) unit() float64 { return 1 }
+
 func (l bernoulliLaw) raised(units *unitCounts, sum wide, excess float64, _ bool) float64 {
 	return bernoulliTail(units, sum.int64(), min(l.P+excess, 1))
 }

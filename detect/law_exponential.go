@@ -95,6 +95,8 @@ func (l exponentialLaw) full() (full, most float64) {
 	return full, full
 }
 
+func (exponentialLaw) unit() float64 { return watermark.ScoreUnit }
+
 // raised has the E'/2 on top in a share of the units, rounded down. Scores are rounded
 // down as well, each by less than scoreLoss.
 func (l exponentialLaw) raised(units *unitCounts, sum wide, excess float64, _ bool) float64 {

@@ -75,6 +75,8 @@ func (l layersLaw) full() (full, most float64) {
 	return full, full
 }
 
+func (l layersLaw) unit() float64 { return float64(l.sum) }
+
 // raised takes a bit of a layer to be 1 with the probability of a fair choice in a share of
 // the units, rounded down. Bits of one token are taken as independent: a bit of 1 makes the
 // token likelier to be all the candidates of the layers that follow, and their bits less
