@@ -76,6 +76,7 @@ type Mark struct {
 	bias    bias      // bound if it is one, else nil
 	keyed   keyedDraw // bound if it is one, else nil
 	salt    uint32
+	half    half
 	vocab   int
 	keyID   string
 	id      string
@@ -156,6 +157,9 @@ func (m *Mark) identity() string {
 	if m.payload.Bits > 0 { // scores do not depend on the message
 		id += fmt.Sprintf(" payload=%d", m.payload.Bits)
 	}
+	if m.half == secondHalf { // the first has the lists of a mark of one key
+		id += " second"
+	}
 	return id
 }
 
@@ -187,6 +191,35 @@ func (m *Mark) MasksRepeats() bool { return m.masked }
 func (m *Mark) Salted(salt uint32) *Mark {
 	c := *m
 	c.salt = salt
+	return &c
+}
+
+// half says which key of a mark of two keys a mark has alone.
+type half int
+
+const (
+	whole half = iota
+	firstHalf
+	secondHalf
+)
+
+// Halves returns the two keyed draws of a [GumbelMax] with two keys, each as a mark of its own: one draws for the draft model
+// of a [Speculation], the other for its target. The text is tested with m, and Dual should be the share of tokens that the
+// first draws. ok is false for any other mark.
+func (m *Mark) Halves() (first, second *Mark, ok bool) {
+	g, ok := m.bound.(*gumbelMax)
+	if !ok || g.second == nil {
+		return nil, nil, false
+	}
+	return m.halfOf(g, g.first, firstHalf), m.halfOf(g, g.second, secondHalf), true
+}
+
+func (m *Mark) halfOf(g *gumbelMax, f *uniforms, which half) *Mark {
+	c := *m
+	c.half = which
+	c.scheme = GumbelMax{Width: g.params.Width}
+	c.use(&gumbelMax{params: GumbelMax{Width: g.params.Width}, lane: g.lane, first: f, weights: [2]uint64{256, 0}})
+	c.id = c.identity()
 	return &c
 }
 

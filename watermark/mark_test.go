@@ -15,7 +15,7 @@ import (
 
 type Token = watermark.Token
 
-func newMark(t testing.TB, k watermark.Key, g watermark.GreenList, vocab int, opts ...watermark.Option) *watermark.Mark {
+func newMark(t testing.TB, k watermark.Key, g watermark.Scheme, vocab int, opts ...watermark.Option) *watermark.Mark {
 	t.Helper()
 	m, err := watermark.New(k, g, vocab, opts...)
 	require.NoError(t, err)

@@ -41,6 +41,10 @@ func (b Band) apply(o *options) error {
 	return nil
 }
 
+func (b Band) equal(other Band) bool {
+	return b.Lo == other.Lo && b.Hi == other.Hi && b.Selector.Equal(other.Selector)
+}
+
 func (b Band) isEverything() bool { return b.Lo == 0 && b.Hi == BandSize }
 
 // A Lane is a tenant's place in a group whose members share one AES call: token v

@@ -199,6 +199,6 @@ func siftDown(h []candidate, i int, first func(a, b candidate) bool) {
 	}
 }
 
-func sortByID(list []candidate) {
-	slices.SortFunc(list, func(a, b candidate) int { return cmp.Compare(a.id, b.id) })
-}
+func sortByID(list []candidate) { slices.SortFunc(list, byID) }
+
+func byID(a, b candidate) int { return cmp.Compare(a.id, b.id) }

@@ -177,21 +177,24 @@ func (s *Sequence) Rewind(n int) {
 // does not Accept what it drew. Entries past the marks' vocabulary are never drawn. See [Sampler] for the rules; the result is -1 only
 // when there is nothing to draw.
 func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
+	row := s.biased(logits)
+	if sampler.isGreedy() {
+		s.counts.Greedy++
+		return argmax(row)
+	}
+	var kept []candidate
+	kept, s.list = sampler.survivors(s.list, row)
+	return s.chooseID(s.draw, kept, u)
+}
+
+// biased returns a copy of the next position's logits, as far as the vocabulary goes, with the biases. The next call overwrites it.
+func (s *Sequence) biased(logits []float32) []float32 {
 	if s.vocab > 0 {
 		logits = logits[:min(len(logits), s.vocab)]
 	}
 	s.row = append(s.row[:0], logits...)
 	s.Process(s.row)
-	if sampler.isGreedy() {
-		s.counts.Greedy++
-		return argmax(s.row)
-	}
-	var kept []candidate
-	kept, s.list = sampler.survivors(s.list, s.row)
-	if i := s.choose(kept, u); i >= 0 {
-		return kept[i].id
-	}
-	return -1
+	return s.row
 }
 
 // Pick draws the token of the next position among the survivors of truncation, whose logits Process has seen before: by the keyed
@@ -199,7 +202,7 @@ func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
 func (s *Sequence) Pick(ids []Token, probs []float32, u float64) int {
 	n := min(len(ids), len(probs))
 	s.list = appendCandidates(s.list[:0], ids[:n], probs[:n])
-	return s.choose(s.list, u)
+	return s.choose(s.draw, s.list, u)
 }
 
 // ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as [Mark.Process] does, where it marks; elsewhere
@@ -210,34 +213,42 @@ func (s *Sequence) ProcessDraw(logits []float32) {
 		s.counts.Ordinary++
 		return
 	}
-	if s.isKeyed() {
+	if s.isKeyed(s.draw) {
 		s.counts.Keyed++
 		m.processDraw(&s.scratch, logits, s.tokens, s.salt)
 	}
 }
 
-// choose draws one of candidates.
-func (s *Sequence) choose(list []candidate, u float64) int {
+// choose draws one of candidates by a keyed draw, or by u alone where it does not mark, and returns its index.
+func (s *Sequence) choose(d keyedMark, list []candidate, u float64) int {
 	switch {
 	case len(list) < 2:
 		s.counts.Forced++
-	case s.draw.mark == nil:
+	case d.mark == nil:
 		s.counts.Ordinary++
-	case s.isKeyed():
+	case s.isKeyed(d):
 		s.counts.Keyed++
-		k := s.draw.mark.keyed
+		k := d.mark.keyed
 		k.setContext(&s.scratch, s.tokens)
 		return k.choose(&s.scratch, list, s.salt, u)
 	}
 	return drawIndex(list, u)
 }
 
-// isKeyed reports whether the keyed draw, of which there is one, marks the next position, and counts one that it does not.
-func (s *Sequence) isKeyed() bool {
+// chooseID is choose, and returns the id or -1.
+func (s *Sequence) chooseID(d keyedMark, list []candidate, u float64) Token {
+	if i := s.choose(d, list, u); i >= 0 {
+		return list[i].id
+	}
+	return -1
+}
+
+// isKeyed reports whether a keyed draw marks the next position, and counts one that it does not.
+func (s *Sequence) isKeyed(d keyedMark) bool {
 	switch {
-	case !s.draw.mark.in.has(&s.scratch.Scratch, s.tokens):
+	case !d.mark.in.has(&s.scratch.Scratch, s.tokens):
 		s.counts.OutOfBand++
-	case s.draw.repeats != nil && s.draw.repeats.has(&s.scratch.Scratch, s.tokens):
+	case d.repeats != nil && d.repeats.has(&s.scratch.Scratch, s.tokens):
 		s.counts.Repeated++
 	default:
 		return true

@@ -197,7 +197,7 @@ func (o *planFlags) read() error {
 		}
 		g, ok := p.Scheme.(watermark.GreenList)
 		if !ok {
-			return fmt.Errorf("%s: plan is for green lists, and this is a %v", o.profile, p.Scheme)
+			return fmt.Errorf("%s: plan is for green lists, and this is a %v; 'isotope profile --explain' has the tokens it needs", o.profile, p.Scheme)
 		}
 		o.gamma, o.delta = g.Gamma, g.Delta
 	}

@@ -41,6 +41,7 @@ func (m *Model) Generate(ctx context.Context, job Job) ([][]int32, error) {
 		seed := job.Seed
 		own := seed[len(seed)-8:]
 		binary.LittleEndian.PutUint64(own, binary.LittleEndian.Uint64(own)^uint64(i))
+		w.seq.SetSalt(binary.LittleEndian.Uint32(own)) // which text it is, for marks of two keys
 		texts[i] = w.write(job, job.Prompts[i], rand.New(rand.NewChaCha8(seed)))
 		meter.add(int64(job.Tokens))
 		return nil

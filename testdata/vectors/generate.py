@@ -253,6 +253,178 @@ def refused():
         raise AssertionError(f"not refused: {s} ({reason})")
     return [{"text": s, "reason": reason} for s, reason in out]
 
+# ---- neglog.json, gumbelmax.json, tournament.json
+
+def logarithms():
+    numbers = [1, 2, 3, 7, 10, 255, 256, 2**32 - 1, 2**32, 2**63 - 1, 2**63, 2**63 + 1, 2**64 - 2**40, 2**64 - 3, 2**64 - 2, 2**64 - 1, 2**64]
+    numbers += [2**63 + i * 2**55 + d for i in (0, 1, 2, 127, 128, 254, 255) for d in (-1, 0, 1)]
+    numbers += [int.from_bytes(seed(f"logarithm {i}")[:8], "big") >> i % 40 for i in range(80)]
+    return [{"n": str(n), "l32": str(iso.neglog(n, 32)), "l46": str(iso.neglog(n, 46))} for n in numbers]
+
+WIDTHS = (1, 2, 3, 4, 5, 9, 16)
+LANES = ((0, 0), (1, 0), (7, 1), (7, 3), (2**32 - 1, 2))
+
+def uniforms():
+    def case(name, before, ids, leaf=A, k=4, dual=0, group=0, lane=0):
+        mark = iso.Gumbel(leaf, k, dual, group, lane)
+        pairs = [(iso.context(before, k), v) for v in ids]
+        scores = mark.score(pairs)
+        return {"name": name, "leaf": leaf.hex(), "width": k, "dual": dual, "group": group, "lane": lane, "before": before, "ids": ids,
+                "keys": [[key.hex() for key in pair] for pair in mark.keys],
+                "u": [[f"{u:016x}" for u in us] for us in mark.uniforms(pairs)], "parts": mark.parts(pairs),
+                "scores": [a for a, _ in scores], "unweighted": [b for _, b in scores]}
+    four, few = [1, 2, 3, 128255], [0, 1, 2, 3, 15, 16, 17, 255, 256, 1000, 128255, 2**24 - 2]
+    out = [case("the first example", four, list(range(40))), case("an empty context", [], few), case("a short context", [7], few),
+           case("absent ids", [1, 2**24 - 1, -3, 5], few)]
+    out += [case(f"width {k}", ids(f"uniforms {k}", 16, 50257), few, leaf=B, k=k, dual=d) for k in WIDTHS for d in (0, 0.75)]
+    out += [case(f"group {g}, lane {i}, width {k}", four, few, k=k, group=g, lane=i) for g, i in LANES + ((7, 15), (7, 8)) for k in (2, 6)]
+    out += [case(f"two keys, {m}/256", four, few, dual=m / 256) for m in (1, 64, 127, 128, 255)]
+    out += [case("two keys, a lane", four, few, dual=0.5, group=9, lane=13)]
+    return out
+
+def coins():
+    out = []
+    for k in WIDTHS:
+        for m in (1, 64, 128, 250):
+            for salt in (0, 1, 256, 2**32 - 1):
+                before = ids(f"coin {k} {m} {salt}", 16, 50257)
+                key = iso.Gumbel(B, k, m / 256, 3, 1).key(iso.context(before, k), salt)
+                out.append({"leaf": B.hex(), "width": k, "dual": m / 256, "group": 3, "lane": 1, "before": before, "salt": salt, "key": key})
+    assert {c["key"] for c in out if c["dual"] == 0.5} == {0, 1}
+    return out
+
+def f32(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+def candidates(name, n, vocab=50257):
+    """Distinct ids in no order, and float32 probabilities that do not sum to 1."""
+    chosen = sorted(set(ids(name, n, vocab)), key=lambda v: seed(f"order {v}"))
+    return chosen, [f32(0.5 ** (i % 7) * (1 + int.from_bytes(seed(f"{name} p {v}")[:2], "big") / 65536)) for i, v in enumerate(chosen)]
+
+def draws():
+    def case(name, before, ids, probs, leaf=A, k=4, dual=0, group=0, lane=0, salt=0):
+        v = iso.Gumbel(leaf, k, dual, group, lane).draw(iso.context(before, k), ids, probs, salt)
+        return {"name": name, "leaf": leaf.hex(), "width": k, "dual": dual, "group": group, "lane": lane, "salt": salt, "before": before,
+                "ids": ids, "probs": probs, "drawn": v}
+    out = [case(f"{n} candidates, {i}", ids(f"draw {n} {i}", 4, 50257), *candidates(f"draw {n} {i}", n)) for n in (1, 2, 3, 20) for i in range(8)]
+    out += [case(f"width {k}", ids(f"draw width {k}", 16, 50257), *candidates(f"draw width {k}", 12), leaf=B, k=k) for k in WIDTHS]
+    out += [case(f"group {g}, lane {i}", [1, 2, 3, 4], *candidates("draw lane", 12), group=g, lane=i) for g, i in LANES]
+    out += [case(f"two keys, salt {s}", [1, 2, 3, 4], *candidates("draw dual", 12), dual=0.5, salt=s) for s in range(12)]
+    out += [case("one probability is not 0", [1, 2, 3, 4], [5, 6, 7], [0.0, 0.25, 0.0]), case("all are 0", [1, 2, 3, 4], [5, 6], [0.0, 0.0]),
+            case("nothing", [1, 2, 3, 4], [], []), case("tiny and large", [1, 2, 3, 4], [5, 6], [f32(1e-45), f32(3e38)])]
+    return out
+
+def layers():
+    def case(name, before, ids, depth=30, leaf=A, k=4, group=0, lane=0):
+        mark = iso.Tournament(leaf, k, depth, group, lane)
+        pairs = [(iso.context(before, k), v) for v in ids]
+        scores = mark.score(pairs)
+        return {"name": name, "leaf": leaf.hex(), "width": k, "depth": depth, "group": group, "lane": lane, "before": before, "ids": ids,
+                "k_tournament": mark.k_tournament.hex(), "bits": [f"{b:08x}" for b in mark.bits(pairs)], "weights": mark.weights,
+                "scores": [a for a, _ in scores], "unweighted": [b for _, b in scores]}
+    four, few = [1, 2, 3, 128255], [0, 1, 2, 3, 4, 5, 127, 128, 1000, 128255, 2**24 - 2]
+    out = [case("the first example", four, list(range(20))), case("an empty context", [], few), case("absent ids", [1, 2**24 - 1, -3, 5], few)]
+    out += [case(f"depth {m}", four, few, depth=m) for m in range(1, 33)]
+    out += [case(f"width {k}", ids(f"layers {k}", 16, 50257), few, leaf=B, k=k) for k in WIDTHS]
+    out += [case(f"group {g}, lane {i}, width {k}", four, few, k=k, group=g, lane=i) for g, i in LANES for k in (2, 6)]
+    return out
+
+def tournaments():
+    out = []
+    for n, depth, match in ((1, 30, 2), (2, 1, 2), (2, 30, 2), (5, 4, 2), (5, 4, 3), (20, 30, 2), (20, 10, 4), (20, 3, 16), (40, 32, 2)):
+        name = f"{n} tokens, depth {depth}, {match} in a match"
+        before, (vs, probs) = ids(name, 4, 50257), candidates(name, n)
+        p = iso.Tournament(A, 4, depth, 7, 3).settle(iso.context(before, 4), vs, probs, match)
+        assert abs(sum(p) - 1) < 1e-40
+        out.append({"name": name, "leaf": A.hex(), "width": 4, "depth": depth, "candidates": match, "group": 7, "lane": 3, "before": before,
+                    "ids": vs, "probs": probs, "after": [float(w) for w in p]})
+    return out
+
+# ---- profile-draws.json, generate-draws.json, detect-draws.json
+
+GUMBEL = {"isotope": 1, "scheme": "gumbelmax", "width": 4, "vocab": 1000, "tokenizer": "none"}
+LAYERS = {"isotope": 1, "scheme": "tournament", "depth": 30, "width": 4, "vocab": 1000, "tokenizer": "none"}
+
+def draw_profiles():
+    def ok(p):
+        s = p if type(p) is str else json.dumps(p)
+        parsed = iso.parse_profile(s.encode())
+        return {"text": s, "canonical": iso.canonical(parsed), "id": iso.profile_id(parsed)}
+    more = {"tokenizer": "gpt2", "tokenizer_digest": DIGEST, "band": [0, 9], "selector": iso.key_id(B), "mask": "none", "prompt_context": False,
+            "dedup": "context", "group": 7, "payload": 0, "exempt": [3, 4], "variants": 1024}
+    texts = [GUMBEL, LAYERS, {**GUMBEL, **more, "lane": 15, "dual": 0.99609375, "width": 16}, {**LAYERS, **more, "lane": 3, "depth": 32, "candidates": 16, "width": 1},
+             {**GUMBEL, "mask": "context", "dual": 0, "variants": 1}, {**LAYERS, "mask": "context", "candidates": 2, "variants": 1},
+             {**LAYERS, "depth": 1}, json.dumps({**GUMBEL, "dual": 0}).replace('"dual": 0', '"dual": -0.0'),
+             json.dumps({**GUMBEL, "dual": 0}).replace('"dual": 0', '"dual": 5.0e-1'), {**GUMBEL, "variants": 16}]
+    return [ok(p) for p in texts]
+
+def draw_refused():
+    out = [({**GUMBEL, name: v}, f"{name} does not apply") for name, v in (("gamma", 0.5), ("delta", 2), ("depth", 30), ("candidates", 2))]
+    out += [({**LAYERS, name: v}, f"{name} does not apply") for name, v in (("gamma", 0.5), ("delta", 2), ("dual", 0), ("dual", 0.5))]
+    out += [({**profile(), name: v}, f"{name} does not apply") for name, v in (("dual", 0), ("depth", 30), ("candidates", 2), ("variants", 1))]
+    out += [({**GUMBEL, name: v}, r) for name, v, r in (
+        ("width", 0, "a keyed draw needs a context"), ("width", 17, "too wide"), ("dual", 1, "one key is 0"), ("dual", -0.25, "negative"), ("dual", 0.1, "not m/256"),
+        ("dual", None, "null"), ("dual", "0.5", "text"), ("lane", 16, "there are 16 lanes"), ("payload", 1, "a payload needs a green list"), ("variants", 0, "no key"),
+        ("variants", 1025, "too many"), ("variants", 1.5, "not whole"), ("variants", None, "null"), ("mask", "pair", "an unknown mask"))]
+    out += [({**LAYERS, name: v}, r) for name, v, r in (
+        ("width", 0, "a keyed draw needs a context"), ("depth", 0, "no layers"), ("depth", 33, "too deep"), ("depth", 2.5, "not whole"), ("depth", None, "null"), ("lane", 4, "there are 4 lanes"),
+        ("candidates", 1, "no match"), ("candidates", 0, "no match"), ("candidates", 17, "too many"), ("candidates", None, "null"), ("payload", 8, "a payload needs a green list"))]
+    out += [({name: v for name, v in LAYERS.items() if name != "depth"}, "depth is missing"), ({**LAYERS, "mask": "none", "width": 0}, "a keyed draw needs a context"),
+            ({**GUMBEL, "scheme": "gumbel"}, "an unknown scheme"), ({**GUMBEL, "scheme": "GumbelMax"}, "an unknown scheme")]
+    texts = [(json.dumps(p), r) for p, r in out]
+    for s, reason in texts:
+        try:
+            iso.parse_profile(s.encode())
+        except ValueError:
+            continue
+        raise AssertionError(f"not refused: {s} ({reason})")
+    return [{"text": s, "reason": reason} for s, reason in texts]
+
+def draw_profile(base, selector=None, **fields):
+    return iso.parse_profile(json.dumps({**base, **fields, **({"selector": iso.key_id(selector)} if selector else {})}).encode())
+
+def draw_generation():
+    def one(name, prompt=(), n=40, leaf=A, selector=None, salt=0, options=5, **fields):
+        p = draw_profile(GUMBEL, selector, **fields)
+        vs, probs = candidates(name, options, 1000)
+        us = [int.from_bytes(seed(f"{name} u {i}")[:4], "big") / 2**32 for i in range(n)]
+        text = iso.write_draws(p, leaf, selector, list(prompt), vs, probs, us, salt)
+        return {"name": name, "leaf": leaf.hex(), **({"selector": selector.hex()} if selector else {}), "profile": iso.canonical(p), "salt": salt,
+                "prompt": list(prompt), "ids": vs, "probs": probs, "u": us, "text": text}
+    return [one("one key, width 4"), one("one key, width 1", width=1), one("width 1, no mask", width=1, mask="none"), one("a prompt", [1, 2, 1, 3], width=1),
+            one("a prompt that is no context", [1, 2, 1, 3], width=1, prompt_context=False), one("two keys", width=2, dual=0.25, salt=77),
+            one("a band", width=2, selector=B, band=[0, 30000]), one("a lane", width=2, group=4, lane=9), one("width 6", width=6, options=2)]
+
+def draw_detection():
+    def one(name, base, texts, prompts=(), leaf=A, selector=None, **fields):
+        p = draw_profile(base, selector, **fields)
+        return {"name": name, "leaf": leaf.hex(), **({"selector": selector.hex()} if selector else {}), "profile": iso.canonical(p),
+                "prompts": list(prompts), "texts": texts, **iso.detect(p, leaf, selector, texts, prompts)}
+    def text(name, n=40, salt=0, selector=None, **fields):
+        vs, probs = candidates(name, 30, 1000)
+        return iso.write_draws(draw_profile(GUMBEL, selector, **fields), A, selector, [], vs, probs,
+                               [int.from_bytes(seed(f"{name} u {i}")[:4], "big") / 2**32 for i in range(n)], salt)
+    def best(name, p, n):
+        """Of a few candidates the one that scores most: a text no tournament would write, but far from chance."""
+        mark, out = iso.profile_mark(p, A), []
+        for i in range(n):
+            c = iso.context(out, p["width"])
+            tries = ids(f"{name} {i}", 4, 1000)
+            out.append(max(zip(mark.score([(c, v) for v in tries]), tries))[1])
+        return out
+    plain = ids("plain", 40, 1000)
+    drawn, narrow = text("draws"), text("narrow", width=1)
+    out = [one("nothing", GUMBEL, []), one("one position", GUMBEL, [plain[:5]]), one("an unmarked text", GUMBEL, [plain]), one("a marked text", GUMBEL, [drawn]),
+           one("another key", GUMBEL, [drawn], leaf=C), one("width 1, twice", GUMBEL, [narrow, narrow], width=1),
+           one("width 1, contexts", GUMBEL, [narrow], width=1, dedup="context"), one("a prompt, exempt ids, ids outside the vocabulary", GUMBEL, [drawn[:20] + [1000] + drawn[20:]], [drawn[:10]], exempt=sorted(set(drawn[::7]))),
+           one("a band", GUMBEL, [text("banded", width=2, selector=B, band=[0, 30000])], width=2, selector=B, band=[0, 30000]),
+           one("a lane", GUMBEL, [text("laned", group=4, lane=9)], group=4, lane=9)]
+    out += [one(f"two keys, {d}", GUMBEL, [text(f"dual {d}", dual=d, salt=5)], dual=d) for d in (0.5, 0.75, 0.25)]
+    out += [one("two keys, an unmarked text", GUMBEL, [plain], dual=0.5)]
+    out += [one(f"depth {m}, an unmarked text", LAYERS, [plain[:n]], depth=m) for m, n in ((1, 40), (2, 40), (10, 20), (30, 8))]
+    out += [one(f"depth {m}, a marked text", LAYERS, [best(f"best {m}", draw_profile(LAYERS, depth=m), n)], depth=m) for m, n in ((1, 40), (4, 40), (10, 20), (30, 8))]
+    return out
+
 # ---- generate.json, detect.json
 
 def marked_text(name, p, leaf, n, prompt=(), candidates=6, message=0):
@@ -342,6 +514,12 @@ FILES = {
     "dedup.json": ("Dedup tags: of a context and an id, under no secret.", {"tags": dedup}),
     "payload.json": ("Payloads, gamma 1/2: from a leaf, the ids before a position, the number of bits and the message the key K_payload, its block, the column (0: the context is free), the parity, the number green of vocab, the SHA-256 of the green bitmap and the first decisions. decodings: what a detector counts for the label, and the message it reads.", {"payloads": payload, "decodings": decoding}),
     "profile.json": ("Profiles: a text, its canonical form (RFC 8785, defaults written out) and its identity; and texts that are not profiles, with the reason.", {"profiles": profiles, "refused": refused}),
+    "neglog.json": ("The logarithm of keyed draws: floor(2^f * -ln(n / 2^64)) for f of 32 and 46, numbers as text.", {"logarithms": logarithms}),
+    "gumbelmax.json": ("Gumbel-max: from a leaf, the ids before a position and ids of tokens the keys (high, low) and, for each key, the numbers U in hexadecimal and their scores; and the score of the mark, with and without weights. coins: which of two keys a context has under a salt. draws: the id drawn among candidates, -1 for none; probs are float32.", {"uniforms": uniforms, "coins": coins, "draws": draws}),
+    "tournament.json": ("Tournaments: from a leaf, the ids before a position and ids of tokens their bits in hexadecimal, the weights of layers, and the scores, with and without weights. settled: probabilities (float32) before and after all layers, for matches of so many candidates; those after are to be met within rounding.", {"layers": layers, "settled": tournaments}),
+    "profile-draws.json": ("Profiles of keyed draws, as in profile.json.", {"profiles": draw_profiles, "refused": draw_refused}),
+    "generate-draws.json": ("Texts drawn by a gumbelmax among the same candidates at each position, with the ordinary random numbers u, which decide by the running sum where nothing is keyed.", {"generations": draw_generation}),
+    "detect-draws.json": ("What a detector counts of keyed draws: as in detect.json, with the sum of scores and log10 of the exact tail of its continuous or lattice law, and, where there are weights, those of the unweighted scores.", {"detections": draw_detection}),
     "generate.json": ("What a generator marks: for each generated id, '-' where its position is left unmarked (its context is outside the band, or came before with mask context), else whether the id is green, 'g' or 'r'.", {"generations": generation}),
     "detect.json": ("What a detector counts in texts: positions, those scored and green, those skipped by the first reason that applies, and log10 of the exact binomial tail.", {"detections": detection}),
 }

@@ -5,6 +5,7 @@ this is for checking, not for keys in use.
 """
 import hashlib, hmac, json, re, struct, subprocess, sys
 from decimal import Decimal, getcontext
+from math import factorial, gcd
 
 getcontext().prec = 60
 ABSENT = 0xFFFFFF
@@ -122,6 +123,128 @@ class Mark:
         at = lambda v: v * self.w // 128 * 16
         return [self.decide(stream[at(u):at(u) + 16], u) for u in (v ^ self.lane for v in range(vocab))]
 
+# ---- keyed draws
+
+def neglog(n, f):
+    """floor(2^f * -ln(n / 2^64)); 60 digits leave some 20 to decide with."""
+    if n == 2**64:
+        return 0
+    x = -(Decimal(n) / 2**64).ln() * 2**f
+    assert abs(x - x.to_integral_value()) > Decimal("1e-30"), "too close to a whole number to tell"
+    return int(x)
+
+class Gumbel:
+    def __init__(self, leaf, k, dual=0, group=0, lane=0):
+        self.m, self.lane = int(dual * 256), lane
+        self.k_context = purpose(leaf, b"context", k, 0, group)
+        self.k_coin = purpose(leaf, b"coin", k, 0, group)
+        self.keys = [(purpose(leaf, name, k, 8, group), purpose(leaf, name + b"-low", k, 64, group))
+                     for name in (b"gumbel", b"gumbel-dual")[:2 if self.m else 1]]
+
+    def uniforms(self, pairs):
+        """U of each pair, under each key."""
+        starts = nonces(self.k_context, [c for c, _ in pairs])
+        ids = [v ^ self.lane for _, v in pairs]
+        out = []
+        for high, low in self.keys:
+            his = ecb(high, [n + struct.pack(">I", v // 16) for n, v in zip(starts, ids)])
+            los = ecb(low, [n + struct.pack(">I", v // 2) for n, v in zip(starts, ids)])
+            out.append([h[v % 16] * 2**56 + int.from_bytes(l[v % 2 * 8:v % 2 * 8 + 8], "little") // 2**8
+                        for h, l, v in zip(his, los, ids)])
+        return out
+
+    def parts(self, pairs):
+        return [[neglog(2**64 - u, 32) for u in us] for us in self.uniforms(pairs)]
+
+    def score(self, pairs):
+        """Of each pair (its score, its unweighted score)."""
+        parts = self.parts(pairs)
+        if not self.m:
+            return [(s, s) for s in parts[0]]
+        return [((self.m * a + (256 - self.m) * b) // 256, a + b) for a, b in zip(*parts)]
+
+    def key(self, context, salt):
+        """0 or 1: which key a context has in the request of a salt."""
+        if not self.m:
+            return 0
+        nonce = nonces(self.k_context, [context])[0]
+        return 0 if ecb(self.k_coin, [nonce + struct.pack(">I", salt)])[0][0] < self.m else 1
+
+    def draw(self, context, ids, weights, salt=0):
+        """The drawn id; weights are floats."""
+        us = self.uniforms([(context, v) for v in ids])[self.key(context, salt)]
+        rank = [((2 * neglog(u + 1, 46) + 1) / w, v) for u, v, w in zip(us, ids, weights) if w > 0]
+        return min(rank)[1] if rank else -1
+
+class Tournament:
+    def __init__(self, leaf, k, depth, group=0, lane=0):
+        self.depth, self.lane = depth, lane
+        self.k_context = purpose(leaf, b"context", k, 0, group)
+        self.k_tournament = purpose(leaf, b"tournament", k, 32, group)
+        d = gcd(depth - 1, 9)
+        self.weights = [(10 * (depth - 1) - 9 * l) // d for l in range(depth)] if depth > 1 else [1]
+
+    def bits(self, pairs):
+        """Of each pair its bits as a number."""
+        starts = nonces(self.k_context, [c for c, _ in pairs])
+        ids = [v ^ self.lane for _, v in pairs]
+        blocks = ecb(self.k_tournament, [n + struct.pack(">I", v // 4) for n, v in zip(starts, ids)])
+        return [int.from_bytes(b[v % 4 * 4:v % 4 * 4 + 4], "little") % 2**self.depth for b, v in zip(blocks, ids)]
+
+    def score(self, pairs):
+        return [(sum(w for l, w in enumerate(self.weights) if b >> l & 1), bin(b).count("1")) for b in self.bits(pairs)]
+
+    def settle(self, context, ids, weights, candidates):
+        """The weights after all layers, to many digits; they sum to 1."""
+        p = [Decimal(w) for w in weights]
+        p = [w / sum(p) for w in p]
+        bits = self.bits([(context, v) for v in ids])
+        for l in range(self.depth):
+            ones = [b >> l & 1 for b in bits]
+            q = sum(w for w, one in zip(p, ones) if one)
+            # The best of several draws has a 1 but when all have a 0.
+            win, lose = (1 - (1 - q)**candidates, (1 - q)**candidates)
+            p = [w / q * win if one else w / (1 - q) * lose for w, one in zip(p, ones)]
+        return p
+
+def gamma_tail(n, x):
+    """P(Gamma(n, 1) >= x)."""
+    term, total = Decimal(1), Decimal(1)
+    for j in range(1, n):
+        term = term * x / j
+        total += term
+    return total * (-x).exp() if n else Decimal(int(x <= 0))
+
+def exponential_tail(n, a, b, x):
+    """P(a G1 + b G2 >= x) for two Gamma(n, 1) variables: an exponential variable of the larger mean is
+    a geometric number of those of the smaller, so that the sum is a mixture of Gamma laws."""
+    a, b = max(a, b), min(a, b)
+    p = Decimal(b) / Decimal(a)
+    y = Decimal(x) / Decimal(b)
+    total, weight, mass, k = Decimal(0), p**n, Decimal(0), n
+    term = tail = None
+    while 1 - mass > Decimal("1e-45"):
+        if tail is None:
+            tail = gamma_tail(k + n, y)
+            term = (-y).exp() * y**(k + n - 1) / factorial(k + n - 1)
+        else:
+            term = term * y / (k + n - 1)
+            tail += term
+        total, mass = total + weight * tail, mass + weight
+        weight = weight * (1 - p) * k / (k - n + 1)
+        k += 1
+    return total
+
+def layers_tail(n, weights, s):
+    """P(the sum of n times each weight, each with a fair bit, >= s), by counting."""
+    law = {0: 1}
+    for w in weights * n:
+        more = dict(law)
+        for v, c in law.items():
+            more[v + w] = more.get(v + w, 0) + c
+        law = more
+    return Decimal(sum(c for v, c in law.items() if v >= s)) / Decimal(2)**(n * len(weights))
+
 def parity(column, message):
     return bin(column & message).count("1") % 2
 
@@ -147,11 +270,17 @@ def dyadic(gamma):
         if type(gamma) in (int, float) and 0 < gamma < 1 and gamma * 2**w % 1 == 0:
             return int(gamma * 2**w), w
 
-REQUIRED = "isotope scheme gamma delta width vocab tokenizer".split()
-DEFAULTS = {"band": [0, 65536], "mask": "none", "prompt_context": True, "dedup": "pair", "group": 0, "lane": 0,
-            "payload": 0, "exempt": []}
+REQUIRED = "isotope scheme width vocab tokenizer".split()
+DEFAULTS = {"band": [0, 65536], "prompt_context": True, "dedup": "pair", "group": 0, "lane": 0, "payload": 0, "exempt": []}
+OF_SCHEME = {  # required fields, defaults, bits of a token
+    "greenlist": ("gamma delta".split(), {"mask": "none"}, lambda p: dyadic(p["gamma"])[1]),
+    "gumbelmax": ([], {"mask": "context", "dual": 0, "variants": 1}, lambda p: 8),
+    "tournament": (["depth"], {"mask": "context", "candidates": 2, "variants": 1}, lambda p: 32),
+}
 RULES = {
-    "isotope": whole(1, 1), "scheme": text("greenlist"), "gamma": dyadic, "width": whole(0, 16),
+    "isotope": whole(1, 1), "scheme": lambda v: type(v) is str and v in OF_SCHEME, "gamma": dyadic, "width": whole(0, 16),
+    "dual": lambda v: type(v) in (int, float) and 0 <= v < 1 and v * 256 % 1 == 0, "depth": whole(1, 32), "candidates": whole(2, 16),
+    "variants": whole(1, 1024),
     "delta": lambda v: type(v) in (int, float) and 0 < v <= 100 and struct.unpack("<f", struct.pack("<f", v))[0] > 0, "vocab": whole(1, 2**24 - 1),
     "tokenizer": text(r"[!#-\[\]-~]+"), "tokenizer_digest": text("sha256:[0-9a-f]{64}"),
     "band": lambda v: sequence(whole(0, 65536))(v) and len(v) == 2, "selector": text("[0-9a-f]{16}"),
@@ -163,9 +292,15 @@ RULES = {
 def parse_profile(data):
     """The profile with its defaults, or ValueError."""
     given = json.loads(data.decode(), object_pairs_hook=once, parse_constant=bad)
-    p = {**DEFAULTS, **given} if type(given) is dict else bad("not an object")
-    for name in REQUIRED:
+    type(given) is dict or bad("not an object")
+    RULES["scheme"](given.get("scheme")) or bad("the scheme is missing or unknown")
+    needs, defaults, bits = OF_SCHEME[given["scheme"]]
+    p = {**DEFAULTS, **defaults, **given}
+    for name in REQUIRED + needs:
         name in p or bad(f"{name} is missing")
+    for other, (names, more, _) in OF_SCHEME.items():
+        for name in names + list(more):
+            name in needs or name in defaults or name not in p or bad(f"{name} is for another scheme")
     for name, value in p.items():
         name in RULES and RULES[name](value) or bad(f"{name} is unknown or has a wrong value")
     p = {name: int(v) if type(v) is float and v == v // 1 else v for name, v in p.items()}
@@ -173,8 +308,9 @@ def parse_profile(data):
     (p["band"] == [0, 65536]) == ("selector" not in p) or bad("selector")
     p["mask"] == "none" or p["width"] > 0 or bad("mask")
     all(v < p["vocab"] for v in p["exempt"]) or bad("exempt")
-    p["lane"] < 128 // dyadic(p["gamma"])[1] or bad("lane")
-    p["payload"] == 0 or p["gamma"] == 0.5 or bad("payload")
+    p["lane"] < 128 // bits(p) or bad("lane")
+    p["payload"] == 0 or p.get("gamma") == 0.5 or bad("payload")
+    p["scheme"] == "greenlist" or p["width"] > 0 or bad("a keyed draw needs a context")
     return p
 
 def number(v):
@@ -196,6 +332,10 @@ def profile_id(p):
     return "sha256:" + hashlib.sha256(canonical(p).encode()).hexdigest()
 
 def profile_mark(p, leaf):
+    if p["scheme"] == "gumbelmax":
+        return Gumbel(leaf, p["width"], p["dual"], p["group"], p["lane"])
+    if p["scheme"] == "tournament":
+        return Tournament(leaf, p["width"], p["depth"], p["group"], p["lane"])
     return Mark(leaf, p["width"], *dyadic(p["gamma"]), p["group"], p["lane"])
 
 # ---- detection
@@ -258,9 +398,29 @@ def units(p, leaf, selector, texts, prompts, free_only=True):
 
 def detect(p, leaf, selector, texts, prompts):
     pairs, skipped = units(p, leaf, selector, texts, prompts)
+    if p["scheme"] != "greenlist":
+        return detect_draw(p, leaf, texts, pairs, skipped)
     green = sum(profile_mark(p, leaf).green(pairs))
     return {"tokens": sum(map(len, texts)), "scored": len(pairs), "green": green, "skipped": skipped,
             "log10_p": float(log10_tail(len(pairs), green, *dyadic(p["gamma"])))}
+
+def detect_draw(p, leaf, texts, pairs, skipped):
+    """For the one key, whatever the number of variants."""
+    mark, n = profile_mark(p, leaf), len(pairs)
+    scores = mark.score(pairs)
+    s, plain = sum(a for a, _ in scores), sum(b for _, b in scores)
+    x, y = Decimal(s) / 2**32, Decimal(plain) / 2**32
+    if p["scheme"] == "tournament":
+        tails = layers_tail(n, mark.weights, s), layers_tail(n, [1] * mark.depth, plain)
+    elif p["dual"] == 0:
+        tails = gamma_tail(n, x), gamma_tail(n, y)
+    else:
+        tails = exponential_tail(n, p["dual"], 1 - p["dual"], x), gamma_tail(2 * n, y)
+    found = {"tokens": sum(map(len, texts)), "scored": n, "sum": s, "skipped": skipped, "log10_p": float(tails[0].log10()),
+             "unweighted": {"sum": plain, "log10_p": float(tails[1].log10())}}
+    if p["scheme"] == "gumbelmax" and p["dual"] == 0:
+        del found["unweighted"]
+    return found
 
 def decode(p, leaf, selector, texts, prompts):
     """The message, by trying every one."""
@@ -276,13 +436,35 @@ def decode(p, leaf, selector, texts, prompts):
 
 # ---- generation
 
-def generate(p, leaf, selector, prompt, ids):
-    """For each generated id: '-' where its position is not marked, else 'g' or 'r' for the id."""
-    k, start = p["width"], len(prompt) if p["prompt_context"] else 0
-    every = (prompt if p["prompt_context"] else []) + ids
-    contexts = [context(every[:i], k) for i in range(len(every))]
+def positions(p, leaf, selector, every):
+    """For each position of a text, prompt included, its context and whether it is marked."""
+    contexts = [context(every[:i], p["width"]) for i in range(len(every))]
     new = [p["mask"] == "none" or c not in contexts[:i] for i, c in enumerate(contexts)]
     if p["band"] != [0, 65536]:
-        new = [yes and p["band"][0] <= h < p["band"][1] for yes, h in zip(new, hashes(selector, k, contexts))]
+        new = [yes and p["band"][0] <= h < p["band"][1] for yes, h in zip(new, hashes(selector, p["width"], contexts))]
+    return contexts, new
+
+def write_draws(p, leaf, selector, prompt, ids, weights, us, salt=0):
+    """A text drawn by a gumbelmax from the same candidates at each position; us are the ordinary random numbers."""
+    out, before = [], list(prompt) if p["prompt_context"] else []
+    for u in us:
+        contexts, marked = positions(p, leaf, selector, before + [0])
+        if marked[-1]:
+            v = profile_mark(p, leaf).draw(contexts[-1], ids, weights, salt)
+        else:
+            total, at = sum(weights), 0.0
+            for v, w in zip(ids, weights):
+                at += w
+                if at > u * total:
+                    break
+        before.append(v)
+        out.append(v)
+    return out
+
+def generate(p, leaf, selector, prompt, ids):
+    """For each generated id: '-' where its position is not marked, else 'g' or 'r' for the id."""
+    start = len(prompt) if p["prompt_context"] else 0
+    every = (prompt if p["prompt_context"] else []) + ids
+    contexts, new = positions(p, leaf, selector, every)
     green = profile_mark(p, leaf).green([(c, max(v, 0) % 2**32) for c, v in zip(contexts, every)])
     return "".join("rg"[g] if yes else "-" for yes, g in zip(new[start:], green[start:]))
