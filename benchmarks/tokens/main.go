@@ -49,25 +49,26 @@ var rows = []row{
 	{"tournament 30, weighted", watermark.Tournament{Depth: 30, Width: 4}, false},
 }
 
-var temperatures = []float32{1, 0.5, 0.3}
+var temperatures = []float32{1, 0.5, 0.35}
 
 func main() {
 	texts := flag.Int("texts", 100, "texts of each row")
 	tokens := flag.Int("tokens", 1600, "tokens of a text at most")
 	seed := flag.Uint64("seed", 1, "of the random numbers")
+	top := flag.Int("top", 500, "tokens that the model chooses from")
 	corpus := flag.String("corpus", "", "directory of text files (default: the Go distribution)")
 	flag.Parse()
-	if *texts < 1 || *tokens < 100 || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "tokens: -texts is at least 1, -tokens at least 100, and there are no arguments")
+	if *texts < 1 || *tokens < 100 || *top < 2 || flag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "tokens: -texts is at least 1, -tokens at least 100, -top at least 2, and there are no arguments")
 		os.Exit(2)
 	}
-	if err := run(*texts, *tokens, *seed, *corpus); err != nil {
+	if err := run(*texts, *tokens, *top, *seed, *corpus); err != nil {
 		fmt.Fprintln(os.Stderr, "tokens:", err)
 		os.Exit(1)
 	}
 }
 
-func run(texts, tokens int, seed uint64, corpus string) error {
+func run(texts, tokens, top int, seed uint64, corpus string) error {
 	tok, err := tokenize.Get("r50k_base")
 	if err != nil {
 		return err
@@ -80,9 +81,9 @@ func run(texts, tokens int, seed uint64, corpus string) error {
 	if len(prompts) < texts {
 		return fmt.Errorf("there are %d prompts for %d texts", len(prompts), texts)
 	}
-	fmt.Printf("# go run ./tokens -texts %d -tokens %d -seed %d\n", texts, tokens, seed)
+	fmt.Printf("# go run ./tokens -texts %d -tokens %d -top %d -seed %d\n", texts, tokens, top, seed)
 	fmt.Printf("# %s, %s %s/%s; model %v, tokenizer %s\n", cpu(), runtime.Version(), runtime.GOOS, runtime.GOARCH, bundle.Model, tok.Name())
-	return table(os.Stdout, bundle.Model, prompts[:texts], tokens, seed, temperatures, rows)
+	return table(os.Stdout, newCut(bundle.Model, top), prompts[:texts], tokens, seed, temperatures, rows)
 }
 
 // table writes the whole measurement.

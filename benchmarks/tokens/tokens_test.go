@@ -74,6 +74,38 @@ func TestTable(t *testing.T) {
 	assert.NotContains(t, a.String(), "NaN")
 }
 
+// ramp is a model whose tokens are ever less likely, in a shuffled order.
+type ramp struct{}
+
+func (ramp) Vocab() int { return 101 }
+
+func (ramp) Logits(dst []float32, _ []int32) {
+	for v := range dst {
+		dst[v*37%101] = -float32(v)
+	}
+}
+
+func TestCut(t *testing.T) {
+	row := make([]float32, 101)
+	newCut(ramp{}, 7).Logits(row, nil)
+	for v := range 101 {
+		if v < 7 {
+			assert.Equal(t, -float32(v), row[v*37%101])
+		} else {
+			assert.Equal(t, float32(math.Inf(-1)), row[v*37%101])
+		}
+	}
+	ties := []float32{0, 0}
+	newCut(equal{}, 1).Logits(ties, nil)
+	assert.Equal(t, []float32{0, 0}, ties)
+}
+
+// equal is a model of two equal tokens.
+type equal struct{}
+
+func (equal) Vocab() int                      { return 2 }
+func (equal) Logits(dst []float32, _ []int32) { clear(dst) }
+
 func TestFrom(t *testing.T) {
 	texts := []*text{{detected: []bool{true, false, true, true}}, {detected: []bool{false, false, false, true}}}
 	grid := []int{10, 20, 30, 40}
