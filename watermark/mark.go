@@ -19,7 +19,7 @@ const (
 )
 
 // A Scheme is the public parameters of a mark: a comparable struct. [GreenList] is a
-// bias of the logits; [GumbelMax] and [Tournament] are keyed draws, which leave the
+// bias of the logits; [GumbelMax] and [Tournament] are keyed draws, which can leave the
 // distribution of each token as it is.
 type Scheme interface {
 	fmt.Stringer
@@ -112,12 +112,12 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 			return nil, err
 		}
 	}
-	if o.mask && width == 0 {
-		return nil, paramError("mask", "needs a width above 0: every token has the same empty context")
-	}
 	bound, err := scheme.bind(key.leaf(), o.lane)
 	if err != nil {
 		return nil, err
+	}
+	if o.mask && width == 0 {
+		return nil, paramError("mask", "needs a width above 0: every token has the same empty context")
 	}
 	if o.payload.Bits > 0 {
 		if bound, err = newCarrier(bound, o.payload, key.leaf(), width, o.lane.Group); err != nil {
