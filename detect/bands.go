@@ -18,8 +18,6 @@ const (
 	RoleProvenance Role = "provenance"
 )
 
-func (r Role) isTrace() bool { return r != RoleProvenance }
-
 // A Band is one of several marks that are tested on the same text.
 type Band struct {
 	Role   Role
