@@ -67,9 +67,8 @@ func (o *SequentialOptions) orDefault() SequentialOptions {
 // supremum.
 type Sequential struct {
 	scorer  Scorer
-	law     watermark.Bernoulli
 	options SequentialOptions
-	process *EProcess
+	process process
 	ledger  ledger
 	skipped Skipped
 	futile  int64
@@ -78,23 +77,16 @@ type Sequential struct {
 }
 
 // NewSequential returns an empty Sequential. o may be nil. It panics when an option is
-// out of its range, or when the scorer's law is not a [watermark.Bernoulli].
+// out of its range, or when there is no test for the scorer's law.
 func NewSequential(s Scorer, o *SequentialOptions) *Sequential {
 	options := o.orDefault()
-	law, ok := s.Law().(watermark.Bernoulli)
-	if !ok {
-		panic(fmt.Sprintf("detect: no sequential test for scores with the law %T", s.Law()))
-	}
 	q := &Sequential{
-		scorer: s, law: law, options: options,
-		process: NewEProcess(law.P),
+		scorer: s, options: options,
+		process: lawOf(s.Law()).process(),
 		ledger:  newLedger(options.Dedup, s.Width()),
 		futile:  math.MaxInt64,
 	}
-	smallest := Plan{
-		Gamma: law.P, Green: law.P + options.MinShare*(law.Marked-law.P),
-		Alpha: options.Alpha, Tests: options.Tests,
-	}
+	smallest := SharePlan{Law: s.Law(), Share: options.MinShare, Alpha: options.Alpha, Tests: options.Tests}
 	if n, err := smallest.Tokens(futilePower); err == nil {
 		q.futile = n
 	}
@@ -163,7 +155,7 @@ func (q *Sequential) fresh(context []Token, next Token) fate {
 	case exempt || q.ledger.isExcluded(context):
 		return fateExcluded
 	}
-	q.process.AddCounts(score, 1)
+	q.process.add(score)
 	return fateScored
 }
 
@@ -206,7 +198,7 @@ type SequentialResult struct {
 
 	Tokens  int64   // positions added: Scored + Skipped.Total()
 	Scored  int64   // units scored
-	Green   int64   // of them green
+	Green   int64   // of them green; 0 where scores are not colours
 	Skipped Skipped // positions not scored
 	Tests   int64   // tests that Log10PAdjusted counts
 
@@ -222,7 +214,7 @@ type SequentialResult struct {
 
 // Result returns what is known now. It takes no time to speak of.
 func (q *Sequential) Result() SequentialResult {
-	green, scored := q.process.Counts()
+	scored, green := q.process.counts()
 	r := SequentialResult{
 		Mark:    q.scorer.ID(),
 		Log10E:  q.process.Log10E(),
@@ -273,8 +265,7 @@ func (q *Sequential) Reset() {
 // Clone returns an independent copy.
 func (q *Sequential) Clone() *Sequential {
 	c := *q
-	p := *q.process
-	c.process = &p
+	c.process = q.process.clone()
 	c.ledger.unit, c.ledger.excluded, c.ledger.key = maps.Clone(q.ledger.unit), maps.Clone(q.ledger.excluded), nil
 	return &c
 }

@@ -12,9 +12,9 @@ import (
 // sequentialTag begins every encoding of a Sequential and names its version.
 const sequentialTag = "isotope-sequential-2\n"
 
-// sequentialHeader is the length of what precedes units: the subject, the counts of
-// the process, six kinds of skipped positions, the numbers of units and of contexts.
-const sequentialHeader = sha256.Size + eprocessCounts + 8*8
+// sequentialHeader is the length of what precedes units, but for the counts of the
+// process: the subject, six kinds of skipped positions, the numbers of units and of contexts.
+const sequentialHeader = sha256.Size + 8*8
 
 // AppendBinary appends the state. Tests in the same state have the same bytes. It
 // holds the units and how many of them are green, and no key; Alpha, MinShare and
@@ -60,18 +60,18 @@ func (q *Sequential) UnmarshalBinary(data []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(rest) < sequentialHeader {
+	if len(rest) < sequentialHeader+q.process.size() {
 		return fmt.Errorf("detect: %w: it is cut short", ErrMalformed)
 	}
 	if !bytes.Equal(rest[:sha256.Size], q.subject()) {
 		return fmt.Errorf("detect: the bytes are not about %q: %w", q.scorer.ID(), ErrMismatch)
 	}
 	rest = rest[sha256.Size:]
-	process, err := q.process.decodeCounts(rest[:eprocessCounts])
+	process, err := q.process.decode(rest[:q.process.size()])
 	if err != nil {
 		return err
 	}
-	rest = rest[eprocessCounts:]
+	rest = rest[q.process.size():]
 	var s Skipped
 	var units, excluded int64
 	for _, n := range []*int64{&s.Vocab, &s.ShortContext, &s.Band, &s.Payload, &s.Excluded, &s.Duplicate, &units, &excluded} {
@@ -86,7 +86,7 @@ func (q *Sequential) UnmarshalBinary(data []byte) error {
 	if !ok {
 		return fmt.Errorf("detect: %w: the units are damaged", ErrMalformed)
 	}
-	if counts[fateScored] != process.n || counts[fateBand] > s.Band || counts[fatePayload] > s.Payload || counts[fateExcluded] > s.Excluded {
+	if scored, _ := process.counts(); counts[fateScored] != scored || counts[fateBand] > s.Band || counts[fatePayload] > s.Payload || counts[fateExcluded] > s.Excluded {
 		return fmt.Errorf("detect: %w: the counts do not add up", ErrMalformed)
 	}
 	q.process, q.ledger, q.skipped = process, l, s

@@ -3,10 +3,9 @@ package detect
 // Sums scores what was added and returns the number of units of each weight and their
 // weighted sum, without testing it.
 func (a *Accumulator) Sums() (units [MaxWeight + 1]WeightClass, sum int64) {
-	units = a.evidence.score(a.scorer).classes
-	for w := range units {
-		sum += int64(w) * units[w].Green
-		units[w].Green = 0
+	t := a.evidence.score(a.scorer)
+	for w, n := range t.units() {
+		units[w].Scored = n
 	}
-	return units, sum
+	return units, t.sum().int64()
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
 )
 
 // nullDepths are the levels the panel counts at.
@@ -18,21 +19,26 @@ var nullDepths = [...]float64{1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6}
 
 // A nullLaw is an exact law of a weighted sum: element s is the probability of a sum
 // of at least s. It comes from a plain convolution, so that it does not inherit a
-// mistake of internal/tail.
+// mistake of internal/tail. nil is a law that is continuous, but for 2^-30 of a score.
 type nullLaw []float64
 
 type nullClasses = [detect.MaxWeight + 1]detect.WeightClass
 
-func newNullLaw(classes nullClasses, gamma float64) nullLaw {
+// newNullLaw is the law of units whose scores are sums of bits with weights, 1 with
+// probability gamma.
+func newNullLaw(classes nullClasses, gamma float64, bits ...int64) nullLaw {
 	mass := nullLaw{1}
 	for w, c := range classes {
 		for range c.Scored {
-			next := make(nullLaw, len(mass)+w)
-			for s, p := range mass {
-				next[s] += p * (1 - gamma)
-				next[s+w] += p * gamma
+			for _, v := range bits {
+				w := w * int(v)
+				next := make(nullLaw, len(mass)+w)
+				for s, p := range mass {
+					next[s] += p * (1 - gamma)
+					next[s+w] += p * gamma
+				}
+				mass = next
 			}
-			mass = next
 		}
 	}
 	for s := len(mass) - 2; s >= 0; s-- {
@@ -44,6 +50,9 @@ func newNullLaw(classes nullClasses, gamma float64) nullLaw {
 // level is the probability of a p-value of at most alpha: of those that exist, the
 // largest that is not above alpha.
 func (l nullLaw) level(alpha float64) float64 {
+	if l == nil {
+		return alpha
+	}
 	s := sort.Search(len(l), func(s int) bool { return l[s] <= alpha })
 	if s == len(l) {
 		return 0
@@ -54,13 +63,18 @@ func (l nullLaw) level(alpha float64) float64 {
 // A nullBook keeps the laws that a text needs.
 type nullBook map[nullClasses]nullLaw
 
-func (b nullBook) of(scored nullClasses, gamma float64) nullLaw {
+func (b nullBook) of(scored nullClasses, of watermark.Law) nullLaw {
 	for w := range scored {
-		scored[w].Green = 0
+		scored[w].Green, scored[w].Sum = 0, 0
 	}
 	law, ok := b[scored]
 	if !ok {
-		law = newNullLaw(scored, gamma)
+		switch of := of.(type) {
+		case watermark.Bernoulli:
+			law = newNullLaw(scored, of.P, 1)
+		case watermark.Layers:
+			law = newNullLaw(scored, 0.5, of.Weights()...)
+		}
 		b[scored] = law
 	}
 	return law

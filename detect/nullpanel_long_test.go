@@ -87,7 +87,7 @@ func TestNullPanelLong(t *testing.T) {
 		}
 		began := time.Now()
 		counts := make([]nullCount, len(texts))
-		keys := (*nullTests + len(texts) - 1) / len(texts)
+		keys := (*nullTests/max(s.slow, 1) + len(texts) - 1) / len(texts)
 		parallel(len(texts), func(i int) {
 			x := texts[i].cut(nullLongText)
 			test := s.test(x)
@@ -166,7 +166,7 @@ func binomialPanel(t testing.TB, texts []*nullText, gamma float64, width, tests 
 		if laws[n] == nil {
 			var units nullClasses
 			units[1] = detect.WeightClass{Scored: int64(n)}
-			laws[n] = newNullLaw(units, gamma)
+			laws[n] = newNullLaw(units, gamma, 1)
 		}
 		for d, alpha := range nullDepths {
 			count.expected[d] += float64(keys) * laws[n].level(alpha)

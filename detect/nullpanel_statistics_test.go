@@ -15,6 +15,8 @@ type nullStatistic struct {
 	// test reads a text, once and before any key, and returns its test under a key.
 	test func(x *nullText) func(watermark.Key) nullOutcome
 	size int // tokens it needs to show its mistakes; 0 for short texts
+	// slow divides the number of keys, for tails that take long; 0 is 1.
+	slow int
 }
 
 // nullStatistics returns the statistics of the panel. A new one is one more row.
@@ -32,7 +34,7 @@ func nullStatistics() []nullStatistic {
 			a.Add(x.ids)
 		})},
 		{name: "weights given", test: accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
-			a.AddWeighted(x.ids, surprise(x.ids))
+			addSurprise(a, x)
 		})},
 		{name: "weights, residual", test: accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
 			a.AddWeighted(x.ids, detect.ResidualWeights([][]Token{x.ids}, nil, x.width, uniform{})[0])
@@ -71,6 +73,32 @@ func nullStatistics() []nullStatistic {
 		{name: "payload of a bit", test: payload(1, decoded)},
 		{name: "message of a bit", test: payload(1, ofMessage)},
 		{name: "label and payload", test: payload(1, labelAndMessage)},
+
+		{name: "gumbel", slow: 2, test: drawn(one, nil, add)},
+		{name: "gumbel, first occurrences", slow: 2, test: drawn(one, &detect.Options{Dedup: detect.DedupContext}, add)},
+		{name: "gumbel, weights given", slow: 8, test: drawn(one, given, addSurprise)},
+		{name: "gumbel, sum of two keys", slow: 2, test: drawn(sumOfTwo, nil, add)},
+		{name: "gumbel, mixture of two", slow: 8, test: drawn(mixtureOfTwo, nil, add)},
+		{name: "gumbel, panel of keys", slow: 4, test: panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
+			return []*watermark.Mark{one(x, k), one(x, k.Derive("2")), one(x, k.Derive("3"))}
+		})},
+		{name: "gumbel, spans", slow: 4, size: 300, test: func(x *nullText) func(watermark.Key) nullOutcome {
+			return func(k watermark.Key) nullOutcome {
+				return nullOutcome{log10P: detect.Spans(one(x, k), x.ids, noPower(nil)).Log10PAdjusted}
+			}
+		}},
+		{name: "gumbel, segments", slow: 2, test: segmentsOf(one)},
+		{name: "gumbel, sequential", slow: 2, test: sequentialOf(one, anytime)},
+		{name: "gumbel, e-value", slow: 4, test: sequentialOf(one, markov)},
+		{name: "gumbel, e-value of two", slow: 4, test: sequentialOf(mixtureOfTwo, markov)},
+		{name: "tournament, weighted", slow: 4, test: drawn(layers(2), nil, add)},
+		{name: "tournament, plain mean", slow: 2, test: drawn(unweighted, nil, add)},
+		{name: "tournament of three", slow: 16, test: drawn(layers(3), given, addSurprise)},
+		{name: "tournament, sequential", slow: 2, test: sequentialOf(layers(2), anytime)},
+		{name: "tournament, e-value", slow: 2, test: sequentialOf(layers(2), markov)},
+		{name: "schemes together", slow: 8, test: panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
+			return []*watermark.Mark{x.mark(k), one(x, k), layers(2)(x, k)}
+		})},
 	}
 }
 
@@ -113,7 +141,7 @@ func accumulated(o *detect.Options, opts func(watermark.Key) []watermark.Option,
 			o, ok := known[now]
 			if !ok {
 				r := a.Result()
-				o = nullOutcome{log10P: r.Log10PAdjusted, laws: []nullLaw{book.of(r.Classes, x.gamma)}}
+				o = nullOutcome{log10P: r.Log10PAdjusted, laws: []nullLaw{book.of(r.Classes, s.Law())}}
 				known[now] = o
 			}
 			return o
@@ -166,7 +194,7 @@ func panelOf(marks func(*nullText, watermark.Key) []*watermark.Mark) func(*nullT
 			var o nullOutcome
 			for i, r := range p.Results() {
 				o.log10P = min(o.log10P, r.Log10PAdjusted)
-				o.laws = append(o.laws, books[i].of(r.Classes, scorers[i].Law().(watermark.Bernoulli).P))
+				o.laws = append(o.laws, books[i].of(r.Classes, scorers[i].Law()))
 			}
 			return o
 		}
@@ -238,10 +266,18 @@ func distinct(m *watermark.Mark, texts ...*nullText) []watermark.Pair {
 
 // segments takes the best segment of the text as a stream of unknown length.
 func segments(x *nullText) func(watermark.Key) nullOutcome {
-	pairs := distinct(x.mark(watermark.NewKey()), x)
+	return segmentsOf(func(x *nullText, k watermark.Key) *watermark.Mark { return x.mark(k) })(x)
+}
+
+func segmentsOf(mark nullMark) func(*nullText) func(watermark.Key) nullOutcome {
+	return func(x *nullText) func(watermark.Key) nullOutcome { return segmentsBy(mark, x) }
+}
+
+func segmentsBy(mark nullMark, x *nullText) func(watermark.Key) nullOutcome {
+	pairs := distinct(mark(x, watermark.NewKey()), x)
 	var scores []int64
 	return func(k watermark.Key) nullOutcome {
-		m := x.mark(k)
+		m := mark(x, k)
 		g := detect.NewSegments(m.Law(), 0, &detect.Options{Alpha: nullDepths[0]})
 		scores = m.Score(scores[:0], pairs)
 		for _, s := range scores {
@@ -250,7 +286,10 @@ func segments(x *nullText) func(watermark.Key) nullOutcome {
 		var o nullOutcome
 		for _, s := range g.Found() {
 			if s.Log10PAdjusted < o.log10P {
-				o = nullOutcome{log10P: s.Log10PAdjusted, best: ofSegment(s, x.gamma), tests: 6}
+				o = nullOutcome{log10P: s.Log10PAdjusted}
+				if b, ok := m.Law().(watermark.Bernoulli); ok {
+					o.best, o.tests = ofSegment(s, b.P), 6
+				}
 			}
 		}
 		return o
@@ -265,14 +304,7 @@ func ofSegment(s detect.Segment, gamma float64) float64 {
 
 // sequential looks after every unit.
 func sequential(x *nullText) func(watermark.Key) nullOutcome {
-	s := &rekeyed{x.mark(watermark.NewKey())}
-	q := detect.NewSequential(s, nil)
-	return func(k watermark.Key) nullOutcome {
-		s.Mark = x.mark(k)
-		q.Reset()
-		q.Add(x.ids)
-		return nullOutcome{log10P: q.Result().Log10PAdjusted}
-	}
+	return sequentialOf(func(x *nullText, k watermark.Key) *watermark.Mark { return x.mark(k) }, anytime)(x)
 }
 
 // eValue is Markov's inequality for an e-value.

@@ -129,7 +129,7 @@ func LocateAndDecode(s PayloadScorer, text []Token, o *Options, prompts ...[]Tok
 	options := o.orDefault()
 	options = options.times(3)
 	q, t := newSequence(s, text, options, prompts)
-	scan := q.scan(bernoulli(s).P, options)
+	scan := q.scan(options)
 	r := t.measure(s, options, 1)
 	r.Log10PAdjusted = min(r.Log10PAdjusted, scan.Log10PAdjusted)
 	e := newEvidence(s.Width(), s.Vocab(), options)
@@ -170,7 +170,7 @@ func (e *evidence) decode(s Scorer, o Options) Decoded {
 	if !ok || reader.PayloadBits() < 1 {
 		panic("detect: the mark has no payload")
 	}
-	if bernoulli(s).P != 0.5 {
+	if bernoulliOf(s).P != 0.5 {
 		panic("detect: a payload needs gamma 1/2")
 	}
 	d := Decoded{Bits: reader.PayloadBits()}
@@ -201,11 +201,11 @@ func (e *evidence) decode(s Scorer, o Options) Decoded {
 	d.choose(sums)
 
 	top := sums[d.Message]
-	d.Sum, d.Carried = (t.max()+top)/2, (carrying+top-free)/2
+	d.Sum, d.Carried = (t.max().int64()+top)/2, (carrying+top-free)/2
 	for _, c := range t.classes {
 		d.Scored += c.Scored
 	}
-	d.Log10P = t.survival(d.Sum, 0.5)
+	d.Log10P = t.law.survival(t.units(), wide{}.plus(1, d.Sum))
 	d.Log10PAdjusted = tail.Bonferroni(d.Log10P, d.Tests)
 	d.Log10PMessage = tail.Bonferroni(signTest(contexts, top-free), d.Tests)
 	return d

@@ -13,8 +13,9 @@ var (
 	// ErrNoEffect is wrapped when the green rate is not above gamma: no number of
 	// tokens shows what is not there.
 	ErrNoEffect = errors.New("the green rate is not above gamma")
-	// ErrOutOfReach is wrapped when a plan would take more than 2^50 tokens.
-	ErrOutOfReach = errors.New("no number of tokens up to 2^50 is enough")
+	// ErrOutOfReach is wrapped when a plan would take more than 2^50 tokens; a [SharePlan] of
+	// scores that are not colours, more than 2^28.
+	ErrOutOfReach = errors.New("no number of tokens that could be counted is enough")
 )
 
 // maxPlanned bounds the numbers of tokens that plans look at.
@@ -106,7 +107,12 @@ func (p Plan) approximate(power float64) float64 {
 	if p.Green <= p.Gamma {
 		return math.Inf(1)
 	}
-	za, zb := upperQuantile(p.level()), -upperQuantile(math.Log10(power))
+	return p.approximateAt(p.level(), math.Log10(power))
+}
+
+// approximateAt is approximate with log10 of the p-value that detects and of the power.
+func (p Plan) approximateAt(level, power float64) float64 {
+	za, zb := upperQuantile(level), -upperQuantile(power)
 	// The quantile of the power: positive above 1/2.
 	root := za*math.Sqrt(p.Gamma*(1-p.Gamma)) + zb*math.Sqrt(p.Green*(1-p.Green))
 	return math.Pow(max(root, 0)/(p.Green-p.Gamma), 2)

@@ -49,7 +49,9 @@ func TextDrawEffect(s watermark.Scheme, text string) (e DrawEffect, ok bool) {
 	case watermark.Tournament:
 		law := watermark.Layers{Depth: s.Depth, Weighted: true}
 		e.Law = law
-		step = func(row []float64) (mean, square float64) { return tournamentStep(row, law.Weights(), max(s.Candidates, 2)) }
+		step = func(row []float64) (mean, square float64) {
+			return tournamentStep(row, law.Weights(), max(s.Candidates, 2))
+		}
 	default:
 		return DrawEffect{}, false
 	}

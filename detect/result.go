@@ -59,7 +59,8 @@ type Result struct {
 	Mark string // ID of the Scorer
 
 	// Log10P is log10 of the p-value of this test alone: the exact probability,
-	// under the null, of a Sum at least as large. 0 when nothing was scored.
+	// under the null, of a Sum at least as large (for a Gumbel mark, of the sum before
+	// scores were rounded down). 0 when nothing was scored.
 	Log10P float64
 	// Log10PAdjusted counts every test this one belongs to. It decides.
 	Log10PAdjusted float64
@@ -68,12 +69,12 @@ type Result struct {
 
 	Tokens  int64   // positions added: Scored + Skipped.Total()
 	Scored  int64   // units scored
-	Green   int64   // of them green
-	Sum     int64   // of weight times score; Green, where all weights are 1
+	Green   int64   // of them green; 0 where scores are not colours
+	Sum     int64   // of weight times score, at most math.MaxInt64; Green, where scores are colours and all weights 1
 	Skipped Skipped // positions not scored
 	Tests   int64   // tests that Log10PAdjusted counts
 
-	// Classes splits Scored and Green by weight: Classes[w] is of weight w.
+	// Classes splits Scored, Green and Sum by weight: Classes[w] is of weight w.
 	Classes [MaxWeight + 1]WeightClass
 
 	Verdict  Verdict
@@ -98,7 +99,6 @@ func (t tally) result(s Scorer, o Options, keys int64) Result {
 
 // measure is a result without its verdict.
 func (t tally) measure(s Scorer, o Options, keys int64) Result {
-	law := bernoulli(s)
 	r := Result{
 		Mark:    s.ID(),
 		Tokens:  t.tokens,
@@ -106,29 +106,31 @@ func (t tally) measure(s Scorer, o Options, keys int64) Result {
 		Tests:   o.Tests * keys,
 		Classes: t.classes,
 	}
-	var mean, variance float64
-	for w, c := range t.classes {
-		weight, n := float64(w), float64(c.Scored)
+	for _, c := range t.classes {
 		r.Scored += c.Scored
 		r.Green += c.Green
-		r.Sum += int64(w) * c.Green
-		mean += weight * n * law.P
-		variance += weight * weight * n * law.P * (1 - law.P)
 	}
-	r.Z = (float64(r.Sum) - mean) / math.Sqrt(variance) // 0/0 when nothing is scored
-	r.Log10P = t.survival(r.Sum, law.P)
+	sum := t.sum()
+	r.Sum = sum.int64()
+	mean, variance := t.moments()
+	r.Z = (sum.float() - mean) / math.Sqrt(variance) // 0/0 when nothing is scored
+	if r.Scored > 0 {
+		r.Log10P = t.law.survival(t.units(), sum)
+	}
 	r.Log10PAdjusted = tail.Bonferroni(tail.Sidak(r.Log10P, keys), o.Tests)
-	r.Power = t.power(law, o, r.Tests)
+	r.Power = t.power(o, r.Tests)
 	return r
 }
 
-// bernoulli returns the law of a scorer.
-func bernoulli(s Scorer) watermark.Bernoulli {
-	law, ok := s.Law().(watermark.Bernoulli)
-	if !ok {
-		panic(fmt.Sprintf("detect: no test for scores with the law %T", s.Law()))
+// moments returns the mean and the variance of the sum under the null.
+func (t *tally) moments() (mean, variance float64) {
+	of, spread := t.law.moments()
+	for w, c := range t.classes {
+		weight, n := float64(w), float64(c.Scored)
+		mean += weight * n * of
+		variance += weight * weight * n * spread
 	}
-	return law
+	return mean, variance
 }
 
 // decide concludes from the adjusted p-value.

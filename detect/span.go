@@ -17,9 +17,10 @@ type Span struct {
 	// the tested interval. The displayed parts of a Scan do not overlap.
 	DisplayStart, DisplayEnd int
 
-	Scored, Green int64 // of the tested interval
+	Scored, Green int64 // of the tested interval; Green is 0 where scores are not colours
+	Sum           int64 // of its scores; Green, where they are colours
 
-	// Log10P is log10 of the probability of a Green at least as large in this
+	// Log10P is log10 of the probability of a Sum at least as large in this
 	// interval, under the null. It counts no other interval: never quote it alone.
 	Log10P float64
 	// Log10PAdjusted counts every interval, scaled as [Spans] says, and the tests of
@@ -57,7 +58,7 @@ type Scan struct {
 //
 //	adjusted p(I) = min(1, J * N * p(I)),
 //
-// where p(I) is the exact binomial tail of the interval alone. Every length gets the
+// where p(I) is the exact tail of the interval alone. Every length gets the
 // same part of the error, so that long intervals, which are few, pay little (the
 // size-dependent calibration of Walther and Perry 2022, "Calibrating the scan
 // statistic", with a Bonferroni bound in place of their asymptotics).
@@ -66,7 +67,7 @@ type Scan struct {
 //
 // Which positions are scored, hence n, J, N and the intervals, is a function of the
 // text. Call an interval null when no score in it depends on the key given the text.
-// Given the text, its count is binomial, so that P(p(I) <= x) <= x for every x. The
+// Given the text, the law of its sum is known, so that P(p(I) <= x) <= x for every x. The
 // probability that any null interval I has an adjusted p of at most alpha is at most
 //
 //	sum over I of P(p(I) <= alpha / (J N))
@@ -82,7 +83,7 @@ type Scan struct {
 func Spans(s Scorer, text []Token, o *Options, prompts ...[]Token) Scan {
 	options := o.orDefault()
 	q, _ := newSequence(s, text, options, prompts)
-	return q.scan(bernoulli(s).P, options)
+	return q.scan(options)
 }
 
 // Locate tests one text as a whole and in its parts, which are two tests: the Result
@@ -94,7 +95,7 @@ func Locate(s Scorer, text []Token, o *Options, prompts ...[]Token) (Result, Sca
 	options := o.orDefault()
 	options.Tests *= 2
 	q, t := newSequence(s, text, options, prompts)
-	scan := q.scan(bernoulli(s).P, options)
+	scan := q.scan(options)
 	r := t.measure(s, options, 1)
 	r.Log10PAdjusted = min(r.Log10PAdjusted, scan.Log10PAdjusted)
 	r.decide(s, options)
@@ -110,7 +111,7 @@ type interval struct {
 func (c interval) rank() rank { return rank{int64(c.from), int64(c.to), c.adjusted} }
 
 // scan tests every interval of the grid.
-func (q *sequence) scan(gamma float64, o Options) Scan {
+func (q *sequence) scan(o Options) Scan {
 	var scan Scan
 	var found []interval
 	n := q.len()
@@ -119,19 +120,19 @@ func (q *sequence) scan(gamma float64, o Options) Scan {
 	for _, s := range grid {
 		scan.Intervals += int64(s.intervals)
 		tests := int64(len(grid)) * int64(s.intervals)
-		// The p-value falls with the count: a count at or below one that failed
+		// The p-value falls with the sum: a sum at or below one that failed
 		// fails too, so that in unmarked text only records cost a tail.
 		failed := int64(-1)
 		tails := make(map[int64]float64)
 		for i := range s.intervals {
 			from := s.start(i, n)
-			k := q.green(from, from+s.length)
+			k := q.sum(from, from+s.length)
 			if k <= failed {
 				continue
 			}
 			p, ok := tails[k]
 			if !ok {
-				p = tail.Binomial(k, int64(s.length), gamma)
+				p = q.law.survival(&unitCounts{1: int64(s.length)}, wide{}.plus(1, k))
 				tails[k] = p
 			}
 			corrected := tail.Bonferroni(p, tests)
@@ -145,12 +146,12 @@ func (q *sequence) scan(gamma float64, o Options) Scan {
 		}
 	}
 	scan.Log10PAdjusted = tail.Bonferroni(scan.Log10P, o.Tests)
-	scan.Spans = q.spans(disjoint(found), gamma)
+	scan.Spans = q.spans(disjoint(found))
 	return scan
 }
 
 // spans turns intervals in text order into what is reported.
-func (q *sequence) spans(kept []interval, gamma float64) []Span {
+func (q *sequence) spans(kept []interval) []Span {
 	spans := make([]Span, len(kept))
 	lo := 0 // the displayed parts must not overlap
 	for i, c := range kept {
@@ -158,11 +159,14 @@ func (q *sequence) spans(kept []interval, gamma float64) []Span {
 		if i+1 < len(kept) {
 			hi = kept[i+1].from
 		}
-		from, to := q.refine(c, gamma, lo, hi)
+		from, to := q.refine(c, lo, hi)
 		lo = max(to, c.to)
 		spans[i] = Span{
-			Scored: int64(c.to - c.from), Green: q.green(c.from, c.to),
+			Scored: int64(c.to - c.from), Sum: q.sum(c.from, c.to),
 			Log10P: c.log10P, Log10PAdjusted: c.adjusted,
+		}
+		if q.law.colours() {
+			spans[i].Green = spans[i].Sum
 		}
 		spans[i].Start, spans[i].End = q.tokens(c.from, c.to)
 		spans[i].DisplayStart, spans[i].DisplayEnd = q.tokens(from, to)

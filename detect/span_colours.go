@@ -9,16 +9,16 @@ const (
 	Green
 )
 
-// Colours shows one text as [Spans] sees it: the colour of each token. It is for
+// Colours shows one text as [Spans] sees it: the colour of each token. Where scores are not
+// colours, those above their mean under the null are shown as green. It is for
 // people to look at; a test of what they pick by colour would find what it was told.
 // o may be nil. It panics as [Spans] does.
 func Colours(s Scorer, text []Token, o *Options, prompts ...[]Token) []Colour {
-	bernoulli(s)
 	q, _ := newSequence(s, text, o.orDefault(), prompts)
 	colours := make([]Colour, len(text))
 	for i, at := range q.at {
 		colours[at] = NotGreen
-		if q.green(i, i+1) == 1 {
+		if q.law.green(q.sum(i, i+1)) {
 			colours[at] = Green
 		}
 	}

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/isotope-wm/isotope/internal/tail"
@@ -11,8 +10,9 @@ import (
 // A Segment is a part of a stream of scores that depends on the key.
 type Segment struct {
 	Start, End int64 // in scores taken, [Start, End)
-	Green      int64
-	// Rate is the green rate of the alternative it was found under.
+	Green      int64 // 0 where scores are not colours
+	// Rate is the alternative it was found under: for a green list the green rate, for
+	// other marks a measure of strength, see [Segments].
 	Rate float64
 	// Log10P counts every start, every end and every alternative, and holds at any
 	// time.
@@ -29,17 +29,18 @@ func (s Segment) rank() rank { return rank{s.Start, s.End, s.Log10PAdjusted} }
 //
 // # What is tested
 //
-// Each of m alternatives says that marked scores are green with a probability q above
-// gamma. A score then has the log likelihood ratio ln(q/gamma) when green and
-// ln((1-q)/(1-gamma)) when not, and the maximal segments are those of Ruzzo and Tompa
-// 1999. A segment with the sum M that begins at score s has
+// Each of m alternatives gives a score a log likelihood ratio, and the maximal segments
+// are those of Ruzzo and Tompa 1999. For a green list an alternative says that marked
+// scores are green with a probability q above gamma: ln(q/gamma) when green and
+// ln((1-q)/(1-gamma)) when not. A segment with the sum M that begins at score s has
 //
 //	p = min(1, m e^-M / prior(s)),
 //
 // with a prior of 1/n for each start when n, the number of scores, is bounded
 // beforehand, and of 1/((s+1)(s+2)), s = 0, 1, ..., when it is not. The alternatives
 // are the green rates of a bias of 1/8, 1/4, ..., 4 nats where the model is
-// indifferent, so that m is 6.
+// indifferent, so that m is 6. For other marks they are the parts of the e-process of
+// [Sequential].
 //
 // # Why the error rate holds
 //
@@ -59,44 +60,30 @@ type Segments struct {
 	options      Options
 	bound        int64 // on the number of scores, or 0
 	taken        int64
+	colours      bool
 	alternatives []*alternative
+	ratios       []int64 // of the next score
 }
 
-// alternative is the segments under one green rate.
+// alternative is the segments under one alternative.
 type alternative struct {
-	rate      float64
-	up, down  int64 // score of green and of not green, in ratioUnit
+	bet
 	maximals  maximals
 	candidate []Segment // final and significant
 }
 
-// ratioUnit is the fixed point of log likelihood ratios, rounded down.
-const ratioUnit = 1 << 24
-
-// alternatives counts the green rates tried.
-const alternatives = 6
-
 // NewSegments returns an empty Segments for scores of a law. n bounds the number of
 // scores, 0 means that nothing does. Of o, which may be nil, Alpha and Tests count. It
-// panics when n is negative, when an option is out of its range and when the law is not
-// [watermark.Bernoulli].
+// panics when n is negative, when an option is out of its range and when there is no test
+// for the law.
 func NewSegments(law watermark.Law, n int64, o *Options) *Segments {
-	b, ok := law.(watermark.Bernoulli)
-	if !ok {
-		panic(fmt.Sprintf("detect: no segments of scores with the law %T", law))
-	}
+	null := lawOf(law)
 	if n < 0 {
 		panic("detect: negative number of scores")
 	}
-	g := &Segments{options: o.orDefault(), bound: n}
-	for i := range alternatives {
-		odds := math.Exp(math.Ldexp(1, i-3)) // the factor on the odds of green
-		rate := b.P * odds / (1 + b.P*(odds-1))
-		a := &alternative{
-			rate: rate,
-			up:   int64(math.Floor(ratioUnit * math.Log(rate/b.P))),
-			down: int64(math.Floor(ratioUnit * math.Log((1-rate)/(1-b.P)))),
-		}
+	g := &Segments{options: o.orDefault(), bound: n, colours: null.colours()}
+	for _, b := range null.bets() {
+		a := &alternative{bet: b}
 		a.maximals.emit = func(c candidate) {
 			if s := g.segment(a, c); g.significant(s) {
 				a.candidate = append(a.candidate, s)
@@ -107,23 +94,20 @@ func NewSegments(law watermark.Law, n int64, o *Options) *Segments {
 	return g
 }
 
-// Add takes the next score: 1 for green, else 0. As everywhere, each distinct pair must
-// be scored once; [Segments] does not see pairs and cannot tell. It panics on any other
-// score, and on more scores than announced.
+// Add takes the next score, for a green list 1 for green, else 0. As everywhere, each
+// distinct pair must be scored once; [Segments] does not see pairs and cannot tell. It panics on
+// a score that the law does not have, and on more scores than announced.
 func (g *Segments) Add(score int64) {
-	if score != 0 && score != 1 {
-		panic(fmt.Sprintf("detect: score %d is not one of a green list", score))
+	g.ratios = g.ratios[:0]
+	for _, a := range g.alternatives {
+		g.ratios = append(g.ratios, a.gain(score))
 	}
 	if g.taken == g.bound && g.bound > 0 {
 		panic("detect: more scores than announced")
 	}
 	g.taken++
-	for _, a := range g.alternatives {
-		if score == 1 {
-			a.maximals.add(a.up)
-		} else {
-			a.maximals.add(a.down)
-		}
+	for i, a := range g.alternatives {
+		a.maximals.add(g.ratios[i])
 	}
 }
 
@@ -156,13 +140,15 @@ func (g *Segments) segment(a *alternative, c candidate) Segment {
 	if g.bound == 0 {
 		starts = math.Log(float64(c.from+1)) + math.Log(float64(c.from+2))
 	}
-	length := c.to - c.from
 	s := Segment{
 		Start: c.from, End: c.to,
+		Rate:   a.strength,
+		Log10P: min((math.Log(float64(len(g.alternatives)))+starts-float64(c.score())/ratioUnit)/math.Ln10, 0),
+	}
+	if g.colours {
 		// Its score is green * up + (length - green) * down.
-		Green:  (c.score() - length*a.down) / (a.up - a.down),
-		Rate:   a.rate,
-		Log10P: min((math.Log(alternatives)+starts-float64(c.score())/ratioUnit)/math.Ln10, 0),
+		up, down := a.gain(1), a.gain(0)
+		s.Green = (c.score() - (c.to-c.from)*down) / (up - down)
 	}
 	s.Log10PAdjusted = tail.Bonferroni(s.Log10P, g.options.Tests)
 	return s

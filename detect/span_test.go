@@ -153,7 +153,7 @@ func (s setting) scanByHand() detect.Scan {
 			if adjusted <= math.Log10(s.options.Alpha) {
 				all = append(all, detect.Span{
 					Start: at[start], End: at[start+length-1] + 1,
-					Scored: int64(length), Green: k, Log10P: p, Log10PAdjusted: adjusted,
+					Scored: int64(length), Green: k, Sum: k, Log10P: p, Log10PAdjusted: adjusted,
 				})
 			}
 		}

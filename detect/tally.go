@@ -3,7 +3,6 @@ package detect
 import (
 	"slices"
 
-	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/internal/tokset"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -13,10 +12,26 @@ const MaxWeight = 15
 
 // A WeightClass is the units of one weight: what a test depends on. The classes of
 // tests over disjoint evidence add up.
-type WeightClass struct{ Scored, Green int64 }
+type WeightClass struct {
+	Scored int64 // units
+	Green  int64 // of them green; 0 where scores are not colours
+	// Sum is of the scores: Green, where they are colours. It stays at math.MaxInt64 when
+	// it gets there, some two billion Gumbel scores, which understates the evidence.
+	Sum int64
+}
+
+// add counts a unit.
+func (c *WeightClass) add(score int64, colours bool) {
+	c.Scored++
+	c.Sum = saturated(c.Sum, score)
+	if colours {
+		c.Green += score
+	}
+}
 
 // tally is evidence under one key.
 type tally struct {
+	law     law
 	tokens  int64
 	classes [MaxWeight + 1]WeightClass // by weight; the first stays empty
 	skipped Skipped
@@ -32,6 +47,7 @@ func (e *evidence) score(s Scorer) tally { return e.scoreNoting(s, nil) }
 // the units.
 func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tally {
 	t := tally{
+		law:    lawOf(s.Law()),
 		tokens: e.fixed.tokens,
 		skipped: Skipped{
 			Vocab:        e.fixed.vocab,
@@ -69,7 +85,8 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 // count counts the units from a place on as unit does, when all weigh 1 and none is
 // excluded.
 func (t *tally) count(set *tokset.Set, from int, scores []int64) {
-	var scored, green, positions, duplicate int64
+	var positions, duplicate int64
+	class, colours := &t.classes[1], t.law.colours()
 	for i, score := range scores {
 		n := set.Count(from + i)
 		positions += n
@@ -79,13 +96,10 @@ func (t *tally) count(set *tokset.Set, from int, scores []int64) {
 		case watermark.InMessage:
 			t.skipped.Payload += n
 		default:
-			scored++
-			green += score
+			class.add(score, colours)
 			duplicate += n - 1
 		}
 	}
-	t.classes[1].Scored += scored
-	t.classes[1].Green += green
 	t.skipped.Duplicate += duplicate
 	t.skipped.Sampled -= positions
 }
@@ -97,7 +111,7 @@ func (t *tally) all(set *tokset.Set, green int64) {
 	for i := range int(units) {
 		positions += set.Count(i)
 	}
-	t.classes[1] = WeightClass{Scored: units, Green: green}
+	t.classes[1] = WeightClass{Scored: units, Green: green, Sum: green}
 	t.skipped.Duplicate = positions - units
 	t.skipped.Sampled -= positions
 }
@@ -145,39 +159,36 @@ func (t *tally) unit(score int64, weight uint8, count int64, excluded bool) bool
 		t.skipped.Duplicate += count - 1
 		t.skipped.Unweighted++
 	default:
-		t.classes[weight].Scored++
-		t.classes[weight].Green += score
+		t.classes[weight].add(score, t.law.colours())
 		t.skipped.Duplicate += count - 1
 		return true
 	}
 	return false
 }
 
-// survival returns log10 of the probability of a weighted sum of at least sum, when
-// every unit is green with probability p.
-func (t *tally) survival(sum int64, p float64) float64 {
-	var groups []tail.Bernoulli
+// units counts the scored units by weight.
+func (t *tally) units() *unitCounts {
+	var units unitCounts
 	for w, c := range t.classes {
-		if c.Scored > 0 {
-			groups = append(groups, tail.Bernoulli{Weight: int64(w), Count: c.Scored, P: p})
-		}
+		units[w] = c.Scored
 	}
-	switch {
-	case len(groups) == 0:
-		return 0
-	case len(groups) == 1: // a multiple of a binomial law
-		w := groups[0].Weight
-		return tail.Binomial((sum+w-1)/w, groups[0].Count, p)
-	default:
-		return tail.WeightedBernoulli(groups, sum)
-	}
+	return &units
 }
 
-// max returns the largest sum there can be.
-func (t *tally) max() int64 {
-	var sum int64
+// sum returns the weighted sum of the scores.
+func (t *tally) sum() wide {
+	var sum wide
 	for w, c := range t.classes {
-		sum += int64(w) * c.Scored
+		sum = sum.plus(int64(w), c.Sum)
+	}
+	return sum
+}
+
+// max returns the largest weighted sum there can be.
+func (t *tally) max() wide {
+	var sum wide
+	for w, c := range t.classes {
+		sum = sum.plus(int64(w)*t.law.top(), c.Scored)
 	}
 	return sum
 }

@@ -1,0 +1,121 @@
+// Tokens measures how many tokens it takes to detect each scheme of marking in text of
+// the embedded language model, and what the scheme costs.
+//
+//	go run ./tokens > results/tokens.txt
+//
+// Every row writes texts under keys of their own, from the same prompts, and tests each
+// at growing lengths: n50 and n90 are the lengths from which on half and nine tenths of
+// the texts are detected at 1e-6. The temperature sets how much choice there is. The model is
+// an n-gram model: its entropy is measured, so that rows can be compared with other
+// models of the same entropy.
+package main
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/isotope-wm/isotope/internal/lm"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// alpha is the level of the tests.
+const alpha = 1e-6
+
+// A row is a scheme and the statistic that tests it.
+type row struct {
+	name       string
+	scheme     watermark.Scheme // nil for no mark
+	unweighted bool
+}
+
+var rows = []row{
+	{"green 1/2, delta 0.5", watermark.GreenList{Gamma: 0.5, Delta: 0.5, Width: 2}, false},
+	{"green 1/2, delta 1", watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, false},
+	{"green 1/2, delta 2", watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, false},
+	{"green 1/4, delta 1", watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 2}, false},
+	{"green 1/4, delta 2", watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, false},
+	{"green 1/4, delta 3", watermark.GreenList{Gamma: 0.25, Delta: 3, Width: 2}, false},
+	{"gumbelmax", watermark.GumbelMax{Width: 4}, false},
+	{"gumbelmax, mixture 3:1", watermark.GumbelMax{Width: 4, Dual: 0.75}, false},
+	{"gumbelmax, sum of two", watermark.GumbelMax{Width: 4, Dual: 0.5}, true},
+	{"tournament 30, mean", watermark.Tournament{Depth: 30, Width: 4}, true},
+	{"tournament 30, weighted", watermark.Tournament{Depth: 30, Width: 4}, false},
+}
+
+var temperatures = []float32{1, 0.5, 0.35}
+
+func main() {
+	texts := flag.Int("texts", 100, "texts of each row")
+	tokens := flag.Int("tokens", 1600, "tokens of a text at most")
+	seed := flag.Uint64("seed", 1, "of the random numbers")
+	top := flag.Int("top", 500, "tokens that the model chooses from")
+	corpus := flag.String("corpus", "", "directory of text files (default: the Go distribution)")
+	flag.Parse()
+	if *texts < 1 || *tokens < 100 || *top < 2 || flag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "tokens: -texts is at least 1, -tokens at least 100, -top at least 2, and there are no arguments")
+		os.Exit(2)
+	}
+	if err := run(*texts, *tokens, *top, *seed, *corpus); err != nil {
+		fmt.Fprintln(os.Stderr, "tokens:", err)
+		os.Exit(1)
+	}
+}
+
+func run(texts, tokens, top int, seed uint64, corpus string) error {
+	tok, err := tokenize.Get("r50k_base")
+	if err != nil {
+		return err
+	}
+	bundle, err := lm.Load(context.Background(), lm.Config{Tokenizer: tok, Dir: corpus})
+	if err != nil {
+		return err
+	}
+	prompts := bundle.Prompts(8)
+	if len(prompts) < texts {
+		return fmt.Errorf("there are %d prompts for %d texts", len(prompts), texts)
+	}
+	fmt.Printf("# go run ./tokens -texts %d -tokens %d -top %d -seed %d\n", texts, tokens, top, seed)
+	fmt.Printf("# %s, %s %s/%s; model %v, tokenizer %s\n", cpu(), runtime.Version(), runtime.GOOS, runtime.GOARCH, bundle.Model, tok.Name())
+	return table(os.Stdout, newCut(bundle.Model, top), prompts[:texts], tokens, seed, temperatures, rows)
+}
+
+// table writes the whole measurement.
+func table(w io.Writer, m model, prompts [][]watermark.Token, tokens int, seed uint64, temperatures []float32, rows []row) error {
+	fmt.Fprintf(w, "# %d texts a row, alpha %g. entropy: of the model's row, nats a token. KL: of the marked row from the model's, where it is\n", len(prompts), alpha)
+	fmt.Fprintf(w, "# not 0 by construction. excess: -ln p(token) of the unmarked model less the entropy, in nats a token with standard error over\n")
+	fmt.Fprintf(w, "# texts; 0 for a scheme that leaves each token's distribution as it is, and e to it is the factor on perplexity. n50, n90: tokens\n")
+	fmt.Fprintf(w, "# of text, scored: the share of them that are distinct and were tested; >: not reached.\n")
+	for _, t := range temperatures {
+		fmt.Fprintf(w, "\ntemperature %v\n%-26s %8s %8s %18s %7s %7s %7s\n", t, "scheme", "entropy", "KL", "excess", "n50", "n90", "scored")
+		for _, r := range rows {
+			o, err := measure(m, prompts, r, t, tokens, seed)
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.name, err)
+			}
+			fmt.Fprintf(w, "%-26s %v\n", r.name, o)
+		}
+	}
+	return nil
+}
+
+// cpu names the processor, where Linux does.
+func cpu() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return "unknown CPU"
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown CPU"
+}

@@ -1,0 +1,140 @@
+package detect
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Pattern is which bands of a text were detected.
+type Pattern string
+
+const (
+	// NoBand: nothing was detected in any band.
+	NoBand Pattern = "none"
+	// TraceAndProvenance: both kinds of band were detected.
+	TraceAndProvenance Pattern = "trace_and_provenance"
+	// TraceAlone: the trace band was detected, and the provenance band was not although
+	// it could have been.
+	TraceAlone Pattern = "trace_alone"
+	// ProvenanceAlone: the provenance band was detected, and the trace band was not
+	// although it could have been.
+	ProvenanceAlone Pattern = "provenance_alone"
+	// PartWithoutMaster: a cohort's or a tenant's band was detected, and the master's was
+	// not although it could have been.
+	PartWithoutMaster Pattern = "part_without_master"
+	// Open: some band was detected, and what the others would add is not known: they
+	// were not tested, or there was too little text to tell.
+	Open Pattern = "open"
+)
+
+// A Reading is what the verdicts of several bands say together. Nothing in it goes beyond
+// the verdicts, whose error rates are those of their tests.
+type Reading struct {
+	Pattern Pattern
+	// Found says what was detected and what was not.
+	Found []string
+	// Consistent lists explanations under which such verdicts are expected. The tests do
+	// not choose between them, and there may be others.
+	Consistent []string
+	// Cannot says what does not follow.
+	Cannot []string
+}
+
+// longContext is the width from which no mark is known to survive training.
+const longContext = 4
+
+// ReadBands says what results mean together, for the live forwarding of requests, for
+// training on marked text and for forged or mistaken tenants.
+func ReadBands(results []BandResult) Reading {
+	var r Reading
+	trace, provenance, master, part := standing{}, standing{}, standing{}, standing{}
+	long := true
+	for _, b := range results {
+		r.Found = append(r.Found, found(b))
+		switch {
+		case b.Role == RoleProvenance:
+			provenance.add(b.Result.Verdict)
+			long = long && b.Width >= longContext
+			continue
+		case b.Role == RoleMaster:
+			master.add(b.Result.Verdict)
+		default:
+			part.add(b.Result.Verdict)
+		}
+		trace.add(b.Result.Verdict)
+	}
+	r.Cannot = append(r.Cannot, "who wrote the text, or on whose behalf: a detected band says that the text depends on its key, and whoever holds the key, or has learned its lists from enough marked text, can bring that about")
+	switch {
+	case part.detected && master.silent():
+		r.Pattern = PartWithoutMaster
+		r.Consistent = []string{
+			"keys, profiles or selectors that do not belong together",
+			"a mark forged with the cohort's or tenant's lists, by someone who does not have the master's",
+			"a service that marks with the cohort's or tenant's key alone",
+		}
+		r.Cannot = append(r.Cannot, "that the cohort or tenant is the source: text of a service that has both bands shows the master's too")
+	case trace.detected && provenance.detected:
+		r.Pattern = TraceAndProvenance
+		r.Consistent = []string{
+			"output of the marked service as it was sampled: requests forwarded to it, or text copied or quoted from it",
+			"parts of the text from the marked service, and parts from a model trained on its output",
+		}
+		r.Cannot = append(r.Cannot, "whether a model was trained on marked text: the service's own output shows both bands without any training")
+	case trace.detected && provenance.silent():
+		r.Pattern = TraceAlone
+		r.Consistent = []string{
+			"a model that was trained on marked output" + ifShort(long),
+			"output of the marked service that carried no keyed draw: greedy decoding, or the provenance band was off",
+			"output of the marked service, edited so that few runs of so many tokens are left",
+		}
+		r.Cannot = append(r.Cannot, "which of these it is")
+	case provenance.detected && trace.silent():
+		r.Pattern = ProvenanceAlone
+		r.Consistent = []string{
+			"output of the marked service as it was sampled, while its trace band was off or tested under other keys",
+		}
+		r.Cannot = append(r.Cannot, "whether a model was trained on marked text")
+	case trace.detected || provenance.detected:
+		r.Pattern = Open
+		r.Cannot = append(r.Cannot, "which explanation holds: a band that would tell them apart was not tested, or had too little text")
+	default:
+		r.Pattern = NoBand
+		r.Cannot = append(r.Cannot, "that the text is unmarked: marks that were removed or learned weakly stay silent too")
+	}
+	return r
+}
+
+// ifShort warns of a provenance band whose silence says less about training.
+func ifShort(long bool) string {
+	if long {
+		return ""
+	}
+	return fmt.Sprintf(" (with less weight: the provenance band has a context of fewer than %d tokens, which training can carry over too)", longContext)
+}
+
+// standing is the verdicts of the bands of a kind together.
+type standing struct{ tested, detected, open bool }
+
+func (s *standing) add(v Verdict) {
+	s.tested = true
+	s.detected = s.detected || v == Detected
+	s.open = s.open || v == Inconclusive
+}
+
+// silent reports that bands were tested, could have been detected, and were not.
+func (s *standing) silent() bool { return s.tested && !s.detected && !s.open }
+
+// found says what became of one band.
+func found(b BandResult) string {
+	r := b.Result
+	text := fmt.Sprintf("%s band: %s, log10 p %.1f (all tests counted)", b.Role, strings.ReplaceAll(string(r.Verdict), "_", " "), r.Log10PAdjusted)
+	switch {
+	case r.Scored == 0:
+		return text + "; nothing was scored"
+	case r.Verdict == Detected:
+		return fmt.Sprintf("%s, about as in a text of which %.2g %% is marked, by the reference that power is stated for", text, 100*b.Share)
+	case r.Power.MinShare <= 1:
+		return fmt.Sprintf("%s; a share of %.2g %%, by the reference that power is stated for, is detected 9 times in 10", text, 100*r.Power.MinShare)
+	}
+	return text + "; a text of this length is not expected to be detected even if all of it is marked"
+}
