@@ -17,18 +17,6 @@ type subject struct {
 	unitary  bool      // distinct pairs are a statistic, too
 }
 
-// statistics is the number of statistics, each a test.
-func (s *subject) statistics() int64 {
-	n := int64(0)
-	if s.unitary {
-		n++
-	}
-	if s.weighted != nil {
-		n++
-	}
-	return n
-}
-
 // A keyTally is what a subject counts under one key.
 type keyTally struct {
 	scored, green int64
