@@ -5,32 +5,32 @@ import (
 	"strings"
 )
 
-// A Pattern is which bands of a text were detected.
-type Pattern string
+// A BandPattern is which bands of a text were detected.
+type BandPattern string
 
 const (
 	// NoBand: nothing was detected in any band.
-	NoBand Pattern = "none"
+	NoBand BandPattern = "none"
 	// TraceAndProvenance: both kinds of band were detected.
-	TraceAndProvenance Pattern = "trace_and_provenance"
+	TraceAndProvenance BandPattern = "trace_and_provenance"
 	// TraceAlone: the trace band was detected, and the provenance band was not although
 	// it could have been.
-	TraceAlone Pattern = "trace_alone"
+	TraceAlone BandPattern = "trace_alone"
 	// ProvenanceAlone: the provenance band was detected, and the trace band was not
 	// although it could have been.
-	ProvenanceAlone Pattern = "provenance_alone"
+	ProvenanceAlone BandPattern = "provenance_alone"
 	// PartWithoutMaster: a cohort's or a tenant's band was detected, and the master's was
 	// not although it could have been.
-	PartWithoutMaster Pattern = "part_without_master"
+	PartWithoutMaster BandPattern = "part_without_master"
 	// Open: some band was detected, and what the others would add is not known: they
 	// were not tested, or there was too little text to tell.
-	Open Pattern = "open"
+	Open BandPattern = "open"
 )
 
-// A Reading is what the verdicts of several bands say together. Nothing in it goes beyond
+// A BandReading is what the verdicts of several bands say together. Nothing in it goes beyond
 // the verdicts, whose error rates are those of their tests.
-type Reading struct {
-	Pattern Pattern
+type BandReading struct {
+	Pattern BandPattern
 	// Found says what was detected and what was not.
 	Found []string
 	// Consistent lists explanations under which such verdicts are expected. The tests do
@@ -45,8 +45,8 @@ const longContext = 4
 
 // ReadBands says what results mean together, for the live forwarding of requests, for
 // training on marked text and for forged or mistaken tenants.
-func ReadBands(results []BandResult) Reading {
-	var r Reading
+func ReadBands(results []BandResult) BandReading {
+	var r BandReading
 	trace, provenance, master, part := standing{}, standing{}, standing{}, standing{}
 	long := true
 	for _, b := range results {

@@ -74,7 +74,7 @@ func TestBandsOfOneText(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		marks []*watermark.Mark
-		want  detect.Pattern
+		want  detect.BandPattern
 	}{
 		{"all", []*watermark.Mark{s.master, s.tenant, s.provenance}, detect.TraceAndProvenance},
 		{"trace", []*watermark.Mark{s.master, s.tenant}, detect.TraceAlone},
@@ -123,7 +123,7 @@ func TestBandsOfOneText(t *testing.T) {
 func TestReadBandsSaysNoMore(t *testing.T) {
 	verdicts := []detect.Verdict{detect.Detected, detect.NotDetected, detect.Inconclusive}
 	absent := detect.Verdict("")
-	seen := map[detect.Pattern]int{}
+	seen := map[detect.BandPattern]int{}
 	all := append(verdicts, absent)
 	for _, master := range all {
 		for _, tenant := range all {

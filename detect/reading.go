@@ -150,7 +150,7 @@ func (r *Reading) Result() ReadingResult {
 	e := r.test.evidence
 	for i := range e.set.Len() {
 		if u := e.set.Unit(i); !u.Excluded && !e.isExempt(u.Token) {
-			sub.pairs = append(sub.pairs, Pair{Context: u.Context, Token: u.Token})
+			sub.pairs = append(sub.pairs, Pair{Context: e.set.AppendContext(nil, i), Token: u.Token})
 		}
 	}
 	out.Decoys = r.decoys.panel(out.Log10P, out.Log10P, sub.scan(r.decoys.scorers), func(t *keyTest) float64 { return t.pairs })

@@ -328,7 +328,7 @@ func (s *Student) subject(e *evidence) *subject {
 	var counts []int64
 	for i := range e.set.Len() {
 		if u := e.set.Unit(i); !u.Excluded && !e.isExempt(u.Token) {
-			sub.pairs = append(sub.pairs, Pair{Context: u.Context, Token: u.Token})
+			sub.pairs = append(sub.pairs, Pair{Context: e.set.AppendContext(nil, i), Token: u.Token})
 			counts = append(counts, u.Count)
 		}
 	}
