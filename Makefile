@@ -5,7 +5,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: ci
-ci: fmt tidy vet lint generate test purego race nested cross vectors fuzz ## everything CI checks
+ci: fmt tidy vet lint generate test purego race nested cross qemu vectors fuzz ## everything CI checks
 
 .PHONY: fmt
 fmt: ## fail when gofmt would change a file
@@ -56,6 +56,19 @@ cross: ## build and vet, tests included, for other platforms; run the core on 32
 		GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...; \
 	done
 	GOARCH=386 go test -short ./watermark/... ./detect/... ./internal/prf/... ./internal/kernel/... ./internal/tail/... ./internal/tokset/...
+
+.PHONY: qemu
+qemu: ## run what depends on the processor on emulated ones; ISOTOPE_REQUIRE_TOOLS=1 to fail without an emulator
+	@set -e; for p in arm64:aarch64:neon s390x:s390x:generic riscv64:riscv64:generic; do \
+		arch=$${p%%:*}; rest=$${p#*:}; emulator=qemu-$${rest%:*}; \
+		if ! command -v $$emulator >/dev/null; then \
+			echo "!!! SKIPPED: nothing was tested on $$arch, for want of $$emulator (Debian: qemu-user) !!!" >&2; \
+			test -z "$$ISOTOPE_REQUIRE_TOOLS"; continue; \
+		fi; \
+		echo "== $$arch"; ISOTOPE_REQUIRE_BACKEND=$${p##*:} GOARCH=$$arch \
+			go test -short -exec $$emulator ./internal/kernel ./internal/prf; \
+		GOARCH=$$arch go test -short -exec $$emulator -run 'Golden|Edges' ./internal/tail; \
+	done
 
 .PHONY: vectors
 vectors: ## the test vectors against a second reading of the wire format and OpenSSL

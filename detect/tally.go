@@ -41,6 +41,12 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 	}
 	b := batchScorer{Scorer: s, set: e.set}
 	plain := e.weighting == WeightOne && len(e.exempt) == 0 && !e.set.Excludes()
+	if m, ok := s.(*watermark.Mark); ok && plain && scored == nil {
+		if green, ok := m.CountPacked(e.set.Inputs(0, e.set.Len())); ok {
+			t.all(e.set, green)
+			return t
+		}
+	}
 	for from, n := 0, e.set.Len(); from < n; from += batch {
 		to := min(from+batch, n)
 		scores := b.score(from, to)
@@ -81,6 +87,18 @@ func (t *tally) count(set *tokset.Set, from int, scores []int64) {
 	t.classes[1].Scored += scored
 	t.classes[1].Green += green
 	t.skipped.Duplicate += duplicate
+	t.skipped.Sampled -= positions
+}
+
+// all counts every unit of a set as count does, when each of them is scored.
+func (t *tally) all(set *tokset.Set, green int64) {
+	units := int64(set.Len())
+	var positions int64
+	for i := range int(units) {
+		positions += set.Count(i)
+	}
+	t.classes[1] = WeightClass{Scored: units, Green: green}
+	t.skipped.Duplicate = positions - units
 	t.skipped.Sampled -= positions
 }
 

@@ -78,3 +78,8 @@ func floor(x []float32, c float32) int {
 	floorAVX2(&x[0], n, c)
 	return n
 }
+
+// countLanes is countLanesGeneric of the active backend.
+func countLanes(counts *[MaxLanes]uint8, blocks, inputs []Input) {
+	lanesAVX2(counts, &blocks[0], &inputs[0], len(blocks))
+}

@@ -38,3 +38,19 @@ func BenchmarkScore(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLanes decides a text of 4096 tokens for 128 tenants of one group.
+func BenchmarkLanes(b *testing.B) {
+	const n = 4096
+	rng := rand.New(rand.NewPCG(1, 2))
+	inputs, row := make([]Input, n), make([]float32, n)
+	for i := range inputs {
+		inputs[i] = Input{byte(i), byte(i >> 8), 14: byte(rng.Uint32()), 15: byte(rng.Uint32())}
+	}
+	keys := NewKeys(&[16]byte{1})
+	eachBackend(b, func(b *testing.B) {
+		var s Scratch
+		var ones [MaxLanes]int64
+		ratio(b, "ns/pair", n*MaxLanes, func() { Floor(row, 1e-30) }, func() { CountLanes(&s, keys, &ones, inputs) })
+	})
+}

@@ -141,3 +141,33 @@ func TestPack(t *testing.T) {
 		}
 	})
 }
+
+// A lane's count is that of its own table.
+func TestCountLanes(t *testing.T) {
+	keys, _ := testKey(t, 10)
+	rng := rand.New(rand.NewPCG(9, 10))
+	for _, n := range []int{0, 1, 239, 240, 241, 1000} {
+		inputs := make([]Input, n)
+		for i := range inputs {
+			inputs[i] = Input{byte(i), byte(i >> 8)}
+			binary.BigEndian.PutUint32(inputs[i][12:], rng.Uint32N(1<<24-1))
+		}
+		var want [MaxLanes]int64
+		bits := make([]uint64, ScoreSize(n))
+		for lane := range want {
+			want[lane] = 5 + int64(n)
+			NewTable(1, 1, lane, 1).Score(new(Scratch), bits, keys, inputs)
+			for i := range n {
+				want[lane] -= int64(bits[i/64] >> (i % 64) & 1)
+			}
+		}
+		onEachBackend(t, func(t *testing.T) {
+			var got [MaxLanes]int64
+			for i := range got {
+				got[i] = 5
+			}
+			CountLanes(new(Scratch), keys, &got, inputs)
+			require.Equal(t, want, got, "%d inputs", n)
+		})
+	}
+}

@@ -16,6 +16,7 @@ type Scratch struct {
 	buf     []byte          // a whole keystream
 	stream  [chunkBytes]byte
 	mask    [chunkTokens / 8]byte
+	blocks  [laneChunk]Input
 }
 
 // A Nonce is a context as the keyed function reads it.
