@@ -114,7 +114,6 @@ type race struct {
 	s           *scratch
 	f           *uniforms
 	lane        uint32
-	high        []byte // the first bytes of U
 	top         float32
 	temperature float64
 	best        candidate
