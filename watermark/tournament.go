@@ -16,15 +16,19 @@ const MaxCandidates = 16
 const defaultCandidates = 2
 
 // Tournament is the keyed draw of SynthID-Text (Dathathri et al. 2024, "Scalable
-// watermarking for identifying large language model outputs"): Candidates^Depth tokens are drawn
-// from the model, and in each layer groups of Candidates meet, of which one with the best keyed fair bit
-// of that layer goes on, ties by chance. The distribution of each token stays as it is. The
-// result is drawn at once, from probabilities that are reweighted layer by layer. Unlike
-// a [GumbelMax] the draw keeps some chance of its own, so that a request repeated is not an answer repeated.
+// watermarking for identifying large language model outputs"): Candidates^Depth tokens
+// are drawn from the model, and in each layer groups of Candidates meet, of which one
+// with the best keyed fair bit of that layer goes on, ties by chance. The result is
+// drawn at once, from probabilities that are reweighted layer by layer. Unlike a
+// [GumbelMax] the draw keeps some chance of its own, so that a request repeated is not
+// always an answer repeated.
+//
+// With two candidates the distribution of each token stays as it is, on average over
+// keys. With more it does not: it becomes flatter, for a stronger mark.
 type Tournament struct {
 	Depth      int // layers, 1 to MaxDepth; 30 in SynthID-Text
 	Width      int // tokens of context, 1 to MaxWidth; 4 for provenance
-	Candidates int // in a match, 2 to MaxCandidates; 0 means 2
+	Candidates int // in a match, 2 to MaxCandidates; 0 means 2, and more than 2 distort
 }
 
 // String returns the parameters that scores depend on; Candidates is not one of them.
@@ -127,8 +131,9 @@ func (t *tournament) unweighted() bound {
 // setContext makes context the current one.
 func (t *tournament) setContext(s *scratch, context []Token) { t.f.SetContext(&s.Scratch, context) }
 
-// settle replaces the weights of candidates by what a tournament leaves of them: with Q
-// the mass of the tokens with a 1, the best of N independent draws has a 1 unless all have a 0, so that one with a 1 is drawn
+// settle replaces the weights of candidates by what a tournament leaves of them: with Q the
+// mass of the tokens with a 1, the best of N independent draws has a 1 unless all have a 0,
+// so that one with a 1 is drawn
 //
 //	(1 - (1-Q)^N) / Q = 1 + (1-Q) + ... + (1-Q)^(N-1)
 //

@@ -22,6 +22,8 @@ const (
 func explain(w io.Writer, p *watermark.Profile) error {
 	var b strings.Builder
 	tests := max(p.Variants, 1)
+	tournament, _ := p.Scheme.(watermark.Tournament)
+	distorts := tournament.Candidates > 2
 	b.WriteString(p.Scheme.String())
 	if g, ok := p.Scheme.(watermark.GreenList); ok {
 		fmt.Fprintf(&b, " delta=%v", g.Delta)
@@ -42,7 +44,11 @@ func explain(w io.Writer, p *watermark.Profile) error {
 		case err != nil:
 			return err
 		}
-		fmt.Fprintf(t, "%s\t%.4f\tx%.3f\t%s\t\n", text, kl, math.Exp(kl), tokens)
+		nats, ppl := fmt.Sprintf("%.4f", kl), fmt.Sprintf("x%.3f", math.Exp(kl))
+		if distorts {
+			nats, ppl = "-", "-"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", text, nats, ppl, tokens)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -50,14 +56,19 @@ func explain(w io.Writer, p *watermark.Profile) error {
 	b.WriteString("Assumed: temperature 1, and mixtures of Zipf-shaped steps with 0.16 (code), 0.52 (chat) and 1.45 (web)\n" +
 		"nats of choice a token. These are illustrations; a model's own histogram is the measured answer.\n")
 	if _, biased := p.Scheme.(watermark.GreenList); !biased {
-		b.WriteString("A keyed draw costs no nats because each token has the model's distribution. Texts of one key share their\n" +
-			"chance where they share contexts, and greedy decoding shows no mark.\n")
+		if distorts {
+			b.WriteString("With more than 2 candidates the distribution becomes flatter; the cost is not known here.\n")
+		} else {
+			b.WriteString("A keyed draw costs no nats because each token has the model's distribution.\n")
+		}
+		b.WriteString("Texts of one key share their chance where they share contexts, and greedy decoding shows no mark.\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// effectOf returns what a scheme costs in a kind of text, in nats a token, and the tokens that find it.
+// effectOf returns what a scheme costs in a kind of text, in nats a token, and the tokens
+// that find it.
 func effectOf(s watermark.Scheme, text string, alpha float64) (kl float64, tokens int64, err error) {
 	if g, ok := s.(watermark.GreenList); ok {
 		law, _ := detect.TextLaw(g.Gamma, text)

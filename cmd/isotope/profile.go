@@ -147,7 +147,7 @@ that finding the mark takes about twice as much text.`,
 	f.StringVar(&o.text, "text", "", "with --kl: `KIND` of text it costs as much in, "+strings.Join(detect.Texts(), ", ")+" (default: any model at most)")
 	f.Float64Var(&o.gumbel.Dual, "dual", 0, "gumbelmax: probability of the first of two keys, m/256; 0: one key")
 	f.IntVar(&o.tournament.Depth, "depth", defaultDepth, "tournament: layers, 1 to 32")
-	f.IntVar(&o.tournament.Candidates, "candidates", 2, "tournament: tokens in a match, 2 to 16")
+	f.IntVar(&o.tournament.Candidates, "candidates", 2, "tournament: tokens in a match, 2 to 16; more than 2 distort")
 	f.IntVar(&p.Variants, "variants", 1, "gumbelmax, tournament: number of keys, of which each text has one")
 	f.IntVar(&o.width, "width", 0, "context width in tokens, 0 to 16 (default: 2 for greenlist, else 4)")
 	f.StringVar(&p.Tokenizer, "tokenizer", defaultTokenizer, "tokenizer `NAME`, one of "+strings.Join(tokenize.Names(), ", ")+`, or "none" for token ids from outside`)

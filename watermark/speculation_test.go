@@ -1,0 +1,291 @@
+package watermark_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// speculate writes n tokens by speculative decoding with models of random rows, which depend on
+// the last token, and returns the text and how many tokens were accepted.
+func speculate(spec *watermark.Speculation, prompt []Token, n, ahead, vocab int, rng *rand.Rand) (text []Token, accepted int) {
+	row := make([]float32, vocab)
+	model := func(name uint64, text []Token) []float32 {
+		randomRow(row, rand.New(rand.NewPCG(name, uint64(text[len(text)-1]))))
+		return row
+	}
+	spec.Reset(prompt)
+	text = append(text, prompt...)
+	rows, tokens := make([]watermark.Row, ahead), make([]Token, ahead)
+	var target watermark.Row
+	for len(text) < len(prompt)+n {
+		start := len(text)
+		for i := range ahead {
+			rows[i] = spec.Row(rows[i], model(1, text), hotSampler)
+			tokens[i] = spec.Draft(rows[i], rng.Float64())
+			spec.Accept(tokens[i])
+			text = append(text, tokens[i])
+		}
+		spec.Rewind(ahead)
+		text = text[:start]
+		all := true
+		for i := 0; i < ahead && all; i++ {
+			var t Token
+			target = spec.Row(target, model(2, text), hotSampler)
+			t, all = spec.Verify(rows[i], target, tokens[i], rng.Float64(), rng.Float64())
+			if all {
+				accepted++
+			}
+			spec.Accept(t)
+			text = append(text, t)
+		}
+		if all {
+			target = spec.Row(target, model(2, text), hotSampler)
+			t := spec.Target(target, rng.Float64())
+			spec.Accept(t)
+			text = append(text, t)
+		}
+	}
+	return text[len(prompt) : len(prompt)+n], accepted
+}
+
+// The mark of two keys sees a text whose draft and target had one each, and a bias beside
+// them is there too.
+func TestSpeculationMarks(t *testing.T) {
+	const vocab, n = 100, 600
+	dual := newMark(t, numbered(t, 1), watermark.GumbelMax{Width: 4, Dual: 0.5}, vocab)
+	first, second, ok := dual.Halves()
+	require.True(t, ok)
+	bias := newMark(t, numbered(t, 2), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, vocab)
+	spec, err := watermark.NewSpeculation(first, second, bias)
+	require.NoError(t, err)
+	prompt := []Token{1, 2, 3, 4}
+	text, accepted := speculate(spec, prompt, n, 3, vocab, rand.New(rand.NewPCG(1, 1)))
+	assert.Greater(t, accepted, n/10)
+	all := append(prompt, text...)
+	mean := func(m *watermark.Mark) float64 {
+		var sum float64
+		for i := range text {
+			sum += float64(m.Score(nil, []watermark.Pair{{Context: all[i : i+4], Token: text[i]}})[0])
+		}
+		return sum / n / watermark.ScoreUnit
+	}
+	other := newMark(t, numbered(t, 3), watermark.GumbelMax{Width: 4, Dual: 0.5}, vocab)
+	assert.InDelta(t, 1, mean(other), 5*math.Sqrt(0.5/n))
+	assert.Greater(t, mean(dual), 1.3)
+	assert.Greater(t, mean(first), 1.2, "accepted tokens have the draft key")
+	assert.Greater(t, mean(second), 1.2, "the others the target key")
+	green := 0
+	for i := range text {
+		if isGreen(bias, all[:i+4], text[i]) {
+			green++
+		}
+	}
+	assert.Greater(t, green, n*6/10)
+}
+
+// Speculating further ahead and rewinding more leaves the same marks: each position is drawn
+// from the state it would have had anyway.
+func TestSpeculationRewinds(t *testing.T) {
+	const vocab = 8 // contexts repeat
+	draft := newMark(t, numbered(t, 1), watermark.GumbelMax{Width: 1}, vocab)
+	target := newMark(t, numbered(t, 2), watermark.GumbelMax{Width: 1}, vocab)
+	spec, err := watermark.NewSpeculation(draft, target)
+	require.NoError(t, err)
+	row := watermark.Row{IDs: []Token{0, 1, 2, 3, 4, 5, 6, 7}, Probs: []float32{1, 1, 1, 1, 1, 1, 1, 1}}
+	rng := rand.New(rand.NewPCG(2, 2))
+	spec.Reset([]Token{0, 1, 0})
+	seen := map[Token]bool{0: true, 1: true}
+	last := Token(0)
+	for i := range 200 {
+		n := rng.IntN(5)
+		for range n {
+			spec.Accept(rng.Int32N(vocab))
+		}
+		spec.Rewind(n)
+		u := rng.Float64()
+		d, r := spec.Draft(row, u), spec.Target(row, u)
+		plain := Token(u * vocab)
+		if seen[last] {
+			assert.Equal(t, plain, d, "step %d: %d came before", i, last)
+			assert.Equal(t, plain, r)
+		} else {
+			assert.Equal(t, Token(draft.Pick(row.IDs, row.Probs, []Token{last}, 0)), d)
+			assert.Equal(t, Token(target.Pick(row.IDs, row.Probs, []Token{last}, 0)), r)
+		}
+		seen[last] = true
+		last = rng.Int32N(vocab)
+		spec.Accept(last)
+		if i%40 == 39 {
+			spec.Reset([]Token{last})
+			seen = map[Token]bool{}
+		}
+	}
+}
+
+func TestVerifyOddRows(t *testing.T) {
+	nan := float32(math.NaN())
+	spec, err := watermark.NewSpeculation(newMark(t, numbered(t, 1), watermark.GumbelMax{Width: 1}, 50), newMark(t, numbered(t, 2), watermark.GumbelMax{Width: 1}, 50))
+	require.NoError(t, err)
+	row := func(ids []Token, probs ...float32) watermark.Row { return watermark.Row{IDs: ids, Probs: probs} }
+	one, two := row([]Token{5}, 1), row([]Token{6}, 1)
+	for c := range Token(20) {
+		spec.Reset([]Token{c})
+		got, ok := spec.Verify(one, one, 5, 0.999, 0.5)
+		assert.True(t, ok && got == 5, "equal rows accept")
+		got, ok = spec.Verify(one, row([]Token{5}, 0.25), 5, 0.999, 0.5)
+		assert.True(t, ok && got == 5, "they are normalised")
+		got, ok = spec.Verify(one, two, 5, 0, 0.5)
+		assert.True(t, !ok && got == 6, "illegal for the target")
+		got, ok = spec.Verify(row([]Token{9, 5}, 0.5, 0.5), row([]Token{7, 9, 5}, 0.5, 0.5, nan), 5, 0.1, 0.5)
+		assert.True(t, !ok && got == 7, "the residual, in any order of ids: %d", got)
+		got, ok = spec.Verify(one, row(nil), 5, 0, 0.5)
+		assert.True(t, !ok && got == -1, "nothing is legal")
+		got, ok = spec.Verify(row(nil), two, 5, 0.5, 0.5)
+		assert.True(t, !ok && got == 6, "nothing was proposed")
+		assert.Equal(t, Token(-1), spec.Draft(row(nil), 0.5))
+		assert.Equal(t, Token(6), spec.Target(row([]Token{5, 6}, nan, 1), 0.5))
+		assert.Equal(t, row([]Token{3}, 1), spec.Row(watermark.Row{}, []float32{1, 2, 3, 4}, watermark.Sampler{}), "greedy")
+		assert.Empty(t, spec.Row(watermark.Row{}, nil, watermark.Sampler{}).IDs)
+	}
+}
+
+func TestNewSpeculationRefuses(t *testing.T) {
+	a, b := numbered(t, 1), numbered(t, 2)
+	g := watermark.GumbelMax{Width: 4}
+	first, second, _ := newMark(t, a, watermark.GumbelMax{Width: 4, Dual: 0.5}, 100).Halves()
+	good := newMark(t, b, g, 100)
+	green := newMark(t, a, watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, 100)
+	band := watermark.Band{Selector: a, Hi: 7}
+	for name, marks := range map[string][2]*watermark.Mark{
+		"nil":               {nil, good},
+		"a bias":            {green, good},
+		"one key":           {newMark(t, b, g, 100), good},
+		"one key, a depth":  {newMark(t, b, watermark.Tournament{Depth: 3, Width: 4}, 100), good},
+		"half and whole":    {newMark(t, a, g, 100), second},
+		"one half":          {first, first},
+		"other width":       {newMark(t, a, watermark.GumbelMax{Width: 3}, 100), good},
+		"other band":        {newMark(t, a, g, 100, band), good},
+		"other mask":        {newMark(t, a, g, 100, watermark.MarkRepeats{}), good},
+		"other vocabulary":  {newMark(t, a, g, 101), good},
+		"other prompt rule": {newMark(t, a, g, 100, watermark.NoPromptContext{}), good},
+	} {
+		_, err := watermark.NewSpeculation(marks[0], marks[1])
+		var param *watermark.ParamError
+		assert.ErrorAs(t, err, &param, name)
+	}
+	_, err := watermark.NewSpeculation(first, second, good)
+	assert.Error(t, err, "a third keyed draw")
+	for _, marks := range [][2]*watermark.Mark{{first, second}, {second, first}, {newMark(t, a, g, 100), good}, {newMark(t, a, g, 100, band), newMark(t, b, g, 100, band)}} {
+		_, err := watermark.NewSpeculation(marks[0], marks[1], green)
+		assert.NoError(t, err)
+	}
+}
+
+// A draft model proposes three tokens at a time; a target model verifies them.
+func ExampleSpeculation() {
+	const vocab, ahead = 1000, 3
+	key, _ := watermark.ParseKey("isotope-secret-key-1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
+	mark, _ := watermark.New(key, watermark.GumbelMax{Width: 4, Dual: 0.5}, vocab)
+	first, second, _ := mark.Halves()
+	spec, _ := watermark.NewSpeculation(first, second)
+	sampler := watermark.Sampler{Temperature: 1}
+	rng := rand.New(rand.NewPCG(1, 2))
+	draftModel := func() []float32 { return make([]float32, vocab) }
+	targetModel := func() []float32 { return make([]float32, vocab) }
+
+	prompt := []watermark.Token{1, 2, 3, 4}
+	spec.Reset(prompt)
+	text := append([]watermark.Token(nil), prompt...)
+	var draft [ahead]watermark.Row
+	var proposed [ahead]watermark.Token
+	var target watermark.Row
+	for len(text) < 40 {
+		for i := range ahead {
+			draft[i] = spec.Row(draft[i], draftModel(), sampler)
+			proposed[i] = spec.Draft(draft[i], rng.Float64())
+			spec.Accept(proposed[i])
+		}
+		spec.Rewind(ahead)
+		accepted := true
+		for i := 0; i < ahead && accepted; i++ {
+			var t watermark.Token
+			target = spec.Row(target, targetModel(), sampler)
+			t, accepted = spec.Verify(draft[i], target, proposed[i], rng.Float64(), rng.Float64())
+			spec.Accept(t)
+			text = append(text, t)
+		}
+		if accepted {
+			target = spec.Row(target, targetModel(), sampler)
+			t := spec.Target(target, rng.Float64())
+			spec.Accept(t)
+			text = append(text, t)
+		}
+	}
+	var sum int64
+	for i := 4; i < len(text); i++ {
+		sum += mark.Score(nil, []watermark.Pair{{Context: text[:i], Token: text[i]}})[0]
+	}
+	fmt.Println(len(text), "tokens, a mean score above 1, that of chance:", sum/int64(len(text)-4) > watermark.ScoreUnit)
+	// Output: 40 tokens, a mean score above 1, that of chance: true
+}
+
+// TestDrawsDoNotAllocate covers every call of the hot path for the keyed draws, once
+// buffers have grown.
+func TestDrawsDoNotAllocate(t *testing.T) {
+	if raceEnabled() {
+		t.Skip("the race detector allocates")
+	}
+	const vocab = 2000
+	rng := rand.New(rand.NewPCG(3, 3))
+	logits, row := make([]float32, vocab), make([]float32, vocab)
+	randomRow(logits, rng)
+	sel := numbered(t, 9)
+	for name, scheme := range keyedSchemes {
+		for optName, opts := range map[string][]watermark.Option{
+			"plain": nil, "band": {watermark.Band{Selector: sel, Hi: 30000}}, "lane": {watermark.Lane{Group: 1, Index: 3}}, "unmasked": {watermark.MarkRepeats{}},
+		} {
+			m := newMark(t, numbered(t, 1), scheme, vocab, opts...)
+			bias := newMark(t, numbered(t, 2), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, vocab)
+			s := newSequence(t, bias, m)
+			spec, err := watermark.NewSpeculation(newMark(t, numbered(t, 3), scheme, vocab, opts...), m)
+			require.NoError(t, err)
+			plain := m.Unweighted()
+			context := []Token{1, 2, 3, 4, 5, 6, 7, 8, 9}
+			ids, probs := []Token{6, 5, 4}, []float32{0.2, 0.3, 0.5}
+			pairs, scores := []watermark.Pair{{Context: context, Token: 8}}, make([]int64, 0, 8)
+			var a, b watermark.Row
+			step := func() {
+				s.Reset(context)
+				for i := range Token(4) {
+					s.Sample(logits, hotSampler, 0.3)
+					s.Pick(ids, probs, 0.3)
+					copy(row, logits)
+					s.ProcessDraw(row)
+					s.Accept(i)
+				}
+				s.Rewind(2)
+				copy(row, logits)
+				m.Process(row, context)
+				m.Pick(ids, probs, context, 0.4)
+				scores = m.Score(scores[:0], pairs)
+				scores = m.ScoreParts(scores, pairs)
+				scores = plain.Score(scores, pairs)
+				spec.Reset(context)
+				a, b = spec.Row(a, logits, hotSampler), spec.Row(b, row, hotSampler)
+				v := spec.Draft(a, 0.3)
+				v, _ = spec.Verify(a, b, v, 0.99, 0.2)
+				spec.Accept(v)
+				spec.Target(b, 0.1)
+			}
+			step()
+			assert.Zero(t, testing.AllocsPerRun(10, step), "%s %s", name, optName)
+		}
+	}
+}
