@@ -25,17 +25,14 @@ const lastByte = 255
 
 func init() {
 	for b := range uint64(256) {
-		leastOf[b] = gumbelQ((b + 1) << 56)
+		leastOf[b] = numerator(b<<56 | (1<<56 - 1))
 		logLeast[b] = math.Log(leastOf[b])
-		logMost[b] = math.Log(gumbelQ(b<<56 + 1))
+		logMost[b] = math.Log(numerator(b << 56))
 	}
 	for i := range weightsUp {
 		weightsUp[i] = math.Exp(-float64(i)/4) * (1 + 1e-12)
 	}
 }
-
-// gumbelQ returns q of weight 1 from U+1.
-func gumbelQ(n uint64) float64 { return float64(2*prf.NegLog(n, drawBits) + 1) }
 
 // logMargin is above the errors of logarithms and exponentials in bounds, and far below
 // what they let through.
@@ -62,7 +59,7 @@ func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64)
 		if best >= 0 && leastOf[high]/x.weight > least {
 			continue
 		}
-		q := gumbelQ(f.join(&s.Scratch, high, v)+1) / x.weight
+		q := numerator(f.join(&s.Scratch, high, v)) / x.weight
 		if best < 0 || q < least || q == least && x.id < list[best].id {
 			best, least = i, q
 		}
@@ -114,7 +111,6 @@ type race struct {
 	s           *scratch
 	f           *uniforms
 	lane        uint32
-	high        []byte // the first bytes of U
 	top         float32
 	temperature float64
 	best        candidate
@@ -158,7 +154,7 @@ func (r *race) consider(x candidate, high byte) {
 	if !(x.weight > 0) || leastOf[high]/x.weight > r.least {
 		return
 	}
-	q := gumbelQ(r.f.join(&r.s.Scratch, high, uint32(x.id)^r.lane)+1) / x.weight
+	q := numerator(r.f.join(&r.s.Scratch, high, uint32(x.id)^r.lane)) / x.weight
 	if q < r.least || q == r.least && x.id < r.best.id {
 		r.best, r.least = x, q
 		r.log = min(r.log, math.Log(q))

@@ -14,7 +14,7 @@ import (
 // always both bounds end it at the same token.
 func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept []candidate, ok bool) {
 	const (
-		firstDepth, deeper = 4, 1.5 // nats below the top
+		firstDepth, deeper = 4, 1.5 // nats below the top; twice as deep while most is missing
 		deepest            = 90     // where weights are below what bounds the tail
 		maxTries           = 3
 		headShare          = 2 // a head this part of the row is no faster
@@ -36,7 +36,10 @@ func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept 
 		if total == 0 {
 			total, slack = c.total(row, t.delta, cut, top, p.Temperature, mass)
 		}
-		if mass < topP*(total+slack)+slack {
+		if need := topP*(total+slack) + slack; mass < need {
+			if mass < need/2 {
+				depth += deeper
+			}
 			continue // the nucleus reaches below the head
 		}
 		last, ok := c.lastInNucleus(head, topP, total, slack)
@@ -64,16 +67,19 @@ const minHead = 32
 // head collects the tokens whose biased logits, by c.green, are at least cut.
 func (c *chooser) head(row []float32, delta, cut float32) []candidate {
 	list := c.collect(row, delta, cut)
-	head := list[:0]
+	add := [2]float32{0, delta}
+	n := 0
 	for _, h := range list {
-		if c.green[h.id/64]>>(h.id%64)&1 == 1 {
-			h.logit += delta
-		}
+		// No branch: colours are random, and so is whether a red one reaches cut.
+		h.logit += add[c.green[h.id/64]>>(h.id%64)&1]
+		list[n] = h
+		reaches := 0
 		if h.logit >= cut {
-			head = append(head, h)
+			reaches = 1
 		}
+		n += reaches
 	}
-	return head
+	return list[:n]
 }
 
 // total returns the sum of all weights, given that of the head, and by how much the

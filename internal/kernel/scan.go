@@ -73,10 +73,28 @@ func SumExpError(sum float64, n int) float64 {
 	return sum*ulp*(4*max(math.Log(float64(n)/sum), 0)+16)*1.01 + flushed
 }
 
+// blockMaxGeneric compares floats as integers of the same order: those have a maximum
+// without a branch, and a branch on every record of a block would be mispredicted.
 func blockMaxGeneric(dst, row []float32) {
+	const infinity = 0x7f800000 // what is above is NaN; a negative NaN is below -Inf
 	for i := range dst {
-		dst[i] = maxGeneric(row[ScanBlock*i:][:ScanBlock])
+		block := (*[ScanBlock]float32)(row[ScanBlock*i:])
+		a, b := int32(math.MinInt32), int32(math.MinInt32)
+		for j := 0; j < ScanBlock; j += 2 {
+			a, b = max(a, ordered(block[j])), max(b, ordered(block[j+1]))
+		}
+		if a = max(a, b); a > infinity || a < ^infinity {
+			dst[i] = maxGeneric(block[:])
+			continue
+		}
+		dst[i] = math.Float32frombits(uint32(a^a>>31&math.MaxInt32)) + 0
 	}
+}
+
+// ordered returns an integer that is larger for larger floats.
+func ordered(x float32) int32 {
+	k := int32(math.Float32bits(x))
+	return k ^ k>>31&math.MaxInt32
 }
 
 func maxGeneric(row []float32) float32 {
