@@ -30,28 +30,32 @@ GLOBL foldWords<>(SB), RODATA|NOPTR, $32
 
 // func mask1AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 // Requires: AVX, AVX2
-TEXT ·mask1AVX2(SB), NOSPLIT, $0-32
+TEXT ·mask1AVX2(SB), NOSPLIT, $96-32
 	MOVQ           dst+0(FP), AX
 	MOVQ           stream+8(FP), CX
 	MOVQ           n+16(FP), DX
 	MOVQ           luts+24(FP), BX
 	VBROADCASTI128 (BX), Y0
-	VBROADCASTI128 16(BX), Y1
-	VBROADCASTI128 32(BX), Y2
-	VMOVDQU        nibble<>+0(SB), Y3
+	VMOVDQU        Y0, (SP)
+	VBROADCASTI128 16(BX), Y0
+	VMOVDQU        Y0, 32(SP)
+	VBROADCASTI128 32(BX), Y0
+	VMOVDQU        Y0, 64(SP)
 
 loop:
 	TESTQ   DX, DX
 	JE      end
-	VMOVDQU (CX), Y4
-	VPSHUFB Y0, Y4, Y4
-	VPSRLW  $0x04, Y4, Y5
-	VPAND   Y3, Y4, Y4
-	VPAND   Y3, Y5, Y5
-	VPSHUFB Y4, Y1, Y4
-	VPSHUFB Y5, Y2, Y5
-	VPOR    Y4, Y5, Y4
-	VMOVDQU Y4, (AX)
+	VMOVDQU (CX), Y0
+	VPSHUFB (SP), Y0, Y0
+	VPSRLW  $0x04, Y0, Y1
+	VPAND   nibble<>+0(SB), Y0, Y0
+	VPAND   nibble<>+0(SB), Y1, Y1
+	VMOVDQU 32(SP), Y2
+	VPSHUFB Y0, Y2, Y0
+	VMOVDQU 64(SP), Y2
+	VPSHUFB Y1, Y2, Y1
+	VPOR    Y0, Y1, Y0
+	VMOVDQU Y0, (AX)
 	ADDQ    $0x20, CX
 	ADDQ    $0x20, AX
 	DECQ    DX
@@ -63,31 +67,35 @@ end:
 
 // func mask2AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 // Requires: AVX, AVX2
-TEXT ·mask2AVX2(SB), NOSPLIT, $0-32
+TEXT ·mask2AVX2(SB), NOSPLIT, $96-32
 	MOVQ           dst+0(FP), AX
 	MOVQ           stream+8(FP), CX
 	MOVQ           n+16(FP), DX
 	MOVQ           luts+24(FP), BX
 	VBROADCASTI128 (BX), Y0
-	VBROADCASTI128 16(BX), Y1
-	VBROADCASTI128 32(BX), Y2
-	VMOVDQU        nibble<>+0(SB), Y3
+	VMOVDQU        Y0, (SP)
+	VBROADCASTI128 16(BX), Y0
+	VMOVDQU        Y0, 32(SP)
+	VBROADCASTI128 32(BX), Y0
+	VMOVDQU        Y0, 64(SP)
 
 loop:
 	TESTQ      DX, DX
 	JE         end
-	VMOVDQU    (CX), Y4
-	VPSHUFB    Y0, Y4, Y4
-	VPSRLW     $0x04, Y4, Y5
-	VPAND      Y3, Y4, Y4
-	VPAND      Y3, Y5, Y5
-	VPSHUFB    Y4, Y1, Y4
-	VPSHUFB    Y5, Y2, Y5
-	VPOR       Y4, Y5, Y4
-	VPMADDUBSW fold2<>+0(SB), Y4, Y4
-	VPACKUSWB  Y4, Y4, Y4
-	VPERMQ     $0x08, Y4, Y4
-	VMOVDQU    X4, (AX)
+	VMOVDQU    (CX), Y0
+	VPSHUFB    (SP), Y0, Y0
+	VPSRLW     $0x04, Y0, Y1
+	VPAND      nibble<>+0(SB), Y0, Y0
+	VPAND      nibble<>+0(SB), Y1, Y1
+	VMOVDQU    32(SP), Y2
+	VPSHUFB    Y0, Y2, Y0
+	VMOVDQU    64(SP), Y2
+	VPSHUFB    Y1, Y2, Y1
+	VPOR       Y0, Y1, Y0
+	VPMADDUBSW fold2<>+0(SB), Y0, Y0
+	VPACKUSWB  Y0, Y0, Y0
+	VPERMQ     $0x08, Y0, Y0
+	VMOVDQU    X0, (AX)
 	ADDQ       $0x20, CX
 	ADDQ       $0x10, AX
 	DECQ       DX
@@ -99,34 +107,38 @@ end:
 
 // func mask4AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 // Requires: AVX, AVX2
-TEXT ·mask4AVX2(SB), NOSPLIT, $0-32
+TEXT ·mask4AVX2(SB), NOSPLIT, $96-32
 	MOVQ           dst+0(FP), AX
 	MOVQ           stream+8(FP), CX
 	MOVQ           n+16(FP), DX
 	MOVQ           luts+24(FP), BX
 	VBROADCASTI128 (BX), Y0
-	VBROADCASTI128 16(BX), Y1
-	VBROADCASTI128 32(BX), Y2
-	VMOVDQU        nibble<>+0(SB), Y3
+	VMOVDQU        Y0, (SP)
+	VBROADCASTI128 16(BX), Y0
+	VMOVDQU        Y0, 32(SP)
+	VBROADCASTI128 32(BX), Y0
+	VMOVDQU        Y0, 64(SP)
 
 loop:
 	TESTQ        DX, DX
 	JE           end
-	VMOVDQU      (CX), Y4
-	VPSHUFB      Y0, Y4, Y4
-	VPSRLW       $0x04, Y4, Y5
-	VPAND        Y3, Y4, Y4
-	VPAND        Y3, Y5, Y5
-	VPSHUFB      Y4, Y1, Y4
-	VPSHUFB      Y5, Y2, Y5
-	VPOR         Y4, Y5, Y4
-	VPMADDUBSW   fold4<>+0(SB), Y4, Y4
-	VPMADDWD     foldWords<>+0(SB), Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPACKUSWB    Y4, Y4, Y4
-	VEXTRACTI128 $0x01, Y4, X5
-	VPUNPCKLDQ   X5, X4, X5
-	VMOVQ        X5, (AX)
+	VMOVDQU      (CX), Y0
+	VPSHUFB      (SP), Y0, Y0
+	VPSRLW       $0x04, Y0, Y1
+	VPAND        nibble<>+0(SB), Y0, Y0
+	VPAND        nibble<>+0(SB), Y1, Y1
+	VMOVDQU      32(SP), Y2
+	VPSHUFB      Y0, Y2, Y0
+	VMOVDQU      64(SP), Y2
+	VPSHUFB      Y1, Y2, Y1
+	VPOR         Y0, Y1, Y0
+	VPMADDUBSW   fold4<>+0(SB), Y0, Y0
+	VPMADDWD     foldWords<>+0(SB), Y0, Y0
+	VPACKUSDW    Y0, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPUNPCKLDQ   X1, X0, X1
+	VMOVQ        X1, (AX)
 	ADDQ         $0x20, CX
 	ADDQ         $0x08, AX
 	DECQ         DX
@@ -138,24 +150,26 @@ end:
 
 // func mask8AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 // Requires: AVX, AVX2
-TEXT ·mask8AVX2(SB), NOSPLIT, $0-32
+TEXT ·mask8AVX2(SB), NOSPLIT, $96-32
 	MOVQ           dst+0(FP), AX
 	MOVQ           stream+8(FP), CX
 	MOVQ           n+16(FP), DX
 	MOVQ           luts+24(FP), BX
 	VBROADCASTI128 (BX), Y0
-	VBROADCASTI128 16(BX), Y1
-	VBROADCASTI128 32(BX), Y2
-	VMOVDQU        nibble<>+0(SB), Y2
+	VMOVDQU        Y0, (SP)
+	VBROADCASTI128 16(BX), Y0
+	VMOVDQU        Y0, 32(SP)
+	VBROADCASTI128 32(BX), Y0
+	VMOVDQU        Y0, 64(SP)
 
 loop:
 	TESTQ     DX, DX
 	JE        end
-	VMOVDQU   (CX), Y2
-	VPSHUFB   Y0, Y2, Y2
-	VPMINUB   Y1, Y2, Y3
-	VPCMPEQB  Y2, Y3, Y2
-	VPMOVMSKB Y2, BX
+	VMOVDQU   (CX), Y0
+	VPSHUFB   (SP), Y0, Y0
+	VPMINUB   32(SP), Y0, Y1
+	VPCMPEQB  Y0, Y1, Y0
+	VPMOVMSKB Y0, BX
 	MOVL      BX, (AX)
 	ADDQ      $0x20, CX
 	ADDQ      $0x04, AX
