@@ -148,11 +148,11 @@ DATA fold4<>+16(SB)/8, $0x0401040104010401
 DATA fold4<>+24(SB)/8, $0x0401040104010401
 GLOBL fold4<>(SB), RODATA|NOPTR, $32
 
-DATA foldWords<>+0(SB)/8, $0x0010000100100001
-DATA foldWords<>+8(SB)/8, $0x0010000100100001
-DATA foldWords<>+16(SB)/8, $0x0010000100100001
-DATA foldWords<>+24(SB)/8, $0x0010000100100001
-GLOBL foldWords<>(SB), RODATA|NOPTR, $32
+DATA foldOrder<>+0(SB)/8, $0x0000000400000000
+DATA foldOrder<>+8(SB)/8, $0x0000000500000001
+DATA foldOrder<>+16(SB)/8, $0x0000000600000002
+DATA foldOrder<>+24(SB)/8, $0x0000000700000003
+GLOBL foldOrder<>(SB), RODATA|NOPTR, $32
 
 // func fused1AESNI(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
 // Requires: AES, AVX, AVX2
@@ -594,6 +594,7 @@ TEXT ·fused2AESNI(SB), $192-52
 	VAESENC        X5, X9, X9
 	VMOVDQU        160(DX), X5
 	VAESENCLAST    X5, X6, X6
+	VAESENCLAST    X5, X7, X7
 	VPSHUFB        96(SP), X6, X6
 	VPSRLW         $0x04, X6, X10
 	VPAND          nibble<>+0(SB), X6, X6
@@ -604,35 +605,30 @@ TEXT ·fused2AESNI(SB), $192-52
 	VPSHUFB        X10, X11, X10
 	VPOR           X6, X10, X6
 	VPMADDUBSW     fold2<>+0(SB), X6, X6
-	VPACKUSWB      X6, X6, X6
-	VMOVQ          X6, (R10)
-	VAESENCLAST    X5, X7, X7
 	VPSHUFB        96(SP), X7, X7
-	VPSRLW         $0x04, X7, X6
+	VPSRLW         $0x04, X7, X10
 	VPAND          nibble<>+0(SB), X7, X7
-	VPAND          nibble<>+0(SB), X6, X6
-	VMOVDQU        128(SP), X10
-	VPSHUFB        X7, X10, X7
-	VMOVDQU        160(SP), X10
-	VPSHUFB        X6, X10, X6
-	VPOR           X7, X6, X7
+	VPAND          nibble<>+0(SB), X10, X10
+	VMOVDQU        128(SP), X11
+	VPSHUFB        X7, X11, X7
+	VMOVDQU        160(SP), X11
+	VPSHUFB        X10, X11, X10
+	VPOR           X7, X10, X7
 	VPMADDUBSW     fold2<>+0(SB), X7, X7
-	VPACKUSWB      X7, X7, X7
-	VMOVQ          X7, 8(R10)
+	VPACKUSWB      X7, X6, X6
+	VMOVDQU        X6, (R10)
 	VAESENCLAST    X5, X8, X8
-	VPSHUFB        96(SP), X8, X8
-	VPSRLW         $0x04, X8, X6
-	VPAND          nibble<>+0(SB), X8, X8
-	VPAND          nibble<>+0(SB), X6, X6
-	VMOVDQU        128(SP), X7
-	VPSHUFB        X8, X7, X8
-	VMOVDQU        160(SP), X7
-	VPSHUFB        X6, X7, X6
-	VPOR           X8, X6, X8
-	VPMADDUBSW     fold2<>+0(SB), X8, X8
-	VPACKUSWB      X8, X8, X8
-	VMOVQ          X8, 16(R10)
 	VAESENCLAST    X5, X9, X9
+	VPSHUFB        96(SP), X8, X8
+	VPSRLW         $0x04, X8, X5
+	VPAND          nibble<>+0(SB), X8, X8
+	VPAND          nibble<>+0(SB), X5, X5
+	VMOVDQU        128(SP), X6
+	VPSHUFB        X8, X6, X8
+	VMOVDQU        160(SP), X6
+	VPSHUFB        X5, X6, X5
+	VPOR           X8, X5, X8
+	VPMADDUBSW     fold2<>+0(SB), X8, X8
 	VPSHUFB        96(SP), X9, X9
 	VPSRLW         $0x04, X9, X5
 	VPAND          nibble<>+0(SB), X9, X9
@@ -643,8 +639,8 @@ TEXT ·fused2AESNI(SB), $192-52
 	VPSHUFB        X5, X6, X5
 	VPOR           X9, X5, X9
 	VPMADDUBSW     fold2<>+0(SB), X9, X9
-	VPACKUSWB      X9, X9, X9
-	VMOVQ          X9, 24(R10)
+	VPACKUSWB      X9, X8, X8
+	VMOVDQU        X8, 16(R10)
 	VPADDD         counterStepD<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10
@@ -707,6 +703,7 @@ TEXT ·fused2AESNI(SB), $192-52
 	VAESENC        X5, X9, X9
 	VMOVDQU        160(DX), X5
 	VAESENCLAST    X5, X6, X6
+	VAESENCLAST    X5, X7, X7
 	VPSHUFB        96(SP), X6, X6
 	VPSRLW         $0x04, X6, X10
 	VPAND          nibble<>+0(SB), X6, X6
@@ -717,35 +714,30 @@ TEXT ·fused2AESNI(SB), $192-52
 	VPSHUFB        X10, X11, X10
 	VPOR           X6, X10, X6
 	VPMADDUBSW     fold2<>+0(SB), X6, X6
-	VPACKUSWB      X6, X6, X6
-	VMOVQ          X6, (R10)
-	VAESENCLAST    X5, X7, X7
 	VPSHUFB        96(SP), X7, X7
-	VPSRLW         $0x04, X7, X6
+	VPSRLW         $0x04, X7, X10
 	VPAND          nibble<>+0(SB), X7, X7
-	VPAND          nibble<>+0(SB), X6, X6
-	VMOVDQU        128(SP), X10
-	VPSHUFB        X7, X10, X7
-	VMOVDQU        160(SP), X10
-	VPSHUFB        X6, X10, X6
-	VPOR           X7, X6, X7
+	VPAND          nibble<>+0(SB), X10, X10
+	VMOVDQU        128(SP), X11
+	VPSHUFB        X7, X11, X7
+	VMOVDQU        160(SP), X11
+	VPSHUFB        X10, X11, X10
+	VPOR           X7, X10, X7
 	VPMADDUBSW     fold2<>+0(SB), X7, X7
-	VPACKUSWB      X7, X7, X7
-	VMOVQ          X7, 8(R10)
+	VPACKUSWB      X7, X6, X6
+	VMOVDQU        X6, (R10)
 	VAESENCLAST    X5, X8, X8
-	VPSHUFB        96(SP), X8, X8
-	VPSRLW         $0x04, X8, X6
-	VPAND          nibble<>+0(SB), X8, X8
-	VPAND          nibble<>+0(SB), X6, X6
-	VMOVDQU        128(SP), X7
-	VPSHUFB        X8, X7, X8
-	VMOVDQU        160(SP), X7
-	VPSHUFB        X6, X7, X6
-	VPOR           X8, X6, X8
-	VPMADDUBSW     fold2<>+0(SB), X8, X8
-	VPACKUSWB      X8, X8, X8
-	VMOVQ          X8, 16(R10)
 	VAESENCLAST    X5, X9, X9
+	VPSHUFB        96(SP), X8, X8
+	VPSRLW         $0x04, X8, X5
+	VPAND          nibble<>+0(SB), X8, X8
+	VPAND          nibble<>+0(SB), X5, X5
+	VMOVDQU        128(SP), X6
+	VPSHUFB        X8, X6, X8
+	VMOVDQU        160(SP), X6
+	VPSHUFB        X5, X6, X5
+	VPOR           X8, X5, X8
+	VPMADDUBSW     fold2<>+0(SB), X8, X8
 	VPSHUFB        96(SP), X9, X9
 	VPSRLW         $0x04, X9, X5
 	VPAND          nibble<>+0(SB), X9, X9
@@ -756,8 +748,8 @@ TEXT ·fused2AESNI(SB), $192-52
 	VPSHUFB        X5, X6, X5
 	VPOR           X9, X5, X9
 	VPMADDUBSW     fold2<>+0(SB), X9, X9
-	VPACKUSWB      X9, X9, X9
-	VMOVQ          X9, 24(R10)
+	VPACKUSWB      X9, X8, X8
+	VMOVDQU        X8, 16(R10)
 	VPADDD         counterStepD<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10
@@ -966,6 +958,7 @@ loop:
 	VMOVUPS      Y5, 992(AX)
 	VMOVDQU      160(DX), X5
 	VAESENCLAST  X5, X6, X6
+	VAESENCLAST  X5, X7, X7
 	VPSHUFB      96(SP), X6, X6
 	VPSRLW       $0x04, X6, X10
 	VPAND        nibble<>+0(SB), X6, X6
@@ -976,35 +969,30 @@ loop:
 	VPSHUFB      X10, X11, X10
 	VPOR         X6, X10, X6
 	VPMADDUBSW   fold2<>+0(SB), X6, X6
-	VPACKUSWB    X6, X6, X6
-	VMOVQ        X6, (R10)
-	VAESENCLAST  X5, X7, X7
 	VPSHUFB      96(SP), X7, X7
-	VPSRLW       $0x04, X7, X6
+	VPSRLW       $0x04, X7, X10
 	VPAND        nibble<>+0(SB), X7, X7
-	VPAND        nibble<>+0(SB), X6, X6
-	VMOVDQU      128(SP), X10
-	VPSHUFB      X7, X10, X7
-	VMOVDQU      160(SP), X10
-	VPSHUFB      X6, X10, X6
-	VPOR         X7, X6, X7
+	VPAND        nibble<>+0(SB), X10, X10
+	VMOVDQU      128(SP), X11
+	VPSHUFB      X7, X11, X7
+	VMOVDQU      160(SP), X11
+	VPSHUFB      X10, X11, X10
+	VPOR         X7, X10, X7
 	VPMADDUBSW   fold2<>+0(SB), X7, X7
-	VPACKUSWB    X7, X7, X7
-	VMOVQ        X7, 8(R10)
+	VPACKUSWB    X7, X6, X6
+	VMOVDQU      X6, (R10)
 	VAESENCLAST  X5, X8, X8
-	VPSHUFB      96(SP), X8, X8
-	VPSRLW       $0x04, X8, X6
-	VPAND        nibble<>+0(SB), X8, X8
-	VPAND        nibble<>+0(SB), X6, X6
-	VMOVDQU      128(SP), X7
-	VPSHUFB      X8, X7, X8
-	VMOVDQU      160(SP), X7
-	VPSHUFB      X6, X7, X6
-	VPOR         X8, X6, X8
-	VPMADDUBSW   fold2<>+0(SB), X8, X8
-	VPACKUSWB    X8, X8, X8
-	VMOVQ        X8, 16(R10)
 	VAESENCLAST  X5, X9, X9
+	VPSHUFB      96(SP), X8, X8
+	VPSRLW       $0x04, X8, X5
+	VPAND        nibble<>+0(SB), X8, X8
+	VPAND        nibble<>+0(SB), X5, X5
+	VMOVDQU      128(SP), X6
+	VPSHUFB      X8, X6, X8
+	VMOVDQU      160(SP), X6
+	VPSHUFB      X5, X6, X5
+	VPOR         X8, X5, X8
+	VPMADDUBSW   fold2<>+0(SB), X8, X8
 	VPSHUFB      96(SP), X9, X9
 	VPSRLW       $0x04, X9, X5
 	VPAND        nibble<>+0(SB), X9, X9
@@ -1015,8 +1003,8 @@ loop:
 	VPSHUFB      X5, X6, X5
 	VPOR         X9, X5, X9
 	VPMADDUBSW   fold2<>+0(SB), X9, X9
-	VPACKUSWB    X9, X9, X9
-	VMOVQ        X9, 24(R10)
+	VPACKUSWB    X9, X8, X8
+	VMOVDQU      X8, 16(R10)
 	VPADDD       counterStepD<>+0(SB), Y1, Y1
 	XCHGQ        R8, R9
 	XCHGQ        R9, R10
@@ -1156,6 +1144,9 @@ TEXT ·fused4AESNI(SB), $192-52
 	VAESENC        X2, X10, X10
 	VMOVDQU        160(DX), X2
 	VAESENCLAST    X2, X3, X3
+	VAESENCLAST    X2, X4, X4
+	VAESENCLAST    X2, X5, X5
+	VAESENCLAST    X2, X6, X6
 	VPSHUFB        96(SP), X3, X3
 	VPSRLW         $0x04, X3, X11
 	VPAND          nibble<>+0(SB), X3, X3
@@ -1166,101 +1157,76 @@ TEXT ·fused4AESNI(SB), $192-52
 	VPSHUFB        X11, X12, X11
 	VPOR           X3, X11, X3
 	VPMADDUBSW     fold4<>+0(SB), X3, X3
-	VPMADDWD       foldWords<>+0(SB), X3, X3
-	VPACKUSDW      X3, X3, X3
-	VPACKUSWB      X3, X3, X3
-	VMOVD          X3, (R10)
-	VAESENCLAST    X2, X4, X4
 	VPSHUFB        96(SP), X4, X4
-	VPSRLW         $0x04, X4, X3
+	VPSRLW         $0x04, X4, X11
 	VPAND          nibble<>+0(SB), X4, X4
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X11
-	VPSHUFB        X4, X11, X4
-	VMOVDQU        160(SP), X11
-	VPSHUFB        X3, X11, X3
-	VPOR           X4, X3, X4
+	VPAND          nibble<>+0(SB), X11, X11
+	VMOVDQU        128(SP), X12
+	VPSHUFB        X4, X12, X4
+	VMOVDQU        160(SP), X12
+	VPSHUFB        X11, X12, X11
+	VPOR           X4, X11, X4
 	VPMADDUBSW     fold4<>+0(SB), X4, X4
-	VPMADDWD       foldWords<>+0(SB), X4, X4
-	VPACKUSDW      X4, X4, X4
-	VPACKUSWB      X4, X4, X4
-	VMOVD          X4, 4(R10)
-	VAESENCLAST    X2, X5, X5
 	VPSHUFB        96(SP), X5, X5
-	VPSRLW         $0x04, X5, X3
+	VPSRLW         $0x04, X5, X11
 	VPAND          nibble<>+0(SB), X5, X5
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X5, X4, X5
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X5, X3, X5
+	VPAND          nibble<>+0(SB), X11, X11
+	VMOVDQU        128(SP), X12
+	VPSHUFB        X5, X12, X5
+	VMOVDQU        160(SP), X12
+	VPSHUFB        X11, X12, X11
+	VPOR           X5, X11, X5
 	VPMADDUBSW     fold4<>+0(SB), X5, X5
-	VPMADDWD       foldWords<>+0(SB), X5, X5
-	VPACKUSDW      X5, X5, X5
-	VPACKUSWB      X5, X5, X5
-	VMOVD          X5, 8(R10)
-	VAESENCLAST    X2, X6, X6
 	VPSHUFB        96(SP), X6, X6
-	VPSRLW         $0x04, X6, X3
+	VPSRLW         $0x04, X6, X11
 	VPAND          nibble<>+0(SB), X6, X6
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X6, X4, X6
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X6, X3, X6
+	VPAND          nibble<>+0(SB), X11, X11
+	VMOVDQU        128(SP), X12
+	VPSHUFB        X6, X12, X6
+	VMOVDQU        160(SP), X12
+	VPSHUFB        X11, X12, X11
+	VPOR           X6, X11, X6
 	VPMADDUBSW     fold4<>+0(SB), X6, X6
-	VPMADDWD       foldWords<>+0(SB), X6, X6
-	VPACKUSDW      X6, X6, X6
-	VPACKUSWB      X6, X6, X6
-	VMOVD          X6, 12(R10)
+	VPACKUSWB      X4, X3, X3
+	VPMADDUBSW     fold2<>+0(SB), X3, X3
+	VPACKUSWB      X6, X5, X5
+	VPMADDUBSW     fold2<>+0(SB), X5, X5
+	VPACKUSWB      X5, X3, X3
+	VMOVDQU        X3, (R10)
 	VAESENCLAST    X2, X7, X7
-	VPSHUFB        96(SP), X7, X7
-	VPSRLW         $0x04, X7, X3
-	VPAND          nibble<>+0(SB), X7, X7
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X7, X4, X7
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X7, X3, X7
-	VPMADDUBSW     fold4<>+0(SB), X7, X7
-	VPMADDWD       foldWords<>+0(SB), X7, X7
-	VPACKUSDW      X7, X7, X7
-	VPACKUSWB      X7, X7, X7
-	VMOVD          X7, 16(R10)
 	VAESENCLAST    X2, X8, X8
-	VPSHUFB        96(SP), X8, X8
-	VPSRLW         $0x04, X8, X3
-	VPAND          nibble<>+0(SB), X8, X8
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X8, X4, X8
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X8, X3, X8
-	VPMADDUBSW     fold4<>+0(SB), X8, X8
-	VPMADDWD       foldWords<>+0(SB), X8, X8
-	VPACKUSDW      X8, X8, X8
-	VPACKUSWB      X8, X8, X8
-	VMOVD          X8, 20(R10)
 	VAESENCLAST    X2, X9, X9
-	VPSHUFB        96(SP), X9, X9
-	VPSRLW         $0x04, X9, X3
-	VPAND          nibble<>+0(SB), X9, X9
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X9, X4, X9
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X9, X3, X9
-	VPMADDUBSW     fold4<>+0(SB), X9, X9
-	VPMADDWD       foldWords<>+0(SB), X9, X9
-	VPACKUSDW      X9, X9, X9
-	VPACKUSWB      X9, X9, X9
-	VMOVD          X9, 24(R10)
 	VAESENCLAST    X2, X10, X10
+	VPSHUFB        96(SP), X7, X7
+	VPSRLW         $0x04, X7, X2
+	VPAND          nibble<>+0(SB), X7, X7
+	VPAND          nibble<>+0(SB), X2, X2
+	VMOVDQU        128(SP), X3
+	VPSHUFB        X7, X3, X7
+	VMOVDQU        160(SP), X3
+	VPSHUFB        X2, X3, X2
+	VPOR           X7, X2, X7
+	VPMADDUBSW     fold4<>+0(SB), X7, X7
+	VPSHUFB        96(SP), X8, X8
+	VPSRLW         $0x04, X8, X2
+	VPAND          nibble<>+0(SB), X8, X8
+	VPAND          nibble<>+0(SB), X2, X2
+	VMOVDQU        128(SP), X3
+	VPSHUFB        X8, X3, X8
+	VMOVDQU        160(SP), X3
+	VPSHUFB        X2, X3, X2
+	VPOR           X8, X2, X8
+	VPMADDUBSW     fold4<>+0(SB), X8, X8
+	VPSHUFB        96(SP), X9, X9
+	VPSRLW         $0x04, X9, X2
+	VPAND          nibble<>+0(SB), X9, X9
+	VPAND          nibble<>+0(SB), X2, X2
+	VMOVDQU        128(SP), X3
+	VPSHUFB        X9, X3, X9
+	VMOVDQU        160(SP), X3
+	VPSHUFB        X2, X3, X2
+	VPOR           X9, X2, X9
+	VPMADDUBSW     fold4<>+0(SB), X9, X9
 	VPSHUFB        96(SP), X10, X10
 	VPSRLW         $0x04, X10, X2
 	VPAND          nibble<>+0(SB), X10, X10
@@ -1271,10 +1237,12 @@ TEXT ·fused4AESNI(SB), $192-52
 	VPSHUFB        X2, X3, X2
 	VPOR           X10, X2, X10
 	VPMADDUBSW     fold4<>+0(SB), X10, X10
-	VPMADDWD       foldWords<>+0(SB), X10, X10
-	VPACKUSDW      X10, X10, X10
-	VPACKUSWB      X10, X10, X10
-	VMOVD          X10, 28(R10)
+	VPACKUSWB      X8, X7, X7
+	VPMADDUBSW     fold2<>+0(SB), X7, X7
+	VPACKUSWB      X10, X9, X9
+	VPMADDUBSW     fold2<>+0(SB), X9, X9
+	VPACKUSWB      X9, X7, X7
+	VMOVDQU        X7, 16(R10)
 	VPADDD         counterStepH<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10
@@ -1385,6 +1353,9 @@ TEXT ·fused4AESNI(SB), $192-52
 	VAESENC        X2, X10, X10
 	VMOVDQU        160(DX), X2
 	VAESENCLAST    X2, X3, X3
+	VAESENCLAST    X2, X4, X4
+	VAESENCLAST    X2, X5, X5
+	VAESENCLAST    X2, X6, X6
 	VPSHUFB        96(SP), X3, X3
 	VPSRLW         $0x04, X3, X11
 	VPAND          nibble<>+0(SB), X3, X3
@@ -1395,101 +1366,76 @@ TEXT ·fused4AESNI(SB), $192-52
 	VPSHUFB        X11, X12, X11
 	VPOR           X3, X11, X3
 	VPMADDUBSW     fold4<>+0(SB), X3, X3
-	VPMADDWD       foldWords<>+0(SB), X3, X3
-	VPACKUSDW      X3, X3, X3
-	VPACKUSWB      X3, X3, X3
-	VMOVD          X3, (R10)
-	VAESENCLAST    X2, X4, X4
 	VPSHUFB        96(SP), X4, X4
-	VPSRLW         $0x04, X4, X3
+	VPSRLW         $0x04, X4, X11
 	VPAND          nibble<>+0(SB), X4, X4
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X11
-	VPSHUFB        X4, X11, X4
-	VMOVDQU        160(SP), X11
-	VPSHUFB        X3, X11, X3
-	VPOR           X4, X3, X4
+	VPAND          nibble<>+0(SB), X11, X11
+	VMOVDQU        128(SP), X12
+	VPSHUFB        X4, X12, X4
+	VMOVDQU        160(SP), X12
+	VPSHUFB        X11, X12, X11
+	VPOR           X4, X11, X4
 	VPMADDUBSW     fold4<>+0(SB), X4, X4
-	VPMADDWD       foldWords<>+0(SB), X4, X4
-	VPACKUSDW      X4, X4, X4
-	VPACKUSWB      X4, X4, X4
-	VMOVD          X4, 4(R10)
-	VAESENCLAST    X2, X5, X5
 	VPSHUFB        96(SP), X5, X5
-	VPSRLW         $0x04, X5, X3
+	VPSRLW         $0x04, X5, X11
 	VPAND          nibble<>+0(SB), X5, X5
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X5, X4, X5
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X5, X3, X5
+	VPAND          nibble<>+0(SB), X11, X11
+	VMOVDQU        128(SP), X12
+	VPSHUFB        X5, X12, X5
+	VMOVDQU        160(SP), X12
+	VPSHUFB        X11, X12, X11
+	VPOR           X5, X11, X5
 	VPMADDUBSW     fold4<>+0(SB), X5, X5
-	VPMADDWD       foldWords<>+0(SB), X5, X5
-	VPACKUSDW      X5, X5, X5
-	VPACKUSWB      X5, X5, X5
-	VMOVD          X5, 8(R10)
-	VAESENCLAST    X2, X6, X6
 	VPSHUFB        96(SP), X6, X6
-	VPSRLW         $0x04, X6, X3
+	VPSRLW         $0x04, X6, X11
 	VPAND          nibble<>+0(SB), X6, X6
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X6, X4, X6
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X6, X3, X6
+	VPAND          nibble<>+0(SB), X11, X11
+	VMOVDQU        128(SP), X12
+	VPSHUFB        X6, X12, X6
+	VMOVDQU        160(SP), X12
+	VPSHUFB        X11, X12, X11
+	VPOR           X6, X11, X6
 	VPMADDUBSW     fold4<>+0(SB), X6, X6
-	VPMADDWD       foldWords<>+0(SB), X6, X6
-	VPACKUSDW      X6, X6, X6
-	VPACKUSWB      X6, X6, X6
-	VMOVD          X6, 12(R10)
+	VPACKUSWB      X4, X3, X3
+	VPMADDUBSW     fold2<>+0(SB), X3, X3
+	VPACKUSWB      X6, X5, X5
+	VPMADDUBSW     fold2<>+0(SB), X5, X5
+	VPACKUSWB      X5, X3, X3
+	VMOVDQU        X3, (R10)
 	VAESENCLAST    X2, X7, X7
-	VPSHUFB        96(SP), X7, X7
-	VPSRLW         $0x04, X7, X3
-	VPAND          nibble<>+0(SB), X7, X7
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X7, X4, X7
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X7, X3, X7
-	VPMADDUBSW     fold4<>+0(SB), X7, X7
-	VPMADDWD       foldWords<>+0(SB), X7, X7
-	VPACKUSDW      X7, X7, X7
-	VPACKUSWB      X7, X7, X7
-	VMOVD          X7, 16(R10)
 	VAESENCLAST    X2, X8, X8
-	VPSHUFB        96(SP), X8, X8
-	VPSRLW         $0x04, X8, X3
-	VPAND          nibble<>+0(SB), X8, X8
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X8, X4, X8
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X8, X3, X8
-	VPMADDUBSW     fold4<>+0(SB), X8, X8
-	VPMADDWD       foldWords<>+0(SB), X8, X8
-	VPACKUSDW      X8, X8, X8
-	VPACKUSWB      X8, X8, X8
-	VMOVD          X8, 20(R10)
 	VAESENCLAST    X2, X9, X9
-	VPSHUFB        96(SP), X9, X9
-	VPSRLW         $0x04, X9, X3
-	VPAND          nibble<>+0(SB), X9, X9
-	VPAND          nibble<>+0(SB), X3, X3
-	VMOVDQU        128(SP), X4
-	VPSHUFB        X9, X4, X9
-	VMOVDQU        160(SP), X4
-	VPSHUFB        X3, X4, X3
-	VPOR           X9, X3, X9
-	VPMADDUBSW     fold4<>+0(SB), X9, X9
-	VPMADDWD       foldWords<>+0(SB), X9, X9
-	VPACKUSDW      X9, X9, X9
-	VPACKUSWB      X9, X9, X9
-	VMOVD          X9, 24(R10)
 	VAESENCLAST    X2, X10, X10
+	VPSHUFB        96(SP), X7, X7
+	VPSRLW         $0x04, X7, X2
+	VPAND          nibble<>+0(SB), X7, X7
+	VPAND          nibble<>+0(SB), X2, X2
+	VMOVDQU        128(SP), X3
+	VPSHUFB        X7, X3, X7
+	VMOVDQU        160(SP), X3
+	VPSHUFB        X2, X3, X2
+	VPOR           X7, X2, X7
+	VPMADDUBSW     fold4<>+0(SB), X7, X7
+	VPSHUFB        96(SP), X8, X8
+	VPSRLW         $0x04, X8, X2
+	VPAND          nibble<>+0(SB), X8, X8
+	VPAND          nibble<>+0(SB), X2, X2
+	VMOVDQU        128(SP), X3
+	VPSHUFB        X8, X3, X8
+	VMOVDQU        160(SP), X3
+	VPSHUFB        X2, X3, X2
+	VPOR           X8, X2, X8
+	VPMADDUBSW     fold4<>+0(SB), X8, X8
+	VPSHUFB        96(SP), X9, X9
+	VPSRLW         $0x04, X9, X2
+	VPAND          nibble<>+0(SB), X9, X9
+	VPAND          nibble<>+0(SB), X2, X2
+	VMOVDQU        128(SP), X3
+	VPSHUFB        X9, X3, X9
+	VMOVDQU        160(SP), X3
+	VPSHUFB        X2, X3, X2
+	VPOR           X9, X2, X9
+	VPMADDUBSW     fold4<>+0(SB), X9, X9
 	VPSHUFB        96(SP), X10, X10
 	VPSRLW         $0x04, X10, X2
 	VPAND          nibble<>+0(SB), X10, X10
@@ -1500,10 +1446,12 @@ TEXT ·fused4AESNI(SB), $192-52
 	VPSHUFB        X2, X3, X2
 	VPOR           X10, X2, X10
 	VPMADDUBSW     fold4<>+0(SB), X10, X10
-	VPMADDWD       foldWords<>+0(SB), X10, X10
-	VPACKUSDW      X10, X10, X10
-	VPACKUSWB      X10, X10, X10
-	VMOVD          X10, 28(R10)
+	VPACKUSWB      X8, X7, X7
+	VPMADDUBSW     fold2<>+0(SB), X7, X7
+	VPACKUSWB      X10, X9, X9
+	VPMADDUBSW     fold2<>+0(SB), X9, X9
+	VPACKUSWB      X9, X7, X7
+	VMOVDQU        X7, 16(R10)
 	VPADDD         counterStepH<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10
@@ -1760,6 +1708,9 @@ loop:
 	VMOVUPS      Y2, 992(AX)
 	VMOVDQU      160(DX), X2
 	VAESENCLAST  X2, X3, X3
+	VAESENCLAST  X2, X4, X4
+	VAESENCLAST  X2, X5, X5
+	VAESENCLAST  X2, X6, X6
 	VPSHUFB      96(SP), X3, X3
 	VPSRLW       $0x04, X3, X11
 	VPAND        nibble<>+0(SB), X3, X3
@@ -1770,101 +1721,76 @@ loop:
 	VPSHUFB      X11, X12, X11
 	VPOR         X3, X11, X3
 	VPMADDUBSW   fold4<>+0(SB), X3, X3
-	VPMADDWD     foldWords<>+0(SB), X3, X3
-	VPACKUSDW    X3, X3, X3
-	VPACKUSWB    X3, X3, X3
-	VMOVD        X3, (R10)
-	VAESENCLAST  X2, X4, X4
 	VPSHUFB      96(SP), X4, X4
-	VPSRLW       $0x04, X4, X3
+	VPSRLW       $0x04, X4, X11
 	VPAND        nibble<>+0(SB), X4, X4
-	VPAND        nibble<>+0(SB), X3, X3
-	VMOVDQU      128(SP), X11
-	VPSHUFB      X4, X11, X4
-	VMOVDQU      160(SP), X11
-	VPSHUFB      X3, X11, X3
-	VPOR         X4, X3, X4
+	VPAND        nibble<>+0(SB), X11, X11
+	VMOVDQU      128(SP), X12
+	VPSHUFB      X4, X12, X4
+	VMOVDQU      160(SP), X12
+	VPSHUFB      X11, X12, X11
+	VPOR         X4, X11, X4
 	VPMADDUBSW   fold4<>+0(SB), X4, X4
-	VPMADDWD     foldWords<>+0(SB), X4, X4
-	VPACKUSDW    X4, X4, X4
-	VPACKUSWB    X4, X4, X4
-	VMOVD        X4, 4(R10)
-	VAESENCLAST  X2, X5, X5
 	VPSHUFB      96(SP), X5, X5
-	VPSRLW       $0x04, X5, X3
+	VPSRLW       $0x04, X5, X11
 	VPAND        nibble<>+0(SB), X5, X5
-	VPAND        nibble<>+0(SB), X3, X3
-	VMOVDQU      128(SP), X4
-	VPSHUFB      X5, X4, X5
-	VMOVDQU      160(SP), X4
-	VPSHUFB      X3, X4, X3
-	VPOR         X5, X3, X5
+	VPAND        nibble<>+0(SB), X11, X11
+	VMOVDQU      128(SP), X12
+	VPSHUFB      X5, X12, X5
+	VMOVDQU      160(SP), X12
+	VPSHUFB      X11, X12, X11
+	VPOR         X5, X11, X5
 	VPMADDUBSW   fold4<>+0(SB), X5, X5
-	VPMADDWD     foldWords<>+0(SB), X5, X5
-	VPACKUSDW    X5, X5, X5
-	VPACKUSWB    X5, X5, X5
-	VMOVD        X5, 8(R10)
-	VAESENCLAST  X2, X6, X6
 	VPSHUFB      96(SP), X6, X6
-	VPSRLW       $0x04, X6, X3
+	VPSRLW       $0x04, X6, X11
 	VPAND        nibble<>+0(SB), X6, X6
-	VPAND        nibble<>+0(SB), X3, X3
-	VMOVDQU      128(SP), X4
-	VPSHUFB      X6, X4, X6
-	VMOVDQU      160(SP), X4
-	VPSHUFB      X3, X4, X3
-	VPOR         X6, X3, X6
+	VPAND        nibble<>+0(SB), X11, X11
+	VMOVDQU      128(SP), X12
+	VPSHUFB      X6, X12, X6
+	VMOVDQU      160(SP), X12
+	VPSHUFB      X11, X12, X11
+	VPOR         X6, X11, X6
 	VPMADDUBSW   fold4<>+0(SB), X6, X6
-	VPMADDWD     foldWords<>+0(SB), X6, X6
-	VPACKUSDW    X6, X6, X6
-	VPACKUSWB    X6, X6, X6
-	VMOVD        X6, 12(R10)
+	VPACKUSWB    X4, X3, X3
+	VPMADDUBSW   fold2<>+0(SB), X3, X3
+	VPACKUSWB    X6, X5, X5
+	VPMADDUBSW   fold2<>+0(SB), X5, X5
+	VPACKUSWB    X5, X3, X3
+	VMOVDQU      X3, (R10)
 	VAESENCLAST  X2, X7, X7
-	VPSHUFB      96(SP), X7, X7
-	VPSRLW       $0x04, X7, X3
-	VPAND        nibble<>+0(SB), X7, X7
-	VPAND        nibble<>+0(SB), X3, X3
-	VMOVDQU      128(SP), X4
-	VPSHUFB      X7, X4, X7
-	VMOVDQU      160(SP), X4
-	VPSHUFB      X3, X4, X3
-	VPOR         X7, X3, X7
-	VPMADDUBSW   fold4<>+0(SB), X7, X7
-	VPMADDWD     foldWords<>+0(SB), X7, X7
-	VPACKUSDW    X7, X7, X7
-	VPACKUSWB    X7, X7, X7
-	VMOVD        X7, 16(R10)
 	VAESENCLAST  X2, X8, X8
-	VPSHUFB      96(SP), X8, X8
-	VPSRLW       $0x04, X8, X3
-	VPAND        nibble<>+0(SB), X8, X8
-	VPAND        nibble<>+0(SB), X3, X3
-	VMOVDQU      128(SP), X4
-	VPSHUFB      X8, X4, X8
-	VMOVDQU      160(SP), X4
-	VPSHUFB      X3, X4, X3
-	VPOR         X8, X3, X8
-	VPMADDUBSW   fold4<>+0(SB), X8, X8
-	VPMADDWD     foldWords<>+0(SB), X8, X8
-	VPACKUSDW    X8, X8, X8
-	VPACKUSWB    X8, X8, X8
-	VMOVD        X8, 20(R10)
 	VAESENCLAST  X2, X9, X9
-	VPSHUFB      96(SP), X9, X9
-	VPSRLW       $0x04, X9, X3
-	VPAND        nibble<>+0(SB), X9, X9
-	VPAND        nibble<>+0(SB), X3, X3
-	VMOVDQU      128(SP), X4
-	VPSHUFB      X9, X4, X9
-	VMOVDQU      160(SP), X4
-	VPSHUFB      X3, X4, X3
-	VPOR         X9, X3, X9
-	VPMADDUBSW   fold4<>+0(SB), X9, X9
-	VPMADDWD     foldWords<>+0(SB), X9, X9
-	VPACKUSDW    X9, X9, X9
-	VPACKUSWB    X9, X9, X9
-	VMOVD        X9, 24(R10)
 	VAESENCLAST  X2, X10, X10
+	VPSHUFB      96(SP), X7, X7
+	VPSRLW       $0x04, X7, X2
+	VPAND        nibble<>+0(SB), X7, X7
+	VPAND        nibble<>+0(SB), X2, X2
+	VMOVDQU      128(SP), X3
+	VPSHUFB      X7, X3, X7
+	VMOVDQU      160(SP), X3
+	VPSHUFB      X2, X3, X2
+	VPOR         X7, X2, X7
+	VPMADDUBSW   fold4<>+0(SB), X7, X7
+	VPSHUFB      96(SP), X8, X8
+	VPSRLW       $0x04, X8, X2
+	VPAND        nibble<>+0(SB), X8, X8
+	VPAND        nibble<>+0(SB), X2, X2
+	VMOVDQU      128(SP), X3
+	VPSHUFB      X8, X3, X8
+	VMOVDQU      160(SP), X3
+	VPSHUFB      X2, X3, X2
+	VPOR         X8, X2, X8
+	VPMADDUBSW   fold4<>+0(SB), X8, X8
+	VPSHUFB      96(SP), X9, X9
+	VPSRLW       $0x04, X9, X2
+	VPAND        nibble<>+0(SB), X9, X9
+	VPAND        nibble<>+0(SB), X2, X2
+	VMOVDQU      128(SP), X3
+	VPSHUFB      X9, X3, X9
+	VMOVDQU      160(SP), X3
+	VPSHUFB      X2, X3, X2
+	VPOR         X9, X2, X9
+	VPMADDUBSW   fold4<>+0(SB), X9, X9
 	VPSHUFB      96(SP), X10, X10
 	VPSRLW       $0x04, X10, X2
 	VPAND        nibble<>+0(SB), X10, X10
@@ -1875,10 +1801,12 @@ loop:
 	VPSHUFB      X2, X3, X2
 	VPOR         X10, X2, X10
 	VPMADDUBSW   fold4<>+0(SB), X10, X10
-	VPMADDWD     foldWords<>+0(SB), X10, X10
-	VPACKUSDW    X10, X10, X10
-	VPACKUSWB    X10, X10, X10
-	VMOVD        X10, 28(R10)
+	VPACKUSWB    X8, X7, X7
+	VPMADDUBSW   fold2<>+0(SB), X7, X7
+	VPACKUSWB    X10, X9, X9
+	VPMADDUBSW   fold2<>+0(SB), X9, X9
+	VPACKUSWB    X9, X7, X7
+	VMOVDQU      X7, 16(R10)
 	VPADDD       counterStepH<>+0(SB), Y1, Y1
 	XCHGQ        R8, R9
 	XCHGQ        R9, R10
@@ -3372,33 +3300,30 @@ TEXT ·fused2VAES(SB), $192-52
 	VAESENC        Y5, Y7, Y7
 	VBROADCASTI128 160(DX), Y5
 	VAESENCLAST    Y5, Y6, Y6
-	VPSHUFB        96(SP), Y6, Y6
-	VPSRLW         $0x04, Y6, Y8
-	VPAND          nibble<>+0(SB), Y6, Y6
-	VPAND          nibble<>+0(SB), Y8, Y8
-	VMOVDQU        128(SP), Y9
-	VPSHUFB        Y6, Y9, Y6
-	VMOVDQU        160(SP), Y9
-	VPSHUFB        Y8, Y9, Y8
-	VPOR           Y6, Y8, Y6
-	VPMADDUBSW     fold2<>+0(SB), Y6, Y6
-	VPACKUSWB      Y6, Y6, Y6
-	VPERMQ         $0x08, Y6, Y6
-	VMOVDQU        X6, (R10)
 	VAESENCLAST    Y5, Y7, Y7
+	VPSHUFB        96(SP), Y6, Y6
+	VPSRLW         $0x04, Y6, Y5
+	VPAND          nibble<>+0(SB), Y6, Y6
+	VPAND          nibble<>+0(SB), Y5, Y5
+	VMOVDQU        128(SP), Y8
+	VPSHUFB        Y6, Y8, Y6
+	VMOVDQU        160(SP), Y8
+	VPSHUFB        Y5, Y8, Y5
+	VPOR           Y6, Y5, Y6
+	VPMADDUBSW     fold2<>+0(SB), Y6, Y6
 	VPSHUFB        96(SP), Y7, Y7
 	VPSRLW         $0x04, Y7, Y5
 	VPAND          nibble<>+0(SB), Y7, Y7
 	VPAND          nibble<>+0(SB), Y5, Y5
-	VMOVDQU        128(SP), Y6
-	VPSHUFB        Y7, Y6, Y7
-	VMOVDQU        160(SP), Y6
-	VPSHUFB        Y5, Y6, Y5
+	VMOVDQU        128(SP), Y8
+	VPSHUFB        Y7, Y8, Y7
+	VMOVDQU        160(SP), Y8
+	VPSHUFB        Y5, Y8, Y5
 	VPOR           Y7, Y5, Y7
 	VPMADDUBSW     fold2<>+0(SB), Y7, Y7
-	VPACKUSWB      Y7, Y7, Y7
-	VPERMQ         $0x08, Y7, Y7
-	VMOVDQU        X7, 16(R10)
+	VPACKUSWB      Y7, Y6, Y6
+	VPERMQ         $0xd8, Y6, Y6
+	VMOVDQU        Y6, (R10)
 	VPADDD         counterStepD<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10
@@ -3437,33 +3362,30 @@ TEXT ·fused2VAES(SB), $192-52
 	VAESENC        Y5, Y7, Y7
 	VBROADCASTI128 160(DX), Y5
 	VAESENCLAST    Y5, Y6, Y6
-	VPSHUFB        96(SP), Y6, Y6
-	VPSRLW         $0x04, Y6, Y8
-	VPAND          nibble<>+0(SB), Y6, Y6
-	VPAND          nibble<>+0(SB), Y8, Y8
-	VMOVDQU        128(SP), Y9
-	VPSHUFB        Y6, Y9, Y6
-	VMOVDQU        160(SP), Y9
-	VPSHUFB        Y8, Y9, Y8
-	VPOR           Y6, Y8, Y6
-	VPMADDUBSW     fold2<>+0(SB), Y6, Y6
-	VPACKUSWB      Y6, Y6, Y6
-	VPERMQ         $0x08, Y6, Y6
-	VMOVDQU        X6, (R10)
 	VAESENCLAST    Y5, Y7, Y7
+	VPSHUFB        96(SP), Y6, Y6
+	VPSRLW         $0x04, Y6, Y5
+	VPAND          nibble<>+0(SB), Y6, Y6
+	VPAND          nibble<>+0(SB), Y5, Y5
+	VMOVDQU        128(SP), Y8
+	VPSHUFB        Y6, Y8, Y6
+	VMOVDQU        160(SP), Y8
+	VPSHUFB        Y5, Y8, Y5
+	VPOR           Y6, Y5, Y6
+	VPMADDUBSW     fold2<>+0(SB), Y6, Y6
 	VPSHUFB        96(SP), Y7, Y7
 	VPSRLW         $0x04, Y7, Y5
 	VPAND          nibble<>+0(SB), Y7, Y7
 	VPAND          nibble<>+0(SB), Y5, Y5
-	VMOVDQU        128(SP), Y6
-	VPSHUFB        Y7, Y6, Y7
-	VMOVDQU        160(SP), Y6
-	VPSHUFB        Y5, Y6, Y5
+	VMOVDQU        128(SP), Y8
+	VPSHUFB        Y7, Y8, Y7
+	VMOVDQU        160(SP), Y8
+	VPSHUFB        Y5, Y8, Y5
 	VPOR           Y7, Y5, Y7
 	VPMADDUBSW     fold2<>+0(SB), Y7, Y7
-	VPACKUSWB      Y7, Y7, Y7
-	VPERMQ         $0x08, Y7, Y7
-	VMOVDQU        X7, 16(R10)
+	VPACKUSWB      Y7, Y6, Y6
+	VPERMQ         $0xd8, Y6, Y6
+	VMOVDQU        Y6, (R10)
 	VPADDD         counterStepD<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10
@@ -3648,33 +3570,30 @@ loop:
 	VMOVUPS        Y5, 992(AX)
 	VBROADCASTI128 160(DX), Y5
 	VAESENCLAST    Y5, Y6, Y6
-	VPSHUFB        96(SP), Y6, Y6
-	VPSRLW         $0x04, Y6, Y8
-	VPAND          nibble<>+0(SB), Y6, Y6
-	VPAND          nibble<>+0(SB), Y8, Y8
-	VMOVDQU        128(SP), Y9
-	VPSHUFB        Y6, Y9, Y6
-	VMOVDQU        160(SP), Y9
-	VPSHUFB        Y8, Y9, Y8
-	VPOR           Y6, Y8, Y6
-	VPMADDUBSW     fold2<>+0(SB), Y6, Y6
-	VPACKUSWB      Y6, Y6, Y6
-	VPERMQ         $0x08, Y6, Y6
-	VMOVDQU        X6, (R10)
 	VAESENCLAST    Y5, Y7, Y7
+	VPSHUFB        96(SP), Y6, Y6
+	VPSRLW         $0x04, Y6, Y5
+	VPAND          nibble<>+0(SB), Y6, Y6
+	VPAND          nibble<>+0(SB), Y5, Y5
+	VMOVDQU        128(SP), Y8
+	VPSHUFB        Y6, Y8, Y6
+	VMOVDQU        160(SP), Y8
+	VPSHUFB        Y5, Y8, Y5
+	VPOR           Y6, Y5, Y6
+	VPMADDUBSW     fold2<>+0(SB), Y6, Y6
 	VPSHUFB        96(SP), Y7, Y7
 	VPSRLW         $0x04, Y7, Y5
 	VPAND          nibble<>+0(SB), Y7, Y7
 	VPAND          nibble<>+0(SB), Y5, Y5
-	VMOVDQU        128(SP), Y6
-	VPSHUFB        Y7, Y6, Y7
-	VMOVDQU        160(SP), Y6
-	VPSHUFB        Y5, Y6, Y5
+	VMOVDQU        128(SP), Y8
+	VPSHUFB        Y7, Y8, Y7
+	VMOVDQU        160(SP), Y8
+	VPSHUFB        Y5, Y8, Y5
 	VPOR           Y7, Y5, Y7
 	VPMADDUBSW     fold2<>+0(SB), Y7, Y7
-	VPACKUSWB      Y7, Y7, Y7
-	VPERMQ         $0x08, Y7, Y7
-	VMOVDQU        X7, 16(R10)
+	VPACKUSWB      Y7, Y6, Y6
+	VPERMQ         $0xd8, Y6, Y6
+	VMOVDQU        Y6, (R10)
 	VPADDD         counterStepD<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10
@@ -3770,73 +3689,57 @@ TEXT ·fused4VAES(SB), $192-52
 	VAESENC        Y5, Y9, Y9
 	VBROADCASTI128 160(DX), Y5
 	VAESENCLAST    Y5, Y6, Y6
-	VPSHUFB        96(SP), Y6, Y6
-	VPSRLW         $0x04, Y6, Y10
-	VPAND          nibble<>+0(SB), Y6, Y6
-	VPAND          nibble<>+0(SB), Y10, Y10
-	VMOVDQU        128(SP), Y11
-	VPSHUFB        Y6, Y11, Y6
-	VMOVDQU        160(SP), Y11
-	VPSHUFB        Y10, Y11, Y10
-	VPOR           Y6, Y10, Y6
-	VPMADDUBSW     fold4<>+0(SB), Y6, Y6
-	VPMADDWD       foldWords<>+0(SB), Y6, Y6
-	VPACKUSDW      Y6, Y6, Y6
-	VPACKUSWB      Y6, Y6, Y6
-	VEXTRACTI128   $0x01, Y6, X10
-	VPUNPCKLDQ     X10, X6, X10
-	VMOVQ          X10, (R10)
 	VAESENCLAST    Y5, Y7, Y7
-	VPSHUFB        96(SP), Y7, Y7
-	VPSRLW         $0x04, Y7, Y6
-	VPAND          nibble<>+0(SB), Y7, Y7
+	VAESENCLAST    Y5, Y8, Y8
+	VAESENCLAST    Y5, Y9, Y9
+	VPSHUFB        96(SP), Y6, Y6
+	VPSRLW         $0x04, Y6, Y5
 	VPAND          nibble<>+0(SB), Y6, Y6
+	VPAND          nibble<>+0(SB), Y5, Y5
+	VMOVDQU        128(SP), Y10
+	VPSHUFB        Y6, Y10, Y6
+	VMOVDQU        160(SP), Y10
+	VPSHUFB        Y5, Y10, Y5
+	VPOR           Y6, Y5, Y6
+	VPMADDUBSW     fold4<>+0(SB), Y6, Y6
+	VPSHUFB        96(SP), Y7, Y7
+	VPSRLW         $0x04, Y7, Y5
+	VPAND          nibble<>+0(SB), Y7, Y7
+	VPAND          nibble<>+0(SB), Y5, Y5
 	VMOVDQU        128(SP), Y10
 	VPSHUFB        Y7, Y10, Y7
 	VMOVDQU        160(SP), Y10
-	VPSHUFB        Y6, Y10, Y6
-	VPOR           Y7, Y6, Y7
+	VPSHUFB        Y5, Y10, Y5
+	VPOR           Y7, Y5, Y7
 	VPMADDUBSW     fold4<>+0(SB), Y7, Y7
-	VPMADDWD       foldWords<>+0(SB), Y7, Y7
-	VPACKUSDW      Y7, Y7, Y7
-	VPACKUSWB      Y7, Y7, Y7
-	VEXTRACTI128   $0x01, Y7, X6
-	VPUNPCKLDQ     X6, X7, X6
-	VMOVQ          X6, 8(R10)
-	VAESENCLAST    Y5, Y8, Y8
 	VPSHUFB        96(SP), Y8, Y8
-	VPSRLW         $0x04, Y8, Y6
+	VPSRLW         $0x04, Y8, Y5
 	VPAND          nibble<>+0(SB), Y8, Y8
-	VPAND          nibble<>+0(SB), Y6, Y6
-	VMOVDQU        128(SP), Y7
-	VPSHUFB        Y8, Y7, Y8
-	VMOVDQU        160(SP), Y7
-	VPSHUFB        Y6, Y7, Y6
-	VPOR           Y8, Y6, Y8
+	VPAND          nibble<>+0(SB), Y5, Y5
+	VMOVDQU        128(SP), Y10
+	VPSHUFB        Y8, Y10, Y8
+	VMOVDQU        160(SP), Y10
+	VPSHUFB        Y5, Y10, Y5
+	VPOR           Y8, Y5, Y8
 	VPMADDUBSW     fold4<>+0(SB), Y8, Y8
-	VPMADDWD       foldWords<>+0(SB), Y8, Y8
-	VPACKUSDW      Y8, Y8, Y8
-	VPACKUSWB      Y8, Y8, Y8
-	VEXTRACTI128   $0x01, Y8, X6
-	VPUNPCKLDQ     X6, X8, X6
-	VMOVQ          X6, 16(R10)
-	VAESENCLAST    Y5, Y9, Y9
 	VPSHUFB        96(SP), Y9, Y9
 	VPSRLW         $0x04, Y9, Y5
 	VPAND          nibble<>+0(SB), Y9, Y9
 	VPAND          nibble<>+0(SB), Y5, Y5
-	VMOVDQU        128(SP), Y6
-	VPSHUFB        Y9, Y6, Y9
-	VMOVDQU        160(SP), Y6
-	VPSHUFB        Y5, Y6, Y5
+	VMOVDQU        128(SP), Y10
+	VPSHUFB        Y9, Y10, Y9
+	VMOVDQU        160(SP), Y10
+	VPSHUFB        Y5, Y10, Y5
 	VPOR           Y9, Y5, Y9
 	VPMADDUBSW     fold4<>+0(SB), Y9, Y9
-	VPMADDWD       foldWords<>+0(SB), Y9, Y9
-	VPACKUSDW      Y9, Y9, Y9
-	VPACKUSWB      Y9, Y9, Y9
-	VEXTRACTI128   $0x01, Y9, X5
-	VPUNPCKLDQ     X5, X9, X5
-	VMOVQ          X5, 24(R10)
+	VPACKUSWB      Y7, Y6, Y6
+	VPMADDUBSW     fold2<>+0(SB), Y6, Y6
+	VPACKUSWB      Y9, Y8, Y8
+	VPMADDUBSW     fold2<>+0(SB), Y8, Y8
+	VPACKUSWB      Y8, Y6, Y6
+	VMOVDQU        foldOrder<>+0(SB), Y5
+	VPERMD         Y6, Y5, Y6
+	VMOVDQU        Y6, (R10)
 	VPADDD         counterStepH<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10
@@ -3899,73 +3802,57 @@ TEXT ·fused4VAES(SB), $192-52
 	VAESENC        Y5, Y9, Y9
 	VBROADCASTI128 160(DX), Y5
 	VAESENCLAST    Y5, Y6, Y6
-	VPSHUFB        96(SP), Y6, Y6
-	VPSRLW         $0x04, Y6, Y10
-	VPAND          nibble<>+0(SB), Y6, Y6
-	VPAND          nibble<>+0(SB), Y10, Y10
-	VMOVDQU        128(SP), Y11
-	VPSHUFB        Y6, Y11, Y6
-	VMOVDQU        160(SP), Y11
-	VPSHUFB        Y10, Y11, Y10
-	VPOR           Y6, Y10, Y6
-	VPMADDUBSW     fold4<>+0(SB), Y6, Y6
-	VPMADDWD       foldWords<>+0(SB), Y6, Y6
-	VPACKUSDW      Y6, Y6, Y6
-	VPACKUSWB      Y6, Y6, Y6
-	VEXTRACTI128   $0x01, Y6, X10
-	VPUNPCKLDQ     X10, X6, X10
-	VMOVQ          X10, (R10)
 	VAESENCLAST    Y5, Y7, Y7
-	VPSHUFB        96(SP), Y7, Y7
-	VPSRLW         $0x04, Y7, Y6
-	VPAND          nibble<>+0(SB), Y7, Y7
+	VAESENCLAST    Y5, Y8, Y8
+	VAESENCLAST    Y5, Y9, Y9
+	VPSHUFB        96(SP), Y6, Y6
+	VPSRLW         $0x04, Y6, Y5
 	VPAND          nibble<>+0(SB), Y6, Y6
+	VPAND          nibble<>+0(SB), Y5, Y5
+	VMOVDQU        128(SP), Y10
+	VPSHUFB        Y6, Y10, Y6
+	VMOVDQU        160(SP), Y10
+	VPSHUFB        Y5, Y10, Y5
+	VPOR           Y6, Y5, Y6
+	VPMADDUBSW     fold4<>+0(SB), Y6, Y6
+	VPSHUFB        96(SP), Y7, Y7
+	VPSRLW         $0x04, Y7, Y5
+	VPAND          nibble<>+0(SB), Y7, Y7
+	VPAND          nibble<>+0(SB), Y5, Y5
 	VMOVDQU        128(SP), Y10
 	VPSHUFB        Y7, Y10, Y7
 	VMOVDQU        160(SP), Y10
-	VPSHUFB        Y6, Y10, Y6
-	VPOR           Y7, Y6, Y7
+	VPSHUFB        Y5, Y10, Y5
+	VPOR           Y7, Y5, Y7
 	VPMADDUBSW     fold4<>+0(SB), Y7, Y7
-	VPMADDWD       foldWords<>+0(SB), Y7, Y7
-	VPACKUSDW      Y7, Y7, Y7
-	VPACKUSWB      Y7, Y7, Y7
-	VEXTRACTI128   $0x01, Y7, X6
-	VPUNPCKLDQ     X6, X7, X6
-	VMOVQ          X6, 8(R10)
-	VAESENCLAST    Y5, Y8, Y8
 	VPSHUFB        96(SP), Y8, Y8
-	VPSRLW         $0x04, Y8, Y6
+	VPSRLW         $0x04, Y8, Y5
 	VPAND          nibble<>+0(SB), Y8, Y8
-	VPAND          nibble<>+0(SB), Y6, Y6
-	VMOVDQU        128(SP), Y7
-	VPSHUFB        Y8, Y7, Y8
-	VMOVDQU        160(SP), Y7
-	VPSHUFB        Y6, Y7, Y6
-	VPOR           Y8, Y6, Y8
+	VPAND          nibble<>+0(SB), Y5, Y5
+	VMOVDQU        128(SP), Y10
+	VPSHUFB        Y8, Y10, Y8
+	VMOVDQU        160(SP), Y10
+	VPSHUFB        Y5, Y10, Y5
+	VPOR           Y8, Y5, Y8
 	VPMADDUBSW     fold4<>+0(SB), Y8, Y8
-	VPMADDWD       foldWords<>+0(SB), Y8, Y8
-	VPACKUSDW      Y8, Y8, Y8
-	VPACKUSWB      Y8, Y8, Y8
-	VEXTRACTI128   $0x01, Y8, X6
-	VPUNPCKLDQ     X6, X8, X6
-	VMOVQ          X6, 16(R10)
-	VAESENCLAST    Y5, Y9, Y9
 	VPSHUFB        96(SP), Y9, Y9
 	VPSRLW         $0x04, Y9, Y5
 	VPAND          nibble<>+0(SB), Y9, Y9
 	VPAND          nibble<>+0(SB), Y5, Y5
-	VMOVDQU        128(SP), Y6
-	VPSHUFB        Y9, Y6, Y9
-	VMOVDQU        160(SP), Y6
-	VPSHUFB        Y5, Y6, Y5
+	VMOVDQU        128(SP), Y10
+	VPSHUFB        Y9, Y10, Y9
+	VMOVDQU        160(SP), Y10
+	VPSHUFB        Y5, Y10, Y5
 	VPOR           Y9, Y5, Y9
 	VPMADDUBSW     fold4<>+0(SB), Y9, Y9
-	VPMADDWD       foldWords<>+0(SB), Y9, Y9
-	VPACKUSDW      Y9, Y9, Y9
-	VPACKUSWB      Y9, Y9, Y9
-	VEXTRACTI128   $0x01, Y9, X5
-	VPUNPCKLDQ     X5, X9, X5
-	VMOVQ          X5, 24(R10)
+	VPACKUSWB      Y7, Y6, Y6
+	VPMADDUBSW     fold2<>+0(SB), Y6, Y6
+	VPACKUSWB      Y9, Y8, Y8
+	VPMADDUBSW     fold2<>+0(SB), Y8, Y8
+	VPACKUSWB      Y8, Y6, Y6
+	VMOVDQU        foldOrder<>+0(SB), Y5
+	VPERMD         Y6, Y5, Y6
+	VMOVDQU        Y6, (R10)
 	VPADDD         counterStepH<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10
@@ -4174,73 +4061,57 @@ loop:
 	VMOVUPS        Y5, 992(AX)
 	VBROADCASTI128 160(DX), Y5
 	VAESENCLAST    Y5, Y6, Y6
-	VPSHUFB        96(SP), Y6, Y6
-	VPSRLW         $0x04, Y6, Y10
-	VPAND          nibble<>+0(SB), Y6, Y6
-	VPAND          nibble<>+0(SB), Y10, Y10
-	VMOVDQU        128(SP), Y11
-	VPSHUFB        Y6, Y11, Y6
-	VMOVDQU        160(SP), Y11
-	VPSHUFB        Y10, Y11, Y10
-	VPOR           Y6, Y10, Y6
-	VPMADDUBSW     fold4<>+0(SB), Y6, Y6
-	VPMADDWD       foldWords<>+0(SB), Y6, Y6
-	VPACKUSDW      Y6, Y6, Y6
-	VPACKUSWB      Y6, Y6, Y6
-	VEXTRACTI128   $0x01, Y6, X10
-	VPUNPCKLDQ     X10, X6, X10
-	VMOVQ          X10, (R10)
 	VAESENCLAST    Y5, Y7, Y7
-	VPSHUFB        96(SP), Y7, Y7
-	VPSRLW         $0x04, Y7, Y6
-	VPAND          nibble<>+0(SB), Y7, Y7
+	VAESENCLAST    Y5, Y8, Y8
+	VAESENCLAST    Y5, Y9, Y9
+	VPSHUFB        96(SP), Y6, Y6
+	VPSRLW         $0x04, Y6, Y5
 	VPAND          nibble<>+0(SB), Y6, Y6
+	VPAND          nibble<>+0(SB), Y5, Y5
+	VMOVDQU        128(SP), Y10
+	VPSHUFB        Y6, Y10, Y6
+	VMOVDQU        160(SP), Y10
+	VPSHUFB        Y5, Y10, Y5
+	VPOR           Y6, Y5, Y6
+	VPMADDUBSW     fold4<>+0(SB), Y6, Y6
+	VPSHUFB        96(SP), Y7, Y7
+	VPSRLW         $0x04, Y7, Y5
+	VPAND          nibble<>+0(SB), Y7, Y7
+	VPAND          nibble<>+0(SB), Y5, Y5
 	VMOVDQU        128(SP), Y10
 	VPSHUFB        Y7, Y10, Y7
 	VMOVDQU        160(SP), Y10
-	VPSHUFB        Y6, Y10, Y6
-	VPOR           Y7, Y6, Y7
+	VPSHUFB        Y5, Y10, Y5
+	VPOR           Y7, Y5, Y7
 	VPMADDUBSW     fold4<>+0(SB), Y7, Y7
-	VPMADDWD       foldWords<>+0(SB), Y7, Y7
-	VPACKUSDW      Y7, Y7, Y7
-	VPACKUSWB      Y7, Y7, Y7
-	VEXTRACTI128   $0x01, Y7, X6
-	VPUNPCKLDQ     X6, X7, X6
-	VMOVQ          X6, 8(R10)
-	VAESENCLAST    Y5, Y8, Y8
 	VPSHUFB        96(SP), Y8, Y8
-	VPSRLW         $0x04, Y8, Y6
+	VPSRLW         $0x04, Y8, Y5
 	VPAND          nibble<>+0(SB), Y8, Y8
-	VPAND          nibble<>+0(SB), Y6, Y6
-	VMOVDQU        128(SP), Y7
-	VPSHUFB        Y8, Y7, Y8
-	VMOVDQU        160(SP), Y7
-	VPSHUFB        Y6, Y7, Y6
-	VPOR           Y8, Y6, Y8
+	VPAND          nibble<>+0(SB), Y5, Y5
+	VMOVDQU        128(SP), Y10
+	VPSHUFB        Y8, Y10, Y8
+	VMOVDQU        160(SP), Y10
+	VPSHUFB        Y5, Y10, Y5
+	VPOR           Y8, Y5, Y8
 	VPMADDUBSW     fold4<>+0(SB), Y8, Y8
-	VPMADDWD       foldWords<>+0(SB), Y8, Y8
-	VPACKUSDW      Y8, Y8, Y8
-	VPACKUSWB      Y8, Y8, Y8
-	VEXTRACTI128   $0x01, Y8, X6
-	VPUNPCKLDQ     X6, X8, X6
-	VMOVQ          X6, 16(R10)
-	VAESENCLAST    Y5, Y9, Y9
 	VPSHUFB        96(SP), Y9, Y9
 	VPSRLW         $0x04, Y9, Y5
 	VPAND          nibble<>+0(SB), Y9, Y9
 	VPAND          nibble<>+0(SB), Y5, Y5
-	VMOVDQU        128(SP), Y6
-	VPSHUFB        Y9, Y6, Y9
-	VMOVDQU        160(SP), Y6
-	VPSHUFB        Y5, Y6, Y5
+	VMOVDQU        128(SP), Y10
+	VPSHUFB        Y9, Y10, Y9
+	VMOVDQU        160(SP), Y10
+	VPSHUFB        Y5, Y10, Y5
 	VPOR           Y9, Y5, Y9
 	VPMADDUBSW     fold4<>+0(SB), Y9, Y9
-	VPMADDWD       foldWords<>+0(SB), Y9, Y9
-	VPACKUSDW      Y9, Y9, Y9
-	VPACKUSWB      Y9, Y9, Y9
-	VEXTRACTI128   $0x01, Y9, X5
-	VPUNPCKLDQ     X5, X9, X5
-	VMOVQ          X5, 24(R10)
+	VPACKUSWB      Y7, Y6, Y6
+	VPMADDUBSW     fold2<>+0(SB), Y6, Y6
+	VPACKUSWB      Y9, Y8, Y8
+	VPMADDUBSW     fold2<>+0(SB), Y8, Y8
+	VPACKUSWB      Y8, Y6, Y6
+	VMOVDQU        foldOrder<>+0(SB), Y5
+	VPERMD         Y6, Y5, Y6
+	VMOVDQU        Y6, (R10)
 	VPADDD         counterStepH<>+0(SB), Y1, Y1
 	XCHGQ          R8, R9
 	XCHGQ          R9, R10

@@ -47,6 +47,7 @@ func encryptBlocks(dst, src *[BlockSize]byte, n int, keys *Keys) {
 }
 
 func maskGroups(width int, dst, stream *byte, n int, luts *[3][BlockSize]byte) {
+	n *= groupSize / 32 // these take 32 bytes at once
 	switch width {
 	case 1:
 		mask1NEON(dst, stream, n, luts)

@@ -125,10 +125,12 @@ func (b backend) fused(width int, m masker, swap, lanes Mem, step [16]Mem, bits 
 			for i, s := range state {
 				VAESENCLAST(last, s, s)
 				to := Mem{Base: far, Disp: b.bytes / width * (wave + i)}
-				switch {
-				case width < 8 || b.bytes == 32:
-					m.mask(b, width, s, tables, to)
-				case i%2 == 1: // a whole dword, as the next turn reads it
+				switch group := m.group(width); {
+				case width < 8 && i%group == group-1:
+					m.mask(b, width, state[i+1-group:i+1], tables, to.Offset(b.bytes/width*(1-group)))
+				case width == 8 && b.bytes == 32:
+					m.mask(b, width, state[i:i+1], tables, to)
+				case width == 8 && i%2 == 1: // a whole dword, as the next turn reads it
 					low, high := m.bits(b, state[i-1], tables), m.bits(b, s, tables)
 					SHLL(U8(16), high)
 					ORL(high, low)
