@@ -18,9 +18,10 @@ type DrawEffect struct {
 	Mean, Variance float64
 }
 
-// TextDrawEffect returns the effect of a keyed draw, under its scores with weights, on a kind of text of [Texts]: the mixtures of
-// Zipf-shaped steps that [TextLaw] has too, so that the numbers compare. ok is false for a green list,
-// whose effect is TextLaw's, and when the kind is unknown.
+// TextDrawEffect returns the effect of a keyed draw, under its scores with weights, on a
+// kind of text of [Texts]: the mixtures of Zipf-shaped steps that [TextLaw] has too, so
+// that the numbers compare. ok is false for a green list, whose effect is TextLaw's, and
+// when the kind is unknown.
 //
 // For a GumbelMax mean and variance are exact. With p the probabilities of a step, a
 // marked token's score has
@@ -28,10 +29,11 @@ type DrawEffect struct {
 //	mean     = sum p H(1/p),
 //	variance = sum p (pi^2/6 - psi'(1+1/p) + H(1/p)^2) - mean^2,
 //
-// H the harmonic numbers continued to the reals and psi' the trigamma function (from the law
-// of -ln(1-U) when U is the largest of 1/p: Aaronson 2022; Fernandez et al. 2023, "Three Bricks to Consolidate Watermarks for Large Language
-// Models", appendix). For a Tournament they are averages over
-// 100 random tournaments a step with a fixed seed, good to a tenth of the tokens needed.
+// H the harmonic numbers continued to the reals and psi' the trigamma function (from the
+// law of -ln(1-U) when U is the largest of 1/p: Aaronson 2022; Fernandez et al. 2023,
+// "Three Bricks to Consolidate Watermarks for Large Language Models", appendix). For a
+// Tournament they are averages over 100 random tournaments a step with a fixed seed, good
+// to a tenth of the tokens needed.
 func TextDrawEffect(s watermark.Scheme, text string) (e DrawEffect, ok bool) {
 	weights, ok := profiles[text]
 	if !ok {
@@ -79,8 +81,8 @@ func TextDrawEffect(s watermark.Scheme, text string) (e DrawEffect, ok bool) {
 }
 
 // gumbelStep returns the mean of a marked score and that of its square. With two keys of
-// weights first and second, the key of that probability marks, and the other's score is standard
-// exponential.
+// weights first and second, the key of that probability marks, and the other's score is
+// standard exponential.
 func gumbelStep(row []float64, first, second float64) (mean, square float64) {
 	var m, q float64
 	for _, p := range row {
@@ -122,9 +124,9 @@ func trigamma(x float64) float64 {
 // tournaments is how many random ones an average takes.
 const tournaments = 100
 
-// tournamentStep is gumbelStep for a tournament and falling probabilities. Only the part that is not
-// known exactly is simulated: the mass of the ones in each layer, and what the tournament adds to the
-// variance around the mean of chance.
+// tournamentStep is gumbelStep for a tournament and falling probabilities. Only the part
+// that is not known exactly is simulated: the mass of the ones in each layer, and what the
+// tournament adds to the variance around the mean of chance.
 func tournamentStep(row []float64, weights []int64, candidates int) (mean, square float64) {
 	// The tokens with less than 10^-9 have next to no part in it, and are most of them.
 	row = row[:sort.Search(len(row), func(i int) bool { return row[i] < 1e-9 })]
@@ -177,10 +179,10 @@ func tournamentStep(row []float64, weights []int64, candidates int) (mean, squar
 	return mean, max(spread+more/tournaments-gain*gain, 0) + mean*mean
 }
 
-// Tokens returns the smallest number n of scored tokens whose test detects at alpha with about this
-// power: the exact tail of the null law at n Mean - z sqrt(n Variance) is at most alpha, z the normal
-// quantile of the power. The error wraps [ErrNoEffect] or [ErrOutOfReach]. It panics unless alpha is in
-// (0,0.5] and power in (0,1).
+// Tokens returns the smallest number n of scored tokens whose test detects at alpha with
+// about this power: the exact tail of the null law at n Mean - z sqrt(n Variance) is at
+// most alpha, z the normal quantile of the power. The error wraps [ErrNoEffect] or
+// [ErrOutOfReach]. It panics unless alpha is in (0,0.5] and power in (0,1).
 func (e DrawEffect) Tokens(alpha, power float64) (int64, error) {
 	if !(alpha > 0 && alpha <= 0.5) {
 		panic("detect: alpha is outside (0,0.5]")

@@ -10,7 +10,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// The tokens of another program's planner for the same steps, with tournaments of its own chance.
+// The tokens of another program's planner for the same steps, with tournaments of its own
+// chance.
 func TestDrawEffectTokens(t *testing.T) {
 	gumbel, synthID := watermark.GumbelMax{Width: 4}, watermark.Tournament{Depth: 30, Width: 4}
 	for _, v := range []struct {

@@ -76,3 +76,43 @@ func BenchmarkSample(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDraws reports the scalar code of keyed draws, with no kernel of its own, as a
+// multiple of a plain Go pass over a row of the vocabulary.
+func BenchmarkDraws(b *testing.B) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	logits, row := make([]float32, benchVocab), make([]float32, benchVocab)
+	for i := range logits {
+		logits[i] = float32(rng.NormFloat64() * 3)
+	}
+	ids, probs := make([]watermark.Token, 50), make([]float32, 50)
+	for i := range ids {
+		ids[i], probs[i] = watermark.Token(rng.IntN(benchVocab)), rng.Float32()
+	}
+	context := []watermark.Token{1, 2, 3, 4}
+	pairs := make([]watermark.Pair, 100)
+	for i := range pairs {
+		pairs[i] = watermark.Pair{Context: []watermark.Token{1, 2, 3, watermark.Token(i)}, Token: watermark.Token(i * 7)}
+	}
+	scores := make([]int64, 0, len(pairs))
+	for name, scheme := range map[string]watermark.Scheme{
+		"gumbelmax":  watermark.GumbelMax{Width: 4},
+		"tournament": watermark.Tournament{Depth: 30, Width: 4},
+	} {
+		m := newMark(b, testKey(b), scheme, benchVocab)
+		for what, f := range map[string]func(){
+			"pick-50":   func() { m.Pick(ids, probs, context, 0.5) },
+			"row":       func() { copy(row, logits); m.Process(row, context) },
+			"score-100": func() { scores = m.Score(scores[:0], pairs) },
+		} {
+			b.Run(fmt.Sprintf("scheme=%s/what=%s/impl=generic", name, what), func(b *testing.B) {
+				floor := nsPer(func() { pass(row) })
+				b.ReportAllocs()
+				for b.Loop() {
+					f()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/floor, "x_go_floor")
+			})
+		}
+	}
+}

@@ -27,8 +27,8 @@ func drawsOf(t *testing.T) int {
 	return n
 }
 
-// chiSquare returns the statistic of counts against probabilities and log10 of its p-value. There must be
-// an odd number of cells, so that half the degrees of freedom are whole.
+// chiSquare returns the statistic of counts against probabilities and log10 of its p-value.
+// There must be an odd number of cells, so that half the degrees of freedom are whole.
 func chiSquare(t *testing.T, counts []int, probs []float64) (x, log10P float64) {
 	t.Helper()
 	require.Equal(t, 1, len(probs)%2)
@@ -70,7 +70,8 @@ var distortionSchemes = map[string]watermark.Scheme{
 // distortionProbs have large and small probabilities.
 var distortionProbs = []float32{0.5, 0.25, 0.125, 0.0625, 0.03125, 0.0244140625, 0.0068359375}
 
-// Each token of a keyed draw has the probability that the plain sampler gives it, over contexts.
+// Each token of a keyed draw has the probability that the plain sampler gives it, over
+// contexts.
 func TestDrawsAreNotDistorted(t *testing.T) {
 	for name, scheme := range distortionSchemes {
 		t.Run(name, func(t *testing.T) {
@@ -126,8 +127,8 @@ func plainDraw(probs []float32, u float64) int {
 	return len(probs) - 1
 }
 
-// A whole text has the model's probability over keys, repeated contexts and all; and it would not, were
-// repeated contexts marked too.
+// A whole text has the model's probability over keys, repeated contexts and all; and it
+// would not, were repeated contexts marked too.
 func TestTextsAreNotDistorted(t *testing.T) {
 	// A model of order 1 over three tokens, and texts of four: 81 cells. Each context is one
 	// token, so that most texts repeat one.
@@ -249,8 +250,9 @@ func TestOneKeyForBothModelsDistorts(t *testing.T) {
 	assert.Less(t, log10P, -20.0)
 }
 
-// Neither band's scores follow another law when the other is on: over keys, the mean and the spread of the
-// scores of a mark that did not write the text are those of chance, in text that another mark wrote.
+// Neither band's scores follow another law when the other is on: over keys, the mean and
+// the spread of the scores of a mark that did not write the text are those of chance, in
+// text that another mark wrote.
 func TestBandsDoNotSeeEachOther(t *testing.T) {
 	trace := watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}
 	draw := watermark.GumbelMax{Width: 4}

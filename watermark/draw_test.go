@@ -31,9 +31,7 @@ func TestGumbelTiesGoToTheLowerID(t *testing.T) {
 	m := drawMark(t, "ties", GumbelMax{Width: 2}, 1000)
 	g := m.bound.(*gumbelMax)
 	var s scratch
-	weight := func(id Token) float64 {
-		return float64(2*prf.NegLog(g.first.number(&s.Scratch, uint32(id))+1, drawBits) + 1)
-	}
+	weight := func(id Token) float64 { return numerator(g.first.number(&s.Scratch, uint32(id))) }
 	for i := range Token(200) {
 		g.setContext(&s, []Token{i, 7})
 		low, high := candidate{id: 5 + i, weight: weight(5 + i)}, candidate{id: 300 + i, weight: weight(300 + i)}
@@ -42,6 +40,15 @@ func TestGumbelTiesGoToTheLowerID(t *testing.T) {
 		high.weight = math.Nextafter(high.weight, math.Inf(1))
 		assert.Equal(t, 1, g.choose(&s, []candidate{low, high}, 0, 0), "a little more is more")
 	}
+}
+
+// The numbers at the ends: the least probable winner and the surest one.
+func TestNumerators(t *testing.T) {
+	assert.Equal(t, 1.0, numerator(math.MaxUint64), "U+1 = 2^64")
+	assert.Equal(t, 1.0, numerator(math.MaxUint64-1), "a logarithm below a step")
+	assert.Equal(t, 6243314768165359.0, numerator(0), "2 floor(2^46 64 ln 2) + 1, below 2^53")
+	assert.Equal(t, float64(2*prf.NegLog(1<<63, 46)+1), numerator(1<<63-1), "U+1 = 2^63")
+	assert.NotEqual(t, numerator(1), numerator(0))
 }
 
 // The draw compares logarithms over probabilities: against one in floating point, which
@@ -76,8 +83,8 @@ func TestGumbelChoosesTheLeast(t *testing.T) {
 	}
 }
 
-// No score is likelier than an exponential variable: the numbers that score s or more are at most
-// 2^64 e^-s many.
+// No score is likelier than an exponential variable: the numbers that score s or more are
+// at most 2^64 e^-s many.
 func TestScoresAreDominated(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	for _, s := range []uint64{1, 2, 1 << 20, 1 << 32, 40 << 32, prf.NegLog(3, 32), prf.NegLog(2, 32), prf.NegLog(1, 32), rng.Uint64N(44 << 32), rng.Uint64N(44 << 32)} {
@@ -100,7 +107,7 @@ func TestScoresAreDominated(t *testing.T) {
 		}
 	}
 	assert.Zero(t, prf.NegLog(0, 32), "U of 0 scores 0")
-	assert.EqualValues(t, 190530846196, scoreOf(math.MaxUint64), "64 ln 2")
+	assert.Equal(t, uint64(190530846196), scoreOf(math.MaxUint64), "64 ln 2")
 }
 
 // A tournament in full, with all its matches, has the law that settle computes.

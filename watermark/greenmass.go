@@ -15,10 +15,10 @@ var masks = sync.Pool{New: func() any { return new([]uint64) }}
 // entries past the vocabulary are ignored. NaN and -Inf have no mass, and several
 // +Inf share it all.
 //
-// ok is false, and the step is not one to log, when the mark is a keyed draw, the context is outside the mark's
-// band, the temperature is not a positive number, or no token has any mass. Like
-// Process, GreenMass does not allocate once its buffers have grown, and is safe for
-// concurrent use; it takes an exponential for each token.
+// ok is false, and the step is not one to log, when the mark is a keyed draw, the context
+// is outside the mark's band, the temperature is not a positive number, or no token has any
+// mass. Like Process, GreenMass does not allocate once its buffers have grown, and is safe
+// for concurrent use; it takes an exponential for each token.
 func (m *Mark) GreenMass(logits []float32, context []Token, temperature float32) (mass float64, ok bool) {
 	if m.bias == nil || !(temperature > 0) || math.IsInf(float64(temperature), 0) || !m.marks(context) {
 		return 0, false

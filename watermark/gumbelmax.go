@@ -14,9 +14,10 @@ import (
 // uniform number of the context and the token, and p_v the probability of v. A text whose u are
 // closer to 1 than chance brings them depends on the key.
 //
-// The draw is a function of key and context: a request repeated is an answer repeated.
-// Two things help. [Key.Variants] gives several keys, one of which marks a text; a test of each is counted. Dual gives each context one of two keys, by a coin that
-// falls differently in each request ([Sequence.SetSalt]); a test looks at both.
+// The draw is a function of key and context: a request repeated is an answer repeated. Two
+// things help. [Key.Variants] gives several keys, one of which marks a text; a test of each
+// is counted. Dual gives each context one of two keys, by a coin that falls differently in
+// each request ([Sequence.SetSalt]); a test looks at both.
 type GumbelMax struct {
 	Width int // tokens of context, 1 to MaxWidth; 4 for provenance
 	// Dual is the probability that a context takes the first of two keys, m/256 with
@@ -110,7 +111,8 @@ func (g *gumbelMax) law(vocab int) Law {
 	if g.second == nil {
 		return Exponential{First: a, Marked: best}
 	}
-	// A token is drawn by the first key with probability m/256; the score under the other has mean 1.
+	// A token is drawn by the first key with probability m/256; the score under the other
+	// has mean 1.
 	p := float64(g.m) / 256
 	return Exponential{First: a, Second: b, Marked: p*(a*best+b) + (1-p)*(a+b*best)}
 }
@@ -180,10 +182,14 @@ func (g *gumbelMax) key(s *scratch, salt uint32) *uniforms {
 // a logarithm of 64 bits, and one, be a float64.
 const drawBits = 46
 
-// choose returns the index of the candidate with the least q = (2 E + 1)/weight among those with a positive
-// weight, or -1 without any; ties go to the lower id. E is -ln((U+1)/2^64) in
-// fixed point, rounded down, and 2 E + 1 a float64 without rounding, so that each q is one division, the same
-// everywhere.
+// numerator is 2 E + 1 without rounding, E being -ln((U+1)/2^64) in fixed point, rounded
+// down.
+func numerator(u uint64) float64 { return float64(2*prf.NegLog(u+1, drawBits) + 1) }
+
+// choose returns the index of the candidate with the least q = (2 E + 1)/weight among those
+// with a positive weight, or -1 without any; ties go to the lower id. E is -ln((U+1)/2^64)
+// in fixed point, rounded down, and 2 E + 1 a float64 without rounding, so that each q is
+// one division, the same everywhere.
 func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64) int {
 	f := g.key(s, salt)
 	best := -1
@@ -192,8 +198,7 @@ func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64)
 		if !(c.weight > 0) {
 			continue
 		}
-		e := prf.NegLog(f.number(&s.Scratch, uint32(c.id)^g.lane)+1, drawBits)
-		q := float64(2*e+1) / c.weight
+		q := numerator(f.number(&s.Scratch, uint32(c.id)^g.lane)) / c.weight
 		if best < 0 || q < least || q == least && c.id < list[best].id {
 			best, least = i, q
 		}

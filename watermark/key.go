@@ -72,9 +72,10 @@ func (k Key) Derive(label ...string) Key {
 	return keyOf(prf.Derive(k.leaf(), label))
 }
 
-// Variants returns n keys derived from k, for a keyed draw that must not give one answer to one request: a text is marked
-// with one of them, chosen for each request by chance or by a number of the request, and a test tries all, which
-// costs it log10 n digits of its p-value (Sidak). They are k.Derive("variant", "0"), ..., in decimal.
+// Variants returns n keys derived from k, for a keyed draw that must not give one answer to
+// one request: a text is marked with one of them, chosen for each request by chance or by a
+// number of the request, and a test tries all, which costs it log10 n digits of its p-value
+// (Sidak). They are k.Derive("variant", "0"), ..., in decimal.
 func (k Key) Variants(n int) []Key {
 	keys := make([]Key, max(n, 0))
 	for i := range keys {

@@ -28,7 +28,8 @@ type Scheme interface {
 	bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error)
 }
 
-// bound is a Scheme under a key: a bias or a keyedDraw. Its methods are called with contexts of the band.
+// bound is a Scheme under a key: a bias or a keyedDraw. Its methods are called with
+// contexts of the band.
 type bound interface {
 	score(s *prf.Scratch, p Pair) int64
 	parts(s *prf.Scratch, p Pair, dst []int64) []int64
@@ -179,15 +180,16 @@ func (m *Mark) Width() int { return m.scheme.contextWidth() }
 // Vocab returns the vocabulary size.
 func (m *Mark) Vocab() int { return m.vocab }
 
-// IsKeyedDraw reports whether the mark is a keyed draw ([GumbelMax], [Tournament]), which comes after
-// truncation, and not a bias of raw logits.
+// IsKeyedDraw reports whether the mark is a keyed draw ([GumbelMax], [Tournament]), which
+// comes after truncation, and not a bias of raw logits.
 func (m *Mark) IsKeyedDraw() bool { return m.keyed != nil }
 
 // MasksRepeats reports whether a [Sequence] leaves repeated contexts unmarked.
 func (m *Mark) MasksRepeats() bool { return m.masked }
 
-// Salted returns the mark for the request of a salt, which decides which of its two keys a context has; see
-// [GumbelMax]. Scores and ID do not depend on it, and marks of one key do not. A mark is made with salt 0.
+// Salted returns the mark for the request of a salt, which decides which of its two keys a
+// context has; see [GumbelMax]. Scores and ID do not depend on it, and marks of one key do
+// not. A mark is made with salt 0.
 func (m *Mark) Salted(salt uint32) *Mark {
 	c := *m
 	c.salt = salt
@@ -203,9 +205,10 @@ const (
 	secondHalf
 )
 
-// Halves returns the two keyed draws of a [GumbelMax] with two keys, each as a mark of its own: one draws for the draft model
-// of a [Speculation], the other for its target. The text is tested with m, and Dual should be the share of tokens that the
-// first draws. ok is false for any other mark.
+// Halves returns the two keyed draws of a [GumbelMax] with two keys, each as a mark of its
+// own: one draws for the draft model of a [Speculation], the other for its target. The text
+// is tested with m, and Dual should be the share of tokens that the first draws. ok is
+// false for any other mark.
 func (m *Mark) Halves() (first, second *Mark, ok bool) {
 	g, ok := m.bound.(*gumbelMax)
 	if !ok || g.second == nil {
@@ -223,20 +226,21 @@ func (m *Mark) halfOf(g *gumbelMax, f *uniforms, which half) *Mark {
 	return &c
 }
 
-// Process is the logits processor: it marks the row of the position that follows
-// context, in place. Entries of
-// the row past the vocabulary, as padded heads have them, are not drawn: a bias leaves them alone, a keyed draw sets them to -Inf. A row
-// shorter than the vocabulary is marked as far as it goes, and a context outside the mark's band changes nothing. It never looks
-// at repeats. Its working memory comes from a pool, so that it does not
-// allocate in a steady state; a [Sequence] has its own and never does.
+// Process is the logits processor: it marks the row of the position that follows context,
+// in place. Entries of the row past the vocabulary, as padded heads have them, are not
+// drawn: a bias leaves them alone, a keyed draw sets them to -Inf. A row shorter than the
+// vocabulary is marked as far as it goes, and a context outside the mark's band changes
+// nothing. It never looks at repeats. Its working memory comes from a pool, so that it does
+// not allocate in a steady state; a [Sequence] has its own and never does.
 //
 // A green list takes raw logits, before truncation; NaN and infinities stay
 // what they are.
 //
-// A keyed draw is the last step, on logits that temperature and truncation have been applied to, the truncated ones -Inf; their softmax is what is drawn from. A
-// GumbelMax leaves the drawn token finite and sets all others to -Inf. A Tournament
-// leaves the logits of the reweighted probabilities, for an ordinary draw. NaN is never drawn and becomes -Inf; several +Inf share the mass. A row
-// in which nothing is above -Inf stays what it is.
+// A keyed draw is the last step, on logits that temperature and truncation have been
+// applied to, the truncated ones -Inf; their softmax is what is drawn from. A GumbelMax
+// leaves the drawn token finite and sets all others to -Inf. A Tournament leaves the logits
+// of the reweighted probabilities, for an ordinary draw. NaN is never drawn and becomes
+// -Inf; several +Inf share the mass. A row in which nothing is above -Inf stays what it is.
 func (m *Mark) Process(logits []float32, context []Token) {
 	s := m.scratch.Get().(*scratch)
 	m.process(s, logits, context)
@@ -289,13 +293,14 @@ func (m *Mark) Mask(dst []uint64, context []Token) {
 	m.scratch.Put(s)
 }
 
-// Pick draws among the survivors of truncation: ids with their probabilities, which
-// need not sum to 1, in any order. It returns an index into ids, or -1 when no
-// probability is positive. u in [0,1) is an ordinary random number, used wherever
-// nothing is keyed: outside the band, by a green list, and in a Tournament for what it leaves to chance. For a green list Pick is the mark: each probability is weighted
-// by e^delta on green, as Process and a softmax at temperature 1 would, and u draws.
-// Extra ids or probabilities without a partner are ignored; what is negative, infinite or no number counts as 0.
-// Like Process it never looks at repeats; [Sequence.Pick] does.
+// Pick draws among the survivors of truncation: ids with their probabilities, which need
+// not sum to 1, in any order. It returns an index into ids, or -1 when no probability is
+// positive. u in [0,1) is an ordinary random number, used wherever nothing is keyed:
+// outside the band, by a green list, and in a Tournament for what it leaves to chance. For
+// a green list Pick is the mark: each probability is weighted by e^delta on green, as
+// Process and a softmax at temperature 1 would, and u draws. Extra ids or probabilities
+// without a partner are ignored; what is negative, infinite or no number counts as 0. Like
+// Process it never looks at repeats; [Sequence.Pick] does.
 func (m *Mark) Pick(ids []Token, probs []float32, context []Token, u float64) int {
 	n := min(len(ids), len(probs))
 	s := m.scratch.Get().(*scratch)

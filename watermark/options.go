@@ -63,18 +63,18 @@ func (l Lane) apply(o *options) error {
 	return nil
 }
 
-// MaskRepeats turns on repeated-context masking: a [Sequence] leaves a position
-// unmarked when its context occurred before in the same text. It keeps loops from
-// feeding themselves, at a price in evidence, and is what a keyed draw does unless [MarkRepeats]
-// says otherwise: the second draw from one context would be the first again. Only a Sequence can apply it;
-// [Mark.Process] sees one position.
+// MaskRepeats turns on repeated-context masking: a [Sequence] leaves a position unmarked
+// when its context occurred before in the same text. It keeps loops from feeding
+// themselves, at a price in evidence, and is what a keyed draw does unless [MarkRepeats]
+// says otherwise: the second draw from one context would be the first again. Only a
+// Sequence can apply it; [Mark.Process] sees one position.
 type MaskRepeats struct{}
 
 func (MaskRepeats) apply(o *options) error { o.mask = true; return nil }
 
-// MarkRepeats turns repeated-context masking off, as it is for a green list from the start. A keyed draw
-// then repeats itself, and a test of it is still right, but the text is not: it
-// loops more than the model would.
+// MarkRepeats turns repeated-context masking off, as it is for a green list from the start.
+// A keyed draw then repeats itself, and a test of it is still right, but the text is not:
+// it loops more than the model would.
 type MarkRepeats struct{}
 
 func (MarkRepeats) apply(o *options) error { o.mask = false; return nil }

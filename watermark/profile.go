@@ -54,9 +54,10 @@ type Profile struct {
 // MaxVariants is the largest number of [Profile.Variants].
 const MaxVariants = 1024
 
-// Marks binds the profile's scheme to each of the keys with which it marks: the key itself, or with Variants of 2 or more
-// those of [Key.Variants]. A generator takes one of the marks for each text, by chance or by any function of the request;
-// a detector tests all of them, and counts so many tests.
+// Marks binds the profile's scheme to each of the keys with which it marks: the key itself,
+// or with Variants of 2 or more those of [Key.Variants]. A generator takes one of the marks
+// for each text, by chance or by any function of the request; a detector tests all of them,
+// and counts so many tests.
 func (p *Profile) Marks(key Key, selector ...Key) ([]*Mark, error) {
 	if p.Variants <= 1 {
 		m, err := p.Mark(key, selector...)
@@ -82,9 +83,10 @@ func (p *Profile) Marks(key Key, selector ...Key) ([]*Mark, error) {
 	return marks, nil
 }
 
-// Mark binds the profile's scheme to a key. A profile with a band needs the selector
-// key that the profile names. With a payload the mark is for tests; what marks text has
-// a message, see [Profile.MarkMessage]. A profile of several Variants has several marks: [Profile.Marks].
+// Mark binds the profile's scheme to a key. A profile with a band needs the selector key
+// that the profile names. With a payload the mark is for tests; what marks text has a
+// message, see [Profile.MarkMessage]. A profile of several Variants has several marks:
+// [Profile.Marks].
 func (p *Profile) Mark(key Key, selector ...Key) (*Mark, error) {
 	return p.MarkMessage(0, key, selector...)
 }

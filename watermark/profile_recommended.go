@@ -2,24 +2,27 @@ package watermark
 
 import "math"
 
-// maxTraceNats bounds the budget of TraceProfile. A perplexity factor of 1.28 is more than a text
-// should bear; and up to there the bound that TraceProfile gives is one.
+// maxTraceNats bounds the budget of TraceProfile. A perplexity factor of 1.28 is more than
+// a text should bear; and up to there the bound that TraceProfile gives is one.
 const maxTraceNats = 0.25
 
-// TraceProfile returns the recommended mark for finding out who trained on a model's answers: a soft green
-// bias with two tokens of context, gamma 1/2, everywhere in the text and at any temperature, greedy too. It survives training
-// because the context is short. vocab, tokenizer and digest are those of [Profile].
+// TraceProfile returns the recommended mark for finding out who trained on a model's
+// answers: a soft green bias with two tokens of context, gamma 1/2, everywhere in the text
+// and at any temperature, greedy too. It survives training because the context is short.
+// vocab, tokenizer and digest are those of [Profile].
 //
-// nats is what the mark may cost on average, in nats a token, in (0, 1/4]: the divergence of the marked law from the
-// model's, at temperature 1, whatever the model; e^nats is the factor on its perplexity. Delta is the largest with that property, rounded down to
-// three decimals: with P the green mass of a step, the cost
+// nats is what the mark may cost on average, in nats a token, in (0, 1/4]: the divergence
+// of the marked law from the model's, at temperature 1, whatever the model; e^nats is the
+// factor on its perplexity. Delta is the largest with that property, rounded down to three
+// decimals: with P the green mass of a step, the cost
 //
 //	f(P) = delta G - ln(1 + (e^delta - 1) P),  G = e^delta P / (1 + (e^delta - 1) P)
 //
-// (Kirchenbauer et al. 2023, section 4, for G) lies below its tangent at P = 1/2 for such delta, and the mean of P over keys is 1/2,
-// so that a model that does not care which token it writes pays most: f(1/2). Text with
-// less choice costs less, and a bias can be larger for the same nats where a [GreenMassHistogram] shows how much
-// less (package detect, MassLaw.Delta). At another temperature multiply Delta by it.
+// (Kirchenbauer et al. 2023, section 4, for G) lies below its tangent at P = 1/2 for such
+// delta, and the mean of P over keys is 1/2, so that a model that does not care which token
+// it writes pays most: f(1/2). Text with less choice costs less, and a bias can be larger
+// for the same nats where a [GreenMassHistogram] shows how much less (package detect,
+// MassLaw.Delta). At another temperature multiply Delta by it.
 //
 // What is wrong with a parameter is a [*ParamError].
 func TraceProfile(vocab int, tokenizer, digest string, nats float64) (*Profile, error) {
@@ -49,10 +52,12 @@ func halfCost(delta float64) float64 {
 	return x*math.Tanh(x) - math.Log(math.Cosh(x))
 }
 
-// ProvenanceProfile returns the recommended mark for recognising a model's text: a [GumbelMax] with
-// four tokens of context, repeated contexts left alone, each context tested once. It does not change the distribution
-// of a token, finds shorter texts than any other scheme here, and does not survive training; greedy decoding shows
-// none of it. vocab, tokenizer and digest are those of [Profile]. What is wrong with a parameter is a [*ParamError].
+// ProvenanceProfile returns the recommended mark for recognising a model's text: a
+// [GumbelMax] with four tokens of context, repeated contexts left alone, each context
+// tested once. It does not change the distribution of a token, finds shorter texts than any
+// other scheme here, and does not survive training; greedy decoding shows none of it.
+// vocab, tokenizer and digest are those of [Profile]. What is wrong with a parameter is a
+// [*ParamError].
 func ProvenanceProfile(vocab int, tokenizer, digest string) (*Profile, error) {
 	return (&Profile{
 		Scheme: GumbelMax{Width: 4},

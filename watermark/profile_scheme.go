@@ -91,6 +91,6 @@ func withDefaults(s Scheme) Scheme {
 	return s
 }
 
-// SchemeName returns the name that a profile's JSON gives to a scheme: "greenlist", "gumbelmax" or
-// "tournament".
+// SchemeName returns the name that a profile's JSON gives to a scheme: "greenlist",
+// "gumbelmax" or "tournament".
 func SchemeName(s Scheme) string { return strings.Fields(s.String())[0] }

@@ -54,8 +54,8 @@ func (p Sampler) draw(list []candidate, row []float32, u float64) (Token, []cand
 
 func (p Sampler) isGreedy() bool { return !(p.Temperature > 0) }
 
-// survivors returns the candidates that truncation leaves of row, in order of ids, when the sampler is not
-// greedy. It works in list and returns it for the next draw.
+// survivors returns the candidates that truncation leaves of row, in order of ids, when the
+// sampler is not greedy. It works in list and returns it for the next draw.
 func (p Sampler) survivors(list []candidate, row []float32) (kept, whole []candidate) {
 	list = keepTopK(list[:0], row, p.TopK)
 	whole = list
@@ -69,7 +69,8 @@ func (p Sampler) survivors(list []candidate, row []float32) (kept, whole []candi
 	return list, whole
 }
 
-// drawIndex draws from candidates in their order, and returns -1 when none has a positive weight.
+// drawIndex draws from candidates in their order, and returns -1 when none has a positive
+// weight.
 func drawIndex(list []candidate, u float64) int {
 	var total float64
 	for _, c := range list {

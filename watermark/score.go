@@ -31,18 +31,18 @@ func (Bernoulli) law() {}
 const ScoreUnit = 1 << 32
 
 // Exponential is the law of a GumbelMax score: with E and E' independent and standard
-// exponential, P(score >= t ScoreUnit) <= P(First E + Second E' >= t) for every t, for sums of scores
-// as well. The score is that sum rounded down, in units of 1/ScoreUnit, with each E that of a uniform
-// number of 64 bits rounded up; so what is lost is below 2^-30 a score.
+// exponential, P(score >= t ScoreUnit) <= P(First E + Second E' >= t) for every t, for sums
+// of scores as well. The score is that sum rounded down, in units of 1/ScoreUnit, with each
+// E that of a uniform number of 64 bits rounded up; so what is lost is below 2^-30 a score.
 //
-// A sum of n scores is tested in the upper tail: against Gamma(n, 1) for one key, and against the
-// sum of n First E and n Second E' for two.
+// A sum of n scores is tested in the upper tail: against Gamma(n, 1) for one key, and
+// against the sum of n First E and n Second E' for two.
 type Exponential struct {
 	First  float64 // weight of the first key's score; 1 for a mark of one key
 	Second float64 // weight of the second key's; 0 for a mark of one key
-	// Marked is the mean of score/ScoreUnit at best in marked text, reached where the model is
-	// indifferent between all ids of the vocabulary: the harmonic number of the vocabulary size for one key. Only
-	// statements of power use it, never a p-value.
+	// Marked is the mean of score/ScoreUnit at best in marked text, reached where the model
+	// is indifferent between all ids of the vocabulary: the harmonic number of the
+	// vocabulary size for one key. Only statements of power use it, never a p-value.
 	Marked float64
 }
 
@@ -53,9 +53,9 @@ func (Exponential) law() {}
 type Layers struct {
 	Depth    int  // number of layers, 1 to 32
 	Weighted bool // weights as Weights says; else all are 1
-	// Marked is the probability of a 1 at best in a layer of marked text, 1 - 2^-N for N candidates,
-	// reached where no two candidates are the same token. Only statements of power
-	// use it, never a p-value.
+	// Marked is the probability of a 1 at best in a layer of marked text, 1 - 2^-N for N
+	// candidates, reached where no two candidates are the same token. Only statements of
+	// power use it, never a p-value.
 	Marked float64
 }
 
@@ -79,8 +79,9 @@ func (l Layers) Weights() []int64 {
 // Law returns the law of one score under the null hypothesis.
 func (m *Mark) Law() Law { return m.bound.law(m.vocab) }
 
-// Score appends one score for each pair to dst, [NotScored] for those outside the
-// band and [InMessage] for those that carry the message of a [Payload], and returns the extended slice. It is safe for concurrent use.
+// Score appends one score for each pair to dst, [NotScored] for those outside the band and
+// [InMessage] for those that carry the message of a [Payload], and returns the extended
+// slice. It is safe for concurrent use.
 func (m *Mark) Score(dst []int64, pairs []Pair) []int64 {
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
@@ -102,10 +103,11 @@ func (m *Mark) Parts() int {
 	return 1
 }
 
-// ScoreParts appends what the scores of pairs are made of to dst, [Mark.Parts] numbers for each
-// pair, and returns the extended slice. For a GumbelMax they are the scores under each key, each of the law Exponential{First: 1};
-// for a Tournament it is the row of fair bits, bit l of layer l; for a
-// green list it is the score itself. [NotScored] and [InMessage] fill all parts. It is safe for concurrent use.
+// ScoreParts appends what the scores of pairs are made of to dst, [Mark.Parts] numbers for
+// each pair, and returns the extended slice. For a GumbelMax they are the scores under each
+// key, each of the law Exponential{First: 1}; for a Tournament it is the row of fair bits,
+// bit l of layer l; for a green list it is the score itself. [NotScored] and [InMessage]
+// fill all parts. It is safe for concurrent use.
 func (m *Mark) ScoreParts(dst []int64, pairs []Pair) []int64 {
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
@@ -122,10 +124,10 @@ func (m *Mark) ScoreParts(dst []int64, pairs []Pair) []int64 {
 	return dst
 }
 
-// Unweighted returns the mark with scores that have no weights: for a Tournament the
-// number of layers with a 1, for a GumbelMax with two keys the sum of both scores, whose law is Gamma(2n, 1). Other
-// marks are returned as they are. It generates the same text; its ID differs, because its
-// scores do.
+// Unweighted returns the mark with scores that have no weights: for a Tournament the number
+// of layers with a 1, for a GumbelMax with two keys the sum of both scores, whose law is
+// Gamma(2n, 1). Other marks are returned as they are. It generates the same text; its ID
+// differs, because its scores do.
 func (m *Mark) Unweighted() *Mark {
 	b := m.bound.unweighted()
 	if b == m.bound {

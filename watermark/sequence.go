@@ -13,8 +13,9 @@ import (
 // does not allocate once its buffers have grown. One goroutine at a time; make one
 // for each request or Reset one for the next.
 //
-// [Sequence.Sample] does everything. An engine with a sampler of its own calls [Sequence.Process] on raw logits, which
-// applies the biases, and, when there is a keyed draw, [Sequence.Pick] or [Sequence.ProcessDraw] on what its truncation left.
+// [Sequence.Sample] does everything. An engine with a sampler of its own calls
+// [Sequence.Process] on raw logits, which applies the biases, and, when there is a keyed
+// draw, [Sequence.Pick] or [Sequence.ProcessDraw] on what its truncation left.
 type Sequence struct {
 	biases  []*Mark
 	repeats []*repeats // one for each bias, nil where it does not mask repeats
@@ -36,8 +37,8 @@ type keyedMark struct {
 	repeats *repeats // nil where the mark does not mask repeats
 }
 
-// DrawCounts says what a [Sequence] has drawn since Reset, by calls of Sample, Pick and ProcessDraw; Rewind takes none back. Their sum
-// is the number of these calls.
+// DrawCounts says what a [Sequence] has drawn since Reset, by calls of Sample, Pick and
+// ProcessDraw; Rewind takes none back. Their sum is the number of these calls.
 type DrawCounts struct {
 	Keyed     int64 // by the keyed draw, among two candidates or more
 	Forced    int64 // one candidate, or none: nothing to draw, as under a grammar
@@ -47,11 +48,11 @@ type DrawCounts struct {
 	Ordinary  int64 // there is no keyed draw
 }
 
-// NewSequence returns a Sequence that applies marks together: any number of biases
-// whose bands are disjoint, under one selector and one width, and at most one keyed draw, whose width and band are its own. They must agree on the
-// vocabulary and on whether prompts are context. Without marks it is a plain sampler,
-// for requests that are not marked. Call Reset before the first text that has a
-// prompt.
+// NewSequence returns a Sequence that applies marks together: any number of biases whose
+// bands are disjoint, under one selector and one width, and at most one keyed draw, whose
+// width and band are its own. They must agree on the vocabulary and on whether prompts are
+// context. Without marks it is a plain sampler, for requests that are not marked. Call
+// Reset before the first text that has a prompt.
 func NewSequence(marks ...*Mark) (*Sequence, error) {
 	s := new(Sequence)
 	for i, m := range marks {
@@ -146,8 +147,9 @@ func (s *Sequence) SetSalt(salt uint32) { s.salt = salt }
 // Counts returns what has been drawn since Reset.
 func (s *Sequence) Counts() DrawCounts { return s.counts }
 
-// Process applies the biases to the raw logits of the next position, in place; see [Mark.Process]. A keyed draw
-// comes after truncation: [Sequence.Pick] or [Sequence.ProcessDraw].
+// Process applies the biases to the raw logits of the next position, in place; see
+// [Mark.Process]. A keyed draw comes after truncation: [Sequence.Pick] or
+// [Sequence.ProcessDraw].
 func (s *Sequence) Process(logits []float32) {
 	for i, m := range s.biases {
 		if r := s.repeats[i]; r != nil && r.has(&s.scratch.Scratch, s.tokens) {
@@ -172,9 +174,10 @@ func (s *Sequence) Rewind(n int) {
 	}
 }
 
-// Sample draws the token of the next position from raw logits: biases, then the
-// sampler's truncation, then the keyed draw or an ordinary one. u in [0,1) is an ordinary random number. It does not write logits, and it
-// does not Accept what it drew. Entries past the marks' vocabulary are never drawn. See [Sampler] for the rules; the result is -1 only
+// Sample draws the token of the next position from raw logits: biases, then the sampler's
+// truncation, then the keyed draw or an ordinary one. u in [0,1) is an ordinary random
+// number. It does not write logits, and it does not Accept what it drew. Entries past the
+// marks' vocabulary are never drawn. See [Sampler] for the rules; the result is -1 only
 // when there is nothing to draw.
 func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
 	row := s.biased(logits)
@@ -187,7 +190,8 @@ func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
 	return s.chooseID(s.draw, kept, u)
 }
 
-// biased returns a copy of the next position's logits, as far as the vocabulary goes, with the biases. The next call overwrites it.
+// biased returns a copy of the next position's logits, as far as the vocabulary goes, with
+// the biases. The next call overwrites it.
 func (s *Sequence) biased(logits []float32) []float32 {
 	if s.vocab > 0 {
 		logits = logits[:min(len(logits), s.vocab)]
@@ -197,16 +201,17 @@ func (s *Sequence) biased(logits []float32) []float32 {
 	return s.row
 }
 
-// Pick draws the token of the next position among the survivors of truncation, whose logits Process has seen before: by the keyed
-// draw, or by u alone where there is none or where it does not mark. See [Mark.Pick] for what it returns; biases take no part.
+// Pick draws the token of the next position among the survivors of truncation, whose logits
+// Process has seen before: by the keyed draw, or by u alone where there is none or where it
+// does not mark. See [Mark.Pick] for what it returns; biases take no part.
 func (s *Sequence) Pick(ids []Token, probs []float32, u float64) int {
 	n := min(len(ids), len(probs))
 	s.list = appendCandidates(s.list[:0], ids[:n], probs[:n])
 	return s.choose(s.draw, s.list, u)
 }
 
-// ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as [Mark.Process] does, where it marks; elsewhere
-// the row stays what it is.
+// ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as
+// [Mark.Process] does, where it marks; elsewhere the row stays what it is.
 func (s *Sequence) ProcessDraw(logits []float32) {
 	m := s.draw.mark
 	if m == nil {
@@ -219,7 +224,8 @@ func (s *Sequence) ProcessDraw(logits []float32) {
 	}
 }
 
-// choose draws one of candidates by a keyed draw, or by u alone where it does not mark, and returns its index.
+// choose draws one of candidates by a keyed draw, or by u alone where it does not mark, and
+// returns its index.
 func (s *Sequence) choose(d keyedMark, list []candidate, u float64) int {
 	switch {
 	case len(list) < 2:
@@ -243,7 +249,8 @@ func (s *Sequence) chooseID(d keyedMark, list []candidate, u float64) Token {
 	return -1
 }
 
-// isKeyed reports whether a keyed draw marks the next position, and counts one that it does not.
+// isKeyed reports whether a keyed draw marks the next position, and counts one that it does
+// not.
 func (s *Sequence) isKeyed(d keyedMark) bool {
 	switch {
 	case !d.mark.in.has(&s.scratch.Scratch, s.tokens):

@@ -53,7 +53,8 @@ func TestSampleIsItsSteps(t *testing.T) {
 					ids[i], probs[i] = Token(i), float32(math.Exp(2*float64(x)))
 					hand[i] *= 2
 				}
-				// float32 probabilities are close to what Sample has, and differ where a draw is close.
+				// float32 probabilities are close to what Sample has, and differ where a
+				// draw is close.
 				want := Token(draw.Pick(ids, probs, text, u))
 				assert.Equal(t, want, got)
 				if _, ok := scheme.(watermark.GumbelMax); ok {

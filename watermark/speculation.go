@@ -5,15 +5,16 @@ import (
 	"slices"
 )
 
-// A Speculation follows one text that a small draft model proposes and a large target
-// model verifies (Leviathan et al. 2023, "Fast Inference from Transformers via Speculative Decoding";
-// Chen et al. 2023, "Accelerating Large Language Model Decoding with Speculative Sampling"),
-// with a keyed draw in both, as in SynthID-Text (Dathathri et al. 2024, supplementary algorithm 6): the draft
-// model draws with the draft key, an ordinary random number accepts or rejects, and what replaces a
-// rejected token is drawn from the residual with the target key. The keys are independent, so
-// that every token has the target's distribution and is accepted as often as without a
-// mark. Each token depends on one of the two keys: a test looks at both, that of a GumbelMax with two keys at
-// once ([Mark.Halves]), any other key by key.
+// A Speculation follows one text that a small draft model proposes and a large target model
+// verifies (Leviathan et al. 2023, "Fast Inference from Transformers via Speculative
+// Decoding"; Chen et al. 2023, "Accelerating Large Language Model Decoding with Speculative
+// Sampling"), with a keyed draw in both, as in SynthID-Text (Dathathri et al. 2024,
+// supplementary algorithm 6): the draft model draws with the draft key, an ordinary random
+// number accepts or rejects, and what replaces a rejected token is drawn from the residual
+// with the target key. The keys are independent, so that every token has the target's
+// distribution and is accepted as often as without a mark. Each token depends on one of the
+// two keys: a test looks at both, that of a GumbelMax with two keys at once
+// ([Mark.Halves]), any other key by key.
 //
 // It is a [Sequence] and is used like one, by one goroutine at a time:
 //
@@ -39,16 +40,17 @@ type Speculation struct {
 	proposed, row []candidate
 }
 
-// A Row is a distribution over tokens: what truncation left, with probabilities that need not sum to 1, in
-// any order, each id once. What is negative, infinite or no number counts as 0.
+// A Row is a distribution over tokens: what truncation left, with probabilities that need
+// not sum to 1, in any order, each id once. What is negative, infinite or no number counts
+// as 0.
 type Row struct {
 	IDs   []Token
 	Probs []float32
 }
 
-// NewSpeculation returns a Speculation with two keyed draws and any number of biases, which apply to the
-// logits of both models. The draws must be of one width, band and masking, and of different keys: either
-// marks of different keys, or both [Mark.Halves] of one.
+// NewSpeculation returns a Speculation with two keyed draws and any number of biases, which
+// apply to the logits of both models. The draws must be of one width, band and masking, and
+// of different keys: either marks of different keys, or both [Mark.Halves] of one.
 func NewSpeculation(draft, target *Mark, biases ...*Mark) (*Speculation, error) {
 	for _, m := range []*Mark{draft, target} {
 		if m == nil || !m.IsKeyedDraw() {
@@ -107,8 +109,9 @@ func (s *Speculation) Row(dst Row, logits []float32, sampler Sampler) Row {
 	return dst
 }
 
-// Draft draws the token of the next position from the draft model's row, with the draft key where it marks
-// and by u in [0,1) alone where it does not. It is -1 when nothing has a positive probability.
+// Draft draws the token of the next position from the draft model's row, with the draft key
+// where it marks and by u in [0,1) alone where it does not. It is -1 when nothing has a
+// positive probability.
 func (s *Speculation) Draft(row Row, u float64) Token {
 	s.row = row.candidates(s.row)
 	return s.seq.chooseID(s.draft, s.row, u)
@@ -121,10 +124,11 @@ func (s *Speculation) Target(row Row, u float64) Token {
 	return s.seq.chooseID(s.seq.draw, s.row, u)
 }
 
-// Verify decides on the token that Draft proposed for the next position: with p and q the probabilities of
-// token in the rows of draft and target, it is accepted when coin < q/p, and else replaced by a draw from what the target has more,
-// max(q-p, 0) for each token, with the target key. coin and u in [0,1) are independent ordinary random
-// numbers, also of those that Draft had.
+// Verify decides on the token that Draft proposed for the next position: with p and q the
+// probabilities of token in the rows of draft and target, it is accepted when coin < q/p,
+// and else replaced by a draw from what the target has more, max(q-p, 0) for each token,
+// with the target key. coin and u in [0,1) are independent ordinary random numbers, also of
+// those that Draft had.
 func (s *Speculation) Verify(draft, target Row, token Token, coin, u float64) (t Token, accepted bool) {
 	s.proposed, s.row = draft.candidates(s.proposed), target.candidates(s.row)
 	normalize(s.proposed)

@@ -55,7 +55,8 @@ func speculate(spec *watermark.Speculation, prompt []Token, n, ahead, vocab int,
 	return text[len(prompt) : len(prompt)+n], accepted
 }
 
-// The mark of two keys sees a text whose draft and target had one each, and a bias beside them is there too.
+// The mark of two keys sees a text whose draft and target had one each, and a bias beside
+// them is there too.
 func TestSpeculationMarks(t *testing.T) {
 	const vocab, n = 100, 600
 	dual := newMark(t, numbered(t, 1), watermark.GumbelMax{Width: 4, Dual: 0.5}, vocab)
@@ -235,7 +236,8 @@ func ExampleSpeculation() {
 	// Output: 40 tokens, a mean score above 1, that of chance: true
 }
 
-// TestDrawsDoNotAllocate covers every call of the hot path for the keyed draws, once buffers have grown.
+// TestDrawsDoNotAllocate covers every call of the hot path for the keyed draws, once
+// buffers have grown.
 func TestDrawsDoNotAllocate(t *testing.T) {
 	if raceEnabled() {
 		t.Skip("the race detector allocates")

@@ -131,8 +131,9 @@ func (t *tournament) unweighted() bound {
 // setContext makes context the current one.
 func (t *tournament) setContext(s *scratch, context []Token) { t.f.SetContext(&s.Scratch, context) }
 
-// settle replaces the weights of candidates by what a tournament leaves of them: with Q
-// the mass of the tokens with a 1, the best of N independent draws has a 1 unless all have a 0, so that one with a 1 is drawn
+// settle replaces the weights of candidates by what a tournament leaves of them: with Q the
+// mass of the tokens with a 1, the best of N independent draws has a 1 unless all have a 0,
+// so that one with a 1 is drawn
 //
 //	(1 - (1-Q)^N) / Q = 1 + (1-Q) + ... + (1-Q)^(N-1)
 //

@@ -67,7 +67,8 @@ func explain(w io.Writer, p *watermark.Profile) error {
 	return err
 }
 
-// effectOf returns what a scheme costs in a kind of text, in nats a token, and the tokens that find it.
+// effectOf returns what a scheme costs in a kind of text, in nats a token, and the tokens
+// that find it.
 func effectOf(s watermark.Scheme, text string, alpha float64) (kl float64, tokens int64, err error) {
 	if g, ok := s.(watermark.GreenList); ok {
 		law, _ := detect.TextLaw(g.Gamma, text)
