@@ -9,9 +9,10 @@
 //	r := acc.Result()
 //	fmt.Println(r.Verdict, r.Log10P)
 //
-// A [Panel] tests many keys over one set of evidence, [Spans] finds the marked parts of
-// a text, and a [Sequential] may be looked at while evidence arrives. [Plan] says how
-// much text a test needs, and [BenjaminiHochberg], [EBH] and [Holm] are for lists of
+// A [Panel] tests many keys over one set of evidence, [Bands] tests several marks on one
+// text and says what their verdicts mean together, [Spans] finds the marked parts of
+// a text, and a [Sequential] may be looked at while evidence arrives. [Plan] and
+// [SharePlan] say how much text a test needs, and [BenjaminiHochberg], [EBH] and [Holm] are for lists of
 // documents and of keys.
 //
 // # What is tested
@@ -24,7 +25,9 @@
 // are left out whenever the prompts could depend on the key. There is no test without
 // this. docs/statistics.md has the proofs.
 //
-// p-values are exact tails of that law at any depth, as log10 p. The z-score is there
+// p-values are exact tails of that law at any depth, as log10 p: of the binomial law for
+// green lists, of sums of exponentials for Gumbel scores, which are rounded down, so that
+// there the tail is bounded from above, and of weighted fair bits for tournaments. The z-score is there
 // to compare with papers. Nothing here reads text, files or models.
 //
 // # Results that merge

@@ -10,7 +10,7 @@
 //	[WeightedExponential]  weighted Gumbel scores
 //	[Normal]               z-scores, for comparison only
 //
-// [Sidak] and [Bonferroni] count the tests that were tried, and [BinomialCritical] is
+// [Minimax] is the log of an e-value of a Gumbel score. [Sidak] and [Bonferroni] count the tests that were tried, and [BinomialCritical] is
 // the least count that a level asks for.
 //
 // # What is promised

@@ -1,0 +1,63 @@
+package detect_test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// TestDetectDrawVectors compares sums of scores and tails of keyed draws with a second
+// implementation, which shares no code with this one.
+func TestDetectDrawVectors(t *testing.T) {
+	b, err := os.ReadFile("../testdata/vectors/detect-draws.json")
+	require.NoError(t, err)
+	var file struct {
+		Detections []struct {
+			detectVector
+			Sum        int64
+			Unweighted *struct {
+				Sum    int64
+				Log10P float64 `json:"log10_p"`
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal(b, &file))
+	require.NotEmpty(t, file.Detections)
+	unweighted := 0
+	for _, v := range file.Detections {
+		t.Run(v.Name, func(t *testing.T) {
+			a := v.accumulator(t)
+			for _, p := range v.Prompts {
+				a.Exclude(p)
+			}
+			for _, text := range v.Texts {
+				a.Add(text)
+			}
+			r := a.Result()
+			v.check(t, r, "whole")
+			assert.Equal(t, v.Sum, r.Sum)
+			if v.Unweighted == nil {
+				return
+			}
+			unweighted++
+			p, err := watermark.ParseProfile([]byte(v.Profile))
+			require.NoError(t, err)
+			m, err := p.Mark(vectorKey(t, v.Leaf))
+			require.NoError(t, err)
+			plain := detect.New(m.Unweighted(), nil)
+			for _, text := range v.Texts {
+				plain.Add(text)
+			}
+			r = plain.Result()
+			assert.Equal(t, v.Unweighted.Sum, r.Sum)
+			assert.InDelta(t, v.Unweighted.Log10P, r.Log10P, 1e-9)
+		})
+	}
+	assert.Positive(t, unweighted)
+}
