@@ -179,6 +179,23 @@ func TestReadingsMergeInAnyOrder(t *testing.T) {
 		require.NoError(t, d.Merge(c))
 		require.Equal(t, whole.Result(), b.Result())
 		require.Equal(t, wholeDifference.Result(), d.Result())
+		// The same bytes, and back.
+		want, err := whole.MarshalBinary()
+		require.NoError(t, err)
+		got, err := b.MarshalBinary()
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		a = readings()
+		require.NoError(t, a.UnmarshalBinary(got))
+		require.Equal(t, whole.Result(), a.Result())
+		want, err = wholeDifference.MarshalBinary()
+		require.NoError(t, err)
+		got, err = d.MarshalBinary()
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		c = differences()
+		require.NoError(t, c.UnmarshalBinary(got))
+		require.Equal(t, wholeDifference.Result(), c.Result())
 	}
 	twice := differences()
 	require.NoError(t, twice.AddModels(tuned, base, texts[0]))
@@ -195,6 +212,68 @@ func TestReadingsMergeInAnyOrder(t *testing.T) {
 	assert.ErrorIs(t, twice.Merge(detect.NewDifference(other, decoys, nil)), detect.ErrMismatch)
 	twice.Reset()
 	assert.Equal(t, differences().Result().Positions, twice.Result().Positions)
+}
+
+func TestReadingsRefuseOtherBytes(t *testing.T) {
+	mark, other := studentMark(t, "master", 1), studentMark(t, "other", 1)
+	decoys := decoysOf(t, 100, 1)
+	filter := &detect.ReadingOptions{Filter: detect.ContextFilter{Name: "f", Keep: func([]Token) bool { return true }}}
+	r, d := detect.NewReading(mark, decoys, nil), detect.NewDifference(mark, decoys, nil)
+	require.NoError(t, r.Add([]Token{1, 2}, []Token{3, 4}))
+	require.NoError(t, d.Add([]Token{1, 2}, []detect.Row{{Probs: []float32{0.5}}, {Probs: []float32{0, 0.5}}}, []detect.Row{{Probs: []float32{0.25}}, {Probs: []float32{0.25}}}))
+	d.Exclude([]Token{9, 10})
+	reading, err := r.MarshalBinary()
+	require.NoError(t, err)
+	difference, err := d.MarshalBinary()
+	require.NoError(t, err)
+	assert.ErrorIs(t, detect.NewReading(other, decoys, nil).UnmarshalBinary(reading), detect.ErrMismatch)
+	assert.ErrorIs(t, detect.NewReading(mark, decoys, filter).UnmarshalBinary(reading), detect.ErrMismatch)
+	assert.ErrorIs(t, detect.NewDifference(other, decoys, nil).UnmarshalBinary(difference), detect.ErrMismatch)
+	assert.ErrorIs(t, detect.NewDifference(mark, decoys, filter).UnmarshalBinary(difference), detect.ErrMismatch)
+	assert.ErrorIs(t, detect.NewMass(mark, decoys, nil).UnmarshalBinary(difference), detect.ErrMismatch)
+	for n := range reading {
+		c := slices.Clone(reading)
+		c[n] ^= 1
+		require.ErrorIs(t, r.UnmarshalBinary(c), detect.ErrMalformed)
+		require.ErrorIs(t, r.UnmarshalBinary(reading[:n]), detect.ErrMalformed)
+	}
+	for n := range difference {
+		c := slices.Clone(difference)
+		c[n] ^= 1
+		require.ErrorIs(t, d.UnmarshalBinary(c), detect.ErrMalformed)
+		require.ErrorIs(t, d.UnmarshalBinary(difference[:n]), detect.ErrMalformed)
+	}
+	again, _ := d.MarshalBinary()
+	assert.Equal(t, difference, again, "after errors the state is what it was")
+	again, _ = r.MarshalBinary()
+	assert.Equal(t, reading, again)
+}
+
+func FuzzReadingUnmarshal(f *testing.F) {
+	mark, decoys := studentMark(f, "master", 1), decoysOf(f, 100, 1)
+	r, d := detect.NewReading(mark, decoys, nil), detect.NewDifference(mark, decoys, nil)
+	require.NoError(f, r.Add([]Token{1, 2}, []Token{3, 4}))
+	require.NoError(f, d.Add([]Token{1, 2}, []detect.Row{{Probs: []float32{0.5}}, {Probs: []float32{0, 0.5}}}, []detect.Row{{Probs: []float32{0.25}}, {Probs: []float32{0.25}}}))
+	d.Exclude([]Token{9, 10})
+	for _, m := range []interface{ MarshalBinary() ([]byte, error) }{r, d} {
+		data, err := m.MarshalBinary()
+		require.NoError(f, err)
+		f.Add(data[:len(data)-32])
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		d, r := detect.NewDifference(mark, decoys, nil), detect.NewReading(mark, decoys, nil)
+		if d.UnmarshalBinary(sealed(body)) == nil {
+			again, err := d.MarshalBinary()
+			require.NoError(t, err)
+			require.Equal(t, sealed(body), again)
+			require.NotPanics(t, func() { d.Result() })
+		}
+		if r.UnmarshalBinary(sealed(body)) == nil {
+			again, err := r.MarshalBinary()
+			require.NoError(t, err)
+			require.Equal(t, sealed(body), again)
+		}
+	})
 }
 
 // brokenModel fails after a row.

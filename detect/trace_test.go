@@ -67,6 +67,8 @@ func TestTraceFindsPlantedShares(t *testing.T) {
 	for _, i := range []int{17, 200} {
 		assert.True(t, r.Tenants.Accounts[i].Triage)
 	}
+	best := r.Tenants.Accounts[17]
+	assert.InDelta(t, best.Log10P+math.Log10(400)+math.Log10(3), best.Log10PHolm, 1e-9, "400 accounts, decoys among them, and three families")
 	// Every part of the contexts is in one band, and pairs are weighed before the bands.
 	a := r.Tenants.Accounts[0]
 	assert.InDelta(t, 0.25, float64(a.Scored)/float64(a.Scored+r.Cohorts.Accounts[0].Scored+r.Master.Pairs.Scored), 0.08)
