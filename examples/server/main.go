@@ -12,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -29,7 +30,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program
-	err := run(ctx, os.Args[1:])
+	err := run(ctx, os.Args[1:], os.Stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
@@ -49,10 +50,11 @@ type options struct {
 	config                Config
 }
 
-func parseFlags(args []string) (*options, error) {
+func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
 	c := &o.config
 	f := flag.NewFlagSet("server", flag.ContinueOnError)
+	f.SetOutput(stderr)
 	f.StringVar(&o.addr, "addr", "localhost:8080", "`ADDRESS` of the API")
 	f.StringVar(&o.metricsAddr, "metrics-addr", "", "`ADDRESS` of the metrics, for the operator alone (default none)")
 	f.StringVar(&o.root, "root", "", "`FILE` of the root key, from which all marks derive")
@@ -89,12 +91,12 @@ func parseFlags(args []string) (*options, error) {
 }
 
 // run serves until ctx is done.
-func run(ctx context.Context, args []string) error {
-	o, err := parseFlags(args)
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	o, err := parseFlags(args, stderr)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	o.config.Log = log
 	s, err := o.server(ctx)
 	if err != nil {
@@ -110,6 +112,7 @@ func run(ctx context.Context, args []string) error {
 		m := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 		defer m.Close()
 		go m.Serve(l)
+		log.Info("metrics", "addr", l.Addr().String())
 	}
 	l, err := net.Listen("tcp", o.addr)
 	if err != nil {

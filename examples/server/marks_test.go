@@ -13,13 +13,13 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// texts returns answers of a server to an account, as text.
+// texts returns n answers of 500 tokens to an account.
 func texts(t *testing.T, s *testServer, apiKey string, n int) []string {
 	t.Helper()
 	client := s.client(apiKey)
 	var list []string
 	for i := range n {
-		got, err := client.Completions.New(t.Context(), textParams("", 1000, int64(i)))
+		got, err := client.Completions.New(t.Context(), textParams("", 500, int64(i)))
 		require.NoError(t, err)
 		list = append(list, got.Choices[0].Text)
 	}
@@ -47,8 +47,11 @@ func testUnder(t *testing.T, s *testServer, texts []string, lo, hi int, path ...
 // TestTenantsAreFound: the text of an account carries the marks of the master key, of its
 // cohort and of itself, each in its part of the contexts, and those of nobody else.
 func TestTenantsAreFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 3000 tokens, which the race detector slows down a hundredfold")
+	}
 	s := start(t, nil)
-	acme, globex := texts(t, s, acmeKey, 4), texts(t, s, globexKey, 4)
+	acme, globex := texts(t, s, acmeKey, 3), texts(t, s, globexKey, 3)
 	type band struct {
 		lo, hi int
 		path   []string
@@ -68,7 +71,7 @@ func TestTenantsAreFound(t *testing.T) {
 		scored := int64(0)
 		for _, b := range c.has {
 			r := testUnder(t, s, c.texts, b.lo, b.hi, b.path...)
-			assert.Less(t, r.Log10P, -15.0, "%s %s", c.name, b.path)
+			assert.Less(t, r.Log10P, -10.0, "%s %s", c.name, b.path)
 			assert.Equal(t, detect.Detected, r.Verdict)
 			scored += r.Scored
 		}
@@ -95,8 +98,11 @@ func everything(t *testing.T, s *testServer) *watermark.Mark {
 
 // TestUnmarked: what is served without marks has none.
 func TestUnmarked(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 1500 tokens")
+	}
 	s := start(t, func(c *Config) { c.Marker = nil })
-	list := texts(t, s, acmeKey, 4)
+	list := texts(t, s, acmeKey, 3)
 	for _, b := range []struct {
 		lo, hi int
 		path   string
@@ -105,7 +111,7 @@ func TestUnmarked(t *testing.T) {
 		assert.Greater(t, r.Log10P, -6.0)
 		assert.Greater(t, r.Scored, int64(100))
 	}
-	assert.Equal(t, "4", s.metrics.unmarked.String())
+	assert.Equal(t, "3", s.metrics.unmarked.String())
 	assert.Equal(t, "0", s.metrics.marked.String())
 	for _, e := range s.log.entries(t) {
 		assert.Equal(t, false, e["marked"])
