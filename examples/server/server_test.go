@@ -232,7 +232,7 @@ func TestChat(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEqual(t, text, theirs.Choices[0].Message.Content, "two tenants see no draw under two keys")
 
-	unseeded := openai.ChatCompletionNewParams{Model: "isotope-lm", Messages: chatParams("The old river", 0, 0).Messages, MaxTokens: openai.Int(200)}
+	unseeded := openai.ChatCompletionNewParams{Model: "isotope-lm", Messages: chatParams("The old river", 0, 0).Messages, MaxTokens: openai.Int(60)}
 	a, err := client.Chat.Completions.New(t.Context(), unseeded)
 	require.NoError(t, err)
 	b, err := client.Chat.Completions.New(t.Context(), unseeded)
