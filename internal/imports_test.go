@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/registry":   {"detect", "watermark"},
 	"internal/report":     {"detect", "internal/tail"},
 	"examples/quickstart": {"watermark", "detect"},
+	"examples/server":     {"watermark", "detect", "tokenize", "internal/lm"},
 	"cmd/isotope": {
 		"detect", "internal/lm", "internal/report", "tokenize", "watermark",
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term",
