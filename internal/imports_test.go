@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"tokenize":            {"github.com/tiktoken-go/tokenizer"},
 	"internal/lm":         {"watermark", "tokenize"},
 	"internal/report":     {"detect", "internal/tail"},
+	"internal/collect":    {"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile"},
 	"examples/quickstart": {"watermark", "detect"},
 	"cmd/isotope": {
 		"detect", "internal/lm", "internal/report", "tokenize", "watermark",
