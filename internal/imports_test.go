@@ -29,6 +29,8 @@ var mayImport = map[string][]string{
 	"detect":              {"watermark", "internal/tail", "internal/tokset"},
 	"tokenize":            {"github.com/tiktoken-go/tokenizer"},
 	"internal/lm":         {"watermark", "tokenize"},
+	"internal/reading":    {"detect", "watermark"},
+	"internal/registry":   {"detect", "watermark"},
 	"internal/report":     {"detect", "internal/tail"},
 	"internal/collect":    {"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile"},
 	"examples/quickstart": {"watermark", "detect"},
