@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,16 +169,13 @@ func TestKilledRun(t *testing.T) {
 // can have been asked twice, and counts as lost.
 func TestAKillLosesNothing(t *testing.T) {
 	kill := make(chan struct{})
-	f := newFake(t, nil)
-	count := 0
-	f.answer = func(w http.ResponseWriter, r *http.Request, prompt string, times int) {
-		f.mu.Lock()
-		if count++; count == 12 {
+	var count atomic.Int64
+	f := newFake(t, func(w http.ResponseWriter, r *http.Request, prompt string, times int) {
+		n := count.Add(1)
+		if n == 12 {
 			close(kill)
 		}
-		hold := count >= 12 && times == 0 && count < 16
-		f.mu.Unlock()
-		if hold { // on its way when the kill comes
+		if n >= 12 && times == 0 && n < 16 { // on its way when the kill comes
 			select {
 			case <-r.Context().Done():
 			case <-time.After(time.Minute):
@@ -185,7 +183,7 @@ func TestAKillLosesNothing(t *testing.T) {
 			return
 		}
 		say(w, "About "+prompt)
-	}
+	})
 	path := journalPath(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledRun$")
 	cmd.Env = append(os.Environ(), "COLLECT_JOURNAL="+path, "COLLECT_URL="+f.URL+"/v1")
