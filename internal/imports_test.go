@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/report":     {"detect", "internal/tail"},
 	"internal/collect":    {"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile"},
 	"examples/quickstart": {"watermark", "detect"},
+	"examples/server":     {"watermark", "detect", "tokenize", "internal/lm"},
 	"cmd/isotope": {
 		"detect", "internal/lm", "internal/report", "tokenize", "watermark",
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term",
