@@ -92,7 +92,8 @@ func (d *Decoys) match(s Scorer) {
 type DecoyPanel struct {
 	RunKey [16]byte
 	// Log10P are the decoys' p-values in ascending order, of the statistic alone: no other
-	// test is counted in them.
+	// test is counted in them. Those of weighted sums are bounds from above, within a
+	// factor of 1.2, where they are above some 0.07.
 	Log10P []float64
 	// Real is the p-value under the real key, likewise.
 	Real float64
@@ -101,12 +102,12 @@ type DecoyPanel struct {
 	Rank int
 }
 
-// newDecoyPanel sorts.
-func newDecoyPanel(run [16]byte, real float64, log10P []float64) DecoyPanel {
+// newDecoyPanel sorts. compared is the real p-value as it compares with the decoys'.
+func newDecoyPanel(run [16]byte, real, compared float64, log10P []float64) DecoyPanel {
 	p := DecoyPanel{RunKey: run, Log10P: log10P, Real: real, Rank: 1}
 	slices.Sort(p.Log10P)
 	for _, x := range p.Log10P {
-		if x <= real {
+		if x <= compared {
 			p.Rank++
 		}
 	}

@@ -153,7 +153,7 @@ func (r *Reading) Result() ReadingResult {
 			sub.pairs = append(sub.pairs, Pair{Context: u.Context, Token: u.Token})
 		}
 	}
-	out.Decoys = r.decoys.panel(out.Log10P, sub.scan(r.decoys.scorers), func(t *keyTest) float64 { return t.pairs })
+	out.Decoys = r.decoys.panel(out.Log10P, out.Log10P, sub.scan(r.decoys.scorers), func(t *keyTest) float64 { return t.pairs })
 	if out.Verdict == NotDetected {
 		out.Verdict = Inconclusive // a green rate says nothing about a share of training text
 	}

@@ -249,7 +249,7 @@ type DifferenceResult struct {
 // Result tests everything added so far, once: see [Student.Result].
 func (d *Difference) Result() DifferenceResult {
 	sub, windows := d.subject()
-	own := sub.scan([]Scorer{d.scorer})[0]
+	own := sub.test(d.scorer)
 	r := DifferenceResult{
 		WeightedResult: sub.weighted.result(d.scorer, &own.weighted, own.residual, d.options.Tests),
 		Verdict:        Inconclusive,
@@ -257,7 +257,7 @@ func (d *Difference) Result() DifferenceResult {
 		Unread: d.counts.unread, Repeated: d.counts.repeated, Filtered: d.counts.filtered,
 		ShortContext: d.fixed.shortContext, Vocab: d.fixed.vocab, Filter: d.options.Filter.Name,
 	}
-	r.Decoys = d.decoys.panel(own.residual, sub.scan(d.decoys.scorers), func(t *keyTest) float64 { return t.residual })
+	r.Decoys = d.decoys.panel(own.residual, own.bound, sub.scan(d.decoys.scorers), func(t *keyTest) float64 { return t.residual })
 	if r.Log10PAdjusted <= math.Log10(d.options.Alpha) {
 		r.Verdict = Detected
 	}

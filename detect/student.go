@@ -180,6 +180,12 @@ func (r StudentResult) String() string {
 // decoys. More may follow, but a Result that decided whether more follows is no longer a
 // fixed test: its p-value would not hold. [StudentSequential] is for that.
 func (s *Student) Result() StudentResult {
+	r, _ := s.test()
+	return r
+}
+
+// test returns the result and what was tested.
+func (s *Student) test() (StudentResult, *subject) {
 	s.settle()
 	e, filtered := s.gather()
 	sub := s.subject(e)
@@ -194,15 +200,15 @@ func (s *Student) Result() StudentResult {
 		Gamma:      greenLaw(s.scorer).P,
 		Filter:     s.options.Filter.Name,
 	}
-	own := sub.scan([]Scorer{s.scorer})[0]
+	own := sub.test(s.scorer)
 	decoys := sub.scan(s.decoys.scorers)
-	r.PairsDecoys = s.decoys.panel(own.pairs, decoys, func(t *keyTest) float64 { return t.pairs })
+	r.PairsDecoys = s.decoys.panel(own.pairs, own.pairs, decoys, func(t *keyTest) float64 { return t.pairs })
 	r.Warnings = append(r.Warnings, r.PairsDecoys.warnings()...)
 	r.Log10P = own.best(r.Statistics)
 	if sub.weighted != nil {
 		w := sub.weighted.result(s.scorer, &own.weighted, own.residual, r.Tests)
 		r.Residual = &w
-		panel := s.decoys.panel(own.residual, decoys, func(t *keyTest) float64 { return t.residual })
+		panel := s.decoys.panel(own.residual, own.bound, decoys, func(t *keyTest) float64 { return t.residual })
 		r.ResidualDecoys = &panel
 		if len(r.Warnings) == 0 {
 			r.Warnings = panel.warnings()
@@ -219,7 +225,7 @@ func (s *Student) Result() StudentResult {
 		r.Verdict = s.options.verdict(r.Log10PAdjusted, r.Pairs.Scored, r.Tests)
 	}
 	r.Pairs.Verdict = r.Verdict
-	return r
+	return r, sub
 }
 
 // log10Marked is the p-value at which prompts count as marked.
@@ -247,13 +253,14 @@ func (o *StudentOptions) verdict(log10P float64, scored, tests int64) Verdict {
 	return Inconclusive
 }
 
-// panel makes a DecoyPanel of one statistic.
-func (d *Decoys) panel(real float64, tests []keyTest, p func(*keyTest) float64) DecoyPanel {
+// panel makes a DecoyPanel of one statistic. compared is the real p-value as the decoys have
+// theirs.
+func (d *Decoys) panel(real, compared float64, tests []keyTest, p func(*keyTest) float64) DecoyPanel {
 	log10P := make([]float64, len(tests))
 	for i := range tests {
 		log10P[i] = p(&tests[i])
 	}
-	return newDecoyPanel(d.runKey, real, log10P)
+	return newDecoyPanel(d.runKey, real, compared, log10P)
 }
 
 // settle brings the outputs into an order of their own, so that whatever is computed from

@@ -39,6 +39,7 @@ type keyTally struct {
 type keyTest struct {
 	keyTally
 	pairs, residual float64
+	bound           float64 // of residual as scan gives it, for comparisons with other keys
 }
 
 // best is the p-value of the bundle: the smallest of its statistics', each counted.
@@ -121,7 +122,8 @@ func bandOf(s Scorer) (band [3]any, ok bool) {
 
 // scan tests the subject under every key, as many at once as there are processors. The
 // contexts of a band are found once for all its keys. The result does not depend on the
-// number of processors.
+// number of processors. The residual's p-values are bounds from above, see coarse; those
+// of test are exact.
 func (s *subject) scan(scorers []Scorer) []keyTest {
 	tests := make([]keyTest, len(scorers))
 	bands := make(map[[3]any][]int32)
@@ -134,21 +136,64 @@ func (s *subject) scan(scorers []Scorer) []keyTest {
 			ids[i] = bands[band]
 		}
 	}
-	each(len(scorers), func(i int) { tests[i] = s.test(scorers[i], ids[i]) })
+	each(len(scorers), func(i int) {
+		tests[i] = keyTest{keyTally: s.count(scorers[i], ids[i])}
+		tests[i].testPairs(s, greenLaw(scorers[i]).P)
+	})
+	if s.weighted == nil {
+		return tests
+	}
+	// Keys of one band have one law, and many of them one p-value.
+	laws := make(map[string]int)
+	type tailOf struct {
+		law int
+		sum int64
+	}
+	of := make([]tailOf, len(scorers))
+	known := make(map[tailOf]float64)
+	var todo []int // a key for each tail
+	for i := range tests {
+		gamma := greenLaw(scorers[i]).P
+		key := tests[i].weighted.key(gamma)
+		if _, ok := laws[key]; !ok {
+			laws[key] = len(laws)
+		}
+		of[i] = tailOf{laws[key], tests[i].weighted.coarse(gamma)}
+		if _, ok := known[of[i]]; !ok {
+			known[of[i]] = 0
+			todo = append(todo, i)
+		}
+	}
+	tails := make([]float64, len(todo))
+	each(len(todo), func(j int) {
+		i := todo[j]
+		tails[j] = tests[i].weighted.tail(of[i].sum, greenLaw(scorers[i]).P)
+	})
+	for j, i := range todo {
+		known[of[i]] = tails[j]
+	}
+	for i := range tests {
+		tests[i].residual = known[of[i]]
+	}
 	return tests
 }
 
-// test tests the subject under one key.
-func (s *subject) test(scorer Scorer, ids []int32) keyTest {
-	t := keyTest{keyTally: s.count(scorer, ids)}
-	law := greenLaw(scorer)
-	if s.unitary && t.scored > 0 {
-		t.pairs = tail.Binomial(t.green, t.scored, law.P)
-	}
+// test tests the subject under one key, exactly.
+func (s *subject) test(scorer Scorer) keyTest {
+	t := keyTest{keyTally: s.count(scorer, nil)}
+	gamma := greenLaw(scorer).P
+	t.testPairs(s, gamma)
 	if s.weighted != nil {
-		t.residual = t.weighted.log10P(law.P)
+		t.residual = t.weighted.tail(t.weighted.sum(), gamma)
+		t.bound = t.weighted.tail(t.weighted.coarse(gamma), gamma)
 	}
 	return t
+}
+
+func (t *keyTest) testPairs(s *subject, gamma float64) {
+	if s.unitary && t.scored > 0 {
+		t.pairs = tail.Binomial(t.green, t.scored, gamma)
+	}
 }
 
 // each calls f for 0 to n-1, from several goroutines.

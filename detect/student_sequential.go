@@ -136,7 +136,7 @@ func (q *StudentSequential) Result() StudentSequentialResult {
 	each(len(log10P), func(i int) {
 		log10P[i] = replay(q.decoys.scorers[i], q.fresh)
 	})
-	r.Decoys = newDecoyPanel(q.decoys.runKey, r.Log10P, log10P)
+	r.Decoys = newDecoyPanel(q.decoys.runKey, r.Log10P, r.Log10P, log10P)
 	r.Warnings = append(r.Warnings, r.Decoys.warnings()...)
 	return r
 }

@@ -33,27 +33,19 @@ type lattice struct {
 
 // ontoLattice rounds fixed-point weights to whole ones. The unit is a power of two that
 // follows from all of them, whatever their order. What is above maxLattice units is cut
-// to that, which also keeps few heavy weights from ruling the sum; the rest keeps four
+// to that, so that of n pairs none has more than a part 3600/n of the variance; the rest keeps four
 // significant binary digits, which makes few groups of equal weights.
 func ontoLattice(fixed []int64) ([]int16, lattice) {
-	var hi, lo, n uint64 // the sum of squares
-	for _, f := range fixed {
-		if f != 0 {
-			h, l := bits.Mul64(magnitude(f), magnitude(f))
-			var carry uint64
-			lo, carry = bits.Add64(lo, l, 0)
-			hi += h + carry
-			n++
-		}
-	}
 	weights := make([]int16, len(fixed))
-	if n == 0 {
-		return weights, lattice{unit: 1.0 / fixedOne}
-	}
-	rms := math.Sqrt((math.Ldexp(float64(hi), 64) + float64(lo)) / float64(n))
-	shift := 0
-	for math.Ldexp(latticeRMS, shift+1) <= rms {
-		shift++
+	shift := latticeShift(rootMeanSquare(fixed, math.MaxInt64))
+	// Few heavy weights would set the unit of all others; without what is cut off them it may
+	// be smaller, and then more is cut off.
+	for {
+		next := latticeShift(rootMeanSquare(fixed, maxLattice<<shift))
+		if next >= shift {
+			break
+		}
+		shift = next
 	}
 	l := lattice{unit: math.Ldexp(1, shift) / fixedOne}
 	for i, f := range fixed {
@@ -71,6 +63,36 @@ func ontoLattice(fixed []int64) ([]int16, lattice) {
 		}
 	}
 	return weights, l
+}
+
+// rootMeanSquare is that of the weights that are not 0, where magnitudes above limit count
+// as limit; 0 for no weights.
+func rootMeanSquare(fixed []int64, limit uint64) float64 {
+	var hi, lo, n uint64 // the sum of squares
+	for _, f := range fixed {
+		if f != 0 {
+			m := min(magnitude(f), limit)
+			h, l := bits.Mul64(m, m)
+			var carry uint64
+			lo, carry = bits.Add64(lo, l, 0)
+			hi += h + carry
+			n++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return math.Sqrt((math.Ldexp(float64(hi), 64) + float64(lo)) / float64(n))
+}
+
+// latticeShift is the largest shift, of at least 0, with latticeRMS units in a root mean
+// square.
+func latticeShift(rms float64) int {
+	shift := 0
+	for math.Ldexp(latticeRMS, shift+1) <= rms {
+		shift++
+	}
+	return shift
 }
 
 func magnitude(f int64) uint64 {

@@ -88,8 +88,8 @@ type TraceResult struct {
 //
 // The error rate of everything named, and of the master, is bounded by Alpha together:
 // Bonferroni over master, cohorts and tenants, and Holm within each family. Every family needs
-// [MinDecoyAccounts] decoys among its accounts, which cohorts may do without. It panics
-// without, when IDs or keys repeat, and when a mark differs in width or vocabulary.
+// [MinDecoyAccounts] decoys among its accounts, which cohorts may do without, being few. It panics
+// where there are fewer, when IDs or keys repeat, and when a mark differs in width or vocabulary.
 //
 // Time is the number of accounts times that of pairs in their band, spread over processors.
 func (s *Student) Trace(cohorts, tenants []Account, o *AccountOptions) TraceResult {
@@ -106,16 +106,16 @@ func (s *Student) Trace(cohorts, tenants []Account, o *AccountOptions) TraceResu
 	c.Alpha = (&Options{Alpha: c.Alpha}).orDefault().Alpha
 	s.checkAccounts(cohorts, false)
 	s.checkAccounts(tenants, true)
-	r := TraceResult{Master: s.Result(), Families: 1, Alpha: c.Alpha, Q: c.Q}
+	r := TraceResult{Families: 1, Alpha: c.Alpha, Q: c.Q}
+	var sub *subject
+	r.Master, sub = s.test()
 	for _, family := range [][]Account{cohorts, tenants} {
 		if len(family) > 0 {
 			r.Families++
 		}
 	}
 	r.MasterLog10P = tail.Bonferroni(r.Master.Log10PAdjusted, r.Families)
-	r.MasterDetected = r.MasterLog10P <= math.Log10(c.Alpha)
-	e, _ := s.gather()
-	sub := s.subject(e)
+	r.MasterDetected = r.MasterLog10P <= math.Log10(c.Alpha)+levelSlack
 	r.Cohorts = s.family(sub, cohorts, &r)
 	r.Tenants = s.family(sub, tenants, &r)
 	return r
@@ -163,7 +163,9 @@ func (s *Student) family(sub *subject, accounts []Account, r *TraceResult) *Fami
 	for i, a := range accounts {
 		t := &tests[i]
 		law := greenLaw(a.Scorer)
-		log10P[i] = t.best(statistics)
+		if log10P[i] = t.best(statistics); r.Master.Refused {
+			log10P[i] = 0
+		}
 		x := AccountResult{
 			ID: a.ID, Cohort: a.Cohort, Mark: a.Scorer.ID(), Lane: a.Lane, Decoy: a.Decoy,
 			Scored: t.scored, Green: t.green, Z: zOf(t.green, t.scored, law.P), ResidualZ: math.NaN(), Log10P: log10P[i],
@@ -197,7 +199,7 @@ func (s *Student) family(sub *subject, accounts []Account, r *TraceResult) *Fami
 			f.Triage++
 		}
 	}
-	f.Decoys = newDecoyPanel([16]byte{}, best, decoys)
+	f.Decoys = newDecoyPanel([16]byte{}, best, best, decoys)
 	f.Resolution = s.resolution(r, f, factor)
 	if len(decoys) > 0 {
 		r.Warnings = append(r.Warnings, f.Decoys.warnings()...)
@@ -216,6 +218,7 @@ func (s *Student) resolution(r *TraceResult, f *FamilyResult, factor float64) fl
 	if !(master > 0) || units == 0 {
 		return math.Inf(1)
 	}
+	// Holm's rule is at its strictest for the first account, Bonferroni's.
 	level := math.Log10(r.Alpha) - factor - math.Log10(float64(s.options.statistics())) - math.Log10(float64(len(f.Accounts)))
 	need := upperQuantile(level) - upperQuantile(math.Log10(targetPower))
 	return need / (master * math.Sqrt(units/float64(r.Master.Pairs.Scored)))

@@ -25,7 +25,8 @@ const (
 	// PatternContradiction: an account or cohort and not the master, which marks whatever
 	// they mark.
 	PatternContradiction Pattern = "contradiction"
-	// PatternBroken: decoys that marked nothing are named or do not look like chance.
+	// PatternBroken: decoys that marked nothing are named or do not look like chance, or the
+	// prompts carry the mark.
 	PatternBroken Pattern = "broken"
 )
 
@@ -87,7 +88,7 @@ type Conclusion struct {
 // Conclude puts results in words. It is a pure function: the first rule that applies
 // decides.
 //
-//	broken         a decoy is named, or decoys do not look like chance
+//	broken         a decoy is named, decoys do not look like chance, or the test was refused
 //	proxy          both bands detected, each with at least half the excess of the live model
 //	contradiction  an account or cohort is named and the master is not detected
 //	nothing        the master is not detected
@@ -107,10 +108,10 @@ func Conclude(f Findings) Conclusion {
 	switch {
 	case broken(t):
 		c.Pattern = PatternBroken
-		c.Rule = "decoy keys, which marked nothing, are named or do not behave like chance"
+		c.Rule = "decoy keys, which marked nothing, are named or do not behave like chance, or prompts declared unmarked carry the mark"
 		c.Claim = "Nothing may be concluded: the controls of this test failed."
 		c.Accounts, c.Cohorts = nil, nil
-		c.Explanations = []string{"an error in the preparation of the outputs or of the keys", "keys assigned to customers are listed as decoys"}
+		c.Explanations = []string{"an error in the preparation of the outputs or of the keys", "keys assigned to customers are listed as decoys", "prompts that quote the marked model"}
 	case trace.full() && f.Provenance.full():
 		c.Pattern = PatternProxy
 		c.Rule = fmt.Sprintf("both bands are detected with at least %v of the excess that the live model shows", FullStrength)
@@ -195,6 +196,9 @@ func named(f *FamilyResult) []string {
 }
 
 func broken(t *TraceResult) bool {
+	if t.Master.Refused {
+		return true
+	}
 	for _, f := range []*FamilyResult{t.Cohorts, t.Tenants} {
 		if f != nil && f.DecoysNamed > 0 {
 			return true
