@@ -17,7 +17,7 @@ import (
 // endings are the ends of a collection in words.
 var endings = map[collect.End]string{
 	collect.Asked:       "every question was asked",
-	collect.Decided:     "the sequential test had its verdict",
+	collect.Decided:     "the share of interest would have shown",
 	collect.Exhausted:   "the budget is spent",
 	collect.Interrupted: "it was interrupted and can be resumed",
 	collect.Failing:     "the endpoint failed; it can be resumed",
@@ -51,6 +51,9 @@ func (a *Audit) Report(end collect.End, sources []report.Fact) (*report.Audit, e
 		Sources: append(slices.Clone(sources), a.sources()...),
 		Outputs: report.AuditCounts{In: a.in, Tested: a.tested, Skipped: counts(a.skipped), Texts: a.texts, Tokens: a.tokens},
 		Limits:  limits,
+	}
+	if f.stopped {
+		c.Ending = "the sequential test detected; the fixed tests were not made, since their p-values would not hold then"
 	}
 	a.claim(&c, f)
 	a.statisticsOf(&c, f)
@@ -297,9 +300,6 @@ func (a *Audit) power(c *report.AuditCanonical, f *finding) {
 		c.Power = append(c.Power, shareWords(share, p.C1))
 	} else {
 		c.Power = append(c.Power, "which share of marked training text that is depends on the student's sensitivity c1, which was not stated")
-	}
-	if f.stopped {
-		c.Power = append(c.Power, "the collection was stopped by the sequential test; the fixed tests were not made, since their p-values would not hold then")
 	}
 }
 
