@@ -91,19 +91,29 @@ func TestStudentNull(t *testing.T) {
 		outputs := [][]Token{x.ids[:third], x.ids[third : 2*third], x.ids[2*third:], x.ids[:third]}
 
 		mark, decoys := nullDecoys(t, x, keys)
-		s := detect.NewStudent(mark, decoys, &detect.StudentOptions{Reference: newUnigram(x.ids)})
+		// Weighted tails take long: each is for some of the texts.
+		var ref detect.Reference
+		if i%2 == 0 {
+			ref = newUnigram(x.ids)
+		}
+		s := detect.NewStudent(mark, decoys, &detect.StudentOptions{Reference: ref})
 		for _, o := range outputs {
 			s.Add(nil, o)
 		}
 		r := s.Result()
 		add(0, r.PairsDecoys.Log10P)
-		add(1, r.ResidualDecoys.Log10P)
+		if r.ResidualDecoys != nil {
+			add(1, r.ResidualDecoys.Log10P)
+		}
 		assert.Empty(t, r.Warnings, x.name)
 
 		band := watermark.Band{Selector: nullRoot(t).Derive("selector"), Lo: 1000, Hi: 40000}
 		half, halves := nullDecoys(t, x, keys, band)
+		if ref = nil; i%2 == 1 {
+			ref = newUnigram(x.ids)
+		}
 		s = detect.NewStudent(half, halves, &detect.StudentOptions{
-			Reference: newUnigram(x.ids),
+			Reference: ref,
 			Filter:    detect.ContextFilter{Name: "odd", Keep: func(c []Token) bool { return c[0]%5 != 1 }},
 		})
 		for _, o := range outputs {
@@ -111,17 +121,22 @@ func TestStudentNull(t *testing.T) {
 		}
 		r = s.Result()
 		add(2, r.PairsDecoys.Log10P)
-		add(3, r.ResidualDecoys.Log10P)
+		if r.ResidualDecoys != nil {
+			add(3, r.ResidualDecoys.Log10P)
+		}
 
 		model, base, choices := readings(rng, x.ids)
 		reading := detect.NewReading(mark, decoys, nil)
 		require.NoError(t, reading.Add(x.ids, choices))
 		add(4, reading.Result().Decoys.Log10P)
 		difference, mass := detect.NewDifference(mark, decoys, nil), detect.NewMass(mark, decoys, nil)
-		require.NoError(t, difference.Add(x.ids, model, base))
-		require.NoError(t, mass.Add(x.ids, model, nil))
-		add(5, difference.Result().Decoys.Log10P)
-		add(6, mass.Result().Decoys.Log10P)
+		if i%4 < 3 {
+			require.NoError(t, difference.Add(x.ids, model, base))
+			add(5, difference.Result().Decoys.Log10P)
+		} else {
+			require.NoError(t, mass.Add(x.ids, model, nil))
+			add(6, mass.Result().Decoys.Log10P)
+		}
 
 		q := detect.NewStudentSequential(mark, decoys, nil)
 		for _, o := range outputs {
@@ -143,7 +158,7 @@ func TestStudentNull(t *testing.T) {
 // heavy and unequal weights of both signs.
 func TestWeightedLawIsExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
-	for n := range 40 {
+	for n := range 15 {
 		gamma := []float64{0.5, 0.25, 0.0625}[n%3]
 		x := &nullText{gamma: gamma, width: 1, vocab: vocab}
 		mark, decoys := nullDecoys(t, x, 100)

@@ -17,18 +17,6 @@ type subject struct {
 	unitary  bool      // distinct pairs are a statistic, too
 }
 
-// statistics is the number of statistics, each a test.
-func (s *subject) statistics() int64 {
-	n := int64(0)
-	if s.unitary {
-		n++
-	}
-	if s.weighted != nil {
-		n++
-	}
-	return n
-}
-
 // A keyTally is what a subject counts under one key.
 type keyTally struct {
 	scored, green int64
@@ -47,15 +35,17 @@ func (t *keyTest) best(statistics int64) float64 {
 	return tail.Bonferroni(min(t.pairs, t.residual), statistics)
 }
 
-// count scores pairs in ids, or all when ids is nil, under one key.
+// count scores the pairs in ids, which are in the scorer's band, or all when ids is nil, under
+// one key.
 func (s *subject) count(scorer Scorer, ids []int32) keyTally {
 	var t keyTally
 	if s.weighted != nil {
 		t.weighted = s.weighted.newTally()
 	}
-	n := len(s.pairs)
+	n, score := len(s.pairs), scorer.Score
 	if ids != nil {
 		n = len(ids)
+		score = scorer.(bander).ScoreInBand
 	}
 	pairs, scores := make([]Pair, 0, batch), make([]int64, 0, batch)
 	for from := 0; from < n; from += batch {
@@ -68,21 +58,21 @@ func (s *subject) count(scorer Scorer, ids []int32) keyTally {
 			}
 			part = pairs
 		}
-		if scores = scorer.Score(scores[:0], part); len(scores) != len(part) {
+		if scores = score(scores[:0], part); len(scores) != len(part) {
 			panic("detect: the scorer did not give one score for each pair")
 		}
-		for i, score := range scores {
-			if score == watermark.NotScored || score == watermark.InMessage {
+		for i, x := range scores {
+			if x == watermark.NotScored || x == watermark.InMessage {
 				continue
 			}
 			t.scored++
-			t.green += score
+			t.green += x
 			if s.weighted != nil {
 				at := from + i
 				if ids != nil {
 					at = int(ids[at])
 				}
-				s.weighted.count(&t.weighted, at, score)
+				s.weighted.count(&t.weighted, at, x)
 			}
 		}
 	}
@@ -108,6 +98,7 @@ func (s *subject) inBand(scorer Scorer) []int32 {
 // A bander says which contexts it scores; a [*watermark.Mark] does.
 type bander interface {
 	Band() (lo, hi int, selector string)
+	ScoreInBand(dst []int64, pairs []Pair) []int64
 }
 
 // bandOf names the contexts of a scorer; ok is false when it does not say.

@@ -40,7 +40,7 @@ func ontoLattice(fixed []int64) ([]int16, lattice) {
 	shift := latticeShift(rootMeanSquare(fixed, math.MaxInt64))
 	// Few heavy weights would set the unit of all others; without what is cut off them it may
 	// be smaller, and then more is cut off.
-	for {
+	for shift < 51 { // beyond, nothing that fits 63 bits is cut off
 		next := latticeShift(rootMeanSquare(fixed, maxLattice<<shift))
 		if next >= shift {
 			break

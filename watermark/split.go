@@ -1,5 +1,7 @@
 package watermark
 
+import "github.com/isotope-wm/isotope/internal/prf"
+
 // The parts of the contexts that a [Split] gives to each level: half to the master, a
 // quarter to the cohort, a quarter to the tenant.
 const (
@@ -73,4 +75,15 @@ func (m *Mark) Band() (lo, hi int, selector string) {
 		return 0, BandSize, ""
 	}
 	return m.band.Lo, m.band.Hi, m.band.Selector.ID()
+}
+
+// ScoreInBand is [Mark.Score] for pairs whose contexts are known to be in the mark's band,
+// which it does not look at.
+func (m *Mark) ScoreInBand(dst []int64, pairs []Pair) []int64 {
+	s := m.scratch.Get().(*prf.Scratch)
+	defer m.scratch.Put(s)
+	for _, p := range pairs {
+		dst = append(dst, m.bound.score(s, p))
+	}
+	return dst
 }

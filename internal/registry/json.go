@@ -156,7 +156,7 @@ func checkFields(text []byte) error {
 
 // MarshalJSON writes the canonical form, every path in it, one entry a line.
 func (r *Registry) MarshalJSON() ([]byte, error) {
-	return json.Marshal(file{version, r.root, r.epochs, orEmpty(r.cohorts), orEmpty(r.tenants)})
+	return json.Marshal(file{version, r.root, r.epochs, r.cohorts, r.tenants})
 }
 
 func orEmpty[T any](s []T) []T {

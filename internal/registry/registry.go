@@ -74,7 +74,7 @@ type account struct{ epoch, id string }
 // lane tenants/GROUP/EPOCH. The slices are not kept.
 func New(root string, epochs []Epoch, cohorts []Cohort, tenants []Tenant) (*Registry, error) {
 	r := &Registry{
-		root: root, epochs: slices.Clone(epochs), cohorts: slices.Clone(cohorts), tenants: slices.Clone(tenants),
+		root: root, epochs: slices.Clone(epochs), cohorts: orEmpty(slices.Clone(cohorts)), tenants: orEmpty(slices.Clone(tenants)),
 		epoch: make(map[string]int), cohort: make(map[account]int), tenant: make(map[account]int),
 	}
 	if !isHex(root, 16) {
