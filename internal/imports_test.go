@@ -32,10 +32,12 @@ var mayImport = map[string][]string{
 	"internal/reading":    {"detect", "watermark"},
 	"internal/registry":   {"detect", "watermark"},
 	"internal/report":     {"detect", "internal/tail"},
+	"internal/collect":    {"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile"},
 	"examples/quickstart": {"watermark", "detect"},
 	"examples/server":     {"watermark", "detect", "tokenize", "internal/lm"},
+	"internal/audit":      {"detect", "internal/collect", "internal/reading", "internal/report", "tokenize", "watermark"},
 	"cmd/isotope": {
-		"detect", "internal/lm", "internal/report", "tokenize", "watermark",
+		"detect", "internal/audit", "internal/collect", "internal/lm", "internal/registry", "internal/report", "tokenize", "watermark",
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 }

@@ -37,3 +37,25 @@ func writeCorpus(t *testing.T) string {
 	}
 	return dir
 }
+
+// writeWordCorpus makes a directory of sentences whose words follow each other by
+// chance, so that a mark finds much choice in few tokens.
+func writeWordCorpus(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	rng := rand.New(rand.NewPCG(3, 4))
+	words := strings.Fields("river mountain library engine garden letter window market teacher painter captain village bridge forest kitchen station " +
+		"theatre watches follows repairs visits crosses paints opens answers measures carries builds hears old quiet bright narrow green early broken " +
+		"famous hidden the a near and of under behind")
+	for i := range 4 {
+		var b strings.Builder
+		for range 400 {
+			for range 3 + rng.IntN(20) {
+				b.WriteString(words[rng.IntN(len(words))] + " ")
+			}
+			b.WriteString("\n\n")
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.txt", i)), []byte(b.String()), 0o600))
+	}
+	return dir
+}

@@ -7,6 +7,8 @@
 //	isotope generate --key FILE           write marked text with the embedded model
 //	isotope detect --key FILE --profile FILE [FILE|-]
 //	                                      test a text
+//	isotope student --key FILE --profile FILE {FILE... | --endpoint URL}
+//	                                      test a suspect model by what it says
 //	isotope plan                          tokens needed for a power, and back
 //	isotope version
 //
@@ -14,7 +16,8 @@
 // pipe or with --quiet. With --json a verb prints one JSON object with a version.
 //
 // Exit status: 0 ran to the end, whatever the verdict; 1 runtime error; 2 wrong usage;
-// 3 only with --fail-on, when the verdict is that one.
+// 3 only with --fail-on, when the verdict is that one; 4 incomplete, and the same call
+// goes on.
 package main
 
 import (

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -29,7 +30,7 @@ func checkPage(path string) error {
 
 // writePage writes a report: to a regular file whole or not at all, to anything else
 // that has the name, a device or a pipe, directly.
-func writePage(p *report.Page, path string) error {
+func writePage(p interface{ WriteHTML(io.Writer) error }, path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {

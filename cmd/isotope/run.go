@@ -13,10 +13,11 @@ import (
 
 // Exit statuses. A program that calls isotope may rely on them.
 const (
-	exitOK      = 0
-	exitError   = 1
-	exitUsage   = 2
-	exitVerdict = 3
+	exitOK         = 0
+	exitError      = 1
+	exitUsage      = 2
+	exitVerdict    = 3
+	exitIncomplete = 4
 )
 
 // A usageError is a call that cannot be right, whatever the files hold.
@@ -26,6 +27,10 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 // errVerdict is how a verb says that --fail-on applies. It has been reported already.
 var errVerdict = errors.New("the verdict is the one of --fail-on")
+
+// errIncomplete is how a verb says that it did less than was asked, and may be called
+// again. It has been reported already.
+var errIncomplete = errors.New("not complete")
 
 // A cli is one call of the program.
 type cli struct {
@@ -51,6 +56,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "isotope: interrupted")
 		return exitError
+	case errors.Is(err, errIncomplete):
+		return exitIncomplete
 	case errors.Is(err, errVerdict):
 		return exitVerdict
 	case errors.As(err, &usage) || !*started:
@@ -84,7 +91,7 @@ Start with 'isotope demo'. To mark and test on your own:
 		PersistentPreRun:  func(*cobra.Command, []string) { *started = true },
 	}
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "no progress and no hints on stderr")
-	root.AddCommand(c.demoCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.planCommand(), c.versionCommand())
+	root.AddCommand(c.demoCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.versionCommand())
 	return root, started
 }
 

@@ -23,7 +23,10 @@ type Page struct {
 }
 
 // A Fact is a named value.
-type Fact struct{ Name, Value string }
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // A Row is one test.
 type Row struct {

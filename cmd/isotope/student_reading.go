@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/isotope-wm/isotope/internal/audit"
+	"github.com/isotope-wm/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// studentReading tests what a model with open weights would write next.
+func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
+	s, err := c.newSuspect(ctx, o)
+	if err != nil {
+		return err
+	}
+	statistic, h, err := audit.ReadingStatistic(o.reading)
+	if err != nil {
+		return err
+	}
+	switch {
+	case h.Vocab > s.profile.Vocab:
+		return fmt.Errorf("%s is about a vocabulary of %d ids, and the profile of %d", o.reading, h.Vocab, s.profile.Vocab)
+	case h.Tokenizer != watermark.TokenizerNone && (h.Tokenizer != s.profile.Tokenizer || h.TokenizerDigest != s.profile.TokenizerDigest):
+		return fmt.Errorf("%s is about the tokenizer %s %s, and the profile about %s %s", o.reading, h.Tokenizer, h.TokenizerDigest, s.profile.Tokenizer, s.profile.TokenizerDigest)
+	}
+	d := &audit.Declared{}
+	if err := s.plan(o, d, ""); err != nil {
+		return err
+	}
+	d.Plan.Statistics = []string{statistic}
+	if o.question == "" {
+		d.Plan.Question = fmt.Sprintf("Does the model %s depend on the key %s?", h.Model, s.keyID)
+	}
+	if stop, err := c.declare(o, s, d); stop || err != nil {
+		return err
+	}
+	config, err := s.config(d)
+	if err != nil {
+		return err
+	}
+	testing := c.busy("testing")
+	r, err := audit.Reading(config, o.reading)
+	testing()
+	if err != nil {
+		return err
+	}
+	return c.publish(o, r, collect.Asked, report.AuditObserved{})
+}

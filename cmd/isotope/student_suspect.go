@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/audit"
+	"github.com/isotope-wm/isotope/internal/registry"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A suspect is what a test of a model needs to know of marks and keys.
+type suspect struct {
+	profile          *watermark.Profile
+	tokenizer        tokenize.Tokenizer // nil: outputs are token ids
+	keyID            string
+	scorer           *watermark.Mark
+	bind             func(watermark.Key) (detect.Scorer, error) // of decoys
+	registry         *audit.Registry
+	cohorts, tenants []detect.Account
+	reference        detect.Reference // nil: none
+	referenceName    string
+}
+
+// newSuspect reads the files that say what is tested.
+func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error) {
+	s := new(suspect)
+	var err error
+	if s.profile, err = watermark.ReadProfile(o.profile); err != nil {
+		return nil, err
+	}
+	key, err := watermark.ReadKeyFile(o.key)
+	if err != nil {
+		return nil, err
+	}
+	if s.profile.Tokenizer != watermark.TokenizerNone {
+		if s.tokenizer, err = tokenizerOf(s.profile); err != nil {
+			return nil, err
+		}
+	}
+	if o.registry != "" {
+		err = s.readRegistry(o, key)
+	} else {
+		err = s.readMark(o, key)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := s.scorer.Law().(watermark.Bernoulli); !ok {
+		return nil, usagef("student: the profile's scheme, %v, is not one that students are tested for; training carries a green list over", s.profile.Scheme)
+	}
+	s.keyID = s.scorer.KeyID()
+	return s, nil
+}
+
+func (s *suspect) readMark(o *studentFlags, key watermark.Key) error {
+	selectors, err := readSelector(s.profile, o.selector)
+	if err != nil {
+		return err
+	}
+	if s.scorer, err = s.profile.Mark(key, selectors...); err != nil {
+		return err
+	}
+	s.bind = func(k watermark.Key) (detect.Scorer, error) { return s.profile.Mark(k, selectors...) }
+	return nil
+}
+
+func (s *suspect) readRegistry(o *studentFlags, root watermark.Key) error {
+	if s.profile.Selector != "" {
+		return usagef("student: the registry makes the bands itself, and the profile has one")
+	}
+	f, err := os.Open(o.registry)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r, err := registry.Parse(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.registry, err)
+	}
+	if s.scorer, s.cohorts, s.tenants, err = r.Accounts(root, o.epoch, s.profile.Scheme, s.profile.Vocab); err != nil {
+		return err
+	}
+	if s.bind, err = r.MasterBinder(root, o.epoch, s.profile.Scheme, s.profile.Vocab); err != nil {
+		return err
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(text)
+	s.registry = &audit.Registry{
+		Digest: "sha256:" + hex.EncodeToString(sum[:]), Root: r.Root(), Epoch: o.epoch, Cohorts: len(s.cohorts), Tenants: len(s.tenants),
+	}
+	return nil
+}
+
+// loadReference loads the embedded model as the reference.
+func (c *cli) loadReference(ctx context.Context, s *suspect, corpus string) error {
+	if s.tokenizer == nil {
+		return usagef("student: the embedded reference model needs a tokenizer, and the profile has none; --reference none leaves the residual out")
+	}
+	b, err := c.loadModel(ctx, s.tokenizer, corpus)
+	if err != nil {
+		return fmt.Errorf("the reference model: %w (--reference none leaves the residual out)", err)
+	}
+	s.reference = b.Model
+	s.referenceName = fmt.Sprintf("%v, %s", b.Model, b.Model.Digest())
+	return nil
+}
+
+// plan fills in the plan of a call. runKey is the run key to keep; "" draws one.
+func (s *suspect) plan(o *studentFlags, d *audit.Declared, runKey string) error {
+	switch {
+	case o.given["run-key"]:
+		runKey = o.runKey
+	case runKey == "":
+		runKey = audit.RunKeyText(detect.NewRunKey())
+	}
+	d.Plan = audit.Plan{
+		Version: 1, Question: o.question, Key: s.keyID, Mark: s.scorer.ID(), Profile: s.profile.ID(), Tokenizer: s.profile.Tokenizer, Registry: s.registry,
+		Statistics: []string{"distinct pairs"}, Reference: s.referenceName, Stopping: audit.Fixed,
+		Alpha: o.alpha, Tests: o.tests, C1: o.c1, Share: o.share, Decoys: o.decoys, RunKey: runKey, PromptsUnmarked: o.promptsUnmarked,
+	}
+	p := &d.Plan
+	if s.reference != nil {
+		p.Statistics = append(p.Statistics, "residual")
+	}
+	if d.Collection != nil && !o.fixed {
+		p.Stopping = audit.Sequential
+	}
+	if p.Question == "" {
+		p.Question = fmt.Sprintf("Do these outputs depend on the key %s?", s.keyID)
+		if d.Collection != nil {
+			p.Question = fmt.Sprintf("Do the outputs of %s depend on the key %s?", d.Collection.Request.Model, s.keyID)
+		}
+	}
+	if _, err := p.RunKeyBytes(); err != nil {
+		return usagef("student: --run-key: %w", err)
+	}
+	return nil
+}
+
+// config binds the decoys of a plan.
+func (s *suspect) config(d *audit.Declared) (audit.Config, error) {
+	run, err := d.Plan.RunKeyBytes()
+	if err != nil {
+		return audit.Config{}, err
+	}
+	decoys, err := detect.NewDecoys(run, d.Plan.Decoys, s.bind)
+	return audit.Config{
+		Declared: d, Scorer: s.scorer, Decoys: decoys, Reference: s.reference, Tokenizer: s.tokenizer, Exempt: s.profile.Exempt,
+		Cohorts: s.cohorts, Tenants: s.tenants,
+	}, err
+}
+
+// audit begins the test of a plan.
+func (s *suspect) audit(d *audit.Declared) (*audit.Audit, error) {
+	config, err := s.config(d)
+	if err != nil {
+		return nil, err
+	}
+	return audit.New(config)
+}

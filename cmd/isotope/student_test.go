@@ -1,0 +1,436 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// isotope runs the program in this process.
+func isotope(args ...string) (status int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	status = run(context.Background(), args, strings.NewReader(""), &out, &err)
+	return status, out.String(), err.String()
+}
+
+// mustRun runs the program and returns what it printed.
+func mustRun(t *testing.T, args ...string) string {
+	t.Helper()
+	status, out, err := isotope(args...)
+	require.Zero(t, status, "%v: %s", args, err)
+	return out
+}
+
+// An auditReport is as much of a report as the tests look at.
+type auditReport struct {
+	Version   int             `json:"version"`
+	Canonical json.RawMessage `json:"canonical"`
+	Digest    string          `json:"canonical_digest"`
+	parsed    struct {
+		Verdict  string  `json:"verdict"`
+		Level    string  `json:"claim_level"`
+		Log10P   float64 `json:"log10_p_adjusted"`
+		Tests    int     `json:"tests"`
+		Complete bool    `json:"complete"`
+		Declared struct {
+			Plan struct {
+				RunKey string `json:"run_key"`
+			} `json:"plan"`
+		} `json:"declared"`
+		Statistics []struct {
+			Name   string `json:"name"`
+			Scored int64  `json:"scored"`
+			Decoys struct {
+				Rank int `json:"rank"`
+			} `json:"decoys"`
+		} `json:"statistics"`
+		Outputs struct {
+			In, Tested int64
+			Skipped    []struct {
+				Name  string
+				Count int64
+			}
+		} `json:"outputs"`
+		Warnings []string `json:"warnings"`
+	}
+}
+
+func parseReport(t *testing.T, text string) *auditReport {
+	t.Helper()
+	r := new(auditReport)
+	require.NoError(t, json.Unmarshal([]byte(text), r), text)
+	require.NoError(t, json.Unmarshal(r.Canonical, &r.parsed))
+	assert.Equal(t, 1, r.Version)
+	return r
+}
+
+// canonicalHTML is the part of a page that follows from the recording alone.
+func canonicalHTML(t *testing.T, path string) string {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, rest, ok := strings.Cut(string(page), "<main>")
+	require.True(t, ok)
+	main, _, ok := strings.Cut(rest, "</main>")
+	require.True(t, ok)
+	return main
+}
+
+// A world is a teacher's key, and text of the teacher with its mark and without.
+type world struct{ dir, key, profile, marked, corpus string }
+
+func newWorld(t *testing.T) *world {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	w := &world{dir: t.TempDir(), corpus: writeWordCorpus(t)}
+	w.key, w.profile, w.marked = filepath.Join(w.dir, "my.key"), filepath.Join(w.dir, "my.json"), filepath.Join(w.dir, "marked")
+	require.NoError(t, os.WriteFile(w.key, []byte("isotope-secret-key-1:"+strings.Repeat("5a", 32)+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(w.profile, []byte(mustRun(t, "profile")), 0o600))
+	require.NoError(t, os.Mkdir(w.marked, 0o700))
+	text := mustRun(t, "generate", "--key", w.key, "--profile", w.profile, "--corpus", w.corpus, "--tokens", "12000", "--seed", "1", "-q")
+	require.NoError(t, os.WriteFile(filepath.Join(w.marked, "all.txt"), []byte(text), 0o600))
+	return w
+}
+
+// buildServer builds the example server.
+func buildServer(t *testing.T) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), "server.exe")
+	out, err := exec.Command("go", "build", "-o", program, "../../examples/server").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return program
+}
+
+// serve runs the example server over the text files of a directory, unmarked.
+func serve(t *testing.T, program, dir string) string {
+	t.Helper()
+	server := exec.Command(program, "-unmarked", "-corpus", dir, "-addr", "127.0.0.1:0", "-model", "suspect")
+	log, err := server.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, server.Start())
+	t.Cleanup(func() {
+		server.Process.Kill()
+		server.Wait()
+	})
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		var line struct{ Msg, Addr string }
+		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
+			go func() { // the log must not fill its pipe
+				for lines.Scan() {
+				}
+			}()
+			return "http://" + line.Addr + "/v1"
+		}
+	}
+	t.Fatal("the server did not begin to serve")
+	return ""
+}
+
+// A memory stands before an endpoint and gives every question the answer it gave first, so
+// that audits can be compared, and counts.
+type memory struct {
+	*httptest.Server
+	mu      sync.Mutex
+	answers map[string][]byte
+	asked   map[string]int
+}
+
+func remember(t *testing.T, url string) *memory {
+	m := &memory{answers: make(map[string][]byte), asked: make(map[string]int)}
+	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		question, _ := io.ReadAll(r.Body)
+		m.mu.Lock()
+		answer, ok := m.answers[string(question)]
+		m.asked[string(question)]++
+		m.mu.Unlock()
+		if !ok {
+			res, err := http.Post(url+strings.TrimPrefix(r.URL.Path, "/v1"), "application/json", bytes.NewReader(question))
+			if !assert.NoError(t, err) {
+				return
+			}
+			answer, _ = io.ReadAll(res.Body)
+			res.Body.Close()
+			m.mu.Lock()
+			m.answers[string(question)] = answer
+			m.mu.Unlock()
+		}
+		w.Write(answer)
+	}))
+	t.Cleanup(m.Close)
+	return m
+}
+
+// times returns how often questions were asked in all.
+func (m *memory) times() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, times := range m.asked {
+		n += times
+	}
+	return n
+}
+
+// killWhen runs the program in a process of its own, kills it when ready says so, and
+// waits for it.
+func killWhen(t *testing.T, ready func() bool, args ...string) {
+	t.Helper()
+	cmd := &exec.Cmd{Path: os.Args[0], Args: append([]string{"isotope"}, args...)}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoError(t, cmd.Start())
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	for !ready() {
+		select {
+		case <-done:
+			t.Fatalf("the program ended by itself: %s", out.String())
+		case <-time.After(time.Millisecond):
+		}
+	}
+	require.NoError(t, cmd.Process.Kill())
+	<-done
+}
+
+// answersIn counts the answers of a journal that may be written to right now.
+func answersIn(path string) int {
+	text, _ := os.ReadFile(path)
+	return bytes.Count(text, []byte(`"kind":"answer"`))
+}
+
+// TestStudentOfTheExampleServer audits the example server, trained on marked text, as a
+// suspect; kills the audit in the middle, resumes it, and finds the report of an audit
+// that was not killed; and its clean twin is not found.
+func TestStudentOfTheExampleServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a server")
+	}
+	server := buildServer(t) // before newWorld, which moves the cache of compiled packages
+	w := newWorld(t)
+	suspect := remember(t, serve(t, server, w.marked))
+	url := suspect.URL + "/v1"
+	call := func(journal string, more ...string) []string {
+		return append([]string{
+			"student", "--key", w.key, "--profile", w.profile, "--corpus", w.corpus, "--endpoint", url, "--model", "suspect", "--fixed", "-q",
+			"--asks", "40", "--batch", "10", "--max-tokens", "100", "--decoys", "100", "--run-key", strings.Repeat("07", 16), "--journal", filepath.Join(w.dir, journal),
+		}, more...)
+	}
+	whole := parseReport(t, mustRun(t, call("whole.jsonl", "--json", "--report", filepath.Join(w.dir, "whole.html"))...))
+	assert.Equal(t, "detected", whole.parsed.Verdict)
+	assert.Equal(t, "A", whole.parsed.Level)
+	assert.Less(t, whole.parsed.Log10P, -15.0)
+	assert.Equal(t, 2, whole.parsed.Tests)
+	require.Len(t, whole.parsed.Statistics, 2)
+	for _, s := range whole.parsed.Statistics {
+		assert.Equal(t, 1, s.Decoys.Rank, s.Name)
+	}
+
+	broken := filepath.Join(w.dir, "broken.jsonl")
+	killWhen(t, func() bool { return answersIn(broken) >= 5 }, call("broken.jsonl")...)
+	killed := answersIn(broken)
+	require.Less(t, killed, 40)
+	before := suspect.times()
+	require.NoError(t, appendTo(broken, `{"seq":`)) // as if the kill had come in the middle of a line
+	status, out, hints := isotope(call("broken.jsonl", "--json", "--report", filepath.Join(w.dir, "broken.html"))...)
+	require.Zero(t, status, hints)
+	assert.Equal(t, 40-killed, suspect.times()-before, "what is recorded is not asked again")
+	resumed := parseReport(t, out)
+	assert.Equal(t, string(whole.Canonical), string(resumed.Canonical))
+	assert.Equal(t, whole.Digest, resumed.Digest)
+	assert.Equal(t, canonicalHTML(t, filepath.Join(w.dir, "whole.html")), canonicalHTML(t, filepath.Join(w.dir, "broken.html")))
+
+	// The journal alone gives the same report, and a changed one none.
+	replay := []string{"student", "--key", w.key, "--profile", w.profile, "--corpus", w.corpus, "--journal", broken, "--json", "-q"}
+	assert.Equal(t, string(whole.Canonical), string(parseReport(t, mustRun(t, replay...)).Canonical))
+	text, err := os.ReadFile(broken)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(broken, bytes.Replace(text, []byte(" the "), []byte(" The "), 1), 0o600))
+	status, _, hints = isotope(replay...)
+	assert.Equal(t, exitError, status)
+	assert.Contains(t, hints, "changed after it was written")
+
+	// While answers come in, and for a model that learned from unmarked text.
+	call = func(journal string, more ...string) []string {
+		return append([]string{
+			"student", "--key", w.key, "--profile", w.profile, "--reference", "none", "--model", "suspect", "-q", "--json", "--stream", "--api", "completions",
+			"--asks", "40", "--batch", "10", "--max-tokens", "100", "--decoys", "100", "--run-key", strings.Repeat("07", 16), "--journal", filepath.Join(w.dir, journal),
+		}, more...)
+	}
+	early := parseReport(t, mustRun(t, call("early.jsonl", "--endpoint", url)...))
+	assert.Equal(t, "detected", early.parsed.Verdict)
+	assert.Less(t, early.parsed.Outputs.In, int64(40), "the evidence suffices before")
+	assert.Len(t, early.parsed.Statistics, 1, "and what was stopped for it is reported by it alone")
+	clean := parseReport(t, mustRun(t, call("clean.jsonl", "--endpoint", serve(t, server, w.corpus), "--c1", "1", "--share", "0.25")...))
+	assert.Equal(t, "not_detected", clean.parsed.Verdict)
+}
+
+func appendTo(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString(text); err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// TestStudentEndpointInTrouble: what is not complete has status 4 and can go on.
+func TestStudentEndpointInTrouble(t *testing.T) {
+	dir := t.TempDir()
+	key, profile := filepath.Join(dir, "my.key"), filepath.Join(dir, "my.json")
+	require.NoError(t, os.WriteFile(key, []byte("isotope-secret-key-1:"+strings.Repeat("5a", 32)+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(profile, []byte(mustRun(t, "profile")), 0o600))
+	t.Setenv("SUSPECT_KEY", "sk-suspect-000111")
+	t.Setenv("OPENAI_API_KEY", "sk-ours-222333")
+	var down, asked atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		assert.NotContains(t, fmt.Sprint(r.Header), "ours")
+		switch {
+		case r.Header.Get("Authorization") != "Bearer sk-suspect-000111":
+			w.WriteHeader(http.StatusUnauthorized)
+		case down.Load() != 0:
+			w.WriteHeader(http.StatusBadRequest)
+		default:
+			fmt.Fprintf(w, `{"choices":[{"message":{"content":"Answer number %d says nothing of note, %d times."}}],"usage":{"prompt_tokens":9,"completion_tokens":12}}`, asked.Load(), asked.Load())
+		}
+	}))
+	defer s.Close()
+	journal := filepath.Join(dir, "j.jsonl")
+	call := func(journal string, more ...string) []string {
+		return append([]string{
+			"student", "--key", key, "--profile", profile, "--reference", "none", "--endpoint", s.URL, "--model", "m", "--journal", journal, "-q",
+			"--decoys", "100", "--batch", "5", "--concurrency", "1", "--asks", "15", "--json",
+		}, more...)
+	}
+
+	status, _, says := isotope(call(journal)...)
+	assert.Equal(t, exitError, status)
+	assert.Contains(t, says, "401")
+
+	withKey := []string{"--api-key-env", "SUSPECT_KEY"}
+	status, out, _ := isotope(call(filepath.Join(dir, "budget.jsonl"), append(withKey, "--budget-tokens", "800")...)...)
+	assert.Equal(t, exitIncomplete, status)
+	r := parseReport(t, out)
+	assert.False(t, r.parsed.Complete)
+	assert.Equal(t, "inconclusive", r.parsed.Verdict)
+	assert.Contains(t, string(r.Canonical), "the budget is spent")
+	assert.Len(t, r.parsed.Statistics, 2, "the budget is an end, at which the fixed test is made")
+
+	down.Store(1)
+	status, _, says = isotope(call(journal, withKey...)...)
+	assert.Equal(t, exitError, status, "nothing to report")
+	assert.Contains(t, says, "400")
+	down.Store(0)
+	asked.Store(0)
+	status, out, _ = isotope(call(journal, withKey...)...)
+	assert.Zero(t, status)
+	assert.EqualValues(t, 15, asked.Load())
+	assert.EqualValues(t, 15, parseReport(t, out).parsed.Outputs.In)
+	_, again, _ := isotope(call(journal, withKey...)...)
+	assert.EqualValues(t, 15, asked.Load(), "nothing is asked twice")
+	assert.Equal(t, parseReport(t, out).Digest, parseReport(t, again).Digest)
+
+	status, _, says = isotope(call(journal, append(withKey, "--alpha", "0.001")...)...)
+	assert.Equal(t, exitError, status)
+	assert.Contains(t, says, "plan.alpha")
+
+	text, err := os.ReadFile(journal)
+	require.NoError(t, err)
+	for _, secret := range []string{"sk-suspect", "sk-ours", strings.Repeat("5a", 32)} {
+		assert.NotContains(t, string(text), secret)
+		assert.NotContains(t, out, secret)
+	}
+}
+
+// TestStudentInterrupted sends an interrupt: status 4, and the rest is asked the next time.
+func TestStudentInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	key, profile, journal := filepath.Join(dir, "my.key"), filepath.Join(dir, "my.json"), filepath.Join(dir, "j.jsonl")
+	require.NoError(t, os.WriteFile(key, []byte("isotope-secret-key-1:"+strings.Repeat("5a", 32)+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(profile, []byte(mustRun(t, "profile")), 0o600))
+	var asked atomic.Int64
+	release := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == 5 {
+			<-release
+		}
+		fmt.Fprint(w, `{"choices":[{"message":{"content":"An answer."}}]}`)
+	}))
+	defer s.Close()
+	args := []string{
+		"student", "--key", key, "--profile", profile, "--reference", "none", "--endpoint", s.URL, "--model", "m", "--journal", journal,
+		"--decoys", "100", "--batch", "3", "--concurrency", "1", "--asks", "9", "--json", "--fixed",
+	}
+	cmd := &exec.Cmd{Path: os.Args[0], Args: append([]string{"isotope"}, args...)}
+	var out, says bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &says
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool { return asked.Load() == 5 }, time.Minute, time.Millisecond)
+	if cmd.Process.Signal(os.Interrupt) != nil {
+		close(release)
+		cmd.Process.Kill()
+		cmd.Wait()
+		t.Skip("no interrupts here")
+	}
+	time.Sleep(100 * time.Millisecond) // the signal is on its way; the test holds either way
+	close(release)
+	var exit *exec.ExitError
+	require.ErrorAs(t, cmd.Wait(), &exit, says.String())
+	assert.Equal(t, exitIncomplete, exit.ExitCode())
+	assert.Contains(t, says.String(), "ending once the answers on their way have arrived")
+	r := parseReport(t, out.String())
+	assert.False(t, r.parsed.Complete)
+	assert.Empty(t, r.parsed.Statistics, "no look before the end")
+	before := asked.Load()
+	assert.Less(t, before, int64(9))
+	assert.EqualValues(t, before, answersIn(journal), "what was on its way is kept")
+	status, _, _ := isotope(append(args, "-q")...)
+	assert.Zero(t, status)
+	assert.EqualValues(t, 9, asked.Load())
+}
+
+// TestStudentReportIsSelfContained: nothing to fetch, no script, well-formed numbers.
+func TestStudentReportIsSelfContained(t *testing.T) {
+	dir := t.TempDir()
+	key, profile, page := filepath.Join(dir, "my.key"), filepath.Join(dir, "my.json"), filepath.Join(dir, "r.html")
+	require.NoError(t, os.WriteFile(key, []byte("isotope-secret-key-1:"+strings.Repeat("5a", 32)+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(profile, []byte(mustRun(t, "profile")), 0o600))
+	outputs := filepath.Join(dir, "o.jsonl")
+	require.NoError(t, os.WriteFile(outputs, []byte(`{"prompt":"a <script>","output":"one two three four five six seven eight"}`+"\n"+`{"output":""}`+"\n{\n"), 0o600))
+	out := mustRun(t, "student", "--key", key, "--profile", profile, "--reference", "none", "--decoys", "100", "--question", "Is <b>this</b> it?", "--report", page, "--json", outputs)
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	for _, bad := range []string{"<script", "<b>this", "http://", "https://", "NaN", "%!", "ZgotmplZ", "<link", "src="} {
+		assert.NotContains(t, string(text), bad)
+	}
+	for _, part := range []string{"What was declared beforehand", "Result", "under keys that marked nothing", "What was tested", "Limits", "The plan, as declared", "When and how"} {
+		assert.Contains(t, string(text), part)
+	}
+	r := parseReport(t, out)
+	assert.EqualValues(t, 3, r.parsed.Outputs.In)
+	assert.EqualValues(t, 1, r.parsed.Outputs.Tested)
+	var skipped int64
+	for _, s := range r.parsed.Outputs.Skipped {
+		skipped += s.Count
+	}
+	assert.EqualValues(t, 2, skipped)
+	assert.Regexp(t, regexp.MustCompile(`^sha256:[0-9a-f]{64}$`), r.Digest)
+	assert.NotContains(t, string(r.Canonical), dir, "no path of the analyst's machine")
+}

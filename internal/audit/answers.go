@@ -1,0 +1,31 @@
+package audit
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"hash"
+
+	"github.com/isotope-wm/isotope/internal/collect"
+)
+
+// An answersHash names the answers that were tested, in the order of their questions: the
+// hash of their canonical JSON, a line each. Times, headers and the order of arrival are
+// not in it; the head of the journal's chain has them.
+type answersHash struct{ hash.Hash }
+
+func newAnswersHash() answersHash { return answersHash{sha256.New()} }
+
+func (h answersHash) add(a collect.Answer) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(a); err != nil {
+		return err
+	}
+	h.Write(b.Bytes())
+	return nil
+}
+
+func (h answersHash) String() string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }

@@ -1,0 +1,146 @@
+// Package audit tests the outputs of a suspect model by a plan that was declared before,
+// and reports what came of it. It puts together what other packages do: collect has the
+// outputs, detect the tests, report the page.
+package audit
+
+import (
+	"fmt"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A Config is what a plan needs to be carried out. What it says must be what the plan
+// says; whoever makes both sees to that.
+type Config struct {
+	Declared  *Declared
+	Scorer    detect.Scorer
+	Decoys    *detect.Decoys
+	Reference detect.Reference   // nil: one statistic
+	Tokenizer tokenize.Tokenizer // nil: outputs are token ids
+	Exempt    []watermark.Token
+	Cohorts   []detect.Account
+	Tenants   []detect.Account
+}
+
+// An Audit gathers outputs and tests them. One goroutine at a time.
+type Audit struct {
+	config     Config
+	student    *detect.Student
+	sequential *detect.StudentSequential // nil when the stopping rule is fixed
+
+	in, tested, texts, tokens int64
+	unprompted                int64 // outputs without a prompt
+	skipped                   map[string]int64
+	models                    map[string]int64 // answers by the model's name
+	usage                     collect.Usage
+	uncounted                 int64 // answers without a usage
+	answers                   answersHash
+}
+
+// New returns an empty Audit, or says that the config cannot be: it lacks decoys among the
+// tenants.
+func New(c Config) (*Audit, error) {
+	p := &c.Declared.Plan
+	if len(c.Tenants) > 0 {
+		decoys := 0
+		for _, t := range c.Tenants {
+			if t.Decoy {
+				decoys++
+			}
+		}
+		if decoys < detect.MinDecoyAccounts {
+			return nil, fmt.Errorf("the registry has %d decoys among its tenants; a trace needs %d", decoys, detect.MinDecoyAccounts)
+		}
+	}
+	if want := detect.MinDecoys; p.Decoys < want {
+		return nil, fmt.Errorf("%d decoys are fewer than %d", p.Decoys, want)
+	}
+	// With a sequential test there are two bundles, and each counts as one of two.
+	tests := p.Tests * p.bundles()
+	share := p.Share
+	if p.C1 == 0 {
+		share = 0
+	}
+	a := &Audit{
+		config: c, skipped: make(map[string]int64), models: make(map[string]int64), answers: newAnswersHash(),
+		student: detect.NewStudent(c.Scorer, c.Decoys, &detect.StudentOptions{
+			Reference: c.Reference, PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: p.Alpha, Tests: tests, C1: p.C1, MinShare: share,
+		}),
+	}
+	if p.Stopping == Sequential {
+		a.sequential = detect.NewStudentSequential(c.Scorer, c.Decoys, &detect.StudentSequentialOptions{
+			PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: min(p.Alpha, 0.5), Tests: tests, C1: p.C1, MinShare: share,
+		})
+	}
+	return a, nil
+}
+
+// bundles is the number of tests that are made apart from each other: the fixed one, and
+// the sequential one.
+func (p *Plan) bundles() int64 {
+	if p.Stopping == Sequential {
+		return 2
+	}
+	return 1
+}
+
+// Add counts one response with texts, each after the same prompt.
+func (a *Audit) Add(prompt []watermark.Token, texts ...[]watermark.Token) {
+	a.in++
+	a.tested++
+	if len(prompt) == 0 {
+		a.unprompted++
+	}
+	for _, text := range texts {
+		a.texts++
+		a.tokens += int64(len(text))
+		a.student.Add(prompt, text)
+		if a.sequential != nil {
+			a.sequential.Add(prompt, text)
+		}
+	}
+}
+
+// Skip counts one response that has nothing to test.
+func (a *Audit) Skip(reason string) {
+	a.in++
+	a.skipped[reason]++
+}
+
+// Look counts a batch of answers and says whether the sequential test has its verdict; it is
+// a collect.Look.
+func (a *Audit) Look(batch []collect.Answer) (bool, error) {
+	r := &a.config.Declared.Collection.Request
+	for _, x := range batch {
+		if err := a.answers.add(x); err != nil {
+			return false, err
+		}
+		if x.Model != "" {
+			a.models[x.Model]++
+		}
+		if x.Usage != nil {
+			a.usage.In += min(x.Usage.In, 1<<40)
+			a.usage.Out += min(x.Usage.Out, 1<<40)
+		} else {
+			a.uncounted++
+		}
+		if x.Skip != "" {
+			a.Skip(string(x.Skip))
+			continue
+		}
+		var prompt []watermark.Token
+		if r.System != "" {
+			prompt = a.config.Tokenizer.Append(prompt, []byte(r.System))
+		}
+		prompt = a.config.Tokenizer.Append(prompt, []byte(x.Prompt))
+		texts := make([][]watermark.Token, len(x.Texts))
+		for i, text := range x.Texts {
+			texts[i] = a.config.Tokenizer.Append(nil, []byte(text))
+		}
+		a.Add(prompt, texts...)
+	}
+	return a.sequential != nil && a.sequential.Done(), nil
+}

@@ -1,0 +1,167 @@
+package audit
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// maxOutput bounds a line of a file of outputs, and a file that is one output.
+const maxOutput = 16 << 20
+
+// Reasons for which an output of a file is skipped.
+const (
+	skipEmpty   = "empty"
+	skipInvalid = "invalid"   // a line that is no JSON, no UTF-8, or has no output
+	skipLarge   = "too_large" // a line of more than maxOutput bytes
+)
+
+// AddFile counts the outputs of a file: of a name that ends in .jsonl one on a line, an
+// object with an "output" and a "prompt", each a string or an array of token ids; any other
+// file is one output without a prompt. It returns what was read, with its hash. Lines that
+// hold no output are counted with their reason.
+func (a *Audit) AddFile(path string) (report.Fact, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return report.Fact{}, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	n := &counter{r: io.TeeReader(f, sum)}
+	if strings.EqualFold(filepath.Ext(path), ".jsonl") {
+		err = a.addLines(bufio.NewReaderSize(n, 1<<16))
+	} else {
+		err = a.addText(n)
+	}
+	if err != nil {
+		return report.Fact{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return report.Fact{Name: filepath.Base(path), Value: fmt.Sprintf("%d bytes, sha256:%s", n.n, hex.EncodeToString(sum.Sum(nil)))}, nil
+}
+
+// A counter counts bytes.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (a *Audit) addText(r io.Reader) error {
+	if a.config.Tokenizer == nil {
+		return errors.New("the profile has no tokenizer, so that outputs are token ids, in a .jsonl file")
+	}
+	text, err := io.ReadAll(io.LimitReader(r, maxOutput+1))
+	switch {
+	case err != nil:
+		return err
+	case len(text) > maxOutput:
+		return fmt.Errorf("longer than %d MiB, the most that is one output; split it, or use .jsonl", maxOutput>>20)
+	case len(bytes.TrimSpace(text)) == 0:
+		a.Skip(skipEmpty)
+	default:
+		a.Add(nil, a.config.Tokenizer.Append(nil, text))
+	}
+	return nil
+}
+
+func (a *Audit) addLines(r *bufio.Reader) error {
+	for {
+		line, err := boundedLine(r)
+		switch {
+		case err != nil && err != io.EOF:
+			return err
+		case len(line) > maxOutput:
+			a.Skip(skipLarge)
+		case len(bytes.TrimSpace(line)) > 0:
+			a.addLine(line)
+		}
+		if err == io.EOF {
+			return nil
+		}
+	}
+}
+
+// boundedLine reads a line, of which it keeps maxOutput+1 bytes at most.
+func boundedLine(r *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part[:min(len(part), maxOutput+1-len(line))]...)
+		if err != bufio.ErrBufferFull {
+			return line, err
+		}
+	}
+}
+
+func (a *Audit) addLine(line []byte) {
+	var x struct {
+		Prompt tokens `json:"prompt"`
+		Output tokens `json:"output"`
+	}
+	x.Prompt.t, x.Output.t = a.config.Tokenizer, a.config.Tokenizer
+	switch err := json.Unmarshal(line, &x); {
+	case err != nil, !utf8.Valid(line), !x.Output.present:
+		a.Skip(skipInvalid)
+	case len(x.Output.ids) == 0:
+		a.Skip(skipEmpty)
+	default:
+		a.Add(x.Prompt.ids, x.Output.ids)
+	}
+}
+
+// tokens is a text or an array of ids.
+type tokens struct {
+	t       tokenize.Tokenizer
+	ids     []watermark.Token
+	present bool
+}
+
+func (s *tokens) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	s.present = true
+	if b[0] == '[' {
+		var numbers []int64
+		if err := json.Unmarshal(b, &numbers); err != nil {
+			return err
+		}
+		s.ids = make([]watermark.Token, len(numbers))
+		for i, n := range numbers {
+			if s.ids[i] = -1; n >= 0 && n <= math.MaxInt32 {
+				s.ids[i] = watermark.Token(n) // what is outside the vocabulary is counted as such
+			}
+		}
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return err
+	}
+	if s.t == nil {
+		return errors.New("a text for a profile without a tokenizer")
+	}
+	if strings.TrimSpace(text) != "" {
+		s.ids = s.t.Append(nil, []byte(text))
+	}
+	return nil
+}

@@ -1,0 +1,458 @@
+package collect
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+)
+
+// Kinds of records.
+const (
+	kindPlan    = "plan"    // the first record: what was declared
+	kindSession = "session" // a run began
+	kindAnswer  = "answer"
+	kindEnd     = "end" // a run ended in order
+)
+
+// ErrChain is wrapped by errors about a journal that is not as it was written.
+var ErrChain = errors.New("the journal was changed after it was written, or is damaged")
+
+// A record is a line of a journal. Its hash is the SHA-256 of the line up to and
+// without `,"hash":`, so that each line vouches for itself and, by prev, for all that
+// came before:
+//
+//	{"seq":0,"prev":"00..","kind":"plan","canonical":{..},"observed":{..},"hash":".."}
+type record struct {
+	Seq       int64           `json:"seq"`
+	Prev      string          `json:"prev"`
+	Kind      string          `json:"kind"`
+	Canonical json.RawMessage `json:"canonical"`
+	Observed  json.RawMessage `json:"observed"`
+	Hash      string          `json:"hash,omitempty"`
+}
+
+// hashSize is the length of what follows the hashed part of a line, without line end:
+// ,"hash":"<64>"}
+const hashSize = len(`,"hash":""}`) + 2*sha256.Size
+
+// maxLine bounds a line: a body whose every byte takes six, and what comes with it.
+const maxLine = 8 * MaxBody
+
+// seal returns the line of a record, without line end, and its hash.
+func (r record) seal() (line []byte, hash string, err error) {
+	r.Hash = ""
+	line, err = encode(r)
+	if err != nil {
+		return nil, "", err
+	}
+	line = line[:len(line)-1] // the closing brace
+	sum := sha256.Sum256(line)
+	hash = hex.EncodeToString(sum[:])
+	return fmt.Appendf(line, `,"hash":"%s"}`, hash), hash, nil
+}
+
+// unseal reads a line and checks its hash.
+func unseal(line []byte) (record, error) {
+	var r record
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return r, fmt.Errorf("%w: no record: %w", ErrChain, err)
+	}
+	at := len(line) - hashSize
+	if at < 0 || !bytes.HasPrefix(line[at:], []byte(`,"hash":"`)) {
+		return r, fmt.Errorf("%w: a record without its hash at the end", ErrChain)
+	}
+	if sum := sha256.Sum256(line[:at]); hex.EncodeToString(sum[:]) != r.Hash {
+		return r, fmt.Errorf("%w: the hash of a record is another one", ErrChain)
+	}
+	return r, nil
+}
+
+// encode is JSON as it stands in a journal: HTML is no concern of it.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// A Declaration is the canonical part of the first record.
+type Declaration struct {
+	Journal int             `json:"journal"` // version of the format; OpenJournal sets it
+	Request Request         `json:"request"`
+	Asks    int             `json:"asks"`  // question i is prompt i modulo their number
+	Batch   int             `json:"batch"` // answers from one look to the next
+	Budget  Budget          `json:"budget,omitzero"`
+	Plan    json.RawMessage `json:"plan"` // of the test; nothing here reads it
+	Prompts []string        `json:"prompts"`
+}
+
+func (d *Declaration) prompt(ask int) string { return d.Prompts[ask%len(d.Prompts)] }
+
+// Check reports what cannot be right.
+func (d *Declaration) Check() error {
+	size := 0
+	for _, p := range d.Prompts {
+		size += len(p)
+	}
+	switch {
+	case len(d.Prompts) == 0:
+		return errors.New("no prompts")
+	case size > maxPrompts:
+		return fmt.Errorf("prompts of %d bytes are more than %d", size, maxPrompts)
+	case d.Asks < 1 || d.Asks > 1<<24:
+		return fmt.Errorf("%d questions are outside 1 to 2^24", d.Asks)
+	case d.Batch < 1:
+		return fmt.Errorf("a batch of %d answers", d.Batch)
+	case d.Budget.Money > 0 && !(d.Budget.PriceIn > 0 || d.Budget.PriceOut > 0):
+		return errors.New("a budget of money needs prices")
+	}
+	return d.Request.Check()
+}
+
+// journalVersion is the version of the format.
+const journalVersion = 1
+
+// A Recording is what a journal holds.
+type Recording struct {
+	Declaration Declaration
+	Answers     map[int]Answer
+	Head        string        // hash of the last record, "" when there is none
+	Records     int64         // of all kinds
+	Sessions    []SessionInfo // runs, in their order
+	Attempts    int64         // requests whose answer is recorded, retries included
+	Redacted    int           // records in which an API key was overwritten
+	First, Last time.Time     // of answers
+	Lost        Usage         // what requests without an answer may have cost at most
+	Reason      End           // why the last run ended; Interrupted when it did not say
+
+	torn  int64 // bytes of an unfinished line at the end
+	size  int64 // of the lines that are whole
+	clean bool  // the last session has an end
+}
+
+// A SessionInfo is one run that wrote to a journal.
+type SessionInfo struct {
+	At          time.Time `json:"at"`
+	Tool        string    `json:"tool"`
+	From        int       `json:"answers"` // recorded before
+	Torn        int64     `json:"torn_bytes,omitempty"`
+	Lost        Usage     `json:"lost,omitzero"` // what a run that broke off may have spent without an answer
+	Concurrency int       `json:"concurrency"`
+}
+
+type endInfo struct {
+	At   time.Time `json:"at"`
+	Lost Usage     `json:"lost,omitzero"`
+	Note string    `json:"note,omitempty"`
+}
+
+type endCanonical struct {
+	Reason End `json:"reason"`
+}
+
+// ReadJournal reads a journal and checks all of it: the chain, and that each answer
+// follows from its response. An unfinished last line, as a kill leaves it, is not
+// counted; errors wrap [ErrChain] where the journal is not as it was written.
+func ReadJournal(path string) (*Recording, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r, err := readJournal(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if r.Records == 0 {
+		return nil, fmt.Errorf("%s: no record in it", path)
+	}
+	return r, nil
+}
+
+func readJournal(f io.Reader) (*Recording, error) {
+	r := &Recording{Answers: make(map[int]Answer), Reason: Interrupted}
+	prev := strings.Repeat("0", 2*sha256.Size)
+	in := bufio.NewReaderSize(f, 1<<16)
+	for {
+		line, err := readLine(in)
+		if err == io.EOF {
+			// What a kill leaves is the beginning of the next record. Anything
+			// else is some other file, and not ours to cut.
+			begin := fmt.Sprintf(`{"seq":%d,"prev":"%s","kind":"`, r.Records, prev)
+			if n := min(len(line), len(begin)); string(line[:n]) != begin[:n] {
+				return nil, fmt.Errorf("record %d: %w: its end is no beginning of a record", r.Records, ErrChain)
+			}
+			r.torn = int64(len(line))
+			return r, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("record %d: %w", r.Records, err)
+		}
+		rec, err := unseal(line[:len(line)-1])
+		switch {
+		case err != nil:
+		case rec.Seq != r.Records || rec.Prev != prev:
+			err = fmt.Errorf("%w: it does not follow the record before", ErrChain)
+		default:
+			err = r.take(rec)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("record %d: %w", r.Records, err)
+		}
+		prev, r.Head = rec.Hash, rec.Hash
+		r.Records++
+		r.size += int64(len(line))
+	}
+}
+
+// readLine reads a line with its end, or what is there of it and io.EOF.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case err == nil || err == io.EOF:
+			return line, err
+		case err != bufio.ErrBufferFull:
+			return nil, err
+		case len(line) > maxLine:
+			return nil, fmt.Errorf("%w: a line of more than %d bytes", ErrChain, maxLine)
+		}
+	}
+}
+
+// take counts a record.
+func (r *Recording) take(rec record) error {
+	if (rec.Kind == kindPlan) != (rec.Seq == 0) {
+		return fmt.Errorf("%w: the plan is the first record, and no other", ErrChain)
+	}
+	switch rec.Kind {
+	case kindPlan:
+		if err := json.Unmarshal(rec.Canonical, &r.Declaration); err != nil {
+			return fmt.Errorf("%w: %w", ErrChain, err)
+		}
+		if v := r.Declaration.Journal; v != journalVersion {
+			return fmt.Errorf("a journal of version %d; this program reads %d", v, journalVersion)
+		}
+		if err := r.Declaration.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrChain, err)
+		}
+	case kindSession:
+		var s SessionInfo
+		if err := json.Unmarshal(rec.Observed, &s); err != nil {
+			return fmt.Errorf("%w: %w", ErrChain, err)
+		}
+		r.Sessions = append(r.Sessions, s)
+		r.Lost = r.Lost.plus(s.Lost)
+		r.clean, r.Reason = false, Interrupted
+	case kindAnswer:
+		return r.takeAnswer(rec)
+	case kindEnd:
+		var e endInfo
+		var c endCanonical
+		if err := errors.Join(json.Unmarshal(rec.Observed, &e), json.Unmarshal(rec.Canonical, &c)); err != nil {
+			return fmt.Errorf("%w: %w", ErrChain, err)
+		}
+		r.Lost = r.Lost.plus(e.Lost)
+		r.clean, r.Reason = true, c.Reason
+	default:
+		return fmt.Errorf("%w: a record of an unknown kind %.20q", ErrChain, rec.Kind)
+	}
+	return nil
+}
+
+func (r *Recording) takeAnswer(rec record) error {
+	var a Answer
+	var x Exchange
+	if err := errors.Join(json.Unmarshal(rec.Canonical, &a), json.Unmarshal(rec.Observed, &x)); err != nil {
+		return fmt.Errorf("%w: %w", ErrChain, err)
+	}
+	if _, ok := r.Answers[a.Ask]; ok {
+		return fmt.Errorf("%w: question %d has two answers", ErrChain, a.Ask)
+	}
+	if a.Ask < 0 || a.Ask >= r.Declaration.Asks {
+		return fmt.Errorf("%w: question %d of %d", ErrChain, a.Ask, r.Declaration.Asks)
+	}
+	a = answer(&r.Declaration.Request, a.Ask, r.Declaration.prompt(a.Ask), &x)
+	again, err := encode(a)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(again, rec.Canonical) {
+		return fmt.Errorf("%w: the answer to question %d does not follow from the response beside it", ErrChain, a.Ask)
+	}
+	r.Answers[a.Ask] = a
+	r.Attempts += int64(x.Attempts)
+	r.Lost = r.Lost.plus(x.Lost)
+	if x.Redacted > 0 {
+		r.Redacted++
+	}
+	if r.First.IsZero() || x.At.Before(r.First) {
+		r.First = x.At
+	}
+	if x.At.After(r.Last) {
+		r.Last = x.At
+	}
+	return nil
+}
+
+// A Journal is a journal that is written to. It is locked: another process that opens
+// it waits. One goroutine at a time.
+type Journal struct {
+	f         *lockedfile.File
+	recording *Recording
+}
+
+// OpenJournal opens a journal for a run, and makes it when it is not there. One that is
+// there must have been made with the same declaration: the error says what differs. An
+// unfinished last line is cut off.
+func OpenJournal(path string, d Declaration) (*Journal, error) {
+	d.Journal = journalVersion
+	if err := d.Check(); err != nil {
+		return nil, err
+	}
+	f, err := lockedfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{f: f}
+	if err := j.open(d); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	return j, nil
+}
+
+func (j *Journal) open(d Declaration) error {
+	r, err := readJournal(j.f)
+	if err != nil {
+		return err
+	}
+	j.recording = r
+	if r.torn > 0 {
+		if err := j.f.Truncate(r.size); err != nil {
+			return err
+		}
+	}
+	if _, err := j.f.Seek(r.size, io.SeekStart); err != nil {
+		return err
+	}
+	if r.Records == 0 {
+		return j.append(kindPlan, d, struct {
+			At time.Time `json:"at"`
+		}{time.Now().UTC()})
+	}
+	return r.Declaration.same(&d)
+}
+
+// append writes a record and syncs it.
+func (j *Journal) append(kind string, canonical, observed any) error {
+	c, err := encode(canonical)
+	if err != nil {
+		return err
+	}
+	o, err := encode(observed)
+	if err != nil {
+		return err
+	}
+	r := j.recording
+	prev := r.Head
+	if prev == "" {
+		prev = strings.Repeat("0", 2*sha256.Size)
+	}
+	rec := record{Seq: r.Records, Prev: prev, Kind: kind, Canonical: c, Observed: o}
+	line, hash, err := rec.seal()
+	if err != nil {
+		return err
+	}
+	if _, err := j.f.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("the journal: %w", err)
+	}
+	if err := j.f.Sync(); err != nil {
+		return fmt.Errorf("the journal: %w", err)
+	}
+	rec.Hash = hash
+	if err := r.take(rec); err != nil {
+		return err
+	}
+	r.Head = hash
+	r.Records++
+	return nil
+}
+
+// Recording returns what the journal holds. It changes while a run goes on.
+func (j *Journal) Recording() *Recording { return j.recording }
+
+// Torn returns the bytes of an unfinished line that were cut off when the journal was
+// opened.
+func (j *Journal) Torn() int64 { return j.recording.torn }
+
+// Close unlocks the journal.
+func (j *Journal) Close() error { return j.f.Close() }
+
+// same says in which field two declarations differ.
+func (d *Declaration) same(e *Declaration) error {
+	a, errA := fields(d)
+	b, errB := fields(e)
+	if err := errors.Join(errA, errB); err != nil {
+		return err
+	}
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
+	slices.Sort(names)
+	for _, name := range names {
+		if a[name] != b[name] {
+			return fmt.Errorf("the journal was declared with other values: %s is %s there and %s here; a changed plan needs a new journal",
+				name, short(a[name]), short(b[name]))
+		}
+	}
+	return nil
+}
+
+// fields returns the values of a declaration by path, as JSON.
+func fields(d *Declaration) (map[string]string, error) {
+	text, err := encode(d)
+	if err != nil {
+		return nil, err
+	}
+	flat := make(map[string]string)
+	var walk func(path string, value json.RawMessage)
+	walk = func(path string, value json.RawMessage) {
+		var object map[string]json.RawMessage
+		if json.Unmarshal(value, &object) == nil && len(object) > 0 {
+			for name, v := range object {
+				walk(strings.TrimPrefix(path+"."+name, "."), v)
+			}
+			return
+		}
+		flat[path] = string(value)
+	}
+	walk("", text)
+	return flat, nil
+}
+
+func short(s string) string {
+	if s == "" {
+		return "missing"
+	}
+	if len(s) > 80 {
+		return s[:77] + "..."
+	}
+	return s
+}

@@ -1,0 +1,286 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// recorded returns the bytes of a journal of n answers.
+func recorded(t *testing.T, n int) []byte {
+	f := newFake(t, nil)
+	path := journalPath(t)
+	_, err := collect(t, path, f.declare(n), nil, new(seen).look)
+	require.NoError(t, err)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return text
+}
+
+// TestEveryChangedByteShows changes each byte of a journal, cuts it, and swaps, drops
+// and repeats its lines.
+func TestEveryChangedByteShows(t *testing.T) {
+	whole := recorded(t, 2)
+	_, err := readJournal(bytes.NewReader(whole))
+	require.NoError(t, err)
+	for i := range whole {
+		changed := bytes.Clone(whole)
+		changed[i] ^= 1
+		rec, err := readJournal(bytes.NewReader(changed))
+		if err == nil {
+			// The last line end only: then the last record is unfinished.
+			assert.Equal(t, len(whole)-1, i)
+			assert.NotZero(t, rec.torn)
+			continue
+		}
+		assert.ErrorIs(t, err, ErrChain, "byte %d", i)
+	}
+	lines := bytes.SplitAfter(whole, []byte("\n"))
+	for name, bad := range map[string][][]byte{
+		"a line less":  append(lines[:2:2], lines[3:]...),
+		"the first":    lines[1:],
+		"two swapped":  {lines[0], lines[2], lines[1]},
+		"one repeated": {lines[0], lines[1], lines[1]},
+		"another plan": append([][]byte{recorded(t, 1)[:len(lines[0])]}, lines[1:]...),
+	} {
+		_, err := readJournal(bytes.NewReader(bytes.Join(bad, nil)))
+		assert.ErrorIs(t, err, ErrChain, name)
+	}
+}
+
+// TestAForgedAnswerShowsItself: whoever recomputes the chain must also make the response
+// agree with the answer.
+func TestAForgedAnswerShowsItself(t *testing.T) {
+	whole := recorded(t, 2)
+	var out bytes.Buffer
+	prev := strings.Repeat("0", 64)
+	for line := range bytes.Lines(whole) {
+		rec, err := unseal(bytes.TrimSuffix(line, []byte("\n")))
+		require.NoError(t, err)
+		rec.Prev = prev
+		rec.Canonical = bytes.Replace(rec.Canonical, []byte(`"texts":["About`), []byte(`"texts":["Above`), 1)
+		sealed, hash, err := rec.seal()
+		require.NoError(t, err)
+		out.Write(append(sealed, '\n'))
+		prev = hash
+	}
+	_, err := readJournal(&out)
+	assert.ErrorIs(t, err, ErrChain)
+	assert.ErrorContains(t, err, "does not follow from the response")
+}
+
+// TestEveryCutIsTakenUp cuts a journal at each byte: what is there counts, the unfinished
+// line is dropped and said, and the run goes on.
+func TestEveryCutIsTakenUp(t *testing.T) {
+	f := newFake(t, nil)
+	path, d := journalPath(t), f.declare(2)
+	_, err := collect(t, path, d, nil, new(seen).look)
+	require.NoError(t, err)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for cut := 0; cut < len(whole); cut += 7 {
+		require.NoError(t, os.WriteFile(path, whole[:cut], 0o600))
+		j, err := OpenJournal(path, d)
+		require.NoError(t, err, cut)
+		lines := bytes.Count(whole[:cut], []byte("\n"))
+		assert.EqualValues(t, max(lines, 1), j.Recording().Records, cut)
+		assert.EqualValues(t, cut-bytes.LastIndexByte(whole[:cut], '\n')-1, j.Torn())
+		if cut%5 == 0 {
+			s := new(seen)
+			end, err := (&Run{Journal: j, Pace: fast()}).Collect(context.Background(), s.look)
+			require.NoError(t, err)
+			assert.Equal(t, Asked, end)
+			assert.Len(t, s.answers, 2)
+		}
+		require.NoError(t, j.Close())
+		_, err = ReadJournal(path)
+		require.NoError(t, err)
+	}
+}
+
+// TestOtherFilesAreNotCut: a file that is no journal stays as it is.
+func TestOtherFilesAreNotCut(t *testing.T) {
+	d := new(fake).declareAt("http://host/v1", 1)
+	for _, text := range []string{"my thesis", "my thesis\n", `{"seq":0}`, "{}\n", "\n", "[]"} {
+		path := journalPath(t)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := OpenJournal(path, d)
+		assert.ErrorIs(t, err, ErrChain, "%q", text)
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, text, string(after))
+	}
+	_, err := ReadJournal(journalPath(t))
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestAnotherDeclarationIsRefused(t *testing.T) {
+	path := journalPath(t)
+	d := new(fake).declareAt("http://host/v1", 3)
+	j, err := OpenJournal(path, d)
+	require.NoError(t, err)
+	require.NoError(t, j.Close())
+	for field, change := range map[string]func(*Declaration){
+		"plan.alpha":          func(d *Declaration) { d.Plan = json.RawMessage(`{"alpha":1e-3}`) },
+		"plan.decoys":         func(d *Declaration) { d.Plan = json.RawMessage(`{"alpha":1e-6,"decoys":9}`) },
+		"request.model":       func(d *Declaration) { d.Request.Model = "other" },
+		"request.temperature": func(d *Declaration) { d.Request.Temperature = new(float64) },
+		"prompts":             func(d *Declaration) { d.Prompts = []string{"other"} },
+		"budget":              func(d *Declaration) { d.Budget.Tokens = 5 },
+		"batch":               func(d *Declaration) { d.Batch = 5 },
+		"asks":                func(d *Declaration) { d.Asks = 2 },
+	} {
+		other := d
+		change(&other)
+		_, err := OpenJournal(path, other)
+		assert.ErrorContains(t, err, "declared with other values: "+field, field)
+	}
+	j, err = OpenJournal(path, d)
+	require.NoError(t, err)
+	require.NoError(t, j.Close())
+}
+
+// TestKilledRun is a run in a process of its own that kills itself when the endpoint
+// has answered half of the questions, for the test below.
+func TestKilledRun(t *testing.T) {
+	path, url := os.Getenv("COLLECT_JOURNAL"), os.Getenv("COLLECT_URL")
+	if path == "" {
+		t.Skip("run by TestAKillLosesNothing")
+	}
+	j, err := OpenJournal(path, new(fake).declareAt(url, 24))
+	require.NoError(t, err)
+	(&Run{Journal: j, Pace: fast()}).Collect(context.Background(), new(seen).look)
+	t.Fatal("the run came to its end")
+}
+
+// TestAKillLosesNothing kills a run, resumes it, and finds the same answers in the same
+// batches as without the kill. What was recorded was asked once; what was on its way
+// can have been asked twice, and counts as lost.
+func TestAKillLosesNothing(t *testing.T) {
+	kill := make(chan struct{})
+	var count atomic.Int64
+	f := newFake(t, func(w http.ResponseWriter, r *http.Request, prompt string, times int) {
+		n := count.Add(1)
+		if n == 12 {
+			close(kill)
+		}
+		if n >= 12 && times == 0 && n < 16 { // on its way when the kill comes
+			select {
+			case <-r.Context().Done():
+			case <-time.After(time.Minute):
+			}
+			return
+		}
+		say(w, "About "+prompt)
+	})
+	path := journalPath(t)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledRun$")
+	cmd.Env = append(os.Environ(), "COLLECT_JOURNAL="+path, "COLLECT_URL="+f.URL+"/v1")
+	require.NoError(t, cmd.Start())
+	<-kill
+	require.NoError(t, cmd.Process.Kill())
+	assert.Error(t, cmd.Wait())
+
+	before, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.NotEmpty(t, before.Answers)
+	assert.Less(t, len(before.Answers), 12)
+	assert.Equal(t, Interrupted, before.Reason)
+
+	d := new(fake).declareAt(f.URL+"/v1", 24)
+	s := new(seen)
+	end, err := collect(t, path, d, nil, s.look)
+	require.NoError(t, err)
+	assert.Equal(t, Asked, end)
+	for i := range before.Answers {
+		assert.Equal(t, 1, f.times(d.Prompts[i]), "question %d", i)
+	}
+	rec, again, _ := replayed(t, path)
+	assert.Equal(t, s, again)
+	assert.NotZero(t, rec.Lost.Out)
+	assert.Len(t, rec.Sessions, 2)
+
+	whole := journalPath(t)
+	unbroken := new(seen)
+	_, err = collect(t, whole, d, nil, unbroken.look)
+	require.NoError(t, err)
+	assert.Equal(t, unbroken, s, "the kill leaves no trace in what is looked at")
+}
+
+func TestPrompts(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := dir + "/" + name
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	p, repeated, err := ReadPrompts(write("a.txt", "\ufeffone\r\n\n  \ntwo # not a comment\none\n"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"one", "two # not a comment"}, p)
+	assert.Equal(t, 1, repeated)
+	p, _, err = ReadPrompts(write("a.jsonl", `{"prompt":"a\nb","id":7}`+"\n"+`"c"`))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a\nb", "c"}, p)
+	for name, text := range map[string]string{
+		"b.jsonl": "{\"prompt\":3}\n", "c.jsonl": "{}", "d.jsonl": "not json", "e.jsonl": `""`, "f.txt": "\xff\xfe", "g.txt": " \n",
+	} {
+		_, _, err := ReadPrompts(write(name, text))
+		assert.ErrorContains(t, err, name)
+	}
+	assert.Equal(t, "sha256:869e4af18a4b82a0856c905a9c25769eb10717cde11b56afaffb0ea154a2eb0b", DigestPrompts(p), "printf '[\"a\\nb\",\"c\"]' | sha256sum")
+	assert.NotEqual(t, DigestPrompts([]string{"a", "b"}), DigestPrompts([]string{"a\",\"b"}))
+}
+
+func TestBuiltinPromptsDiffer(t *testing.T) {
+	all := Builtin(1 << 30)
+	assert.Len(t, all, 23*97)
+	seen := make(map[string]bool)
+	for _, p := range all {
+		assert.False(t, seen[p], p)
+		assert.NotContains(t, p, "@")
+		assert.Less(t, len(p), 160)
+		seen[p] = true
+	}
+	assert.Equal(t, all[:BuiltinSize], Builtin(BuiltinSize))
+	// The set is part of what is declared: changing it makes old plans differ.
+	assert.Equal(t, "sha256:0bc48ff31cda9d56797936da8d3bdc24e2a1fc6c93217e944d6af26a52eb51d8", DigestPrompts(Builtin(BuiltinSize)))
+}
+
+func TestBadRequests(t *testing.T) {
+	good := new(fake).declareAt("http://host/v1", 1)
+	require.NoError(t, good.Check())
+	for want, change := range map[string]func(*Declaration){
+		"no base URL": func(d *Declaration) { d.Request.Endpoint = "ftp://host" },
+		"password":    func(d *Declaration) { d.Request.Endpoint = "http://me:hunter2@host/v1" },
+		"query":       func(d *Declaration) { d.Request.Endpoint = "http://host/v1?key=x" },
+		"api":         func(d *Declaration) { d.Request.API = "responses" },
+		"system":      func(d *Declaration) { d.Request.API, d.Request.System = Completions, "x" },
+		"model":       func(d *Declaration) { d.Request.Model = "" },
+		"max tokens":  func(d *Declaration) { d.Request.MaxTokens = 0 },
+		"JSON object": func(d *Declaration) { d.Request.Extra = json.RawMessage(`[1]`) },
+		`"model"`:     func(d *Declaration) { d.Request.Extra = json.RawMessage(`{"model":"x"}`) },
+		"no prompts":  func(d *Declaration) { d.Prompts = nil },
+		"questions":   func(d *Declaration) { d.Asks = 0 },
+		"batch":       func(d *Declaration) { d.Batch = 0 },
+	} {
+		d := good
+		change(&d)
+		err := d.Check()
+		assert.ErrorContains(t, err, want)
+		assert.NotContains(t, fmt.Sprint(err), "hunter2")
+	}
+	d := good
+	d.Request.Endpoint = "://me:hunter2@host"
+	assert.NotContains(t, fmt.Sprint(d.Check()), "hunter2")
+}

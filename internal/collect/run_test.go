@@ -1,0 +1,350 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestRetriesUntilItWorks(t *testing.T) {
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, times int) {
+		statuses := []int{429, 500, 503, 408}
+		if times < len(statuses) && prompt == "prompt 1" {
+			fail(w, statuses[times])
+			return
+		}
+		say(w, "fine")
+	})
+	path := journalPath(t)
+	end, err := collect(t, path, f.declare(3), nil, new(seen).look)
+	require.NoError(t, err)
+	assert.Equal(t, Asked, end)
+	assert.Equal(t, 5, f.times("prompt 1"))
+	rec, s, _ := replayed(t, path)
+	assert.EqualValues(t, 7, rec.Attempts)
+	assert.Equal(t, []string{"fine"}, s.answers[1].Texts)
+}
+
+// inTime makes a run over a handler, in a time that passes only when everybody waits.
+func inTime(t *testing.T, d Declaration, pace Pace, handler http.HandlerFunc) *Recording {
+	path := journalPath(t)
+	synctest.Test(t, func(t *testing.T) {
+		end, err := collect(t, path, d, func(r *Run) { r.Pace, r.transport = pace, handled(handler) }, new(seen).look)
+		require.NoError(t, err)
+		assert.Equal(t, Asked, end)
+	})
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	return rec
+}
+
+// handled is a transport without a network.
+type handled http.HandlerFunc
+
+func (h handled) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	h(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return w.Result(), nil
+}
+
+// TestRetryAfterHoldsEverybody: while the endpoint wants a pause, no request begins.
+func TestRetryAfterHoldsEverybody(t *testing.T) {
+	const pause = 90 * time.Second
+	for _, h := range []struct{ name, value string }{{"Retry-After", "90"}, {"Retry-After-Ms", "90000"}} {
+		var mu sync.Mutex
+		var begun []time.Time
+		var until time.Time
+		d := new(fake).declareAt("http://host/v1", 12)
+		d.Batch = 12
+		inTime(t, d, Pace{Concurrency: 3, Retries: 1, Timeout: time.Minute, Backoff: time.Second}, func(w http.ResponseWriter, _ *http.Request) {
+			mu.Lock()
+			begun = append(begun, time.Now())
+			n := len(begun)
+			mu.Unlock()
+			time.Sleep(time.Duration(n) * time.Second)
+			if n == 4 {
+				until = time.Now().Add(pause)
+				w.Header().Set(h.name, h.value)
+				fail(w, 429)
+				return
+			}
+			say(w, "fine")
+		})
+		require.Len(t, begun, 13)
+		after := 0
+		for _, at := range begun {
+			assert.False(t, at.After(until.Add(-pause)) && at.Before(until), "a request in the pause")
+			if !at.Before(until) {
+				after++
+			}
+		}
+		assert.Greater(t, after, 5)
+	}
+}
+
+func TestRateSpacesRequests(t *testing.T) {
+	var mu sync.Mutex
+	var begun []time.Time
+	inTime(t, new(fake).declareAt("http://host/v1", 10), Pace{Concurrency: 4, PerMinute: 30, Timeout: time.Minute}, func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		begun = append(begun, time.Now())
+		mu.Unlock()
+		say(w, "fine")
+	})
+	for i := range begun[1:] {
+		assert.Equal(t, 2*time.Second, begun[i+1].Sub(begun[i]))
+	}
+}
+
+func TestBackoffDoublesAndEnds(t *testing.T) {
+	var begun []time.Time
+	inTime(t, new(fake).declareAt("http://host/v1", 1), Pace{Concurrency: 1, Retries: 9, Timeout: time.Minute, Backoff: time.Second}, func(w http.ResponseWriter, _ *http.Request) {
+		if begun = append(begun, time.Now()); len(begun) < 10 {
+			fail(w, 503)
+			return
+		}
+		say(w, "fine")
+	})
+	require.Len(t, begun, 10)
+	for i := range begun[1:] {
+		most := min(time.Second<<i, time.Minute)
+		wait := begun[i+1].Sub(begun[i])
+		assert.LessOrEqual(t, wait, most)
+		assert.GreaterOrEqual(t, wait, most/2)
+	}
+}
+
+func TestTimeoutIsRetriedAndCounted(t *testing.T) {
+	d := new(fake).declareAt("http://host/v1", 1)
+	times := 0
+	rec := inTime(t, d, Pace{Concurrency: 1, Retries: 3, Timeout: time.Minute, Backoff: time.Second}, func(w http.ResponseWriter, r *http.Request) {
+		if times++; times < 3 {
+			<-r.Context().Done()
+			return
+		}
+		say(w, "fine")
+	})
+	assert.EqualValues(t, 3, rec.Attempts)
+	assert.Equal(t, d.Request.worst("prompt 0").plus(d.Request.worst("prompt 0")), rec.Lost)
+}
+
+func TestOneBadPromptIsSkippedAndAnEndpointThatIsDownIsNot(t *testing.T) {
+	var down atomic.Bool
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, _ int) {
+		switch {
+		case prompt == "prompt 2":
+			fail(w, 400)
+		case down.Load():
+			fail(w, 500)
+		default:
+			say(w, "fine")
+		}
+	})
+	path, d := journalPath(t), f.declare(30)
+	d.Batch = 10
+	look := func(batch []Answer) (bool, error) {
+		down.Store(batch[0].Ask == 0) // after the first batch
+		return false, nil
+	}
+	one := func(r *Run) { r.Pace.Concurrency, r.Pace.Retries = 1, 1 }
+	end, err := collect(t, path, d, one, look)
+	require.ErrorIs(t, err, ErrEndpoint)
+	assert.ErrorContains(t, err, "500")
+	assert.Equal(t, Failing, end)
+	rec, s, end := replayed(t, path)
+	assert.Equal(t, Failing, end)
+	assert.Len(t, rec.Answers, 10, "no failure of an endpoint that is down is recorded")
+	assert.Equal(t, Failed, s.answers[2].Skip)
+	assert.Equal(t, 1, f.times("prompt 2"), "a bad request is not repeated")
+
+	down.Store(false)
+	end, err = collect(t, path, d, one, func([]Answer) (bool, error) { return false, nil })
+	require.NoError(t, err)
+	assert.Equal(t, Asked, end)
+	assert.Equal(t, 1, f.times("prompt 0"))
+}
+
+func TestARefusedKeyEndsTheRun(t *testing.T) {
+	for _, status := range []int{401, 403, 404} {
+		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { fail(w, status) })
+		d := f.declare(100)
+		d.Batch = 100
+		end, err := collect(t, journalPath(t), d, nil, new(seen).look)
+		require.ErrorIs(t, err, ErrEndpoint)
+		assert.ErrorContains(t, err, fmt.Sprint(status))
+		assert.Equal(t, Failing, end)
+		assert.LessOrEqual(t, f.total(), 2*fast().Concurrency)
+	}
+}
+
+func TestBudgetOfTokens(t *testing.T) {
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { say(w, strings.Repeat("word ", 10)) })
+	path, d := journalPath(t), f.declare(100)
+	worst := d.Request.worst("prompt 00") // at most
+	most := worst.In + worst.Out
+	d.Budget.Tokens = 400 // an answer takes 17
+	s := new(seen)
+	end, err := collect(t, path, d, nil, s.look)
+	require.NoError(t, err)
+	assert.Equal(t, Exhausted, end)
+	spent := int64(17 * len(s.answers))
+	assert.LessOrEqual(t, spent, d.Budget.Tokens)
+	assert.Greater(t, spent+most, d.Budget.Tokens, "the budget is used as far as it is safe")
+	assert.Equal(t, len(s.answers), f.total())
+
+	rec, again, end := replayed(t, path)
+	assert.Equal(t, Exhausted, end)
+	assert.Equal(t, s, again)
+	assert.Len(t, rec.Answers, len(s.answers))
+}
+
+func TestBudgetOfMoney(t *testing.T) {
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { say(w, "ten words") })
+	d := f.declare(100)
+	d.Request.Endpoint = f.URL
+	d.Budget = Budget{Money: 0.003, PriceIn: 1, PriceOut: 20} // at most 0.00114 an answer, 0.000047 in fact
+	s := new(seen)
+	end, err := collect(t, journalPath(t), d, nil, s.look)
+	require.NoError(t, err)
+	assert.Equal(t, Exhausted, end)
+	cost := d.Budget.Cost(Usage{7, 2}) * float64(len(s.answers))
+	assert.LessOrEqual(t, cost, d.Budget.Money)
+	assert.Greater(t, cost+d.Budget.Cost(d.Request.worst("prompt 99")), d.Budget.Money)
+
+	d.Budget = Budget{Money: 1}
+	_, err = OpenJournal(journalPath(t), d)
+	assert.ErrorContains(t, err, "prices")
+}
+
+// TestBudgetWithoutUsageCountsTheMost: an endpoint that says nothing cannot make a
+// run spend more.
+func TestBudgetWithoutUsageCountsTheMost(t *testing.T) {
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) {
+		fmt.Fprint(w, `{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":-5,"completion_tokens":"many"}}`)
+	})
+	d := f.declare(50)
+	worst := d.Request.worst("prompt 0")
+	d.Budget.Tokens = 5 * (worst.In + worst.Out)
+	s := new(seen)
+	end, err := collect(t, journalPath(t), d, nil, s.look)
+	require.NoError(t, err)
+	assert.Equal(t, Exhausted, end)
+	assert.Len(t, s.answers, 5)
+	assert.Nil(t, s.answers[0].Usage)
+}
+
+func TestALookThatHasSeenEnoughEndsTheRun(t *testing.T) {
+	f := newFake(t, nil)
+	path := journalPath(t)
+	looks := 0
+	enough := func([]Answer) (bool, error) { looks++; return looks == 2, nil }
+	end, err := collect(t, path, f.declare(40), nil, enough)
+	require.NoError(t, err)
+	assert.Equal(t, Decided, end)
+	assert.Equal(t, 8, f.total())
+	looks = 0
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	end, err = Replay(rec, enough)
+	require.NoError(t, err)
+	assert.Equal(t, Decided, end)
+
+	broken := errors.New("broken")
+	_, err = collect(t, journalPath(t), f.declare(4), nil, func([]Answer) (bool, error) { return false, broken })
+	assert.ErrorIs(t, err, broken)
+}
+
+// TestStopWaitsForWhatIsOnItsWay: what was paid for is recorded, and the next run asks
+// the rest.
+func TestStopWaitsForWhatIsOnItsWay(t *testing.T) {
+	stop := make(chan struct{})
+	var once sync.Once
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, _ int) {
+		once.Do(func() { close(stop) })
+		time.Sleep(20 * time.Millisecond)
+		say(w, "fine")
+	})
+	path, d := journalPath(t), f.declare(12)
+	s := new(seen)
+	end, err := collect(t, path, d, func(r *Run) { r.Stop = stop }, s.look)
+	require.NoError(t, err)
+	assert.Equal(t, Interrupted, end)
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.Len(t, rec.Answers, f.total())
+	assert.Less(t, len(rec.Answers), 12)
+	assert.Zero(t, rec.Lost)
+
+	end, err = collect(t, path, d, nil, s.look)
+	require.NoError(t, err)
+	assert.Equal(t, Asked, end)
+	assert.Equal(t, 12, f.total(), "nothing was asked twice")
+}
+
+func TestCancelBreaksOff(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	f := newFake(t, func(_ http.ResponseWriter, r *http.Request, _ string, _ int) {
+		cancel()
+		select {
+		case <-r.Context().Done():
+		case <-time.After(time.Minute):
+		}
+	})
+	path, d := journalPath(t), f.declare(3)
+	j, err := OpenJournal(path, d)
+	require.NoError(t, err)
+	end, err := (&Run{Journal: j, Pace: fast()}).Collect(ctx, new(seen).look)
+	require.NoError(t, err)
+	assert.Equal(t, Interrupted, end)
+	require.NoError(t, j.Close())
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.Empty(t, rec.Answers)
+	assert.NotZero(t, rec.Lost.Out, "what was on its way may have cost something")
+}
+
+// TestTheKeyIsNeverRecorded, not even when the endpoint repeats it.
+func TestTheKeyIsNeverRecorded(t *testing.T) {
+	const key = "sk-secret-0123456789"
+	f := newFake(t, func(w http.ResponseWriter, r *http.Request, prompt string, _ int) {
+		w.Header().Set("X-Echo", r.Header.Get("Authorization"))
+		w.Header().Set("Set-Cookie", "session=abc")
+		if prompt == "prompt 1" {
+			w.WriteHeader(400)
+		}
+		say(w, "you are "+r.Header.Get("Authorization"))
+	})
+	path := journalPath(t)
+	_, err := collect(t, path, f.declare(3), func(r *Run) { r.Key = key }, new(seen).look)
+	require.NoError(t, err)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "secret")
+	assert.NotContains(t, string(text), "session=abc")
+	rec, s, _ := replayed(t, path)
+	assert.Equal(t, 3, rec.Redacted)
+	assert.Equal(t, []string{"you are Bearer [API key]"}, s.answers[0].Texts)
+
+	f = newFake(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) {
+		w.WriteHeader(401)
+		fmt.Fprintf(w, `{"error":"wrong key %s"}`, r.Header.Get("Authorization"))
+	})
+	_, err = collect(t, journalPath(t), f.declare(3), func(r *Run) { r.Key = key }, new(seen).look)
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "secret")
+}

@@ -1,0 +1,255 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/isotope-wm/isotope/detect"
+)
+
+// An Audit is the report of a test of a suspect model. As JSON it is one versioned
+// object, and as HTML one page. Both have two parts: the canonical one follows from what
+// was declared and what was recorded, byte for byte, and the other one says when and how.
+type Audit struct {
+	Version   int            `json:"version"` // 1
+	Canonical AuditCanonical `json:"canonical"`
+	// Digest is "sha256:" and the hash of the JSON of Canonical, as [Audit.WriteJSON]
+	// writes it.
+	Digest   string        `json:"canonical_digest"`
+	Observed AuditObserved `json:"observed"`
+}
+
+// An AuditCanonical is the part that anybody who has the recording arrives at.
+type AuditCanonical struct {
+	Question string          `json:"question"`
+	Declared json.RawMessage `json:"declared"` // the plan, whole
+	Plan     string          `json:"plan"`     // its digest
+	Terms    []Fact          `json:"terms"`    // the plan in words
+
+	Verdict        detect.Verdict `json:"verdict"`
+	Log10P         Number         `json:"log10_p"` // of the declared bundle
+	Log10PAdjusted Number         `json:"log10_p_adjusted"`
+	Tests          int64          `json:"tests"` // all that were counted
+	Complete       bool           `json:"complete"`
+	Ending         string         `json:"ending"` // why no more was collected
+	Refused        bool           `json:"refused"`
+
+	Level        string   `json:"claim_level"` // "A", or "" where nothing is claimed
+	Claim        string   `json:"claim"`
+	Pattern      string   `json:"pattern"`
+	Rule         string   `json:"rule"` // that led to the pattern
+	Explanations []string `json:"explanations"`
+	NotShown     []string `json:"not_shown"`
+
+	Statistics []AuditStatistic `json:"statistics"`
+	Effect     AuditEffect      `json:"effect"`
+	Power      []string         `json:"power"`
+	Families   []AuditFamily    `json:"families,omitempty"`
+	Prompts    AuditStatistic   `json:"prompts"` // test of the prompts, which should carry no mark
+
+	Outputs   AuditCounts  `json:"outputs"`
+	Positions []AuditCount `json:"positions"` // tokens by what became of them
+	Sources   []Fact       `json:"sources"`   // what was tested, with digests
+	Limits    []string     `json:"limits"`
+	Warnings  []string     `json:"warnings"`
+}
+
+// A Number is a float64 whose NaN and infinities are null in JSON.
+type Number float64
+
+// MarshalJSON writes a number or null.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if f := float64(n); !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return json.Marshal(f)
+	}
+	return []byte("null"), nil
+}
+
+// An AuditStatistic is one statistic under the key, and under the decoys.
+type AuditStatistic struct {
+	Name           string       `json:"name"`
+	Means          string       `json:"means"`
+	Log10P         Number       `json:"log10_p"` // of this statistic alone
+	Log10PAdjusted Number       `json:"log10_p_adjusted"`
+	Z              Number       `json:"z"`
+	Scored         int64        `json:"scored"`
+	Green          int64        `json:"green"`
+	Tests          int64        `json:"tests"`
+	Decoys         *AuditDecoys `json:"decoys,omitempty"`
+}
+
+// AuditDecoys are p-values under keys that marked nothing.
+type AuditDecoys struct {
+	RunKey      string    `json:"run_key,omitempty"`
+	Rank        int       `json:"rank"` // 1 is the smallest p-value of all
+	Log10Misfit Number    `json:"log10_misfit"`
+	Log10P      []float64 `json:"log10_p"` // ascending
+}
+
+// An AuditEffect says how strong the mark is, whatever its p-value.
+type AuditEffect struct {
+	Gamma     Number `json:"gamma"`
+	GreenRate Number `json:"green_rate"`
+	Excess    Number `json:"excess"`
+	Z         Number `json:"z"`
+	C1        Number `json:"c1,omitempty"`            // stated beforehand; 0 when it was not
+	Share     Number `json:"implied_share,omitempty"` // z / (c1 sqrt(scored))
+}
+
+// An AuditFamily is the accounts of one kind.
+type AuditFamily struct {
+	Name        string         `json:"name"`
+	Accounts    []AuditAccount `json:"accounts"` // the smallest p-value first
+	Named       int            `json:"named"`
+	Triage      int            `json:"triage"`
+	DecoysNamed int            `json:"decoys_named"`
+	Resolution  Number         `json:"resolution"`
+	Decoys      *AuditDecoys   `json:"decoys,omitempty"`
+}
+
+// An AuditAccount is a tenant or a cohort.
+type AuditAccount struct {
+	ID     string `json:"id"`
+	Cohort string `json:"cohort,omitempty"`
+	Decoy  bool   `json:"decoy,omitempty"`
+	Lane   bool   `json:"lane,omitempty"`
+	Scored int64  `json:"scored"`
+	Green  int64  `json:"green"`
+	Log10P Number `json:"log10_p"`
+	Holm   Number `json:"log10_p_holm"`
+	Q      Number `json:"log10_q"`
+	Named  bool   `json:"named"`
+	Triage bool   `json:"triage"`
+}
+
+// AuditCounts is what became of responses: In is Tested and all that is in Skipped.
+type AuditCounts struct {
+	In      int64        `json:"in"`
+	Tested  int64        `json:"tested"`
+	Skipped []AuditCount `json:"skipped"`
+	Texts   int64        `json:"texts"`  // in the tested ones: reasoning and answers apart
+	Tokens  int64        `json:"tokens"` // in the texts
+}
+
+// An AuditCount is a number with a name.
+type AuditCount struct {
+	Name  string `json:"name"`
+	Count int64  `json:"count"`
+}
+
+// An AuditObserved says when and how. It differs from run to run.
+type AuditObserved struct {
+	Tool     string   `json:"tool"`
+	Facts    []Fact   `json:"facts"`
+	Sessions []string `json:"sessions,omitempty"`
+}
+
+//go:embed audit.html
+var auditHTML string
+
+var auditTemplate = template.Must(template.New("audit").Funcs(template.FuncMap{
+	"p":   func(n Number) string { return formatP(float64(n)) },
+	"log": func(n Number) string { return format("%.3f", n) }, "z": func(n Number) string { return format("%.2f", n) },
+	"rate": func(n Number) string { return format("%.5f", n) }, "share": func(n Number) string { return format("%.3g", n) },
+	"strip": func(s AuditStatistic) template.HTML { return drawStrip(s.decoys()) },
+	"qq":    func(s AuditStatistic) template.HTML { return drawQQ(s.decoys()) },
+	"words": func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
+	"top":   func(f AuditFamily) []AuditAccount { return f.Accounts[:f.shown()] },
+	"count": group,
+}).Parse(auditHTML))
+
+func (s AuditStatistic) decoys() Decoys {
+	return Decoys{Log10P: s.Decoys.Log10P, Key: float64(s.Log10P)}
+}
+
+// shown is how many accounts a page lists: those that are named or for triage, and a few
+// more, so that one sees where they end.
+func (f *AuditFamily) shown() int {
+	n := 0
+	for i, a := range f.Accounts {
+		if a.Named || a.Triage {
+			n = i + 1
+		}
+	}
+	return min(n+5, len(f.Accounts), 200)
+}
+
+func format(verb string, n Number) string {
+	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
+		return "none"
+	}
+	return fmt.Sprintf(verb, float64(n))
+}
+
+// group writes a count with thousands apart.
+func group(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "\u202f" + s[i:]
+	}
+	return s
+}
+
+// Seal computes the digest. Call it once the canonical part is whole.
+func (a *Audit) Seal() error {
+	text, err := plainJSON(a.Canonical)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(text)
+	a.Version, a.Digest = 1, "sha256:"+hex.EncodeToString(sum[:])
+	return nil
+}
+
+// WriteJSON writes the report as one JSON object on one line.
+func (a *Audit) WriteJSON(w io.Writer) error {
+	text, err := plainJSON(a)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
+
+func plainJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// WriteHTML writes the report as a page. What is canonical stands in its main element,
+// and nothing else there.
+func (a *Audit) WriteHTML(w io.Writer) error {
+	if err := auditTemplate.Execute(w, a); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// Pretty is the plan with line breaks, for the page.
+func (c *AuditCanonical) Pretty() string {
+	var b bytes.Buffer
+	if json.Indent(&b, c.Declared, "", " ") != nil {
+		return string(c.Declared)
+	}
+	return b.String()
+}
+
+// Drawn returns the statistics whose decoys are drawn.
+func (c *AuditCanonical) Drawn() []AuditStatistic {
+	return slices.DeleteFunc(slices.Clone(c.Statistics), func(s AuditStatistic) bool { return s.Decoys == nil || len(s.Decoys.Log10P) == 0 })
+}
