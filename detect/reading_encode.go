@@ -15,9 +15,6 @@ const (
 	differenceTag = "isotope-difference-1\n"
 )
 
-// readingCountsSize is the length of encoded readingCounts.
-const readingCountsSize = 4 * 8
-
 func (c *readingCounts) all() []*int64 {
 	return []*int64{&c.texts, &c.unread, &c.repeated, &c.filtered}
 }
