@@ -9,8 +9,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A model answers; do its answers depend on the key? The reference is a model that knows nothing of
-// the mark.
+// A model answers; do its answers depend on the key? The reference is a model that knows
+// nothing of the mark.
 func ExampleStudent() {
 	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("0b", 32))
 	if err != nil {
