@@ -265,6 +265,9 @@ func (o *detectFlags) test(marks []*watermark.Mark, text *subject, options *dete
 		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested under %d keys, of which a text has one; the smallest p-value is shown and all are counted", len(marks)))
 	}
 	best.spans = text.locate(best.form, best.scan.Spans)
+	for i := range best.spans {
+		best.spans[i].draw = best.mark.IsKeyedDraw()
+	}
 	return best
 }
 

@@ -27,3 +27,11 @@ func TestPowerWords(t *testing.T) {
 	r.Power.MinShare = 2
 	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "too few")
 }
+
+func TestSpanWords(t *testing.T) {
+	p := -7.0
+	s := spanJSON{DisplayStart: 1, DisplayEnd: 9, Start: 2, End: 8, Scored: 6, Green: 5, Log10PAdjusted: &p}
+	assert.Contains(t, s.String(), "5 of 6 scored green between tokens 2 and 8")
+	s.draw = true
+	assert.Contains(t, s.String(), "tokens 1 to 9: 6 scored between tokens 2 and 8")
+}
