@@ -265,6 +265,9 @@ func (o *detectFlags) test(marks []*watermark.Mark, text *subject, options *dete
 		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested under %d keys, of which a text has one; the smallest p-value is shown and all are counted", len(marks)))
 	}
 	best.spans = text.locate(best.form, best.scan.Spans)
+	for i := range best.spans {
+		best.spans[i].draw = best.mark.IsKeyedDraw()
+	}
 	return best
 }
 
@@ -319,7 +322,7 @@ func printResult(w io.Writer, o *outcome, keyID string) error {
 	case r.Tests > 1:
 		fmt.Fprintf(&b, " (%.3f before counting %d tests)", r.Log10P, r.Tests)
 	}
-	fmt.Fprintf(&b, "\n  green     %d of %d scored", r.Green, r.Scored)
+	fmt.Fprintf(&b, "\n  %s", evidenceWords(o.mark.Law(), r))
 	if r.Scored > 0 {
 		fmt.Fprintf(&b, " (z %.2f)", r.Z)
 	}
@@ -337,7 +340,7 @@ func printResult(w io.Writer, o *outcome, keyID string) error {
 		fmt.Fprintf(&b, "  part      %s\n", s)
 	}
 	if r.Verdict != detect.Detected {
-		fmt.Fprintf(&b, "  power     %s\n", powerWords(r))
+		fmt.Fprintf(&b, "  power     %s\n", powerWords(o.mark.Law(), r))
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&b, "  note      %v\n", warning)
@@ -352,11 +355,35 @@ var verdictWords = map[detect.Verdict]string{
 	detect.Inconclusive: "inconclusive: too little text to tell",
 }
 
+// evidenceWords says what was seen, and for scores that are no colours what chance has.
+func evidenceWords(law watermark.Law, r detect.Result) string {
+	mean := func(unit float64) string { // of the scores in a unit
+		if r.Scored == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("%.3f", float64(r.Sum)/unit/float64(r.Scored))
+	}
+	switch law := law.(type) {
+	case watermark.Exponential:
+		return fmt.Sprintf("score     mean %s over %d scored, %.3g by chance", mean(watermark.ScoreUnit), r.Scored, law.First+law.Second)
+	case watermark.Layers:
+		var total int64
+		for _, w := range law.Weights() {
+			total += w
+		}
+		return fmt.Sprintf("bits      mean %s over %d scored, 0.5 by chance", mean(float64(total)), r.Scored)
+	}
+	return fmt.Sprintf("green     %d of %d scored", r.Green, r.Scored)
+}
+
 // powerWords says what a silent test could have shown.
-func powerWords(r detect.Result) string {
+func powerWords(law watermark.Law, r detect.Result) string {
 	p := r.Power
 	if p.MinShare > 1 {
 		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout (alpha %g)", r.Scored, p.Alpha)
+	}
+	if _, colours := law.(watermark.Bernoulli); !colours {
+		return fmt.Sprintf("would have detected, 9 times in 10, a mean higher by %.3f (alpha %g)", p.MinExcess, p.Alpha)
 	}
 	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.2g %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
 }
