@@ -11,8 +11,8 @@ const chunk = 512
 
 // AddRun counts the positions of consecutive tokens of a text that have Width tokens of
 // the run before them: what Add does for each of them. weights has one for each token, or
-// is nil when all are 1. first, unless it is nil, is called for each position that begins a unit, in
-// the order of the units; a sample has no such order.
+// is nil when all are 1. first, unless it is nil, is called for each position that begins
+// a unit, in the order of the units; a sample has no such order.
 func (s *Set) AddRun(tokens []int32, weights []uint8, first func(position int)) {
 	if s.packed == nil {
 		s.packed = make([]prf.Input, chunk)
