@@ -43,8 +43,8 @@ const batch = 512
 // score applies a Scorer to every unit.
 func (e *evidence) score(s Scorer) tally { return e.scoreNoting(s, nil) }
 
-// scoreNoting is score, and calls scored, unless it is nil, for each unit that counts, in the order of
-// the units.
+// scoreNoting is score, and calls scored, unless it is nil, for each unit that counts, in
+// the order of the units.
 func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tally {
 	t := tally{
 		law:    lawOf(s.Law()),

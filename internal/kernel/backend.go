@@ -39,7 +39,8 @@ func Active() Backend { return active }
 func Available() []Backend { return slices.Clone(available) }
 
 // Use selects a backend for the whole program until restore is called. It is for tests
-// and benchmarks, while no other goroutine uses the package. It panics when the backend is not available.
+// and benchmarks, while no other goroutine uses the package. It panics when the backend
+// is not available.
 func Use(b Backend) (restore func()) {
 	if !slices.Contains(available, b) {
 		panic(fmt.Sprintf("kernel: backend %v is not available", b))

@@ -8,9 +8,9 @@ const MaxLanes = 8 * BlockSize
 // laneChunk is how many pairs fill counters of a byte, and the scratch, at most.
 const laneChunk = 240
 
-// CountLanes adds to ones[i] the number of inputs whose token reads a 1 in tenant lane i, all of them
-// from one block an input: lanes of one bit, so that a token with gamma 1/2 is green in
-// lane i when it reads a 0.
+// CountLanes adds to ones[i] the number of inputs whose token reads a 1 in tenant lane i,
+// for all lanes from one block an input. Lanes are of one bit: with gamma 1/2, a token is
+// green in lane i when it reads a 0 there.
 func CountLanes(s *Scratch, k *Keys, ones *[MaxLanes]int64, inputs []Input) {
 	blocks := s.blocks[:]
 	for len(inputs) > 0 {

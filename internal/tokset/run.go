@@ -11,8 +11,8 @@ const chunk = 512
 
 // AddRun counts the positions of consecutive tokens of a text that have Width tokens of
 // the run before them: what Add does for each of them. weights has one for each token, or
-// is nil when all are 1. first, unless it is nil, is called for each position that begins a unit, in
-// the order of the units; a sample has no such order.
+// is nil when all are 1. first, unless it is nil, is called for each position that begins
+// a unit, in the order of the units; a sample has no such order.
 func (s *Set) AddRun(tokens []int32, weights []uint8, first func(position int)) {
 	if s.packed == nil {
 		s.packed = make([]prf.Input, chunk)
@@ -55,7 +55,10 @@ func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights [
 // that are their inputs.
 func (s *Set) enterPairs(packed []prf.Input) {
 	s.index.grow(s.inputs, len(packed), 1<<64-1)
-	inputs, units := s.inputs, s.units
+	// Room for all of them, so that the loop need not look.
+	held := len(s.inputs)
+	inputs := slices.Grow(s.inputs, len(packed))[:held+len(packed)]
+	units := slices.Grow(s.units, len(packed))[:held+len(packed)]
 	slots, shift := s.index.slots, s.index.shift
 	mask := uint64(len(slots) - 1)
 	for i := range packed {
@@ -66,8 +69,9 @@ func (s *Set) enterPairs(packed []prf.Input) {
 		for {
 			slot := &slots[at&mask]
 			if *slot == 0 {
-				inputs, units = append(inputs, *in), append(units, unit{count: 1, weight: 1})
-				*slot = uint32(len(inputs))
+				inputs[held], units[held] = *in, unit{count: 1, weight: 1}
+				held++
+				*slot = uint32(held)
 				break
 			}
 			if a0, b0 := halves(&inputs[*slot-1]); a0 == a && b0 == b {
@@ -79,5 +83,5 @@ func (s *Set) enterPairs(packed []prf.Input) {
 			at++
 		}
 	}
-	s.inputs, s.units = inputs, units
+	s.inputs, s.units = inputs[:held], units[:held]
 }
