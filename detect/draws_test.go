@@ -279,3 +279,18 @@ func TestDrawsInParts(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkSpansOfDraws scans marked texts: every interval is significant, so that each costs
+// a tail.
+func BenchmarkSpansOfDraws(b *testing.B) {
+	rng := rand.New(rand.NewPCG(321, 322))
+	for name, scheme := range schemes() {
+		b.Run(name, func(b *testing.B) {
+			m := drawMark(b, scheme, "spans")
+			text := fairText(b, rng, 3000, m)
+			for b.Loop() {
+				detect.Spans(m, text, nil)
+			}
+		})
+	}
+}

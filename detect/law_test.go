@@ -57,6 +57,34 @@ func (s scores) Score(dst []int64, pairs []Pair) []int64 {
 	return append(dst, make([]int64, len(pairs))...)
 }
 
+// wrongScores is a scorer whose scores its law does not have.
+type wrongScores struct {
+	scores
+	score int64
+}
+
+func (s wrongScores) Score(dst []int64, pairs []Pair) []int64 {
+	for range pairs {
+		dst = append(dst, s.score)
+	}
+	return dst
+}
+
+// TestScoresOfAnotherLaw: what would pass for the strongest evidence is a mistake of the
+// programmer.
+func TestScoresOfAnotherLaw(t *testing.T) {
+	for name, law := range lawsToTest() {
+		for _, score := range []int64{-1, lawOf(law).top() + 1} {
+			a := New(wrongScores{scores{law}, score}, nil)
+			a.Add([]Token{1, 2, 3})
+			assert.Panics(t, func() { a.Result() }, "%s: %d", name, score)
+		}
+		a := New(wrongScores{scores{law}, lawOf(law).top()}, nil)
+		a.Add([]Token{1, 2, 3})
+		assert.EqualValues(t, 2, a.Result().Scored, name)
+	}
+}
+
 func units(n int64, w int) *unitCounts {
 	var u unitCounts
 	u[w] = n

@@ -94,6 +94,11 @@ func nullStatistics() []nullStatistic {
 		{name: "tournament, weighted", slow: 4, test: drawn(layers(2), nil, add)},
 		{name: "tournament, plain mean", slow: 2, test: drawn(unweighted, nil, add)},
 		{name: "tournament of three", slow: 16, test: drawn(layers(3), given, addSurprise)},
+		{name: "tournament, spans", size: 200, slow: 8, test: func(x *nullText) func(watermark.Key) nullOutcome {
+			return func(k watermark.Key) nullOutcome {
+				return nullOutcome{log10P: detect.Spans(layers(2)(x, k), x.ids, noPower(nil)).Log10PAdjusted}
+			}
+		}},
 		{name: "tournament, sequential", slow: 2, test: sequentialOf(layers(2), anytime)},
 		{name: "tournament, e-value", slow: 2, test: sequentialOf(layers(2), markov)},
 		{name: "schemes together", slow: 8, test: panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {

@@ -6,8 +6,8 @@ import "math"
 // for each context width, whatever the number of keys. Its results are those of an
 // Accumulator for each mark, adjusted for the number of marks (Sidak): given the text,
 // p-values under independent keys are independent, and those of one key under several
-// gammas, bands or lanes fall together with shared independent bits, for which the bound
-// holds as well (Harris 1960). One goroutine at a time.
+// gammas, bands, lanes or statistics fall together with shared independent bits, for which
+// the bound holds as well (Harris 1960). One goroutine at a time.
 type Panel struct {
 	scorers  []Scorer
 	options  Options

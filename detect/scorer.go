@@ -20,7 +20,7 @@ type Scorer interface {
 	Vocab() int
 	// Law is the exact law of one score under the null hypothesis.
 	Law() watermark.Law
-	// Score appends one score for each pair, watermark.NotScored for a pair that the
+	// Score appends one score for each pair, one that the law has, watermark.NotScored for a pair that the
 	// mark never marks and watermark.InMessage for one that carries a message. It does
 	// not keep pairs or their contexts.
 	Score(dst []int64, pairs []Pair) []int64

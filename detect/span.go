@@ -113,40 +113,17 @@ func (c interval) rank() rank { return rank{int64(c.from), int64(c.to), c.adjust
 // scan tests every interval of the grid.
 func (q *sequence) scan(o Options) Scan {
 	var scan Scan
-	var found []interval
 	n := q.len()
 	level := math.Log10(o.Alpha)
 	grid := scales(n)
-	for _, s := range grid {
+	queues := make([]*scaleQueue, len(grid))
+	for i, s := range grid {
 		scan.Intervals += int64(s.intervals)
-		tests := int64(len(grid)) * int64(s.intervals)
-		// The p-value falls with the sum: a sum at or below one that failed
-		// fails too, so that in unmarked text only records cost a tail.
-		failed := int64(-1)
-		tails := make(map[int64]float64)
-		for i := range s.intervals {
-			from := s.start(i, n)
-			k := q.sum(from, from+s.length)
-			if k <= failed {
-				continue
-			}
-			p, ok := tails[k]
-			if !ok {
-				p = q.law.survival(&unitCounts{1: int64(s.length)}, wide{}.plus(1, k))
-				tails[k] = p
-			}
-			corrected := tail.Bonferroni(p, tests)
-			scan.Log10P = min(scan.Log10P, corrected)
-			adjusted := tail.Bonferroni(corrected, o.Tests)
-			if adjusted > level {
-				failed = k
-				continue
-			}
-			found = append(found, interval{from, from + s.length, p, adjusted})
-		}
+		queues[i] = q.newScaleQueue(s, len(grid), o, level)
+		scan.Log10P = min(scan.Log10P, queues[i].best)
 	}
 	scan.Log10PAdjusted = tail.Bonferroni(scan.Log10P, o.Tests)
-	scan.Spans = q.spans(disjoint(found))
+	scan.Spans = q.spans(bestDisjoint(queues))
 	return scan
 }
 

@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/isotope-wm/isotope/internal/lm"
@@ -49,26 +50,43 @@ var rows = []row{
 	{"tournament 30, weighted", watermark.Tournament{Depth: 30, Width: 4}, false},
 }
 
-var temperatures = []float32{1, 0.5, 0.35}
-
 func main() {
-	texts := flag.Int("texts", 100, "texts of each row")
-	tokens := flag.Int("tokens", 1600, "tokens of a text at most")
+	texts := flag.Int("texts", 50, "texts of each row")
+	tokens := flag.Int("tokens", 1200, "tokens of a text at most")
 	seed := flag.Uint64("seed", 1, "of the random numbers")
 	top := flag.Int("top", 500, "tokens that the model chooses from")
+	at := flag.String("temperatures", "1,0.5", "temperatures, separated by commas")
 	corpus := flag.String("corpus", "", "directory of text files (default: the Go distribution)")
 	flag.Parse()
 	if *texts < 1 || *tokens < 100 || *top < 2 || flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "tokens: -texts is at least 1, -tokens at least 100, -top at least 2, and there are no arguments")
 		os.Exit(2)
 	}
-	if err := run(*texts, *tokens, *top, *seed, *corpus); err != nil {
+	temperatures, err := parse(*at)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "tokens: -temperatures:", err)
+		os.Exit(2)
+	}
+	if err := run(*texts, *tokens, *top, *seed, *corpus, temperatures); err != nil {
 		fmt.Fprintln(os.Stderr, "tokens:", err)
 		os.Exit(1)
 	}
 }
 
-func run(texts, tokens, top int, seed uint64, corpus string) error {
+// parse reads temperatures, above 0.
+func parse(list string) ([]float32, error) {
+	var all []float32
+	for _, s := range strings.Split(list, ",") {
+		t, err := strconv.ParseFloat(s, 32)
+		if err != nil || !(t > 0 && t <= 100) {
+			return nil, fmt.Errorf("%q is not a temperature in (0,100]", s)
+		}
+		all = append(all, float32(t))
+	}
+	return all, nil
+}
+
+func run(texts, tokens, top int, seed uint64, corpus string, temperatures []float32) error {
 	tok, err := tokenize.Get("r50k_base")
 	if err != nil {
 		return err
@@ -81,7 +99,7 @@ func run(texts, tokens, top int, seed uint64, corpus string) error {
 	if len(prompts) < texts {
 		return fmt.Errorf("there are %d prompts for %d texts", len(prompts), texts)
 	}
-	fmt.Printf("# go run ./tokens -texts %d -tokens %d -top %d -seed %d\n", texts, tokens, top, seed)
+	fmt.Printf("# go run ./tokens -texts %d -tokens %d -top %d -seed %d -temperatures %s\n", texts, tokens, top, seed, strings.Trim(strings.ReplaceAll(fmt.Sprint(temperatures), " ", ","), "[]"))
 	fmt.Printf("# %s, %s %s/%s; model %v, tokenizer %s\n", cpu(), runtime.Version(), runtime.GOOS, runtime.GOARCH, bundle.Model, tok.Name())
 	return table(os.Stdout, newCut(bundle.Model, top), prompts[:texts], tokens, seed, temperatures, rows)
 }

@@ -106,6 +106,16 @@ type equal struct{}
 func (equal) Vocab() int                      { return 2 }
 func (equal) Logits(dst []float32, _ []int32) { clear(dst) }
 
+func TestParse(t *testing.T) {
+	got, err := parse("1,0.5")
+	require.NoError(t, err)
+	assert.Equal(t, []float32{1, 0.5}, got)
+	for _, bad := range []string{"", "0", "-1", "1,,2", "x", "NaN"} {
+		_, err := parse(bad)
+		assert.Error(t, err, bad)
+	}
+}
+
 func TestFrom(t *testing.T) {
 	texts := []*text{{detected: []bool{true, false, true, true}}, {detected: []bool{false, false, false, true}}}
 	grid := []int{10, 20, 30, 40}
