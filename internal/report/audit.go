@@ -103,7 +103,9 @@ type AuditEffect struct {
 	Excess    Number `json:"excess"`
 	Z         Number `json:"z"`
 	C1        Number `json:"c1,omitempty"`            // stated beforehand; 0 when it was not
-	Share     Number `json:"implied_share,omitempty"` // z / (c1 sqrt(scored))
+	Share     Number `json:"implied_share,omitempty"` // z / (c1 sqrt(scored)), and the ends of a 95 % interval
+	Low       Number `json:"implied_low,omitempty"`
+	High      Number `json:"implied_high,omitempty"`
 }
 
 // An AuditFamily is the accounts of one kind.
@@ -165,6 +167,7 @@ var auditTemplate = template.Must(template.New("audit").Funcs(template.FuncMap{
 	"qq":    func(s AuditStatistic) template.HTML { return drawQQ(s.decoys()) },
 	"words": func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
 	"top":   func(f AuditFamily) []AuditAccount { return f.Accounts[:f.shown()] },
+	"ranks": func(decoys []float64) int { return len(decoys) + 1 },
 	"count": group,
 }).Parse(auditHTML))
 
@@ -206,9 +209,13 @@ func (a *Audit) Seal() error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(text)
-	a.Version, a.Digest = 1, "sha256:"+hex.EncodeToString(sum[:])
+	a.Version, a.Digest = 1, digestOf(text)
 	return nil
+}
+
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // WriteJSON writes the report as one JSON object on one line.
