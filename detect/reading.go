@@ -33,7 +33,7 @@ func (o *ReadingOptions) same(p *ReadingOptions) bool {
 	return o.Filter.Name == p.Filter.Name && slices.Equal(o.Exempt, p.Exempt)
 }
 
-// A Reading tests a model whose weights one holds by what it would write next at each
+// A ChoiceReading tests a model whose weights one holds by what it would write next at each
 // position of texts it is given: its choice, the token of the largest probability. Each
 // window, the last Width tokens, counts once in a text, where it occurs first, since a
 // model copies what it has seen earlier in the text; and each pair of window and
@@ -45,7 +45,7 @@ func (o *ReadingOptions) same(p *ReadingOptions) bool {
 // which of course depend on the key, there is [MarkedReading].
 //
 // Results do not depend on order or shards. One goroutine at a time.
-type Reading struct {
+type ChoiceReading struct {
 	decoys   *Decoys
 	options  ReadingOptions
 	test     *Accumulator
@@ -56,12 +56,12 @@ type Reading struct {
 // readingCounts counts positions that are in no other count.
 type readingCounts struct{ texts, unread, repeated, filtered int64 }
 
-// NewReading returns an empty Reading. o may be nil. It panics as [NewStudent] does.
-func NewReading(s Scorer, decoys *Decoys, o *ReadingOptions) *Reading {
+// NewChoiceReading returns an empty ChoiceReading. o may be nil. It panics as [NewStudent] does.
+func NewChoiceReading(s Scorer, decoys *Decoys, o *ReadingOptions) *ChoiceReading {
 	greenLaw(s)
 	decoys.match(s)
 	c := o.orDefault()
-	return &Reading{
+	return &ChoiceReading{
 		decoys: decoys, options: c,
 		test: New(s, &Options{Exempt: c.Exempt, Alpha: c.Alpha, Tests: c.Tests, MinShare: 1}),
 	}
@@ -70,7 +70,7 @@ func NewReading(s Scorer, decoys *Decoys, o *ReadingOptions) *Reading {
 // Add counts one text and the model's choices: choices[i] is its choice after text[:i+1], -1
 // where it was not asked. The error wraps [ErrRow] when there are not as many choices as
 // tokens or one is outside the vocabulary; then nothing is counted.
-func (r *Reading) Add(text, choices []Token) error {
+func (r *ChoiceReading) Add(text, choices []Token) error {
 	if len(choices) != len(text) {
 		return fmt.Errorf("detect: %w: %d choices for %d tokens", ErrRow, len(choices), len(text))
 	}
@@ -99,7 +99,7 @@ func (r *Reading) Add(text, choices []Token) error {
 }
 
 // AddModel asks a model about one text.
-func (r *Reading) AddModel(m ChoiceReader, text []Token) error {
+func (r *ChoiceReading) AddModel(m ChoiceReader, text []Token) error {
 	choices, err := m.Choices(text)
 	if err != nil {
 		return err
@@ -109,11 +109,11 @@ func (r *Reading) AddModel(m ChoiceReader, text []Token) error {
 
 // Exclude takes every context that occurs in tokens out of the test; see
 // [Accumulator.Exclude].
-func (r *Reading) Exclude(tokens []Token) { r.test.Exclude(tokens) }
+func (r *ChoiceReading) Exclude(tokens []Token) { r.test.Exclude(tokens) }
 
 // Merge adds what b holds, and leaves b as it is. Both must have been made for the same
 // mark, Exempt and Filter, or the error wraps [ErrMismatch].
-func (r *Reading) Merge(b *Reading) error {
+func (r *ChoiceReading) Merge(b *ChoiceReading) error {
 	if !r.options.same(&b.options) {
 		return fmt.Errorf("detect: cannot merge readings with other Exempt or Filter: %w", ErrMismatch)
 	}
@@ -127,8 +127,8 @@ func (r *Reading) Merge(b *Reading) error {
 	return nil
 }
 
-// A ReadingResult tests the hypothesis that neither model nor texts depend on the key.
-type ReadingResult struct {
+// A ChoiceReadingResult tests the hypothesis that neither model nor texts depend on the key.
+type ChoiceReadingResult struct {
 	Result
 	Decoys DecoyPanel
 
@@ -140,8 +140,8 @@ type ReadingResult struct {
 }
 
 // Result tests everything added so far, once: see [Student.Result].
-func (r *Reading) Result() ReadingResult {
-	out := ReadingResult{
+func (r *ChoiceReading) Result() ChoiceReadingResult {
+	out := ChoiceReadingResult{
 		Result: r.test.Result(),
 		Texts:  r.counts.texts, Unread: r.counts.unread, Repeated: r.counts.repeated, Filtered: r.counts.filtered,
 		Filter: r.options.Filter.Name,

@@ -15,9 +15,6 @@ const (
 	differenceTag = "isotope-difference-1\n"
 )
 
-// readingCountsSize is the length of encoded readingCounts.
-const readingCountsSize = 4 * 8
-
 func (c *readingCounts) all() []*int64 {
 	return []*int64{&c.texts, &c.unread, &c.repeated, &c.filtered}
 }
@@ -49,7 +46,7 @@ func decodeCounts(data []byte, counts []*int64) (rest []byte, ok bool) {
 // AppendBinary appends the state. Readings that hold the same evidence have the same bytes,
 // whatever the order, the shards or the restarts it came through; there is no key in
 // them. The error is always nil.
-func (r *Reading) AppendBinary(dst []byte) ([]byte, error) {
+func (r *ChoiceReading) AppendBinary(dst []byte) ([]byte, error) {
 	from := len(dst)
 	dst = append(dst, readingTag...)
 	dst = append(dst, r.identity()...)
@@ -60,18 +57,18 @@ func (r *Reading) AppendBinary(dst []byte) ([]byte, error) {
 }
 
 // MarshalBinary returns what AppendBinary appends.
-func (r *Reading) MarshalBinary() ([]byte, error) { return r.AppendBinary(nil) }
+func (r *ChoiceReading) MarshalBinary() ([]byte, error) { return r.AppendBinary(nil) }
 
-func (r *Reading) identity() []byte {
+func (r *ChoiceReading) identity() []byte {
 	id := sha256.Sum256([]byte(r.options.Filter.Name)) // the accumulator has the rest
 	return id[:]
 }
 
-// UnmarshalBinary replaces the state by an encoded one. The Reading must have been made for
+// UnmarshalBinary replaces the state by an encoded one. The ChoiceReading must have been made for
 // the same mark, Exempt and Filter, or the error wraps [ErrMismatch]; damaged bytes wrap
 // [ErrMalformed]. After an error the state is what it was. Memory is bounded by the length
 // of data.
-func (r *Reading) UnmarshalBinary(data []byte) error {
+func (r *ChoiceReading) UnmarshalBinary(data []byte) error {
 	rest, err := checkedBody(data, readingTag)
 	if err != nil {
 		return err

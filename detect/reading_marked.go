@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// A MarkedReading is a [Reading] of texts that carry the mark: outputs of one's own model, as
+// A MarkedReading is a [ChoiceReading] of texts that carry the mark: outputs of one's own model, as
 // they were served, prompts included. Such texts depend on the key, so the argument for a fixed test is
 // not available: what text holds a window depends on colours elsewhere, in circles over several texts. What
 // does hold is an order. Each window counts once over all texts, where it occurs first: at that moment
@@ -36,7 +36,7 @@ func NewMarkedReading(s Scorer, decoys *Decoys, o *ReadingOptions) *MarkedReadin
 	return m
 }
 
-// Add counts the next text of the order and the model's choices; see [Reading.Add].
+// Add counts the next text of the order and the model's choices; see [ChoiceReading.Add].
 func (m *MarkedReading) Add(text, choices []Token) error {
 	if len(choices) != len(text) {
 		return fmt.Errorf("detect: %w: %d choices for %d tokens", ErrRow, len(choices), len(text))

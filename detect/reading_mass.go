@@ -20,7 +20,7 @@ import (
 // differences are real numbers of either sign; they are rounded onto whole numbers by a rule that sees no
 // colour (see [WeightedResult]), and the tail of the rounded sum is exact however unequal they are.
 //
-// The null hypothesis is that models and texts do not depend on the key; see [Reading] for
+// The null hypothesis is that models and texts do not depend on the key; see [ChoiceReading] for
 // what that asks of the texts, and for windows, which count once in a text here, too. Memory grows with the number of
 // distinct windows times the tokens in their rows: sparse rows for large vocabularies.
 //

@@ -43,7 +43,7 @@ func TestOpenWeights(t *testing.T) {
 	base := newToy(30, 120)
 	tuned := base.taught(tilt{mark, 0.12})
 	decoys := decoysOf(t, 100, 1)
-	reading, difference, mass := detect.NewReading(mark, decoys, nil), detect.NewDifference(mark, decoys, nil), detect.NewMass(mark, decoys, nil)
+	reading, difference, mass := detect.NewChoiceReading(mark, decoys, nil), detect.NewDifference(mark, decoys, nil), detect.NewMass(mark, decoys, nil)
 	clean := detect.NewDifference(mark, decoys, nil)
 	rng := rand.New(rand.NewPCG(30, 30))
 	other := base.taught(tilt{studentMark(t, "another", 1), 0.3})
@@ -125,7 +125,7 @@ func TestSparseRowsAreDenseRows(t *testing.T) {
 // TestReadingDedup: a window once in a text, a window and choice once over texts.
 func TestReadingDedup(t *testing.T) {
 	mark := studentMark(t, "master", 2)
-	r := detect.NewReading(mark, decoysOf(t, 100, 2), &detect.ReadingOptions{
+	r := detect.NewChoiceReading(mark, decoysOf(t, 100, 2), &detect.ReadingOptions{
 		Filter: detect.ContextFilter{Name: "no 8", Keep: func(c []Token) bool { return c[0] != 8 && c[1] != 8 }},
 	})
 	//                               short  read  read  again again filtered twice unread
@@ -152,7 +152,7 @@ func TestReadingsMergeInAnyOrder(t *testing.T) {
 	for range 8 {
 		texts = append(texts, randomText(rng, 30, 40))
 	}
-	readings := func() *detect.Reading { return detect.NewReading(mark, decoys, nil) }
+	readings := func() *detect.ChoiceReading { return detect.NewChoiceReading(mark, decoys, nil) }
 	differences := func() *detect.Difference { return detect.NewDifference(mark, decoys, nil) }
 	whole, wholeDifference := readings(), differences()
 	for _, x := range texts {
@@ -206,8 +206,8 @@ func TestReadingsMergeInAnyOrder(t *testing.T) {
 	assert.Equal(t, 2*once.Positions, again.Positions)
 
 	other := studentMark(t, "other", 1)
-	assert.ErrorIs(t, whole.Merge(detect.NewReading(other, decoys, nil)), detect.ErrMismatch)
-	assert.ErrorIs(t, whole.Merge(detect.NewReading(mark, decoys, &detect.ReadingOptions{Exempt: []Token{1}})), detect.ErrMismatch)
+	assert.ErrorIs(t, whole.Merge(detect.NewChoiceReading(other, decoys, nil)), detect.ErrMismatch)
+	assert.ErrorIs(t, whole.Merge(detect.NewChoiceReading(mark, decoys, &detect.ReadingOptions{Exempt: []Token{1}})), detect.ErrMismatch)
 	assert.ErrorIs(t, twice.Merge(detect.NewMass(mark, decoys, nil)), detect.ErrMismatch)
 	assert.ErrorIs(t, twice.Merge(detect.NewDifference(other, decoys, nil)), detect.ErrMismatch)
 	twice.Reset()
@@ -218,7 +218,7 @@ func TestReadingsRefuseOtherBytes(t *testing.T) {
 	mark, other := studentMark(t, "master", 1), studentMark(t, "other", 1)
 	decoys := decoysOf(t, 100, 1)
 	filter := &detect.ReadingOptions{Filter: detect.ContextFilter{Name: "f", Keep: func([]Token) bool { return true }}}
-	r, d := detect.NewReading(mark, decoys, nil), detect.NewDifference(mark, decoys, nil)
+	r, d := detect.NewChoiceReading(mark, decoys, nil), detect.NewDifference(mark, decoys, nil)
 	require.NoError(t, r.Add([]Token{1, 2}, []Token{3, 4}))
 	require.NoError(t, d.Add([]Token{1, 2}, []detect.Row{{Probs: []float32{0.5}}, {Probs: []float32{0, 0.5}}}, []detect.Row{{Probs: []float32{0.25}}, {Probs: []float32{0.25}}}))
 	d.Exclude([]Token{9, 10})
@@ -226,8 +226,8 @@ func TestReadingsRefuseOtherBytes(t *testing.T) {
 	require.NoError(t, err)
 	difference, err := d.MarshalBinary()
 	require.NoError(t, err)
-	assert.ErrorIs(t, detect.NewReading(other, decoys, nil).UnmarshalBinary(reading), detect.ErrMismatch)
-	assert.ErrorIs(t, detect.NewReading(mark, decoys, filter).UnmarshalBinary(reading), detect.ErrMismatch)
+	assert.ErrorIs(t, detect.NewChoiceReading(other, decoys, nil).UnmarshalBinary(reading), detect.ErrMismatch)
+	assert.ErrorIs(t, detect.NewChoiceReading(mark, decoys, filter).UnmarshalBinary(reading), detect.ErrMismatch)
 	assert.ErrorIs(t, detect.NewDifference(other, decoys, nil).UnmarshalBinary(difference), detect.ErrMismatch)
 	assert.ErrorIs(t, detect.NewDifference(mark, decoys, filter).UnmarshalBinary(difference), detect.ErrMismatch)
 	assert.ErrorIs(t, detect.NewMass(mark, decoys, nil).UnmarshalBinary(difference), detect.ErrMismatch)
@@ -251,7 +251,7 @@ func TestReadingsRefuseOtherBytes(t *testing.T) {
 
 func FuzzReadingUnmarshal(f *testing.F) {
 	mark, decoys := studentMark(f, "master", 1), decoysOf(f, 100, 1)
-	r, d := detect.NewReading(mark, decoys, nil), detect.NewDifference(mark, decoys, nil)
+	r, d := detect.NewChoiceReading(mark, decoys, nil), detect.NewDifference(mark, decoys, nil)
 	require.NoError(f, r.Add([]Token{1, 2}, []Token{3, 4}))
 	require.NoError(f, d.Add([]Token{1, 2}, []detect.Row{{Probs: []float32{0.5}}, {Probs: []float32{0, 0.5}}}, []detect.Row{{Probs: []float32{0.25}}, {Probs: []float32{0.25}}}))
 	d.Exclude([]Token{9, 10})
@@ -261,7 +261,7 @@ func FuzzReadingUnmarshal(f *testing.F) {
 		f.Add(data[:len(data)-32])
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		d, r := detect.NewDifference(mark, decoys, nil), detect.NewReading(mark, decoys, nil)
+		d, r := detect.NewDifference(mark, decoys, nil), detect.NewChoiceReading(mark, decoys, nil)
 		if d.UnmarshalBinary(sealed(body)) == nil {
 			again, err := d.MarshalBinary()
 			require.NoError(t, err)
@@ -344,7 +344,7 @@ func TestRowsThatAreNone(t *testing.T) {
 	}
 	assert.ErrorIs(t, difference.AddModels(toy, shortModel{toy, -1}, text), detect.ErrRow)
 	assert.Panics(t, func() { _ = difference.AddModels(toy, nil, text) })
-	reading := detect.NewReading(mark, decoys, nil)
+	reading := detect.NewChoiceReading(mark, decoys, nil)
 	assert.ErrorIs(t, reading.AddModel(brokenModel{toy}, text), errModel)
 	assert.ErrorIs(t, reading.Add(text, []Token{1}), detect.ErrRow)
 	assert.ErrorIs(t, reading.Add(text, []Token{1, 2, vocab}), detect.ErrRow)

@@ -312,15 +312,13 @@ func (e *evidence) addFiltered(tokens []Token, f ContextFilter) (filtered int64)
 
 // testPrompts tests the prompts themselves.
 func (s *Student) testPrompts() Result {
-	o := Options{Exempt: s.options.Exempt, Alpha: s.options.Alpha}.withDefaults()
+	o := (&Options{Exempt: s.options.Exempt, Alpha: s.options.Alpha}).orDefault()
 	e := newEvidence(s.scorer.Width(), s.scorer.Vocab(), o)
 	for _, x := range s.outputs {
 		e.add(x.prompt, nil)
 	}
 	return e.score(s.scorer).result(s.scorer, o, 1)
 }
-
-func (o Options) withDefaults() Options { return (&o).orDefault() }
 
 // subject lists the distinct pairs that are tested, with their weights.
 func (s *Student) subject(e *evidence) *subject {

@@ -126,7 +126,7 @@ func TestStudentNull(t *testing.T) {
 		}
 
 		model, base, choices := readings(rng, x.ids)
-		reading := detect.NewReading(mark, decoys, nil)
+		reading := detect.NewChoiceReading(mark, decoys, nil)
 		require.NoError(t, reading.Add(x.ids, choices))
 		add(4, reading.Result().Decoys.Log10P)
 		difference, mass := detect.NewDifference(mark, decoys, nil), detect.NewMass(mark, decoys, nil)

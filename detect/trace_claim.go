@@ -5,29 +5,29 @@ import (
 	"strings"
 )
 
-// A Pattern is what the results of a trace look like together.
-type Pattern string
+// A TracePattern is what the results of a trace look like together.
+type TracePattern string
 
 const (
 	// PatternNothing: neither master nor any account or cohort is shown.
-	PatternNothing Pattern = "nothing"
+	PatternNothing TracePattern = "nothing"
 	// PatternConcentrated: the master, and accounts by name.
-	PatternConcentrated Pattern = "concentrated"
+	PatternConcentrated TracePattern = "concentrated"
 	// PatternCohort: the master and cohorts by name, and no account.
-	PatternCohort Pattern = "cohort"
+	PatternCohort TracePattern = "cohort"
 	// PatternFlat: the master, and no account or cohort although one that carried a tenth of the effect
 	// would have been named; or more than half of the accounts.
-	PatternFlat Pattern = "flat"
+	PatternFlat TracePattern = "flat"
 	// PatternUnresolved: the master, and too few tokens to tell concentrated from flat.
-	PatternUnresolved Pattern = "unresolved"
+	PatternUnresolved TracePattern = "unresolved"
 	// PatternProxy: both bands about as strong as in text of the marked model itself.
-	PatternProxy Pattern = "proxy"
+	PatternProxy TracePattern = "proxy"
 	// PatternContradiction: an account or cohort and not the master, which marks whatever
 	// they mark.
-	PatternContradiction Pattern = "contradiction"
+	PatternContradiction TracePattern = "contradiction"
 	// PatternBroken: decoys that marked nothing are named or do not look like chance, or the
 	// prompts carry the mark.
-	PatternBroken Pattern = "broken"
+	PatternBroken TracePattern = "broken"
 )
 
 // The rules of Conclude. They are about words, not about error rates: those are
@@ -70,7 +70,7 @@ type Findings struct {
 
 // A Conclusion is what may be said, and no more.
 type Conclusion struct {
-	Pattern Pattern
+	Pattern TracePattern
 	// Claim is what the tests show. It speaks of keys and of text, never of what anybody
 	// did.
 	Claim string

@@ -49,7 +49,7 @@ func TestConclude(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		f    detect.Findings
-		want detect.Pattern
+		want detect.TracePattern
 	}{
 		{"no key", detect.Findings{Trace: with(master(false), family("cohort", 5, inf), family("tenant", 100, inf))}, detect.PatternNothing},
 		{"no families, no master", detect.Findings{Trace: master(false)}, detect.PatternNothing},

@@ -29,7 +29,7 @@ func accountsOf(t testing.TB, width, cohorts, tenants int) (split watermark.Spli
 	return split, cohort, tenant
 }
 
-func markOf(a detect.Account) *watermark.Mark { return a.Scorer.(*watermark.Mark) }
+func accountMark(a detect.Account) *watermark.Mark { return a.Scorer.(*watermark.Mark) }
 
 func newTraced(t testing.TB, split watermark.Split, o *detect.StudentOptions) (*watermark.Mark, *detect.Student) {
 	master := newMark(t, split.Master, 1, split.MasterBand())
@@ -44,8 +44,8 @@ func TestTraceFindsPlantedShares(t *testing.T) {
 	master, s := newTraced(t, split, &detect.StudentOptions{Reference: rows{toy}, PromptsUnmarked: true})
 	const full = 1.5
 	student := toy.taught(
-		tilt{master, full * 0.71}, tilt{markOf(cohorts[3]), full * 0.7}, tilt{markOf(cohorts[4]), full * 0.01},
-		tilt{markOf(tenants[17]), full * 0.4}, tilt{markOf(tenants[200]), full * 0.3}, tilt{markOf(tenants[44]), full * 0.01},
+		tilt{master, full * 0.71}, tilt{accountMark(cohorts[3]), full * 0.7}, tilt{accountMark(cohorts[4]), full * 0.01},
+		tilt{accountMark(tenants[17]), full * 0.4}, tilt{accountMark(tenants[200]), full * 0.3}, tilt{accountMark(tenants[44]), full * 0.01},
 	)
 	ask(student, rand.New(rand.NewPCG(20, 20)), 100, 200, s.Add)
 	r := s.Trace(cohorts, tenants, &detect.AccountOptions{Alpha: 1e-3})
@@ -83,8 +83,8 @@ func TestTraceFindsPlantedShares(t *testing.T) {
 	assert.Equal(t, []string{"cohort-3"}, c.Cohorts)
 
 	// One key tested alone says the same.
-	alone := detect.New(markOf(tenants[17]), nil)
-	one := detect.NewStudent(markOf(tenants[17]), decoysOf(t, 100, 1, split.TenantBand()), &detect.StudentOptions{Reference: rows{toy}, PromptsUnmarked: true})
+	alone := detect.New(accountMark(tenants[17]), nil)
+	one := detect.NewStudent(accountMark(tenants[17]), decoysOf(t, 100, 1, split.TenantBand()), &detect.StudentOptions{Reference: rows{toy}, PromptsUnmarked: true})
 	ask(student, rand.New(rand.NewPCG(20, 20)), 100, 200, func(prompt, text []Token) {
 		alone.Add(text)
 		one.Add(prompt, text)
@@ -127,7 +127,7 @@ func TestLanesAreNotNamed(t *testing.T) {
 	}
 	toy := newToy(22, 200)
 	master, s := newTraced(t, split, &detect.StudentOptions{PromptsUnmarked: true})
-	ask(toy.taught(tilt{master, 1}, tilt{markOf(tenants[142]), 1}), rand.New(rand.NewPCG(22, 22)), 50, 200, s.Add)
+	ask(toy.taught(tilt{master, 1}, tilt{accountMark(tenants[142]), 1}), rand.New(rand.NewPCG(22, 22)), 50, 200, s.Add)
 	r := s.Trace(nil, tenants, nil)
 	assert.Nil(t, r.Cohorts)
 	assert.Equal(t, int64(2), r.Families)
@@ -167,7 +167,7 @@ func TestRefusedTraceNamesNobody(t *testing.T) {
 	toy := newToy(23, 200)
 	master, s := newTraced(t, split, &detect.StudentOptions{PromptsUnmarked: true})
 	rng := rand.New(rand.NewPCG(23, 23))
-	student := toy.taught(tilt{master, 2}, tilt{markOf(tenants[0]), 2})
+	student := toy.taught(tilt{master, 2}, tilt{accountMark(tenants[0]), 2})
 	for range 40 {
 		prompt := student.write(rng, nil, 100)
 		s.Add(prompt, student.write(rng, prompt, 100))
@@ -184,7 +184,7 @@ func thousands(t testing.TB, n int) (*detect.Student, []detect.Account) {
 	split, _, tenants := accountsOf(t, 1, 0, n)
 	rng := rand.New(rand.NewPCG(24, 24))
 	_, s := newTraced(t, split, nil)
-	guilty := markOf(tenants[n/2])
+	guilty := accountMark(tenants[n/2])
 	pairs := make([]watermark.Pair, 0, 1)
 	for range 200 {
 		text := randomText(rng, 550, vocab)

@@ -1,6 +1,6 @@
 package watermark
 
-import "github.com/isotope-wm/isotope/internal/prf"
+import "sync"
 
 // The parts of the contexts that a [Split] gives to each level: half to the master, a
 // quarter to the cohort, a quarter to the tenant.
@@ -80,10 +80,9 @@ func (m *Mark) Band() (lo, hi int, selector string) {
 // ScoreInBand is [Mark.Score] for pairs whose contexts are known to be in the mark's band,
 // which it does not look at.
 func (m *Mark) ScoreInBand(dst []int64, pairs []Pair) []int64 {
-	s := m.scratch.Get().(*prf.Scratch)
-	defer m.scratch.Put(s)
-	for _, p := range pairs {
-		dst = append(dst, m.bound.score(s, p))
+	if m.in == nil {
+		return m.Score(dst, pairs)
 	}
-	return dst
+	everywhere := Mark{scheme: m.scheme, bound: m.bound, vocab: m.vocab, scratch: sync.Pool{New: m.scratch.New}}
+	return everywhere.Score(dst, pairs)
 }

@@ -31,7 +31,7 @@ var ErrFormat = errors.New("not a file of readings")
 type Kind string
 
 const (
-	Choices    Kind = "choices"    // the model's choice, for detect.Reading
+	Choices    Kind = "choices"    // the model's choice, for detect.ChoiceReading
 	Mass       Kind = "mass"       // the model's row, for detect.NewMass
 	Difference Kind = "difference" // the rows of the model and of its base, for detect.NewDifference
 )

@@ -162,7 +162,7 @@ func FuzzRead(f *testing.F) {
 			// Whatever the parser lets through, a test takes.
 			switch h.Kind {
 			case Choices:
-				require.NoError(t, detect.NewReading(mark, decoys, nil).Add(x.Tokens, x.Choices))
+				require.NoError(t, detect.NewChoiceReading(mark, decoys, nil).Add(x.Tokens, x.Choices))
 				require.NoError(t, detect.NewMarkedReading(mark, decoys, nil).Add(x.Tokens, x.Choices))
 			case Mass:
 				require.NoError(t, detect.NewMass(mark, decoys, nil).Add(x.Tokens, x.Model, x.Base))
