@@ -35,8 +35,8 @@ purego: ## build everything, and test the core, without assembly, the standard l
 	go test -short -tags purego ./watermark/... ./detect/... ./tokenize/... ./internal/...
 
 .PHONY: race
-race: ## the race detector on the core packages
-	go test -race -short ./watermark/... ./detect/... ./tokenize/... ./internal/prf/... ./internal/kernel/... ./internal/tokset/... ./internal/lm/...
+race: ## the race detector on the core packages and the server
+	go test -race -short ./watermark/... ./detect/... ./tokenize/... ./internal/prf/... ./internal/kernel/... ./internal/tokset/... ./internal/lm/... ./examples/server/...
 
 .PHONY: nested
 nested: ## vet and tests of the nested modules, which `go test ./...` does not reach

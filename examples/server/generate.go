@@ -25,8 +25,9 @@ const (
 )
 
 // write is where text is marked: it generates until the limit, a stop sequence or the end
-// of ctx, and hands the text to emit in pieces. It returns the tokens and why it ended.
-func (s *Server) write(ctx context.Context, j job, emit func(piece string) error) ([]watermark.Token, string, error) {
+// of ctx, and hands the text to emit in pieces. It returns the tokens, also those before
+// an error, and why the text ended.
+func (s *Server) write(ctx context.Context, j job, emit func(piece string) error) (tokens []watermark.Token, finish string, err error) {
 	seq, err := watermark.NewSequence(j.marks...)
 	if err != nil {
 		return nil, "", err
@@ -37,24 +38,22 @@ func (s *Server) write(ctx context.Context, j job, emit func(piece string) error
 	text := slices.Clone(j.prompt)
 	cut := cutter{stops: j.stop}
 	var raw []byte
-	for len(text)-len(j.prompt) < j.maxTokens {
+	for len(tokens) < j.maxTokens {
 		if ctx.Err() != nil { // the client left, or time is up
-			return text[len(j.prompt):], "", context.Cause(ctx)
+			return tokens, "", context.Cause(ctx)
 		}
 		s.model.Logits(row, text)
 		token := seq.Sample(row, j.sampler, rng.Float64())
 		seq.Accept(token)
 		text = append(text, token)
-		if raw, err = s.tokenizer.Decode(raw[:0], text[len(text)-1:]); err != nil {
-			return text[len(j.prompt):], "", err
+		tokens = text[len(j.prompt):]
+		if raw, err = s.tokenizer.Decode(raw[:0], []watermark.Token{token}); err != nil {
+			return tokens, "", err
 		}
 		piece, stopped := cut.add(raw)
-		if err := emit(piece); err != nil {
-			return text[len(j.prompt):], "", err
-		}
-		if stopped {
-			return text[len(j.prompt):], finishStop, nil
+		if err := emit(piece); err != nil || stopped {
+			return tokens, finishStop, err
 		}
 	}
-	return text[len(j.prompt):], finishLength, emit(cut.rest())
+	return tokens, finishLength, emit(cut.rest())
 }

@@ -11,6 +11,7 @@ import (
 
 // A layer is a part of the contexts and whose key marks it. The master key says that a
 // student was trained on this model at all; the cohort's and the tenant's say through whom.
+// The epoch, which is part of every path, dates a mark: one for each release of the model.
 type layer struct {
 	name   string
 	lo, hi int
@@ -19,8 +20,8 @@ type layer struct {
 
 var layers = [...]layer{
 	{"master", 0, watermark.BandSize / 2, func(epoch string, _ *Tenant) []string { return []string{"master", epoch} }},
-	{"cohort", watermark.BandSize / 2, watermark.BandSize * 3 / 4, func(epoch string, t *Tenant) []string { return []string{"cohort", epoch, t.Cohort} }},
-	{"tenant", watermark.BandSize * 3 / 4, watermark.BandSize, func(epoch string, t *Tenant) []string { return []string{"tenant", epoch, t.ID} }},
+	{"cohort", watermark.BandSize / 2, watermark.BandSize * 3 / 4, func(epoch string, t *Tenant) []string { return []string{"cohort", t.Cohort, epoch} }},
+	{"tenant", watermark.BandSize * 3 / 4, watermark.BandSize, func(epoch string, t *Tenant) []string { return []string{"tenant", t.ID, epoch} }},
 }
 
 // A Marker makes the marks of tenants from one root key. It is safe for concurrent use.
@@ -31,11 +32,10 @@ type Marker struct {
 	marks          sync.Map                        // key id to *watermark.Mark: a mark is shared by all requests
 }
 
-// NewMarker returns the Marker of a scheme and a tokenizer. The epoch, part of every
-// marking key's path, dates a mark; one for each release of the model is enough. With the
-// zero root there is a Marker too, which can mark nothing.
+// NewMarker returns the Marker of a scheme and a tokenizer. With the zero root there is one
+// too, which can mark nothing.
 func NewMarker(root watermark.Key, epoch string, scheme watermark.Scheme, t tokenize.Tokenizer) (*Marker, error) {
-	m := &Marker{root: root, selector: root.Derive("selector"), epoch: epoch}
+	m := &Marker{root: root, selector: root.Derive("selector", epoch), epoch: epoch}
 	for i, l := range layers {
 		if root.IsZero() {
 			break

@@ -32,7 +32,7 @@ func testUnder(t *testing.T, s *testServer, texts []string, lo, hi int, path ...
 	t.Helper()
 	root, err := watermark.ParseKey(testRoot)
 	require.NoError(t, err)
-	selector := root.Derive("selector")
+	selector := root.Derive("selector", "e1")
 	p := watermark.Profile{Scheme: testScheme, Vocab: s.tokenizer.Vocab(), Tokenizer: s.tokenizer.Name(), TokenizerDigest: s.tokenizer.Digest(),
 		BandLo: lo, BandHi: hi, Selector: selector.ID()}
 	mark, err := p.Mark(root.Derive(path...), selector)
@@ -57,8 +57,8 @@ func TestTenantsAreFound(t *testing.T) {
 		path   []string
 	}
 	master := band{0, 32768, []string{"master", "e1"}}
-	east, west := band{32768, 49152, []string{"cohort", "e1", "east"}}, band{32768, 49152, []string{"cohort", "e1", "west"}}
-	ofAcme, ofGlobex := band{49152, 65536, []string{"tenant", "e1", "acme"}}, band{49152, 65536, []string{"tenant", "e1", "globex"}}
+	east, west := band{32768, 49152, []string{"cohort", "east", "e1"}}, band{32768, 49152, []string{"cohort", "west", "e1"}}
+	ofAcme, ofGlobex := band{49152, 65536, []string{"tenant", "acme", "e1"}}, band{49152, 65536, []string{"tenant", "globex", "e1"}}
 	for _, c := range []struct {
 		name  string
 		texts []string
@@ -80,7 +80,7 @@ func TestTenantsAreFound(t *testing.T) {
 			whole.Add(s.tokenizer.Append(nil, []byte(text)))
 		}
 		assert.Equal(t, whole.Result().Scored, scored, "the layers share all contexts between them")
-		for _, b := range append(c.not, band{0, 32768, []string{"master", "e2"}}, band{49152, 65536, []string{"tenant", "e2", "acme"}}) {
+		for _, b := range append(c.not, band{0, 32768, []string{"master", "e2"}}, band{49152, 65536, []string{"tenant", "acme", "e2"}}) {
 			r := testUnder(t, s, c.texts, b.lo, b.hi, b.path...)
 			assert.Greater(t, r.Log10P, -6.0, "%s %s", c.name, b.path)
 		}
@@ -106,7 +106,7 @@ func TestUnmarked(t *testing.T) {
 	for _, b := range []struct {
 		lo, hi int
 		path   string
-	}{{0, 32768, "master/e1"}, {32768, 49152, "cohort/e1/east"}, {49152, 65536, "tenant/e1/acme"}} {
+	}{{0, 32768, "master/e1"}, {32768, 49152, "cohort/east/e1"}, {49152, 65536, "tenant/acme/e1"}} {
 		r := testUnder(t, s, list, b.lo, b.hi, strings.Split(b.path, "/")...)
 		assert.Greater(t, r.Log10P, -6.0)
 		assert.Greater(t, r.Scored, int64(100))

@@ -175,7 +175,9 @@ func (s *Server) generate(ctx context.Context, j job, rec *record, emit func(str
 		}
 		return emit(piece)
 	})
-	rec.completionTokens, rec.finish = len(tokens), finish
+	if rec.completionTokens = len(tokens); err == nil {
+		rec.finish = finish
+	}
 	s.metrics.written(j.marks, tokens, rec)
 	return err
 }

@@ -232,7 +232,7 @@ func TestChat(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEqual(t, text, theirs.Choices[0].Message.Content, "two tenants see no draw under two keys")
 
-	unseeded := openai.ChatCompletionNewParams{Model: "isotope-lm", Messages: chatParams("The old river", 0, 0).Messages, MaxTokens: openai.Int(200)}
+	unseeded := openai.ChatCompletionNewParams{Model: "isotope-lm", Messages: chatParams("The old river", 0, 0).Messages, MaxTokens: openai.Int(60)}
 	a, err := client.Chat.Completions.New(t.Context(), unseeded)
 	require.NoError(t, err)
 	b, err := client.Chat.Completions.New(t.Context(), unseeded)
@@ -403,11 +403,29 @@ func TestStop(t *testing.T) {
 		assert.Equal(t, want, acc.Choices[0].Message.Content)
 		assert.Equal(t, "stop", acc.Choices[0].FinishReason)
 	}
-	params.Stop = openai.ChatCompletionNewParamsStopUnion{OfString: openai.String("zebra")}
-	got, err := client.Chat.Completions.New(t.Context(), params)
-	require.NoError(t, err)
-	assert.Equal(t, text, got.Choices[0].Message.Content)
-	assert.Equal(t, "length", got.Choices[0].FinishReason)
+	// One that never comes, although the text ends as if it did.
+	for _, stop := range []string{"zebra", text[len(text)-3:] + "zebra"} {
+		params.Stop = openai.ChatCompletionNewParamsStopUnion{OfString: openai.String(stop)}
+		got, err := client.Chat.Completions.New(t.Context(), params)
+		require.NoError(t, err)
+		assert.Equal(t, text, got.Choices[0].Message.Content)
+		assert.Equal(t, "length", got.Choices[0].FinishReason)
+	}
+}
+
+// TestSeedIsOfATenant: also where nothing is marked, so that a seed is no way to compare
+// two accounts' keys draw by draw.
+func TestSeedIsOfATenant(t *testing.T) {
+	s := start(t, func(c *Config) { c.Marker = nil })
+	var texts []string
+	for _, key := range []string{acmeKey, acmeKey, globexKey} {
+		client := s.client(key)
+		got, err := client.Completions.New(t.Context(), textParams("The old river", 30, 1))
+		require.NoError(t, err)
+		texts = append(texts, got.Choices[0].Text)
+	}
+	assert.Equal(t, texts[0], texts[1])
+	assert.NotEqual(t, texts[0], texts[2])
 }
 
 func TestModels(t *testing.T) {

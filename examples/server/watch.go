@@ -106,11 +106,11 @@ func (s *Server) log(r *http.Request, rec *record, status int, err error, took t
 	if s.config.LogText {
 		attrs = append(attrs, slog.String("prompt", rec.prompt), slog.String("text", rec.text))
 	}
-	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", append(attrs, slog.Duration("took", took))...)
+	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", append(attrs, slog.Int64("took_us", took.Microseconds()))...)
 }
 
-// metrics count what is served since the start. The last ones are how an operator sees
-// that marking works: the green share of each layer, over all tenants, is well above gamma.
+// metrics count what is served since the start. The last two are how an operator sees
+// that marking works: the share of green pairs in each layer is well above gamma.
 type metrics struct {
 	all                expvar.Map
 	inFlight           expvar.Int
@@ -156,6 +156,6 @@ func (m *metrics) written(marks []*watermark.Mark, tokens []watermark.Token, rec
 func (s *Server) Metrics() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(s.metrics.all.String()))
+		_, _ = w.Write([]byte(s.metrics.all.String() + "\n"))
 	})
 }

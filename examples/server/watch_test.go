@@ -43,7 +43,7 @@ func TestLogHoldsNoSecret(t *testing.T) {
 	}
 	root, err := watermark.ParseKey(testRoot)
 	require.NoError(t, err)
-	for _, k := range []watermark.Key{root, root.Derive("selector"), root.Derive("master", "e1"), root.Derive("tenant", "e1", "acme")} {
+	for _, k := range []watermark.Key{root, root.Derive("selector", "e1"), root.Derive("master", "e1"), root.Derive("tenant", "acme", "e1")} {
 		assert.NotContains(t, log, strings.TrimPrefix(k.Secret(), "isotope-secret-key-1:"))
 	}
 	assert.NotContains(t, log, "isotope-secret-key")
@@ -60,7 +60,7 @@ func TestLogHoldsNoSecret(t *testing.T) {
 	last := e[len(e)-1]
 	assert.Equal(t, "acme", last["tenant"])
 	assert.Equal(t, "east", last["cohort"])
-	assert.Equal(t, []any{root.Derive("master", "e1").ID(), root.Derive("cohort", "e1", "east").ID(), root.Derive("tenant", "e1", "acme").ID()}, last["key_ids"])
+	assert.Equal(t, []any{root.Derive("master", "e1").ID(), root.Derive("cohort", "east", "e1").ID(), root.Derive("tenant", "acme", "e1").ID()}, last["key_ids"])
 	assert.Equal(t, true, last["marked"])
 	assert.EqualValues(t, 200, last["status"])
 	assert.EqualValues(t, 1, last["prompt_tokens"])
