@@ -160,15 +160,21 @@ type AuditObserved struct {
 var auditHTML string
 
 var auditTemplate = template.Must(template.New("audit").Funcs(template.FuncMap{
-	"p":   func(n Number) string { return formatP(float64(n)) },
+	"p": func(n Number) string {
+		if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
+			return "none"
+		}
+		return formatP(float64(n))
+	},
 	"log": func(n Number) string { return format("%.3f", n) }, "z": func(n Number) string { return format("%.2f", n) },
 	"rate": func(n Number) string { return format("%.5f", n) }, "share": func(n Number) string { return format("%.3g", n) },
-	"strip": func(s AuditStatistic) template.HTML { return drawStrip(s.decoys()) },
-	"qq":    func(s AuditStatistic) template.HTML { return drawQQ(s.decoys()) },
-	"words": func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
-	"top":   func(f AuditFamily) []AuditAccount { return f.Accounts[:f.shown()] },
-	"ranks": func(decoys []float64) int { return len(decoys) + 1 },
-	"count": group,
+	"strip":  func(s AuditStatistic) template.HTML { return drawStrip(s.decoys()) },
+	"qq":     func(s AuditStatistic) template.HTML { return drawQQ(s.decoys()) },
+	"words":  func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
+	"top":    func(f AuditFamily) []AuditAccount { return f.Accounts[:f.shown()] },
+	"ranks":  func(decoys []float64) int { return len(decoys) + 1 },
+	"finite": func(n Number) bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) },
+	"count":  group,
 }).Parse(auditHTML))
 
 func (s AuditStatistic) decoys() Decoys {
