@@ -17,7 +17,6 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/internal/registry"
-	"github.com/isotope-wm/isotope/internal/report"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -75,15 +74,6 @@ func write(t *testing.T, rng *rand.Rand, n int, marks ...*watermark.Mark) []wate
 		text = append(text, next)
 	}
 	return text
-}
-
-func statistic(r *report.Audit, name string) *report.AuditStatistic {
-	for i, s := range r.Canonical.Statistics {
-		if s.Name == name {
-			return &r.Canonical.Statistics[i]
-		}
-	}
-	return nil
 }
 
 // TestTestsAreCounted: a sequential test and a fixed one count as two, and only one of them
