@@ -13,7 +13,7 @@ import (
 func printAudit(w io.Writer, r *report.Audit) error {
 	a := &r.Canonical
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s. %s\n", wrap(a.Question, ""), strings.ReplaceAll(string(a.Verdict), "_", " "), wrap(a.Claim, ""))
+	fmt.Fprintf(&b, "%s\n%s\n", wrap(a.Question, ""), wrap(strings.ReplaceAll(string(a.Verdict), "_", " ")+". "+a.Claim, ""))
 	fmt.Fprintf(&b, "\nlog10 p   %.3f, with all %d tests counted\n", float64(a.Log10PAdjusted), a.Tests)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nstatistic\tlog10 p\tz\tgreen\tdecoys")

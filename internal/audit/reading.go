@@ -66,7 +66,7 @@ func Reading(c Config, path string) (*report.Audit, error) {
 	case h.Marked:
 		test = &markedTest{detect.NewMarkedReading(c.Scorer, c.Decoys, options)}
 	case h.Kind == reading.Choices:
-		test = &choiceTest{detect.NewReading(c.Scorer, c.Decoys, options)}
+		test = &choiceTest{detect.NewChoiceReading(c.Scorer, c.Decoys, options)}
 	case h.Kind == reading.Mass:
 		test = &rowTest{detect.NewMass(c.Scorer, c.Decoys, options)}
 	default:
@@ -155,7 +155,7 @@ func (o *readingOutcome) warn(errs []error) {
 	}
 }
 
-type choiceTest struct{ *detect.Reading }
+type choiceTest struct{ *detect.ChoiceReading }
 
 func (t *choiceTest) add(x *reading.Text) error { return t.Add(x.Tokens, x.Choices) }
 

@@ -264,7 +264,8 @@ func (a *Audit) effect(c *report.AuditCanonical, f *finding) {
 	z := zOf(green, scored, a.gamma())
 	c.Effect.GreenRate, c.Effect.Excess, c.Effect.Z = report.Number(rate), report.Number(rate-a.gamma()), report.Number(z)
 	if c1 := a.config.Declared.Plan.C1; c1 > 0 {
-		c.Effect.Share = report.Number(z / (c1 * math.Sqrt(float64(scored))))
+		share, low, high := detect.StudentPlan{C1: c1}.Implied(z, scored, 0.95)
+		c.Effect.Share, c.Effect.Low, c.Effect.High = report.Number(share), report.Number(low), report.Number(high)
 	}
 	s := f.skipped(f.stopped)
 	c.Positions = []report.AuditCount{

@@ -149,7 +149,7 @@ type message struct {
 }
 
 type choice struct {
-	Index        int    `json:"index"`
+	Index        int64  `json:"index"`
 	Text         string `json:"text"` // of completions
 	Message      said   `json:"message"`
 	Delta        said   `json:"delta"` // of a stream
@@ -265,7 +265,7 @@ func (g *growing) choice() choice {
 // message each.
 func readStream(body []byte) (message, error) {
 	var whole message
-	choices := make(map[int]*growing)
+	choices := make(map[int64]*growing)
 	for line := range bytes.Lines(body) {
 		data, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte("data:"))
 		data = bytes.TrimSpace(data)

@@ -103,7 +103,9 @@ type AuditEffect struct {
 	Excess    Number `json:"excess"`
 	Z         Number `json:"z"`
 	C1        Number `json:"c1,omitempty"`            // stated beforehand; 0 when it was not
-	Share     Number `json:"implied_share,omitempty"` // z / (c1 sqrt(scored))
+	Share     Number `json:"implied_share,omitempty"` // z / (c1 sqrt(scored)), and the ends of a 95 % interval
+	Low       Number `json:"implied_low,omitempty"`
+	High      Number `json:"implied_high,omitempty"`
 }
 
 // An AuditFamily is the accounts of one kind.
@@ -158,14 +160,21 @@ type AuditObserved struct {
 var auditHTML string
 
 var auditTemplate = template.Must(template.New("audit").Funcs(template.FuncMap{
-	"p":   func(n Number) string { return formatP(float64(n)) },
+	"p": func(n Number) string {
+		if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
+			return "none"
+		}
+		return formatP(float64(n))
+	},
 	"log": func(n Number) string { return format("%.3f", n) }, "z": func(n Number) string { return format("%.2f", n) },
 	"rate": func(n Number) string { return format("%.5f", n) }, "share": func(n Number) string { return format("%.3g", n) },
-	"strip": func(s AuditStatistic) template.HTML { return drawStrip(s.decoys()) },
-	"qq":    func(s AuditStatistic) template.HTML { return drawQQ(s.decoys()) },
-	"words": func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
-	"top":   func(f AuditFamily) []AuditAccount { return f.Accounts[:f.shown()] },
-	"count": group,
+	"strip":  func(s AuditStatistic) template.HTML { return drawStrip(s.decoys()) },
+	"qq":     func(s AuditStatistic) template.HTML { return drawQQ(s.decoys()) },
+	"words":  func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
+	"top":    func(f AuditFamily) []AuditAccount { return f.Accounts[:f.shown()] },
+	"ranks":  func(decoys []float64) int { return len(decoys) + 1 },
+	"finite": func(n Number) bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) },
+	"count":  group,
 }).Parse(auditHTML))
 
 func (s AuditStatistic) decoys() Decoys {
@@ -206,9 +215,13 @@ func (a *Audit) Seal() error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(text)
-	a.Version, a.Digest = 1, "sha256:"+hex.EncodeToString(sum[:])
+	a.Version, a.Digest = 1, digestOf(text)
 	return nil
+}
+
+func digestOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // WriteJSON writes the report as one JSON object on one line.

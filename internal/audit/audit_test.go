@@ -1,0 +1,358 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/internal/registry"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+const vocab = 5000
+
+var scheme = watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}
+
+func rootKey(t *testing.T) watermark.Key {
+	k, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("42", 32))
+	require.NoError(t, err)
+	return k
+}
+
+// plan is a plan of 100 decoys; marks are those that are tested.
+func plan(stopping string) *Declared {
+	d := &Declared{Plan: Plan{
+		Version: 1, Question: "q", Statistics: []string{"distinct pairs"}, Stopping: stopping, Alpha: 1e-6, Tests: 1, Share: 0.1,
+		Decoys: 100, RunKey: strings.Repeat("01", 16),
+	}}
+	if stopping == Sequential {
+		d.Collection = &Collection{Request: collect.Request{Endpoint: "http://host/v1", API: collect.Chat, Model: "m", MaxTokens: 100}, Asks: 100, Batch: 10}
+	}
+	return d
+}
+
+func config(t *testing.T, d *Declared) Config {
+	mark, err := watermark.New(rootKey(t), scheme, vocab)
+	require.NoError(t, err)
+	decoys, err := detect.NewDecoys([16]byte{1}, d.Plan.Decoys, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, vocab) })
+	require.NoError(t, err)
+	return Config{Declared: d, Scorer: mark, Decoys: decoys}
+}
+
+// write lets marks write n tokens with so much choice that they show; without marks it is
+// unmarked text.
+func write(t *testing.T, rng *rand.Rand, n int, marks ...*watermark.Mark) []watermark.Token {
+	t.Helper()
+	logits := make([]float32, vocab)
+	text := make([]watermark.Token, 0, n)
+	var seq *watermark.Sequence
+	if len(marks) > 0 {
+		var err error
+		seq, err = watermark.NewSequence(marks...)
+		require.NoError(t, err)
+		seq.Reset(nil)
+	}
+	for range n {
+		if seq == nil {
+			text = append(text, rng.Int32N(vocab))
+			continue
+		}
+		next := seq.Sample(logits, watermark.Sampler{Temperature: 1}, rng.Float64())
+		seq.Accept(next)
+		text = append(text, next)
+	}
+	return text
+}
+
+// TestTestsAreCounted: a sequential test and a fixed one count as two, and only one of them
+// when it ended the collection.
+func TestTestsAreCounted(t *testing.T) {
+	mark := config(t, plan(Fixed)).Scorer.(*watermark.Mark)
+	for _, c := range []struct {
+		stopping string
+		marked   bool
+		end      collect.End
+		names    []string
+		verdict  detect.Verdict
+		tests    int64
+	}{
+		{Fixed, true, collect.Asked, []string{"distinct pairs"}, detect.Detected, 1},
+		{Fixed, false, collect.Asked, []string{"distinct pairs"}, detect.Inconclusive, 1},
+		{Fixed, false, collect.Exhausted, []string{"distinct pairs"}, detect.Inconclusive, 1},
+		{Fixed, true, collect.Interrupted, nil, detect.Inconclusive, 1},
+		{Sequential, true, collect.Decided, []string{"distinct pairs, while collecting"}, detect.Detected, 2},
+		{Sequential, false, collect.Asked, []string{"distinct pairs, while collecting", "distinct pairs"}, detect.Inconclusive, 2},
+		{Sequential, false, collect.Failing, []string{"distinct pairs, while collecting"}, detect.Inconclusive, 2},
+	} {
+		a, err := New(config(t, plan(c.stopping)))
+		require.NoError(t, err)
+		rng := rand.New(rand.NewPCG(1, 1))
+		for range 6 {
+			if c.marked {
+				a.Add(nil, write(t, rng, 200, mark))
+			} else {
+				a.Add(nil, write(t, rng, 200))
+			}
+		}
+		r, err := a.Report(c.end, nil)
+		require.NoError(t, err)
+		var names []string
+		for _, s := range r.Canonical.Statistics {
+			names = append(names, s.Name)
+		}
+		assert.Equal(t, c.names, names, "%+v", c)
+		assert.Equal(t, c.verdict, r.Canonical.Verdict, "%+v", c)
+		assert.Equal(t, c.tests, r.Canonical.Tests, "%+v", c)
+		assert.Equal(t, c.end.Complete(), r.Canonical.Complete)
+		best := 0.0
+		for _, s := range r.Canonical.Statistics {
+			assert.InDelta(t, min(0, float64(s.Log10P)+math.Log10(float64(c.tests))), float64(s.Log10PAdjusted), 1e-9)
+			best = min(best, float64(s.Log10PAdjusted))
+		}
+		assert.Equal(t, best, float64(r.Canonical.Log10PAdjusted))
+		assert.Equal(t, c.verdict == detect.Detected, r.Canonical.Level == "A")
+		positions := int64(0)
+		for _, p := range r.Canonical.Positions {
+			positions += p.Count
+		}
+		if names != nil {
+			assert.Equal(t, r.Canonical.Outputs.Tokens, positions, "every token has one fate")
+		}
+	}
+}
+
+// TestFutility: the end that a stated c1 sets, with the fixed test made.
+func TestFutility(t *testing.T) {
+	d := plan(Sequential)
+	d.Plan.C1, d.Plan.Share = 1, 0.5
+	a, err := New(config(t, d))
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(2, 1))
+	for range 4 {
+		a.Add(nil, write(t, rng, 200))
+	}
+	enough, err := a.Look(nil)
+	require.NoError(t, err)
+	assert.True(t, enough)
+	r, err := a.Report(collect.Decided, nil)
+	require.NoError(t, err)
+	assert.Equal(t, detect.NotDetected, r.Canonical.Verdict)
+	assert.Len(t, r.Canonical.Statistics, 2)
+	assert.Contains(t, r.Canonical.Claim, "A share of 0.5")
+}
+
+func TestMarkedPrompts(t *testing.T) {
+	for _, unmarked := range []bool{false, true} {
+		d := plan(Fixed)
+		d.Plan.PromptsUnmarked = unmarked
+		c := config(t, d)
+		a, err := New(c)
+		require.NoError(t, err)
+		prompt := write(t, rand.New(rand.NewPCG(3, 1)), 300, c.Scorer.(*watermark.Mark))
+		a.Add(prompt, prompt) // a model that copies
+		r, err := a.Report(collect.Asked, nil)
+		require.NoError(t, err)
+		assert.Equal(t, detect.Inconclusive, r.Canonical.Verdict)
+		assert.Equal(t, unmarked, r.Canonical.Refused)
+		assert.Contains(t, r.Canonical.Warnings, detect.ErrMarkedPrompts.Error())
+		assert.Zero(t, r.Canonical.Log10PAdjusted)
+	}
+}
+
+// TestAccounts: what was served to one tenant is found under the tenant's key, by name.
+func TestAccounts(t *testing.T) {
+	root := rootKey(t)
+	reg, err := registry.Generate(root, "e1", [][2]string{{"acme", "big"}, {"globex", "big"}, {"initech", "small"}}, 100)
+	require.NoError(t, err)
+	served, err := reg.Marks(root, "e1", "acme", scheme, vocab)
+	require.NoError(t, err)
+	for _, stopping := range []string{Fixed, Sequential} {
+		d := plan(stopping)
+		c := Config{Declared: d}
+		c.Scorer, c.Cohorts, c.Tenants, err = reg.Accounts(root, "e1", scheme, vocab)
+		require.NoError(t, err)
+		bind, err := reg.MasterBinder(root, "e1", scheme, vocab)
+		require.NoError(t, err)
+		c.Decoys, err = detect.NewDecoys([16]byte{1}, 100, bind)
+		require.NoError(t, err)
+		a, err := New(c)
+		require.NoError(t, err)
+		rng := rand.New(rand.NewPCG(4, 1))
+		for range 10 {
+			a.Add(nil, write(t, rng, 300, served...))
+		}
+		end := collect.Asked
+		if stopping == Sequential {
+			end = collect.Decided
+		}
+		r, err := a.Report(end, nil)
+		require.NoError(t, err)
+		x := &r.Canonical
+		assert.Equal(t, detect.Detected, x.Verdict)
+		assert.Equal(t, string(detect.PatternConcentrated), x.Pattern)
+		assert.Contains(t, x.Claim, `"acme"`)
+		require.Len(t, x.Families, 2)
+		for i, id := range []string{"big", "acme"} {
+			assert.Equal(t, 1, x.Families[i].Named)
+			assert.Equal(t, id, x.Families[i].Accounts[0].ID)
+			assert.Zero(t, x.Families[i].DecoysNamed)
+		}
+		bundles := int64(1)
+		if stopping == Sequential {
+			bundles = 2
+		}
+		assert.Equal(t, 3*bundles, x.Tests, "master, cohorts, tenants")
+		assert.InDelta(t, float64(x.Statistics[0].Log10P)+math.Log10(float64(3*bundles)), float64(x.Log10PAdjusted), 1e-9)
+		var page bytes.Buffer
+		require.NoError(t, r.WriteHTML(&page))
+		assert.Contains(t, page.String(), "Through which accounts")
+	}
+	few, err := registry.Generate(root, "e1", [][2]string{{"acme", ""}}, 99)
+	require.NoError(t, err)
+	c := config(t, plan(Fixed))
+	_, _, c.Tenants, err = few.Accounts(root, "e1", scheme, vocab)
+	require.NoError(t, err)
+	_, err = New(c)
+	assert.ErrorContains(t, err, "99 decoys")
+}
+
+// TestFilesOfOutputs: nothing is lost, whatever stands in a line.
+func TestFilesOfOutputs(t *testing.T) {
+	tok, err := tokenize.Get("cl100k_base")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	c := config(t, plan(Fixed))
+	c.Tokenizer = tok
+	a, err := New(c)
+	require.NoError(t, err)
+	fact, err := a.AddFile(file("a.jsonl", strings.Join([]string{
+		`{"prompt":"p","output":"an answer"}`, `{"output":[1,2,3,-1,999999999999]}`, `{"prompt":[5],"output":"x","id":3}`, ``,
+		`{"prompt":"only"}`, `{"output":null}`, `{"output":{}}`, `{"output":[1.5]}`, "{\"output\":\"\xff\"}", `{"output":" "}`, `{"output":[]}`,
+		`not json`, `{"output":"` + strings.Repeat("x", maxOutput) + `"}`, `[]`, `{"output":"last line without an end"}`,
+	}, "\n")))
+	require.NoError(t, err)
+	assert.Equal(t, "a.jsonl", fact.Name)
+	assert.Contains(t, fact.Value, "sha256:")
+	for _, name := range []string{file("b.txt", "a text of its own"), file("c.txt", " \n"), file("d.jsonl", "")} {
+		_, err = a.AddFile(name)
+		require.NoError(t, err)
+	}
+	assert.EqualValues(t, 5, a.tested)
+	assert.Equal(t, map[string]int64{skipInvalid: 7, skipEmpty: 3, skipLarge: 1}, a.skipped)
+	assert.EqualValues(t, 16, a.in)
+	for _, name := range []string{filepath.Join(dir, "none"), dir, file("e.txt", strings.Repeat("x", maxOutput+1))} {
+		_, err = a.AddFile(name)
+		assert.Error(t, err)
+	}
+
+	c.Tokenizer = nil // ids only
+	a, err = New(c)
+	require.NoError(t, err)
+	_, err = a.AddFile(filepath.Join(dir, "b.txt"))
+	assert.ErrorContains(t, err, "token ids")
+	_, err = a.AddFile(file("f.jsonl", `{"output":[1,2,3]}`+"\n"+`{"output":"text"}`))
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, a.tested)
+	assert.EqualValues(t, 1, a.skipped[skipInvalid])
+}
+
+// TestReadings: a model that chooses green.
+func TestReadings(t *testing.T) {
+	c := config(t, plan(Fixed))
+	c.Declared.Plan.Statistics = []string{"reading mode"}
+	mark := c.Scorer.(*watermark.Mark)
+	rng := rand.New(rand.NewPCG(5, 1))
+	mask := make([]uint64, (vocab+63)/64)
+	for kind, more := range map[string]string{"choices": "", "mass": "", "difference": `,"base":"public"`} {
+		for _, marked := range []bool{true, false} {
+			var b strings.Builder
+			fmt.Fprintf(&b, `{"isotope_reading":1,"kind":"%s","vocab":%d,"tokenizer":"none","model":"m"%s}`+"\n", kind, vocab, more)
+			for range 8 {
+				text := write(t, rng, 80)
+				line := map[string]any{"tokens": text}
+				var choices []watermark.Token
+				var rows, base []any
+				for i := range text {
+					next := rng.Int32N(vocab)
+					if i > 0 && marked {
+						clear(mask)
+						mark.Mask(mask, text[i-1:i+1])
+						for mask[next/64]>>(next%64)&1 == 0 {
+							next = rng.Int32N(vocab)
+						}
+					}
+					choices = append(choices, next)
+					rows = append(rows, map[string]any{"ids": []watermark.Token{next}, "p": []float32{0.5}})
+					base = append(base, map[string]any{"ids": []watermark.Token{rng.Int32N(vocab)}, "p": []float32{0.25}})
+				}
+				switch kind {
+				case "choices":
+					line["choices"] = choices
+				case "difference":
+					line["base"] = base
+					fallthrough
+				default:
+					line["rows"] = rows
+				}
+				text2, err := json.Marshal(line)
+				require.NoError(t, err)
+				b.Write(append(text2, '\n'))
+			}
+			path := filepath.Join(t.TempDir(), "r.jsonl")
+			require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+			_, h, err := ReadingStatistic(path)
+			require.NoError(t, err)
+			assert.Equal(t, kind, string(h.Kind))
+			r, err := Reading(c, path)
+			require.NoError(t, err)
+			assert.Equal(t, marked, r.Canonical.Verdict == detect.Detected, "%s %v: %v", kind, marked, r.Canonical.Log10P)
+			assert.Equal(t, marked, r.Canonical.Level == "A")
+			assert.EqualValues(t, 8, r.Canonical.Outputs.Tested)
+			require.NoError(t, r.WriteHTML(new(bytes.Buffer)))
+		}
+	}
+	_, _, err := ReadingStatistic(filepath.Join(t.TempDir(), "none"))
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestPlans(t *testing.T) {
+	d := plan(Sequential)
+	again, err := ParseDeclared(d.JSON())
+	require.NoError(t, err)
+	require.NoError(t, d.Same(again))
+	assert.Equal(t, d.Digest(), again.Digest())
+	again.Plan.Alpha, again.Collection.Asks = 1e-3, 7
+	assert.EqualError(t, d.Same(again), "not what was declared: collection.asks is 100 there and 7 here; plan.alpha is 0.000001 there and 0.001 here")
+	for _, bad := range []string{"", "{}", `{"plan":{"isotope_student":2}}`, `{"plan":{"isotope_student":1,"colour":"green"}}`} {
+		_, err := ParseDeclared([]byte(bad))
+		assert.Error(t, err, bad)
+	}
+	_, err = (&Plan{RunKey: "00"}).RunKeyBytes()
+	assert.Error(t, err)
+
+	// By the law z = c1 share sqrt(n).
+	d.Plan.C1 = 0.2
+	n := d.Need(2)
+	assert.Equal(t, detect.StudentPlan{C1: 0.2, Alpha: 1e-6, Tests: 1}.Tokens(0.1, 0.9), n.Scored)
+	assert.Equal(t, n.Scored/100, n.Answers)
+	d.Plan.C1 = 0
+	assert.Equal(t, Published(2), d.Need(2).C1)
+	assert.Nil(t, d.Need(4))
+}
