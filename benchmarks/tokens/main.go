@@ -55,7 +55,7 @@ func main() {
 	tokens := flag.Int("tokens", 1200, "tokens of a text at most")
 	seed := flag.Uint64("seed", 1, "of the random numbers")
 	top := flag.Int("top", 500, "tokens that the model chooses from")
-	at := flag.String("temperatures", "1,0.5", "temperatures, separated by commas")
+	at := flag.String("temperatures", "1,0.5,0.35", "temperatures, separated by commas")
 	corpus := flag.String("corpus", "", "directory of text files (default: the Go distribution)")
 	flag.Parse()
 	if *texts < 1 || *tokens < 100 || *top < 2 || flag.NArg() > 0 {
