@@ -6,3 +6,4 @@ package kernel
 //go:generate go run -C gen . -family scan -out ../scan_amd64.s -stubs ../scan_amd64.go -pkg kernel
 //go:generate go run -C gen . -family score -out ../score_amd64.s -stubs ../score_amd64.go -pkg kernel
 //go:generate go run -C gen . -family lanes -out ../lanes_amd64.s -stubs ../lanes_amd64.go -pkg kernel
+//go:generate go run -C gen . -family fused -out ../fused_amd64.s -stubs ../fused_amd64.go -pkg kernel

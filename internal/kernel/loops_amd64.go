@@ -69,6 +69,38 @@ func packPlaces(dst *Input, tokens *int32, n int, absent *Input) {
 	packAVX2(dst, tokens, n, absent)
 }
 
+// fusedTokens is how many tokens a turn of the fused loops marks.
+const fusedTokens = 256
+
+// processTurns marks a part of a row with the keystream of a nonce, whole turns from block
+// 0 on, and returns how long that part is.
+func (t *Table) processTurns(k *Keys, nonce *Nonce, row []float32) int {
+	turns := len(row) / fusedTokens
+	if turns == 0 {
+		return 0
+	}
+	x := &row[0]
+	switch {
+	case active == VAES && t.width == 1:
+		fused1VAES(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	case active == VAES && t.width == 2:
+		fused2VAES(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	case active == VAES && t.width == 4:
+		fused4VAES(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	case active == VAES:
+		fused8VAES(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	case t.width == 1:
+		fused1AESNI(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	case t.width == 2:
+		fused2AESNI(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	case t.width == 4:
+		fused4AESNI(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	default:
+		fused8AESNI(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	}
+	return turns * fusedTokens
+}
+
 // floor adds c to a part of x and returns how long that part is.
 func floor(x []float32, c float32) int {
 	n := len(x) &^ 63

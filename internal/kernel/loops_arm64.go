@@ -47,6 +47,7 @@ func encryptBlocks(dst, src *[BlockSize]byte, n int, keys *Keys) {
 }
 
 func maskGroups(width int, dst, stream *byte, n int, luts *[3][BlockSize]byte) {
+	n *= groupSize / 32 // these take 32 bytes at once
 	switch width {
 	case 1:
 		mask1NEON(dst, stream, n, luts)
@@ -104,3 +105,6 @@ func floor([]float32, float32) int { return 0 }
 func countLanes(counts *[MaxLanes]uint8, blocks, inputs []Input) {
 	countLanesGeneric(counts, blocks, inputs)
 }
+
+// processTurns is of amd64 alone: elsewhere a row is marked in chunks.
+func (t *Table) processTurns(*Keys, *Nonce, []float32) int { return 0 }

@@ -24,3 +24,6 @@ func packPlaces(*Input, *int32, int, *Input) { panic(noLoops) }
 func floor([]float32, float32) int { return 0 }
 
 func countLanes(*[MaxLanes]uint8, []Input, []Input) { panic(noLoops) }
+
+// processTurns is of amd64 alone: elsewhere a row is marked in chunks.
+func (t *Table) processTurns(*Keys, *Nonce, []float32) int { return 0 }

@@ -4,28 +4,28 @@
 
 package kernel
 
-// mask1AVX2 decides the tokens of 32*n bytes of keystream, 8 a byte, and writes as many bits to dst.
+// mask1AVX2 decides the tokens of 128*n bytes of keystream, 8 a byte, and writes as many bits to dst.
 // luts are the order of bytes in a block, and the bits that a low and a high nibble set;
 // with a width of 8, the second is the threshold less 1.
 //
 //go:noescape
 func mask1AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 
-// mask2AVX2 decides the tokens of 32*n bytes of keystream, 4 a byte, and writes as many bits to dst.
+// mask2AVX2 decides the tokens of 128*n bytes of keystream, 4 a byte, and writes as many bits to dst.
 // luts are the order of bytes in a block, and the bits that a low and a high nibble set;
 // with a width of 8, the second is the threshold less 1.
 //
 //go:noescape
 func mask2AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 
-// mask4AVX2 decides the tokens of 32*n bytes of keystream, 2 a byte, and writes as many bits to dst.
+// mask4AVX2 decides the tokens of 128*n bytes of keystream, 2 a byte, and writes as many bits to dst.
 // luts are the order of bytes in a block, and the bits that a low and a high nibble set;
 // with a width of 8, the second is the threshold less 1.
 //
 //go:noescape
 func mask4AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 
-// mask8AVX2 decides the tokens of 32*n bytes of keystream, 1 a byte, and writes as many bits to dst.
+// mask8AVX2 decides the tokens of 128*n bytes of keystream, 1 a byte, and writes as many bits to dst.
 // luts are the order of bytes in a block, and the bits that a low and a high nibble set;
 // with a width of 8, the second is the threshold less 1.
 //

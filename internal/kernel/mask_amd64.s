@@ -22,38 +22,75 @@ DATA fold4<>+16(SB)/8, $0x0401040104010401
 DATA fold4<>+24(SB)/8, $0x0401040104010401
 GLOBL fold4<>(SB), RODATA|NOPTR, $32
 
-DATA foldWords<>+0(SB)/8, $0x0010000100100001
-DATA foldWords<>+8(SB)/8, $0x0010000100100001
-DATA foldWords<>+16(SB)/8, $0x0010000100100001
-DATA foldWords<>+24(SB)/8, $0x0010000100100001
-GLOBL foldWords<>(SB), RODATA|NOPTR, $32
+DATA foldOrder<>+0(SB)/8, $0x0000000400000000
+DATA foldOrder<>+8(SB)/8, $0x0000000500000001
+DATA foldOrder<>+16(SB)/8, $0x0000000600000002
+DATA foldOrder<>+24(SB)/8, $0x0000000700000003
+GLOBL foldOrder<>(SB), RODATA|NOPTR, $32
 
 // func mask1AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 // Requires: AVX, AVX2
-TEXT ·mask1AVX2(SB), NOSPLIT, $0-32
+TEXT ·mask1AVX2(SB), NOSPLIT, $96-32
 	MOVQ           dst+0(FP), AX
 	MOVQ           stream+8(FP), CX
 	MOVQ           n+16(FP), DX
 	MOVQ           luts+24(FP), BX
 	VBROADCASTI128 (BX), Y0
-	VBROADCASTI128 16(BX), Y1
-	VBROADCASTI128 32(BX), Y2
-	VMOVDQU        nibble<>+0(SB), Y3
+	VMOVDQU        Y0, (SP)
+	VBROADCASTI128 16(BX), Y0
+	VMOVDQU        Y0, 32(SP)
+	VBROADCASTI128 32(BX), Y0
+	VMOVDQU        Y0, 64(SP)
 
 loop:
 	TESTQ   DX, DX
 	JE      end
-	VMOVDQU (CX), Y4
-	VPSHUFB Y0, Y4, Y4
-	VPSRLW  $0x04, Y4, Y5
-	VPAND   Y3, Y4, Y4
-	VPAND   Y3, Y5, Y5
-	VPSHUFB Y4, Y1, Y4
-	VPSHUFB Y5, Y2, Y5
-	VPOR    Y4, Y5, Y4
-	VMOVDQU Y4, (AX)
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, AX
+	VMOVDQU (CX), Y0
+	VPSHUFB (SP), Y0, Y0
+	VPSRLW  $0x04, Y0, Y1
+	VPAND   nibble<>+0(SB), Y0, Y0
+	VPAND   nibble<>+0(SB), Y1, Y1
+	VMOVDQU 32(SP), Y2
+	VPSHUFB Y0, Y2, Y0
+	VMOVDQU 64(SP), Y2
+	VPSHUFB Y1, Y2, Y1
+	VPOR    Y0, Y1, Y0
+	VMOVDQU Y0, (AX)
+	VMOVDQU 32(CX), Y0
+	VPSHUFB (SP), Y0, Y0
+	VPSRLW  $0x04, Y0, Y1
+	VPAND   nibble<>+0(SB), Y0, Y0
+	VPAND   nibble<>+0(SB), Y1, Y1
+	VMOVDQU 32(SP), Y2
+	VPSHUFB Y0, Y2, Y0
+	VMOVDQU 64(SP), Y2
+	VPSHUFB Y1, Y2, Y1
+	VPOR    Y0, Y1, Y0
+	VMOVDQU Y0, 32(AX)
+	VMOVDQU 64(CX), Y0
+	VPSHUFB (SP), Y0, Y0
+	VPSRLW  $0x04, Y0, Y1
+	VPAND   nibble<>+0(SB), Y0, Y0
+	VPAND   nibble<>+0(SB), Y1, Y1
+	VMOVDQU 32(SP), Y2
+	VPSHUFB Y0, Y2, Y0
+	VMOVDQU 64(SP), Y2
+	VPSHUFB Y1, Y2, Y1
+	VPOR    Y0, Y1, Y0
+	VMOVDQU Y0, 64(AX)
+	VMOVDQU 96(CX), Y0
+	VPSHUFB (SP), Y0, Y0
+	VPSRLW  $0x04, Y0, Y1
+	VPAND   nibble<>+0(SB), Y0, Y0
+	VPAND   nibble<>+0(SB), Y1, Y1
+	VMOVDQU 32(SP), Y2
+	VPSHUFB Y0, Y2, Y0
+	VMOVDQU 64(SP), Y2
+	VPSHUFB Y1, Y2, Y1
+	VPOR    Y0, Y1, Y0
+	VMOVDQU Y0, 96(AX)
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, AX
 	DECQ    DX
 	JMP     loop
 
@@ -63,33 +100,73 @@ end:
 
 // func mask2AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 // Requires: AVX, AVX2
-TEXT ·mask2AVX2(SB), NOSPLIT, $0-32
+TEXT ·mask2AVX2(SB), NOSPLIT, $96-32
 	MOVQ           dst+0(FP), AX
 	MOVQ           stream+8(FP), CX
 	MOVQ           n+16(FP), DX
 	MOVQ           luts+24(FP), BX
 	VBROADCASTI128 (BX), Y0
-	VBROADCASTI128 16(BX), Y1
-	VBROADCASTI128 32(BX), Y2
-	VMOVDQU        nibble<>+0(SB), Y3
+	VMOVDQU        Y0, (SP)
+	VBROADCASTI128 16(BX), Y0
+	VMOVDQU        Y0, 32(SP)
+	VBROADCASTI128 32(BX), Y0
+	VMOVDQU        Y0, 64(SP)
 
 loop:
 	TESTQ      DX, DX
 	JE         end
-	VMOVDQU    (CX), Y4
-	VPSHUFB    Y0, Y4, Y4
-	VPSRLW     $0x04, Y4, Y5
-	VPAND      Y3, Y4, Y4
-	VPAND      Y3, Y5, Y5
-	VPSHUFB    Y4, Y1, Y4
-	VPSHUFB    Y5, Y2, Y5
-	VPOR       Y4, Y5, Y4
-	VPMADDUBSW fold2<>+0(SB), Y4, Y4
-	VPACKUSWB  Y4, Y4, Y4
-	VPERMQ     $0x08, Y4, Y4
-	VMOVDQU    X4, (AX)
-	ADDQ       $0x20, CX
-	ADDQ       $0x10, AX
+	VMOVDQU    (CX), Y0
+	VMOVDQU    32(CX), Y1
+	VPSHUFB    (SP), Y0, Y0
+	VPSRLW     $0x04, Y0, Y2
+	VPAND      nibble<>+0(SB), Y0, Y0
+	VPAND      nibble<>+0(SB), Y2, Y2
+	VMOVDQU    32(SP), Y3
+	VPSHUFB    Y0, Y3, Y0
+	VMOVDQU    64(SP), Y3
+	VPSHUFB    Y2, Y3, Y2
+	VPOR       Y0, Y2, Y0
+	VPMADDUBSW fold2<>+0(SB), Y0, Y0
+	VPSHUFB    (SP), Y1, Y1
+	VPSRLW     $0x04, Y1, Y2
+	VPAND      nibble<>+0(SB), Y1, Y1
+	VPAND      nibble<>+0(SB), Y2, Y2
+	VMOVDQU    32(SP), Y3
+	VPSHUFB    Y1, Y3, Y1
+	VMOVDQU    64(SP), Y3
+	VPSHUFB    Y2, Y3, Y2
+	VPOR       Y1, Y2, Y1
+	VPMADDUBSW fold2<>+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVDQU    Y0, (AX)
+	VMOVDQU    64(CX), Y0
+	VMOVDQU    96(CX), Y1
+	VPSHUFB    (SP), Y0, Y0
+	VPSRLW     $0x04, Y0, Y2
+	VPAND      nibble<>+0(SB), Y0, Y0
+	VPAND      nibble<>+0(SB), Y2, Y2
+	VMOVDQU    32(SP), Y3
+	VPSHUFB    Y0, Y3, Y0
+	VMOVDQU    64(SP), Y3
+	VPSHUFB    Y2, Y3, Y2
+	VPOR       Y0, Y2, Y0
+	VPMADDUBSW fold2<>+0(SB), Y0, Y0
+	VPSHUFB    (SP), Y1, Y1
+	VPSRLW     $0x04, Y1, Y2
+	VPAND      nibble<>+0(SB), Y1, Y1
+	VPAND      nibble<>+0(SB), Y2, Y2
+	VMOVDQU    32(SP), Y3
+	VPSHUFB    Y1, Y3, Y1
+	VMOVDQU    64(SP), Y3
+	VPSHUFB    Y2, Y3, Y2
+	VPOR       Y1, Y2, Y1
+	VPMADDUBSW fold2<>+0(SB), Y1, Y1
+	VPACKUSWB  Y1, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVDQU    Y0, 32(AX)
+	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000040, AX
 	DECQ       DX
 	JMP        loop
 
@@ -99,38 +176,77 @@ end:
 
 // func mask4AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 // Requires: AVX, AVX2
-TEXT ·mask4AVX2(SB), NOSPLIT, $0-32
+TEXT ·mask4AVX2(SB), NOSPLIT, $96-32
 	MOVQ           dst+0(FP), AX
 	MOVQ           stream+8(FP), CX
 	MOVQ           n+16(FP), DX
 	MOVQ           luts+24(FP), BX
 	VBROADCASTI128 (BX), Y0
-	VBROADCASTI128 16(BX), Y1
-	VBROADCASTI128 32(BX), Y2
-	VMOVDQU        nibble<>+0(SB), Y3
+	VMOVDQU        Y0, (SP)
+	VBROADCASTI128 16(BX), Y0
+	VMOVDQU        Y0, 32(SP)
+	VBROADCASTI128 32(BX), Y0
+	VMOVDQU        Y0, 64(SP)
 
 loop:
-	TESTQ        DX, DX
-	JE           end
-	VMOVDQU      (CX), Y4
-	VPSHUFB      Y0, Y4, Y4
-	VPSRLW       $0x04, Y4, Y5
-	VPAND        Y3, Y4, Y4
-	VPAND        Y3, Y5, Y5
-	VPSHUFB      Y4, Y1, Y4
-	VPSHUFB      Y5, Y2, Y5
-	VPOR         Y4, Y5, Y4
-	VPMADDUBSW   fold4<>+0(SB), Y4, Y4
-	VPMADDWD     foldWords<>+0(SB), Y4, Y4
-	VPACKUSDW    Y4, Y4, Y4
-	VPACKUSWB    Y4, Y4, Y4
-	VEXTRACTI128 $0x01, Y4, X5
-	VPUNPCKLDQ   X5, X4, X5
-	VMOVQ        X5, (AX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x08, AX
-	DECQ         DX
-	JMP          loop
+	TESTQ      DX, DX
+	JE         end
+	VMOVDQU    (CX), Y0
+	VMOVDQU    32(CX), Y1
+	VMOVDQU    64(CX), Y2
+	VMOVDQU    96(CX), Y3
+	VPSHUFB    (SP), Y0, Y0
+	VPSRLW     $0x04, Y0, Y4
+	VPAND      nibble<>+0(SB), Y0, Y0
+	VPAND      nibble<>+0(SB), Y4, Y4
+	VMOVDQU    32(SP), Y5
+	VPSHUFB    Y0, Y5, Y0
+	VMOVDQU    64(SP), Y5
+	VPSHUFB    Y4, Y5, Y4
+	VPOR       Y0, Y4, Y0
+	VPMADDUBSW fold4<>+0(SB), Y0, Y0
+	VPSHUFB    (SP), Y1, Y1
+	VPSRLW     $0x04, Y1, Y4
+	VPAND      nibble<>+0(SB), Y1, Y1
+	VPAND      nibble<>+0(SB), Y4, Y4
+	VMOVDQU    32(SP), Y5
+	VPSHUFB    Y1, Y5, Y1
+	VMOVDQU    64(SP), Y5
+	VPSHUFB    Y4, Y5, Y4
+	VPOR       Y1, Y4, Y1
+	VPMADDUBSW fold4<>+0(SB), Y1, Y1
+	VPSHUFB    (SP), Y2, Y2
+	VPSRLW     $0x04, Y2, Y4
+	VPAND      nibble<>+0(SB), Y2, Y2
+	VPAND      nibble<>+0(SB), Y4, Y4
+	VMOVDQU    32(SP), Y5
+	VPSHUFB    Y2, Y5, Y2
+	VMOVDQU    64(SP), Y5
+	VPSHUFB    Y4, Y5, Y4
+	VPOR       Y2, Y4, Y2
+	VPMADDUBSW fold4<>+0(SB), Y2, Y2
+	VPSHUFB    (SP), Y3, Y3
+	VPSRLW     $0x04, Y3, Y4
+	VPAND      nibble<>+0(SB), Y3, Y3
+	VPAND      nibble<>+0(SB), Y4, Y4
+	VMOVDQU    32(SP), Y5
+	VPSHUFB    Y3, Y5, Y3
+	VMOVDQU    64(SP), Y5
+	VPSHUFB    Y4, Y5, Y4
+	VPOR       Y3, Y4, Y3
+	VPMADDUBSW fold4<>+0(SB), Y3, Y3
+	VPACKUSWB  Y1, Y0, Y0
+	VPMADDUBSW fold2<>+0(SB), Y0, Y0
+	VPACKUSWB  Y3, Y2, Y2
+	VPMADDUBSW fold2<>+0(SB), Y2, Y2
+	VPACKUSWB  Y2, Y0, Y0
+	VMOVDQU    foldOrder<>+0(SB), Y1
+	VPERMD     Y0, Y1, Y0
+	VMOVDQU    Y0, (AX)
+	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000020, AX
+	DECQ       DX
+	JMP        loop
 
 end:
 	VZEROUPPER
@@ -138,27 +254,47 @@ end:
 
 // func mask8AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 // Requires: AVX, AVX2
-TEXT ·mask8AVX2(SB), NOSPLIT, $0-32
+TEXT ·mask8AVX2(SB), NOSPLIT, $96-32
 	MOVQ           dst+0(FP), AX
 	MOVQ           stream+8(FP), CX
 	MOVQ           n+16(FP), DX
 	MOVQ           luts+24(FP), BX
 	VBROADCASTI128 (BX), Y0
-	VBROADCASTI128 16(BX), Y1
-	VBROADCASTI128 32(BX), Y2
-	VMOVDQU        nibble<>+0(SB), Y2
+	VMOVDQU        Y0, (SP)
+	VBROADCASTI128 16(BX), Y0
+	VMOVDQU        Y0, 32(SP)
+	VBROADCASTI128 32(BX), Y0
+	VMOVDQU        Y0, 64(SP)
 
 loop:
 	TESTQ     DX, DX
 	JE        end
-	VMOVDQU   (CX), Y2
-	VPSHUFB   Y0, Y2, Y2
-	VPMINUB   Y1, Y2, Y3
-	VPCMPEQB  Y2, Y3, Y2
-	VPMOVMSKB Y2, BX
+	VMOVDQU   (CX), Y0
+	VPSHUFB   (SP), Y0, Y0
+	VPMINUB   32(SP), Y0, Y1
+	VPCMPEQB  Y0, Y1, Y0
+	VPMOVMSKB Y0, BX
 	MOVL      BX, (AX)
-	ADDQ      $0x20, CX
-	ADDQ      $0x04, AX
+	VMOVDQU   32(CX), Y0
+	VPSHUFB   (SP), Y0, Y0
+	VPMINUB   32(SP), Y0, Y1
+	VPCMPEQB  Y0, Y1, Y0
+	VPMOVMSKB Y0, BX
+	MOVL      BX, 4(AX)
+	VMOVDQU   64(CX), Y0
+	VPSHUFB   (SP), Y0, Y0
+	VPMINUB   32(SP), Y0, Y1
+	VPCMPEQB  Y0, Y1, Y0
+	VPMOVMSKB Y0, BX
+	MOVL      BX, 8(AX)
+	VMOVDQU   96(CX), Y0
+	VPSHUFB   (SP), Y0, Y0
+	VPMINUB   32(SP), Y0, Y1
+	VPCMPEQB  Y0, Y1, Y0
+	VPMOVMSKB Y0, BX
+	MOVL      BX, 12(AX)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000010, AX
 	DECQ      DX
 	JMP       loop
 

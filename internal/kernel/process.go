@@ -8,8 +8,11 @@ func (t *Table) Process(s *Scratch, k *Keys, nonce *Nonce, row []float32) {
 		t.biasGeneric(row, k.streamGeneric(s, nonce, t.StreamSize(len(row))))
 		return
 	}
+	done := t.processTurns(k, nonce, row)
+	block := uint32(t.blocks(done))
+	row = row[done:]
 	tokens := t.chunk()
-	for block := uint32(0); len(row) > 0; block += uint32(t.blocks(tokens)) {
+	for ; len(row) > 0; block += uint32(t.blocks(tokens)) {
 		n := min(len(row), tokens)
 		t.decide(s, k, nonce, block, n)
 		t.biasChunk(s, row[:n])

@@ -12,7 +12,7 @@ package kernel
 //go:noescape
 func packAVX2(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
 
-// scoreAESNI decides 16*groups packed pairs, a bit each:
+// scoreAESNI decides 16*groups packed pairs, a bit each; there is at least one group:
 //
 //	v := BE32(input[12:])
 //	block := AES(keys, input[:12] || BE32(v >> blockShift))
@@ -22,7 +22,7 @@ func packAVX2(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
 //go:noescape
 func scoreAESNI(dst *byte, inputs *[16]byte, groups int, keys *[11][16]byte, table *[176]byte)
 
-// scoreVAES decides 16*groups packed pairs, a bit each:
+// scoreVAES decides 16*groups packed pairs, a bit each; there is at least one group:
 //
 //	v := BE32(input[12:])
 //	block := AES(keys, input[:12] || BE32(v >> blockShift))

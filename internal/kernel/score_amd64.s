@@ -103,689 +103,631 @@ end:
 	VZEROUPPER
 	RET
 
-DATA inputToken<>+0(SB)/8, $0x8080808080808080
-DATA inputToken<>+8(SB)/8, $0x0c0d0e0f80808080
-DATA inputToken<>+16(SB)/8, $0x8080808080808080
-DATA inputToken<>+24(SB)/8, $0x0c0d0e0f80808080
-GLOBL inputToken<>(SB), RODATA|NOPTR, $32
+DATA swapDwords<>+0(SB)/8, $0x0405060700010203
+DATA swapDwords<>+8(SB)/8, $0x0c0d0e0f08090a0b
+DATA swapDwords<>+16(SB)/8, $0x0405060700010203
+DATA swapDwords<>+24(SB)/8, $0x0c0d0e0f08090a0b
+GLOBL swapDwords<>(SB), RODATA|NOPTR, $32
 
-DATA inputTokens<>+0(SB)/8, $0x0c0d0e0f0c0d0e0f
-DATA inputTokens<>+8(SB)/8, $0x0c0d0e0f0c0d0e0f
-DATA inputTokens<>+16(SB)/8, $0x0c0d0e0f0c0d0e0f
-DATA inputTokens<>+24(SB)/8, $0x0c0d0e0f0c0d0e0f
-GLOBL inputTokens<>(SB), RODATA|NOPTR, $32
+DATA interleave<>+0(SB)/8, $0x0000000400000000
+DATA interleave<>+8(SB)/8, $0x0000000500000001
+DATA interleave<>+16(SB)/8, $0x0000000600000002
+DATA interleave<>+24(SB)/8, $0x0000000700000003
+GLOBL interleave<>(SB), RODATA|NOPTR, $32
+
+DATA low5<>+0(SB)/8, $0x0000001f0000001f
+DATA low5<>+8(SB)/8, $0x0000001f0000001f
+DATA low5<>+16(SB)/8, $0x0000001f0000001f
+DATA low5<>+24(SB)/8, $0x0000001f0000001f
+GLOBL low5<>(SB), RODATA|NOPTR, $32
 
 // func scoreAESNI(dst *byte, inputs *[16]byte, groups int, keys *[11][16]byte, table *[176]byte)
-// Requires: AES, AVX, AVX2
-TEXT ·scoreAESNI(SB), NOSPLIT, $0-40
-	MOVQ     dst+0(FP), AX
-	MOVQ     inputs+8(FP), CX
-	MOVQ     groups+16(FP), DX
-	MOVQ     keys+24(FP), BX
-	MOVQ     table+32(FP), SI
-	VPCMPEQD Y0, Y0, Y0
-	VPSRLD   $0x1b, Y0, Y0
+// Requires: AES, AVX, AVX2, CMOV
+TEXT ·scoreAESNI(SB), $320-40
+	MOVQ        dst+0(FP), AX
+	MOVQ        inputs+8(FP), CX
+	MOVQ        groups+16(FP), DX
+	MOVQ        keys+24(FP), BX
+	MOVQ        table+32(FP), SI
+	SHLQ        $0x01, DX
+	VMOVDQU     (CX), X0
+	VPUNPCKHDQ  16(CX), X0, X0
+	VMOVDQU     32(CX), X1
+	VPUNPCKHDQ  48(CX), X1, X1
+	VPUNPCKHQDQ X1, X0, X1
+	VPSHUFB     swapDwords<>+0(SB), X1, X1
+	VPSRLD      128(SI), X1, X0
+	VPSHUFB     swapDwords<>+0(SB), X0, X0
+	VPXOR       (SI), X1, X1
+	VMOVDQU     X1, 256(SP)
+	VPSHUFD     $0x00, X0, X1
+	VPBLENDD    $0x77, (CX), X1, X1
+	VMOVDQU     X1, (SP)
+	VPSHUFD     $0x55, X0, X1
+	VPBLENDD    $0x77, 16(CX), X1, X1
+	VMOVDQU     X1, 16(SP)
+	VPSHUFD     $0xaa, X0, X1
+	VPBLENDD    $0x77, 32(CX), X1, X1
+	VMOVDQU     X1, 32(SP)
+	VPSHUFD     $0xff, X0, X0
+	VPBLENDD    $0x77, 48(CX), X0, X0
+	VMOVDQU     X0, 48(SP)
+	VMOVDQU     64(CX), X0
+	VPUNPCKHDQ  80(CX), X0, X0
+	VMOVDQU     96(CX), X1
+	VPUNPCKHDQ  112(CX), X1, X1
+	VPUNPCKHQDQ X1, X0, X1
+	VPSHUFB     swapDwords<>+0(SB), X1, X1
+	VPSRLD      128(SI), X1, X0
+	VPSHUFB     swapDwords<>+0(SB), X0, X0
+	VPXOR       (SI), X1, X1
+	VMOVDQU     X1, 272(SP)
+	VPSHUFD     $0x00, X0, X1
+	VPBLENDD    $0x77, 64(CX), X1, X1
+	VMOVDQU     X1, 64(SP)
+	VPSHUFD     $0x55, X0, X1
+	VPBLENDD    $0x77, 80(CX), X1, X1
+	VMOVDQU     X1, 80(SP)
+	VPSHUFD     $0xaa, X0, X1
+	VPBLENDD    $0x77, 96(CX), X1, X1
+	VMOVDQU     X1, 96(SP)
+	VPSHUFD     $0xff, X0, X0
+	VPBLENDD    $0x77, 112(CX), X0, X0
+	VMOVDQU     X0, 112(SP)
+	XORQ        DI, DI
 
 loop:
-	TESTQ       DX, DX
-	JE          end
-	VMOVDQU     (CX), X1
-	VPSHUFB     inputToken<>+0(SB), X1, X2
-	VPSRLD      128(SI), X2, X2
-	VPSHUFB     inputToken<>+0(SB), X2, X2
-	VPBLENDD    $0x88, X2, X1, X1
-	VMOVDQU     16(CX), X2
-	VPSHUFB     inputToken<>+0(SB), X2, X3
-	VPSRLD      128(SI), X3, X3
-	VPSHUFB     inputToken<>+0(SB), X3, X3
-	VPBLENDD    $0x88, X3, X2, X2
-	VMOVDQU     32(CX), X3
-	VPSHUFB     inputToken<>+0(SB), X3, X4
-	VPSRLD      128(SI), X4, X4
-	VPSHUFB     inputToken<>+0(SB), X4, X4
-	VPBLENDD    $0x88, X4, X3, X3
-	VMOVDQU     48(CX), X4
-	VPSHUFB     inputToken<>+0(SB), X4, X5
-	VPSRLD      128(SI), X5, X5
-	VPSHUFB     inputToken<>+0(SB), X5, X5
-	VPBLENDD    $0x88, X5, X4, X4
-	VMOVDQU     64(CX), X5
-	VPSHUFB     inputToken<>+0(SB), X5, X6
-	VPSRLD      128(SI), X6, X6
-	VPSHUFB     inputToken<>+0(SB), X6, X6
-	VPBLENDD    $0x88, X6, X5, X5
-	VMOVDQU     80(CX), X6
-	VPSHUFB     inputToken<>+0(SB), X6, X7
-	VPSRLD      128(SI), X7, X7
-	VPSHUFB     inputToken<>+0(SB), X7, X7
-	VPBLENDD    $0x88, X7, X6, X6
-	VMOVDQU     96(CX), X7
-	VPSHUFB     inputToken<>+0(SB), X7, X8
-	VPSRLD      128(SI), X8, X8
-	VPSHUFB     inputToken<>+0(SB), X8, X8
-	VPBLENDD    $0x88, X8, X7, X7
-	VMOVDQU     112(CX), X8
-	VPSHUFB     inputToken<>+0(SB), X8, X9
-	VPSRLD      128(SI), X9, X9
-	VPSHUFB     inputToken<>+0(SB), X9, X9
-	VPBLENDD    $0x88, X9, X8, X8
-	VMOVDQU     (BX), X9
-	VPXOR       X9, X1, X1
-	VPXOR       X9, X2, X2
-	VPXOR       X9, X3, X3
-	VPXOR       X9, X4, X4
-	VPXOR       X9, X5, X5
-	VPXOR       X9, X6, X6
-	VPXOR       X9, X7, X7
-	VPXOR       X9, X8, X8
-	VMOVDQU     16(BX), X9
-	VAESENC     X9, X1, X1
-	VAESENC     X9, X2, X2
-	VAESENC     X9, X3, X3
-	VAESENC     X9, X4, X4
-	VAESENC     X9, X5, X5
-	VAESENC     X9, X6, X6
-	VAESENC     X9, X7, X7
-	VAESENC     X9, X8, X8
-	VMOVDQU     32(BX), X9
-	VAESENC     X9, X1, X1
-	VAESENC     X9, X2, X2
-	VAESENC     X9, X3, X3
-	VAESENC     X9, X4, X4
-	VAESENC     X9, X5, X5
-	VAESENC     X9, X6, X6
-	VAESENC     X9, X7, X7
-	VAESENC     X9, X8, X8
-	VMOVDQU     48(BX), X9
-	VAESENC     X9, X1, X1
-	VAESENC     X9, X2, X2
-	VAESENC     X9, X3, X3
-	VAESENC     X9, X4, X4
-	VAESENC     X9, X5, X5
-	VAESENC     X9, X6, X6
-	VAESENC     X9, X7, X7
-	VAESENC     X9, X8, X8
-	VMOVDQU     64(BX), X9
-	VAESENC     X9, X1, X1
-	VAESENC     X9, X2, X2
-	VAESENC     X9, X3, X3
-	VAESENC     X9, X4, X4
-	VAESENC     X9, X5, X5
-	VAESENC     X9, X6, X6
-	VAESENC     X9, X7, X7
-	VAESENC     X9, X8, X8
-	VMOVDQU     80(BX), X9
-	VAESENC     X9, X1, X1
-	VAESENC     X9, X2, X2
-	VAESENC     X9, X3, X3
-	VAESENC     X9, X4, X4
-	VAESENC     X9, X5, X5
-	VAESENC     X9, X6, X6
-	VAESENC     X9, X7, X7
-	VAESENC     X9, X8, X8
-	VMOVDQU     96(BX), X9
-	VAESENC     X9, X1, X1
-	VAESENC     X9, X2, X2
-	VAESENC     X9, X3, X3
-	VAESENC     X9, X4, X4
-	VAESENC     X9, X5, X5
-	VAESENC     X9, X6, X6
-	VAESENC     X9, X7, X7
-	VAESENC     X9, X8, X8
+	LEAQ        128(CX), R8
+	CMPQ        DX, $0x01
+	CMOVQGT     R8, CX
+	VMOVDQU     (BX), X0
+	VPXOR       (SP), X0, X1
+	VPXOR       16(SP), X0, X2
+	VPXOR       32(SP), X0, X3
+	VPXOR       48(SP), X0, X4
+	VPXOR       64(SP), X0, X5
+	VPXOR       80(SP), X0, X6
+	VPXOR       96(SP), X0, X7
+	VPXOR       112(SP), X0, X0
+	VMOVDQU     16(BX), X11
+	VAESENC     X11, X1, X1
+	VAESENC     X11, X2, X2
+	VAESENC     X11, X3, X3
+	VMOVDQU     288(SP), X9
+	VPSRLD      144(SI), X9, X10
+	VAESENC     X11, X4, X4
+	VAESENC     X11, X5, X5
+	VMOVDQU     128(SP), X8
+	VPERMILPS   X10, X8, X8
+	VAESENC     X11, X6, X6
+	VAESENC     X11, X7, X7
+	VMOVDQU     144(SP), X12
+	VPERMILPS   X10, X12, X12
+	VPBLENDD    $0x22, X12, X8, X8
+	VAESENC     X11, X0, X0
+	VMOVDQU     32(BX), X11
+	VAESENC     X11, X1, X1
+	VMOVDQU     160(SP), X12
+	VPERMILPS   X10, X12, X12
+	VPBLENDD    $0x44, X12, X8, X8
+	VAESENC     X11, X2, X2
+	VAESENC     X11, X3, X3
+	VMOVDQU     176(SP), X12
+	VPERMILPS   X10, X12, X12
+	VPBLENDD    $0x88, X12, X8, X8
+	VAESENC     X11, X4, X4
+	VAESENC     X11, X5, X5
+	VMOVDQU     304(SP), X12
+	VPSRLD      144(SI), X12, X13
+	VAESENC     X11, X6, X6
+	VAESENC     X11, X7, X7
+	VMOVDQU     192(SP), X10
+	VPERMILPS   X13, X10, X10
+	VAESENC     X11, X0, X0
+	VMOVDQU     48(BX), X11
+	VAESENC     X11, X1, X1
+	VMOVDQU     208(SP), X14
+	VPERMILPS   X13, X14, X14
+	VPBLENDD    $0x22, X14, X10, X10
+	VAESENC     X11, X2, X2
+	VAESENC     X11, X3, X3
+	VAESENC     X11, X4, X4
+	VMOVDQU     224(SP), X14
+	VPERMILPS   X13, X14, X14
+	VPBLENDD    $0x44, X14, X10, X10
+	VAESENC     X11, X5, X5
+	VAESENC     X11, X6, X6
+	VMOVDQU     240(SP), X14
+	VPERMILPS   X13, X14, X14
+	VPBLENDD    $0x88, X14, X10, X10
+	VAESENC     X11, X7, X7
+	VAESENC     X11, X0, X0
+	VINSERTI128 $0x01, X10, Y8, Y8
+	VINSERTI128 $0x01, X12, Y9, Y9
+	VMOVDQU     64(BX), X10
+	VAESENC     X10, X1, X1
+	VAESENC     X10, X2, X2
+	VPSLLD      160(SI), Y9, Y9
+	VPAND       low5<>+0(SB), Y9, Y9
+	VAESENC     X10, X3, X3
+	VAESENC     X10, X4, X4
+	VPSRLVD     Y9, Y8, Y8
+	VPAND       32(SI), Y8, Y8
+	VPXOR       64(SI), Y8, Y8
+	VAESENC     X10, X5, X5
+	VAESENC     X10, X6, X6
+	VMOVDQU     96(SI), Y9
+	VPCMPGTD    Y8, Y9, Y8
+	VMOVMSKPS   Y8, R8
+	MOVB        R8, (AX)
+	VAESENC     X10, X7, X7
+	VAESENC     X10, X0, X0
+	VMOVDQU     256(SP), X8
+	VMOVDQU     X8, 288(SP)
+	VMOVDQU     80(BX), X10
+	VAESENC     X10, X1, X1
+	VAESENC     X10, X2, X2
+	VMOVDQU     272(SP), X8
+	VMOVDQU     X8, 304(SP)
+	VAESENC     X10, X3, X3
+	VAESENC     X10, X4, X4
+	VMOVDQU     (CX), X8
+	VPUNPCKHDQ  16(CX), X8, X8
+	VAESENC     X10, X5, X5
+	VAESENC     X10, X6, X6
+	VAESENC     X10, X7, X7
+	VMOVDQU     32(CX), X9
+	VPUNPCKHDQ  48(CX), X9, X9
+	VAESENC     X10, X0, X0
+	VMOVDQU     96(BX), X10
+	VAESENC     X10, X1, X1
+	VPUNPCKHQDQ X9, X8, X9
+	VPSHUFB     swapDwords<>+0(SB), X9, X9
+	VAESENC     X10, X2, X2
+	VAESENC     X10, X3, X3
+	VPSRLD      128(SI), X9, X8
+	VPSHUFB     swapDwords<>+0(SB), X8, X8
+	VAESENC     X10, X4, X4
+	VAESENC     X10, X5, X5
+	VPXOR       (SI), X9, X9
+	VMOVDQU     X9, 256(SP)
+	VAESENC     X10, X6, X6
+	VAESENC     X10, X7, X7
+	VPSHUFD     $0x00, X8, X9
+	VPBLENDD    $0x77, (CX), X9, X9
+	VMOVDQU     X9, (SP)
+	VAESENC     X10, X0, X0
 	VMOVDQU     112(BX), X9
 	VAESENC     X9, X1, X1
+	VPSHUFD     $0x55, X8, X10
+	VPBLENDD    $0x77, 16(CX), X10, X10
+	VMOVDQU     X10, 16(SP)
 	VAESENC     X9, X2, X2
 	VAESENC     X9, X3, X3
+	VPSHUFD     $0xaa, X8, X10
+	VPBLENDD    $0x77, 32(CX), X10, X10
+	VMOVDQU     X10, 32(SP)
 	VAESENC     X9, X4, X4
 	VAESENC     X9, X5, X5
+	VPSHUFD     $0xff, X8, X8
+	VPBLENDD    $0x77, 48(CX), X8, X8
+	VMOVDQU     X8, 48(SP)
 	VAESENC     X9, X6, X6
 	VAESENC     X9, X7, X7
-	VAESENC     X9, X8, X8
-	VMOVDQU     128(BX), X9
-	VAESENC     X9, X1, X1
-	VAESENC     X9, X2, X2
-	VAESENC     X9, X3, X3
-	VAESENC     X9, X4, X4
-	VAESENC     X9, X5, X5
-	VAESENC     X9, X6, X6
-	VAESENC     X9, X7, X7
-	VAESENC     X9, X8, X8
+	VAESENC     X9, X0, X0
+	VMOVDQU     64(CX), X8
+	VPUNPCKHDQ  80(CX), X8, X8
+	VMOVDQU     128(BX), X10
+	VAESENC     X10, X1, X1
+	VAESENC     X10, X2, X2
+	VMOVDQU     96(CX), X9
+	VPUNPCKHDQ  112(CX), X9, X9
+	VAESENC     X10, X3, X3
+	VAESENC     X10, X4, X4
+	VPUNPCKHQDQ X9, X8, X9
+	VPSHUFB     swapDwords<>+0(SB), X9, X9
+	VAESENC     X10, X5, X5
+	VAESENC     X10, X6, X6
+	VPSRLD      128(SI), X9, X8
+	VPSHUFB     swapDwords<>+0(SB), X8, X8
+	VAESENC     X10, X7, X7
+	VAESENC     X10, X0, X0
+	VPXOR       (SI), X9, X9
+	VMOVDQU     X9, 272(SP)
 	VMOVDQU     144(BX), X9
 	VAESENC     X9, X1, X1
 	VAESENC     X9, X2, X2
+	VPSHUFD     $0x00, X8, X10
+	VPBLENDD    $0x77, 64(CX), X10, X10
+	VMOVDQU     X10, 64(SP)
 	VAESENC     X9, X3, X3
 	VAESENC     X9, X4, X4
+	VPSHUFD     $0x55, X8, X10
+	VPBLENDD    $0x77, 80(CX), X10, X10
+	VMOVDQU     X10, 80(SP)
 	VAESENC     X9, X5, X5
 	VAESENC     X9, X6, X6
+	VPSHUFD     $0xaa, X8, X10
+	VPBLENDD    $0x77, 96(CX), X10, X10
+	VMOVDQU     X10, 96(SP)
 	VAESENC     X9, X7, X7
-	VAESENC     X9, X8, X8
-	VMOVDQU     160(BX), X9
-	VAESENCLAST X9, X1, X1
-	VAESENCLAST X9, X2, X2
-	VAESENCLAST X9, X3, X3
-	VAESENCLAST X9, X4, X4
-	VAESENCLAST X9, X5, X5
-	VAESENCLAST X9, X6, X6
-	VAESENCLAST X9, X7, X7
-	VAESENCLAST X9, X8, X8
-	VMOVDQU     (CX), X9
-	VPSHUFB     inputTokens<>+0(SB), X9, X9
-	VPXOR       (SI), X9, X9
-	VPSRLD      144(SI), X9, X10
-	VPERMILPS   X10, X1, X1
-	VMOVDQU     16(CX), X10
-	VPSHUFB     inputTokens<>+0(SB), X10, X10
-	VPXOR       (SI), X10, X10
-	VPSRLD      144(SI), X10, X11
-	VPERMILPS   X11, X2, X2
-	VPBLENDD    $0x22, X2, X1, X1
-	VPBLENDD    $0x22, X10, X9, X9
-	VMOVDQU     32(CX), X2
-	VPSHUFB     inputTokens<>+0(SB), X2, X2
-	VPXOR       (SI), X2, X2
-	VPSRLD      144(SI), X2, X10
-	VPERMILPS   X10, X3, X3
-	VPBLENDD    $0x44, X3, X1, X1
-	VPBLENDD    $0x44, X2, X9, X9
-	VMOVDQU     48(CX), X2
-	VPSHUFB     inputTokens<>+0(SB), X2, X2
-	VPXOR       (SI), X2, X2
-	VPSRLD      144(SI), X2, X3
-	VPERMILPS   X3, X4, X4
-	VPBLENDD    $0x88, X4, X1, X1
-	VPBLENDD    $0x88, X2, X9, X9
-	VMOVDQU     64(CX), X2
-	VPSHUFB     inputTokens<>+0(SB), X2, X2
-	VPXOR       (SI), X2, X2
-	VPSRLD      144(SI), X2, X3
-	VPERMILPS   X3, X5, X5
-	VMOVDQU     80(CX), X3
-	VPSHUFB     inputTokens<>+0(SB), X3, X3
-	VPXOR       (SI), X3, X3
-	VPSRLD      144(SI), X3, X4
-	VPERMILPS   X4, X6, X6
-	VPBLENDD    $0x22, X6, X5, X5
-	VPBLENDD    $0x22, X3, X2, X2
-	VMOVDQU     96(CX), X3
-	VPSHUFB     inputTokens<>+0(SB), X3, X3
-	VPXOR       (SI), X3, X3
-	VPSRLD      144(SI), X3, X4
-	VPERMILPS   X4, X7, X7
-	VPBLENDD    $0x44, X7, X5, X5
-	VPBLENDD    $0x44, X3, X2, X2
-	VMOVDQU     112(CX), X3
-	VPSHUFB     inputTokens<>+0(SB), X3, X3
-	VPXOR       (SI), X3, X3
-	VPSRLD      144(SI), X3, X4
-	VPERMILPS   X4, X8, X8
-	VPBLENDD    $0x88, X8, X5, X5
-	VPBLENDD    $0x88, X3, X2, X2
-	VINSERTI128 $0x01, X5, Y1, Y1
-	VINSERTI128 $0x01, X2, Y9, Y9
-	VPSLLD      160(SI), Y9, Y9
-	VPAND       Y0, Y9, Y9
-	VPSRLVD     Y9, Y1, Y1
-	VPAND       32(SI), Y1, Y1
-	VPXOR       64(SI), Y1, Y1
-	VMOVDQU     96(SI), Y2
-	VPCMPGTD    Y1, Y2, Y1
-	VMOVMSKPS   Y1, DI
-	MOVB        DI, (AX)
-	VMOVDQU     128(CX), X3
-	VPSHUFB     inputToken<>+0(SB), X3, X1
-	VPSRLD      128(SI), X1, X1
-	VPSHUFB     inputToken<>+0(SB), X1, X1
-	VPBLENDD    $0x88, X1, X3, X3
-	VMOVDQU     144(CX), X1
-	VPSHUFB     inputToken<>+0(SB), X1, X2
-	VPSRLD      128(SI), X2, X2
-	VPSHUFB     inputToken<>+0(SB), X2, X2
-	VPBLENDD    $0x88, X2, X1, X1
-	VMOVDQU     160(CX), X2
-	VPSHUFB     inputToken<>+0(SB), X2, X4
-	VPSRLD      128(SI), X4, X4
-	VPSHUFB     inputToken<>+0(SB), X4, X4
-	VPBLENDD    $0x88, X4, X2, X2
-	VMOVDQU     176(CX), X5
-	VPSHUFB     inputToken<>+0(SB), X5, X4
-	VPSRLD      128(SI), X4, X4
-	VPSHUFB     inputToken<>+0(SB), X4, X4
-	VPBLENDD    $0x88, X4, X5, X5
-	VMOVDQU     192(CX), X6
-	VPSHUFB     inputToken<>+0(SB), X6, X4
-	VPSRLD      128(SI), X4, X4
-	VPSHUFB     inputToken<>+0(SB), X4, X4
-	VPBLENDD    $0x88, X4, X6, X6
-	VMOVDQU     208(CX), X7
-	VPSHUFB     inputToken<>+0(SB), X7, X4
-	VPSRLD      128(SI), X4, X4
-	VPSHUFB     inputToken<>+0(SB), X4, X4
-	VPBLENDD    $0x88, X4, X7, X7
-	VMOVDQU     224(CX), X8
-	VPSHUFB     inputToken<>+0(SB), X8, X4
-	VPSRLD      128(SI), X4, X4
-	VPSHUFB     inputToken<>+0(SB), X4, X4
-	VPBLENDD    $0x88, X4, X8, X8
-	VMOVDQU     240(CX), X9
-	VPSHUFB     inputToken<>+0(SB), X9, X4
-	VPSRLD      128(SI), X4, X4
-	VPSHUFB     inputToken<>+0(SB), X4, X4
-	VPBLENDD    $0x88, X4, X9, X9
-	VMOVDQU     (BX), X4
-	VPXOR       X4, X3, X3
-	VPXOR       X4, X1, X1
-	VPXOR       X4, X2, X2
-	VPXOR       X4, X5, X5
-	VPXOR       X4, X6, X6
-	VPXOR       X4, X7, X7
-	VPXOR       X4, X8, X8
-	VPXOR       X4, X9, X9
-	VMOVDQU     16(BX), X4
-	VAESENC     X4, X3, X3
-	VAESENC     X4, X1, X1
-	VAESENC     X4, X2, X2
-	VAESENC     X4, X5, X5
-	VAESENC     X4, X6, X6
-	VAESENC     X4, X7, X7
-	VAESENC     X4, X8, X8
-	VAESENC     X4, X9, X9
-	VMOVDQU     32(BX), X4
-	VAESENC     X4, X3, X3
-	VAESENC     X4, X1, X1
-	VAESENC     X4, X2, X2
-	VAESENC     X4, X5, X5
-	VAESENC     X4, X6, X6
-	VAESENC     X4, X7, X7
-	VAESENC     X4, X8, X8
-	VAESENC     X4, X9, X9
-	VMOVDQU     48(BX), X4
-	VAESENC     X4, X3, X3
-	VAESENC     X4, X1, X1
-	VAESENC     X4, X2, X2
-	VAESENC     X4, X5, X5
-	VAESENC     X4, X6, X6
-	VAESENC     X4, X7, X7
-	VAESENC     X4, X8, X8
-	VAESENC     X4, X9, X9
-	VMOVDQU     64(BX), X4
-	VAESENC     X4, X3, X3
-	VAESENC     X4, X1, X1
-	VAESENC     X4, X2, X2
-	VAESENC     X4, X5, X5
-	VAESENC     X4, X6, X6
-	VAESENC     X4, X7, X7
-	VAESENC     X4, X8, X8
-	VAESENC     X4, X9, X9
-	VMOVDQU     80(BX), X4
-	VAESENC     X4, X3, X3
-	VAESENC     X4, X1, X1
-	VAESENC     X4, X2, X2
-	VAESENC     X4, X5, X5
-	VAESENC     X4, X6, X6
-	VAESENC     X4, X7, X7
-	VAESENC     X4, X8, X8
-	VAESENC     X4, X9, X9
-	VMOVDQU     96(BX), X4
-	VAESENC     X4, X3, X3
-	VAESENC     X4, X1, X1
-	VAESENC     X4, X2, X2
-	VAESENC     X4, X5, X5
-	VAESENC     X4, X6, X6
-	VAESENC     X4, X7, X7
-	VAESENC     X4, X8, X8
-	VAESENC     X4, X9, X9
-	VMOVDQU     112(BX), X4
-	VAESENC     X4, X3, X3
-	VAESENC     X4, X1, X1
-	VAESENC     X4, X2, X2
-	VAESENC     X4, X5, X5
-	VAESENC     X4, X6, X6
-	VAESENC     X4, X7, X7
-	VAESENC     X4, X8, X8
-	VAESENC     X4, X9, X9
-	VMOVDQU     128(BX), X4
-	VAESENC     X4, X3, X3
-	VAESENC     X4, X1, X1
-	VAESENC     X4, X2, X2
-	VAESENC     X4, X5, X5
-	VAESENC     X4, X6, X6
-	VAESENC     X4, X7, X7
-	VAESENC     X4, X8, X8
-	VAESENC     X4, X9, X9
-	VMOVDQU     144(BX), X4
-	VAESENC     X4, X3, X3
-	VAESENC     X4, X1, X1
-	VAESENC     X4, X2, X2
-	VAESENC     X4, X5, X5
-	VAESENC     X4, X6, X6
-	VAESENC     X4, X7, X7
-	VAESENC     X4, X8, X8
-	VAESENC     X4, X9, X9
-	VMOVDQU     160(BX), X4
-	VAESENCLAST X4, X3, X3
-	VAESENCLAST X4, X1, X1
-	VAESENCLAST X4, X2, X2
-	VAESENCLAST X4, X5, X5
-	VAESENCLAST X4, X6, X6
-	VAESENCLAST X4, X7, X7
-	VAESENCLAST X4, X8, X8
-	VAESENCLAST X4, X9, X9
-	VMOVDQU     128(CX), X4
-	VPSHUFB     inputTokens<>+0(SB), X4, X4
-	VPXOR       (SI), X4, X4
-	VPSRLD      144(SI), X4, X10
-	VPERMILPS   X10, X3, X3
-	VMOVDQU     144(CX), X10
-	VPSHUFB     inputTokens<>+0(SB), X10, X10
-	VPXOR       (SI), X10, X10
-	VPSRLD      144(SI), X10, X11
-	VPERMILPS   X11, X1, X1
-	VPBLENDD    $0x22, X1, X3, X3
-	VPBLENDD    $0x22, X10, X4, X4
-	VMOVDQU     160(CX), X1
-	VPSHUFB     inputTokens<>+0(SB), X1, X1
-	VPXOR       (SI), X1, X1
-	VPSRLD      144(SI), X1, X10
-	VPERMILPS   X10, X2, X2
-	VPBLENDD    $0x44, X2, X3, X3
-	VPBLENDD    $0x44, X1, X4, X4
-	VMOVDQU     176(CX), X1
-	VPSHUFB     inputTokens<>+0(SB), X1, X1
-	VPXOR       (SI), X1, X1
-	VPSRLD      144(SI), X1, X2
-	VPERMILPS   X2, X5, X5
-	VPBLENDD    $0x88, X5, X3, X3
-	VPBLENDD    $0x88, X1, X4, X4
-	VMOVDQU     192(CX), X1
-	VPSHUFB     inputTokens<>+0(SB), X1, X1
-	VPXOR       (SI), X1, X1
-	VPSRLD      144(SI), X1, X2
-	VPERMILPS   X2, X6, X6
-	VMOVDQU     208(CX), X2
-	VPSHUFB     inputTokens<>+0(SB), X2, X2
-	VPXOR       (SI), X2, X2
-	VPSRLD      144(SI), X2, X5
-	VPERMILPS   X5, X7, X7
-	VPBLENDD    $0x22, X7, X6, X6
-	VPBLENDD    $0x22, X2, X1, X1
-	VMOVDQU     224(CX), X2
-	VPSHUFB     inputTokens<>+0(SB), X2, X2
-	VPXOR       (SI), X2, X2
-	VPSRLD      144(SI), X2, X5
-	VPERMILPS   X5, X8, X8
-	VPBLENDD    $0x44, X8, X6, X6
-	VPBLENDD    $0x44, X2, X1, X1
-	VMOVDQU     240(CX), X2
-	VPSHUFB     inputTokens<>+0(SB), X2, X2
-	VPXOR       (SI), X2, X2
-	VPSRLD      144(SI), X2, X5
-	VPERMILPS   X5, X9, X9
-	VPBLENDD    $0x88, X9, X6, X6
-	VPBLENDD    $0x88, X2, X1, X1
-	VINSERTI128 $0x01, X6, Y3, Y3
-	VINSERTI128 $0x01, X1, Y4, Y4
-	VPSLLD      160(SI), Y4, Y4
-	VPAND       Y0, Y4, Y4
-	VPSRLVD     Y4, Y3, Y3
-	VPAND       32(SI), Y3, Y3
-	VPXOR       64(SI), Y3, Y3
-	VMOVDQU     96(SI), Y2
-	VPCMPGTD    Y3, Y2, Y3
-	VMOVMSKPS   Y3, DI
-	MOVB        DI, 1(AX)
-	ADDQ        $0x00000100, CX
-	ADDQ        $0x00000002, AX
+	VAESENC     X9, X0, X0
+	VPSHUFD     $0xff, X8, X8
+	VPBLENDD    $0x77, 112(CX), X8, X8
+	VMOVDQU     X8, 112(SP)
+	VMOVDQU     160(BX), X8
+	VAESENCLAST X8, X1, X1
+	VMOVDQU     X1, 128(SP)
+	VAESENCLAST X8, X2, X2
+	VMOVDQU     X2, 144(SP)
+	VAESENCLAST X8, X3, X3
+	VMOVDQU     X3, 160(SP)
+	VAESENCLAST X8, X4, X4
+	VMOVDQU     X4, 176(SP)
+	VAESENCLAST X8, X5, X5
+	VMOVDQU     X5, 192(SP)
+	VAESENCLAST X8, X6, X6
+	VMOVDQU     X6, 208(SP)
+	VAESENCLAST X8, X7, X7
+	VMOVDQU     X7, 224(SP)
+	VAESENCLAST X8, X0, X0
+	VMOVDQU     X0, 240(SP)
+	ADDQ        DI, AX
+	MOVQ        $0x00000001, DI
 	DECQ        DX
-	JMP         loop
-
-end:
+	JNE         loop
+	VMOVDQU     288(SP), X1
+	VPSRLD      144(SI), X1, X2
+	VMOVDQU     128(SP), X0
+	VPERMILPS   X2, X0, X0
+	VMOVDQU     144(SP), X3
+	VPERMILPS   X2, X3, X3
+	VPBLENDD    $0x22, X3, X0, X0
+	VMOVDQU     160(SP), X3
+	VPERMILPS   X2, X3, X3
+	VPBLENDD    $0x44, X3, X0, X0
+	VMOVDQU     176(SP), X3
+	VPERMILPS   X2, X3, X3
+	VPBLENDD    $0x88, X3, X0, X0
+	VMOVDQU     304(SP), X3
+	VPSRLD      144(SI), X3, X4
+	VMOVDQU     192(SP), X2
+	VPERMILPS   X4, X2, X2
+	VMOVDQU     208(SP), X5
+	VPERMILPS   X4, X5, X5
+	VPBLENDD    $0x22, X5, X2, X2
+	VMOVDQU     224(SP), X5
+	VPERMILPS   X4, X5, X5
+	VPBLENDD    $0x44, X5, X2, X2
+	VMOVDQU     240(SP), X5
+	VPERMILPS   X4, X5, X5
+	VPBLENDD    $0x88, X5, X2, X2
+	VINSERTI128 $0x01, X2, Y0, Y0
+	VINSERTI128 $0x01, X3, Y1, Y1
+	VPSLLD      160(SI), Y1, Y1
+	VPAND       low5<>+0(SB), Y1, Y1
+	VPSRLVD     Y1, Y0, Y0
+	VPAND       32(SI), Y0, Y0
+	VPXOR       64(SI), Y0, Y0
+	VMOVDQU     96(SI), Y1
+	VPCMPGTD    Y0, Y1, Y0
+	VMOVMSKPS   Y0, CX
+	MOVB        CL, (AX)
 	VZEROUPPER
 	RET
 
 // func scoreVAES(dst *byte, inputs *[16]byte, groups int, keys *[11][16]byte, table *[176]byte)
-// Requires: AVX, AVX2, VAES
-TEXT ·scoreVAES(SB), NOSPLIT, $0-40
-	MOVQ     dst+0(FP), AX
-	MOVQ     inputs+8(FP), CX
-	MOVQ     groups+16(FP), DX
-	MOVQ     keys+24(FP), BX
-	MOVQ     table+32(FP), SI
-	VPCMPEQD Y0, Y0, Y0
-	VPSRLD   $0x1b, Y0, Y0
+// Requires: AVX, AVX2, CMOV, VAES
+TEXT ·scoreVAES(SB), $640-40
+	MOVQ        dst+0(FP), AX
+	MOVQ        inputs+8(FP), CX
+	MOVQ        groups+16(FP), DX
+	MOVQ        keys+24(FP), BX
+	MOVQ        table+32(FP), SI
+	VMOVDQU     (CX), Y0
+	VPUNPCKHDQ  32(CX), Y0, Y0
+	VMOVDQU     64(CX), Y1
+	VPUNPCKHDQ  96(CX), Y1, Y1
+	VPUNPCKHQDQ Y1, Y0, Y1
+	VPSHUFB     swapDwords<>+0(SB), Y1, Y1
+	VPSRLD      128(SI), Y1, Y0
+	VPSHUFB     swapDwords<>+0(SB), Y0, Y0
+	VPXOR       (SI), Y1, Y1
+	VMOVDQU     Y1, 512(SP)
+	VPSHUFD     $0x00, Y0, Y1
+	VPBLENDD    $0x77, (CX), Y1, Y1
+	VMOVDQU     Y1, (SP)
+	VPSHUFD     $0x55, Y0, Y1
+	VPBLENDD    $0x77, 32(CX), Y1, Y1
+	VMOVDQU     Y1, 32(SP)
+	VPSHUFD     $0xaa, Y0, Y1
+	VPBLENDD    $0x77, 64(CX), Y1, Y1
+	VMOVDQU     Y1, 64(SP)
+	VPSHUFD     $0xff, Y0, Y0
+	VPBLENDD    $0x77, 96(CX), Y0, Y0
+	VMOVDQU     Y0, 96(SP)
+	VMOVDQU     128(CX), Y0
+	VPUNPCKHDQ  160(CX), Y0, Y0
+	VMOVDQU     192(CX), Y1
+	VPUNPCKHDQ  224(CX), Y1, Y1
+	VPUNPCKHQDQ Y1, Y0, Y1
+	VPSHUFB     swapDwords<>+0(SB), Y1, Y1
+	VPSRLD      128(SI), Y1, Y0
+	VPSHUFB     swapDwords<>+0(SB), Y0, Y0
+	VPXOR       (SI), Y1, Y1
+	VMOVDQU     Y1, 544(SP)
+	VPSHUFD     $0x00, Y0, Y1
+	VPBLENDD    $0x77, 128(CX), Y1, Y1
+	VMOVDQU     Y1, 128(SP)
+	VPSHUFD     $0x55, Y0, Y1
+	VPBLENDD    $0x77, 160(CX), Y1, Y1
+	VMOVDQU     Y1, 160(SP)
+	VPSHUFD     $0xaa, Y0, Y1
+	VPBLENDD    $0x77, 192(CX), Y1, Y1
+	VMOVDQU     Y1, 192(SP)
+	VPSHUFD     $0xff, Y0, Y0
+	VPBLENDD    $0x77, 224(CX), Y0, Y0
+	VMOVDQU     Y0, 224(SP)
+	XORQ        DI, DI
 
 loop:
-	TESTQ          DX, DX
-	JE             end
-	VBROADCASTI128 (CX), Y1
-	VINSERTI128    $0x01, 64(CX), Y1, Y1
-	VPSHUFB        inputToken<>+0(SB), Y1, Y2
-	VPSRLD         128(SI), Y2, Y2
-	VPSHUFB        inputToken<>+0(SB), Y2, Y2
-	VPBLENDD       $0x88, Y2, Y1, Y1
-	VBROADCASTI128 16(CX), Y2
-	VINSERTI128    $0x01, 80(CX), Y2, Y2
-	VPSHUFB        inputToken<>+0(SB), Y2, Y3
-	VPSRLD         128(SI), Y3, Y3
-	VPSHUFB        inputToken<>+0(SB), Y3, Y3
-	VPBLENDD       $0x88, Y3, Y2, Y2
-	VBROADCASTI128 32(CX), Y3
-	VINSERTI128    $0x01, 96(CX), Y3, Y3
-	VPSHUFB        inputToken<>+0(SB), Y3, Y4
-	VPSRLD         128(SI), Y4, Y4
-	VPSHUFB        inputToken<>+0(SB), Y4, Y4
-	VPBLENDD       $0x88, Y4, Y3, Y3
-	VBROADCASTI128 48(CX), Y4
-	VINSERTI128    $0x01, 112(CX), Y4, Y4
-	VPSHUFB        inputToken<>+0(SB), Y4, Y5
-	VPSRLD         128(SI), Y5, Y5
-	VPSHUFB        inputToken<>+0(SB), Y5, Y5
-	VPBLENDD       $0x88, Y5, Y4, Y4
-	VBROADCASTI128 128(CX), Y5
-	VINSERTI128    $0x01, 192(CX), Y5, Y5
-	VPSHUFB        inputToken<>+0(SB), Y5, Y6
-	VPSRLD         128(SI), Y6, Y6
-	VPSHUFB        inputToken<>+0(SB), Y6, Y6
-	VPBLENDD       $0x88, Y6, Y5, Y5
-	VBROADCASTI128 144(CX), Y6
-	VINSERTI128    $0x01, 208(CX), Y6, Y6
-	VPSHUFB        inputToken<>+0(SB), Y6, Y7
-	VPSRLD         128(SI), Y7, Y7
-	VPSHUFB        inputToken<>+0(SB), Y7, Y7
-	VPBLENDD       $0x88, Y7, Y6, Y6
-	VBROADCASTI128 160(CX), Y7
-	VINSERTI128    $0x01, 224(CX), Y7, Y7
-	VPSHUFB        inputToken<>+0(SB), Y7, Y8
-	VPSRLD         128(SI), Y8, Y8
-	VPSHUFB        inputToken<>+0(SB), Y8, Y8
-	VPBLENDD       $0x88, Y8, Y7, Y7
-	VBROADCASTI128 176(CX), Y8
-	VINSERTI128    $0x01, 240(CX), Y8, Y8
-	VPSHUFB        inputToken<>+0(SB), Y8, Y9
-	VPSRLD         128(SI), Y9, Y9
-	VPSHUFB        inputToken<>+0(SB), Y9, Y9
-	VPBLENDD       $0x88, Y9, Y8, Y8
-	VBROADCASTI128 (BX), Y9
-	VPXOR          Y9, Y1, Y1
-	VPXOR          Y9, Y2, Y2
-	VPXOR          Y9, Y3, Y3
-	VPXOR          Y9, Y4, Y4
-	VPXOR          Y9, Y5, Y5
-	VPXOR          Y9, Y6, Y6
-	VPXOR          Y9, Y7, Y7
-	VPXOR          Y9, Y8, Y8
-	VBROADCASTI128 16(BX), Y9
-	VAESENC        Y9, Y1, Y1
-	VAESENC        Y9, Y2, Y2
-	VAESENC        Y9, Y3, Y3
-	VAESENC        Y9, Y4, Y4
-	VAESENC        Y9, Y5, Y5
-	VAESENC        Y9, Y6, Y6
-	VAESENC        Y9, Y7, Y7
-	VAESENC        Y9, Y8, Y8
-	VBROADCASTI128 32(BX), Y9
-	VAESENC        Y9, Y1, Y1
-	VAESENC        Y9, Y2, Y2
-	VAESENC        Y9, Y3, Y3
-	VAESENC        Y9, Y4, Y4
-	VAESENC        Y9, Y5, Y5
-	VAESENC        Y9, Y6, Y6
-	VAESENC        Y9, Y7, Y7
-	VAESENC        Y9, Y8, Y8
-	VBROADCASTI128 48(BX), Y9
-	VAESENC        Y9, Y1, Y1
-	VAESENC        Y9, Y2, Y2
-	VAESENC        Y9, Y3, Y3
-	VAESENC        Y9, Y4, Y4
-	VAESENC        Y9, Y5, Y5
-	VAESENC        Y9, Y6, Y6
-	VAESENC        Y9, Y7, Y7
-	VAESENC        Y9, Y8, Y8
-	VBROADCASTI128 64(BX), Y9
-	VAESENC        Y9, Y1, Y1
-	VAESENC        Y9, Y2, Y2
-	VAESENC        Y9, Y3, Y3
-	VAESENC        Y9, Y4, Y4
-	VAESENC        Y9, Y5, Y5
-	VAESENC        Y9, Y6, Y6
-	VAESENC        Y9, Y7, Y7
-	VAESENC        Y9, Y8, Y8
+	LEAQ           256(CX), R8
+	CMPQ           DX, $0x01
+	CMOVQGT        R8, CX
+	VBROADCASTI128 (BX), Y0
+	VPXOR          (SP), Y0, Y1
+	VPXOR          32(SP), Y0, Y2
+	VPXOR          64(SP), Y0, Y3
+	VPXOR          96(SP), Y0, Y4
+	VPXOR          128(SP), Y0, Y5
+	VPXOR          160(SP), Y0, Y6
+	VPXOR          192(SP), Y0, Y7
+	VPXOR          224(SP), Y0, Y0
+	VBROADCASTI128 16(BX), Y11
+	VAESENC        Y11, Y1, Y1
+	VAESENC        Y11, Y2, Y2
+	VMOVDQU        576(SP), Y9
+	VPSRLD         144(SI), Y9, Y10
+	VAESENC        Y11, Y3, Y3
+	VAESENC        Y11, Y4, Y4
+	VMOVDQU        256(SP), Y8
+	VPERMILPS      Y10, Y8, Y8
+	VAESENC        Y11, Y5, Y5
+	VAESENC        Y11, Y6, Y6
+	VMOVDQU        288(SP), Y12
+	VPERMILPS      Y10, Y12, Y12
+	VPBLENDD       $0x22, Y12, Y8, Y8
+	VAESENC        Y11, Y7, Y7
+	VAESENC        Y11, Y0, Y0
+	VMOVDQU        320(SP), Y11
+	VPERMILPS      Y10, Y11, Y11
+	VPBLENDD       $0x44, Y11, Y8, Y8
+	VBROADCASTI128 32(BX), Y11
+	VAESENC        Y11, Y1, Y1
+	VAESENC        Y11, Y2, Y2
+	VMOVDQU        352(SP), Y12
+	VPERMILPS      Y10, Y12, Y12
+	VPBLENDD       $0x88, Y12, Y8, Y8
+	VAESENC        Y11, Y3, Y3
+	VAESENC        Y11, Y4, Y4
+	VPSLLD         160(SI), Y9, Y9
+	VPAND          low5<>+0(SB), Y9, Y9
+	VAESENC        Y11, Y5, Y5
+	VAESENC        Y11, Y6, Y6
+	VPSRLVD        Y9, Y8, Y8
+	VPAND          32(SI), Y8, Y8
+	VPXOR          64(SI), Y8, Y8
+	VAESENC        Y11, Y7, Y7
+	VAESENC        Y11, Y0, Y0
+	VMOVDQU        96(SI), Y9
+	VPCMPGTD       Y8, Y9, Y8
+	VMOVDQU        interleave<>+0(SB), Y9
+	VPERMD         Y8, Y9, Y8
+	VMOVMSKPS      Y8, R8
+	MOVB           R8, (AX)
+	VBROADCASTI128 48(BX), Y11
+	VAESENC        Y11, Y1, Y1
+	VAESENC        Y11, Y2, Y2
+	VMOVDQU        608(SP), Y9
+	VPSRLD         144(SI), Y9, Y10
+	VAESENC        Y11, Y3, Y3
+	VAESENC        Y11, Y4, Y4
+	VMOVDQU        384(SP), Y8
+	VPERMILPS      Y10, Y8, Y8
+	VAESENC        Y11, Y5, Y5
+	VAESENC        Y11, Y6, Y6
+	VMOVDQU        416(SP), Y12
+	VPERMILPS      Y10, Y12, Y12
+	VPBLENDD       $0x22, Y12, Y8, Y8
+	VAESENC        Y11, Y7, Y7
+	VAESENC        Y11, Y0, Y0
+	VMOVDQU        448(SP), Y11
+	VPERMILPS      Y10, Y11, Y11
+	VPBLENDD       $0x44, Y11, Y8, Y8
+	VBROADCASTI128 64(BX), Y11
+	VAESENC        Y11, Y1, Y1
+	VAESENC        Y11, Y2, Y2
+	VMOVDQU        480(SP), Y12
+	VPERMILPS      Y10, Y12, Y12
+	VPBLENDD       $0x88, Y12, Y8, Y8
+	VAESENC        Y11, Y3, Y3
+	VAESENC        Y11, Y4, Y4
+	VPSLLD         160(SI), Y9, Y9
+	VPAND          low5<>+0(SB), Y9, Y9
+	VAESENC        Y11, Y5, Y5
+	VAESENC        Y11, Y6, Y6
+	VPSRLVD        Y9, Y8, Y8
+	VPAND          32(SI), Y8, Y8
+	VPXOR          64(SI), Y8, Y8
+	VAESENC        Y11, Y7, Y7
+	VAESENC        Y11, Y0, Y0
+	VMOVDQU        96(SI), Y9
+	VPCMPGTD       Y8, Y9, Y8
+	VMOVDQU        interleave<>+0(SB), Y9
+	VPERMD         Y8, Y9, Y8
+	VMOVMSKPS      Y8, R8
+	MOVB           R8, 1(AX)
 	VBROADCASTI128 80(BX), Y9
 	VAESENC        Y9, Y1, Y1
 	VAESENC        Y9, Y2, Y2
+	VMOVDQU        512(SP), Y8
+	VMOVDQU        Y8, 576(SP)
 	VAESENC        Y9, Y3, Y3
 	VAESENC        Y9, Y4, Y4
+	VMOVDQU        544(SP), Y8
+	VMOVDQU        Y8, 608(SP)
 	VAESENC        Y9, Y5, Y5
 	VAESENC        Y9, Y6, Y6
+	VMOVDQU        (CX), Y8
+	VPUNPCKHDQ     32(CX), Y8, Y8
 	VAESENC        Y9, Y7, Y7
-	VAESENC        Y9, Y8, Y8
-	VBROADCASTI128 96(BX), Y9
-	VAESENC        Y9, Y1, Y1
-	VAESENC        Y9, Y2, Y2
-	VAESENC        Y9, Y3, Y3
-	VAESENC        Y9, Y4, Y4
-	VAESENC        Y9, Y5, Y5
-	VAESENC        Y9, Y6, Y6
-	VAESENC        Y9, Y7, Y7
-	VAESENC        Y9, Y8, Y8
+	VAESENC        Y9, Y0, Y0
+	VMOVDQU        64(CX), Y9
+	VPUNPCKHDQ     96(CX), Y9, Y9
+	VBROADCASTI128 96(BX), Y10
+	VAESENC        Y10, Y1, Y1
+	VAESENC        Y10, Y2, Y2
+	VPUNPCKHQDQ    Y9, Y8, Y9
+	VPSHUFB        swapDwords<>+0(SB), Y9, Y9
+	VAESENC        Y10, Y3, Y3
+	VAESENC        Y10, Y4, Y4
+	VPSRLD         128(SI), Y9, Y8
+	VPSHUFB        swapDwords<>+0(SB), Y8, Y8
+	VAESENC        Y10, Y5, Y5
+	VAESENC        Y10, Y6, Y6
+	VPXOR          (SI), Y9, Y9
+	VMOVDQU        Y9, 512(SP)
+	VAESENC        Y10, Y7, Y7
+	VAESENC        Y10, Y0, Y0
+	VPSHUFD        $0x00, Y8, Y9
+	VPBLENDD       $0x77, (CX), Y9, Y9
+	VMOVDQU        Y9, (SP)
 	VBROADCASTI128 112(BX), Y9
 	VAESENC        Y9, Y1, Y1
 	VAESENC        Y9, Y2, Y2
+	VPSHUFD        $0x55, Y8, Y10
+	VPBLENDD       $0x77, 32(CX), Y10, Y10
+	VMOVDQU        Y10, 32(SP)
 	VAESENC        Y9, Y3, Y3
 	VAESENC        Y9, Y4, Y4
+	VPSHUFD        $0xaa, Y8, Y10
+	VPBLENDD       $0x77, 64(CX), Y10, Y10
+	VMOVDQU        Y10, 64(SP)
 	VAESENC        Y9, Y5, Y5
 	VAESENC        Y9, Y6, Y6
+	VPSHUFD        $0xff, Y8, Y8
+	VPBLENDD       $0x77, 96(CX), Y8, Y8
+	VMOVDQU        Y8, 96(SP)
 	VAESENC        Y9, Y7, Y7
-	VAESENC        Y9, Y8, Y8
-	VBROADCASTI128 128(BX), Y9
-	VAESENC        Y9, Y1, Y1
-	VAESENC        Y9, Y2, Y2
-	VAESENC        Y9, Y3, Y3
-	VAESENC        Y9, Y4, Y4
-	VAESENC        Y9, Y5, Y5
-	VAESENC        Y9, Y6, Y6
-	VAESENC        Y9, Y7, Y7
-	VAESENC        Y9, Y8, Y8
+	VAESENC        Y9, Y0, Y0
+	VMOVDQU        128(CX), Y8
+	VPUNPCKHDQ     160(CX), Y8, Y8
+	VBROADCASTI128 128(BX), Y10
+	VAESENC        Y10, Y1, Y1
+	VAESENC        Y10, Y2, Y2
+	VMOVDQU        192(CX), Y9
+	VPUNPCKHDQ     224(CX), Y9, Y9
+	VAESENC        Y10, Y3, Y3
+	VAESENC        Y10, Y4, Y4
+	VPUNPCKHQDQ    Y9, Y8, Y9
+	VPSHUFB        swapDwords<>+0(SB), Y9, Y9
+	VAESENC        Y10, Y5, Y5
+	VAESENC        Y10, Y6, Y6
+	VPSRLD         128(SI), Y9, Y8
+	VPSHUFB        swapDwords<>+0(SB), Y8, Y8
+	VAESENC        Y10, Y7, Y7
+	VAESENC        Y10, Y0, Y0
+	VPXOR          (SI), Y9, Y9
+	VMOVDQU        Y9, 544(SP)
 	VBROADCASTI128 144(BX), Y9
 	VAESENC        Y9, Y1, Y1
 	VAESENC        Y9, Y2, Y2
+	VPSHUFD        $0x00, Y8, Y10
+	VPBLENDD       $0x77, 128(CX), Y10, Y10
+	VMOVDQU        Y10, 128(SP)
 	VAESENC        Y9, Y3, Y3
 	VAESENC        Y9, Y4, Y4
+	VPSHUFD        $0x55, Y8, Y10
+	VPBLENDD       $0x77, 160(CX), Y10, Y10
+	VMOVDQU        Y10, 160(SP)
 	VAESENC        Y9, Y5, Y5
 	VAESENC        Y9, Y6, Y6
+	VPSHUFD        $0xaa, Y8, Y10
+	VPBLENDD       $0x77, 192(CX), Y10, Y10
+	VMOVDQU        Y10, 192(SP)
 	VAESENC        Y9, Y7, Y7
-	VAESENC        Y9, Y8, Y8
-	VBROADCASTI128 160(BX), Y9
-	VAESENCLAST    Y9, Y1, Y1
-	VAESENCLAST    Y9, Y2, Y2
-	VAESENCLAST    Y9, Y3, Y3
-	VAESENCLAST    Y9, Y4, Y4
-	VAESENCLAST    Y9, Y5, Y5
-	VAESENCLAST    Y9, Y6, Y6
-	VAESENCLAST    Y9, Y7, Y7
-	VAESENCLAST    Y9, Y8, Y8
-	VBROADCASTI128 (CX), Y9
-	VINSERTI128    $0x01, 64(CX), Y9, Y9
-	VPSHUFB        inputTokens<>+0(SB), Y9, Y9
-	VPXOR          (SI), Y9, Y9
-	VPSRLD         144(SI), Y9, Y10
-	VPERMILPS      Y10, Y1, Y1
-	VBROADCASTI128 16(CX), Y10
-	VINSERTI128    $0x01, 80(CX), Y10, Y10
-	VPSHUFB        inputTokens<>+0(SB), Y10, Y10
-	VPXOR          (SI), Y10, Y10
-	VPSRLD         144(SI), Y10, Y11
-	VPERMILPS      Y11, Y2, Y2
-	VPBLENDD       $0x22, Y2, Y1, Y1
-	VPBLENDD       $0x22, Y10, Y9, Y9
-	VBROADCASTI128 32(CX), Y2
-	VINSERTI128    $0x01, 96(CX), Y2, Y2
-	VPSHUFB        inputTokens<>+0(SB), Y2, Y2
-	VPXOR          (SI), Y2, Y2
-	VPSRLD         144(SI), Y2, Y10
-	VPERMILPS      Y10, Y3, Y3
-	VPBLENDD       $0x44, Y3, Y1, Y1
-	VPBLENDD       $0x44, Y2, Y9, Y9
-	VBROADCASTI128 48(CX), Y2
-	VINSERTI128    $0x01, 112(CX), Y2, Y2
-	VPSHUFB        inputTokens<>+0(SB), Y2, Y2
-	VPXOR          (SI), Y2, Y2
-	VPSRLD         144(SI), Y2, Y3
-	VPERMILPS      Y3, Y4, Y4
-	VPBLENDD       $0x88, Y4, Y1, Y1
-	VPBLENDD       $0x88, Y2, Y9, Y9
-	VPSLLD         160(SI), Y9, Y9
-	VPAND          Y0, Y9, Y9
-	VPSRLVD        Y9, Y1, Y1
-	VPAND          32(SI), Y1, Y1
-	VPXOR          64(SI), Y1, Y1
-	VMOVDQU        96(SI), Y2
-	VPCMPGTD       Y1, Y2, Y1
-	VMOVMSKPS      Y1, DI
-	MOVB           DI, (AX)
-	VBROADCASTI128 128(CX), Y1
-	VINSERTI128    $0x01, 192(CX), Y1, Y1
-	VPSHUFB        inputTokens<>+0(SB), Y1, Y1
-	VPXOR          (SI), Y1, Y1
-	VPSRLD         144(SI), Y1, Y2
-	VPERMILPS      Y2, Y5, Y5
-	VBROADCASTI128 144(CX), Y2
-	VINSERTI128    $0x01, 208(CX), Y2, Y2
-	VPSHUFB        inputTokens<>+0(SB), Y2, Y2
-	VPXOR          (SI), Y2, Y2
-	VPSRLD         144(SI), Y2, Y3
-	VPERMILPS      Y3, Y6, Y6
-	VPBLENDD       $0x22, Y6, Y5, Y5
-	VPBLENDD       $0x22, Y2, Y1, Y1
-	VBROADCASTI128 160(CX), Y2
-	VINSERTI128    $0x01, 224(CX), Y2, Y2
-	VPSHUFB        inputTokens<>+0(SB), Y2, Y2
-	VPXOR          (SI), Y2, Y2
-	VPSRLD         144(SI), Y2, Y3
-	VPERMILPS      Y3, Y7, Y7
-	VPBLENDD       $0x44, Y7, Y5, Y5
-	VPBLENDD       $0x44, Y2, Y1, Y1
-	VBROADCASTI128 176(CX), Y2
-	VINSERTI128    $0x01, 240(CX), Y2, Y2
-	VPSHUFB        inputTokens<>+0(SB), Y2, Y2
-	VPXOR          (SI), Y2, Y2
-	VPSRLD         144(SI), Y2, Y3
-	VPERMILPS      Y3, Y8, Y8
-	VPBLENDD       $0x88, Y8, Y5, Y5
-	VPBLENDD       $0x88, Y2, Y1, Y1
-	VPSLLD         160(SI), Y1, Y1
-	VPAND          Y0, Y1, Y1
-	VPSRLVD        Y1, Y5, Y5
-	VPAND          32(SI), Y5, Y5
-	VPXOR          64(SI), Y5, Y5
-	VMOVDQU        96(SI), Y1
-	VPCMPGTD       Y5, Y1, Y5
-	VMOVMSKPS      Y5, DI
-	MOVB           DI, 1(AX)
-	ADDQ           $0x00000100, CX
-	ADDQ           $0x00000002, AX
+	VAESENC        Y9, Y0, Y0
+	VPSHUFD        $0xff, Y8, Y8
+	VPBLENDD       $0x77, 224(CX), Y8, Y8
+	VMOVDQU        Y8, 224(SP)
+	VBROADCASTI128 160(BX), Y8
+	VAESENCLAST    Y8, Y1, Y1
+	VMOVDQU        Y1, 256(SP)
+	VAESENCLAST    Y8, Y2, Y2
+	VMOVDQU        Y2, 288(SP)
+	VAESENCLAST    Y8, Y3, Y3
+	VMOVDQU        Y3, 320(SP)
+	VAESENCLAST    Y8, Y4, Y4
+	VMOVDQU        Y4, 352(SP)
+	VAESENCLAST    Y8, Y5, Y5
+	VMOVDQU        Y5, 384(SP)
+	VAESENCLAST    Y8, Y6, Y6
+	VMOVDQU        Y6, 416(SP)
+	VAESENCLAST    Y8, Y7, Y7
+	VMOVDQU        Y7, 448(SP)
+	VAESENCLAST    Y8, Y0, Y0
+	VMOVDQU        Y0, 480(SP)
+	ADDQ           DI, AX
+	MOVQ           $0x00000002, DI
 	DECQ           DX
-	JMP            loop
-
-end:
+	JNE            loop
+	VMOVDQU        576(SP), Y1
+	VPSRLD         144(SI), Y1, Y2
+	VMOVDQU        256(SP), Y0
+	VPERMILPS      Y2, Y0, Y0
+	VMOVDQU        288(SP), Y3
+	VPERMILPS      Y2, Y3, Y3
+	VPBLENDD       $0x22, Y3, Y0, Y0
+	VMOVDQU        320(SP), Y3
+	VPERMILPS      Y2, Y3, Y3
+	VPBLENDD       $0x44, Y3, Y0, Y0
+	VMOVDQU        352(SP), Y3
+	VPERMILPS      Y2, Y3, Y3
+	VPBLENDD       $0x88, Y3, Y0, Y0
+	VPSLLD         160(SI), Y1, Y1
+	VPAND          low5<>+0(SB), Y1, Y1
+	VPSRLVD        Y1, Y0, Y0
+	VPAND          32(SI), Y0, Y0
+	VPXOR          64(SI), Y0, Y0
+	VMOVDQU        96(SI), Y1
+	VPCMPGTD       Y0, Y1, Y0
+	VMOVDQU        interleave<>+0(SB), Y1
+	VPERMD         Y0, Y1, Y0
+	VMOVMSKPS      Y0, CX
+	MOVB           CL, (AX)
+	VMOVDQU        608(SP), Y1
+	VPSRLD         144(SI), Y1, Y2
+	VMOVDQU        384(SP), Y0
+	VPERMILPS      Y2, Y0, Y0
+	VMOVDQU        416(SP), Y3
+	VPERMILPS      Y2, Y3, Y3
+	VPBLENDD       $0x22, Y3, Y0, Y0
+	VMOVDQU        448(SP), Y3
+	VPERMILPS      Y2, Y3, Y3
+	VPBLENDD       $0x44, Y3, Y0, Y0
+	VMOVDQU        480(SP), Y3
+	VPERMILPS      Y2, Y3, Y3
+	VPBLENDD       $0x88, Y3, Y0, Y0
+	VPSLLD         160(SI), Y1, Y1
+	VPAND          low5<>+0(SB), Y1, Y1
+	VPSRLVD        Y1, Y0, Y0
+	VPAND          32(SI), Y0, Y0
+	VPXOR          64(SI), Y0, Y0
+	VMOVDQU        96(SI), Y1
+	VPCMPGTD       Y0, Y1, Y0
+	VMOVDQU        interleave<>+0(SB), Y1
+	VPERMD         Y0, Y1, Y0
+	VMOVMSKPS      Y0, CX
+	MOVB           CL, 1(AX)
 	VZEROUPPER
 	RET

@@ -7,7 +7,7 @@ const (
 	// chunkTokens are decided at once at most.
 	chunkTokens = 8192
 	// groupSize is how many bytes of keystream the loops decide at once.
-	groupSize = 32
+	groupSize = 128
 )
 
 // Scratch is the working memory of one caller. The zero value is ready for use.

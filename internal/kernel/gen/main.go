@@ -23,6 +23,7 @@ var families = map[string]func(){
 	"aes":   aes,
 	"mask":  masks,
 	"score": score,
+	"fused": fused,
 	"lanes": lanes,
 	"bias":  bias,
 	"scan":  scans,

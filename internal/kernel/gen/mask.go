@@ -5,22 +5,99 @@ import (
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
 )
 
-// masks writes the loops that turn keystream into bitmaps, one for each lane width. The
-// tenant lane moves bytes within a block, which is one shuffle, and tokens within a byte;
-// the latter, the threshold and the complement are in the tables of the two nibbles.
-func masks() {
-	nibble := table16("nibble", [16]byte{15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15})
-	fold := map[int]Mem{
-		2: table32("fold2", repeat(0x10011001)), // bytes 1, 16: two masks of 4 bits to 8
-		4: table32("fold4", repeat(0x04010401)), // bytes 1, 4: two masks of 2 bits to 4
+// A masker turns keystream into bitmaps. The tenant lane moves bytes within a block, which
+// is one shuffle, and tokens within a byte; the latter, the threshold and the complement
+// are in the tables of the two nibbles.
+type masker struct {
+	nibble, order Mem
+	fold          map[int]Mem
+}
+
+func newMasker() masker {
+	return masker{
+		nibble: table16("nibble", [16]byte{15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15}),
+		fold: map[int]Mem{
+			2: table32("fold2", repeat(0x10011001)), // bytes 1, 16: two masks of 4 bits to 8
+			4: table32("fold4", repeat(0x04010401)), // bytes 1, 4: two masks of 2 bits to 4
+		},
+		order: table32("foldOrder", [8]uint32{0, 4, 1, 5, 2, 6, 3, 7}),
 	}
-	words := table32("foldWords", repeat(0x00100001)) // words 1, 16
+}
+
+// group is how many vectors of keystream are decided together.
+func (m masker) group(width int) int { return map[int]int{1: 1, 2: 2, 4: 4, 8: 1}[width] }
+
+// mask writes the decisions of a group of vectors of keystream, which it uses up. tables
+// holds the order of bytes and the tables of the nibbles, 32 bytes each.
+func (m masker) mask(b backend, width int, x []VecVirtual, tables, to Mem) {
+	if width == 8 {
+		if b.bytes == 32 {
+			MOVL(m.bits(b, x[0], tables), to)
+		} else {
+			MOVW(m.bits(b, x[0], tables).As16(), to)
+		}
+		return
+	}
+	for _, x := range x {
+		VPSHUFB(tables, x, x)
+		top, table := b.vector(), b.vector()
+		VPSRLW(U8(4), x, top)
+		VPAND(m.nibble, x, x)
+		VPAND(m.nibble, top, top)
+		VMOVDQU(tables.Offset(32), table)
+		VPSHUFB(x, table, x)
+		VMOVDQU(tables.Offset(64), table)
+		VPSHUFB(top, table, top)
+		VPOR(x, top, x)
+		if width > 1 {
+			VPMADDUBSW(m.fold[width], x, x)
+		}
+	}
+	// Packing goes by 128-bit lanes, whose order is put right at the end.
+	switch width {
+	case 2:
+		VPACKUSWB(x[1], x[0], x[0])
+		if b.bytes == 32 {
+			VPERMQ(U8(0xd8), x[0], x[0])
+		}
+	case 4:
+		for i := 0; i < 4; i += 2 {
+			VPACKUSWB(x[i+1], x[i], x[i])
+			VPMADDUBSW(m.fold[2], x[i], x[i])
+		}
+		VPACKUSWB(x[2], x[0], x[0])
+		if b.bytes == 32 {
+			index := YMM()
+			VMOVDQU(m.order, index)
+			VPERMD(x[0], index, x[0])
+		}
+	}
+	VMOVDQU(x[0], to)
+}
+
+// bits returns the decisions of a vector with a width of 8.
+func (m masker) bits(b backend, x VecVirtual, tables Mem) GPVirtual {
+	VPSHUFB(tables, x, x)
+	least, bits := b.vector(), GP32()
+	VPMINUB(tables.Offset(32), x, least)
+	VPCMPEQB(x, least, x)
+	VPMOVMSKB(x, bits)
+	return bits
+}
+
+// maskGroup is how many bytes of keystream are decided at once: groupSize of the Go code.
+const maskGroup = 128
+
+// masks writes the loops that turn keystream into bitmaps, one for each lane width.
+func masks() {
+	m := newMasker()
 	for _, width := range []int{1, 2, 4, 8} {
 		name := "mask" + strconv.Itoa(width) + "AVX2"
 		TEXT(name, NOSPLIT, "func(dst, stream *byte, n int, luts *[3][16]byte)")
-		Doc(name+" decides the tokens of 32*n bytes of keystream, "+strconv.Itoa(8/width)+" a byte, and writes as many bits to dst.",
+		Doc(name+" decides the tokens of 128*n bytes of keystream, "+strconv.Itoa(8/width)+" a byte, and writes as many bits to dst.",
 			"luts are the order of bytes in a block, and the bits that a low and a high nibble set;",
 			"with a width of 8, the second is the threshold less 1.")
 		Pragma("noescape")
@@ -28,53 +105,25 @@ func masks() {
 		stream := Load(Param("stream"), GP64())
 		n := Load(Param("n"), GP64())
 		luts := Load(Param("luts"), GP64())
-		order, low, high, low4 := YMM(), YMM(), YMM(), YMM()
-		VBROADCASTI128(Mem{Base: luts}, order)
-		VBROADCASTI128(Mem{Base: luts, Disp: 16}, low)
-		VBROADCASTI128(Mem{Base: luts, Disp: 32}, high)
-		VMOVDQU(nibble, low4)
-
+		tables := AllocLocal(3 * 32)
+		for i := range 3 {
+			lut := YMM()
+			VBROADCASTI128(Mem{Base: luts, Disp: 16 * i}, lut)
+			VMOVDQU(lut, tables.Offset(32*i))
+		}
 		Label("loop")
 		TESTQ(n, n)
 		JE(LabelRef("end"))
-		x := YMM()
-		VMOVDQU(Mem{Base: stream}, x)
-		VPSHUFB(order, x, x)
-		if width == 8 {
-			least, bits := YMM(), GP32()
-			VPMINUB(low, x, least)
-			VPCMPEQB(x, least, x)
-			VPMOVMSKB(x, bits)
-			MOVL(bits, Mem{Base: dst})
-		} else {
-			top := YMM()
-			VPSRLW(U8(4), x, top)
-			VPAND(low4, x, x)
-			VPAND(low4, top, top)
-			VPSHUFB(x, low, x)
-			VPSHUFB(top, high, top)
-			VPOR(x, top, x)
+		for from := 0; from < maskGroup/32; from += m.group(width) {
+			x := make([]VecVirtual, m.group(width))
+			for i := range x {
+				x[i] = YMM()
+				VMOVDQU(Mem{Base: stream, Disp: 32 * (from + i)}, x[i])
+			}
+			m.mask(vaes, width, x, tables, Mem{Base: dst, Disp: 32 * from / width})
 		}
-		switch width {
-		case 1:
-			VMOVDQU(x, Mem{Base: dst})
-		case 2:
-			VPMADDUBSW(fold[2], x, x)
-			VPACKUSWB(x, x, x)
-			VPERMQ(U8(0x08), x, x) // quarters 0 and 2
-			VMOVDQU(x.AsX(), Mem{Base: dst})
-		case 4:
-			VPMADDUBSW(fold[4], x, x)
-			VPMADDWD(words, x, x)
-			VPACKUSDW(x, x, x)
-			VPACKUSWB(x, x, x)
-			upper := XMM()
-			VEXTRACTI128(U8(1), x, upper)
-			VPUNPCKLDQ(upper, x.AsX(), upper)
-			VMOVQ(upper, Mem{Base: dst})
-		}
-		ADDQ(U8(32), stream)
-		ADDQ(U8(uint8(32/width)), dst)
+		ADDQ(U32(maskGroup), stream)
+		ADDQ(U32(uint32(maskGroup/width)), dst)
 		DECQ(n)
 		JMP(LabelRef("loop"))
 		Label("end")

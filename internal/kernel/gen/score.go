@@ -6,6 +6,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
+const scoreGroup = 16 // as in the Go code
+
 // Places in the Go struct scoreTable.
 const (
 	scoreLane      = 0
@@ -20,11 +22,11 @@ const (
 // score is the family of loops that decide pairs.
 func score() {
 	pack()
-	const no = 0x80 // VPSHUFB writes 0
-	token := table16("inputToken", [16]byte{no, no, no, no, no, no, no, no, no, no, no, no, 15, 14, 13, 12})
-	tokens := table16("inputTokens", [16]byte{15, 14, 13, 12, 15, 14, 13, 12, 15, 14, 13, 12, 15, 14, 13, 12})
+	swap := table16("swapDwords", [16]byte{3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12})
+	interleave := table32("interleave", [8]uint32{0, 4, 1, 5, 2, 6, 3, 7})
+	low5 := table32("low5", repeat(31))
 	for _, b := range []backend{aesni, vaes} {
-		b.score(token, tokens)
+		b.score(low5, swap, interleave)
 	}
 }
 
@@ -92,10 +94,13 @@ func pack() {
 	RET()
 }
 
-// score decides packed pairs, 8 or 16 in flight.
-func (b backend) score(token, tokens Mem) {
-	TEXT("score"+b.name, NOSPLIT, "func(dst *byte, inputs *[16]byte, groups int, keys *[11][16]byte, table *[176]byte)")
-	Doc("score"+b.name+" decides 16*groups packed pairs, a bit each:",
+// score decides packed pairs, 8 vectors at once. AES uses two ports of the processor and
+// would leave the others idle while a burst of it fills the queues; so the pairs of the next
+// burst are made ready, and those of the last one decided, between its rounds, by way of the
+// stack.
+func (b backend) score(low5, swap, interleave Mem) {
+	TEXT("score"+b.name, 0, "func(dst *byte, inputs *[16]byte, groups int, keys *[11][16]byte, table *[176]byte)")
+	Doc("score"+b.name+" decides 16*groups packed pairs, a bit each; there is at least one group:",
 		"",
 		"\tv := BE32(input[12:])",
 		"\tblock := AES(keys, input[:12] || BE32(v >> blockShift))",
@@ -104,86 +109,168 @@ func (b backend) score(token, tokens Mem) {
 	Pragma("noescape")
 	dst := Load(Param("dst"), GP64())
 	inputs := Load(Param("inputs"), GP64())
-	groups := Load(Param("groups"), GP64())
+	bursts := Load(Param("groups"), GP64())
 	keys := Load(Param("keys"), GP64())
 	table := Load(Param("table"), GP64())
 	at := func(disp int) Mem { return Mem{Base: table, Disp: disp} }
-	low5 := YMM()
-	VPCMPEQD(low5, low5, low5)
-	VPSRLD(U8(27), low5, low5)
 
-	Label("loop")
-	TESTQ(groups, groups)
-	JE(LabelRef("end"))
-	perVector := b.bytes / 16
-	per := 8 * perVector
-	for from := 0; from < 16; from += per {
-		// Vector i of a half holds pair i, and pair i+4 in its upper lane.
-		load := func(i int, to VecVirtual) {
-			first := from + i%4 + i/4*4*perVector
-			if perVector == 1 {
-				VMOVDQU(Mem{Base: inputs, Disp: 16 * first}, to)
-			} else {
-				// A load of the lower lane alone would look to avo as if the upper one
-				// were in use before.
-				VBROADCASTI128(Mem{Base: inputs, Disp: 16 * first}, to)
-				VINSERTI128(U8(1), Mem{Base: inputs, Disp: 16 * (first + 4)}, to, to)
+	const inFlight = 8
+	per := inFlight * b.bytes / 16 // pairs of a burst
+	if per < scoreGroup {
+		SHLQ(U8(1), bursts)
+	}
+	ready := AllocLocal(inFlight * b.bytes) // inputs of the next burst
+	done := AllocLocal(inFlight * b.bytes)  // blocks of the last one
+	readyIDs, ids := AllocLocal(2*b.bytes), AllocLocal(2*b.bytes)
+	place := func(m Mem, i int) Mem { return m.Offset(b.bytes * i) }
+
+	next := GP64() // the inputs to make ready
+	MOVQ(inputs, next)
+	// prepare replaces tokens by the numbers of their blocks. Dword i of each lane of a
+	// gathered vector is that of vector i.
+	prepare := func() (steps []func()) {
+		for half := range 2 {
+			pairs, gathered, numbers := b.vector(), b.vector(), b.vector()
+			from := func(i int) Mem { return Mem{Base: next, Disp: b.bytes * (4*half + i)} }
+			steps = append(steps, func() {
+				VMOVDQU(from(0), pairs)
+				VPUNPCKHDQ(from(1), pairs, pairs)
+			}, func() {
+				VMOVDQU(from(2), gathered)
+				VPUNPCKHDQ(from(3), gathered, gathered)
+			}, func() {
+				VPUNPCKHQDQ(gathered, pairs, gathered)
+				VPSHUFB(swap, gathered, gathered)
+			}, func() {
+				VPSRLD(at(scoreBlock), gathered, numbers)
+				VPSHUFB(swap, numbers, numbers)
+			}, func() {
+				VPXOR(at(scoreLane), gathered, gathered)
+				VMOVDQU(gathered, place(readyIDs, half))
+			})
+			for i := range 4 {
+				steps = append(steps, func() {
+					x, vector := b.vector(), 4*half+i
+					VPSHUFD(U8(0x55*i), numbers, x)
+					VPBLENDD(U8(0x77), Mem{Base: next, Disp: b.bytes * vector}, x, x)
+					VMOVDQU(x, place(ready, vector))
+				})
 			}
 		}
-		state := make([]VecVirtual, 8)
-		for i := range state {
-			state[i] = b.vector()
-			number := b.vector()
-			load(i, state[i])
-			VPSHUFB(token, state[i], number)
-			VPSRLD(at(scoreBlock), number, number)
-			VPSHUFB(token, number, number)
-			VPBLENDD(U8(0x88), number, state[i], state[i])
+		return steps
+	}
+	// decide writes the decisions of the last burst.
+	decide := func() (steps []func()) {
+		var dwords, bits [2]VecVirtual
+		final := func(x, bit VecVirtual, at8 int) []func() {
+			return []func(){func() {
+				VPSLLD(at(scoreBit), bit, bit)
+				VPAND(low5, bit, bit)
+			}, func() {
+				VPSRLVD(bit, x, x)
+				VPAND(at(scoreMask), x, x)
+				VPXOR(at(scoreInvert), x, x)
+			}, func() {
+				VMOVDQU(at(scoreThreshold), bit)
+				VPCMPGTD(x, bit, x)
+				if b.bytes == 32 { // vector i holds pairs 2i and 2i+1
+					VMOVDQU(interleave, bit)
+					VPERMD(x, bit, x)
+				}
+				green := GP32()
+				VMOVMSKPS(x, green)
+				MOVB(green.As8(), Mem{Base: dst, Disp: at8})
+			}}
 		}
-		b.encrypt(keys, state)
-		decide := func(x, id VecVirtual, place int) {
-			VPSLLD(at(scoreBit), id, id)
-			VPAND(low5, id, id)
-			VPSRLVD(id, x, x)
-			VPAND(at(scoreMask), x, x)
-			VPXOR(at(scoreInvert), x, x)
-			threshold, bits := YMM(), GP32()
-			VMOVDQU(at(scoreThreshold), threshold)
-			VPCMPGTD(x, threshold, x)
-			VMOVMSKPS(x, bits)
-			MOVB(bits.As8(), Mem{Base: dst, Disp: place})
+		for half := range 2 {
+			dwords[half], bits[half] = YMM(), YMM()
+			x, bit, index := dwords[half], bits[half], b.vector()
+			if b.bytes == 16 {
+				x, bit = x.AsX().(VecVirtual), bit.AsX().(VecVirtual)
+			}
+			steps = append(steps, func() {
+				VMOVDQU(place(ids, half), bit)
+				VPSRLD(at(scoreDword), bit, index)
+			})
+			for i := range 4 {
+				steps = append(steps, func() {
+					if i == 0 {
+						VMOVDQU(place(done, 4*half), x)
+						VPERMILPS(index, x, x)
+						return
+					}
+					y := b.vector()
+					VMOVDQU(place(done, 4*half+i), y)
+					VPERMILPS(index, y, y)
+					VPBLENDD(U8(0x11<<i), y, x, x)
+				})
+			}
+			if b.bytes == 32 {
+				steps = append(steps, final(x, bit, half)...)
+			}
 		}
-		var dwords, ids [2]VecVirtual
-		for i, s := range state {
-			id, index := b.vector(), b.vector()
-			load(i, id)
-			VPSHUFB(tokens, id, id)
-			VPXOR(at(scoreLane), id, id)
-			VPSRLD(at(scoreDword), id, index)
-			VPERMILPS(index, s, s)
-			if i%4 == 0 {
-				dwords[i/4], ids[i/4] = s, id
-			} else {
-				VPBLENDD(U8(0x11<<(i%4)), s, dwords[i/4], dwords[i/4])
-				VPBLENDD(U8(0x11<<(i%4)), id, ids[i/4], ids[i/4])
-			}
-			switch {
-			case i%4 < 3:
-			case perVector == 2:
-				decide(dwords[i/4], ids[i/4], i/4)
-			case i == 7:
-				x, id := dwords[0].AsY().(VecVirtual), ids[0].AsY().(VecVirtual)
-				VINSERTI128(U8(1), dwords[1], x, x)
-				VINSERTI128(U8(1), ids[1], id, id)
-				decide(x, id, from/8)
-			}
+		if b.bytes == 16 {
+			steps = append(steps, func() {
+				VINSERTI128(U8(1), dwords[1].AsX(), dwords[0], dwords[0])
+				VINSERTI128(U8(1), bits[1].AsX(), bits[0], bits[0])
+			})
+			steps = append(steps, final(dwords[0], bits[0], 0)...)
+		}
+		return steps
+	}
+	run := func(steps []func()) {
+		for _, step := range steps {
+			step()
 		}
 	}
-	ADDQ(U32(256), inputs)
-	ADDQ(U32(2), dst)
-	DECQ(groups)
-	JMP(LabelRef("loop"))
-	Label("end")
+	run(prepare())
+	// The first burst has none before it: what is decided then is overwritten.
+	advance := GP64()
+	XORQ(advance, advance)
+
+	Label("loop")
+	// The last burst has none after it, and makes itself ready again.
+	ahead := GP64()
+	LEAQ(Mem{Base: next, Disp: 16 * per}, ahead)
+	CMPQ(bursts, U8(1))
+	CMOVQGT(ahead, next)
+	state := make([]VecVirtual, inFlight)
+	key := b.vector()
+	b.loadKey(keys, 0, key)
+	for i := range state {
+		state[i] = b.vector()
+		VPXOR(place(ready, i), key, state[i])
+	}
+	steps := decide()
+	for half := range 2 {
+		steps = append(steps, func() {
+			x := b.vector()
+			VMOVDQU(place(readyIDs, half), x)
+			VMOVDQU(x, place(ids, half))
+		})
+	}
+	steps = append(steps, prepare()...)
+	const slots = inFlight * (rounds - 1)
+	for round := 1; round < rounds; round++ {
+		key := b.vector()
+		b.loadKey(keys, round, key)
+		for i, s := range state {
+			VAESENC(key, s, s)
+			slot := (round-1)*inFlight + i
+			run(steps[slot*len(steps)/slots : (slot+1)*len(steps)/slots])
+		}
+	}
+	last := b.vector()
+	b.loadKey(keys, rounds, last)
+	for i, s := range state {
+		VAESENCLAST(last, s, s)
+		VMOVDQU(s, place(done, i))
+	}
+	ADDQ(advance, dst)
+	MOVQ(U32(uint32(per/8)), advance)
+	DECQ(bursts)
+	JNE(LabelRef("loop"))
+	run(decide())
 	VZEROUPPER()
 	RET()
 }

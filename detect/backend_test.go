@@ -1,0 +1,76 @@
+package detect_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/kernel"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// slowScorer hides that a mark can score packed pairs.
+type slowScorer struct{ detect.Scorer }
+
+// Whatever the processor, texts are marked and tested alike, to the bit; and so they are
+// by a scorer that knows nothing of packed pairs.
+func TestBackendsAgree(t *testing.T) {
+	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("3c", 32))
+	require.NoError(t, err)
+	type outcome struct {
+		text   []detect.Token
+		result detect.Result
+		state  []byte
+	}
+	schemes := []watermark.GreenList{
+		{Gamma: 0.5, Delta: 2, Width: 2}, {Gamma: 0.25, Delta: 1, Width: 4}, {Gamma: 0.375, Delta: 2, Width: 0},
+		{Gamma: 65.0 / 256, Delta: 2, Width: 1}, {Gamma: 0.5, Delta: 2, Width: 6},
+	}
+	options := [][]watermark.Option{
+		nil,
+		{watermark.Band{Selector: key.Derive("selector"), Lo: 100, Hi: 40000}},
+		{watermark.Lane{Group: 2, Index: 13}},
+		{watermark.Payload{Bits: 4, Message: 9}},
+	}
+	for i, scheme := range schemes {
+		for j, opts := range options {
+			if j == 3 && scheme.Gamma != 0.5 || j == 1 && scheme.Width == 0 {
+				continue // no payload; the one context there is may be outside a band
+			}
+			m, err := watermark.New(key, scheme, vocab, opts...)
+			require.NoError(t, err)
+			run := func(scorer detect.Scorer) outcome {
+				rng := rand.New(rand.NewPCG(uint64(i), uint64(j)))
+				a := detect.New(scorer, &detect.Options{Dedup: detect.Dedup((i + j) % 2)})
+				var o outcome
+				for range 2 {
+					o.text = markedText(t, rng, m, 120)
+					for k := range 24 { // repetitions, and ids that are none
+						o.text[rng.IntN(120)] = []detect.Token{1, 2, -1, vocab}[k%4]
+					}
+					a.Add(o.text)
+				}
+				o.result = a.Result()
+				if _, slow := scorer.(slowScorer); !slow {
+					o.state, err = a.AppendBinary(nil)
+					require.NoError(t, err)
+				}
+				return o
+			}
+			restore := kernel.Use(kernel.Generic)
+			want := run(m)
+			restore()
+			require.Positive(t, want.result.Scored)
+			for _, b := range kernel.Available() {
+				restore := kernel.Use(b)
+				got, slow := run(m), run(slowScorer{m})
+				restore()
+				require.Equal(t, want, got, "%v, %v, %v", b, scheme, opts)
+				require.Equal(t, want.result, slow.result, "%v, %v, %v", b, scheme, opts)
+			}
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package watermark_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// Packed pairs have the scores of the pairs one by one, and the counts of their sums.
+func TestPackedPairsScoreAlike(t *testing.T) {
+	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("71", 32))
+	require.NoError(t, err)
+	const vocab, n = 5000, 1300 // batches and a rest
+	rng := rand.New(rand.NewPCG(31, 32))
+	for width := range watermark.MaxPackedWidth + 1 {
+		for name, opts := range map[string][]watermark.Option{
+			"plain":   nil,
+			"band":    {watermark.Band{Selector: key.Derive("s"), Lo: 9, Hi: 30000}},
+			"lane":    {watermark.Lane{Group: 3, Index: 77}},
+			"payload": {watermark.Payload{Bits: 5, Message: 3}, watermark.Band{Selector: key.Derive("s"), Lo: 0, Hi: 40000}},
+		} {
+			m, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: width}, vocab, opts...)
+			require.NoError(t, err)
+			pairs, packed := make([]watermark.Pair, n), make([]watermark.Packed, n)
+			var want []int64
+			var green int64
+			mask := make([]uint64, (vocab+63)/64)
+			for i := range pairs {
+				context := make([]watermark.Token, width)
+				p := packed[i][:0]
+				for range watermark.MaxPackedWidth - width {
+					p = append(p, 0xff, 0xff, 0xff)
+				}
+				for j := range context {
+					context[j] = rng.Int32N(vocab)
+					p = append(p, byte(context[j]), byte(context[j]>>8), 0)
+				}
+				v := rng.Int32N(vocab)
+				_ = append(p, 0, 0, byte(v>>8), byte(v))
+				pairs[i] = watermark.Pair{Context: context, Token: v}
+				want = m.Score(want, pairs[i:i+1])
+				green += want[i]
+				if name == "plain" || name == "lane" { // by way of the list
+					m.Mask(mask, context)
+					require.Equal(t, want[i], int64(mask[v/64]>>(v%64)&1))
+				}
+			}
+			assert.Equal(t, want, m.Score(nil, pairs), "%s, width %d: together", name, width)
+			assert.Equal(t, append([]int64{7}, want...), m.ScorePacked([]int64{7}, packed), "%s, width %d: packed", name, width)
+			sum, ok := m.CountPacked(packed)
+			assert.Equal(t, name == "plain" || name == "lane", ok, name)
+			if ok {
+				assert.Equal(t, green, sum, "%s, width %d", name, width)
+			}
+		}
+	}
+	wide, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: watermark.MaxPackedWidth + 1}, vocab)
+	require.NoError(t, err)
+	assert.Panics(t, func() { wide.ScorePacked(nil, nil) })
+	_, ok := wide.CountPacked(nil)
+	assert.False(t, ok)
+}
+
+func TestScoringDoesNotAllocate(t *testing.T) {
+	if raceEnabled() {
+		t.Skip("the race detector allocates")
+	}
+	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("72", 32))
+	require.NoError(t, err)
+	m, err := watermark.New(key, watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, 1000)
+	require.NoError(t, err)
+	pairs, packed, dst := make([]watermark.Pair, 600), make([]watermark.Packed, 600), make([]int64, 0, 2000)
+	row, half := make([]float32, 1000), make([]uint16, 1000)
+	context := []watermark.Token{1, 2}
+	for i := range pairs {
+		pairs[i].Context = context
+	}
+	assert.Zero(t, testing.AllocsPerRun(50, func() {
+		m.Score(dst, pairs)
+		m.ScorePacked(dst, packed)
+		m.CountPacked(packed)
+		m.Process(row, context)
+		m.ProcessBF16(row, half, context)
+	}))
+}
