@@ -19,6 +19,16 @@
 // [Mark.Process] on the raw logits instead, before truncation. An engine whose
 // logits live on a device ships the bitmap of [Mark.Mask] there.
 //
+// # Schemes
+//
+// A [GreenList] is a bias: it bends the distribution a little, marks greedy decoding
+// too, and with a short context survives training. [GumbelMax] and [Tournament] are
+// keyed draws: they take the place of the sampler's draw, after truncation, and leave
+// the distribution of each token as it is. A Sequence runs biases and one keyed draw
+// together; [TraceProfile] and [ProvenanceProfile] are the recommended two. Engines
+// with a sampler of their own end with [Sequence.Pick] or [Sequence.ProcessDraw].
+// [Speculation] is for a draft and a target model. docs/schemes.md compares them.
+//
 // Everything that can be wrong with parameters is an error of [New],
 // [NewSequence] or [ParseProfile]. After that nothing fails: the hot path returns
 // no error, takes no lock and does not allocate.
@@ -38,7 +48,9 @@
 // # References
 //
 // Kirchenbauer et al., "A Watermark for Large Language Models" (2023), is the
-// green list. Fernandez et al., "Three Bricks to Consolidate Watermarks for Large
+// green list. Aaronson, "My AI Safety Lecture for UT Effective Altruism" (2022), is
+// GumbelMax. Dathathri et al., "Scalable watermarking for identifying large language
+// model outputs" (2024), is Tournament. Fernandez et al., "Three Bricks to Consolidate Watermarks for Large
 // Language Models" (2023), is why pairs are counted once. Sander et al.,
 // "Watermarking Makes Language Models Radioactive" (2024), is the mark in students.
 package watermark

@@ -145,6 +145,8 @@ func TestVerifyOddRows(t *testing.T) {
 		assert.True(t, !ok && got == 6, "illegal for the target")
 		got, ok = spec.Verify(row([]Token{9, 5}, 0.5, 0.5), row([]Token{7, 9, 5}, 0.5, 0.5, nan), 5, 0.1, 0.5)
 		assert.True(t, !ok && got == 7, "the residual, in any order of ids: %d", got)
+		got, ok = spec.Verify(row([]Token{5, 9}, 0.5, 0.5), row([]Token{9, 5, 7}, 0.5, 0.1, 0.4), 5, 0.5, 0.5)
+		assert.True(t, !ok && got == 7, "again: %d", got)
 		got, ok = spec.Verify(one, row(nil), 5, 0, 0.5)
 		assert.True(t, !ok && got == -1, "nothing is legal")
 		got, ok = spec.Verify(row(nil), two, 5, 0.5, 0.5)

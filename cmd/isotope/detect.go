@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -142,7 +143,7 @@ func (c *cli) detect(o detectFlags, input string) error {
 	if err != nil {
 		return err
 	}
-	mark, err := profile.Mark(key, selectors...)
+	marks, err := profile.Marks(key, selectors...)
 	if err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func (c *cli) detect(o detectFlags, input string) error {
 	if err != nil {
 		return err
 	}
-	options.Tests = int64(len(text.forms))
+	options.Tests = int64(len(text.forms)) * int64(len(marks))
 	var prompts [][]watermark.Token
 	for _, name := range o.prompts {
 		prompt, err := read(name)
@@ -174,21 +175,21 @@ func (c *cli) detect(o detectFlags, input string) error {
 		return c.detectMany(o, key, selectors, profile, options, text.forms[0], prompts)
 	}
 	testing := c.busy("testing")
-	best := o.test(mark, text, options, prompts)
+	best := o.test(marks, text, options, prompts)
 	testing()
 	if o.report != "" {
-		best.colours = detect.Colours(mark, best.tokens, options, prompts...)
-		if err := writePage(detectPage(best, mark, profile.ID(), text.tokenizer), o.report); err != nil {
+		best.colours = detect.Colours(best.mark, best.tokens, options, prompts...)
+		if err := writePage(detectPage(best, best.mark, profile.ID(), text.tokenizer), o.report); err != nil {
 			return err
 		}
 	}
 	if o.json {
-		j := toJSON(best.result, profile.ID(), key.ID())
+		j := toJSON(best.result, profile.ID(), best.mark.KeyID())
 		j.Spans = append(j.Spans, best.spans...) // [] and not null when there are none
 		j.Payload = toPayloadJSON(best.message)
 		err = json.NewEncoder(c.stdout).Encode(j)
 	} else {
-		err = printResult(c.stdout, best, key.ID())
+		err = printResult(c.stdout, best, best.mark.KeyID())
 	}
 	if err != nil {
 		return err
@@ -199,8 +200,10 @@ func (c *cli) detect(o detectFlags, input string) error {
 	return nil
 }
 
-// An outcome is what came of one form of a text.
+// An outcome is what came of one form of a text under one mark.
 type outcome struct {
+	mark    *watermark.Mark
+	form    int
 	tokens  []watermark.Token
 	result  detect.Result
 	scan    detect.Scan
@@ -211,7 +214,7 @@ type outcome struct {
 
 // testForm tests one form of a text in every way that was asked for.
 func (o *detectFlags) testForm(mark *watermark.Mark, tokens []watermark.Token, options *detect.Options, prompts [][]watermark.Token) *outcome {
-	a := &outcome{tokens: tokens}
+	a := &outcome{mark: mark, tokens: tokens}
 	payload := mark.PayloadBits() > 0
 	if payload {
 		a.message = new(detect.Decoded)
@@ -237,26 +240,35 @@ func (o *detectFlags) testForm(mark *watermark.Mark, tokens []watermark.Token, o
 	return a
 }
 
-// test tests every form of a text and returns the one with the smallest p-value. All
-// of them are counted: options.Tests is their number.
-func (o *detectFlags) test(mark *watermark.Mark, text *subject, options *detect.Options, prompts [][]watermark.Token) *outcome {
+// test tests every form of a text under every key that a text of the profile can have, and
+// returns the outcome with the smallest p-value. All of them are counted: options.Tests is
+// their number.
+func (o *detectFlags) test(marks []*watermark.Mark, text *subject, options *detect.Options, prompts [][]watermark.Token) *outcome {
 	var all []*outcome
-	best := 0
-	for i, tokens := range text.forms {
-		a := o.testForm(mark, tokens, options, prompts)
-		all = append(all, a)
-		b := &all[best].result
-		if cmp.Or(cmp.Compare(a.result.Log10PAdjusted, b.Log10PAdjusted), cmp.Compare(a.result.Log10P, b.Log10P)) < 0 {
-			best = i
+	for _, mark := range marks {
+		for i, tokens := range text.forms {
+			a := o.testForm(mark, tokens, options, prompts)
+			a.form = i
+			all = append(all, a)
 		}
 	}
-	a := all[best]
-	if len(all) > 1 {
-		a.result.Warnings = append(a.result.Warnings, fmt.Errorf("tested as it is (log10 p %.3f) and normalized (log10 p %.3f); the smaller p-value is shown and both are counted",
-			all[0].result.Log10P, all[1].result.Log10P))
+	better := func(a, b *outcome) int {
+		return cmp.Or(cmp.Compare(a.result.Log10PAdjusted, b.result.Log10PAdjusted), cmp.Compare(a.result.Log10P, b.result.Log10P))
 	}
-	a.spans = text.locate(best, a.scan.Spans)
-	return a
+	best := slices.MinFunc(all, better) // the first of equals
+	if len(text.forms) > 1 {
+		first := slices.IndexFunc(all, func(a *outcome) bool { return a.mark == best.mark })
+		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested as it is (log10 p %.3f) and normalized (log10 p %.3f); the smaller p-value is shown and both are counted",
+			all[first].result.Log10P, all[first+1].result.Log10P))
+	}
+	if len(marks) > 1 {
+		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested under %d keys, of which a text has one; the smallest p-value is shown and all are counted", len(marks)))
+	}
+	best.spans = text.locate(best.form, best.scan.Spans)
+	for i := range best.spans {
+		best.spans[i].draw = best.mark.IsKeyedDraw()
+	}
+	return best
 }
 
 // readers returns how this call reads a file.
@@ -310,7 +322,7 @@ func printResult(w io.Writer, o *outcome, keyID string) error {
 	case r.Tests > 1:
 		fmt.Fprintf(&b, " (%.3f before counting %d tests)", r.Log10P, r.Tests)
 	}
-	fmt.Fprintf(&b, "\n  green     %d of %d scored", r.Green, r.Scored)
+	fmt.Fprintf(&b, "\n  %s", evidenceWords(o.mark.Law(), r))
 	if r.Scored > 0 {
 		fmt.Fprintf(&b, " (z %.2f)", r.Z)
 	}
@@ -328,7 +340,7 @@ func printResult(w io.Writer, o *outcome, keyID string) error {
 		fmt.Fprintf(&b, "  part      %s\n", s)
 	}
 	if r.Verdict != detect.Detected {
-		fmt.Fprintf(&b, "  power     %s\n", powerWords(r))
+		fmt.Fprintf(&b, "  power     %s\n", powerWords(o.mark.Law(), r))
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(&b, "  note      %v\n", warning)
@@ -343,11 +355,35 @@ var verdictWords = map[detect.Verdict]string{
 	detect.Inconclusive: "inconclusive: too little text to tell",
 }
 
+// evidenceWords says what was seen, and for scores that are no colours what chance has.
+func evidenceWords(law watermark.Law, r detect.Result) string {
+	mean := func(unit float64) string { // of the scores in a unit
+		if r.Scored == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("%.3f", float64(r.Sum)/unit/float64(r.Scored))
+	}
+	switch law := law.(type) {
+	case watermark.Exponential:
+		return fmt.Sprintf("score     mean %s over %d scored, %.3g by chance", mean(watermark.ScoreUnit), r.Scored, law.First+law.Second)
+	case watermark.Layers:
+		var total int64
+		for _, w := range law.Weights() {
+			total += w
+		}
+		return fmt.Sprintf("bits      mean %s over %d scored, 0.5 by chance", mean(float64(total)), r.Scored)
+	}
+	return fmt.Sprintf("green     %d of %d scored", r.Green, r.Scored)
+}
+
 // powerWords says what a silent test could have shown.
-func powerWords(r detect.Result) string {
+func powerWords(law watermark.Law, r detect.Result) string {
 	p := r.Power
 	if p.MinShare > 1 {
 		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout (alpha %g)", r.Scored, p.Alpha)
+	}
+	if _, colours := law.(watermark.Bernoulli); !colours {
+		return fmt.Sprintf("would have detected, 9 times in 10, a mean higher by %.3f (alpha %g)", p.MinExcess, p.Alpha)
 	}
 	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.2g %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
 }

@@ -37,7 +37,7 @@ func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tok
 		},
 	}
 	if r.Verdict != detect.Detected {
-		p.Notes = append(p.Notes, "What a silent test could have shown: "+powerWords(r)+".")
+		p.Notes = append(p.Notes, "What a silent test could have shown: "+powerWords(mark.Law(), r)+".")
 	}
 	if o.message != nil {
 		p.Facts = append(p.Facts, report.Fact{Name: "message", Value: messageWords(o.message)})

@@ -59,6 +59,8 @@ type spanJSON struct {
 	Green          int64    `json:"green"`
 	Log10P         *float64 `json:"log10_p"`
 	Log10PAdjusted *float64 `json:"log10_p_adjusted"`
+
+	draw bool // of a keyed draw, whose scores are no colours
 }
 
 // String says it to people.
@@ -67,8 +69,12 @@ func (s spanJSON) String() string {
 	if s.ByteStart != nil {
 		place += fmt.Sprintf(", bytes %d to %d", *s.ByteStart, *s.ByteEnd)
 	}
-	return fmt.Sprintf("%s: %d of %d scored green between tokens %d and %d, log10 p %.3f with every part and test counted",
-		place, s.Green, s.Scored, s.Start, s.End, *s.Log10PAdjusted)
+	scored := fmt.Sprintf("%d of %d scored green", s.Green, s.Scored)
+	if s.draw {
+		scored = fmt.Sprintf("%d scored", s.Scored)
+	}
+	return fmt.Sprintf("%s: %s between tokens %d and %d, log10 p %.3f with every part and test counted",
+		place, scored, s.Start, s.End, *s.Log10PAdjusted)
 }
 
 func toJSON(r detect.Result, profile, keyID string) resultJSON {

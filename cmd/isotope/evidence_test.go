@@ -1,0 +1,37 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+func TestEvidenceWords(t *testing.T) {
+	r := detect.Result{Scored: 4, Green: 3, Sum: 3}
+	assert.Equal(t, "green     3 of 4 scored", evidenceWords(watermark.Bernoulli{P: 0.5}, r))
+	r = detect.Result{Scored: 4, Sum: 6 * watermark.ScoreUnit}
+	assert.Equal(t, "score     mean 1.500 over 4 scored, 1 by chance", evidenceWords(watermark.Exponential{First: 0.25, Second: 0.75}, r))
+	assert.Equal(t, "score     mean 1.500 over 4 scored, 2 by chance", evidenceWords(watermark.Exponential{First: 1, Second: 1}, r))
+	r.Sum = 4 * 4785 * 3 / 4
+	assert.Equal(t, "bits      mean 0.750 over 4 scored, 0.5 by chance", evidenceWords(watermark.Layers{Depth: 30, Weighted: true}, r))
+	assert.Equal(t, "score     mean - over 0 scored, 1 by chance", evidenceWords(watermark.Exponential{First: 1}, detect.Result{}))
+}
+
+func TestPowerWords(t *testing.T) {
+	r := detect.Result{Power: detect.Power{MinExcess: 0.125, MinShare: 0.5, Alpha: 1e-6}}
+	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "50 % is marked at best (green rate up by 0.125")
+	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "a mean higher by 0.125")
+	r.Power.MinShare = 2
+	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "too few")
+}
+
+func TestSpanWords(t *testing.T) {
+	p := -7.0
+	s := spanJSON{DisplayStart: 1, DisplayEnd: 9, Start: 2, End: 8, Scored: 6, Green: 5, Log10PAdjusted: &p}
+	assert.Contains(t, s.String(), "5 of 6 scored green between tokens 2 and 8")
+	s.draw = true
+	assert.Contains(t, s.String(), "tokens 1 to 9: 6 scored between tokens 2 and 8")
+}
