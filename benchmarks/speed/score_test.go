@@ -61,6 +61,28 @@ func BenchmarkScore(b *testing.B) {
 	}
 }
 
+// BenchmarkLanes counts the pairs of texts for all tenant lanes of a group.
+func BenchmarkLanes(b *testing.B) {
+	const length, batch = 4096, 512
+	docs := texts(256, length)
+	backends(b, "scheme=greenlist/w=1", func(b *testing.B) {
+		keys := kernel.NewKeys(&[16]byte{1})
+		var s kernel.Scratch
+		inputs := make([]kernel.Input, batch)
+		var ones [kernel.MaxLanes]int64
+		row := make([]float32, length)
+		at := 0
+		inTurns(b, length*kernel.MaxLanes, func() { kernel.Floor(row, tiny) }, func() {
+			text := docs[at%len(docs)]
+			at++
+			for from := 0; from < length; from += batch {
+				kernel.Pack(inputs, text, from, 2)
+				kernel.CountLanes(&s, keys, &ones, inputs)
+			}
+		})
+	})
+}
+
 // BenchmarkScoreBy scores tokens in other ways.
 func BenchmarkScoreBy(b *testing.B) {
 	const length = 4096
