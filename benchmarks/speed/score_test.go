@@ -124,9 +124,12 @@ func BenchmarkScoreBy(b *testing.B) {
 	})
 }
 
-// BenchmarkDetect adds whole texts to an accumulator: packed, deduplicated exactly and
-// scored, as a scan of a corpus does it. The result is drawn from all of them.
-func BenchmarkDetect(b *testing.B) {
+// BenchmarkDedup adds whole texts to an accumulator: packed and deduplicated exactly, not
+// yet scored. BenchmarkDetect goes on to the p-value, from scratch for each text.
+func BenchmarkDedup(b *testing.B)  { accumulate(b, func(*detect.Accumulator) {}) }
+func BenchmarkDetect(b *testing.B) { accumulate(b, func(a *detect.Accumulator) { a.Result() }) }
+
+func accumulate(b *testing.B, finish func(*detect.Accumulator)) {
 	for _, length := range []int{256, 1024, 4096, 32768} {
 		docs := texts(max(4, 1<<20/length), length)
 		row := make([]float32, length)
@@ -136,7 +139,7 @@ func BenchmarkDetect(b *testing.B) {
 			inTurns(b, length, func() { kernel.Floor(row, tiny) }, func() {
 				a.Reset()
 				a.Add(docs[at%len(docs)])
-				a.Result()
+				finish(a)
 				at++
 			})
 		})
