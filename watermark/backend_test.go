@@ -24,6 +24,7 @@ func TestEveryBackend(t *testing.T) {
 				"lanes":                 TestLanesShareAGroupAndNothingElse,
 				"half precision":        TestProcessHalfIsProcess,
 				"packed pairs":          TestPackedPairsScoreAlike,
+				"counts of lanes":       TestCountLanesIsTheCountOfEachLane,
 			} {
 				t.Run(name, test)
 			}

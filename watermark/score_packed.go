@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"sync"
 
+	"github.com/isotope-wm/isotope/internal/kernel"
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
@@ -51,6 +52,29 @@ func (m *Mark) CountPacked(pairs []Packed) (green int64, ok bool) {
 		pairs = pairs[n:]
 	}
 	return green, true
+}
+
+// MaxLanes is the number of tenants in a group, with gamma 1/2.
+const MaxLanes = kernel.MaxLanes
+
+// CountLanes adds to green[i] the number of packed pairs that are green for the tenant of
+// lane i, for all tenants of the mark's group at once: one AES call serves the 128 of
+// them. It is [Mark.CountPacked] of the marks that differ from this one in [Lane]
+// alone. ok is false, and nothing is added, unless gamma is 1/2 and CountPacked has an
+// answer. Whoever takes the largest count has made [MaxLanes] tests.
+func (m *Mark) CountLanes(green *[MaxLanes]int64, pairs []Packed) (ok bool) {
+	g, ok := m.bound.(*greenList)
+	if !ok || m.in != nil || m.Width() > MaxPackedWidth || g.params.Gamma != 0.5 {
+		return false
+	}
+	s := scorings.Get().(*scoring)
+	defer scorings.Put(s)
+	var ones [MaxLanes]int64
+	g.f.CountLanes(&s.Scratch, &ones, pairs)
+	for i, n := range ones {
+		green[i] += int64(len(pairs)) - n // green is a bit of 0
+	}
+	return true
 }
 
 // scoreBatches is Score by way of packed pairs.

@@ -66,6 +66,34 @@ func TestPackedPairsScoreAlike(t *testing.T) {
 	assert.False(t, ok)
 }
 
+func TestCountLanesIsTheCountOfEachLane(t *testing.T) {
+	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("73", 32))
+	require.NoError(t, err)
+	mark := func(gamma float64, opts ...watermark.Option) *watermark.Mark {
+		m, err := watermark.New(key, watermark.GreenList{Gamma: gamma, Delta: 2, Width: 2}, 1000, opts...)
+		require.NoError(t, err)
+		return m
+	}
+	rng := rand.New(rand.NewPCG(33, 34))
+	packed := make([]watermark.Packed, 700)
+	for i := range packed {
+		packed[i] = watermark.Packed{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, byte(i), byte(i >> 8), 0, 5, 0, 0, 0, 0, byte(rng.Uint32() & 3), byte(rng.Uint32())}
+	}
+	var got, want [watermark.MaxLanes]int64
+	for i := range want {
+		got[i] = 3
+		green, ok := mark(0.5, watermark.Lane{Group: 4, Index: i}).CountPacked(packed)
+		require.True(t, ok)
+		want[i] = 3 + green
+	}
+	require.True(t, mark(0.5, watermark.Lane{Group: 4, Index: 9}).CountLanes(&got, packed))
+	assert.Equal(t, want, got)
+	assert.False(t, mark(0.25).CountLanes(&got, packed))
+	assert.False(t, mark(0.5, watermark.Payload{Bits: 2}).CountLanes(&got, packed))
+	assert.False(t, mark(0.5, watermark.Band{Selector: key, Hi: 5}).CountLanes(&got, packed))
+	assert.Equal(t, want, got)
+}
+
 func TestScoringDoesNotAllocate(t *testing.T) {
 	if raceEnabled() {
 		t.Skip("the race detector allocates")

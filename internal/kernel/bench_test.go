@@ -65,6 +65,7 @@ func benchmarkProcess(b *testing.B, vocab int) {
 		rows int
 	}{{"hot", 1}, {"dram", 400}} {
 		rows := make([]float32, mem.rows*vocab)
+		Floor(rows, 1) // or all of them would be one page
 		for _, width := range []int{1, 2, 4, 8} {
 			b.Run(fmt.Sprintf("vocab=%d/w=%d/mem=%s", vocab, width, mem.name), func(b *testing.B) {
 				eachBackend(b, func(b *testing.B) {
@@ -80,5 +81,36 @@ func benchmarkProcess(b *testing.B, vocab int) {
 				})
 			})
 		}
+	}
+}
+
+// BenchmarkProcessHalf widens a row and marks it in the same pass.
+func BenchmarkProcessHalf(b *testing.B) {
+	const vocab = 128256
+	keys, row, half := NewKeys(&[16]byte{1, 2, 3}), make([]float32, vocab), make([]uint16, vocab)
+	table, nonce := NewTable(1, 1, 0, 1), Nonce{5}
+	for f, name := range map[Format]string{BF16: "bf16", FP16: "fp16"} {
+		b.Run("format="+name, func(b *testing.B) {
+			eachBackend(b, func(b *testing.B) {
+				var s Scratch
+				ratio(b, "ns/row", 1, func() { Floor(row, 1e-30) }, func() { table.ProcessHalf(&s, keys, &nonce, f, row, half) })
+			})
+		})
+	}
+}
+
+// BenchmarkMask makes the decisions of a vocabulary alone, as a bitmap.
+func BenchmarkMask(b *testing.B) {
+	const vocab = 128256
+	keys, row, mask := NewKeys(&[16]byte{1, 2, 3}), make([]float32, vocab), make([]uint64, (vocab+63)/64)
+	nonce := Nonce{5}
+	for _, width := range []int{1, 2, 4, 8} {
+		b.Run(fmt.Sprintf("w=%d", width), func(b *testing.B) {
+			eachBackend(b, func(b *testing.B) {
+				table := NewTable(width, 1, 0, 1)
+				var s Scratch
+				ratio(b, "ns/mask", 1, func() { Floor(row, 1e-30) }, func() { table.ProcessMask(&s, keys, &nonce, mask, vocab) })
+			})
+		})
 	}
 }

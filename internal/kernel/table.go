@@ -2,7 +2,9 @@
 // or green masks out. It knows nothing of keys and contexts.
 //
 // The Go code is the specification: every other implementation of a loop must
-// produce the same bits.
+// produce the same bits. A [Backend] is chosen once, at start, by what the processor
+// can do. Files *_amd64.s come from the generators in gen, a module of its own (go
+// generate); loops_arm64.s is written by hand; build tag purego leaves both out.
 package kernel
 
 // BlockSize is the unit of keystream in bytes. Streams are whole blocks.

@@ -187,6 +187,12 @@ func (f *Function) Score(s *Scratch, t *kernel.Table, dst []uint64, inputs []Inp
 	t.Score(&s.loops, dst, f.keyed().keys, inputs)
 }
 
+// CountLanes adds to ones[i] the inputs that read a 1 in tenant lane i; see
+// [kernel.CountLanes].
+func (f *Function) CountLanes(s *Scratch, ones *[kernel.MaxLanes]int64, inputs []Input) {
+	kernel.CountLanes(&s.loops, f.keyed().keys, ones, inputs)
+}
+
 // tokenAt returns the id i places before the end of context.
 func tokenAt(context []int32, i int) uint32 {
 	if i >= len(context) {

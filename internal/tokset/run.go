@@ -55,7 +55,10 @@ func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights [
 // that are their inputs.
 func (s *Set) enterPairs(packed []prf.Input) {
 	s.index.grow(s.inputs, len(packed), 1<<64-1)
-	inputs, units := s.inputs, s.units
+	// Room for all of them, so that the loop need not look.
+	held := len(s.inputs)
+	inputs := slices.Grow(s.inputs, len(packed))[:held+len(packed)]
+	units := slices.Grow(s.units, len(packed))[:held+len(packed)]
 	slots, shift := s.index.slots, s.index.shift
 	mask := uint64(len(slots) - 1)
 	for i := range packed {
@@ -66,8 +69,9 @@ func (s *Set) enterPairs(packed []prf.Input) {
 		for {
 			slot := &slots[at&mask]
 			if *slot == 0 {
-				inputs, units = append(inputs, *in), append(units, unit{count: 1, weight: 1})
-				*slot = uint32(len(inputs))
+				inputs[held], units[held] = *in, unit{count: 1, weight: 1}
+				held++
+				*slot = uint32(held)
 				break
 			}
 			if a0, b0 := halves(&inputs[*slot-1]); a0 == a && b0 == b {
@@ -79,5 +83,5 @@ func (s *Set) enterPairs(packed []prf.Input) {
 			at++
 		}
 	}
-	s.inputs, s.units = inputs, units
+	s.inputs, s.units = inputs[:held], units[:held]
 }
