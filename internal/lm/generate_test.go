@@ -89,3 +89,27 @@ func TestGenerateReportsProgress(t *testing.T) {
 	assert.Equal(t, int64(70), last)
 	assert.Greater(t, calls, int64(2))
 }
+
+// Each text is a request of its own: with two keys, texts of one prompt begin in two ways,
+// and with one key in one.
+func TestGenerateSaltsTexts(t *testing.T) {
+	docs := randomDocs(rand.New(rand.NewPCG(7, 7)), 50, 50, 40)
+	m := mustTrain(t, docs, 50, Options{})
+	key, err := watermark.ParseKey("isotope-secret-key-1:0000000000000000000000000000000000000000000000000000000000000001")
+	require.NoError(t, err)
+	prompts := make([][]int32, 40)
+	for i := range prompts {
+		prompts[i] = []int32{3, 4, 5, 6}
+	}
+	for dual, want := range map[float64]int{0: 1, 0.5: 2} {
+		mark, err := watermark.New(key, watermark.GumbelMax{Width: 4, Dual: dual}, 50)
+		require.NoError(t, err)
+		texts, err := m.Generate(context.Background(), Job{Prompts: prompts, Tokens: 1, Marks: []*watermark.Mark{mark}, Sampler: watermark.Sampler{Temperature: 1}})
+		require.NoError(t, err)
+		first := map[int32]bool{}
+		for _, text := range texts {
+			first[text[0]] = true
+		}
+		assert.Len(t, first, want, "dual %v", dual)
+	}
+}
