@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
+	"github.com/isotope-wm/isotope/internal/kernel"
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
@@ -165,31 +166,40 @@ func (r *race) consider(x candidate, high byte) {
 // are in row. The list is good until the next of a chooser.
 func (r *race) lastBytes(row []float32, t *tint) []candidate {
 	c := &r.s.chooser
-	list := c.list[:0]
-	floor := r.floor(r.log)
 	lanes := (len(row) + gumbelLanes - 1) &^ (gumbelLanes - 1) // a tenant lane stays within
 	c.last = r.f.high.LastBytes(&r.s.Scratch, c.last[:0], lanes)
 	c.index = c.index[:0]
 	for _, at := range c.last {
-		v := at ^ r.lane
-		if int(v) < len(row) && row[v] > negInf && row[v]+t.delta >= floor {
+		c.index = append(c.index, at/2)
+	}
+	c.blocks = sized(c.blocks, len(c.last))
+	r.f.low.Blocks(&r.s.Scratch, c.blocks, c.index)
+	floor, least := r.floor(r.log), math.Exp(r.log+logMargin)
+	list := c.list[:0]
+	for i, at := range c.last {
+		v := int(at ^ r.lane)
+		if v >= len(row) {
+			continue
+		}
+		low := binary.LittleEndian.Uint64(c.blocks[i][at%2*8:])
+		missing := -(uint64(lastByte)<<56 | low>>8) - 1 // 2^64 less U+1
+		const toDrawBits = 64 - drawBits
+		q := float64(2*(missing>>toDrawBits) + 1)
+		// The maximum of a block is at hand, where the row itself may be far away.
+		if r.mayWin(q, c.maxima[v/kernel.ScanBlock]+t.delta, floor, least) && r.mayWin(q, row[v]+t.delta, floor, least) {
 			list = append(list, candidate{logit: row[v], id: Token(v)})
-			c.index = append(c.index, at/2)
 		}
 	}
 	c.list = list
-	c.blocks = sized(c.blocks, len(list))
-	r.f.low.Blocks(&r.s.Scratch, c.blocks, c.index)
-	least := math.Exp(r.log + logMargin)
-	kept := list[:0]
-	for i, x := range list {
-		low := binary.LittleEndian.Uint64(c.blocks[i][(uint32(x.id)^r.lane)%2*8:])
-		missing := -(uint64(lastByte)<<56 | low>>8) - 1 // 2^64 less U+1
-		const toDrawBits = 64 - drawBits
-		depth := -r.depth(x.logit + t.delta)
-		if place := int(4 * max(depth, 0)); place >= len(weightsUp) || float64(2*(missing>>toDrawBits)+1) <= least*weightsUp[place] {
-			kept = append(kept, x)
-		}
+	return list
+}
+
+// mayWin reports whether q over the weight of some logit up to one is at most least. floor
+// is below what has such a weight with any q.
+func (r *race) mayWin(q float64, logit, floor float32, least float64) bool {
+	if !(logit >= floor) {
+		return false
 	}
-	return kept
+	place := int(4 * max(-r.depth(logit), 0))
+	return place >= len(weightsUp) || q <= least*weightsUp[place]
 }

@@ -71,7 +71,9 @@ func BenchmarkMarkBy(b *testing.B) {
 			}
 			b.Run(fmt.Sprintf("method=%s/vocab=%d/mem=hot", way.name, v), func(b *testing.B) {
 				r := rowsOf(v, "hot")
-				inTurns(b, 1, func() { kernel.Floor(r.next(), tiny) }, func() { way.mark(r.next()) })
+				m := newMark(b, watermark.GreenList{Gamma: 0.5, Delta: tiny, Width: 2}, v)
+				inTurns(b, 1, func() { kernel.Floor(r.next(), tiny) }, func() { way.mark(r.next()) },
+					func() { m.Process(r.next(), []watermark.Token{1, 2}) })
 			})
 		}
 	}

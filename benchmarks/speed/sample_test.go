@@ -63,42 +63,52 @@ func BenchmarkGumbelMax(b *testing.B) {
 	}
 }
 
-// sample times Sequence.Sample, each step in a context of its own.
+// sample times Sequence.Sample.
 func sample(b *testing.B, vocab int, shape string, s watermark.Sampler, marks ...*watermark.Mark) {
+	cold := manyRows(vocab, shape)
+	inTurns(b, 1, func() { kernel.Floor(cold.next(), tiny) }, step(b, vocab, shape, s, marks...))
+}
+
+// step returns Sequence.Sample on one row after the other, each in a context of its own.
+func step(b *testing.B, vocab int, shape string, s watermark.Sampler, marks ...*watermark.Mark) func() {
 	seq, err := watermark.NewSequence(marks...)
 	if err != nil {
 		b.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
-	r, cold := manyRows(vocab, shape), manyRows(vocab, shape)
-	inTurns(b, 1, func() { kernel.Floor(cold.next(), tiny) }, func() {
+	r := manyRows(vocab, shape)
+	return func() {
 		seq.Reset(nil) // or the text, and its record of contexts, would grow for ever
 		seq.Accept(rng.Int32N(int32(vocab)))
 		seq.Accept(rng.Int32N(int32(vocab)))
 		seq.Sample(r.next(), s, rng.Float64())
-	})
+	}
 }
 
-// BenchmarkSampleBy draws without a mark, in other ways.
+// BenchmarkSampleBy draws without a mark in other ways, in turns with what this library
+// does with one.
 func BenchmarkSampleBy(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var heap heapSampler
 	for _, v := range vocabs {
+		green := newMark(b, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, v)
 		for _, shape := range []string{"flat", "peaked"} {
 			for _, way := range []struct {
 				name string
 				draw func(row []float32)
+				s    watermark.Sampler
+				mark *watermark.Mark
 			}{
-				{"heap/sampler=topk40-topp0.9", func(row []float32) { heap.sample(row, 0.8, 40, 0.9, rng.Float64()) }},
-				{"sort/sampler=topp0.9", func(row []float32) { heap.sample(row, 0.8, 0, 0.9, rng.Float64()) }},
-				{"loglog/sampler=temperature", func(row []float32) { gumbelByLogs(row, 1, rng) }},
+				{"heap/sampler=topk40-topp0.9", func(row []float32) { heap.sample(row, 0.8, 40, 0.9, rng.Float64()) }, samplers[0].s, green},
+				{"sort/sampler=topp0.9", func(row []float32) { heap.sample(row, 0.8, 0, 0.9, rng.Float64()) }, samplers[1].s, green},
+				{"loglog/sampler=temperature", func(row []float32) { gumbelByLogs(row, 1, rng) }, watermark.Sampler{Temperature: 1}, newMark(b, watermark.GumbelMax{Width: 4}, v)},
 			} {
 				if v != vocab && (shape != "flat" || way.name[:4] == "sort") {
 					continue
 				}
 				b.Run(fmt.Sprintf("method=%s/rows=%s/vocab=%d", way.name, shape, v), func(b *testing.B) {
 					r, cold := manyRows(v, shape), manyRows(v, shape)
-					inTurns(b, 1, func() { kernel.Floor(cold.next(), tiny) }, func() { way.draw(r.next()) })
+					inTurns(b, 1, func() { kernel.Floor(cold.next(), tiny) }, func() { way.draw(r.next()) }, step(b, v, shape, way.s, way.mark))
 				})
 			}
 		}

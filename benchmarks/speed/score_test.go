@@ -61,6 +61,28 @@ func BenchmarkScore(b *testing.B) {
 	}
 }
 
+// BenchmarkLanes counts the pairs of texts for all tenant lanes of a group.
+func BenchmarkLanes(b *testing.B) {
+	const length, batch = 4096, 512
+	docs := texts(256, length)
+	backends(b, "scheme=greenlist/w=1", func(b *testing.B) {
+		keys := kernel.NewKeys(&[16]byte{1})
+		var s kernel.Scratch
+		inputs := make([]kernel.Input, batch)
+		var ones [kernel.MaxLanes]int64
+		row := make([]float32, length)
+		at := 0
+		inTurns(b, length*kernel.MaxLanes, func() { kernel.Floor(row, tiny) }, func() {
+			text := docs[at%len(docs)]
+			at++
+			for from := 0; from < length; from += batch {
+				kernel.Pack(inputs, text, from, 2)
+				kernel.CountLanes(&s, keys, &ones, inputs)
+			}
+		})
+	})
+}
+
 // BenchmarkScoreBy scores tokens in other ways.
 func BenchmarkScoreBy(b *testing.B) {
 	const length = 4096
@@ -102,9 +124,12 @@ func BenchmarkScoreBy(b *testing.B) {
 	})
 }
 
-// BenchmarkDetect adds whole texts to an accumulator: packed, deduplicated exactly and
-// scored, as a scan of a corpus does it. The result is drawn from all of them.
-func BenchmarkDetect(b *testing.B) {
+// BenchmarkDedup adds whole texts to an accumulator: packed and deduplicated exactly, not
+// yet scored. BenchmarkDetect goes on to the p-value, from scratch for each text.
+func BenchmarkDedup(b *testing.B)  { accumulate(b, func(*detect.Accumulator) {}) }
+func BenchmarkDetect(b *testing.B) { accumulate(b, func(a *detect.Accumulator) { a.Result() }) }
+
+func accumulate(b *testing.B, finish func(*detect.Accumulator)) {
 	for _, length := range []int{256, 1024, 4096, 32768} {
 		docs := texts(max(4, 1<<20/length), length)
 		row := make([]float32, length)
@@ -114,7 +139,7 @@ func BenchmarkDetect(b *testing.B) {
 			inTurns(b, length, func() { kernel.Floor(row, tiny) }, func() {
 				a.Reset()
 				a.Add(docs[at%len(docs)])
-				a.Result()
+				finish(a)
 				at++
 			})
 		})

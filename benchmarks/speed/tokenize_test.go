@@ -1,6 +1,7 @@
 package speed
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -38,40 +39,41 @@ func goSource(b *testing.B) string {
 // BenchmarkTokenize turns text to ids, and in turns with it lets tiktoken-go's own Encode
 // do the same. The ids of that are not always OpenAI's; these are.
 func BenchmarkTokenize(b *testing.B) {
-	const chunk = 8 << 10
 	text := goSource(b)
 	for _, name := range []string{"cl100k_base", "o200k_base", "r50k_base"} {
 		ours, err := tokenize.Get(name)
 		require.NoError(b, err)
 		theirs, err := tokenizer.Get(tokenizer.Encoding(name))
 		require.NoError(b, err)
-		b.Run("encoding="+name, func(b *testing.B) {
-			in := []byte(text)
-			var ids []int32
-			var times, peers, ratios []float64
-			at := 0
-			for b.Loop() {
-				if at+chunk > len(in) {
-					at = 0
+		for _, chunk := range []int{2 << 10, 16 << 10, 128 << 10} {
+			b.Run(fmt.Sprintf("encoding=%s/bytes=%d", name, chunk), func(b *testing.B) {
+				in := []byte(text)
+				var ids []int32
+				var times, peers, ratios []float64
+				at := 0
+				for b.Loop() {
+					if at+chunk > len(in) {
+						at = 0
+					}
+					start := time.Now()
+					ids = ours.Append(ids[:0], in[at:at+chunk])
+					middle := time.Now()
+					_, _, err = theirs.Encode(text[at : at+chunk])
+					w, p := middle.Sub(start).Seconds(), time.Since(middle).Seconds()
+					require.NoError(b, err)
+					times, peers, ratios = append(times, w), append(peers, p), append(ratios, p/w)
+					at += chunk
 				}
-				start := time.Now()
-				ids = ours.Append(ids[:0], in[at:at+chunk])
-				middle := time.Now()
-				_, _, err = theirs.Encode(text[at : at+chunk])
-				w, p := middle.Sub(start).Seconds(), time.Since(middle).Seconds()
-				require.NoError(b, err)
-				times, peers, ratios = append(times, w), append(peers, p), append(ratios, p/w)
-				at += chunk
-			}
-			for _, x := range [][]float64{times, peers, ratios} {
-				slices.Sort(x)
-			}
-			n := len(times)
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(chunk/times[n/2]/1e6, "MB/s")
-			b.ReportMetric(chunk/peers[n/2]/1e6, "tiktoken-MB/s")
-			b.ReportMetric(ratios[n/2], "x_tiktoken")
-			b.ReportMetric(100*(ratios[n*3/4]-ratios[n/4])/ratios[n/2], "x_iqr%")
-		})
+				for _, x := range [][]float64{times, peers, ratios} {
+					slices.Sort(x)
+				}
+				n := len(times)
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(float64(chunk)/times[n/2]/1e6, "MB/s")
+				b.ReportMetric(float64(chunk)/peers[n/2]/1e6, "tiktoken-MB/s")
+				b.ReportMetric(ratios[n/2], "x_tiktoken")
+				b.ReportMetric(100*(ratios[n*3/4]-ratios[n/4])/ratios[n/2], "x_iqr%")
+			})
+		}
 	}
 }

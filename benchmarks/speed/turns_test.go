@@ -2,6 +2,7 @@ package speed
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -14,49 +15,62 @@ import (
 
 // turn is how long work and floor run at a time: long for the clock, short enough for
 // both to meet the same machine.
-const turn = 200 * time.Microsecond
+const turn = 400 * time.Microsecond
 
 // inTurns runs floor and work in turns, one of each an iteration, and reports the time of
-// work over items as ns/op, its rate, and the ratio to the floor. Times are lower deciles: a
-// median would let what else runs on the machine count more against a baseline of
-// milliseconds than against a kernel of microseconds.
-func inTurns(b *testing.B, items int, floor, work func()) {
+// work over items as ns/op, its rate, and the ratio to the floor. With ours, which does what a
+// baseline does, in turns as well, it also reports how many times as long work takes. Times are
+// lower deciles: a median would let what else runs on the machine count more against a baseline
+// of milliseconds than against a kernel of microseconds.
+func inTurns(b *testing.B, items int, floor, work func(), ours ...func()) {
 	b.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for range 2 * rows { // until buffers have grown
 		work()
 	}
 	allocs := testing.AllocsPerRun(rows, work)
-	calls := func(f func()) int {
-		f()
-		start := time.Now()
-		f()
-		return 1 + int(turn/max(time.Since(start), 1))
-	}
-	nFloor, nWork := calls(floor), calls(work)
+	turns := append([]func(){floor, work}, ours...)
 	run := func(n int, f func()) float64 {
-		start := time.Now()
+		if n > 1 { // the row and the code are back in the caches
+			for range rows {
+				f()
+			}
+		}
+		start := now()
 		for range n {
 			f()
 		}
-		return float64(time.Since(start).Nanoseconds()) / float64(n)
+		return float64((now() - start).Nanoseconds()) / float64(n)
 	}
-	var floors, times, ratios []float64
+	calls := make([]int, len(turns))
+	for i, f := range turns {
+		run(1, f)
+		calls[i] = 1 + int(float64(turn)/max(run(1, f), 1))
+	}
+	times, ratios := make([][]float64, len(turns)), []float64(nil)
 	for b.Loop() {
-		f := run(nFloor, floor)
-		w := run(nWork, work)
-		floors, times, ratios = append(floors, f), append(times, w), append(ratios, w/f)
+		for i, f := range turns {
+			times[i] = append(times[i], run(calls[i], f))
+		}
+		n := len(times[0]) - 1
+		ratios = append(ratios, times[1][n]/times[0][n])
 	}
-	slices.Sort(floors)
-	slices.Sort(times)
+	for _, t := range times {
+		slices.Sort(t)
+	}
 	slices.Sort(ratios)
-	n := len(times)
-	quiet := times[n/10]
+	n := len(ratios)
+	quiet := times[1][n/10]
 	b.ReportMetric(quiet/float64(items), "ns/op")
-	b.ReportMetric(quiet/floors[n/10], "x_floor")
+	b.ReportMetric(quiet/times[0][n/10], "x_floor")
 	b.ReportMetric(100*(ratios[n*3/4]-ratios[n/4])/ratios[n/2], "x_iqr%")
 	b.ReportMetric(allocs, "allocs")
 	if items > 1 {
 		b.ReportMetric(1e3*float64(items)/quiet, "M/s")
+	}
+	if len(ours) > 0 {
+		b.ReportMetric(quiet/times[2][n/10], "x_ours")
 	}
 }
 

@@ -67,10 +67,10 @@ func gammaTable(r *results) string {
 func waysTable(r *results) string {
 	var g grid
 	g.head("way", "time", "of the floor", "of ours")
-	ours, ok := r.get("x_floor", processName, vocab, 1, "hot", "vaes")
-	g.row("this library, VAES", duration(r.get("ns/op", processName, vocab, 1, "hot", "vaes")), times(ours, ok), "1")
-	generic, has := r.get("x_floor", processName, vocab, 1, "hot", "generic")
-	g.row("this library, generic Go", duration(r.get("ns/op", processName, vocab, 1, "hot", "generic")), times(generic, has), times(generic/ours, ok && has))
+	for _, impl := range [][2]string{{"vaes", "VAES"}, {"aesni", "AES-NI"}, {"generic", "generic Go"}} {
+		name := fmt.Sprintf(processName, vocab, 1, "hot", impl[0])
+		g.row("this library, "+impl[1], duration(r.get("ns/op", "%s", name)), times(r.get("x_floor", "%s", name)), "")
+	}
 	for _, way := range []struct{ name, text string }{
 		{"perm", "seed, permute the vocabulary, bias the first half (the reference green list)"},
 		{"shuffle", "the same, memory kept and no seeding"},
@@ -79,8 +79,7 @@ func waysTable(r *results) string {
 		{"siphash", "SipHash-2-4 for each token"},
 	} {
 		name := "MarkBy/method=" + way.name + "/vocab=" + strconv.Itoa(vocab) + "/mem=hot"
-		x, has := r.get("x_floor", "%s", name)
-		g.row(way.text, duration(r.get("ns/op", "%s", name)), times(x, has), times(x/ours, ok && has))
+		g.row(way.text, duration(r.get("ns/op", "%s", name)), times(r.get("x_floor", "%s", name)), times(r.get("x_ours", "%s", name)))
 	}
 	return g.String()
 }
@@ -98,18 +97,16 @@ func sampleTable(r *results) string {
 		{"greedy", "greedy", ""},
 	} {
 		for _, shape := range []string{"flat", "peaked"} {
-			x, ok := r.get("x_floor", sampleName, "greenlist", s.name, shape, vocab, "vaes")
 			base, factor := "-", "-"
 			if s.baseline != "" {
 				name := fmt.Sprintf("SampleBy/method=%s/sampler=%s/rows=%s/vocab=%d", s.baseline, s.name, shape, vocab)
-				theirs, has := r.get("x_floor", "%s", name)
-				base, factor = duration(r.get("ns/op", "%s", name)), times(theirs/x, ok && has)
+				base, factor = duration(r.get("ns/op", "%s", name)), times(r.get("x_ours", "%s", name))
 			}
 			g.row(
 				s.text+", "+shape,
 				duration(r.get("ns/op", sampleName, "none", s.name, shape, vocab, "vaes")),
 				duration(r.get("ns/op", sampleName, "greenlist", s.name, shape, vocab, "vaes")),
-				times(x, ok),
+				times(r.get("x_floor", sampleName, "greenlist", s.name, shape, vocab, "vaes")),
 				duration(r.get("ns/op", sampleName, "greenlist", s.name, shape, vocab, "generic")),
 				base, factor,
 			)
@@ -125,16 +122,14 @@ func gumbelTable(r *results) string {
 	g.head("vocabulary, rows", "VAES", "of the floor", "generic Go", "-log(-log u)", "-log(-log u), of ours")
 	for _, v := range vocabs {
 		for _, shape := range []string{"flat", "peaked"} {
-			x, ok := r.get("x_floor", gumbelName, "temperature", shape, v, "vaes")
 			name := fmt.Sprintf("SampleBy/method=loglog/sampler=temperature/rows=%s/vocab=%d", shape, v)
-			theirs, has := r.get("x_floor", "%s", name)
 			g.row(
 				fmt.Sprintf("%d, %s", v, shape),
 				duration(r.get("ns/op", gumbelName, "temperature", shape, v, "vaes")),
-				times(x, ok),
+				times(r.get("x_floor", gumbelName, "temperature", shape, v, "vaes")),
 				duration(r.get("ns/op", gumbelName, "temperature", shape, v, "generic")),
 				duration(r.get("ns/op", "%s", name)),
-				times(theirs/x, ok && has),
+				times(r.get("x_ours", "%s", name)),
 			)
 		}
 	}
@@ -155,34 +150,52 @@ func scoreTable(r *results) string {
 		}
 		g.row(cells...)
 	}
+	cells := []string{"(token, lane) pairs, 128 tenant lanes of one key"}
+	for _, impl := range []string{"vaes", "aesni", "generic"} {
+		cells = append(cells, rate(r.get("M/s", "Lanes/scheme=greenlist/w=1/impl=%s", impl)))
+	}
+	g.row(cells...)
 	g.row("crypto/aes for each token", "", "", rate(r.get("M/s", "ScoreBy/method=crypto-aes")))
 	g.row("SipHash-2-4 for each token", "", "", rate(r.get("M/s", "ScoreBy/method=siphash")))
 	return g.String()
 }
 
+const dedupName = "%s/scheme=greenlist/dedup=pair/tokens=%d/impl=%s"
+
+// dedupAndScore returns the rate of deduplication and of scoring under one key, one after the other.
+func dedupAndScore(r *results, tokens int, impl string) (float64, bool) {
+	dedup, ok := r.get("ns/op", dedupName, "Dedup", tokens, impl)
+	score, has := r.get("ns/op", "Score/scheme=greenlist/w=1/keys=1/impl=%s", impl)
+	return 1e3 / (dedup + score), ok && has
+}
+
 func detectTable(r *results) string {
 	var g grid
-	g.head("tokens in a text", "VAES", "AES-NI", "generic Go")
+	g.head("tokens in a text", "dedup", "dedup and score", "the whole test", "dedup and score, AES-NI", "dedup and score, generic Go")
 	for _, n := range []int{256, 1024, 4096, 32768} {
-		cells := []string{strconv.Itoa(n)}
-		for _, impl := range []string{"vaes", "aesni", "generic"} {
-			cells = append(cells, rate(r.get("M/s", "Detect/scheme=greenlist/dedup=pair/tokens=%d/impl=%s", n, impl)))
-		}
-		g.row(cells...)
+		g.row(strconv.Itoa(n),
+			rate(r.get("M/s", dedupName, "Dedup", n, "vaes")),
+			rate(dedupAndScore(r, n, "vaes")),
+			rate(r.get("M/s", dedupName, "Detect", n, "vaes")),
+			rate(dedupAndScore(r, n, "aesni")),
+			rate(dedupAndScore(r, n, "generic")),
+		)
 	}
 	return g.String()
 }
 
 func encodeTable(r *results) string {
 	var g grid
-	g.head("encoding", "this library", "tiktoken-go's Encode", "of ours")
+	g.head("encoding, bytes of text", "this library", "tiktoken-go's Encode", "of ours")
 	for _, e := range []string{"cl100k_base", "o200k_base", "r50k_base"} {
-		name := "Tokenize/encoding=" + e
-		g.row(e,
-			megabytes(r.get("MB/s", "%s", name)),
-			megabytes(r.get("tiktoken-MB/s", "%s", name)),
-			times(r.get("x_tiktoken", "%s", name)),
-		)
+		for _, n := range []int{2 << 10, 16 << 10, 128 << 10} {
+			name := fmt.Sprintf("Tokenize/encoding=%s/bytes=%d", e, n)
+			g.row(fmt.Sprintf("%s, %d", e, n),
+				megabytes(r.get("MB/s", "%s", name)),
+				megabytes(r.get("tiktoken-MB/s", "%s", name)),
+				times(r.get("x_tiktoken", "%s", name)),
+			)
+		}
 	}
 	return g.String()
 }
