@@ -130,10 +130,10 @@ func (p DecoyPanel) QQ() []QQPoint {
 	return points
 }
 
-// Log10Misfit returns log10 of a p-value of the hypothesis that no decoy's p-value is smaller
-// than chance has it: the smallest over ranks i of n times the probability that at least i of n
-// uniform numbers are at most the i-th smallest p-value (Bonferroni). Small values say that
-// something is wrong with the test.
+// Log10Misfit returns log10 of a p-value of the hypothesis that no decoy's p-value is
+// smaller than chance has it: the smallest over ranks i of n times the probability that at
+// least i of n uniform numbers are at most the i-th smallest p-value (Bonferroni). Small
+// values say that something is wrong with the test.
 func (p DecoyPanel) Log10Misfit() float64 {
 	n := int64(len(p.Log10P))
 	worst := 0.0

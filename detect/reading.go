@@ -13,8 +13,8 @@ type ReadingOptions struct {
 	// Alpha is the largest adjusted p-value that is called detected, in (0,1). 0 means
 	// 1e-6.
 	Alpha float64
-	// Tests is the number of tests this one belongs to: reading mode, mass and difference of one
-	// model are three (Bonferroni). 0 means 1.
+	// Tests is the number of tests this one belongs to: reading mode, mass and difference
+	// of one model are three (Bonferroni). 0 means 1.
 	Tests int64
 }
 
@@ -56,7 +56,8 @@ type ChoiceReading struct {
 // readingCounts counts positions that are in no other count.
 type readingCounts struct{ texts, unread, repeated, filtered int64 }
 
-// NewChoiceReading returns an empty ChoiceReading. o may be nil. It panics as [NewStudent] does.
+// NewChoiceReading returns an empty ChoiceReading. o may be nil. It panics as [NewStudent]
+// does.
 func NewChoiceReading(s Scorer, decoys *Decoys, o *ReadingOptions) *ChoiceReading {
 	greenLaw(s)
 	decoys.match(s)

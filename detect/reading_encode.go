@@ -27,8 +27,8 @@ func appendCounts(dst []byte, counts []*int64) []byte {
 	return dst
 }
 
-// decodeCounts reads what appendCounts wrote; false when data is too short or a count is out of
-// range.
+// decodeCounts reads what appendCounts wrote; false when data is too short or a count is
+// out of range.
 func decodeCounts(data []byte, counts []*int64) (rest []byte, ok bool) {
 	if len(data) < 8*len(counts) {
 		return nil, false
@@ -64,10 +64,10 @@ func (r *ChoiceReading) identity() []byte {
 	return id[:]
 }
 
-// UnmarshalBinary replaces the state by an encoded one. The ChoiceReading must have been made for
-// the same mark, Exempt and Filter, or the error wraps [ErrMismatch]; damaged bytes wrap
-// [ErrMalformed]. After an error the state is what it was. Memory is bounded by the length
-// of data.
+// UnmarshalBinary replaces the state by an encoded one. The ChoiceReading must have been
+// made for the same mark, Exempt and Filter, or the error wraps [ErrMismatch]; damaged
+// bytes wrap [ErrMalformed]. After an error the state is what it was. Memory is bounded by
+// the length of data.
 func (r *ChoiceReading) UnmarshalBinary(data []byte) error {
 	rest, err := checkedBody(data, readingTag)
 	if err != nil {

@@ -5,17 +5,19 @@ import (
 	"slices"
 )
 
-// A MarkedReading is a [ChoiceReading] of texts that carry the mark: outputs of one's own model, as
-// they were served, prompts included. Such texts depend on the key, so the argument for a fixed test is
-// not available: what text holds a window depends on colours elsewhere, in circles over several texts. What
-// does hold is an order. Each window counts once over all texts, where it occurs first: at that moment
-// nobody has read a colour of the window, neither the sampler that wrote the text so far nor the test, and the suspect's choice
-// is a function of the text so far. So each choice is green with probability gamma given all before it, and
-// an e-process may count it (see [Sequential]).
+// A MarkedReading is a [ChoiceReading] of texts that carry the mark: outputs of one's own
+// model, as they were served, prompts included. Such texts depend on the key, so the
+// argument for a fixed test is not available: what text holds a window depends on colours
+// elsewhere, in circles over several texts. What does hold is an order. Each window counts
+// once over all texts, where it occurs first: at that moment nobody has read a colour of
+// the window, neither the sampler that wrote the text so far nor the test, and the
+// suspect's choice is a function of the text so far. So each choice is green with
+// probability gamma given all before it, and an e-process may count it (see [Sequential]).
 //
 // Texts must come in an order that was fixed without looking at the key, that of the log,
-// and whatever a text could quote from must come before it or be excluded. The result depends on that order, and
-// two of them cannot be merged. It may be looked at at any time. One goroutine at a time.
+// and whatever a text could quote from must come before it or be excluded. The result
+// depends on that order, and two of them cannot be merged. It may be looked at at any time.
+// One goroutine at a time.
 type MarkedReading struct {
 	test    *Sequential
 	decoys  *Decoys

@@ -17,12 +17,14 @@ import (
 //
 // is tested: what both models say cancels, and what the tuning changed is left. Without a
 // base it is the mass that the model puts on green, with the language in it. The
-// differences are real numbers of either sign; they are rounded onto whole numbers by a rule that sees no
-// colour (see [WeightedResult]), and the tail of the rounded sum is exact however unequal they are.
+// differences are real numbers of either sign; they are rounded onto whole numbers by a
+// rule that sees no colour (see [WeightedResult]), and the tail of the rounded sum is exact
+// however unequal they are.
 //
-// The null hypothesis is that models and texts do not depend on the key; see [ChoiceReading] for
-// what that asks of the texts, and for windows, which count once in a text here, too. Memory grows with the number of
-// distinct windows times the tokens in their rows: sparse rows for large vocabularies.
+// The null hypothesis is that models and texts do not depend on the key; see
+// [ChoiceReading] for what that asks of the texts, and for windows, which count once in a
+// text here, too. Memory grows with the number of distinct windows times the tokens in
+// their rows: sparse rows for large vocabularies.
 //
 // Results do not depend on order or shards. One goroutine at a time.
 type Difference struct {
@@ -46,8 +48,8 @@ type cell struct {
 // maxCellTexts keeps sums of fixed-point numbers from overflowing.
 const maxCellTexts = 1 << 32
 
-// NewDifference returns an empty Difference of a model and its base. o may be nil. It panics as
-// [NewStudent] does.
+// NewDifference returns an empty Difference of a model and its base. o may be nil. It
+// panics as [NewStudent] does.
 func NewDifference(s Scorer, decoys *Decoys, o *ReadingOptions) *Difference {
 	return newDifference(s, decoys, o, true)
 }

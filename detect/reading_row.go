@@ -12,8 +12,9 @@ var ErrRow = errors.New("not a next-token row")
 
 // A Row is what a model gives the next token, after some position of a text: dense, a
 // probability for each token of the vocabulary, when Tokens is nil; else sparse, Probs[i]
-// for Tokens[i], ids ascending, and less than Floor for every other token, which counts as 0. Any sparse
-// form keeps tests valid: what is left out costs power.
+// for Tokens[i], ids ascending, and 0 for every other token. A sparse row may leave out
+// what is small: tests stay valid, and what is left out costs power. Which tokens are left
+// out must not depend on the key.
 type Row struct {
 	Tokens []Token
 	Probs  []float32

@@ -79,7 +79,8 @@ func TestDifferenceIsTheFormula(t *testing.T) {
 	require.NoError(t, d.Add([]Token{1, 1, 7}, []detect.Row{row(0.75, 0.25), row(1, 0), {}}, []detect.Row{row(0.25, 0.25, 0.5), row(0, 1), row(1)}))
 	require.NoError(t, d.Add([]Token{4, 1}, []detect.Row{row(0, 0.5), row(0.125, 0.25)}, []detect.Row{row(0.5), row(0.125, 0.75)}))
 	r := d.Result()
-	// Window 1: token 2 (0.5 + 0)/2 = 0.25, token 5 (0 - 0.5)/2 = -0.25; window 4: 2 -0.5, 5 0.5.
+	// Window 1: token 2 (0.5 + 0)/2 = 0.25, token 5 (0 - 0.5)/2 = -0.25; window 4: 2 -0.5,
+	// 5 0.5.
 	got := map[float64]int64{}
 	for _, c := range r.Classes {
 		got[float64(c.Weight)*r.Unit] += c.Scored
@@ -355,9 +356,10 @@ func TestRowsThatAreNone(t *testing.T) {
 	assert.ErrorIs(t, marked.Add(text, []Token{1, 2, vocab}), detect.ErrRow)
 }
 
-// TestMarkedReading reads texts that the marked model wrote, under many keys, by a clean model that
-// copies what followed a window the last time, in whatever text: a fixed test of all pairs would call it marked, and
-// the anytime test does not. A student of the mark is found.
+// TestMarkedReading reads texts that the marked model wrote, under many keys, by a clean
+// model that copies what followed a window the last time, in whatever text: a fixed test of
+// all pairs would call it marked, and the anytime test does not. A student of the mark is
+// found.
 func TestMarkedReading(t *testing.T) {
 	toy := newToy(34, 60)
 	var count nullCount

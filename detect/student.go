@@ -33,9 +33,9 @@ type StudentOptions struct {
 	// keys, other sets of prompts, other tokenizations (Bonferroni). 0 means 1.
 	Tests int64
 	// C1 is the sensitivity that [StudentPlan] rests on, measured on a student of one's
-	// own, and MinShare the share of marked training text of interest, in (0,1]. With both, silence
-	// of a test that would have shown MinShare with power 0.9 is called not_detected. With
-	// a C1 of 0, unknown, silence is inconclusive.
+	// own, and MinShare the share of marked training text of interest, in (0,1]. With both,
+	// silence of a test that would have shown MinShare with power 0.9 is called
+	// not_detected. With a C1 of 0, unknown, silence is inconclusive.
 	C1, MinShare float64
 }
 
@@ -231,8 +231,8 @@ func (s *Student) test() (StudentResult, *subject) {
 // log10Marked is the p-value at which prompts count as marked.
 const log10Marked = -3
 
-// refuse takes back what was tested. That makes rejections rarer under the null, whatever the prompts
-// depend on.
+// refuse takes back what was tested. That makes rejections rarer under the null, whatever
+// the prompts depend on.
 func (r *StudentResult) refuse() {
 	r.Refused = true
 	r.Log10P, r.Log10PAdjusted, r.Pairs.Log10P, r.Pairs.Log10PAdjusted = 0, 0, 0, 0

@@ -15,8 +15,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// nullDecoys are as many keys as a null test of students looks at: the decoys of a test are its
-// null panel.
+// nullDecoys are as many keys as a null test of students looks at: the decoys of a test are
+// its null panel.
 func nullDecoys(t testing.TB, x *nullText, n int, opts ...watermark.Option) (detect.Scorer, *detect.Decoys) {
 	t.Helper()
 	d, err := detect.NewDecoys([16]byte{0x41}, n, func(k watermark.Key) (detect.Scorer, error) { return x.mark(k, opts...), nil })
@@ -37,8 +37,8 @@ func newUnigram(ids []Token) unigram {
 
 func (u unigram) LogProb(_ []Token, next Token) float64 { return math.Log(u[next]) }
 
-// readings makes rows of a text: what its tokens are followed by, and a base that differs, with
-// weights that are as unequal as can be.
+// readings makes rows of a text: what its tokens are followed by, and a base that differs,
+// with weights that are as unequal as can be.
 func readings(rng *rand.Rand, ids []Token) (model, base []detect.Row, choices []Token) {
 	for i := range ids {
 		choices = append(choices, ids[(i+1)%len(ids)])
@@ -148,7 +148,8 @@ func TestStudentNull(t *testing.T) {
 		t.Logf("%-30s %v", names[i], &all[i])
 		all[i].check(t, "all texts, "+names[i], cells)
 		if i < statistics-1 {
-			// Not only below the level, but about there: the tests are not conservative by orders.
+			// Not only below the level, but about there: the tests are not conservative by
+			// orders.
 			assert.Greater(t, tail.Binomial(all[i].tests-all[i].hits[0], all[i].tests, 1-0.04), -6.0, "%s: %d of %d", names[i], all[i].hits[0], all[i].tests)
 		}
 	}

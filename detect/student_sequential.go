@@ -29,9 +29,9 @@ type StudentSequentialOptions struct {
 // A StudentSequential tests a student while its outputs are collected: its Result may be
 // looked at after every output and may decide whether and what the model is asked next. It
 // tests distinct pairs by an e-process, as [Sequential] does and for the reason given
-// there; each prompt takes its contexts out of the test from the moment the prompt is given,
-// before the answer is scored. The residual statistic has no part in it: its weights follow from
-// all outputs, so they are not known when a pair is scored.
+// there; each prompt takes its contexts out of the test from the moment the prompt is
+// given, before the answer is scored. The residual statistic has no part in it: its weights
+// follow from all outputs, so they are not known when a pair is scored.
 //
 // A test that was stopped because of what it showed is reported by this result alone: the
 // p-value of [Student] over the same outputs does not hold then. The result depends on the

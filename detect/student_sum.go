@@ -134,10 +134,10 @@ func (t *signedTally) tail(sum int64, gamma float64) float64 {
 	return tail.WeightedBernoulli(groups, sum)
 }
 
-// A weighted tail takes a millisecond or so, and most keys of a scan are nowhere near a small
-// p-value. Sums with a z-score below coarseZ are therefore rounded down to steps of a
-// part coarseSteps of the standard deviation, which bounds the p-value from above, by less than a
-// factor of 1.2; the others stay as they are.
+// A weighted tail takes a millisecond or so, and most keys of a scan are nowhere near a
+// small p-value. Sums with a z-score below coarseZ are therefore rounded down to steps of a
+// part coarseSteps of the standard deviation, which bounds the p-value from above, by less
+// than a factor of 1.2; the others stay as they are.
 const (
 	coarseZ     = 1.5
 	coarseSteps = 16

@@ -309,11 +309,11 @@ func TestPromptsOfMarkedText(t *testing.T) {
 	assert.Zero(t, r.Pairs.Skipped.Excluded, "contexts of prompts stay")
 }
 
-// TestPairFilterTrap builds by hand what the API has no words for: a clean student, tested on the
-// (context, token) pairs that occur in text marked with the tested key. It looks as guilty as can
-// be. A filter of contexts from the same text, which is all that ContextFilter can be, does nothing
-// of the kind. (That a filter cannot see the token needs no test: Keep is a
-// func(context []Token) bool.)
+// TestPairFilterTrap builds by hand what the API has no words for: a clean student, tested
+// on the (context, token) pairs that occur in text marked with the tested key. It looks as
+// guilty as can be. A filter of contexts from the same text, which is all that
+// ContextFilter can be, does nothing of the kind. (That a filter cannot see the token needs
+// no test: Keep is a func(context []Token) bool.)
 func TestPairFilterTrap(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(9, 300)

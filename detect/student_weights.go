@@ -32,9 +32,9 @@ type lattice struct {
 }
 
 // ontoLattice rounds fixed-point weights to whole ones. The unit is a power of two that
-// follows from all of them, whatever their order. What is above maxLattice units is cut
-// to that, so that of n pairs none has more than a part 3600/n of the variance; the rest keeps four
-// significant binary digits, which makes few groups of equal weights.
+// follows from all of them, whatever their order. What is above maxLattice units is cut to
+// that, so that of n pairs none has more than a part 3600/n of the variance; the rest keeps
+// four significant binary digits, which makes few groups of equal weights.
 func ontoLattice(fixed []int64) ([]int16, lattice) {
 	weights := make([]int16, len(fixed))
 	shift := latticeShift(rootMeanSquare(fixed, math.MaxInt64))

@@ -15,8 +15,8 @@ type Account struct {
 	ID     string
 	Cohort string // of a tenant; empty for a cohort
 	Scorer Scorer // its mark, with its band
-	// Lane says that the key is a tenant lane, whose group shares one secret: whoever knows one
-	// lane's lists knows them all, so a lane is found for triage and never named.
+	// Lane says that the key is a tenant lane, whose group shares one secret: whoever knows
+	// one lane's lists knows them all, so a lane is found for triage and never named.
 	Lane bool
 	// Decoy says that the key was derived as the others and never given to anybody.
 	Decoy bool
@@ -41,9 +41,9 @@ type AccountResult struct {
 	ResidualZ     float64 // of the residual; NaN without one
 	// Log10P is the p-value of this account's bundle of statistics alone.
 	Log10P float64
-	// Log10PHolm is adjusted for all accounts of the family, decoys and lanes among them, for
-	// the families of the trace and for the Tests of the Student: the account is named when it is
-	// at most log10 of Alpha.
+	// Log10PHolm is adjusted for all accounts of the family, decoys and lanes among them,
+	// for the families of the trace and for the Tests of the Student: the account is named
+	// when it is at most log10 of Alpha.
 	Log10PHolm float64
 	// Log10Q is the smallest false discovery rate at which the account is on the list for
 	// triage (Benjamini and Hochberg, over the family).
@@ -60,11 +60,12 @@ type FamilyResult struct {
 	// DecoysNamed is the number of decoys among the named: anything but 0 says that the
 	// trace is broken.
 	DecoysNamed int
-	// Decoys are the p-values of the decoy accounts' bundles, beside the smallest one of the others.
+	// Decoys are the p-values of the decoy accounts' bundles, beside the smallest one of
+	// the others.
 	Decoys DecoyPanel
 	// Resolution is the smallest share of the master's effect that one account must carry
-	// to be named with probability 0.9, by the law z = c1 share sqrt(n) of [StudentPlan], in which c1 cancels; +Inf
-	// where the master shows nothing.
+	// to be named with probability 0.9, by the law z = c1 share sqrt(n) of [StudentPlan],
+	// in which c1 cancels; +Inf where the master shows nothing.
 	Resolution float64
 }
 
@@ -82,14 +83,15 @@ type TraceResult struct {
 }
 
 // Trace tests the outputs under the Student's own mark, that of the master, and under the
-// keys of cohorts and tenants, each by the statistics the Student declares. The pairs are found
-// and weighed once. Given the outputs, tests under independent keys are independent; the
-// rules used here need not even that.
+// keys of cohorts and tenants, each by the statistics the Student declares. The pairs are
+// found and weighed once. Given the outputs, tests under independent keys are independent;
+// the rules used here need not even that.
 //
 // The error rate of everything named, and of the master, is bounded by Alpha together:
-// Bonferroni over master, cohorts and tenants, and Holm within each family. Every family needs
-// [MinDecoyAccounts] decoys among its accounts, which cohorts may do without, being few. It panics
-// where there are fewer, when IDs or keys repeat, and when a mark differs in width or vocabulary.
+// Bonferroni over master, cohorts and tenants, and Holm within each family. Every family
+// needs [MinDecoyAccounts] decoys among its accounts, which cohorts may do without, being
+// few. It panics where there are fewer, when IDs or keys repeat, and when a mark differs in
+// width or vocabulary.
 //
 // Time is the number of accounts times that of pairs in their band, spread over processors.
 func (s *Student) Trace(cohorts, tenants []Account, o *AccountOptions) TraceResult {

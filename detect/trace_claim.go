@@ -15,8 +15,8 @@ const (
 	PatternConcentrated TracePattern = "concentrated"
 	// PatternCohort: the master and cohorts by name, and no account.
 	PatternCohort TracePattern = "cohort"
-	// PatternFlat: the master, and no account or cohort although one that carried a tenth of the effect
-	// would have been named; or more than half of the accounts.
+	// PatternFlat: the master, and no account or cohort although one that carried a tenth
+	// of the effect would have been named; or more than half of the accounts.
 	PatternFlat TracePattern = "flat"
 	// PatternUnresolved: the master, and too few tokens to tell concentrated from flat.
 	PatternUnresolved TracePattern = "unresolved"
@@ -99,8 +99,8 @@ type Conclusion struct {
 //	unresolved     otherwise
 //
 // That text served to an account was used is concluded from its key being found, from the
-// record that the key marked what was served to that account alone, and from the key having been
-// kept secret. Who used it is not concluded from anything here.
+// record that the key marked what was served to that account alone, and from the key having
+// been kept secret. Who used it is not concluded from anything here.
 func Conclude(f Findings) Conclusion {
 	t := &f.Trace
 	c := Conclusion{Accounts: named(t.Tenants), Cohorts: named(t.Cohorts)}

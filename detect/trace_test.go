@@ -36,8 +36,8 @@ func newTraced(t testing.TB, split watermark.Split, o *detect.StudentOptions) (*
 	return master, detect.NewStudent(master, decoysOf(t, 100, 1, split.MasterBand()), o)
 }
 
-// TestTraceFindsPlantedShares: of 300 tenants three supplied training text, in shares of 40, 30 and
-// 1 percent. The first two are named, nobody else is.
+// TestTraceFindsPlantedShares: of 300 tenants three supplied training text, in shares of
+// 40, 30 and 1 percent. The first two are named, nobody else is.
 func TestTraceFindsPlantedShares(t *testing.T) {
 	split, cohorts, tenants := accountsOf(t, 1, 8, 300)
 	toy := newToy(20, 200)

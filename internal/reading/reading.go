@@ -18,7 +18,8 @@ import (
 
 const (
 	version = 1
-	// MaxLine bounds a line, and with it the memory that a text takes: some five times as much.
+	// MaxLine bounds a line, and with it the memory that a text takes: some five times as
+	// much.
 	MaxLine = 64 << 20
 	// MaxTokens bounds the tokens of a text.
 	MaxTokens = 1 << 20
@@ -45,15 +46,15 @@ type Header struct {
 	TokenizerDigest string `json:"tokenizer_digest,omitempty"` // "sha256:..."
 	Model           string `json:"model"`                      // whose choices or rows
 	Base            string `json:"base,omitempty"`             // of a difference: whose rows are taken off
-	// Marked says that the texts are outputs of a marked model, in the order of its log: they are
-	// for detect.MarkedReading.
+	// Marked says that the texts are outputs of a marked model, in the order of its log:
+	// they are for detect.MarkedReading.
 	Marked bool   `json:"marked,omitempty"`
 	Note   string `json:"note,omitempty"`
 }
 
-// A Text is one line: what the model was given, and what it gave. Choices, or Model and, in a
-// difference, Base have an entry for each token; a Row of nil Probs and a choice of -1 are positions where the
-// model was not asked.
+// A Text is one line: what the model was given, and what it gave. Choices, or Model and, in
+// a difference, Base have an entry for each token; a Row of nil Probs and a choice of -1
+// are positions where the model was not asked.
 type Text struct {
 	Tokens      []watermark.Token
 	Choices     []watermark.Token
@@ -116,8 +117,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Header returns the first line.
 func (d *Reader) Header() Header { return d.header }
 
-// Next returns the next text; io.EOF after the last one. Other errors wrap [ErrFormat], name the line, and
-// are final.
+// Next returns the next text; io.EOF after the last one. Other errors wrap [ErrFormat],
+// name the line, and are final.
 func (d *Reader) Next() (*Text, error) {
 	for {
 		text, err := d.line()

@@ -35,9 +35,9 @@ var fields = [][]string{
 	{"group", "index"},
 }
 
-// Parse reads a registry's JSON. Unknown, repeated and differently spelt fields are errors, and so
-// is anything that New refuses, text after the end, more than 256 MiB, and a secret key
-// anywhere ([ErrSecret]).
+// Parse reads a registry's JSON. Unknown, repeated and differently spelt fields are errors,
+// and so is anything that New refuses, text after the end, more than 256 MiB, and a secret
+// key anywhere ([ErrSecret]).
 func Parse(r io.Reader) (*Registry, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxSize+1))
 	if err != nil {

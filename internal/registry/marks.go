@@ -9,10 +9,10 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// Generate returns a registry of one epoch with the default paths: tenants by id, each with the
-// id of its cohort or "", and decoys that are never given to anybody, tenants named
-// decoy-1, decoy-2 and so on, and if there are cohorts as many decoy cohorts of the same names. Cohorts are
-// listed in the order in which they first occur.
+// Generate returns a registry of one epoch with the default paths: tenants by id, each with
+// the id of its cohort or "", and decoys that are never given to anybody, tenants named
+// decoy-1, decoy-2 and so on, and if there are cohorts as many decoy cohorts of the same
+// names. Cohorts are listed in the order in which they first occur.
 func Generate(root watermark.Key, epoch string, tenants [][2]string, decoys int) (*Registry, error) {
 	var cohorts []Cohort
 	var entries []Tenant
@@ -52,9 +52,9 @@ func derive(root watermark.Key, path string) watermark.Key {
 	return root.Derive(strings.Split(path, "/")...)
 }
 
-// Marks returns the marks of a request of a tenant, for [watermark.NewSequence]: the master on half of the contexts,
-// the tenant's cohort on a quarter, and the tenant on a quarter. A tenant that is a
-// decoy is an error, since its key must never mark anything.
+// Marks returns the marks of a request of a tenant, for [watermark.NewSequence]: the master
+// on half of the contexts, the tenant's cohort on a quarter, and the tenant on a quarter. A
+// tenant that is a decoy is an error, since its key must never mark anything.
 func (r *Registry) Marks(root watermark.Key, epoch, tenant string, scheme watermark.Scheme, vocab int) ([]*watermark.Mark, error) {
 	split, err := r.keys(root, epoch)
 	if err != nil {

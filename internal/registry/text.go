@@ -38,8 +38,8 @@ func checkPath(who, path string) error {
 	return nil
 }
 
-// isSecret reports whether a text may hold a key: the prefix that every key's text has, or as many
-// hex digits in a row as a key.
+// isSecret reports whether a text may hold a key: the prefix that every key's text has, or
+// as many hex digits in a row as a key.
 func isSecret(s string) bool {
 	if strings.Contains(strings.ToLower(s), "isotope-secret-key") {
 		return true
