@@ -36,7 +36,8 @@ func TestDetectAgreesWithASecondReader(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	key := watermark.NewKey()
+	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("5a", 32)) // one, so that the figures compared are always the same
+	require.NoError(t, err)
 	keyFile := file("key", key.Secret()+"\n")
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i, fields := range []string{

@@ -95,7 +95,8 @@ func TestStatuses(t *testing.T) {
 		return path
 	}
 	// Every token is green under this key: the context decides nothing at width 0.
-	key := watermark.NewKey()
+	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("5a", 32))
+	require.NoError(t, err)
 	mark, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2}, 500)
 	require.NoError(t, err)
 	var green []string

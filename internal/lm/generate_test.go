@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -49,7 +50,9 @@ func appendIDs(dst []byte, ids []int32) []byte {
 func TestGenerateMarks(t *testing.T) {
 	docs := randomDocs(rand.New(rand.NewPCG(6, 6)), 50, 50, 40)
 	m := mustTrain(t, docs, 50, Options{})
-	mark, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.5, Delta: 4, Width: 2}, 50)
+	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("5a", 32))
+	require.NoError(t, err)
+	mark, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 4, Width: 2}, 50)
 	require.NoError(t, err)
 	for _, marks := range [][]*watermark.Mark{{mark}, nil} {
 		texts, err := m.Generate(context.Background(), Job{Prompts: docs[:10], Tokens: 100, Marks: marks, Sampler: watermark.Sampler{Temperature: 1}})
