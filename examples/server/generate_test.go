@@ -24,7 +24,7 @@ func TestSameAsGenerate(t *testing.T) {
 		q := request{Seed: &seed}
 		prompt := s.tokenizer.Append(nil, []byte("The old river"))
 		ids, err := s.model.Generate(context.Background(), lm.Job{
-			Prompts: [][]int32{prompt}, Tokens: 12, Marks: marks, Seed: q.seedFor(tenant),
+			Prompts: [][]int32{prompt}, Tokens: 12, Marks: marks, Seed: q.seedFor(tenant, "The old river"),
 			Sampler: watermark.Sampler{Temperature: 0.7, TopP: 0.95, TopK: 50, MinP: 0.03},
 		})
 		require.NoError(t, err)

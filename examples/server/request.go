@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -95,8 +94,8 @@ func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken []st
 
 // job checks the numbers of a request and returns what is to be written, without the
 // prompt and the marks.
-func (q *request) job(l Limits, tenant *Tenant) (job, error) {
-	j := job{maxTokens: l.DefaultTokens, stop: q.Stop, seed: q.seedFor(tenant), sampler: watermark.Sampler{
+func (q *request) job(l Limits, tenant *Tenant, prompt string) (job, error) {
+	j := job{maxTokens: l.DefaultTokens, stop: q.Stop, seed: q.seedFor(tenant, prompt), sampler: watermark.Sampler{
 		Temperature: float32(orOne(q.Temperature)), TopP: float32(orOne(q.TopP)),
 		// The improbable tokens of the embedded model are mostly noise.
 		TopK: 50, MinP: 0.03,
@@ -134,14 +133,14 @@ func orOne(x *float64) float64 {
 }
 
 // seedFor makes a request reproducible where it asks for that. The tenant is part of it:
-// two accounts shall not see one draw under two keys.
-func (q *request) seedFor(tenant *Tenant) (seed [32]byte) {
+// two accounts shall not see one draw under two keys. So is the prompt: this model forgets
+// it soon, and answers to a list of prompts under one seed would be one answer.
+func (q *request) seedFor(tenant *Tenant, prompt string) (seed [32]byte) {
 	if q.Seed == nil {
 		rand.Read(seed[:])
 		return seed
 	}
-	text := binary.LittleEndian.AppendUint64([]byte("isotope example server\x00"), uint64(*q.Seed))
-	return sha256.Sum256(append(text, tenant.ID...))
+	return sha256.Sum256(fmt.Appendf(nil, "isotope example server\n%d\n%s\n%s", *q.Seed, tenant.ID, prompt))
 }
 
 // stops are a string or a list of strings.

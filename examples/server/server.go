@@ -132,7 +132,7 @@ func (s *Server) prepare(w http.ResponseWriter, r *http.Request, e endpoint, rec
 	if err != nil {
 		return nil, job{}, err
 	}
-	j, err := q.job(s.config.Limits, rec.tenant)
+	j, err := q.job(s.config.Limits, rec.tenant, text)
 	if err != nil {
 		return nil, job{}, err
 	}

@@ -413,9 +413,9 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestSeedIsOfATenant: also where nothing is marked, so that a seed is no way to compare
-// two accounts' keys draw by draw.
-func TestSeedIsOfATenant(t *testing.T) {
+// TestSeeds: a seed is no way to compare two accounts' keys draw by draw, and gives each
+// prompt its own draws, although the model has forgotten it after a paragraph.
+func TestSeeds(t *testing.T) {
 	s := start(t, func(c *Config) { c.Marker = nil })
 	var texts []string
 	for _, key := range []string{acmeKey, acmeKey, globexKey} {
@@ -426,6 +426,15 @@ func TestSeedIsOfATenant(t *testing.T) {
 	}
 	assert.Equal(t, texts[0], texts[1])
 	assert.NotEqual(t, texts[0], texts[2])
+
+	client := s.client(acmeKey)
+	var ends []string
+	for _, prompt := range []string{"The old river.\n\n", "The quiet garden.\n\n"} {
+		got, err := client.Completions.New(t.Context(), textParams(prompt, 30, 1))
+		require.NoError(t, err)
+		ends = append(ends, got.Choices[0].Text)
+	}
+	assert.NotEqual(t, ends[0], ends[1])
 }
 
 func TestModels(t *testing.T) {

@@ -180,6 +180,7 @@ func TestAccounts(t *testing.T) {
 	require.NoError(t, err)
 	for _, stopping := range []string{Fixed, Sequential} {
 		d := plan(stopping)
+		d.Plan.Registry = &Registry{Root: reg.Root(), Epoch: "e1", Cohorts: 102, Tenants: 103}
 		c := Config{Declared: d}
 		c.Scorer, c.Cohorts, c.Tenants, err = reg.Accounts(root, "e1", scheme, vocab)
 		require.NoError(t, err)
@@ -350,7 +351,7 @@ func TestPlans(t *testing.T) {
 	// By the law z = c1 share sqrt(n).
 	d.Plan.C1 = 0.2
 	n := d.Need(2)
-	assert.Equal(t, detect.StudentPlan{C1: 0.2, Alpha: 1e-6, Tests: 1}.Tokens(0.1, 0.9), n.Scored)
+	assert.Equal(t, detect.StudentPlan{C1: 0.2, Alpha: 1e-6, Tests: 2}.Tokens(0.1, 0.9), n.Scored, "a sequential test and a fixed one")
 	assert.Equal(t, n.Scored/100, n.Answers)
 	d.Plan.C1 = 0
 	assert.Equal(t, Published(2), d.Need(2).C1)

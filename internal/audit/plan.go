@@ -232,6 +232,22 @@ func budgetWords(b collect.Budget) string {
 // a plan that rests on it is a lower bound.
 func Published(width int) float64 { return map[int]float64{1: 0.35, 2: 0.11}[width] }
 
+// counted is the number of tests that the p-value of a statistic counts: other tests, the
+// sequential one and the fixed one, statistics, and families of accounts.
+func (p *Plan) counted() int64 {
+	families := int64(1)
+	if r := p.Registry; r != nil {
+		families += int64(min(r.Cohorts, 1) + min(r.Tenants, 1))
+	}
+	return p.Tests * p.bundles() * int64(len(p.Statistics)) * families
+}
+
+// shown returns the smallest share of marked training text that so many scored pairs show
+// with probability 0.9, every test counted, by the stated c1.
+func (p *Plan) shown(scored int64) float64 {
+	return detect.StudentPlan{C1: p.C1, Alpha: min(p.Alpha, 0.5), Tests: p.counted()}.Share(scored, 0.9)
+}
+
 // A Need is what a share asks of a collection.
 type Need struct {
 	Share  float64 `json:"share"`
@@ -254,8 +270,7 @@ func (d *Declared) Need(width int) *Need {
 	if n.C1 == 0 || n.Share == 0 {
 		return nil
 	}
-	tests := d.Plan.Tests * int64(len(d.Plan.Statistics))
-	n.Scored = detect.StudentPlan{C1: n.C1, Alpha: min(d.Plan.Alpha, 0.5), Tests: tests}.Tokens(n.Share, n.Power)
+	n.Scored = detect.StudentPlan{C1: n.C1, Alpha: min(d.Plan.Alpha, 0.5), Tests: d.Plan.counted()}.Tokens(n.Share, n.Power)
 	if d.Collection != nil {
 		n.Answers = n.Scored / float64(d.Collection.Request.MaxTokens)
 	}

@@ -46,7 +46,7 @@ func (a *Audit) Report(end collect.End, sources []report.Fact) (*report.Audit, e
 	c := report.AuditCanonical{
 		Question: d.Plan.Question, Declared: d.JSON(), Plan: d.Digest(), Terms: d.terms(),
 		Verdict: f.verdict, Log10P: report.Number(f.log10P), Log10PAdjusted: report.Number(f.adjusted),
-		Tests: d.Plan.Tests * d.Plan.bundles() * int64(a.statistics()) * f.families, Complete: end.Complete(), Ending: endings[end],
+		Tests: d.Plan.counted(), Complete: end.Complete(), Ending: endings[end],
 		Refused: f.fixed != nil && f.fixed.Refused,
 		Sources: append(slices.Clone(sources), a.sources()...),
 		Outputs: report.AuditCounts{In: a.in, Tested: a.tested, Skipped: counts(a.skipped), Texts: a.texts, Tokens: a.tokens},
@@ -72,13 +72,6 @@ func (a *Audit) Report(end collect.End, sources []report.Fact) (*report.Audit, e
 	c.Warnings = a.warnings(f)
 	r := &report.Audit{Canonical: c}
 	return r, r.Seal()
-}
-
-func (a *Audit) statistics() int {
-	if a.config.Reference != nil {
-		return 2
-	}
-	return 1
 }
 
 // test makes the tests.
@@ -130,8 +123,8 @@ func (a *Audit) test(end collect.End) *finding {
 	switch {
 	case f.adjusted <= math.Log10(p.Alpha):
 		f.verdict = detect.Detected
-	case f.fixed.Verdict == detect.NotDetected, f.sequential != nil && f.sequential.Verdict == detect.NotDetected:
-		f.verdict = detect.NotDetected
+	case p.C1 > 0 && f.fixed.Pairs.Scored > 0 && p.shown(f.fixed.Pairs.Scored) <= p.Share:
+		f.verdict = detect.NotDetected // silence, with every test counted
 	}
 	return f
 }
@@ -295,10 +288,8 @@ func (a *Audit) power(c *report.AuditCanonical, f *finding) {
 	if f.fixed != nil && !f.fixed.Refused {
 		c.Power = append(c.Power, fmt.Sprintf("an excess of green of %.5f or more, with probability 0.9, by the fixed test of distinct pairs", f.fixed.Pairs.Power.MinExcess))
 	}
-	tests := p.Tests * p.bundles() * int64(a.statistics()) * f.families
 	if p.C1 > 0 {
-		share := detect.StudentPlan{C1: p.C1, Alpha: min(p.Alpha, 0.5), Tests: tests}.Share(scored, 0.9)
-		c.Power = append(c.Power, shareWords(share, p.C1))
+		c.Power = append(c.Power, shareWords(p.shown(scored), p.C1))
 	} else {
 		c.Power = append(c.Power, "which share of marked training text that is depends on the student's sensitivity c1, which was not stated")
 	}

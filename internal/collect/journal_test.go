@@ -52,7 +52,7 @@ func TestEveryChangedByteShows(t *testing.T) {
 		"the first":    lines[1:],
 		"two swapped":  {lines[0], lines[2], lines[1]},
 		"one repeated": {lines[0], lines[1], lines[1]},
-		"another plan": append([][]byte{recorded(t, 1)[:len(lines[0])]}, lines[1:]...),
+		"another plan": append([][]byte{bytes.SplitAfter(recorded(t, 2), []byte("\n"))[0]}, lines[1:]...),
 	} {
 		_, err := readJournal(bytes.NewReader(bytes.Join(bad, nil)))
 		assert.ErrorIs(t, err, ErrChain, name)
