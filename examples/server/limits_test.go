@@ -19,14 +19,14 @@ import (
 )
 
 // endless is more text than any test waits for.
-func endless(c *Config) { c.MaxTokens, c.Generate = 1<<40, 24*time.Hour }
+func endless(c *Config) { c.MaxTokens, c.Generate = 1<<30, 24*time.Hour }
 
 // open begins an endless stream and returns it once its first text is there.
 func open(t *testing.T, url string) (body *bufio.Reader, hangUp func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, "POST", url+"/v1/completions",
-		strings.NewReader(fmt.Sprintf(`{"model":"isotope-lm","prompt":"","max_tokens":%d,"stream":true}`, 1<<40)))
+		strings.NewReader(fmt.Sprintf(`{"model":"isotope-lm","prompt":"","max_tokens":%d,"stream":true}`, 1<<30)))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+acmeKey)
 	resp, err := http.DefaultClient.Do(req)
@@ -67,7 +67,7 @@ func TestDisconnectStopsGeneration(t *testing.T) {
 	done := make(chan error)
 	go func() {
 		client := s.client(acmeKey)
-		_, err := client.Completions.New(ctx, textParams("", 1<<40, 1))
+		_, err := client.Completions.New(ctx, textParams("", 1<<30, 1))
 		done <- err
 	}()
 	eventually(t, func() bool { return len(s.slots) == 1 })
@@ -172,13 +172,13 @@ func TestTimeout(t *testing.T) {
 		endless(c)
 		c.Generate = time.Millisecond
 	})
-	status, text, _ := s.post(t, "/v1/completions", acmeKey, fmt.Sprintf(`{"model":"isotope-lm","prompt":"","max_tokens":%d}`, 1<<40))
+	status, text, _ := s.post(t, "/v1/completions", acmeKey, fmt.Sprintf(`{"model":"isotope-lm","prompt":"","max_tokens":%d}`, 1<<30))
 	assert.Equal(t, 504, status)
 	assert.Contains(t, text, `"code":"timeout"`)
 
 	// A stream has begun with 200: the error is an event, and there is no [DONE].
 	client := s.client(acmeKey)
-	stream := client.Completions.NewStreaming(t.Context(), textParams("", 1<<40, 1))
+	stream := client.Completions.NewStreaming(t.Context(), textParams("", 1<<30, 1))
 	for stream.Next() {
 		assert.Empty(t, stream.Current().Choices[0].FinishReason)
 	}
@@ -201,7 +201,7 @@ func TestSlowReader(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
 	require.NoError(t, c.(*net.TCPConn).SetReadBuffer(4096))
-	body := fmt.Sprintf(`{"model":"isotope-lm","prompt":"","max_tokens":%d,"stream":true}`, 1<<40)
+	body := fmt.Sprintf(`{"model":"isotope-lm","prompt":"","max_tokens":%d,"stream":true}`, 1<<30)
 	_, err = fmt.Fprintf(c, "POST /v1/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", acmeKey, len(body), body)
 	require.NoError(t, err)
 	eventually(t, func() bool { return len(s.slots) == 1 }) // and nobody reads
