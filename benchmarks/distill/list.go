@@ -99,6 +99,7 @@ func ngramArms(s scale) []arm {
 		arms = append(arms, launder(fmt.Sprintf("launder-k2-%03d", percent(rate)), 2, rate))
 	}
 	arms = append(arms, human("human-k1", 1), human("human-k2", 2), naiveTrap("trap-naive-human-k2", "human", 2))
+	arms = append(arms, student("ngram-k2-rho100-million", studentConfig{Student: "ngram", Width: 2, Share: 1, Key: "trace", Train: 1_000_000}))
 	for seed := 2; seed <= 3; seed++ {
 		for _, share := range []float64{0, 0.02, 0.05, 0.1} {
 			arms = append(arms, student(fmt.Sprintf("%s-seed%d", studentName("ngram", 2, share), seed),

@@ -29,8 +29,8 @@ type series struct {
 var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999"}
 
 const (
-	plotWidth, plotHeight       = 720, 420
-	plotLeft, plotRight         = 70, 200
+	plotWidth, plotHeight       = 760, 420
+	plotLeft, plotRight         = 70, 240
 	plotTop, plotBottom         = 52, 50
 	plotInnerWidth, plotInnerHt = plotWidth - plotLeft - plotRight, plotHeight - plotTop - plotBottom
 )
@@ -106,6 +106,9 @@ func (a axis) ticks() (t []float64) {
 }
 
 func label(v float64) string {
+	if v == 0 {
+		return "0" // and not -0
+	}
 	if math.Abs(v) >= 10_000 {
 		return fmt.Sprintf("%.4gk", v/1000)
 	}

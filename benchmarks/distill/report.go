@@ -233,6 +233,9 @@ func (r *reporter) shares() (c1 map[string]float64) {
 	plan := detect.StudentPlan{C1: c1["pairs"]}
 	r.printf("With c1 = %.3f, `detect.StudentPlan` asks for %.0f pairs to show a share of 5 %% at p = 1e-6 with power 0.9, and for %.0f to show 1 %%.\n\n",
 		c1["pairs"], plan.Tokens(0.05, 0.9), plan.Tokens(0.01, 0.9))
+	if m, ok := get[studentResult](r, "ngram-k2-rho100-million"); ok {
+		r.printf("A student of %d tokens, all of them marked, has z = %.1f (pairs), %.1f (residual), %.1f (score).\n\n", m.Training, m.Pairs.Z, m.Residual.Z, m.Score.Z)
+	}
 	p := plot{title: "z grows with the share of marked training text", note: "n-gram students, k = 2; every dot is a student, the lines are z = c1 ρ √n",
 		x: "share of marked training text", y: "z", logX: true, logY: true}
 	for i, statistic := range statistics {

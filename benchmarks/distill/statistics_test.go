@@ -176,6 +176,26 @@ func TestReadOpen(t *testing.T) {
 	assert.Equal(t, map[[2]int32]int32{{1, 0}: 250, {1, 1}: -250}, collect(s.difference))
 }
 
+// TestReadingModeOncePerText: what a text could be copied from in its own past is not read.
+func TestReadingModeOncePerText(t *testing.T) {
+	m := lengths{1: {0.6, 0.2, 0.2}, 2: {0.2, 0.6, 0.2}, 3: {0.2, 0.2, 0.6}}
+	tokens := func(texts ...[]int32) (ids []int32) {
+		readOpen(m, m, texts, 1, 3).argmax.each(func(_ []int32, e entry) { ids = append(ids, e.id) })
+		return ids
+	}
+	assert.Equal(t, []int32{0}, tokens([]int32{1, 1, 1, 1}), "the first time only")
+	assert.Equal(t, []int32{0, 1, 0}, tokens([]int32{1, 1}, []int32{2, 1, 1}), "in another text it is read again, and the 0 after 2")
+}
+
+// lengths is a model whose law depends on the number of tokens before.
+type lengths map[int][]float64
+
+func (l lengths) logits(row []float32, text []int32) {
+	for i, p := range l[len(text)] {
+		row[i] = float32(math.Log(p))
+	}
+}
+
 // fixed is a model whose law depends on the last token.
 type fixed map[int32][]float64
 

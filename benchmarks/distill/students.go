@@ -13,6 +13,7 @@ type studentConfig struct {
 	Key     string  // that marked it
 	Tested  string  // the key of the test
 	Seed    int
+	Train   int `json:",omitempty"` // tokens of training text, where it is not that of the scale
 
 	Curve        []int     // tokens at which to test
 	Temperatures []float64 // to write at beside 1
@@ -113,6 +114,9 @@ func (c studentConfig) learn(w *world) (m, base model, training int, err error) 
 	tokens := w.NgramTrain
 	if c.Student == "neural" {
 		tokens = w.FineTune
+	}
+	if c.Train > 0 {
+		tokens = c.Train
 	}
 	docs, err := w.mixture(c.Share, tokens, c.Width, c.Key, c.label())
 	if err != nil {
