@@ -64,9 +64,9 @@ var fullScale = scale{
 // quickScale is for continuous integration.
 var quickScale = scale{
 	Name: "quick", Vocab: 1024, TeacherOrder: 5, StudentOrder: 4, Document: 256,
-	NgramTrain: 150_000, NgramScore: 50_000,
-	Pretrain: 150_000, PretrainEpochs: 1, FineTune: 80_000, Epochs: 1,
-	NeuralScore: 40_000, Again: 0, OpenPositions: 20_000,
+	NgramTrain: 120_000, NgramScore: 40_000,
+	Pretrain: 100_000, PretrainEpochs: 1, FineTune: 80_000, Epochs: 1,
+	NeuralScore: 25_000, Again: 0, OpenPositions: 15_000,
 	Dummies:       99,
 	CleanStudents: 10, CleanTrain: 30_000, CleanScore: 3_000,
 	Tenants: 40, Cohorts: 4,
