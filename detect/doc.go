@@ -14,6 +14,12 @@
 // much text a test needs, and [BenjaminiHochberg], [EBH] and [Holm] are for lists of
 // documents and of keys.
 //
+// A model that may have been trained on marked text is tested by a [Student], from what it
+// wrote; by a [StudentSequential], while it is asked; by a [Difference], a [Reading] or a
+// [MarkedReading], from what its weights would write next. [Student.Trace] looks for the
+// accounts through which the text went, and [Conclude] says what may be said about that.
+// Decoy keys run beside each of them. docs/students.md is about all of this.
+//
 // # What is tested
 //
 // The null hypothesis is that the text does not depend on the key. Given the text,

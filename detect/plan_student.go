@@ -47,3 +47,20 @@ func (p StudentPlan) Share(n int64, power float64) float64 {
 	}
 	return p.z(power) / (p.C1 * math.Sqrt(float64(n)))
 }
+
+// Implied returns the share that a z-score of n scored tokens means by the law,
+// z/(C1 sqrt(n)), and the ends of a central interval of this coverage, in (0,1), which is
+// about the noise of z alone and not about C1. All are held within 0 and 1. It panics when
+// something is out of range, n is below 1, or z is NaN.
+func (p StudentPlan) Implied(z float64, n int64, coverage float64) (share, low, high float64) {
+	p.z(targetPower) // checks C1
+	if !(coverage > 0 && coverage < 1) {
+		panic("detect: coverage is outside (0,1)")
+	}
+	if n < 1 || math.IsNaN(z) {
+		panic("detect: a share needs tokens and a z-score")
+	}
+	half := upperQuantile(math.Log10((1 - coverage) / 2))
+	of := func(z float64) float64 { return min(max(z/(p.C1*math.Sqrt(float64(n))), 0), 1) }
+	return of(z), of(z - half), of(z + half)
+}

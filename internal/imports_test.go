@@ -29,6 +29,8 @@ var mayImport = map[string][]string{
 	"detect":              {"watermark", "internal/tail", "internal/tokset"},
 	"tokenize":            {"github.com/tiktoken-go/tokenizer"},
 	"internal/lm":         {"watermark", "tokenize"},
+	"internal/reading":    {"detect", "watermark"},
+	"internal/registry":   {"detect", "watermark"},
 	"internal/report":     {"detect", "internal/tail"},
 	"examples/quickstart": {"watermark", "detect"},
 	"cmd/isotope": {

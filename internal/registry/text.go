@@ -1,0 +1,76 @@
+package registry
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// isLabel keeps to characters that need no quoting in JSON, logs and paths.
+func isLabel(s string) bool {
+	return len(s) > 0 && len(s) <= maxLabel && !strings.ContainsFunc(s, func(r rune) bool {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("._@:+-", r):
+			return false
+		}
+		return true
+	})
+}
+
+func checkID(kind, id string) error {
+	if !isLabel(id) || isSecret(id) {
+		return fmt.Errorf("registry: %s id %s is not 1 to %d letters, digits or ._@:+-", kind, safeQuote(id), maxLabel)
+	}
+	return nil
+}
+
+func checkPath(who, path string) error {
+	labels := strings.Split(path, "/")
+	if len(labels) > maxLabels || isSecret(path) {
+		return fmt.Errorf("registry: the path of %s is not up to %d labels separated by slashes", who, maxLabels)
+	}
+	for _, l := range labels {
+		if !isLabel(l) {
+			return fmt.Errorf("registry: the path of %s holds the label %s, which is not 1 to %d letters, digits or ._@:+-", who, safeQuote(l), maxLabel)
+		}
+	}
+	return nil
+}
+
+// isSecret reports whether a text may hold a key: the prefix that every key's text has, or as many
+// hex digits in a row as a key.
+func isSecret(s string) bool {
+	if strings.Contains(strings.ToLower(s), "isotope-secret-key") {
+		return true
+	}
+	run := 0
+	for _, b := range []byte(s) {
+		switch {
+		case b >= '0' && b <= '9', b >= 'a' && b <= 'f', b >= 'A' && b <= 'F':
+			if run++; run == 64 {
+				return true
+			}
+		default:
+			run = 0
+		}
+	}
+	return false
+}
+
+// safeQuote is %q, unless a key strayed into the text, and never long.
+func safeQuote(s string) string {
+	if isSecret(s) {
+		return "(a secret key)"
+	}
+	const shown = 80
+	if len(s) > shown {
+		return strconv.Quote(s[:shown]) + "..."
+	}
+	return strconv.Quote(s)
+}
+
+func isHex(s string, n int) bool {
+	_, err := hex.DecodeString(s)
+	return len(s) == n && s == strings.ToLower(s) && err == nil
+}
