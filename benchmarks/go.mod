@@ -1,12 +1,12 @@
 module github.com/isotope-wm/isotope/benchmarks
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/isotope-wm/isotope v0.0.0
 	github.com/stretchr/testify v1.12.1
 	github.com/tiktoken-go/tokenizer v0.10.0
-	golang.org/x/sys v0.46.0
+	golang.org/x/sys v0.48.0
 )
 
 require (
