@@ -44,8 +44,8 @@ func BenchmarkMask(b *testing.B) {
 		backends(b, fmt.Sprintf("scheme=greenlist/vocab=%d/w=%d", vocab, g.bits), func(b *testing.B) {
 			m := newMark(b, watermark.GreenList{Gamma: g.gamma, Delta: tiny, Width: 2}, vocab)
 			r := rowsOf(vocab, "hot")
-			dst := make([]uint64, (vocab+63)/64)
-			inTurns(b, 1, func() { kernel.Floor(r.next(), tiny) }, func() { m.Mask(dst, []watermark.Token{1, 2}) })
+			dst, context := make([]uint64, (vocab+63)/64), []watermark.Token{1, 2}
+			inTurns(b, 1, func() { kernel.Floor(r.next(), tiny) }, func() { m.Mask(dst, context) })
 		})
 	}
 }
