@@ -56,7 +56,7 @@ func encode(t testing.TB, a *detect.Accumulator) []byte {
 
 func TestMarkedAndUnmarked(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	m := newMark(t, watermark.NewKey(), 2)
+	m := newMark(t, fixedKey(t, 0), 2)
 	marked, plain := detect.New(m, nil), detect.New(m, nil)
 	marked.Add(markedText(t, rng, m, 400))
 	plain.Add(randomText(rng, 400, vocab))
@@ -302,7 +302,7 @@ func TestWidthZeroWarns(t *testing.T) {
 
 func TestTestsAreCounted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
-	m := newMark(t, watermark.NewKey(), 2)
+	m := newMark(t, fixedKey(t, 0), 2)
 	text := markedText(t, rng, m, 100)
 	one, many := detect.New(m, nil), detect.New(m, &detect.Options{Tests: 1000})
 	one.Add(text)

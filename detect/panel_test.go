@@ -14,7 +14,7 @@ import (
 
 func TestPanelIsManyAccumulators(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
-	root, sel := watermark.NewKey(), watermark.NewKey()
+	root, sel := fixedKey(t, 0), fixedKey(t, 1)
 	var scorers []detect.Scorer
 	for i := range 20 {
 		band := watermark.Band{Selector: sel, Lo: 0, Hi: 10000 + 2000*i}

@@ -78,8 +78,8 @@ func TestSampleOfEverythingIsEverything(t *testing.T) {
 }
 
 func TestSampleCountsExcludedPairs(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 1)
-	a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 10, RunKey: detect.NewRunKey()}})
+	m := newMark(t, fixedKey(t, 0), 1)
+	a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 10, RunKey: [16]byte{1}}})
 	for i := range Token(500) {
 		a.AddPair([]Token{i % 2}, i)
 	}
@@ -141,10 +141,10 @@ func TestSampleLosesPowerAsPredicted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(37, 38))
 	const pairs, size, repeats = 4000, 1000, 40
 	var whole, sampled float64
-	for range repeats {
-		m := newMark(t, watermark.NewKey(), 1)
+	for i := range repeats {
+		m := newMark(t, fixedKey(t, i), 1)
 		all := detect.New(m, nil)
-		some := detect.New(m, &detect.Options{Sample: detect.Sample{Size: size, RunKey: detect.NewRunKey()}})
+		some := detect.New(m, &detect.Options{Sample: detect.Sample{Size: size, RunKey: [16]byte{byte(i)}}})
 		for n := int64(0); n < pairs; {
 			context, token := []Token{rng.Int32N(vocab)}, rng.Int32N(vocab)
 			// A tenth of the tokens is marked: green for sure.

@@ -307,7 +307,7 @@ func TestSpansFindPlantedParts(t *testing.T) {
 
 func TestSpansOfLittle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(37, 38))
-	m := newMark(t, watermark.NewKey(), 2)
+	m := newMark(t, fixedKey(t, 0), 2)
 	outside := make([]Token, 500)
 	for i := range outside {
 		outside[i] = vocab + Token(i)

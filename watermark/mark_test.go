@@ -173,7 +173,7 @@ func TestMaskOddWords(t *testing.T) {
 }
 
 func TestBandsSplitTheContexts(t *testing.T) {
-	selector := watermark.NewKey()
+	selector := testKey(t).Derive("selector")
 	g := watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}
 	bands := []watermark.Band{{Selector: selector, Lo: 0, Hi: 32768}, {Selector: selector, Lo: 32768, Hi: 49152}, {Selector: selector, Lo: 49152, Hi: 65536}}
 	var marks []*watermark.Mark
