@@ -80,7 +80,7 @@ type greenList struct {
 	odds   float64 // e^delta
 }
 
-func (g *greenList) law(int) Law {
+func (g *greenList) law() Law {
 	gamma := g.params.Gamma
 	return Bernoulli{P: gamma, Marked: gamma * g.odds / (1 + gamma*(g.odds-1))}
 }

@@ -105,30 +105,8 @@ type gumbelMax struct {
 	weights [2]uint64     // of scores, in 256ths
 }
 
-func (g *gumbelMax) law(vocab int) Law {
-	a, b := float64(g.weights[0])/256, float64(g.weights[1])/256
-	best := harmonic(vocab)
-	if g.second == nil {
-		return Exponential{First: a, Marked: best}
-	}
-	// A token is drawn by the first key with probability m/256; the score under the other
-	// has mean 1.
-	p := float64(g.m) / 256
-	return Exponential{First: a, Second: b, Marked: p*(a*best+b) + (1-p)*(a+b*best)}
-}
-
-// harmonic returns 1 + 1/2 + ... + 1/n.
-func harmonic(n int) float64 {
-	if n > 1000 {
-		x := float64(n)
-		const euler = 0.57721566490153286
-		return math.Log(x) + euler + 1/(2*x) - 1/(12*x*x)
-	}
-	var sum float64
-	for ; n > 0; n-- {
-		sum += 1 / float64(n)
-	}
-	return sum
+func (g *gumbelMax) law() Law {
+	return Exponential{First: float64(g.weights[0]) / 256, Second: float64(g.weights[1]) / 256}
 }
 
 // scoreOf is -ln((2^64 - U)/2^64) in fixed point, rounded down.

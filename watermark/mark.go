@@ -33,7 +33,7 @@ type Scheme interface {
 type bound interface {
 	score(s *prf.Scratch, p Pair) int64
 	parts(s *prf.Scratch, p Pair, dst []int64) []int64
-	law(vocab int) Law
+	law() Law
 	unweighted() bound // itself if its scores have no weights
 }
 

@@ -40,10 +40,6 @@ const ScoreUnit = 1 << 32
 type Exponential struct {
 	First  float64 // weight of the first key's score; 1 for a mark of one key
 	Second float64 // weight of the second key's; 0 for a mark of one key
-	// Marked is the mean of score/ScoreUnit at best in marked text, reached where the model
-	// is indifferent between all ids of the vocabulary: the harmonic number of the
-	// vocabulary size for one key. Only statements of power use it, never a p-value.
-	Marked float64
 }
 
 func (Exponential) law() {}
@@ -54,8 +50,10 @@ type Layers struct {
 	Depth    int  // number of layers, 1 to 32
 	Weighted bool // weights as Weights says; else all are 1
 	// Marked is the probability of a 1 at best in a layer of marked text, 1 - 2^-N for N
-	// candidates, reached where no two candidates are the same token. Only statements of
-	// power use it, never a p-value.
+	// candidates, reached where no two candidates are the same token. Package detect takes
+	// nothing but N from it, for what the mark adds to each layer where a token is a fair
+	// choice between two: the reference of statements of power and of estimated shares of
+	// marked text. No p-value depends on it.
 	Marked float64
 }
 
@@ -77,7 +75,7 @@ func (l Layers) Weights() []int64 {
 }
 
 // Law returns the law of one score under the null hypothesis.
-func (m *Mark) Law() Law { return m.bound.law(m.vocab) }
+func (m *Mark) Law() Law { return m.bound.law() }
 
 // Score appends one score for each pair to dst, [NotScored] for those outside the band and
 // [InMessage] for those that carry the message of a [Payload], and returns the extended

@@ -94,7 +94,7 @@ func (t *tournament) bits(s *prf.Scratch, v uint32) uint32 {
 	return word & (1<<t.params.Depth - 1)
 }
 
-func (t *tournament) law(int) Law {
+func (t *tournament) law() Law {
 	return Layers{Depth: t.params.Depth, Weighted: t.weighted, Marked: 1 - 1/float64(uint32(1)<<t.params.Candidates)}
 }
 
