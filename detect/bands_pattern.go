@@ -131,10 +131,12 @@ func found(b BandResult) string {
 	switch {
 	case r.Scored == 0:
 		return text + "; nothing was scored"
+	case r.Verdict == Detected && b.Share >= 1:
+		return text + ", at least as in a text that is marked throughout, by the reference that power is stated for"
 	case r.Verdict == Detected:
 		return fmt.Sprintf("%s, about as in a text of which %.2g %% is marked, by the reference that power is stated for", text, 100*b.Share)
 	case r.Power.MinShare <= 1:
 		return fmt.Sprintf("%s; a share of %.2g %%, by the reference that power is stated for, is detected 9 times in 10", text, 100*r.Power.MinShare)
 	}
-	return text + "; a text of this length is not expected to be detected even if all of it is marked"
+	return text + "; a text of this length is not expected to be detected even if all of it is marked, by the reference that power is stated for"
 }
