@@ -34,6 +34,7 @@ type Row struct {
 	Expect  string // what should come out, if that was known
 	Result  detect.Result
 	OneLine string // what it means
+	Draw    bool   // of a keyed draw, whose scores are no colours
 }
 
 // A Colour is what a test saw at a position.
