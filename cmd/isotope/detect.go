@@ -16,12 +16,12 @@ import (
 
 // detectFlags are the flags of detect.
 type detectFlags struct {
-	key, keyring, profile, selector string
-	tokens                          string
-	prompts                         []string
-	alpha, minShare                 float64
-	normalize, json, spans          bool
-	failOn, report                  string
+	keys, profiles, roles, selectors []string
+	keyring, tokens                  string
+	prompts                          []string
+	alpha, minShare                  float64
+	normalize, json, spans           bool
+	failOn, report                   string
 }
 
 func (c *cli) detectCommand() *cobra.Command {
@@ -50,11 +50,21 @@ contexts that are free of the message, and for the best of all messages. The mes
 printed when it can be believed: when the text depends on the key, and the contexts that
 carry a message depend on this one. --keyring tests for the mark alone.
 
+--profile and --key can be given several times, a key for each profile, as they are for
+generate: the text is tested for each of these marks, or bands, and every test is
+counted. A green list has the role of the master's trace band and a keyed draw that of
+the provenance band; several green lists have disjoint bands, and --role says whose they
+are. Then detect says what was found, which explanations the verdicts are consistent
+with, and what does not follow: trace and provenance together are what forwarded or
+copied output of the marked service shows, a trace band alone what a model that was
+trained on it does, and other things beside. --fail-on applies when any band is detected.
+
 Text is read as it is: as bytes, with special tokens as the text they are spelt with.`,
 		Example: `  isotope detect --key my.key --profile my.json text.txt
   pbpaste | isotope detect --key my.key --profile my.json --normalize
   isotope detect --key my.key --profile my.json --tokens ids.json --json
-  isotope detect --key my.key --profile my.json --spans --report found.html text.txt`,
+  isotope detect --key my.key --profile my.json --spans --report found.html text.txt
+  isotope detect --profile trace.json --key trace.key --profile provenance.json --key provenance.key text.txt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := o.check(args); err != nil {
@@ -64,14 +74,23 @@ Text is read as it is: as bytes, with special tokens as the text they are spelt 
 			if len(args) == 1 {
 				input = args[0]
 			}
+			if o.report != "" {
+				if err := checkPage(o.report); err != nil {
+					return err
+				}
+			}
+			if len(o.profiles) > 1 {
+				return c.detectBands(o, input)
+			}
 			return c.detect(o, input)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.key, "key", "", "key `FILE`")
-	f.StringVar(&o.profile, "profile", "", "profile `FILE`")
+	f.StringArrayVar(&o.keys, "key", nil, "key `FILE`, one for each --profile")
+	f.StringArrayVar(&o.profiles, "profile", nil, "profile `FILE`; repeat to test several marks on the text")
+	f.StringArrayVar(&o.roles, "role", nil, "`ROLE` of each of several marks, in their order: "+strings.Join(roles, ", ")+" (default: by the scheme)")
 	f.StringVar(&o.keyring, "keyring", "", "test every key of `FILE`, one derivation path a line (tenant/acme), derived from that of --key")
-	f.StringVar(&o.selector, "selector", "", "key `FILE` of the profile's band")
+	f.StringArrayVar(&o.selectors, "selector", nil, "key `FILE` of the profile's band; repeat where the profiles have several")
 	f.StringVar(&o.tokens, "tokens", "", "read token ids from `FILE` (- is standard input) instead of text: a JSON array, or separated by white space")
 	f.StringArrayVar(&o.prompts, "prompt", nil, "a prompt's `FILE`, whose contexts are left out; token ids with --tokens; repeat for more")
 	f.Float64Var(&o.alpha, "alpha", 1e-6, "the largest p-value that is called detected")
@@ -87,18 +106,30 @@ Text is read as it is: as bytes, with special tokens as the text they are spelt 
 // check finds calls that cannot be right before any file is read.
 func (o *detectFlags) check(args []string) error {
 	switch {
-	case o.key == "":
+	case len(o.keys) == 0 || slices.Contains(o.keys, ""):
 		return usagef("detect: --key FILE is missing")
-	case o.profile == "":
+	case len(o.profiles) == 0 || slices.Contains(o.profiles, ""):
 		return usagef("detect: --profile FILE is missing; 'isotope profile' prints the default one")
+	case strings.Contains(fmt.Sprint(o.keys, o.selectors, o.roles), "isotope-secret-key"):
+		return usagef("detect: a key was given where a name belongs, of a key file or a role")
+	case len(o.keys) != len(o.profiles):
+		return usagef("detect: --key is given %d times and --profile %d times; each profile has its key", len(o.keys), len(o.profiles))
+	case len(o.profiles) > 1:
+		if err := o.checkBands(); err != nil {
+			return err
+		}
+	case len(o.roles) > 0:
+		return usagef("detect: --role is for several marks, and there is one --profile")
+	case len(o.selectors) > 1:
+		return usagef("detect: --selector is given %d times, and there is one --profile", len(o.selectors))
+	}
+	switch {
 	case o.tokens != "" && len(args) > 0:
 		return usagef("detect: a text and --tokens are two inputs")
 	case o.keyring != "" && (o.normalize || o.spans || o.report != ""):
 		return usagef("detect: --keyring goes with neither --normalize nor --spans nor --report")
 	case o.standardInputs(args) > 1:
 		return usagef("detect: standard input can be read once, and is named for %d inputs", o.standardInputs(args))
-	case strings.Contains(o.key+o.selector, "isotope-secret-key"):
-		return usagef("detect: a key was given where the name of a key file belongs")
 	case o.tokens != "" && o.normalize:
 		return usagef("detect: --normalize is for text, not for --tokens")
 	case !(o.alpha > 0 && o.alpha < 1):
@@ -126,20 +157,15 @@ func (o *detectFlags) standardInputs(args []string) int {
 }
 
 func (c *cli) detect(o detectFlags, input string) error {
-	if o.report != "" {
-		if err := checkPage(o.report); err != nil {
-			return err
-		}
-	}
-	profile, err := watermark.ReadProfile(o.profile)
+	profile, err := watermark.ReadProfile(o.profiles[0])
 	if err != nil {
 		return err
 	}
-	key, err := watermark.ReadKeyFile(o.key)
+	key, err := watermark.ReadKeyFile(o.keys[0])
 	if err != nil {
 		return err
 	}
-	selectors, err := readSelector(profile, o.selector)
+	selectors, err := readSelector(profile, strings.Join(o.selectors, "")) // one at most
 	if err != nil {
 		return err
 	}
@@ -147,30 +173,12 @@ func (c *cli) detect(o detectFlags, input string) error {
 	if err != nil {
 		return err
 	}
-	options := &detect.Options{Exempt: profile.Exempt, Alpha: o.alpha, MinShare: o.minShare}
-	if profile.Dedup == watermark.DedupContext {
-		options.Dedup = detect.DedupContext
-	}
-	read, err := c.readers(o, profile)
+	text, prompts, err := c.inputs(o, profile, input)
 	if err != nil {
 		return err
 	}
-	if o.tokens != "" {
-		input = o.tokens
-	}
-	text, err := read(input)
-	if err != nil {
-		return err
-	}
+	options := &detect.Options{Dedup: dedupOf(profile), Exempt: profile.Exempt, Alpha: o.alpha, MinShare: o.minShare}
 	options.Tests = int64(len(text.forms)) * int64(len(marks))
-	var prompts [][]watermark.Token
-	for _, name := range o.prompts {
-		prompt, err := read(name)
-		if err != nil {
-			return err
-		}
-		prompts = append(prompts, prompt.forms...)
-	}
 	if o.keyring != "" {
 		return c.detectMany(o, key, selectors, profile, options, text.forms[0], prompts)
 	}
@@ -198,6 +206,14 @@ func (c *cli) detect(o detectFlags, input string) error {
 		return errVerdict
 	}
 	return nil
+}
+
+// dedupOf returns the unit that is scored once under a profile.
+func dedupOf(p *watermark.Profile) detect.Dedup {
+	if p.Dedup == watermark.DedupContext {
+		return detect.DedupContext
+	}
+	return detect.DedupPair
 }
 
 // An outcome is what came of one form of a text under one mark.
@@ -269,6 +285,28 @@ func (o *detectFlags) test(marks []*watermark.Mark, text *subject, options *dete
 		best.spans[i].draw = best.mark.IsKeyedDraw()
 	}
 	return best
+}
+
+// inputs reads the text and the prompts with the tokenizer of a profile.
+func (c *cli) inputs(o detectFlags, profile *watermark.Profile, input string) (text *subject, prompts [][]watermark.Token, err error) {
+	read, err := c.readers(o, profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.tokens != "" {
+		input = o.tokens
+	}
+	if text, err = read(input); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range o.prompts {
+		prompt, err := read(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		prompts = append(prompts, prompt.forms...)
+	}
+	return text, prompts, nil
 }
 
 // readers returns how this call reads a file.
@@ -379,10 +417,13 @@ func evidenceWords(law watermark.Law, r detect.Result) string {
 // powerWords says what a silent test could have shown.
 func powerWords(law watermark.Law, r detect.Result) string {
 	p := r.Power
-	if p.MinShare > 1 {
+	_, colours := law.(watermark.Bernoulli)
+	switch {
+	case p.MinShare > 1 && colours:
 		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout (alpha %g)", r.Scored, p.Alpha)
-	}
-	if _, colours := law.(watermark.Bernoulli); !colours {
+	case p.MinShare > 1:
+		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout at one bit of choice a token (alpha %g)", r.Scored, p.Alpha)
+	case !colours:
 		return fmt.Sprintf("would have detected, 9 times in 10, a mean higher by %.3f (alpha %g)", p.MinExcess, p.Alpha)
 	}
 	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.2g %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)

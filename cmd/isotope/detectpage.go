@@ -28,7 +28,7 @@ func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tok
 	p := &report.Page{
 		Title: "Isotope: one text under one key",
 		Lead:  "The text was tested for the mark of a key: " + verdictWords[r.Verdict] + ".",
-		Rows:  []report.Row{{Name: "the text", OneLine: "tests counted: " + strconv.FormatInt(r.Tests, 10), Result: r}},
+		Rows:  []report.Row{{Name: "the text", OneLine: "tests counted: " + strconv.FormatInt(r.Tests, 10), Result: r, Draw: mark.IsKeyedDraw()}},
 		Notes: slices.Clone(detectNotes),
 		Facts: []report.Fact{
 			{Name: "key id", Value: mark.KeyID()},
@@ -54,5 +54,41 @@ func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tok
 		passage.Parts = append(passage.Parts, s.String())
 	}
 	p.Passages = append(p.Passages, passage)
+	return p
+}
+
+// bandsPage is the report of one text under several marks.
+func bandsPage(bands []band, reading detect.BandReading, options *detect.Options, text *subject, prompts [][]watermark.Token) *report.Page {
+	p := &report.Page{
+		Title: "Isotope: one text and several marks",
+		Lead:  "The text was tested for several marks: " + patternWords[reading.Pattern] + ".",
+		Notes: slices.Clone(detectNotes),
+	}
+	for _, line := range reading.Consistent {
+		p.Notes = append(p.Notes, "Consistent with this, among others: "+line+".")
+	}
+	for _, line := range reading.Cannot {
+		p.Notes = append(p.Notes, "Does not follow: "+line+".")
+	}
+	tokens := text.forms[0]
+	shown := tokens[:min(len(tokens), maxShown/len(bands))]
+	if len(shown) < len(tokens) {
+		p.Notes = append(p.Notes, fmt.Sprintf("The page shows the first %d of %d tokens; all were tested.", len(shown), len(tokens)))
+	}
+	for i, b := range bands {
+		name := string(b.role) + " band"
+		p.Rows = append(p.Rows, report.Row{Name: name, OneLine: reading.Found[i], Result: b.result, Draw: b.mark.IsKeyedDraw()})
+		p.Facts = append(p.Facts,
+			report.Fact{Name: name + ": key id", Value: b.mark.KeyID()},
+			report.Fact{Name: name + ": mark", Value: b.mark.ID()},
+			report.Fact{Name: name + ": profile", Value: b.profile.ID()})
+		for _, w := range b.result.Warnings {
+			p.Notes = append(p.Notes, name+": "+w.Error())
+		}
+		of := *options
+		of.Dedup = dedupOf(b.profile)
+		colours := detect.Colours(b.mark, tokens, &of, prompts...)
+		p.Passages = append(p.Passages, report.Passage{Title: "The text in the " + name, Tokens: coloured(text.tokenizer, shown, colours, nil)})
+	}
 	return p
 }

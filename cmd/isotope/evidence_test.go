@@ -25,7 +25,8 @@ func TestPowerWords(t *testing.T) {
 	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "50 % is marked at best (green rate up by 0.125")
 	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "a mean higher by 0.125")
 	r.Power.MinShare = 2
-	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "too few")
+	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "too few to detect even a text that is marked throughout at one bit of choice a token (")
+	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "too few to detect even a text that is marked throughout (")
 }
 
 func TestSpanWords(t *testing.T) {
