@@ -1,6 +1,10 @@
 package detect
 
-import "math"
+import (
+	"math"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
 
 // A Panel tests many marks over one text: keys, or profiles, or both. Pairs are kept once
 // for each context width, whatever the number of keys. Its results are those of an
@@ -78,8 +82,26 @@ func (p *Panel) Exclude(tokens []Token) {
 // Results returns a Result for each scorer, in the order given to NewPanel.
 func (p *Panel) Results() []Result {
 	results := make([]Result, len(p.scorers))
+	keys := int64(len(p.scorers))
+	// The power depends on the number of units and not on their colours, and takes longer
+	// than the rest: keys that share the units share it.
+	type size struct {
+		law   watermark.Law
+		units unitCounts
+	}
+	powers := make(map[size]Power)
 	for i, s := range p.scorers {
-		results[i] = p.evidence[p.of[i]].score(s).result(s, p.options, int64(len(p.scorers)))
+		t := p.evidence[p.of[i]].score(s)
+		r := t.test(s, p.options, keys)
+		of := size{s.Law(), *t.units()}
+		power, ok := powers[of]
+		if !ok {
+			power = t.power(p.options, r.Tests)
+			powers[of] = power
+		}
+		r.Power = power
+		r.decide(s, p.options)
+		results[i] = r
 	}
 	return results
 }

@@ -99,6 +99,13 @@ func (t tally) result(s Scorer, o Options, keys int64) Result {
 
 // measure is a result without its verdict.
 func (t tally) measure(s Scorer, o Options, keys int64) Result {
+	r := t.test(s, o, keys)
+	r.Power = t.power(o, r.Tests)
+	return r
+}
+
+// test is measure without the power.
+func (t tally) test(s Scorer, o Options, keys int64) Result {
 	r := Result{
 		Mark:    s.ID(),
 		Tokens:  t.tokens,
@@ -118,7 +125,6 @@ func (t tally) measure(s Scorer, o Options, keys int64) Result {
 		r.Log10P = t.law.survival(t.units(), sum)
 	}
 	r.Log10PAdjusted = tail.Bonferroni(tail.Sidak(r.Log10P, keys), o.Tests)
-	r.Power = t.power(o, r.Tests)
 	return r
 }
 

@@ -67,7 +67,11 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 		to := min(from+batch, n)
 		scores := b.score(from, to)
 		if scored == nil && plain {
-			t.count(e.set, from, scores)
+			for i, score := range scores {
+				n := e.set.Count(from + i)
+				t.skipped.Sampled -= n
+				t.unit(score, 1, n, false)
+			}
 			continue
 		}
 		for i := from; i < to; i++ {
@@ -82,29 +86,7 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 	return t
 }
 
-// count counts the units from a place on as unit does, when all weigh 1 and none is
-// excluded.
-func (t *tally) count(set *tokset.Set, from int, scores []int64) {
-	var positions, duplicate int64
-	class, colours := &t.classes[1], t.law.colours()
-	for i, score := range scores {
-		n := set.Count(from + i)
-		positions += n
-		switch score {
-		case watermark.NotScored:
-			t.skipped.Band += n
-		case watermark.InMessage:
-			t.skipped.Payload += n
-		default:
-			class.add(score, colours)
-			duplicate += n - 1
-		}
-	}
-	t.skipped.Duplicate += duplicate
-	t.skipped.Sampled -= positions
-}
-
-// all counts every unit of a set as count does, when each of them is scored.
+// all counts every unit of a set, when all weigh 1 and each is scored.
 func (t *tally) all(set *tokset.Set, green int64) {
 	units := int64(set.Len())
 	var positions int64

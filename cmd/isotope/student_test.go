@@ -224,10 +224,11 @@ func TestStudentOfTheExampleServer(t *testing.T) {
 	w := newWorld(t)
 	suspect := remember(t, serve(t, server, w.marked))
 	url := suspect.URL + "/v1"
+	const seeded = `{"seed":11}` // the server then gives each prompt the same answer in every run
 	call := func(journal string, more ...string) []string {
 		return append([]string{
 			"student", "--key", w.key, "--profile", w.profile, "--corpus", w.corpus, "--endpoint", url, "--model", "suspect", "--fixed", "-q",
-			"--asks", "40", "--batch", "10", "--max-tokens", "100", "--decoys", "100", "--run-key", strings.Repeat("07", 16), "--journal", filepath.Join(w.dir, journal),
+			"--asks", "40", "--batch", "10", "--max-tokens", "100", "--extra", seeded, "--decoys", "100", "--run-key", strings.Repeat("07", 16), "--journal", filepath.Join(w.dir, journal),
 		}, more...)
 	}
 	whole := parseReport(t, mustRun(t, call("whole.jsonl", "--json", "--report", filepath.Join(w.dir, "whole.html"))...))
@@ -268,7 +269,7 @@ func TestStudentOfTheExampleServer(t *testing.T) {
 	call = func(journal string, more ...string) []string {
 		return append([]string{
 			"student", "--key", w.key, "--profile", w.profile, "--reference", "none", "--model", "suspect", "-q", "--json", "--stream", "--api", "completions",
-			"--asks", "40", "--batch", "10", "--max-tokens", "100", "--decoys", "100", "--run-key", strings.Repeat("07", 16), "--journal", filepath.Join(w.dir, journal),
+			"--asks", "40", "--batch", "10", "--max-tokens", "100", "--extra", seeded, "--decoys", "100", "--run-key", strings.Repeat("07", 16), "--journal", filepath.Join(w.dir, journal),
 		}, more...)
 	}
 	early := parseReport(t, mustRun(t, call("early.jsonl", "--endpoint", url)...))
