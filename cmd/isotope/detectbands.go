@@ -159,7 +159,7 @@ func (c *cli) detectBands(o detectFlags, input string) error {
 	}
 	options := detect.Options{Exempt: bands[0].profile.Exempt, Alpha: o.alpha, MinShare: o.minShare}
 	testing := c.busy("testing")
-	reading := test(bands, &options, text.forms[0], prompts)
+	reading := testBands(bands, &options, text.forms[0], prompts)
 	testing()
 	if o.report != "" {
 		if err := writePage(bandsPage(bands, reading, &options, text, prompts), o.report); err != nil {
@@ -181,8 +181,8 @@ func (c *cli) detectBands(o detectFlags, input string) error {
 	return nil
 }
 
-// test fills in the results of bands.
-func test(bands []band, options *detect.Options, text []watermark.Token, prompts [][]watermark.Token) detect.BandReading {
+// testBands fills in the results of bands.
+func testBands(bands []band, options *detect.Options, text []watermark.Token, prompts [][]watermark.Token) detect.BandReading {
 	var tested []detect.Band
 	for _, b := range bands {
 		tested = append(tested, detect.Band{Role: b.role, Scorer: b.mark, Dedup: dedupOf(b.profile)})

@@ -18,16 +18,14 @@ import (
 
 // bandFiles makes the files of a test: keys "k1" to "k3", a selector "s", token ids "ids"
 // and "prompt", and a profile of each name.
-func bandFiles(t *testing.T, profiles map[string]string) (dir string, selector watermark.Key) {
+func bandFiles(t *testing.T, profiles map[string]string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	write := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	root, err := watermark.ParseKey("isotope-secret-key-1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
-	require.NoError(t, err)
 	for _, name := range []string{"k1", "k2", "k3", "s"} {
-		write(name, root.Derive(name).Secret())
+		write(name, bandKey(t, name).Secret())
 	}
 	for name, text := range profiles {
 		write(name, text)
@@ -39,8 +37,18 @@ func bandFiles(t *testing.T, profiles map[string]string) (dir string, selector w
 	}
 	write("ids", fmt.Sprint(ids)[1:len(fmt.Sprint(ids))-1])
 	write("prompt", fmt.Sprint(ids[:6])[1:len(fmt.Sprint(ids[:6]))-1])
-	return dir, root.Derive("s")
+	return dir
 }
+
+// bandKey is the key in the file of that name.
+func bandKey(t *testing.T, name string) watermark.Key {
+	t.Helper()
+	root, err := watermark.ParseKey("isotope-secret-key-1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
+	require.NoError(t, err)
+	return root.Derive(name)
+}
+
+// runIn calls the program with the arguments that name files of dir as their paths.
 
 func runIn(dir string, args ...string) (status int, stdout, stderr string) {
 	for i, arg := range args {
@@ -56,7 +64,7 @@ func runIn(dir string, args ...string) (status int, stdout, stderr string) {
 // TestBandsAreTestedAsAlone has two marks with different units on text that repeats itself:
 // each band's test is that of its profile alone, but for the number of tests.
 func TestBandsAreTestedAsAlone(t *testing.T) {
-	dir, _ := bandFiles(t, map[string]string{
+	dir := bandFiles(t, map[string]string{
 		"green": `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":1,"vocab":12,"tokenizer":"none","exempt":[3]}`,
 		"draw":  `{"isotope":1,"scheme":"gumbelmax","width":2,"vocab":12,"tokenizer":"none","dedup":"context","exempt":[3]}`,
 	})
@@ -97,11 +105,11 @@ func TestMarksThatDoNotGoTogether(t *testing.T) {
 		return d + `"}`
 	}
 	const bare = `{"isotope":1,"scheme":"gumbelmax","width":4,"vocab":500`
-	_, selector := bandFiles(t, nil)
+	selector, other := bandKey(t, "s"), bandKey(t, "k3")
 	band := func(lo, hi int) string {
 		return fmt.Sprintf(`%s,"band":[%d,%d],"selector":"%s"}`, green, lo, hi, selector.ID())
 	}
-	dir, _ := bandFiles(t, map[string]string{
+	dir := bandFiles(t, map[string]string{
 		"green": green + "}", "draw": draw + "}",
 		"larger":   `{"isotope":1,"scheme":"gumbelmax","width":4,"vocab":501,"tokenizer":"none"}`,
 		"x1":       bare + digest("1"),
@@ -111,6 +119,7 @@ func TestMarksThatDoNotGoTogether(t *testing.T) {
 		"variants": draw + `,"variants":2}`,
 		"payload":  green + `,"payload":8}`,
 		"low":      band(0, 32768), "high": band(32768, 65536), "wide": band(0, 40000),
+		"mine": fmt.Sprintf(`%s,"band":[0,9000],"selector":"%s"}`, draw, other.ID()),
 	})
 	two := func(a, b string, more ...string) []string {
 		return append([]string{"detect", "--tokens", "ids", "--key", "k1", "--profile", a, "--key", "k2", "--profile", b}, more...)
@@ -143,7 +152,8 @@ func TestMarksThatDoNotGoTogether(t *testing.T) {
 		assert.Contains(t, errs, c.says)
 		assert.Empty(t, out)
 	}
-	for _, args := range [][]string{two("green", "draw"), two("low", "high", split...), two("low", "draw", "--selector", "s")} {
+	for _, args := range [][]string{two("green", "draw"), two("low", "high", split...), two("low", "draw", "--selector", "s"),
+		two("low", "mine", "--selector", "k3", "--selector", "s")} {
 		status, _, errs := runIn(dir, args...)
 		assert.Equal(t, exitOK, status, errs)
 	}
