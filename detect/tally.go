@@ -86,7 +86,7 @@ func (e *evidence) scoreNoting(s Scorer, scored func(unit int, score int64)) tal
 // excluded.
 func (t *tally) count(set *tokset.Set, from int, scores []int64) {
 	var positions, duplicate int64
-	class, colours := &t.classes[1], t.law.colours()
+	class, colours, top := &t.classes[1], t.law.colours(), t.law.top()
 	for i, score := range scores {
 		n := set.Count(from + i)
 		positions += n
@@ -96,6 +96,7 @@ func (t *tally) count(set *tokset.Set, from int, scores []int64) {
 		case watermark.InMessage:
 			t.skipped.Payload += n
 		default:
+			checkScore(score, top)
 			class.add(score, colours)
 			duplicate += n - 1
 		}
@@ -159,9 +160,7 @@ func (t *tally) unit(score int64, weight uint8, count int64, excluded bool) bool
 		t.skipped.Duplicate += count - 1
 		t.skipped.Unweighted++
 	default:
-		if score < 0 || score > t.law.top() {
-			panic("detect: the scorer gave a score that its law does not have")
-		}
+		checkScore(score, t.law.top())
 		t.classes[weight].add(score, t.law.colours())
 		t.skipped.Duplicate += count - 1
 		return true
