@@ -134,9 +134,17 @@ func found(b BandResult) string {
 	case r.Verdict == Detected && b.Share >= 1:
 		return text + ", at least as in a text that is marked throughout, by the reference that power is stated for"
 	case r.Verdict == Detected:
-		return fmt.Sprintf("%s, about as in a text of which %.2g %% is marked, by the reference that power is stated for", text, 100*b.Share)
+		return fmt.Sprintf("%s, about as in a text of which %s is marked, by the reference that power is stated for", text, percent(b.Share))
 	case r.Power.MinShare <= 1:
-		return fmt.Sprintf("%s; a share of %.2g %%, by the reference that power is stated for, is detected 9 times in 10", text, 100*r.Power.MinShare)
+		return fmt.Sprintf("%s; a share of %s, by the reference that power is stated for, is detected 9 times in 10", text, percent(r.Power.MinShare))
 	}
 	return text + "; a text of this length is not expected to be detected even if all of it is marked, by the reference that power is stated for"
+}
+
+// percent writes a share without an exponent: 0.042 %, 9.1 %, 100 %, 2000 %.
+func percent(share float64) string {
+	if p := 100 * share; p < 9.95 {
+		return fmt.Sprintf("%.2g %%", p)
+	}
+	return fmt.Sprintf("%.0f %%", 100*share)
 }

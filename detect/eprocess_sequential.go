@@ -69,6 +69,7 @@ type Sequential struct {
 	scorer  Scorer
 	options SequentialOptions
 	process process
+	top     int64 // no score is larger
 	ledger  ledger
 	skipped Skipped
 	futile  int64
@@ -79,10 +80,11 @@ type Sequential struct {
 // NewSequential returns an empty Sequential. o may be nil. It panics when an option is
 // out of its range, or when there is no test for the scorer's law.
 func NewSequential(s Scorer, o *SequentialOptions) *Sequential {
-	options := o.orDefault()
+	options, null := o.orDefault(), lawOf(s.Law())
 	q := &Sequential{
 		scorer: s, options: options,
-		process: lawOf(s.Law()).process(),
+		process: null.process(),
+		top:     null.top(),
 		ledger:  newLedger(options.Dedup, s.Width()),
 		futile:  math.MaxInt64,
 	}
@@ -155,6 +157,7 @@ func (q *Sequential) fresh(context []Token, next Token) fate {
 	case exempt || q.ledger.isExcluded(context):
 		return fateExcluded
 	}
+	checkScore(score, q.top)
 	q.process.add(score)
 	return fateScored
 }

@@ -54,6 +54,14 @@ type law interface {
 	process() process
 }
 
+// checkScore panics on a score that a law does not have: below 0 or above its top it would
+// pass for evidence, and it is a mistake of whoever scored.
+func checkScore(score, top int64) {
+	if score < 0 || score > top {
+		panic("detect: the scorer gave a score that its law does not have")
+	}
+}
+
 // A bet is an alternative under which scores have a log likelihood ratio.
 type bet struct {
 	strength float64 // what [Segment].Rate says

@@ -75,9 +75,14 @@ func (s wrongScores) Score(dst []int64, pairs []Pair) []int64 {
 func TestScoresOfAnotherLaw(t *testing.T) {
 	for name, law := range lawsToTest() {
 		for _, score := range []int64{-1, lawOf(law).top() + 1} {
-			a := New(wrongScores{scores{law}, score}, nil)
-			a.Add([]Token{1, 2, 3})
-			assert.Panics(t, func() { a.Result() }, "%s: %d", name, score)
+			s := wrongScores{scores{law}, score}
+			for _, w := range []Weighting{WeightOne, WeightCounts} {
+				a := New(s, &Options{Weighting: w})
+				a.Add([]Token{1, 2, 3})
+				assert.Panics(t, func() { a.Result() }, "%s: %d", name, score)
+			}
+			assert.Panics(t, func() { NewSequential(s, nil).Add([]Token{1, 2, 3}) }, "%s: %d", name, score)
+			assert.Panics(t, func() { NewSegments(law, 0, nil).Add(score) }, "%s: %d", name, score)
 		}
 		a := New(wrongScores{scores{law}, lawOf(law).top()}, nil)
 		a.Add([]Token{1, 2, 3})

@@ -44,7 +44,7 @@ func tilt(mass, delta, shrink float64) (green, kl float64) {
 type Effect struct {
 	Gamma float64 // green rate without the mark
 	Green float64 // green rate of marked tokens
-	KL    float64 // nats a token: what the mark costs; e^KL is the factor on perplexity
+	KL    float64 // nats a token: what the mark costs; e^KL is about the factor on perplexity
 }
 
 // Plan returns the plan of a test of text of which a share, in [0,1], is marked. Alpha

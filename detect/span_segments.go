@@ -61,6 +61,7 @@ type Segments struct {
 	bound        int64 // on the number of scores, or 0
 	taken        int64
 	colours      bool
+	top          int64 // no score is larger
 	alternatives []*alternative
 	ratios       []int64 // of the next score
 }
@@ -81,7 +82,7 @@ func NewSegments(law watermark.Law, n int64, o *Options) *Segments {
 	if n < 0 {
 		panic("detect: negative number of scores")
 	}
-	g := &Segments{options: o.orDefault(), bound: n, colours: null.colours()}
+	g := &Segments{options: o.orDefault(), bound: n, colours: null.colours(), top: null.top()}
 	for _, b := range null.bets() {
 		a := &alternative{bet: b}
 		a.maximals.emit = func(c candidate) {
@@ -98,6 +99,7 @@ func NewSegments(law watermark.Law, n int64, o *Options) *Segments {
 // distinct pair must be scored once; [Segments] does not see pairs and cannot tell. It panics on
 // a score that the law does not have, and on more scores than announced.
 func (g *Segments) Add(score int64) {
+	checkScore(score, g.top)
 	g.ratios = g.ratios[:0]
 	for _, a := range g.alternatives {
 		g.ratios = append(g.ratios, a.gain(score))

@@ -141,9 +141,7 @@ func (t *tally) unit(score int64, weight uint8, count int64, excluded bool) bool
 		t.skipped.Duplicate += count - 1
 		t.skipped.Unweighted++
 	default:
-		if score < 0 || score > t.law.top() {
-			panic("detect: the scorer gave a score that its law does not have")
-		}
+		checkScore(score, t.law.top())
 		t.classes[weight].add(score, t.law.colours())
 		t.skipped.Duplicate += count - 1
 		return true

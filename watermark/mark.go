@@ -99,8 +99,8 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 	if key.IsZero() {
 		return nil, paramError("key", "is the zero Key; make one with NewKey or read one with ReadKeyFile")
 	}
-	if scheme == nil {
-		return nil, paramError("scheme", "is nil")
+	if err := checkScheme(scheme); err != nil {
+		return nil, err
 	}
 	if vocab < 1 || vocab > MaxVocab {
 		return nil, paramError("vocab", "%d is outside 1 to %d", vocab, MaxVocab)

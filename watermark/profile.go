@@ -141,6 +141,9 @@ func (p *Profile) checked() (*Profile, error) {
 	if c.Scheme == nil {
 		return nil, paramError("scheme", "is missing")
 	}
+	if err := checkScheme(c.Scheme); err != nil {
+		return nil, err
+	}
 	if c.BandLo == 0 && c.BandHi == 0 {
 		c.BandHi = BandSize
 	}

@@ -12,8 +12,8 @@ const maxTraceNats = 0.25
 // vocab, tokenizer and digest are those of [Profile].
 //
 // nats is what the mark may cost on average, in nats a token, in (0, 1/4]: the divergence
-// of the marked law from the model's, at temperature 1, whatever the model; e^nats is the
-// factor on its perplexity. Delta is the largest with that property, rounded down to three
+// of the marked law from the model's, at temperature 1, whatever the model; e^nats is about
+// the factor on perplexity. Delta is the largest with that property, rounded down to three
 // decimals: with P the green mass of a step, the cost
 //
 //	f(P) = delta G - ln(1 + (e^delta - 1) P),  G = e^delta P / (1 + (e^delta - 1) P)

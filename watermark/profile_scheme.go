@@ -91,6 +91,17 @@ func withDefaults(s Scheme) Scheme {
 	return s
 }
 
+// checkScheme refuses what satisfies the interface and is no scheme, a pointer to one.
+func checkScheme(s Scheme) error {
+	switch s.(type) {
+	case nil:
+		return paramError("scheme", "is nil")
+	case GreenList, GumbelMax, Tournament:
+		return nil
+	}
+	return paramError("scheme", "is a %T: schemes are values", s)
+}
+
 // SchemeName returns the name that a profile's JSON gives to a scheme: "greenlist",
 // "gumbelmax" or "tournament".
 func SchemeName(s Scheme) string { return strings.Fields(s.String())[0] }

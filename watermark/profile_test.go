@@ -135,6 +135,18 @@ func TestProfileMakesItsMark(t *testing.T) {
 	assert.Empty(t, (&watermark.Profile{}).ID())
 }
 
+// A pointer to a scheme has its methods, and would make a profile without a scheme.
+func TestPointersAreNoSchemes(t *testing.T) {
+	for _, s := range []watermark.Scheme{
+		&watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1}, &watermark.Tournament{Depth: 3, Width: 1}, (*watermark.GumbelMax)(nil),
+	} {
+		_, err := watermark.New(testKey(t), s, 100)
+		assert.ErrorContains(t, err, "schemes are values")
+		_, err = (&watermark.Profile{Scheme: s, Vocab: 100, Tokenizer: watermark.TokenizerNone}).MarshalJSON()
+		assert.ErrorContains(t, err, "schemes are values")
+	}
+}
+
 func TestReadProfile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p.json")
 	require.NoError(t, os.WriteFile(path, []byte(complete), 0o644))

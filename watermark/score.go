@@ -62,7 +62,7 @@ func (Layers) law() {}
 // Weights returns the weight of each layer, the first layer's first: with Weighted the falling
 // weights of Dathathri et al. 2024, linspace(10, 1, Depth), as the smallest integers in
 // these proportions: 10(m-1) - 9l over their greatest common divisor, m = Depth and
-// l = 0, ..., m-1. They sum to at most 5000.
+// l = 0, ..., m-1. They sum to at most 5456.
 func (l Layers) Weights() []int64 {
 	w := make([]int64, l.Depth)
 	for i := range w {

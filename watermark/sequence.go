@@ -37,7 +37,8 @@ type keyedMark struct {
 }
 
 // DrawCounts says what a [Sequence] has drawn since Reset, by calls of Sample, Pick and
-// ProcessDraw; Rewind takes none back. Their sum is the number of these calls.
+// ProcessDraw; Rewind takes none back. Their sum is the number of these calls. Candidates
+// have a positive probability or, in a row, a logit above -Inf.
 type DrawCounts struct {
 	Keyed     int64 // by the keyed draw, among two candidates or more
 	Forced    int64 // one candidate, or none: nothing to draw, as under a grammar
@@ -223,14 +224,17 @@ func (s *Sequence) Pick(ids []Token, probs []float32, u float64) int {
 // ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as
 // [Mark.Process] does, where it marks; elsewhere the row stays what it is.
 func (s *Sequence) ProcessDraw(logits []float32) {
-	m := s.draw.mark
-	if m == nil {
+	before, forced := s.counts, !severalAbove(s.inVocab(logits))
+	switch m := s.draw.mark; {
+	case m == nil:
 		s.counts.Ordinary++
-		return
-	}
-	if s.isKeyed(s.draw) {
+	case s.isKeyed(s.draw):
 		s.counts.Keyed++
 		m.processDraw(&s.scratch, logits, s.tokens, s.salt)
+	}
+	if forced {
+		s.counts = before
+		s.counts.Forced++
 	}
 }
 
@@ -238,7 +242,7 @@ func (s *Sequence) ProcessDraw(logits []float32) {
 // returns its index.
 func (s *Sequence) choose(d keyedMark, list []candidate, u float64) int {
 	switch {
-	case len(list) < 2:
+	case !severalWeigh(list):
 		s.counts.Forced++
 	case d.mark == nil:
 		s.counts.Ordinary++

@@ -201,7 +201,11 @@ func TestRowsOfStructuredOutput(t *testing.T) {
 				assert.Equal(t, Token(3), s.Sample([]float32{0, 1, 7, 8}, watermark.Sampler{}, 0.5), "greedy")
 				assert.Equal(t, 0, s.Pick([]Token{4}, []float32{0.5}, 0.5))
 				assert.Equal(t, -1, s.Pick(nil, nil, 0.5))
-				assert.Equal(t, watermark.DrawCounts{Forced: 6, Greedy: 1}, s.Counts())
+				assert.Equal(t, 1, s.Pick([]Token{4, 5, 2}, []float32{0, 0.5, 0}, 0.5), "a whole row of probabilities")
+				for _, row := range [][]float32{{-inf, -inf, -3, -inf, -inf, -inf}, {-inf, nan}, {-inf, 1, -inf, -inf, -inf, -inf, 7}, nil} {
+					s.ProcessDraw(row)
+				}
+				assert.Equal(t, watermark.DrawCounts{Forced: 11, Greedy: 1}, s.Counts())
 			}
 		})
 	}
@@ -244,10 +248,10 @@ func TestProcessDraw(t *testing.T) {
 	assert.Equal(t, want, got, "a keyed draw is no bias")
 
 	plain := newSequence(t)
-	plain.ProcessDraw(got)
+	plain.ProcessDraw(got) // one token is left
 	assert.Equal(t, want, got)
 	assert.Equal(t, 1, plain.Pick([]Token{1, 2}, []float32{0.5, 0.5}, 0.7))
-	assert.Equal(t, watermark.DrawCounts{Ordinary: 2}, plain.Counts())
+	assert.Equal(t, watermark.DrawCounts{Forced: 1, Ordinary: 1}, plain.Counts())
 }
 
 func TestSalts(t *testing.T) {

@@ -37,6 +37,19 @@ func (p Sampler) isWhole(n int) bool {
 	return (p.TopK <= 0 || p.TopK >= n) && !(p.TopP > 0 && p.TopP < 1) && !(p.MinP > 0 && p.MinP <= 1)
 }
 
+// severalWeigh reports whether two candidates or more have a positive weight.
+func severalWeigh(list []candidate) bool {
+	n := 0
+	for i := range list {
+		if list[i].weight > 0 {
+			if n++; n == 2 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // severalAbove reports whether two entries of row or more are above -Inf.
 func severalAbove(row []float32) bool {
 	n := 0

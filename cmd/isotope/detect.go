@@ -426,5 +426,5 @@ func powerWords(law watermark.Law, r detect.Result) string {
 	case !colours:
 		return fmt.Sprintf("would have detected, 9 times in 10, a mean higher by %.3f (alpha %g)", p.MinExcess, p.Alpha)
 	}
-	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.2g %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
+	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.3g %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
 }

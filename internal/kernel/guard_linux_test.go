@@ -75,6 +75,8 @@ func testGuarded(t *testing.T, keys *Keys, nonce *Nonce, n int, atEnd bool) {
 			GroupMax(slice[float32](t, (n+7)/8+7, atEnd), row)
 			AtLeast(row[:min(n, ScanBlock)], 1, 2)
 			SumExp(slice[float32](t, len(mask), atEnd), row, mask, 1, 2, 3, 1)
+			CountLanes(s, keys, &slice[[MaxLanes]int64](t, 1, atEnd)[0], inputs)
+			keys.LastBytes(s, nil, nonce, n)
 			keys.Blocks(s, inputs, nonce, slice[uint32](t, n, atEnd))
 			if n > 0 {
 				Floor(row, 1)
