@@ -113,7 +113,7 @@ func (a *Audit) Skip(reason string) {
 // Look counts a batch of answers and says whether the sequential test has its verdict; it is
 // a collect.Look.
 func (a *Audit) Look(batch []collect.Answer) (bool, error) {
-	r := &a.config.Declared.Collection.Request
+	given := a.config.Declared.Collection.Request.Given()
 	for _, x := range batch {
 		if err := a.answers.add(x); err != nil {
 			return false, err
@@ -132,8 +132,8 @@ func (a *Audit) Look(batch []collect.Answer) (bool, error) {
 			continue
 		}
 		var prompt []watermark.Token
-		if r.System != "" {
-			prompt = a.config.Tokenizer.Append(prompt, []byte(r.System))
+		for _, text := range given {
+			prompt = a.config.Tokenizer.Append(prompt, []byte(text))
 		}
 		prompt = a.config.Tokenizer.Append(prompt, []byte(x.Prompt))
 		texts := make([][]watermark.Token, len(x.Texts))

@@ -171,6 +171,50 @@ func TestMarkedPrompts(t *testing.T) {
 	}
 }
 
+// TestWhatIsGivenIsExcluded: a clean model that copies marked text from a field of the request
+// or from the system prompt is not found guilty by it.
+func TestWhatIsGivenIsExcluded(t *testing.T) {
+	tokenizer, err := tokenize.Get("cl100k_base")
+	require.NoError(t, err)
+	mark, err := watermark.New(rootKey(t), scheme, tokenizer.Vocab())
+	require.NoError(t, err)
+	decoys, err := detect.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, tokenizer.Vocab()) })
+	require.NoError(t, err)
+	// Words of which all pairs are green, as they come out of the text again.
+	rng := rand.New(rand.NewPCG(4, 1))
+	words := []string{" the", " a", " of", " in", " and", " we", " see", " time", " light", " water", " stone", " hand", " house", " field", " river", " night"}
+	text, ids := "", []watermark.Token(nil)
+	for len(ids) < 300 {
+		next := text + words[rng.IntN(len(words))]
+		got := tokenizer.Append(nil, []byte(next))
+		n := len(got)
+		if n > 2 && mark.Score(nil, []detect.Pair{{Context: got[n-3 : n-1], Token: got[n-1]}})[0] != 1 {
+			continue
+		}
+		text, ids = next, got
+	}
+	for field, change := range map[string]func(*collect.Request){
+		"":       func(*collect.Request) {},
+		"system": func(r *collect.Request) { r.System = text },
+		"extra": func(r *collect.Request) {
+			r.Extra, err = json.Marshal(map[string]any{"documents": []any{map[string]string{"text": text}}})
+			require.NoError(t, err)
+		},
+	} {
+		d := plan(Sequential)
+		change(&d.Collection.Request)
+		c := Config{Declared: d, Scorer: mark, Decoys: decoys, Tokenizer: tokenizer}
+		a, err := New(c)
+		require.NoError(t, err)
+		enough, err := a.Look([]collect.Answer{{Prompt: "Say it.", Texts: []string{text}}})
+		require.NoError(t, err)
+		assert.Equal(t, field == "", enough, field)
+		r, err := a.Report(collect.Asked, nil)
+		require.NoError(t, err)
+		assert.Equal(t, field == "", r.Canonical.Verdict == detect.Detected, field)
+	}
+}
+
 // TestAccounts: what was served to one tenant is found under the tenant's key, by name.
 func TestAccounts(t *testing.T) {
 	root := rootKey(t)

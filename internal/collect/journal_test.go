@@ -261,18 +261,20 @@ func TestBadRequests(t *testing.T) {
 	good := new(fake).declareAt("http://host/v1", 1)
 	require.NoError(t, good.Check())
 	for want, change := range map[string]func(*Declaration){
-		"no base URL": func(d *Declaration) { d.Request.Endpoint = "ftp://host" },
-		"password":    func(d *Declaration) { d.Request.Endpoint = "http://me:hunter2@host/v1" },
-		"query":       func(d *Declaration) { d.Request.Endpoint = "http://host/v1?key=x" },
-		"api":         func(d *Declaration) { d.Request.API = "responses" },
-		"system":      func(d *Declaration) { d.Request.API, d.Request.System = Completions, "x" },
-		"model":       func(d *Declaration) { d.Request.Model = "" },
-		"max tokens":  func(d *Declaration) { d.Request.MaxTokens = 0 },
-		"JSON object": func(d *Declaration) { d.Request.Extra = json.RawMessage(`[1]`) },
-		`"model"`:     func(d *Declaration) { d.Request.Extra = json.RawMessage(`{"model":"x"}`) },
-		"no prompts":  func(d *Declaration) { d.Prompts = nil },
-		"questions":   func(d *Declaration) { d.Asks = 0 },
-		"batch":       func(d *Declaration) { d.Batch = 0 },
+		"no base URL":  func(d *Declaration) { d.Request.Endpoint = "ftp://host" },
+		"password":     func(d *Declaration) { d.Request.Endpoint = "http://me:hunter2@host/v1" },
+		"query":        func(d *Declaration) { d.Request.Endpoint = "http://host/v1?key=x" },
+		"api":          func(d *Declaration) { d.Request.API = "responses" },
+		"system":       func(d *Declaration) { d.Request.API, d.Request.System = Completions, "x" },
+		"model":        func(d *Declaration) { d.Request.Model = "" },
+		"max tokens":   func(d *Declaration) { d.Request.MaxTokens = 0 },
+		"JSON object":  func(d *Declaration) { d.Request.Extra = json.RawMessage(`[1]`) },
+		`"model"`:      func(d *Declaration) { d.Request.Extra = json.RawMessage(`{"model":"x"}`) },
+		`"max_tokens"`: func(d *Declaration) { d.Request.Extra = json.RawMessage(`{"max_tokens":51}`) },
+		"count with":   func(d *Declaration) { d.Request.Extra = json.RawMessage(`{"max_completion_tokens":100000}`) },
+		"no prompts":   func(d *Declaration) { d.Prompts = nil },
+		"questions":    func(d *Declaration) { d.Asks = 0 },
+		"batch":        func(d *Declaration) { d.Batch = 0 },
 	} {
 		d := good
 		change(&d)
@@ -283,4 +285,17 @@ func TestBadRequests(t *testing.T) {
 	d := good
 	d.Request.Endpoint = "://me:hunter2@host"
 	assert.NotContains(t, fmt.Sprint(d.Check()), "hunter2")
+}
+
+// TestWhatIsGivenWithAPrompt: everything of a request that the model may copy from, and that
+// it may be billed for.
+func TestWhatIsGivenWithAPrompt(t *testing.T) {
+	r := Request{MaxTokens: 50}
+	assert.Empty(t, r.Given())
+	plain := r.worst("p")
+	r.Extra = json.RawMessage(`{"top_k":40,"documents":[{"text":"second","name":"first"},"third"],"a":{"b":null}}`)
+	assert.Equal(t, []string{"b", "name", "first", "text", "second", "third"}, r.Given())
+	assert.Equal(t, plain.In+int64(len(r.Extra)), r.worst("p").In)
+	r.System = "last"
+	assert.Equal(t, "last", r.Given()[6])
 }
