@@ -66,6 +66,9 @@ func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	}
 	fill := func(from, size int, spent Usage) (End, error) { return s.fill(ctx, from, size, spent) }
 	end, err := walk(&d, rec, fill, look)
+	if r.Journal.broken != nil {
+		return end, err
+	}
 	var note string
 	if err != nil {
 		note = err.Error()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -110,6 +111,51 @@ func TestEveryCutIsTakenUp(t *testing.T) {
 }
 
 // TestOtherFilesAreNotCut: a file that is no journal stays as it is.
+// A full is a disk that is full once, and has room again.
+type full struct {
+	file
+	record int // at which it is full
+	sync   bool
+}
+
+var errFull = errors.New("no space left on device")
+
+func (f *full) Write(b []byte) (int, error) {
+	if f.record--; f.record == -1 && !f.sync {
+		n, _ := f.file.Write(b[:len(b)/2])
+		return n, errFull
+	}
+	return f.file.Write(b)
+}
+
+func (f *full) Sync() error {
+	if f.record == -1 && f.sync {
+		return errFull
+	}
+	return f.file.Sync()
+}
+
+// TestAFullDiskLeavesAJournalThatGoesOn: nothing is written after a record that did not fit,
+// although there is room for a shorter one.
+func TestAFullDiskLeavesAJournalThatGoesOn(t *testing.T) {
+	for _, sync := range []bool{false, true} {
+		f := newFake(t, nil)
+		path, d := journalPath(t), f.declare(10)
+		s := new(seen)
+		_, err := collect(t, path, d, func(r *Run) { r.Journal.f = &full{r.Journal.f, 5, sync} }, s.look)
+		require.ErrorIs(t, err, errFull)
+		rec, err := ReadJournal(path)
+		require.NoError(t, err)
+		assert.Len(t, rec.Answers, 4)
+
+		end, err := collect(t, path, d, nil, s.look)
+		require.NoError(t, err)
+		assert.Equal(t, Asked, end)
+		rec, _, _ = replayed(t, path)
+		assert.Len(t, rec.Answers, 10)
+	}
+}
+
 func TestOtherFilesAreNotCut(t *testing.T) {
 	d := new(fake).declareAt("http://host/v1", 1)
 	for _, text := range []string{"my thesis", "my thesis\n", `{"seq":0}`, "{}\n", "\n", "[]"} {
