@@ -71,11 +71,24 @@ func New(c Config) (*Audit, error) {
 		}),
 	}
 	if p.Stopping == Sequential {
+		// It ends the collection at the level that is left when the families of a trace are
+		// counted, too, as the verdict counts them.
 		a.sequential = detect.NewStudentSequential(c.Scorer, c.Decoys, &detect.StudentSequentialOptions{
-			PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: min(p.Alpha, 0.5), Tests: tests, C1: p.C1, MinShare: share,
+			PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: min(p.Alpha, 0.5) / float64(c.families()), Tests: tests, C1: p.C1, MinShare: share,
 		})
 	}
 	return a, nil
+}
+
+// families is the number of families of a trace: the master, and those of accounts.
+func (c *Config) families() int64 {
+	n := int64(1)
+	for _, family := range [][]detect.Account{c.Cohorts, c.Tenants} {
+		if len(family) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // bundles is the number of tests that are made apart from each other: the fixed one, and

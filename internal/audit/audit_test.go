@@ -273,6 +273,42 @@ func TestAccounts(t *testing.T) {
 	assert.ErrorContains(t, err, "99 decoys")
 }
 
+// TestTheSequentialTestCountsAccounts: it ends the collection when the verdict is detected and
+// not before, however many families of accounts the verdict counts.
+func TestTheSequentialTestCountsAccounts(t *testing.T) {
+	root := rootKey(t)
+	reg, err := registry.Generate(root, "e1", [][2]string{{"acme", "big"}}, 100)
+	require.NoError(t, err)
+	served, err := reg.Marks(root, "e1", "acme", scheme, vocab)
+	require.NoError(t, err)
+	d := plan(Sequential)
+	d.Plan.Registry = &Registry{Root: reg.Root(), Epoch: "e1", Cohorts: 101, Tenants: 101}
+	c := Config{Declared: d}
+	c.Scorer, c.Cohorts, c.Tenants, err = reg.Accounts(root, "e1", scheme, vocab)
+	require.NoError(t, err)
+	bind, err := reg.MasterBinder(root, "e1", scheme, vocab)
+	require.NoError(t, err)
+	c.Decoys, err = detect.NewDecoys([16]byte{1}, 100, bind)
+	require.NoError(t, err)
+	a, err := New(c)
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(6, 1))
+	for range 1000 {
+		a.Add(nil, write(t, rng, 3, served...)) // a pair at most
+		enough, err := a.Look(nil)
+		require.NoError(t, err)
+		if !enough {
+			continue
+		}
+		r, err := a.Report(collect.Decided, nil)
+		require.NoError(t, err)
+		assert.Equal(t, detect.Detected, r.Canonical.Verdict)
+		assert.Greater(t, float64(r.Canonical.Log10PAdjusted), math.Log10(d.Plan.Alpha)-0.5, "no later than it has to")
+		return
+	}
+	assert.Fail(t, "it never ends")
+}
+
 // TestFilesOfOutputs: nothing is lost, whatever stands in a line.
 func TestFilesOfOutputs(t *testing.T) {
 	tok, err := tokenize.Get("cl100k_base")

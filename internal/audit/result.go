@@ -82,12 +82,7 @@ func (a *Audit) Report(end collect.End, sources []report.Fact) (*report.Audit, e
 // tests at a level of half alpha each, and what is detected here would be there.
 func (a *Audit) test(end collect.End) *finding {
 	p := &a.config.Declared.Plan
-	f := &finding{verdict: detect.Inconclusive, families: 1}
-	for _, family := range [][]detect.Account{a.config.Cohorts, a.config.Tenants} {
-		if len(family) > 0 {
-			f.families++
-		}
-	}
+	f := &finding{verdict: detect.Inconclusive, families: a.config.families()}
 	if a.sequential != nil {
 		r := a.sequential.Result()
 		f.sequential, f.log10P, f.adjusted = &r, r.Log10P, r.Log10PAdjusted
