@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -411,6 +412,33 @@ func TestReadings(t *testing.T) {
 	}
 	_, _, err := ReadingStatistic(filepath.Join(t.TempDir(), "none"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// TestReadingsOfMarkedTexts: texts that depend on the key are for the test that knows it.
+func TestReadingsOfMarkedTexts(t *testing.T) {
+	c := config(t, plan(Fixed))
+	mark := c.Scorer.(*watermark.Mark)
+	for _, header := range []string{"", `,"marked":true`} {
+		rng := rand.New(rand.NewPCG(7, 1))
+		var b strings.Builder
+		fmt.Fprintf(&b, `{"isotope_reading":1,"kind":"choices","vocab":%d,"tokenizer":"none","model":"m"%s}`+"\n", vocab, header)
+		for range 8 {
+			text := write(t, rng, 80, mark)
+			// The choices of a student are those of the teacher.
+			line, err := json.Marshal(map[string]any{"tokens": text, "choices": append(slices.Clone(text[1:]), -1)})
+			require.NoError(t, err)
+			b.Write(append(line, '\n'))
+		}
+		path := filepath.Join(t.TempDir(), "r.jsonl")
+		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+		r, err := Reading(c, path)
+		require.NoError(t, err)
+		x := &r.Canonical
+		assert.Equal(t, header == "", x.Refused)
+		assert.Equal(t, header != "", x.Verdict == detect.Detected)
+		assert.Equal(t, header == "", x.Log10PAdjusted == 0)
+		assert.Equal(t, header == "", strings.Contains(strings.Join(x.Warnings, " "), "carry the mark"))
+	}
 }
 
 func TestPlans(t *testing.T) {

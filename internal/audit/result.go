@@ -281,7 +281,11 @@ func (a *Audit) power(c *report.AuditCanonical, f *finding) {
 		return
 	}
 	if f.fixed != nil && !f.fixed.Refused {
-		c.Power = append(c.Power, fmt.Sprintf("an excess of green of %.5f or more, with probability 0.9, by the fixed test of distinct pairs", f.fixed.Pairs.Power.MinExcess))
+		if x := f.fixed.Pairs.Power.MinExcess; math.IsInf(x, 1) {
+			c.Power = append(c.Power, "no excess of green with probability 0.9 by the fixed test of distinct pairs: there are too few of them")
+		} else {
+			c.Power = append(c.Power, fmt.Sprintf("an excess of green of %.5f or more, with probability 0.9, by the fixed test of distinct pairs", x))
+		}
 	}
 	if p.C1 > 0 {
 		c.Power = append(c.Power, shareWords(p.shown(scored), p.C1))
