@@ -144,11 +144,7 @@ func (a *Audit) Look(batch []collect.Answer) (bool, error) {
 			a.Skip(string(x.Skip))
 			continue
 		}
-		var prompt []watermark.Token
-		for _, text := range given {
-			prompt = a.config.Tokenizer.Append(prompt, []byte(text))
-		}
-		prompt = a.config.Tokenizer.Append(prompt, []byte(x.Prompt))
+		prompt := promptTokens(a.config.Tokenizer, append(given[:len(given):len(given)], x.Prompt)...)
 		texts := make([][]watermark.Token, len(x.Texts))
 		for i, text := range x.Texts {
 			texts[i] = a.config.Tokenizer.Append(nil, []byte(text))
@@ -156,4 +152,19 @@ func (a *Audit) Look(batch []collect.Answer) (bool, error) {
 		a.Add(prompt, texts...)
 	}
 	return a.sequential != nil && a.sequential.Done(), nil
+}
+
+// promptTokens returns the tokens of what a model was given, each text twice: as it would
+// stand in a sentence first, after a space, and as it stands. The first word of a text is
+// another token there, and a prompt that was cut from marked text has the contexts of
+// that token, which an answer that quotes it has again.
+func promptTokens(t tokenize.Tokenizer, texts ...string) []watermark.Token {
+	var ids []watermark.Token
+	for _, text := range texts {
+		ids = t.Append(ids, []byte(" "+text))
+	}
+	for _, text := range texts {
+		ids = t.Append(ids, []byte(text))
+	}
+	return ids
 }

@@ -216,6 +216,53 @@ func TestWhatIsGivenIsExcluded(t *testing.T) {
 	}
 }
 
+// TestAQuotedPromptIsExcluded: prompts that were cut from marked text are quoted in the middle of
+// sentences, where their first words are other tokens.
+func TestAQuotedPromptIsExcluded(t *testing.T) {
+	tokenizer, err := tokenize.Get("cl100k_base")
+	require.NoError(t, err)
+	mark, err := watermark.New(rootKey(t), scheme, tokenizer.Vocab())
+	require.NoError(t, err)
+	decoys, err := detect.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, tokenizer.Vocab()) })
+	require.NoError(t, err)
+	words := strings.Fields("the a of in and we see time light water stone hand house field river night")
+	var prompts []string
+	for _, a := range strings.Fields("some every no such this that each any") { // which begin a prompt, and stand nowhere else
+		for _, b := range words {
+			for _, c := range words {
+				ids := tokenizer.Append(nil, []byte(" "+a+" "+b+" "+c))
+				if len(ids) == 3 && len(prompts) < 400 && mark.Score(nil, []detect.Pair{{Context: ids[:2], Token: ids[2]}})[0] == 1 {
+					prompts = append(prompts, a+" "+b+" "+c)
+				}
+			}
+		}
+	}
+	require.Len(t, prompts, 400)
+	d := plan(Fixed)
+	c := Config{Declared: d, Scorer: mark, Decoys: decoys, Tokenizer: tokenizer}
+	var lines bytes.Buffer
+	var answers []collect.Answer
+	for _, p := range prompts {
+		answers = append(answers, collect.Answer{Prompt: p, Texts: []string{"You say: " + p}})
+		require.NoError(t, json.NewEncoder(&lines).Encode(map[string]string{"prompt": p, "output": "You say: " + p}))
+	}
+	path := filepath.Join(t.TempDir(), "outputs.jsonl")
+	require.NoError(t, os.WriteFile(path, lines.Bytes(), 0o600))
+	for name, add := range map[string]func(*Audit) error{
+		"answers": func(a *Audit) error { _, err := a.Look(answers); return err },
+		"file":    func(a *Audit) error { _, err := a.AddFile(path); return err },
+	} {
+		d.Collection = plan(Sequential).Collection
+		a, err := New(c)
+		require.NoError(t, err)
+		require.NoError(t, add(a))
+		r, err := a.Report(collect.Asked, nil)
+		require.NoError(t, err)
+		assert.Greater(t, float64(r.Canonical.Log10P), -3.0, name)
+		assert.NotZero(t, r.Canonical.Outputs.Tested)
+	}
+}
+
 // TestAccounts: what was served to one tenant is found under the tenant's key, by name.
 func TestAccounts(t *testing.T) {
 	root := rootKey(t)
