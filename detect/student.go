@@ -101,8 +101,9 @@ func NewStudent(s Scorer, decoys *Decoys, o *StudentOptions) *Student {
 }
 
 // Add counts one output. prompt is everything that the model was given before it: system
-// text, retrieved documents and earlier turns included; it may be empty. Contexts do not
-// reach from the output into the prompt. Neither slice is kept or changed.
+// text, retrieved documents and earlier turns included; it may be empty. An answer that
+// quotes a prompt after a space has another first token: Exclude that tokenization, too.
+// Contexts do not reach from the output into the prompt. Neither slice is kept or changed.
 func (s *Student) Add(prompt, text []Token) {
 	s.outputs = append(s.outputs, output{s.clean(prompt), s.clean(text)})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/registry"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -210,5 +211,30 @@ func TestFailOpen(t *testing.T) {
 		assert.Equal(t, false, e[0]["marked"])
 		assert.Contains(t, e[0]["not_marked"], c.reason)
 		assert.Equal(t, "1", s.metrics.unmarked.String())
+	}
+}
+
+// TestKeysAreThoseOfTheRegistry: what a tenant's requests are marked with is what an auditor
+// derives from the registry: the same keys in the same bands.
+func TestKeysAreThoseOfTheRegistry(t *testing.T) {
+	root, err := watermark.ParseKey(testRoot)
+	require.NoError(t, err)
+	tokenizer, err := tokenize.Get("cl100k_base")
+	require.NoError(t, err)
+	marker, err := NewMarker(root, "2026-11", testScheme, tokenizer)
+	require.NoError(t, err)
+	reg, err := registry.Generate(root, "2026-11", [][2]string{{"acme", "east"}, {"globex", "west"}}, 1)
+	require.NoError(t, err)
+	master, cohorts, tenants, err := reg.Accounts(root, "2026-11", testScheme, tokenizer.Vocab())
+	require.NoError(t, err)
+	for i, tenant := range []*Tenant{{ID: "acme", Cohort: "east"}, {ID: "globex", Cohort: "west"}} {
+		marks, err := marker.Marks(tenant)
+		require.NoError(t, err)
+		require.Len(t, marks, 3)
+		assert.Equal(t, master.KeyID(), marks[0].KeyID())
+		assert.Equal(t, tenant.Cohort, cohorts[i].ID)
+		assert.Equal(t, tenant.ID, tenants[i].ID)
+		// The id of a mark holds those of its key and its selector, scheme, vocabulary and band.
+		assert.Equal(t, []string{master.ID(), cohorts[i].Scorer.ID(), tenants[i].Scorer.ID()}, []string{marks[0].ID(), marks[1].ID(), marks[2].ID()})
 	}
 }

@@ -71,11 +71,24 @@ func New(c Config) (*Audit, error) {
 		}),
 	}
 	if p.Stopping == Sequential {
+		// It ends the collection at the level that is left when the families of a trace are
+		// counted, too, as the verdict counts them.
 		a.sequential = detect.NewStudentSequential(c.Scorer, c.Decoys, &detect.StudentSequentialOptions{
-			PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: min(p.Alpha, 0.5), Tests: tests, C1: p.C1, MinShare: share,
+			PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: min(p.Alpha, 0.5) / float64(c.families()), Tests: tests, C1: p.C1, MinShare: share,
 		})
 	}
 	return a, nil
+}
+
+// families is the number of families of a trace: the master, and those of accounts.
+func (c *Config) families() int64 {
+	n := int64(1)
+	for _, family := range [][]detect.Account{c.Cohorts, c.Tenants} {
+		if len(family) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // bundles is the number of tests that are made apart from each other: the fixed one, and
@@ -113,7 +126,7 @@ func (a *Audit) Skip(reason string) {
 // Look counts a batch of answers and says whether the sequential test has its verdict; it is
 // a collect.Look.
 func (a *Audit) Look(batch []collect.Answer) (bool, error) {
-	r := &a.config.Declared.Collection.Request
+	given := a.config.Declared.Collection.Request.Given()
 	for _, x := range batch {
 		if err := a.answers.add(x); err != nil {
 			return false, err
@@ -131,11 +144,7 @@ func (a *Audit) Look(batch []collect.Answer) (bool, error) {
 			a.Skip(string(x.Skip))
 			continue
 		}
-		var prompt []watermark.Token
-		if r.System != "" {
-			prompt = a.config.Tokenizer.Append(prompt, []byte(r.System))
-		}
-		prompt = a.config.Tokenizer.Append(prompt, []byte(x.Prompt))
+		prompt := promptTokens(a.config.Tokenizer, append(given[:len(given):len(given)], x.Prompt)...)
 		texts := make([][]watermark.Token, len(x.Texts))
 		for i, text := range x.Texts {
 			texts[i] = a.config.Tokenizer.Append(nil, []byte(text))
@@ -143,4 +152,19 @@ func (a *Audit) Look(batch []collect.Answer) (bool, error) {
 		a.Add(prompt, texts...)
 	}
 	return a.sequential != nil && a.sequential.Done(), nil
+}
+
+// promptTokens returns the tokens of what a model was given, each text twice: as it would
+// stand in a sentence first, after a space, and as it stands. The first word of a text is
+// another token there, and a prompt that was cut from marked text has the contexts of
+// that token, which an answer that quotes it has again.
+func promptTokens(t tokenize.Tokenizer, texts ...string) []watermark.Token {
+	var ids []watermark.Token
+	for _, text := range texts {
+		ids = t.Append(ids, []byte(" "+text))
+	}
+	for _, text := range texts {
+		ids = t.Append(ids, []byte(text))
+	}
+	return ids
 }

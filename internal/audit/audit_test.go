@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -171,6 +172,97 @@ func TestMarkedPrompts(t *testing.T) {
 	}
 }
 
+// TestWhatIsGivenIsExcluded: a clean model that copies marked text from a field of the request
+// or from the system prompt is not found guilty by it.
+func TestWhatIsGivenIsExcluded(t *testing.T) {
+	tokenizer, err := tokenize.Get("cl100k_base")
+	require.NoError(t, err)
+	mark, err := watermark.New(rootKey(t), scheme, tokenizer.Vocab())
+	require.NoError(t, err)
+	decoys, err := detect.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, tokenizer.Vocab()) })
+	require.NoError(t, err)
+	// Words of which all pairs are green, as they come out of the text again.
+	rng := rand.New(rand.NewPCG(4, 1))
+	words := []string{" the", " a", " of", " in", " and", " we", " see", " time", " light", " water", " stone", " hand", " house", " field", " river", " night"}
+	text, ids := "", []watermark.Token(nil)
+	for len(ids) < 300 {
+		next := text + words[rng.IntN(len(words))]
+		got := tokenizer.Append(nil, []byte(next))
+		n := len(got)
+		if n > 2 && mark.Score(nil, []detect.Pair{{Context: got[n-3 : n-1], Token: got[n-1]}})[0] != 1 {
+			continue
+		}
+		text, ids = next, got
+	}
+	for field, change := range map[string]func(*collect.Request){
+		"":       func(*collect.Request) {},
+		"system": func(r *collect.Request) { r.System = text },
+		"extra": func(r *collect.Request) {
+			r.Extra, err = json.Marshal(map[string]any{"documents": []any{map[string]string{"text": text}}})
+			require.NoError(t, err)
+		},
+	} {
+		d := plan(Sequential)
+		change(&d.Collection.Request)
+		c := Config{Declared: d, Scorer: mark, Decoys: decoys, Tokenizer: tokenizer}
+		a, err := New(c)
+		require.NoError(t, err)
+		enough, err := a.Look([]collect.Answer{{Prompt: "Say it.", Texts: []string{text}}})
+		require.NoError(t, err)
+		assert.Equal(t, field == "", enough, field)
+		r, err := a.Report(collect.Asked, nil)
+		require.NoError(t, err)
+		assert.Equal(t, field == "", r.Canonical.Verdict == detect.Detected, field)
+	}
+}
+
+// TestAQuotedPromptIsExcluded: prompts that were cut from marked text are quoted in the middle of
+// sentences, where their first words are other tokens.
+func TestAQuotedPromptIsExcluded(t *testing.T) {
+	tokenizer, err := tokenize.Get("cl100k_base")
+	require.NoError(t, err)
+	mark, err := watermark.New(rootKey(t), scheme, tokenizer.Vocab())
+	require.NoError(t, err)
+	decoys, err := detect.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, tokenizer.Vocab()) })
+	require.NoError(t, err)
+	words := strings.Fields("the a of in and we see time light water stone hand house field river night")
+	var prompts []string
+	for _, a := range strings.Fields("some every no such this that each any") { // which begin a prompt, and stand nowhere else
+		for _, b := range words {
+			for _, c := range words {
+				ids := tokenizer.Append(nil, []byte(" "+a+" "+b+" "+c))
+				if len(ids) == 3 && len(prompts) < 400 && mark.Score(nil, []detect.Pair{{Context: ids[:2], Token: ids[2]}})[0] == 1 {
+					prompts = append(prompts, a+" "+b+" "+c)
+				}
+			}
+		}
+	}
+	require.Len(t, prompts, 400)
+	d := plan(Fixed)
+	c := Config{Declared: d, Scorer: mark, Decoys: decoys, Tokenizer: tokenizer}
+	var lines bytes.Buffer
+	var answers []collect.Answer
+	for _, p := range prompts {
+		answers = append(answers, collect.Answer{Prompt: p, Texts: []string{"You say: " + p}})
+		require.NoError(t, json.NewEncoder(&lines).Encode(map[string]string{"prompt": p, "output": "You say: " + p}))
+	}
+	path := filepath.Join(t.TempDir(), "outputs.jsonl")
+	require.NoError(t, os.WriteFile(path, lines.Bytes(), 0o600))
+	for name, add := range map[string]func(*Audit) error{
+		"answers": func(a *Audit) error { _, err := a.Look(answers); return err },
+		"file":    func(a *Audit) error { _, err := a.AddFile(path); return err },
+	} {
+		d.Collection = plan(Sequential).Collection
+		a, err := New(c)
+		require.NoError(t, err)
+		require.NoError(t, add(a))
+		r, err := a.Report(collect.Asked, nil)
+		require.NoError(t, err)
+		assert.Greater(t, float64(r.Canonical.Log10P), -3.0, name)
+		assert.NotZero(t, r.Canonical.Outputs.Tested)
+	}
+}
+
 // TestAccounts: what was served to one tenant is found under the tenant's key, by name.
 func TestAccounts(t *testing.T) {
 	root := rootKey(t)
@@ -227,6 +319,42 @@ func TestAccounts(t *testing.T) {
 	require.NoError(t, err)
 	_, err = New(c)
 	assert.ErrorContains(t, err, "99 decoys")
+}
+
+// TestTheSequentialTestCountsAccounts: it ends the collection when the verdict is detected and
+// not before, however many families of accounts the verdict counts.
+func TestTheSequentialTestCountsAccounts(t *testing.T) {
+	root := rootKey(t)
+	reg, err := registry.Generate(root, "e1", [][2]string{{"acme", "big"}}, 100)
+	require.NoError(t, err)
+	served, err := reg.Marks(root, "e1", "acme", scheme, vocab)
+	require.NoError(t, err)
+	d := plan(Sequential)
+	d.Plan.Registry = &Registry{Root: reg.Root(), Epoch: "e1", Cohorts: 101, Tenants: 101}
+	c := Config{Declared: d}
+	c.Scorer, c.Cohorts, c.Tenants, err = reg.Accounts(root, "e1", scheme, vocab)
+	require.NoError(t, err)
+	bind, err := reg.MasterBinder(root, "e1", scheme, vocab)
+	require.NoError(t, err)
+	c.Decoys, err = detect.NewDecoys([16]byte{1}, 100, bind)
+	require.NoError(t, err)
+	a, err := New(c)
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(6, 1))
+	for range 1000 {
+		a.Add(nil, write(t, rng, 3, served...)) // a pair at most
+		enough, err := a.Look(nil)
+		require.NoError(t, err)
+		if !enough {
+			continue
+		}
+		r, err := a.Report(collect.Decided, nil)
+		require.NoError(t, err)
+		assert.Equal(t, detect.Detected, r.Canonical.Verdict)
+		assert.Greater(t, float64(r.Canonical.Log10PAdjusted), math.Log10(d.Plan.Alpha)-0.5, "no later than it has to")
+		return
+	}
+	assert.Fail(t, "it never ends")
 }
 
 // TestFilesOfOutputs: nothing is lost, whatever stands in a line.
@@ -331,6 +459,33 @@ func TestReadings(t *testing.T) {
 	}
 	_, _, err := ReadingStatistic(filepath.Join(t.TempDir(), "none"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// TestReadingsOfMarkedTexts: texts that depend on the key are for the test that knows it.
+func TestReadingsOfMarkedTexts(t *testing.T) {
+	c := config(t, plan(Fixed))
+	mark := c.Scorer.(*watermark.Mark)
+	for _, header := range []string{"", `,"marked":true`} {
+		rng := rand.New(rand.NewPCG(7, 1))
+		var b strings.Builder
+		fmt.Fprintf(&b, `{"isotope_reading":1,"kind":"choices","vocab":%d,"tokenizer":"none","model":"m"%s}`+"\n", vocab, header)
+		for range 8 {
+			text := write(t, rng, 80, mark)
+			// The choices of a student are those of the teacher.
+			line, err := json.Marshal(map[string]any{"tokens": text, "choices": append(slices.Clone(text[1:]), -1)})
+			require.NoError(t, err)
+			b.Write(append(line, '\n'))
+		}
+		path := filepath.Join(t.TempDir(), "r.jsonl")
+		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+		r, err := Reading(c, path)
+		require.NoError(t, err)
+		x := &r.Canonical
+		assert.Equal(t, header == "", x.Refused)
+		assert.Equal(t, header != "", x.Verdict == detect.Detected)
+		assert.Equal(t, header == "", x.Log10PAdjusted == 0)
+		assert.Equal(t, header == "", strings.Contains(strings.Join(x.Warnings, " "), "carry the mark"))
+	}
 }
 
 func TestPlans(t *testing.T) {

@@ -117,7 +117,7 @@ func (a *Audit) addLine(line []byte) {
 		Prompt tokens `json:"prompt"`
 		Output tokens `json:"output"`
 	}
-	x.Prompt.t, x.Output.t = a.config.Tokenizer, a.config.Tokenizer
+	x.Prompt.t, x.Output.t, x.Prompt.prompt = a.config.Tokenizer, a.config.Tokenizer, true
 	switch err := json.Unmarshal(line, &x); {
 	case err != nil, !utf8.Valid(line), !x.Output.present:
 		a.Skip(skipInvalid)
@@ -131,6 +131,7 @@ func (a *Audit) addLine(line []byte) {
 // tokens is a text or an array of ids.
 type tokens struct {
 	t       tokenize.Tokenizer
+	prompt  bool // see promptTokens
 	ids     []watermark.Token
 	present bool
 }
@@ -160,7 +161,11 @@ func (s *tokens) UnmarshalJSON(b []byte) error {
 	if s.t == nil {
 		return errors.New("a text for a profile without a tokenizer")
 	}
-	if strings.TrimSpace(text) != "" {
+	switch {
+	case strings.TrimSpace(text) == "":
+	case s.prompt:
+		s.ids = promptTokens(s.t, text)
+	default:
 		s.ids = s.t.Append(nil, []byte(text))
 	}
 	return nil

@@ -72,6 +72,9 @@ func Reading(c Config, path string) (*report.Audit, error) {
 	default:
 		test = &rowTest{detect.NewDifference(c.Scorer, c.Decoys, options)}
 	}
+	// The null hypothesis is about model and texts: those that are not said to be marked are
+	// tested for the mark, as prompts are.
+	own := detect.New(c.Scorer, &detect.Options{Exempt: c.Exempt})
 	texts, tokens := int64(0), int64(0)
 	for {
 		t, err := r.Next()
@@ -84,6 +87,9 @@ func Reading(c Config, path string) (*report.Audit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
+		if !h.Marked {
+			own.Add(t.Tokens)
+		}
 		texts++
 		tokens += int64(len(t.Tokens))
 	}
@@ -91,12 +97,15 @@ func Reading(c Config, path string) (*report.Audit, error) {
 		return nil, err
 	}
 	out := test.result()
+	if own.Result().Log10P <= log10MarkedTexts {
+		out.refuse()
+	}
 	d := c.Declared
 	out.statistic.Decoys = decoysOf(&out.decoys, p.RunKey)
 	canonical := report.AuditCanonical{
 		Question: p.Question, Declared: d.JSON(), Plan: d.Digest(), Terms: d.terms(),
 		Verdict: out.verdict, Log10P: out.statistic.Log10P, Log10PAdjusted: out.statistic.Log10PAdjusted, Tests: p.Tests,
-		Complete: true, Ending: endings[collect.Asked],
+		Complete: true, Ending: endings[collect.Asked], Refused: out.refused,
 		Explanations: []string{}, NotShown: slices.Clone(readingNotShown), Limits: limits, Power: []string{"silence of open weights is inconclusive: what it could have shown was not measured"},
 		Statistics: []report.AuditStatistic{out.statistic},
 		Outputs:    report.AuditCounts{In: texts, Tested: texts, Skipped: []report.AuditCount{}, Texts: texts, Tokens: tokens},
@@ -117,6 +126,8 @@ func Reading(c Config, path string) (*report.Audit, error) {
 	}
 	canonical.Claim = "The model shows no dependence on the key. Silence is no exoneration."
 	switch {
+	case out.refused:
+		canonical.Claim = "Nothing may be concluded: the texts that were read carry the mark, and the file does not say so."
 	case slices.Contains(out.warnings, detect.ErrDecoys.Error()):
 		canonical.Verdict, canonical.Claim = detect.Inconclusive, "Nothing may be concluded: the controls of this test failed."
 	case out.verdict == detect.Detected:
@@ -146,6 +157,17 @@ type readingOutcome struct {
 	decoys    detect.DecoyPanel
 	positions []report.AuditCount
 	warnings  []string
+	refused   bool
+}
+
+// log10MarkedTexts is the p-value at which texts count as marked, that of prompts.
+const log10MarkedTexts = -3
+
+// refuse takes back what was tested. That makes rejections rarer under the null.
+func (o *readingOutcome) refuse() {
+	o.refused, o.verdict = true, detect.Inconclusive
+	o.statistic.Log10P, o.statistic.Log10PAdjusted = 0, 0
+	o.warnings = append(o.warnings, "the texts that were read carry the mark: read human or unmarked text, or, in the order of the log, say that they are marked")
 }
 
 func (o *readingOutcome) warn(errs []error) {

@@ -82,12 +82,7 @@ func (a *Audit) Report(end collect.End, sources []report.Fact) (*report.Audit, e
 // tests at a level of half alpha each, and what is detected here would be there.
 func (a *Audit) test(end collect.End) *finding {
 	p := &a.config.Declared.Plan
-	f := &finding{verdict: detect.Inconclusive, families: 1}
-	for _, family := range [][]detect.Account{a.config.Cohorts, a.config.Tenants} {
-		if len(family) > 0 {
-			f.families++
-		}
-	}
+	f := &finding{verdict: detect.Inconclusive, families: a.config.families()}
 	if a.sequential != nil {
 		r := a.sequential.Result()
 		f.sequential, f.log10P, f.adjusted = &r, r.Log10P, r.Log10PAdjusted
@@ -286,7 +281,11 @@ func (a *Audit) power(c *report.AuditCanonical, f *finding) {
 		return
 	}
 	if f.fixed != nil && !f.fixed.Refused {
-		c.Power = append(c.Power, fmt.Sprintf("an excess of green of %.5f or more, with probability 0.9, by the fixed test of distinct pairs", f.fixed.Pairs.Power.MinExcess))
+		if x := f.fixed.Pairs.Power.MinExcess; math.IsInf(x, 1) {
+			c.Power = append(c.Power, "no excess of green with probability 0.9 by the fixed test of distinct pairs: there are too few of them")
+		} else {
+			c.Power = append(c.Power, fmt.Sprintf("an excess of green of %.5f or more, with probability 0.9, by the fixed test of distinct pairs", x))
+		}
 	}
 	if p.C1 > 0 {
 		c.Power = append(c.Power, shareWords(p.shown(scored), p.C1))

@@ -151,7 +151,7 @@ func (c *client) send(ctx context.Context, prompt string) (*http.Response, error
 
 // maxTokens leaves the field out where the newer one is given.
 func (c *client) maxTokens() param.Opt[int64] {
-	if _, ok := c.extra["max_completion_tokens"]; ok {
+	if _, ok := c.extra[newMaxTokens]; ok {
 		return param.Opt[int64]{}
 	}
 	return openai.Int(c.request.MaxTokens)

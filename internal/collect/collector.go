@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -67,6 +66,9 @@ func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	}
 	fill := func(from, size int, spent Usage) (End, error) { return s.fill(ctx, from, size, spent) }
 	end, err := walk(&d, rec, fill, look)
+	if r.Journal.broken != nil {
+		return end, err
+	}
 	var note string
 	if err != nil {
 		note = err.Error()
@@ -170,26 +172,18 @@ func (s *session) begin() error {
 	return s.Journal.append(kindSession, struct{}{}, info)
 }
 
-// fill has questions answered; see walk.
+// fill has questions answered; see walk. What they cost at most makes way for what they did
+// cost, so that it ends with [Exhausted] only when the same call, made again, would ask
+// nothing either: the fixed test is made then.
 func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, error) {
-	spent = spent.plus(s.recording.Lost).plus(s.lost)
-	var asks []int
-	end := Asked
-	for i := from; i < from+size; i++ {
-		a, ok := s.recording.Answers[i]
-		cost := s.declaration.Request.worst(s.declaration.prompt(i))
-		if ok {
-			cost = a.cost(&s.declaration.Request)
+	for {
+		asks, end := s.open(from, size, spent)
+		if len(asks) == 0 {
+			return end, nil
 		}
-		if spent = spent.plus(cost); !s.declaration.Budget.holds(spent) {
-			end = Exhausted
-			break
+		if s.stopped(ctx) {
+			return Interrupted, nil
 		}
-		if !ok {
-			asks = append(asks, i)
-		}
-	}
-	for len(asks) > 0 {
 		err := s.ask(ctx, asks)
 		switch {
 		case errors.Is(err, ErrEndpoint):
@@ -197,12 +191,27 @@ func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, e
 		case err != nil:
 			return Interrupted, err
 		}
-		asks = slices.DeleteFunc(asks, func(i int) bool { _, ok := s.recording.Answers[i]; return ok })
-		if len(asks) > 0 && s.stopped(ctx) {
-			return Interrupted, nil
+	}
+}
+
+// open returns the questions without an answer that the budget holds, and [Exhausted] when
+// it does not hold all.
+func (s *session) open(from, size int, spent Usage) (asks []int, end End) {
+	spent = spent.plus(s.recording.Lost).plus(s.lost)
+	for i := from; i < from+size; i++ {
+		a, ok := s.recording.Answers[i]
+		cost := s.declaration.Request.worst(s.declaration.prompt(i))
+		if ok {
+			cost = a.cost(&s.declaration.Request)
+		}
+		if spent = spent.plus(cost); !s.declaration.Budget.holds(spent) {
+			return asks, Exhausted
+		}
+		if !ok {
+			asks = append(asks, i)
 		}
 	}
-	return end, nil
+	return asks, Asked
 }
 
 func (s *session) stopped(ctx context.Context) bool {

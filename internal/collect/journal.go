@@ -317,8 +317,17 @@ func (r *Recording) takeAnswer(rec record) error {
 // A Journal is a journal that is written to. It is locked: another process that opens
 // it waits. One goroutine at a time.
 type Journal struct {
-	f         *lockedfile.File
+	f         file
 	recording *Recording
+	broken    error // of the first record that could not be written; no other follows it
+}
+
+// A file is what a journal needs of one.
+type file interface {
+	io.ReadWriteSeeker
+	Truncate(size int64) error
+	Sync() error
+	Close() error
 }
 
 // OpenJournal opens a journal for a run, and makes it when it is not there. One that is
@@ -382,11 +391,9 @@ func (j *Journal) append(kind string, canonical, observed any) error {
 	if err != nil {
 		return err
 	}
-	if _, err := j.f.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("the journal: %w", err)
-	}
-	if err := j.f.Sync(); err != nil {
-		return fmt.Errorf("the journal: %w", err)
+	line = append(line, '\n')
+	if err := j.write(line); err != nil {
+		return err
 	}
 	rec.Hash = hash
 	if err := r.take(rec); err != nil {
@@ -394,7 +401,25 @@ func (j *Journal) append(kind string, canonical, observed any) error {
 	}
 	r.Head = hash
 	r.Records++
+	r.size += int64(len(line))
 	return nil
+}
+
+// write writes a line and syncs it. After a line that a full disk cut short nothing is
+// written: another record on the same line would make the whole journal unreadable.
+func (j *Journal) write(line []byte) error {
+	if j.broken != nil {
+		return j.broken
+	}
+	_, err := j.f.Write(line)
+	if err == nil {
+		err = j.f.Sync()
+	}
+	if err != nil {
+		j.broken = fmt.Errorf("the journal: %w", err)
+		j.f.Truncate(j.recording.size) // what is left of it otherwise is dropped when it is opened
+	}
+	return j.broken
 }
 
 // Recording returns what the journal holds. It changes while a run goes on.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -110,6 +111,51 @@ func TestEveryCutIsTakenUp(t *testing.T) {
 }
 
 // TestOtherFilesAreNotCut: a file that is no journal stays as it is.
+// A full is a disk that is full once, and has room again.
+type full struct {
+	file
+	record int // at which it is full
+	sync   bool
+}
+
+var errFull = errors.New("no space left on device")
+
+func (f *full) Write(b []byte) (int, error) {
+	if f.record--; f.record == -1 && !f.sync {
+		n, _ := f.file.Write(b[:len(b)/2])
+		return n, errFull
+	}
+	return f.file.Write(b)
+}
+
+func (f *full) Sync() error {
+	if f.record == -1 && f.sync {
+		return errFull
+	}
+	return f.file.Sync()
+}
+
+// TestAFullDiskLeavesAJournalThatGoesOn: nothing is written after a record that did not fit,
+// although there is room for a shorter one.
+func TestAFullDiskLeavesAJournalThatGoesOn(t *testing.T) {
+	for _, sync := range []bool{false, true} {
+		f := newFake(t, nil)
+		path, d := journalPath(t), f.declare(10)
+		s := new(seen)
+		_, err := collect(t, path, d, func(r *Run) { r.Journal.f = &full{r.Journal.f, 5, sync} }, s.look)
+		require.ErrorIs(t, err, errFull)
+		rec, err := ReadJournal(path)
+		require.NoError(t, err)
+		assert.Len(t, rec.Answers, 4)
+
+		end, err := collect(t, path, d, nil, s.look)
+		require.NoError(t, err)
+		assert.Equal(t, Asked, end)
+		rec, _, _ = replayed(t, path)
+		assert.Len(t, rec.Answers, 10)
+	}
+}
+
 func TestOtherFilesAreNotCut(t *testing.T) {
 	d := new(fake).declareAt("http://host/v1", 1)
 	for _, text := range []string{"my thesis", "my thesis\n", `{"seq":0}`, "{}\n", "\n", "[]"} {
@@ -261,18 +307,20 @@ func TestBadRequests(t *testing.T) {
 	good := new(fake).declareAt("http://host/v1", 1)
 	require.NoError(t, good.Check())
 	for want, change := range map[string]func(*Declaration){
-		"no base URL": func(d *Declaration) { d.Request.Endpoint = "ftp://host" },
-		"password":    func(d *Declaration) { d.Request.Endpoint = "http://me:hunter2@host/v1" },
-		"query":       func(d *Declaration) { d.Request.Endpoint = "http://host/v1?key=x" },
-		"api":         func(d *Declaration) { d.Request.API = "responses" },
-		"system":      func(d *Declaration) { d.Request.API, d.Request.System = Completions, "x" },
-		"model":       func(d *Declaration) { d.Request.Model = "" },
-		"max tokens":  func(d *Declaration) { d.Request.MaxTokens = 0 },
-		"JSON object": func(d *Declaration) { d.Request.Extra = json.RawMessage(`[1]`) },
-		`"model"`:     func(d *Declaration) { d.Request.Extra = json.RawMessage(`{"model":"x"}`) },
-		"no prompts":  func(d *Declaration) { d.Prompts = nil },
-		"questions":   func(d *Declaration) { d.Asks = 0 },
-		"batch":       func(d *Declaration) { d.Batch = 0 },
+		"no base URL":  func(d *Declaration) { d.Request.Endpoint = "ftp://host" },
+		"password":     func(d *Declaration) { d.Request.Endpoint = "http://me:hunter2@host/v1" },
+		"query":        func(d *Declaration) { d.Request.Endpoint = "http://host/v1?key=x" },
+		"api":          func(d *Declaration) { d.Request.API = "responses" },
+		"system":       func(d *Declaration) { d.Request.API, d.Request.System = Completions, "x" },
+		"model":        func(d *Declaration) { d.Request.Model = "" },
+		"max tokens":   func(d *Declaration) { d.Request.MaxTokens = 0 },
+		"JSON object":  func(d *Declaration) { d.Request.Extra = json.RawMessage(`[1]`) },
+		`"model"`:      func(d *Declaration) { d.Request.Extra = json.RawMessage(`{"model":"x"}`) },
+		`"max_tokens"`: func(d *Declaration) { d.Request.Extra = json.RawMessage(`{"max_tokens":51}`) },
+		"count with":   func(d *Declaration) { d.Request.Extra = json.RawMessage(`{"max_completion_tokens":100000}`) },
+		"no prompts":   func(d *Declaration) { d.Prompts = nil },
+		"questions":    func(d *Declaration) { d.Asks = 0 },
+		"batch":        func(d *Declaration) { d.Batch = 0 },
 	} {
 		d := good
 		change(&d)
@@ -283,4 +331,17 @@ func TestBadRequests(t *testing.T) {
 	d := good
 	d.Request.Endpoint = "://me:hunter2@host"
 	assert.NotContains(t, fmt.Sprint(d.Check()), "hunter2")
+}
+
+// TestWhatIsGivenWithAPrompt: everything of a request that the model may copy from, and that
+// it may be billed for.
+func TestWhatIsGivenWithAPrompt(t *testing.T) {
+	r := Request{MaxTokens: 50}
+	assert.Empty(t, r.Given())
+	plain := r.worst("p")
+	r.Extra = json.RawMessage(`{"top_k":40,"documents":[{"text":"second","name":"first"},"third"],"a":{"b":null}}`)
+	assert.Equal(t, []string{"b", "name", "first", "text", "second", "third"}, r.Given())
+	assert.Equal(t, plain.In+int64(len(r.Extra)), r.worst("p").In)
+	r.System = "last"
+	assert.Equal(t, "last", r.Given()[6])
 }

@@ -3,7 +3,9 @@ package collect
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -60,7 +62,11 @@ func redactURL(s string) string {
 
 // ours are the fields that Extra cannot set: the plan says them, or the reader of
 // answers counts on them.
-var ours = []string{"model", "messages", "prompt", "stream", "stream_options", "temperature", "top_p", "n", "best_of"}
+var ours = []string{"model", "messages", "prompt", "stream", "stream_options", "temperature", "top_p", "n", "best_of", "max_tokens"}
+
+// newMaxTokens is the newer name of max_tokens. It may be an extra field, of the same value: the
+// plan says it, and the budget counts with it.
+const newMaxTokens = "max_completion_tokens"
 
 func (r *Request) extra() (map[string]any, error) {
 	fields := make(map[string]any)
@@ -75,7 +81,44 @@ func (r *Request) extra() (map[string]any, error) {
 			return nil, fmt.Errorf("the extra fields may not have %q", name)
 		}
 	}
+	if n, ok := fields[newMaxTokens]; ok && n != float64(r.MaxTokens) {
+		return nil, fmt.Errorf("%s is %v in the extra fields and not %d, the max tokens that budget and plan count with", newMaxTokens, n, r.MaxTokens)
+	}
 	return fields, nil
+}
+
+// Given returns the texts that every prompt comes with: all strings in Extra, such as tools
+// or documents, names of fields among them, in an order of their own, and the system prompt.
+// The model may have copied from any of them.
+func (r *Request) Given() []string {
+	fields, err := r.extra()
+	if err != nil {
+		return []string{r.System} // Check has refused it
+	}
+	var texts []string
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			texts = append(texts, v)
+		case []any:
+			for _, x := range v {
+				walk(x)
+			}
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				texts = append(texts, name)
+				walk(v[name])
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		walk(fields[name])
+	}
+	if r.System != "" {
+		texts = append(texts, r.System)
+	}
+	return texts
 }
 
 // Usage is a number of tokens, asked and answered.
@@ -97,9 +140,10 @@ func saturate(a, b int64) int64 {
 // overhead bounds the tokens that a chat template adds to a message.
 const overhead = 64
 
-// worst returns what an answer to a prompt can cost: a token has at least a byte.
+// worst returns what an answer to a prompt can cost: a token has at least a byte, and extra
+// fields, such as tools, may be put before the prompt.
 func (r *Request) worst(prompt string) Usage {
-	return Usage{In: int64(len(prompt)+len(r.System)) + 2*overhead, Out: r.MaxTokens}
+	return Usage{In: int64(len(prompt)+len(r.System)+len(r.Extra)) + 2*overhead, Out: r.MaxTokens}
 }
 
 // A Budget ends a run before it costs more. Its zero fields bound nothing.

@@ -248,6 +248,37 @@ func TestBudgetWithoutUsageCountsTheMost(t *testing.T) {
 	assert.Nil(t, s.answers[0].Usage)
 }
 
+// TestASpentBudgetStaysSpent: a run that ends with its budget is followed by the fixed
+// test. The same call, made again, must not find that answers which cost less than they
+// might have leave room for more, and be tested twice.
+func TestASpentBudgetStaysSpent(t *testing.T) {
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, times int) {
+		if prompt == "prompt 0" && times == 0 {
+			panic(http.ErrAbortHandler) // what it cost is not known, and counts as the most
+		}
+		say(w, "ten words")
+	})
+	path, d := journalPath(t), f.declare(200)
+	worst := d.Request.worst("prompt 00")
+	d.Budget.Tokens = 4*(worst.In+worst.Out) + 10
+	s := new(seen)
+	end, err := collect(t, path, d, nil, s.look)
+	require.NoError(t, err)
+	assert.Equal(t, Exhausted, end)
+	rec, again, end := replayed(t, path)
+	assert.Equal(t, Exhausted, end)
+	assert.Equal(t, s, again)
+	assert.NotZero(t, rec.Lost)
+	asked := f.total()
+
+	s = new(seen)
+	end, err = collect(t, path, d, nil, s.look)
+	require.NoError(t, err)
+	assert.Equal(t, Exhausted, end)
+	assert.Equal(t, asked, f.total())
+	assert.Equal(t, again, s)
+}
+
 func TestALookThatHasSeenEnoughEndsTheRun(t *testing.T) {
 	f := newFake(t, nil)
 	path := journalPath(t)
