@@ -7,9 +7,8 @@ import (
 )
 
 // draw replaces what stands between <!-- NAME --> and <!-- end --> in the page by the
-// table of that name. A page with a name that is no table is an error, and so is a table
-// without a place.
-func draw(page []byte, r *results) ([]byte, error) {
+// table of that name. A table without a place is an error.
+func draw(page []byte, tables map[string]func(*results) string, r *results) ([]byte, error) {
 	for name, table := range tables {
 		begin, end := "<!-- "+name+" -->\n", "<!-- end -->"
 		before, rest, ok := bytes.Cut(page, []byte(begin))

@@ -1,5 +1,5 @@
 // Performance measures the speed of marking, sampling, scoring and tokenizing, and draws
-// docs/performance.md and its plot from the raw output:
+// docs/performance.md, its plot, and the table of the README from the raw output:
 //
 //	go run ./cmd/performance        # some eight minutes, on a machine with nothing else to do
 //	go run ./cmd/performance -draw  # from results/speed.txt as it is
@@ -20,9 +20,14 @@ import (
 
 const (
 	rawFile  = "results/speed.txt"
-	pageFile = "../docs/performance.md"
 	plotFile = "../docs/performance.svg"
 )
+
+// pages are the files with tables.
+var pages = map[string]map[string]func(*results) string{
+	"../docs/performance.md": tables,
+	"../README.md":           {"speed": speedTable},
+}
 
 func main() {
 	drawOnly := flag.Bool("draw", false, "draw from "+rawFile+", without measuring")
@@ -53,15 +58,17 @@ func run(drawOnly bool, turns int, bench string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", rawFile, err)
 	}
-	page, err := os.ReadFile(pageFile)
-	if err != nil {
-		return err
-	}
-	if page, err = draw(page, results); err != nil {
-		return fmt.Errorf("%s: %w", pageFile, err)
-	}
-	if err := os.WriteFile(pageFile, page, 0o644); err != nil {
-		return err
+	for name, tables := range pages {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if page, err = draw(page, tables, results); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := os.WriteFile(name, page, 0o644); err != nil {
+			return err
+		}
 	}
 	plot, err := plot(results)
 	if err != nil {

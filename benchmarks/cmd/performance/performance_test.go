@@ -8,18 +8,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPageIsDrawn fails when the page or the plot is not what the raw file gives.
-func TestPageIsDrawn(t *testing.T) {
+// TestPagesAreDrawn fails when a page or the plot is not what the raw file gives.
+func TestPagesAreDrawn(t *testing.T) {
 	t.Chdir("../..")
 	raw, err := os.ReadFile(rawFile)
 	require.NoError(t, err)
 	r, err := parse(raw)
 	require.NoError(t, err)
-	page, err := os.ReadFile(pageFile)
-	require.NoError(t, err)
-	drawn, err := draw(page, r)
-	require.NoError(t, err)
-	assert.Equal(t, string(page), string(drawn), "go run ./cmd/performance -draw")
+	for name, tables := range pages {
+		page, err := os.ReadFile(name)
+		require.NoError(t, err)
+		drawn, err := draw(page, tables, r)
+		require.NoError(t, err)
+		assert.Equal(t, string(page), string(drawn), "go run ./cmd/performance -draw")
+	}
 	svg, err := plot(r)
 	require.NoError(t, err)
 	have, err := os.ReadFile(plotFile)
@@ -53,16 +55,16 @@ PASS
 
 func TestDraw(t *testing.T) {
 	r := &results{header: []string{"h"}}
-	_, err := draw([]byte("no places"), r)
+	_, err := draw([]byte("no places"), tables, r)
 	assert.ErrorContains(t, err, "no place")
 	page := ""
 	for name := range tables {
 		page += "<!-- " + name + " -->\nold\n<!-- end -->\n"
 	}
-	drawn, err := draw([]byte(page), r)
+	drawn, err := draw([]byte(page), tables, r)
 	require.NoError(t, err)
 	assert.NotContains(t, string(drawn), "old")
-	again, err := draw(drawn, r)
+	again, err := draw(drawn, tables, r)
 	require.NoError(t, err)
 	assert.Equal(t, string(drawn), string(again))
 	assert.Contains(t, string(drawn), "not measured")
