@@ -43,8 +43,8 @@ type Answer struct {
 	Usage *Usage `json:"usage,omitempty"`
 }
 
-// An Exchange is what an answer came with. Body is the last response's, as received
-// but for credentials; BodyBase64 stands for it when that is no UTF-8.
+// An Exchange is what an answer came with: the last attempt, and those before it. Body is
+// the response as received but for credentials; BodyBase64 stands for it when that is no UTF-8.
 type Exchange struct {
 	At         time.Time   `json:"at"` // when the last attempt began
 	Millis     int64       `json:"ms"` // what it took
@@ -58,6 +58,19 @@ type Exchange struct {
 	Error      string      `json:"error,omitempty"`     // of the transport
 	// Lost is what attempts without a response may have cost at most.
 	Lost Usage `json:"lost,omitzero"`
+	// Earlier are the attempts that were made again, the first one first. Of their bodies
+	// MaxBody bytes are kept in all; where they were cut Truncated is set.
+	Earlier []Exchange `json:"earlier,omitempty"`
+}
+
+// shorten keeps at most n bytes of the body and returns how many that are.
+func (x *Exchange) shorten(n int) int {
+	b := x.body()
+	if len(b) > n {
+		b, x.Truncated = b[:n], true
+		x.setBody(b)
+	}
+	return len(b)
 }
 
 func (x *Exchange) body() []byte {

@@ -121,13 +121,15 @@ func (p *pool) ask(ctx context.Context, stop <-chan struct{}, asks []int, prompt
 func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt string) reply {
 	r := reply{ask: ask, prompt: prompt}
 	var lost Usage
+	var earlier []Exchange
+	room := MaxBody
 	for attempts := 1; ; attempts++ {
 		if p.pacer.wait(ctx, stop) != nil {
 			return reply{ask: ask, prompt: prompt, broken: true, lost: lost}
 		}
 		a := p.client.ask(ctx, prompt)
 		r.exchange = a.exchange
-		r.exchange.Attempts = attempts
+		r.exchange.Attempts, r.exchange.Earlier = attempts, earlier
 		if a.unknown {
 			lost = lost.plus(p.client.request.worst(prompt))
 		}
@@ -138,6 +140,10 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 		case !a.retry, attempts > p.pace.Retries, a.wait > maxWait:
 			return r
 		}
+		again := a.exchange
+		again.Attempts = attempts
+		room -= again.shorten(room)
+		earlier = append(earlier, again)
 		if a.wait > 0 {
 			p.pacer.pause(a.wait)
 			continue

@@ -2,8 +2,10 @@ package collect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -35,6 +37,51 @@ func TestRetriesUntilItWorks(t *testing.T) {
 	rec, s, _ := replayed(t, path)
 	assert.EqualValues(t, 7, rec.Attempts)
 	assert.Equal(t, []string{"fine"}, s.answers[1].Texts)
+
+	// The responses that were not the last are kept, too.
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var kept []int
+	for line := range strings.Lines(string(text)) {
+		var record struct {
+			Kind     string
+			Observed Exchange
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &record))
+		if record.Kind != "answer" {
+			continue
+		}
+		for i, x := range record.Observed.Earlier {
+			kept = append(kept, x.Status)
+			assert.Equal(t, i+1, x.Attempts)
+			assert.NotEmpty(t, x.Body)
+			assert.Empty(t, x.Earlier)
+		}
+	}
+	assert.Equal(t, []int{429, 500, 503, 408}, kept)
+}
+
+func TestEarlierResponsesAreBounded(t *testing.T) {
+	large := strings.Repeat("x", MaxBody-3)
+	rec := inTime(t, new(fake).declareAt("http://host/v1", 1), Pace{Concurrency: 1, Retries: 3, Timeout: time.Minute, Backoff: time.Second},
+		func() http.HandlerFunc {
+			times := 0
+			return func(w http.ResponseWriter, _ *http.Request) {
+				if times++; times < 4 {
+					w.WriteHeader(500)
+					io.WriteString(w, large)
+					return
+				}
+				say(w, "fine")
+			}
+		}())
+	assert.EqualValues(t, 4, rec.Attempts, "and the journal can be read again")
+	x := Exchange{Body: "abc"}
+	assert.Equal(t, 2, x.shorten(2))
+	assert.Equal(t, "ab", x.Body)
+	assert.True(t, x.Truncated)
+	assert.Zero(t, x.shorten(0))
+	assert.Empty(t, x.Body)
 }
 
 // inTime makes a run over a handler, in a time that passes only when everybody waits.
