@@ -1,7 +1,7 @@
 // Performance measures the speed of marking, sampling, scoring and tokenizing, and draws
 // docs/performance.md, its plot, and the table of the README from the raw output:
 //
-//	go run ./cmd/performance        # some eight minutes, on a machine with nothing else to do
+//	go run ./cmd/performance        # about a minute, on a machine with nothing else to do
 //	go run ./cmd/performance -draw  # from results/speed.txt as it is
 //
 // It is run in the directory of this module.

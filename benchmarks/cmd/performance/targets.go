@@ -56,7 +56,7 @@ func targetTable(r *results) string {
 		}
 		measured := "-"
 		if ok {
-			measured = fmt.Sprintf("%.3g%s", x, t.unit)
+			measured = fmt.Sprintf("%.4g%s", x, t.unit) // a hair above a target is above it
 			if x >= 1000 {
 				measured = fmt.Sprintf("%.0f%s", x, t.unit)
 			}
