@@ -44,9 +44,10 @@ purego: ## build everything, and test the core, without assembly, the standard l
 NUMERIC = BruteForce|BoundsFromAbove|BackendsAgree|Moments|LocateIsTwoTests|PowerOf|BetsAreFair|SharePlan|TextTable|NullPanel|UnderTheNull|SequentialNull|SegmentsErrorRate
 
 .PHONY: race
-race: ## the race detector on the core packages and the server
+race: ## the race detector on the core packages, the server and the experiment
 	go test -race -short ./watermark/... ./tokenize/... ./internal/prf/... ./internal/kernel/... ./internal/tokset/... ./internal/lm/... ./internal/collect/... ./examples/server/...
 	go test -race -short -skip '$(NUMERIC)' ./detect/...
+	cd benchmarks && go test -race -run Alone ./distill
 
 .PHONY: nested
 nested: ## vet and tests of the nested modules, which `go test ./...` does not reach

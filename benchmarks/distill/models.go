@@ -33,7 +33,7 @@ func (w *world) learnNgram(docs [][]int32) (ngram, error) {
 
 // fineTune returns a neural student: the base, trained further.
 func (w *world) fineTune(docs [][]int32, label string) neural {
-	n := w.base().clone()
+	n := w.base()
 	train(n, docs, w.Epochs, 1e-3, random("fine-tune", label))
 	return neural{n}
 }

@@ -88,8 +88,8 @@ type world struct {
 	heldOut [][]int32 // nobody was trained on it
 
 	teacher  *lm.Model
-	base     func() *net[float32] // the neural student before it met the teacher
-	baseNats float64              // its cross entropy on held-out text, in nats a token
+	base     func() *net[float32] // a copy of the neural student before it met the teacher: a net serves one arm at a time
+	baseNats float64              // its cross entropy on held-out text, in nats a token; known after base
 
 	mu    sync.Mutex
 	texts map[string]func() ([][]int32, error)
@@ -104,6 +104,10 @@ func newWorld(ctx context.Context, s scale) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
+	return worldOf(c, s)
+}
+
+func worldOf(c *lm.Corpus, s scale) (*world, error) {
 	w := &world{scale: s, corpus: c.Name, files: c.Digest, texts: make(map[string]func() ([][]int32, error))}
 	sum := sha256.Sum256([]byte(strings.Join(c.Documents, "\x00")))
 	w.text = "sha256:" + hex.EncodeToString(sum[:])
@@ -116,6 +120,7 @@ func newWorld(ctx context.Context, s scale) (*world, error) {
 	random("corpus").Shuffle(len(docs), func(i, j int) { docs[i], docs[j] = docs[j], docs[i] })
 	cut := len(docs) / 10
 	w.heldOut, w.human = docs[:cut], docs[cut:]
+	var err error
 	w.teacher, err = lm.Train(w.human, s.Vocab, lm.Options{
 		Order: s.TeacherOrder,
 		Break: func(id int32) bool { return id == paragraphEnd },
@@ -125,12 +130,13 @@ func newWorld(ctx context.Context, s scale) (*world, error) {
 	}
 	head := take(w.human, s.Pretrain)
 	w.unseen = w.human[len(head):]
-	w.base = sync.OnceValue(func() *net[float32] {
+	base := sync.OnceValue(func() *net[float32] {
 		n := newNet[float32](s.Vocab, random("base"))
 		train(n, head, s.PretrainEpochs, 3e-3, random("pretrain"))
 		w.baseNats = w.nats(neural{n})
 		return n
 	})
+	w.base = func() *net[float32] { return base().clone() }
 	return w, nil
 }
 
