@@ -221,8 +221,10 @@ func (o *studentFlags) check(args []string) error {
 		return usagef("student: --asks and --batch are positive numbers")
 	case o.pace.Concurrency < 1 || o.pace.Concurrency > 1000:
 		return usagef("student: --concurrency %d is outside 1 to 1000", o.pace.Concurrency)
-	case !(o.pace.PerMinute >= 0) || o.pace.Retries < 0 || o.pace.Timeout <= 0:
-		return usagef("student: --rate and --retries are at least 0, and --timeout is positive")
+	case !(o.pace.PerMinute >= 0) || o.pace.Timeout <= 0:
+		return usagef("student: --rate is at least 0, and --timeout is positive")
+	case o.pace.Retries < 0 || o.pace.Retries > 1000:
+		return usagef("student: --retries %d is outside 0 to 1000", o.pace.Retries)
 	case o.budget.Tokens < 0 || !(o.budget.Money >= 0) || !(o.budget.PriceIn >= 0) || !(o.budget.PriceOut >= 0):
 		return usagef("student: budget and prices are at least 0")
 	case o.budget.Money > 0 && o.budget.PriceIn == 0 && o.budget.PriceOut == 0:

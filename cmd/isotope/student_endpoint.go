@@ -211,7 +211,10 @@ func observedOf(path string, rec *collect.Recording) report.AuditObserved {
 	if !rec.First.IsZero() {
 		add("answers", "%d, from %s to %s", len(rec.Answers), rec.First.Format(time.RFC3339), rec.Last.Format(time.RFC3339))
 	}
-	add("requests", "%d for the answers, retries included", rec.Attempts)
+	add("requests", "%d, retries included", rec.Attempts)
+	if rec.Failures > 0 {
+		add("failures", "%d questions given up and asked again later, or still open", rec.Failures)
+	}
 	if rec.Lost != (collect.Usage{}) {
 		add("lost", "requests without an answer may have cost up to %d tokens in and %d out", rec.Lost.In, rec.Lost.Out)
 	}

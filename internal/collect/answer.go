@@ -58,19 +58,39 @@ type Exchange struct {
 	Error      string      `json:"error,omitempty"`     // of the transport
 	// Lost is what attempts without a response may have cost at most.
 	Lost Usage `json:"lost,omitzero"`
-	// Earlier are the attempts that were made again, the first one first. Of their bodies
-	// MaxBody bytes are kept in all; where they were cut Truncated is set.
+	// Earlier are the attempts that were made again, the first one first. Of their headers
+	// and bodies MaxBody bytes are kept in all; where they were cut Truncated is set.
 	Earlier []Exchange `json:"earlier,omitempty"`
 }
 
-// shorten keeps at most n bytes of the body and returns how many that are.
+// final reports whether a failure is about the question: asking again would bring the
+// same, and another question may fare better.
+func (x *Exchange) final() bool {
+	switch x.Status {
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return false // about who asks, and where
+	}
+	return x.Error == "" && !retryable(x.Status)
+}
+
+// shorten keeps at most n bytes of the body and the header, which is kept whole or not
+// at all, and returns how many they are.
 func (x *Exchange) shorten(n int) int {
 	b := x.body()
 	if len(b) > n {
 		b, x.Truncated = b[:n], true
 		x.setBody(b)
 	}
-	return len(b)
+	header := 0
+	for name, values := range x.Header {
+		for _, v := range values {
+			header += len(name) + len(v)
+		}
+	}
+	if header > n-len(b) {
+		header, x.Header, x.Truncated = 0, nil, true
+	}
+	return len(b) + header
 }
 
 func (x *Exchange) body() []byte {

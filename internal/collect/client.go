@@ -30,6 +30,9 @@ type client struct {
 	completions openai.CompletionService
 }
 
+// maxHeader is the largest header of a response, in bytes. A larger one is an error.
+const maxHeader = 256 << 10
+
 func newClient(r Request, key string, timeout time.Duration, transport http.RoundTripper) (*client, error) {
 	extra, err := r.extra()
 	if err != nil {
@@ -38,6 +41,7 @@ func newClient(r Request, key string, timeout time.Duration, transport http.Roun
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.MaxIdleConnsPerHost = 64
+		t.MaxResponseHeaderBytes = maxHeader
 		transport = t
 	}
 	options := []option.RequestOption{

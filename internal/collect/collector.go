@@ -23,7 +23,9 @@ const (
 func (e End) Complete() bool { return e == Asked || e == Decided }
 
 // ErrEndpoint is wrapped by the error of a run whose endpoint failed several times in a
-// row. Nothing of those failures was recorded: the same call tries again.
+// row. The journal keeps the failures, and their questions stay open: the same call asks
+// // them again. A question that was to blame itself does not count the second time, so that
+// a few bad prompts do not stop every run at the same place.
 var ErrEndpoint = errors.New("the endpoint fails")
 
 // failures is how many questions in a row may fail before a run gives up.
@@ -73,7 +75,7 @@ func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	if err != nil {
 		note = err.Error()
 	}
-	return end, errors.Join(err, r.Journal.append(kindEnd, endCanonical{end}, endInfo{time.Now().UTC(), s.lost, note}))
+	return end, errors.Join(err, r.Journal.append(kindEnd, endCanonical{end}, endInfo{time.Now().UTC(), note}))
 }
 
 // Replay gives the answers of a recording to look, as the runs that made it did. The end
@@ -153,7 +155,6 @@ type session struct {
 	declaration Declaration
 	recording   *Recording
 	pool        *pool
-	lost        Usage // by requests that were broken off
 }
 
 // begin records that a run begins, and what the one before may have lost.
@@ -197,7 +198,7 @@ func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, e
 // open returns the questions without an answer that the budget holds, and [Exhausted] when
 // it does not hold all.
 func (s *session) open(from, size int, spent Usage) (asks []int, end End) {
-	spent = spent.plus(s.recording.Lost).plus(s.lost)
+	spent = spent.plus(s.recording.Lost)
 	for i := from; i < from+size; i++ {
 		a, ok := s.recording.Answers[i]
 		cost := s.declaration.Request.worst(s.declaration.prompt(i))
@@ -223,7 +224,7 @@ func (s *session) stopped(ctx context.Context) bool {
 	}
 }
 
-// ask asks questions once and records what comes. Failures are recorded when something
+// ask asks questions once and records what comes. Failures become answers when something
 // else succeeds, so that an endpoint that is down leaves its questions open.
 func (s *session) ask(ctx context.Context, asks []int) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -237,7 +238,8 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 		case <-halt.Done():
 		}
 	}()
-	var pending []failed
+	var pending []answered
+	row := 0 // failures among the pending, but for questions that failed by themselves in an earlier run
 	succeeded := false
 	var err error
 	for r := range s.pool.ask(ctx, halt.Done(), asks, s.declaration.prompt) {
@@ -245,22 +247,28 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 			continue // drain
 		}
 		if r.broken {
-			s.lost = s.lost.plus(r.lost)
+			if r.exchange.Attempts > 0 {
+				if err = s.leave(r.ask, r.exchange); err != nil {
+					cancel()
+				}
+			}
 			continue
 		}
-		a := answer(&s.declaration.Request, r.ask, r.prompt, &r.exchange)
-		if a.Skip.failure() {
-			pending = append(pending, failed{a, r.exchange})
-			if len(pending) >= failures || s.refused(&r.exchange) {
+		pending = append(pending, answered{answer(&s.declaration.Request, r.ask, r.prompt, &r.exchange), r.exchange})
+		if pending[len(pending)-1].answer.Skip.failure() {
+			if !s.recording.final[r.ask] || !r.exchange.final() {
+				row++
+			}
+			if row >= failures || s.locked(&r.exchange) {
 				stop()
 			}
 			continue
 		}
 		succeeded = true
-		if err = errors.Join(s.record(pending), s.Journal.append(kindAnswer, a, r.exchange)); err != nil {
+		if err = s.record(pending); err != nil {
 			cancel()
 		}
-		pending = nil
+		pending, row = nil, 0
 		s.progress()
 	}
 	switch {
@@ -270,34 +278,40 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 		return nil
 	}
 	last := &pending[len(pending)-1].exchange
-	if len(pending) >= failures || s.refused(last) || !succeeded && (last.Error != "" || retryable(last.Status)) {
+	if row >= failures || s.locked(last) || !succeeded && (last.Error != "" || retryable(last.Status)) {
+		err := fmt.Errorf("%w: %s", ErrEndpoint, last.describe())
 		for _, f := range pending {
-			s.lost = s.lost.plus(f.exchange.Lost)
+			err = errors.Join(err, s.leave(f.answer.Ask, f.exchange))
 		}
-		return fmt.Errorf("%w: %s", ErrEndpoint, last.describe())
+		return err
 	}
 	defer s.progress()
 	return s.record(pending)
 }
 
-// A failed is a question that got no answer but a failure.
-type failed struct {
+// An answered is an answer, which may be a failure, and what it follows from.
+type answered struct {
 	answer   Answer
 	exchange Exchange
 }
 
-func (s *session) record(all []failed) error {
-	for _, f := range all {
-		if err := s.Journal.append(kindAnswer, f.answer, f.exchange); err != nil {
+func (s *session) record(all []answered) error {
+	for _, a := range all {
+		if err := s.Journal.append(kindAnswer, a.answer, a.exchange); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// refused reports whether an endpoint that never answered refuses all of us: a wrong
+// leave records the attempts at a question that stays open.
+func (s *session) leave(ask int, x Exchange) error {
+	return s.Journal.append(kindFailure, failureCanonical{ask}, x)
+}
+
+// locked reports whether an endpoint that never answered refuses all of us: a wrong
 // key, address or model.
-func (s *session) refused(x *Exchange) bool {
+func (s *session) locked(x *Exchange) bool {
 	switch x.Status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
 		return len(s.recording.Answers) == 0

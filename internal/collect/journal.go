@@ -23,7 +23,8 @@ const (
 	kindPlan    = "plan"    // the first record: what was declared
 	kindSession = "session" // a run began
 	kindAnswer  = "answer"
-	kindEnd     = "end" // a run ended in order
+	kindFailure = "failure" // of a question that stays open
+	kindEnd     = "end"     // a run ended in order
 )
 
 // ErrChain is wrapped by errors about a journal that is not as it was written.
@@ -47,8 +48,9 @@ type record struct {
 // ,"hash":"<64>"}
 const hashSize = len(`,"hash":""}`) + 2*sha256.Size
 
-// maxLine bounds a line: a body whose every byte takes six, and what comes with it.
-const maxLine = 8 * MaxBody
+// maxLine bounds a line: a body and those of earlier attempts, whose every byte takes six,
+// and what comes with them.
+const maxLine = 16 * MaxBody
 
 // seal returns the line of a record, without line end, and its hash.
 func (r record) seal() (line []byte, hash string, err error) {
@@ -136,15 +138,17 @@ type Recording struct {
 	Head        string        // hash of the last record, "" when there is none
 	Records     int64         // of all kinds
 	Sessions    []SessionInfo // runs, in their order
-	Attempts    int64         // requests whose answer is recorded, retries included
+	Attempts    int64         // requests that are recorded, retries included
+	Failures    int64         // records of questions that failed and stayed open
 	Redacted    int           // records in which an API key was overwritten
 	First, Last time.Time     // of answers
 	Lost        Usage         // what requests without an answer may have cost at most
 	Reason      End           // why the last run ended; Interrupted when it did not say
 
-	torn  int64 // bytes of an unfinished line at the end
-	size  int64 // of the lines that are whole
-	clean bool  // the last session has an end
+	torn  int64        // bytes of an unfinished line at the end
+	size  int64        // of the lines that are whole
+	clean bool         // the last session has an end
+	final map[int]bool // questions among the failures that are to blame for them
 }
 
 // A SessionInfo is one run that wrote to a journal.
@@ -159,7 +163,6 @@ type SessionInfo struct {
 
 type endInfo struct {
 	At   time.Time `json:"at"`
-	Lost Usage     `json:"lost,omitzero"`
 	Note string    `json:"note,omitempty"`
 }
 
@@ -187,7 +190,7 @@ func ReadJournal(path string) (*Recording, error) {
 }
 
 func readJournal(f io.Reader) (*Recording, error) {
-	r := &Recording{Answers: make(map[int]Answer), Reason: Interrupted}
+	r := &Recording{Answers: make(map[int]Answer), Reason: Interrupted, final: make(map[int]bool)}
 	prev := strings.Repeat("0", 2*sha256.Size)
 	in := bufio.NewReaderSize(f, 1<<16)
 	for {
@@ -265,13 +268,14 @@ func (r *Recording) take(rec record) error {
 		r.clean, r.Reason = false, Interrupted
 	case kindAnswer:
 		return r.takeAnswer(rec)
+	case kindFailure:
+		return r.takeFailure(rec)
 	case kindEnd:
 		var e endInfo
 		var c endCanonical
 		if err := errors.Join(json.Unmarshal(rec.Observed, &e), json.Unmarshal(rec.Canonical, &c)); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
-		r.Lost = r.Lost.plus(e.Lost)
 		r.clean, r.Reason = true, c.Reason
 	default:
 		return fmt.Errorf("%w: a record of an unknown kind %.20q", ErrChain, rec.Kind)
@@ -300,11 +304,7 @@ func (r *Recording) takeAnswer(rec record) error {
 		return fmt.Errorf("%w: the answer to question %d does not follow from the response beside it", ErrChain, a.Ask)
 	}
 	r.Answers[a.Ask] = a
-	r.Attempts += int64(x.Attempts)
-	r.Lost = r.Lost.plus(x.Lost)
-	if x.Redacted > 0 {
-		r.Redacted++
-	}
+	r.count(&x)
 	if r.First.IsZero() || x.At.Before(r.First) {
 		r.First = x.At
 	}
@@ -312,6 +312,42 @@ func (r *Recording) takeAnswer(rec record) error {
 		r.Last = x.At
 	}
 	return nil
+}
+
+// failureCanonical is empty but for the question: nothing that is tested follows from it.
+type failureCanonical struct {
+	Ask int `json:"ask"`
+}
+
+func (r *Recording) takeFailure(rec record) error {
+	var c failureCanonical
+	var x Exchange
+	if err := errors.Join(json.Unmarshal(rec.Canonical, &c), json.Unmarshal(rec.Observed, &x)); err != nil {
+		return fmt.Errorf("%w: %w", ErrChain, err)
+	}
+	if c.Ask < 0 || c.Ask >= r.Declaration.Asks {
+		return fmt.Errorf("%w: question %d of %d", ErrChain, c.Ask, r.Declaration.Asks)
+	}
+	if _, ok := r.Answers[c.Ask]; ok {
+		return fmt.Errorf("%w: question %d failed after it was answered", ErrChain, c.Ask)
+	}
+	// An answer that is called a failure would be asked for again, until another one comes.
+	if a := answer(&r.Declaration.Request, c.Ask, r.Declaration.prompt(c.Ask), &x); !a.Skip.failure() {
+		return fmt.Errorf("%w: question %d is recorded as failed, and has an answer", ErrChain, c.Ask)
+	}
+	r.Failures++
+	r.final[c.Ask] = r.final[c.Ask] || x.final()
+	r.count(&x)
+	return nil
+}
+
+// count adds up what an answer or a failure took.
+func (r *Recording) count(x *Exchange) {
+	r.Attempts += int64(x.Attempts)
+	r.Lost = r.Lost.plus(x.Lost)
+	if x.Redacted > 0 {
+		r.Redacted++
+	}
 }
 
 // A Journal is a journal that is written to. It is locked: another process that opens

@@ -60,25 +60,59 @@ func TestEveryChangedByteShows(t *testing.T) {
 	}
 }
 
-// TestAForgedAnswerShowsItself: whoever recomputes the chain must also make the response
-// agree with the answer.
-func TestAForgedAnswerShowsItself(t *testing.T) {
-	whole := recorded(t, 2)
-	var out bytes.Buffer
+// forged returns a journal whose records were changed and whose chain was computed again.
+func forged(t *testing.T, whole []byte, change func(*record)) *bytes.Buffer {
+	out := new(bytes.Buffer)
 	prev := strings.Repeat("0", 64)
 	for line := range bytes.Lines(whole) {
 		rec, err := unseal(bytes.TrimSuffix(line, []byte("\n")))
 		require.NoError(t, err)
 		rec.Prev = prev
-		rec.Canonical = bytes.Replace(rec.Canonical, []byte(`"texts":["About`), []byte(`"texts":["Above`), 1)
+		change(&rec)
 		sealed, hash, err := rec.seal()
 		require.NoError(t, err)
 		out.Write(append(sealed, '\n'))
 		prev = hash
 	}
-	_, err := readJournal(&out)
-	assert.ErrorIs(t, err, ErrChain)
-	assert.ErrorContains(t, err, "does not follow from the response")
+	return out
+}
+
+// TestAForgedAnswerShowsItself: whoever recomputes the chain must also make the response
+// agree with the answer.
+func TestAForgedAnswerShowsItself(t *testing.T) {
+	whole := recorded(t, 2)
+	var answered failureCanonical // which comes first is not known
+	for says, change := range map[string]func(*record){
+		"does not follow from the response": func(r *record) {
+			r.Canonical = bytes.Replace(r.Canonical, []byte(`"texts":["About`), []byte(`"texts":["Above`), 1)
+		},
+		"recorded as failed, and has an answer": func(r *record) {
+			if r.Kind == kindAnswer {
+				r.Kind, r.Canonical = kindFailure, []byte(`{"ask":0}`)
+			}
+		},
+		"failed after it was answered": func(r *record) {
+			switch r.Seq {
+			case 2:
+				require.NoError(t, json.Unmarshal(r.Canonical, &answered))
+			case 3:
+				c, err := encode(answered)
+				require.NoError(t, err)
+				r.Kind, r.Canonical, r.Observed = kindFailure, c, []byte(`{"attempts":1,"status":500}`)
+			}
+		},
+		"question 2 of 2": func(r *record) {
+			if r.Seq == 2 {
+				r.Kind, r.Canonical = kindFailure, []byte(`{"ask":2}`)
+			}
+		},
+	} {
+		_, err := readJournal(forged(t, whole, change))
+		assert.ErrorIs(t, err, ErrChain)
+		assert.ErrorContains(t, err, says)
+	}
+	_, err := readJournal(forged(t, whole, func(*record) {}))
+	assert.NoError(t, err)
 }
 
 // TestEveryCutIsTakenUp cuts a journal at each byte: what is there counts, the unfinished

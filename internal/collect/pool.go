@@ -74,9 +74,9 @@ type reply struct {
 	ask      int
 	prompt   string
 	exchange Exchange
-	// broken says that the question was given up before it had a response.
+	// broken says that the question was given up; exchange has the attempts that were
+	// made, if there were any, and what they may have cost.
 	broken bool
-	lost   Usage // of a broken one
 }
 
 // A pool asks questions at a time.
@@ -125,7 +125,8 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 	room := MaxBody
 	for attempts := 1; ; attempts++ {
 		if p.pacer.wait(ctx, stop) != nil {
-			return reply{ask: ask, prompt: prompt, broken: true, lost: lost}
+			r.broken = true
+			return r
 		}
 		a := p.client.ask(ctx, prompt)
 		r.exchange = a.exchange
@@ -136,7 +137,8 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 		r.exchange.Lost = lost
 		switch {
 		case ctx.Err() != nil && a.exchange.Error != "":
-			return reply{ask: ask, prompt: prompt, broken: true, lost: lost}
+			r.broken = true
+			return r
 		case !a.retry, attempts > p.pace.Retries, a.wait > maxWait:
 			return r
 		}
@@ -149,7 +151,8 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 			continue
 		}
 		if sleep(ctx, stop, p.backoff(attempts)) != nil {
-			return reply{ask: ask, prompt: prompt, broken: true, lost: lost}
+			r.broken = true
+			return r
 		}
 	}
 }

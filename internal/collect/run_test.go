@@ -61,22 +61,29 @@ func TestRetriesUntilItWorks(t *testing.T) {
 	assert.Equal(t, []int{429, 500, 503, 408}, kept)
 }
 
+// TestEarlierResponsesAreBounded: whatever an endpoint sends, the journal can be read again.
 func TestEarlierResponsesAreBounded(t *testing.T) {
-	large := strings.Repeat("x", MaxBody-3)
+	large := strings.Repeat("\x01", MaxBody-3) // each byte takes six
 	rec := inTime(t, new(fake).declareAt("http://host/v1", 1), Pace{Concurrency: 1, Retries: 3, Timeout: time.Minute, Backoff: time.Second},
 		func() http.HandlerFunc {
 			times := 0
 			return func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("X-Large", strings.Repeat(`"`, 1000))
 				if times++; times < 4 {
 					w.WriteHeader(500)
-					io.WriteString(w, large)
-					return
 				}
-				say(w, "fine")
+				io.WriteString(w, large)
 			}
 		}())
-	assert.EqualValues(t, 4, rec.Attempts, "and the journal can be read again")
-	x := Exchange{Body: "abc"}
+	assert.EqualValues(t, 4, rec.Attempts)
+	assert.Equal(t, Invalid, rec.Answers[0].Skip)
+	x := Exchange{Body: "abc", Header: http.Header{"A": {"b"}}}
+	assert.Equal(t, 5, x.shorten(5))
+	assert.False(t, x.Truncated)
+	assert.Equal(t, 3, x.shorten(4))
+	assert.Nil(t, x.Header)
+	assert.True(t, x.Truncated)
+	x.Truncated = false
 	assert.Equal(t, 2, x.shorten(2))
 	assert.Equal(t, "ab", x.Body)
 	assert.True(t, x.Truncated)
@@ -215,7 +222,9 @@ func TestOneBadPromptIsSkippedAndAnEndpointThatIsDownIsNot(t *testing.T) {
 	assert.Equal(t, Failing, end)
 	rec, s, end := replayed(t, path)
 	assert.Equal(t, Failing, end)
-	assert.Len(t, rec.Answers, 10, "no failure of an endpoint that is down is recorded")
+	assert.Len(t, rec.Answers, 10, "no failure of an endpoint that is down is an answer")
+	assert.GreaterOrEqual(t, rec.Failures, int64(failures), "all of them are kept")
+	assert.EqualValues(t, f.total(), rec.Attempts, "every request is recorded")
 	assert.Equal(t, Failed, s.answers[2].Skip)
 	assert.Equal(t, 1, f.times("prompt 2"), "a bad request is not repeated")
 
@@ -224,6 +233,82 @@ func TestOneBadPromptIsSkippedAndAnEndpointThatIsDownIsNot(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Asked, end)
 	assert.Equal(t, 1, f.times("prompt 0"))
+}
+
+// TestPromptsThatAlwaysFailDoNotStopEveryRun: failures in a row end a run, and the next one goes past them.
+func TestPromptsThatAlwaysFailDoNotStopEveryRun(t *testing.T) {
+	for name, bad := range map[string]func(w http.ResponseWriter){
+		"refused": func(w http.ResponseWriter) { fail(w, 400) },
+		"invalid": func(w http.ResponseWriter) { io.WriteString(w, "not JSON") },
+	} {
+		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, _ int) {
+			if len(prompt) == len("prompt 1") && prompt > "prompt 1" {
+				bad(w)
+				return
+			}
+			say(w, "fine")
+		})
+		path, d := journalPath(t), f.declare(20) // 2 to 9 are bad
+		d.Batch = 20
+		one := func(r *Run) { r.Pace.Concurrency = 1 }
+		s := new(seen)
+		end, err := collect(t, path, d, one, s.look)
+		require.ErrorIs(t, err, ErrEndpoint, name)
+		assert.Equal(t, Failing, end)
+		rec, err := ReadJournal(path)
+		require.NoError(t, err)
+		assert.Len(t, rec.Answers, 2)
+		assert.GreaterOrEqual(t, rec.Failures, int64(failures)) // one more may be on its way when the run gives up
+		assert.LessOrEqual(t, rec.Failures, int64(failures+1))
+		end, err = collect(t, path, d, one, s.look)
+		require.NoError(t, err, name)
+		assert.Equal(t, Asked, end)
+		rec, again, _ := replayed(t, path)
+		assert.Len(t, rec.Answers, 20)
+		assert.Equal(t, s, again)
+		for i, a := range s.answers {
+			assert.Equal(t, i >= 2 && i < 10, a.Skip.failure(), i)
+		}
+		assert.EqualValues(t, f.total(), rec.Attempts, "every request is recorded")
+		assert.Equal(t, 2, f.times("prompt 2"))
+		assert.Equal(t, 1, f.times("prompt 9"))
+	}
+}
+
+// TestAnEndpointThatRefusesEverybodySettlesNothing, however often it is tried.
+func TestAnEndpointThatRefusesEverybodySettlesNothing(t *testing.T) {
+	for _, status := range []int{401, 429, 503} {
+		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { fail(w, status) })
+		path, d := journalPath(t), f.declare(10)
+		for range 3 {
+			end, err := collect(t, path, d, func(r *Run) { r.Pace.Retries = 1 }, new(seen).look)
+			require.ErrorIs(t, err, ErrEndpoint)
+			assert.Equal(t, Failing, end)
+		}
+		rec, err := ReadJournal(path)
+		require.NoError(t, err)
+		assert.Empty(t, rec.Answers)
+		assert.EqualValues(t, f.total(), rec.Attempts, "every request is recorded")
+	}
+}
+
+// TestAnInterruptKeepsWhatCame: the failed attempts at a question that is given up.
+func TestAnInterruptKeepsWhatCame(t *testing.T) {
+	stop := make(chan struct{})
+	var once sync.Once
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) {
+		fail(w, 503)
+		once.Do(func() { close(stop) })
+	})
+	path := journalPath(t)
+	end, err := collect(t, path, f.declare(3), func(r *Run) { r.Stop, r.Pace.Concurrency, r.Pace.Backoff = stop, 1, time.Minute }, new(seen).look)
+	require.NoError(t, err)
+	assert.Equal(t, Interrupted, end)
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, f.total())
+	assert.EqualValues(t, 1, rec.Attempts)
+	assert.EqualValues(t, 1, rec.Failures)
 }
 
 func TestARefusedKeyEndsTheRun(t *testing.T) {
