@@ -158,8 +158,8 @@ func decoyTail(i, n int64, log10P float64) float64 {
 // log10Misfit is what a warning takes.
 const log10Misfit = -6
 
-// warnings returns what is wrong with the decoys.
-func (p DecoyPanel) warnings() []error {
+// Warnings returns [ErrDecoys] where [DecoyPanel.Log10Misfit] is at most -6.
+func (p DecoyPanel) Warnings() []error {
 	if p.Log10Misfit() <= log10Misfit {
 		return []error{ErrDecoys}
 	}

@@ -158,7 +158,7 @@ func (r *ChoiceReading) Result() ChoiceReadingResult {
 	if out.Verdict == NotDetected {
 		out.Verdict = Inconclusive // a green rate says nothing about a share of training text
 	}
-	out.Warnings = append(out.Warnings, out.Decoys.warnings()...)
+	out.Warnings = append(out.Warnings, out.Decoys.Warnings()...)
 	return out
 }
 

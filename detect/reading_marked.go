@@ -102,6 +102,6 @@ func (m *MarkedReading) Result() MarkedReadingResult {
 	log10P := make([]float64, m.decoys.Len())
 	each(len(log10P), func(i int) { log10P[i] = replay(m.decoys.scorers[i], m.fresh) })
 	r.Decoys = newDecoyPanel(m.decoys.runKey, r.Log10P, r.Log10P, log10P)
-	r.Warnings = append(r.Warnings, r.Decoys.warnings()...)
+	r.Warnings = append(r.Warnings, r.Decoys.Warnings()...)
 	return r
 }

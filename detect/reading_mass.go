@@ -272,7 +272,7 @@ func (d *Difference) Result() DifferenceResult {
 	if r.Log10PAdjusted < log10KeySpace {
 		r.Warnings = append(r.Warnings, ErrKeySpace)
 	}
-	r.Warnings = append(r.Warnings, r.Decoys.warnings()...)
+	r.Warnings = append(r.Warnings, r.Decoys.Warnings()...)
 	return r
 }
 

@@ -204,7 +204,7 @@ func (s *Student) test() (StudentResult, *subject) {
 	own := sub.test(s.scorer)
 	decoys := sub.scan(s.decoys.scorers)
 	r.PairsDecoys = s.decoys.panel(own.pairs, own.pairs, decoys, func(t *keyTest) float64 { return t.pairs })
-	r.Warnings = append(r.Warnings, r.PairsDecoys.warnings()...)
+	r.Warnings = append(r.Warnings, r.PairsDecoys.Warnings()...)
 	r.Log10P = own.best(r.Statistics)
 	if sub.weighted != nil {
 		w := sub.weighted.result(s.scorer, &own.weighted, own.residual, r.Tests)
@@ -212,7 +212,7 @@ func (s *Student) test() (StudentResult, *subject) {
 		panel := s.decoys.panel(own.residual, own.bound, decoys, func(t *keyTest) float64 { return t.residual })
 		r.ResidualDecoys = &panel
 		if len(r.Warnings) == 0 {
-			r.Warnings = panel.warnings()
+			r.Warnings = panel.Warnings()
 		}
 	}
 	r.Log10PAdjusted = tail.Bonferroni(r.Log10P, s.options.Tests)

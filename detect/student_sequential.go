@@ -137,7 +137,7 @@ func (q *StudentSequential) Result() StudentSequentialResult {
 		log10P[i] = replay(q.decoys.scorers[i], q.fresh)
 	})
 	r.Decoys = newDecoyPanel(q.decoys.runKey, r.Log10P, r.Log10P, log10P)
-	r.Warnings = append(r.Warnings, r.Decoys.warnings()...)
+	r.Warnings = append(r.Warnings, r.Decoys.Warnings()...)
 	return r
 }
 

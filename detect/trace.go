@@ -204,7 +204,7 @@ func (s *Student) family(sub *subject, accounts []Account, r *TraceResult) *Fami
 	f.Decoys = newDecoyPanel([16]byte{}, best, best, decoys)
 	f.Resolution = s.resolution(r, f, factor)
 	if len(decoys) > 0 {
-		r.Warnings = append(r.Warnings, f.Decoys.warnings()...)
+		r.Warnings = append(r.Warnings, f.Decoys.Warnings()...)
 	}
 	return f
 }

@@ -22,6 +22,8 @@ const (
 	PatternUnresolved TracePattern = "unresolved"
 	// PatternProxy: both bands about as strong as in text of the marked model itself.
 	PatternProxy TracePattern = "proxy"
+	// PatternProvenance: the provenance band, and not the master or any account.
+	PatternProvenance TracePattern = "provenance"
 	// PatternContradiction: an account or cohort and not the master, which marks whatever
 	// they mark.
 	PatternContradiction TracePattern = "contradiction"
@@ -47,9 +49,9 @@ const (
 // A BandStrength is how strongly a band's mark shows in the outputs.
 type BandStrength struct {
 	Detected bool    // by a test that counts all others
-	Excess   float64 // mean score above that of the null
-	// Live is the excess in text that the marked model itself wrote to such prompts; 0
-	// when it was not measured.
+	Excess   float64 // mean score above that of the null, in any unit
+	// Live is the excess, in the same unit, in text that the marked model itself wrote to
+	// such prompts; 0 when it was not measured.
 	Live float64
 }
 
@@ -91,6 +93,7 @@ type Conclusion struct {
 //	broken         a decoy is named, decoys do not look like chance, or the test was refused
 //	proxy          both bands detected, each with at least half the excess of the live model
 //	contradiction  an account or cohort is named and the master is not detected
+//	provenance     the provenance band is detected and the master is not
 //	nothing        the master is not detected
 //	flat           at least 4 tenants, and more than half of them are named
 //	concentrated   a tenant is named
@@ -122,6 +125,15 @@ func Conclude(f Findings) Conclusion {
 		c.Rule = "a tenant or cohort is named and the master is not detected, although every marked request carries the master"
 		c.Claim = fmt.Sprintf("The outputs depend on the key of %s and do not show that of the master. What was served carries both, so the finding does not fit what was served.", quoted(append(c.Accounts, c.Cohorts...)))
 		c.Explanations = []string{"a forged mark", "a leaked key", "requests that were marked without the master", "keys or records that are mixed up"}
+	case !t.MasterDetected && f.Provenance != nil && f.Provenance.Detected:
+		c.Pattern = PatternProvenance
+		c.Rule = "the provenance band is detected and the master is not"
+		c.Claim = "The outputs depend on our key of the provenance band and do not show that of the master. Training is not known to carry the provenance band over."
+		c.Explanations = []string{
+			"the suspect forwards requests to the marked model, or quotes or replays its text, with the master off or under other keys",
+			"too few tokens for the master, which shows in more of them than the provenance band needs",
+			"records of keys that are mixed up",
+		}
 	case !t.MasterDetected:
 		c.Pattern = PatternNothing
 		c.Rule = "no key is detected"

@@ -73,7 +73,9 @@ func TestConclude(t *testing.T) {
 		{"the provenance band silent", detect.Findings{Trace: master(true), LiveExcess: 0.2, Provenance: silent}, detect.PatternUnresolved},
 		{"live strength not measured", detect.Findings{Trace: master(true), Provenance: full}, detect.PatternUnresolved},
 		{"live strength of provenance not measured", detect.Findings{Trace: master(true), LiveExcess: 0.2, Provenance: &detect.BandStrength{Detected: true, Excess: 1}}, detect.PatternUnresolved},
-		{"provenance full, no master", detect.Findings{Trace: master(false), LiveExcess: 0.2, Provenance: full}, detect.PatternNothing},
+		{"provenance full, no master", detect.Findings{Trace: master(false), LiveExcess: 0.2, Provenance: full}, detect.PatternProvenance},
+		{"provenance silent, no master", detect.Findings{Trace: master(false), LiveExcess: 0.2, Provenance: silent}, detect.PatternNothing},
+		{"provenance and a tenant, no master", detect.Findings{Trace: with(master(false), nil, family("tenant", 100, inf, 7)), Provenance: full}, detect.PatternContradiction},
 	} {
 		got := detect.Conclude(c.f)
 		assert.Equal(t, c.want, got.Pattern, c.name)

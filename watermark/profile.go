@@ -243,6 +243,9 @@ const maxProfile = 1 << 20
 // ReadProfile reads a profile from a file.
 func ReadProfile(path string) (*Profile, error) {
 	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("watermark: profile: %w; 'isotope profile > FILE' makes one", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("watermark: profile: %w", err)
 	}

@@ -22,6 +22,8 @@ import (
 // studentFlags are the flags of student.
 type studentFlags struct {
 	key, profile, selector, registry, epoch string
+	provenanceKey, provenanceProfile        string
+	live                                    []string
 	// The plan.
 	question, reference, corpus string
 	alpha, c1, share            float64
@@ -48,7 +50,7 @@ type studentFlags struct {
 // planned are the flags that are part of the plan: a journal that is tested without an
 // endpoint says them.
 var planned = []string{
-	"question", "alpha", "c1", "share", "tests", "decoys", "run-key", "prompts-unmarked", "fixed", "reference", "plan",
+	"question", "alpha", "c1", "share", "tests", "decoys", "run-key", "prompts-unmarked", "fixed", "reference", "plan", "live",
 }
 
 // asked are the flags that go with an endpoint alone.
@@ -91,6 +93,11 @@ first. All tests are counted. Decoy keys run beside the real one.
 With --registry the key is the root of a registry of accounts, and the test goes on to the
 question through whom.
 
+With --provenance-profile and --provenance-key the band of a keyed draw is tested as well,
+which training is not known to carry over. With --live, outputs that the marked model itself
+wrote to such prompts, a suspect that shows both bands as strongly as these is said to look
+like one that forwards requests or replays text.
+
 An answer can have nothing to test: the model refused, called a tool, said nothing, or the
 endpoint failed. Each is counted with its reason.
 
@@ -123,6 +130,9 @@ anybody unless it is named.`,
 	f.StringVar(&o.selector, "selector", "", "key `FILE` of the profile's band")
 	f.StringVar(&o.registry, "registry", "", "`FILE` of accounts: tests the master key of --epoch, then cohorts and tenants")
 	f.StringVar(&o.epoch, "epoch", "", "`ID` of the registry's epoch")
+	f.StringVar(&o.provenanceProfile, "provenance-profile", "", "profile `FILE` of a provenance band that is tested as well")
+	f.StringVar(&o.provenanceKey, "provenance-key", "", "key `FILE` of the provenance band")
+	f.StringArrayVar(&o.live, "live", nil, "`FILE` of outputs of the marked model itself, to compare with (repeatable)")
 
 	f.StringVar(&o.question, "question", "", "the question, as it stands in the report")
 	f.StringVar(&o.reference, "reference", "embedded", "reference model of the residual: embedded, or none")
@@ -183,7 +193,7 @@ func (o *studentFlags) check(args []string) error {
 		return usagef("student: --key FILE is missing")
 	case o.profile == "":
 		return usagef("student: --profile FILE is missing")
-	case strings.Contains(o.key+o.selector, "isotope-secret-key"):
+	case strings.Contains(o.key+" "+o.selector+" "+o.provenanceKey, "isotope-secret-key"):
 		return usagef("student: a key was given where the name of a key file belongs")
 	case sources == 0 && !o.dryRun:
 		return usagef("student: nothing to test: files of outputs, --endpoint, --journal or --reading")
@@ -197,6 +207,12 @@ func (o *studentFlags) check(args []string) error {
 		return usagef("student: --registry and --epoch go together")
 	case o.registry != "" && o.selector != "":
 		return usagef("student: the registry has its own selector")
+	case (o.provenanceProfile == "") != (o.provenanceKey == ""):
+		return usagef("student: --provenance-profile and --provenance-key go together")
+	case len(o.live) > 0 && o.provenanceKey == "":
+		return usagef("student: --live is about a provenance band; see --provenance-profile")
+	case o.provenanceKey != "" && o.reading != "":
+		return usagef("student: a provenance band is tested on outputs and not on a reading")
 	case o.registry != "" && o.reading != "":
 		return usagef("student: accounts are told apart by outputs and not by a reading")
 	case !(o.alpha > 0 && o.alpha <= 0.5):

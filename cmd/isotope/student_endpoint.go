@@ -185,7 +185,10 @@ func (c *cli) studentReplay(ctx context.Context, o *studentFlags, s *suspect) er
 	}
 	same := *declared
 	same.Plan.Key, same.Plan.Mark, same.Plan.Profile, same.Plan.Tokenizer = s.keyID, s.scorer.ID(), s.profile.ID(), s.profile.Tokenizer
-	same.Plan.Registry, same.Plan.Reference = s.registry, s.referenceName
+	same.Plan.Registry, same.Plan.Reference, same.Plan.Provenance = s.registry, s.referenceName, s.provenancePlan
+	if p.Provenance != nil && same.Plan.Provenance != nil {
+		same.Plan.Provenance.Live = p.Provenance.Live // which was measured when it was declared
+	}
 	if err := declared.Same(&same); err != nil {
 		return usagef("%s: %w", o.journal, err)
 	}

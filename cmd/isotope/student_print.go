@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -14,18 +15,26 @@ func printAudit(w io.Writer, r *report.Audit) error {
 	a := &r.Canonical
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s\n", wrap(a.Question, ""), wrap(strings.ReplaceAll(string(a.Verdict), "_", " ")+". "+a.Claim, ""))
-	fmt.Fprintf(&b, "\nlog10 p   %.3f, with all %d tests counted\n", float64(a.Log10PAdjusted), a.Tests)
+	counted := fmt.Sprintf("with all %d tests counted", a.Tests)
+	if a.Tests == 1 {
+		counted = "of the one test"
+	}
+	fmt.Fprintf(&b, "\nlog10 p   %s, %s\n", logOf(a.Log10PAdjusted), counted)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nstatistic\tlog10 p\tz\tgreen\tdecoys")
 	for _, s := range a.Statistics {
-		fmt.Fprintf(t, "%s\t%.3f\t%.2f\t%d of %d\trank %d of %d\n", s.Name, float64(s.Log10P), float64(s.Z), s.Green, s.Scored, s.Decoys.Rank, len(s.Decoys.Log10P)+1)
+		counted := fmt.Sprintf("%d of %d", s.Green, s.Scored)
+		if s.KeyedDraw {
+			counted = fmt.Sprintf("%d scored", s.Scored)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\trank %d of %d\n", s.Name, logOf(s.Log10P), zOf(s.Z), counted, s.Decoys.Rank, len(s.Decoys.Log10P)+1)
 	}
 	t.Flush()
 	for _, f := range a.Families {
 		fmt.Fprintf(&b, "\n%s: %d tested, %d named, %d on the list for triage\n", f.Name, len(f.Accounts), f.Named, f.Triage)
 		for _, x := range f.Accounts {
 			if x.Named && !x.Decoy {
-				fmt.Fprintf(&b, "  %s: log10 p %.3f, %.3f by Holm, %d of %d green\n", x.ID, float64(x.Log10P), float64(x.Holm), x.Green, x.Scored)
+				fmt.Fprintf(&b, "  %s: log10 p %s, %s by Holm, %d of %d green\n", x.ID, logOf(x.Log10P), logOf(x.Holm), x.Green, x.Scored)
 			}
 		}
 	}
@@ -50,4 +59,21 @@ func printAudit(w io.Writer, r *report.Audit) error {
 	fmt.Fprintf(&b, "plan      %s\nreport    %s\n", a.Plan, r.Digest)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// logOf writes log10 of a p-value.
+func logOf(n report.Number) string { return decimal("%.3f", float64(n)) }
+
+// zOf writes a z-score, which there is none of where nothing was scored.
+func zOf(n report.Number) string { return decimal("%.2f", float64(n)) }
+
+func decimal(verb string, x float64) string {
+	if math.IsNaN(x) {
+		return "none"
+	}
+	s := fmt.Sprintf(verb, x)
+	if strings.Trim(s, "-0.") == "" {
+		return strings.TrimPrefix(s, "-") // what rounds to zero has no sign
+	}
+	return s
 }

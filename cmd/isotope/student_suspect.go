@@ -24,7 +24,9 @@ type suspect struct {
 	bind             func(watermark.Key) (detect.Scorer, error) // of decoys
 	registry         *audit.Registry
 	cohorts, tenants []detect.Account
-	reference        detect.Reference // nil: none
+	provenance       *audit.Band       // nil: none
+	provenancePlan   *audit.Provenance // of it, without its live strength
+	reference        detect.Reference  // nil: none
 	referenceName    string
 }
 
@@ -56,7 +58,45 @@ func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error)
 		return nil, usagef("student: the profile's scheme, %v, is not one that students are tested for; training carries a green list over", s.profile.Scheme)
 	}
 	s.keyID = s.scorer.KeyID()
+	if o.provenanceProfile != "" {
+		if err := s.readProvenance(o); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
+}
+
+// readProvenance reads the band that is tested beside the mark.
+func (s *suspect) readProvenance(o *studentFlags) error {
+	p, err := watermark.ReadProfile(o.provenanceProfile)
+	if err != nil {
+		return err
+	}
+	key, err := watermark.ReadKeyFile(o.provenanceKey)
+	if err != nil {
+		return err
+	}
+	switch {
+	case p.Selector != "":
+		return usagef("student: %s has a band of its own, and a provenance band has all contexts", o.provenanceProfile)
+	case p.Variants > 1:
+		return usagef("student: %s has %d variants, and a provenance band has one", o.provenanceProfile, p.Variants)
+	case p.Tokenizer != s.profile.Tokenizer || p.TokenizerDigest != s.profile.TokenizerDigest || p.Vocab != s.profile.Vocab:
+		return usagef("student: %s and %s are about different tokenizers", o.profile, o.provenanceProfile)
+	}
+	mark, err := p.Mark(key)
+	if err != nil {
+		return err
+	}
+	if _, ok := mark.Law().(watermark.Bernoulli); ok {
+		return usagef("student: the scheme of %s, %v, is no keyed draw; a provenance band is one", o.provenanceProfile, p.Scheme)
+	}
+	s.provenance = &audit.Band{
+		Scorer: mark, Dedup: dedupOf(p), Exempt: p.Exempt,
+		Bind: func(k watermark.Key) (detect.Scorer, error) { return p.Mark(k) },
+	}
+	s.provenancePlan = &audit.Provenance{Key: mark.KeyID(), Mark: mark.ID(), Profile: p.ID()}
+	return nil
 }
 
 func (s *suspect) readMark(o *studentFlags, key watermark.Key) error {
@@ -129,6 +169,16 @@ func (s *suspect) plan(o *studentFlags, d *audit.Declared, runKey string) error 
 		Alpha: o.alpha, Tests: o.tests, C1: o.c1, Share: o.share, Decoys: o.decoys, RunKey: runKey, PromptsUnmarked: o.promptsUnmarked,
 	}
 	p := &d.Plan
+	if s.provenance != nil {
+		band := *s.provenancePlan
+		if len(o.live) > 0 {
+			var err error
+			if band.Live, err = audit.MeasureLive(s.scorer, s.profile.Exempt, s.provenance, s.tokenizer, o.live); err != nil {
+				return fmt.Errorf("--live: %w", err)
+			}
+		}
+		p.Provenance = &band
+	}
 	if s.reference != nil {
 		p.Statistics = append(p.Statistics, "residual")
 	}
@@ -156,7 +206,7 @@ func (s *suspect) config(d *audit.Declared) (audit.Config, error) {
 	decoys, err := detect.NewDecoys(run, d.Plan.Decoys, s.bind)
 	return audit.Config{
 		Declared: d, Scorer: s.scorer, Decoys: decoys, Reference: s.reference, Tokenizer: s.tokenizer, Exempt: s.profile.Exempt,
-		Cohorts: s.cohorts, Tenants: s.tenants,
+		Cohorts: s.cohorts, Tenants: s.tenants, Provenance: s.provenance,
 	}, err
 }
 

@@ -453,3 +453,84 @@ func TestStudentReportIsSelfContained(t *testing.T) {
 	assert.Regexp(t, regexp.MustCompile(`^sha256:[0-9a-f]{64}$`), r.Digest)
 	assert.NotContains(t, string(r.Canonical), dir, "no path of the analyst's machine")
 }
+
+// TestStudentProvenance: outputs with both bands, beside what the marked model itself wrote, and
+// outputs of which one band is gone.
+func TestStudentProvenance(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir, corpus := t.TempDir(), writeWordCorpus(t)
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	trace := []string{"--key", file("a.key", "isotope-secret-key-1:"+strings.Repeat("5a", 32)+"\n"), "--profile", file("a.json", mustRun(t, "profile"))}
+	draw := []string{"--key", file("b.key", "isotope-secret-key-1:"+strings.Repeat("5b", 32)+"\n"), "--profile", file("b.json", mustRun(t, "profile", "--scheme", "gumbelmax"))}
+	write := func(name, seed string, marks ...string) string {
+		return file(name, mustRun(t, append([]string{"generate", "--corpus", corpus, "--tokens", "1500", "--seed", seed, "-q"}, marks...)...))
+	}
+	live, both, alone := write("live.txt", "1", append(trace, draw...)...), write("both.txt", "2", append(trace, draw...)...), write("alone.txt", "3", trace...)
+	call := func(more ...string) []string {
+		return append(append([]string{
+			"student", "--reference", "none", "--decoys", "100", "--run-key", strings.Repeat("0c", 16), "-q",
+			"--provenance-key", draw[1], "--provenance-profile", draw[3],
+		}, trace...), more...)
+	}
+
+	out := mustRun(t, call("--live", live, both)...)
+	assert.Contains(t, strings.Join(strings.Fields(out), " "), "in both bands as strongly as text that the marked model writes")
+	assert.Regexp(t, `(?m)^provenance band .* scored +rank 1 of 101$`, out)
+	out = mustRun(t, call("--live", live, alone)...)
+	assert.NotContains(t, out, "both bands")
+	assert.NotContains(t, out, "was not tested", "the band was")
+	r := parseReport(t, mustRun(t, call("--json", "--live", live, both)...))
+	assert.Equal(t, "detected", r.parsed.Verdict)
+	assert.Equal(t, 2, r.parsed.Tests)
+	assert.Contains(t, string(r.Canonical), `"pattern":"proxy"`)
+	assert.NotContains(t, string(r.Canonical), dir)
+
+	plan := file("plan.json", mustRun(t, call("--dry-run", "--live", live)...))
+	mustRun(t, call("--plan", plan, "--live", live, both)...)
+	status, _, says := isotope(call("--plan", plan, both)...)
+	assert.Equal(t, exitUsage, status)
+	assert.Contains(t, says, "plan.provenance.live")
+	// Through an endpoint, and again from its journal, which has the live strength.
+	text, err := os.ReadFile(both)
+	require.NoError(t, err)
+	answer, err := json.Marshal(string(text))
+	require.NoError(t, err)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"choices":[{"message":{"content":%s}}]}`, answer)
+	}))
+	defer s.Close()
+	journal := filepath.Join(dir, "j.jsonl")
+	asked := parseReport(t, mustRun(t, call("--json", "--live", live, "--endpoint", s.URL, "--model", "m", "--asks", "2", "--fixed", "--journal", journal)...))
+	assert.Contains(t, string(asked.Canonical), `"pattern":"proxy"`)
+	replay := append(append([]string{"student", "--json", "-q", "--journal", journal}, trace...), "--provenance-key", draw[1], "--provenance-profile", draw[3])
+	assert.Equal(t, asked.Digest, parseReport(t, mustRun(t, replay...)).Digest)
+	status, _, says = isotope(append([]string{"student", "--json", "-q", "--journal", journal}, trace...)...)
+	assert.Equal(t, exitUsage, status)
+	assert.Contains(t, says, "plan.provenance")
+
+	for want, args := range map[string][]string{
+		"do not show":    call("--live", alone, both),
+		"no keyed draw":  append(call(both), "--provenance-profile", trace[3]),
+		"no such file":   call("--live", filepath.Join(dir, "none"), both),
+		"has 2 variants": append(call(both), "--provenance-profile", file("v.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--variants", "2"))),
+		"tokenizers":     append(call(both), "--provenance-profile", file("o.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--tokenizer", "o200k_base"))),
+	} {
+		status, _, says := isotope(args...)
+		assert.NotZero(t, status, want)
+		assert.Contains(t, says, want)
+	}
+}
+
+// TestDecimal: numbers in the report for people.
+func TestDecimal(t *testing.T) {
+	for want, x := range map[string]float64{
+		"0.000": -0.0004, "-0.001": -0.0006, "-12.346": -12.3456, "none": math.NaN(), "+Inf": math.Inf(1), "1.000": 0.9999,
+	} {
+		assert.Equal(t, want, decimal("%.3f", x))
+	}
+	assert.Equal(t, "0.000", decimal("%.3f", math.Copysign(0, -1)))
+}

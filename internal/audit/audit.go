@@ -4,6 +4,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/isotope-wm/isotope/detect"
@@ -23,6 +24,8 @@ type Config struct {
 	Exempt    []watermark.Token
 	Cohorts   []detect.Account
 	Tenants   []detect.Account
+	// Provenance is tested where the plan declares it.
+	Provenance *Band
 }
 
 // An Audit gathers outputs and tests them. One goroutine at a time.
@@ -30,6 +33,7 @@ type Audit struct {
 	config     Config
 	student    *detect.Student
 	sequential *detect.StudentSequential // nil when the stopping rule is fixed
+	provenance *band                     // nil when it is not declared
 
 	in, tested, texts, tokens int64
 	unprompted                int64 // outputs without a prompt
@@ -58,7 +62,11 @@ func New(c Config) (*Audit, error) {
 	if want := detect.MinDecoys; p.Decoys < want {
 		return nil, fmt.Errorf("%d decoys are fewer than %d", p.Decoys, want)
 	}
-	// With a sequential test there are two bundles, and each counts as one of two.
+	if (p.Provenance == nil) != (c.Provenance == nil) {
+		return nil, errors.New("a provenance band is declared and not given, or given and not declared")
+	}
+	// With a sequential test there are two bundles, with a provenance band one more, and
+	// each counts as one of so many.
 	tests := p.Tests * p.bundles()
 	share := p.Share
 	if p.C1 == 0 {
@@ -77,6 +85,15 @@ func New(c Config) (*Audit, error) {
 			PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: min(p.Alpha, 0.5) / float64(c.families()), Tests: tests, C1: p.C1, MinShare: share,
 		})
 	}
+	if c.Provenance != nil {
+		if err := c.Provenance.check(c.Scorer); err != nil {
+			return nil, err
+		}
+		var err error
+		if a.provenance, err = newBand(&c); err != nil {
+			return nil, err
+		}
+	}
 	return a, nil
 }
 
@@ -91,13 +108,17 @@ func (c *Config) families() int64 {
 	return n
 }
 
-// bundles is the number of tests that are made apart from each other: the fixed one, and
-// the sequential one.
+// bundles is the number of tests that are made apart from each other: the fixed one, the
+// sequential one, and that of the provenance band.
 func (p *Plan) bundles() int64 {
+	n := int64(1)
 	if p.Stopping == Sequential {
-		return 2
+		n++
 	}
-	return 1
+	if p.Provenance != nil {
+		n++
+	}
+	return n
 }
 
 // Add counts one response with texts, each after the same prompt.
@@ -113,6 +134,9 @@ func (a *Audit) Add(prompt []watermark.Token, texts ...[]watermark.Token) {
 		a.student.Add(prompt, text)
 		if a.sequential != nil {
 			a.sequential.Add(prompt, text)
+		}
+		if a.provenance != nil {
+			a.provenance.add(prompt, text)
 		}
 	}
 }

@@ -35,6 +35,19 @@ const (
 // file is one output without a prompt. It returns what was read, with its hash. Lines that
 // hold no output are counted with their reason.
 func (a *Audit) AddFile(path string) (report.Fact, error) {
+	return outputs{a.config.Tokenizer, a}.file(path)
+}
+
+// outputs reads files of outputs.
+type outputs struct {
+	tokenizer tokenize.Tokenizer // nil: outputs are token ids
+	to        interface {
+		Add(prompt []watermark.Token, texts ...[]watermark.Token)
+		Skip(reason string)
+	}
+}
+
+func (o outputs) file(path string) (report.Fact, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return report.Fact{}, err
@@ -43,9 +56,9 @@ func (a *Audit) AddFile(path string) (report.Fact, error) {
 	sum := sha256.New()
 	n := &counter{r: io.TeeReader(f, sum)}
 	if strings.EqualFold(filepath.Ext(path), ".jsonl") {
-		err = a.addLines(bufio.NewReaderSize(n, 1<<16))
+		err = o.lines(bufio.NewReaderSize(n, 1<<16))
 	} else {
-		err = a.addText(n)
+		err = o.text(n)
 	}
 	if err != nil {
 		return report.Fact{}, fmt.Errorf("%s: %w", path, err)
@@ -65,8 +78,8 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (a *Audit) addText(r io.Reader) error {
-	if a.config.Tokenizer == nil {
+func (o outputs) text(r io.Reader) error {
+	if o.tokenizer == nil {
 		return errors.New("the profile has no tokenizer, so that outputs are token ids, in a .jsonl file")
 	}
 	text, err := io.ReadAll(io.LimitReader(r, maxOutput+1))
@@ -76,23 +89,23 @@ func (a *Audit) addText(r io.Reader) error {
 	case len(text) > maxOutput:
 		return fmt.Errorf("longer than %d MiB, the most that is one output; split it, or use .jsonl", maxOutput>>20)
 	case len(bytes.TrimSpace(text)) == 0:
-		a.Skip(skipEmpty)
+		o.to.Skip(skipEmpty)
 	default:
-		a.Add(nil, a.config.Tokenizer.Append(nil, text))
+		o.to.Add(nil, o.tokenizer.Append(nil, text))
 	}
 	return nil
 }
 
-func (a *Audit) addLines(r *bufio.Reader) error {
+func (o outputs) lines(r *bufio.Reader) error {
 	for {
 		line, err := boundedLine(r)
 		switch {
 		case err != nil && err != io.EOF:
 			return err
 		case len(line) > maxOutput:
-			a.Skip(skipLarge)
+			o.to.Skip(skipLarge)
 		case len(bytes.TrimSpace(line)) > 0:
-			a.addLine(line)
+			o.line(line)
 		}
 		if err == io.EOF {
 			return nil
@@ -112,19 +125,19 @@ func boundedLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-func (a *Audit) addLine(line []byte) {
+func (o outputs) line(line []byte) {
 	var x struct {
 		Prompt tokens `json:"prompt"`
 		Output tokens `json:"output"`
 	}
-	x.Prompt.t, x.Output.t, x.Prompt.prompt = a.config.Tokenizer, a.config.Tokenizer, true
+	x.Prompt.t, x.Output.t, x.Prompt.prompt = o.tokenizer, o.tokenizer, true
 	switch err := json.Unmarshal(line, &x); {
 	case err != nil, !utf8.Valid(line), !x.Output.present:
-		a.Skip(skipInvalid)
+		o.to.Skip(skipInvalid)
 	case len(x.Output.ids) == 0:
-		a.Skip(skipEmpty)
+		o.to.Skip(skipEmpty)
 	default:
-		a.Add(x.Prompt.ids, x.Output.ids)
+		o.to.Add(x.Prompt.ids, x.Output.ids)
 	}
 }
 

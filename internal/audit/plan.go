@@ -23,22 +23,24 @@ const (
 // A Plan is what is declared of a test before anything is looked at. It holds no secret:
 // keys by their ids. It has no default values: what is written is what is meant.
 type Plan struct {
-	Version    int       `json:"isotope_student"` // 1
-	Question   string    `json:"question"`
-	Key        string    `json:"key"` // id of the key that is tested
-	Mark       string    `json:"mark"`
-	Profile    string    `json:"profile"`
-	Tokenizer  string    `json:"tokenizer"`
-	Registry   *Registry `json:"registry,omitempty"`
-	Statistics []string  `json:"statistics"`
-	Reference  string    `json:"reference,omitempty"` // the model of the second statistic
-	Stopping   string    `json:"stopping"`
-	Alpha      float64   `json:"alpha"`
-	Tests      int64     `json:"tests"` // that this one belongs to, its own statistics apart
-	C1         float64   `json:"c1"`    // 0: unknown
-	Share      float64   `json:"share"` // of interest; without a c1 nothing depends on it
-	Decoys     int       `json:"decoys"`
-	RunKey     string    `json:"run_key"` // from which the decoys follow
+	Version   int       `json:"isotope_student"` // 1
+	Question  string    `json:"question"`
+	Key       string    `json:"key"` // id of the key that is tested
+	Mark      string    `json:"mark"`
+	Profile   string    `json:"profile"`
+	Tokenizer string    `json:"tokenizer"`
+	Registry  *Registry `json:"registry,omitempty"`
+	// Provenance is a test of its own beside the statistics, made at the end.
+	Provenance *Provenance `json:"provenance,omitempty"`
+	Statistics []string    `json:"statistics"`
+	Reference  string      `json:"reference,omitempty"` // the model of the second statistic
+	Stopping   string      `json:"stopping"`
+	Alpha      float64     `json:"alpha"`
+	Tests      int64       `json:"tests"` // that this one belongs to, its own statistics apart
+	C1         float64     `json:"c1"`    // 0: unknown
+	Share      float64     `json:"share"` // of interest; without a c1 nothing depends on it
+	Decoys     int         `json:"decoys"`
+	RunKey     string      `json:"run_key"` // from which the decoys follow
 	// PromptsUnmarked declares that the marked model wrote no prompt, so that contexts of
 	// prompts stay in the test.
 	PromptsUnmarked bool `json:"prompts_unmarked"`
@@ -173,6 +175,16 @@ func (d *Declared) terms() []report.Fact {
 	if r := p.Registry; r != nil {
 		add("accounts", "epoch %s of the registry %s: %d cohorts and %d tenants, decoys among them", r.Epoch, r.Digest, r.Cohorts, r.Tenants)
 	}
+	if b := p.Provenance; b != nil {
+		add("provenance band", "the mark %s of the key %s, profile %s, tested once at the end", b.Mark, b.Key, b.Profile)
+		if l := b.Live; l != nil {
+			add("live strength", "in outputs of the marked model itself the mark has an excess of green of %.5f, and the provenance band one of %.3f standard deviations a score",
+				l.Trace, l.Provenance)
+			for _, f := range l.Files {
+				add("outputs of the marked model", "%s: %s", f.Name, f.Value)
+			}
+		}
+	}
 	if c := d.Collection; c != nil {
 		r := &c.Request
 		add("suspect", "%s, model %s, %s", r.Endpoint, r.Model, r.API)
@@ -233,7 +245,8 @@ func budgetWords(b collect.Budget) string {
 func Published(width int) float64 { return map[int]float64{1: 0.35, 2: 0.11}[width] }
 
 // counted is the number of tests that the p-value of a statistic counts: other tests, the
-// sequential one and the fixed one, statistics, and families of accounts.
+// sequential one, the fixed one and that of the provenance band, statistics, and families of
+// accounts.
 func (p *Plan) counted() int64 {
 	families := int64(1)
 	if r := p.Registry; r != nil {

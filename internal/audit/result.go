@@ -28,13 +28,17 @@ type finding struct {
 	fixed      *detect.StudentResult
 	trace      *detect.TraceResult // with accounts
 	sequential *detect.StudentSequentialResult
+	provenance *bandFinding // where it is declared, once everything is collected
 	// stopped says that the sequential test ended the collection by what it showed, so that
 	// no fixed test was made.
 	stopped  bool
-	log10P   float64 // of the declared bundle, before Plan.Tests and families
+	log10P   float64 // of the test that says most, before Plan.Tests and families
 	adjusted float64
 	families int64
-	verdict  detect.Verdict
+	// What the tests under the mark's own key say, the provenance band apart.
+	master         float64 // adjusted
+	masterDetected bool
+	verdict        detect.Verdict
 }
 
 // Report makes the tests that the plan declares and reports them. Outputs of files end with
@@ -110,13 +114,22 @@ func (a *Audit) test(end collect.End) *finding {
 		}
 	}
 	f.adjust()
+	f.master, f.masterDetected = f.adjusted, f.adjusted <= math.Log10(p.Alpha)
 	if f.trace != nil {
 		// What the trace says of the master is the fixed test; the finding counts.
-		f.trace.MasterLog10P = f.adjusted
-		f.trace.MasterDetected = f.adjusted <= math.Log10(p.Alpha)
+		f.trace.MasterLog10P, f.trace.MasterDetected = f.master, f.masterDetected
+	}
+	if a.provenance != nil {
+		// Where the sequential test ended the collection this one holds: what has ended it
+		// does not depend on the key of the band.
+		b := a.provenance.test(f.fixed.PairsDecoys.RunKey, p.Alpha, p.Tests*p.bundles())
+		f.provenance = b
+		if b.result.Log10PAdjusted < f.adjusted {
+			f.log10P, f.adjusted = b.result.Log10P, b.result.Log10PAdjusted
+		}
 	}
 	switch {
-	case f.adjusted <= math.Log10(p.Alpha):
+	case f.masterDetected || f.provenance != nil && f.provenance.detected:
 		f.verdict = detect.Detected
 	case p.C1 > 0 && f.fixed.Pairs.Scored > 0 && p.shown(f.fixed.Pairs.Scored) <= p.Share:
 		f.verdict = detect.NotDetected // silence, with every test counted
@@ -147,8 +160,15 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 		findings.Trace = *f.trace
 	} else {
 		findings.Trace = detect.TraceResult{
-			Master: *f.fixed, MasterLog10P: f.adjusted, MasterDetected: f.verdict == detect.Detected, Families: 1, Alpha: a.config.Declared.Plan.Alpha,
+			Master: *f.fixed, MasterLog10P: f.master, MasterDetected: f.masterDetected, Families: 1, Alpha: a.config.Declared.Plan.Alpha,
 		}
+	}
+	if p := a.config.Declared.Plan.Provenance; f.provenance != nil {
+		findings.Provenance = f.provenance.strength(p)
+		if p.Live != nil {
+			findings.LiveExcess = p.Live.Trace
+		}
+		findings.Trace.Warnings = append(slices.Clone(findings.Trace.Warnings), f.provenance.decoys.Warnings()...)
 	}
 	if f.sequential != nil {
 		findings.Trace.Warnings = append(slices.Clone(findings.Trace.Warnings), f.sequential.Warnings...)
@@ -189,6 +209,11 @@ func (a *Audit) statisticsOf(c *report.AuditCanonical, f *finding) {
 			Log10P: report.Number(r.Log10P), Log10PAdjusted: report.Number(r.Log10PAdjusted), Z: report.Number(zOf(r.Green, r.Scored, a.gamma())),
 			Scored: r.Scored, Green: r.Green, Tests: r.Tests, Decoys: decoysOf(&r.Decoys, run),
 		})
+	}
+	if b := f.provenance; b != nil {
+		x := statisticOf("provenance band", "the scores of the keyed draw, each place once", &b.result)
+		x.KeyedDraw, x.Decoys = true, decoysOf(&b.decoys, run)
+		defer func() { c.Statistics = append(c.Statistics, x) }() // after those of the mark
 	}
 	r := f.fixed
 	if r == nil {
@@ -373,6 +398,10 @@ func (a *Audit) warnings(f *finding) []string {
 	}
 	if f.trace != nil {
 		add(f.trace.Warnings...)
+	}
+	if f.provenance != nil {
+		add(f.provenance.decoys.Warnings()...)
+		add(f.provenance.result.Warnings...)
 	}
 	if a.unprompted > 0 {
 		out = append(out, fmt.Sprintf("%d outputs came without their prompt: what a suspect copies from marked prompts would count as its own", a.unprompted))

@@ -84,6 +84,7 @@ type AuditStatistic struct {
 	Z              Number       `json:"z"`
 	Scored         int64        `json:"scored"`
 	Green          int64        `json:"green"`
+	KeyedDraw      bool         `json:"keyed_draw,omitempty"` // its scores are no colours, and Green is 0
 	Tests          int64        `json:"tests"`
 	Decoys         *AuditDecoys `json:"decoys,omitempty"`
 }

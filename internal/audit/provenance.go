@@ -1,0 +1,167 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A Provenance declares the test of the provenance band: a keyed draw that stands in the
+// same texts as the mark and that training is not known to carry over.
+type Provenance struct {
+	Key     string `json:"key"` // its id
+	Mark    string `json:"mark"`
+	Profile string `json:"profile"`
+	Live    *Live  `json:"live,omitempty"`
+}
+
+// A Live is how strongly both marks show in text of the marked model itself, which was measured
+// before the plan was declared.
+type Live struct {
+	Files      []report.Fact `json:"files"`
+	Trace      float64       `json:"trace_excess"`         // green rate above gamma
+	Provenance float64       `json:"provenance_excess_sd"` // mean score above that of the null, in standard deviations of a score
+}
+
+// A Band is a second mark that is tested over the same outputs.
+type Band struct {
+	Scorer detect.Scorer
+	Dedup  detect.Dedup
+	Exempt []watermark.Token
+	// Bind binds the decoys' keys as the real one is bound.
+	Bind func(watermark.Key) (detect.Scorer, error)
+}
+
+// A band is the test of a Band: the real key first, and its decoys.
+type band struct {
+	scorer detect.Scorer
+	panel  *detect.Panel
+}
+
+func newBand(c *Config) (*band, error) {
+	run, err := c.Declared.Plan.RunKeyBytes()
+	if err != nil {
+		return nil, err
+	}
+	b := c.Provenance
+	scorers := []detect.Scorer{b.Scorer}
+	for i := range c.Declared.Plan.Decoys {
+		s, err := b.Bind(detect.DecoyKey(run, i))
+		if err != nil {
+			return nil, err
+		}
+		scorers = append(scorers, s)
+	}
+	return &band{b.Scorer, detect.NewPanel(scorers, &detect.Options{Dedup: b.Dedup, Exempt: b.Exempt})}, nil
+}
+
+// add counts one text after a prompt, whose contexts are out of the test. That the prompts are declared to be
+// unmarked changes nothing here: of a long context few occur in them.
+func (b *band) add(prompt, text []watermark.Token) {
+	b.panel.Exclude(prompt)
+	b.panel.Add(text)
+}
+
+// A bandFinding is what the test of a band says.
+type bandFinding struct {
+	result   detect.Result // of the real key alone; Log10PAdjusted and Tests count as the plan does
+	decoys   detect.DecoyPanel
+	detected bool
+}
+
+// test tests the band as one of so many tests.
+func (b *band) test(run [16]byte, alpha float64, tests int64) *bandFinding {
+	results := b.panel.Results()
+	f := &bandFinding{result: results[0], decoys: detect.DecoyPanel{RunKey: run, Real: results[0].Log10P, Rank: 1}}
+	f.result.Tests = tests
+	f.result.Log10PAdjusted = tail.Bonferroni(f.result.Log10P, tests)
+	f.detected = f.result.Log10PAdjusted <= math.Log10(alpha)
+	for _, r := range results[1:] {
+		f.decoys.Log10P = append(f.decoys.Log10P, r.Log10P)
+		if r.Log10P <= f.result.Log10P {
+			f.decoys.Rank++
+		}
+	}
+	slices.Sort(f.decoys.Log10P)
+	return f
+}
+
+// strength is what detect.Conclude is told.
+func (f *bandFinding) strength(p *Provenance) *detect.BandStrength {
+	s := &detect.BandStrength{Detected: f.detected, Excess: excess(&f.result)}
+	if p.Live != nil {
+		s.Live = p.Live.Provenance
+	}
+	return s
+}
+
+// excess is the mean score above that of the null, in standard deviations of a score, and 0
+// where nothing was scored.
+func excess(r *detect.Result) float64 {
+	if r.Scored == 0 {
+		return 0
+	}
+	return r.Z / math.Sqrt(float64(r.Scored))
+}
+
+// MeasureLive measures how strongly both marks show in files of outputs, as [Audit.AddFile]
+// reads them, that the marked model itself wrote. Where one of them does not show there is
+// nothing to compare with, and that is an error.
+func MeasureLive(trace detect.Scorer, exempt []watermark.Token, provenance *Band, t tokenize.Tokenizer, files []string) (*Live, error) {
+	l := &live{
+		trace:      detect.New(trace, &detect.Options{Exempt: exempt}),
+		provenance: detect.New(provenance.Scorer, &detect.Options{Dedup: provenance.Dedup, Exempt: provenance.Exempt}),
+	}
+	m := new(Live)
+	for _, path := range files {
+		fact, err := outputs{t, l}.file(path)
+		if err != nil {
+			return nil, err
+		}
+		m.Files = append(m.Files, fact)
+	}
+	r := l.trace.Result()
+	p := l.provenance.Result()
+	for name, x := range map[string]*detect.Result{"the mark": &r, "the provenance band": &p} {
+		if x.Verdict != detect.Detected {
+			return nil, fmt.Errorf("the outputs of the marked model itself do not show %s (log10 p %.3f, %d scored): these are other outputs, or another key or profile", name, x.Log10P, x.Scored)
+		}
+	}
+	m.Trace = float64(r.Green)/float64(r.Scored) - greenLaw(trace)
+	m.Provenance = excess(&p)
+	return m, nil
+}
+
+// A live is where outputs of the marked model go.
+type live struct{ trace, provenance *detect.Accumulator }
+
+func (l *live) Add(prompt []watermark.Token, texts ...[]watermark.Token) {
+	for _, a := range []*detect.Accumulator{l.trace, l.provenance} {
+		a.Exclude(prompt)
+		for _, text := range texts {
+			a.Add(text)
+		}
+	}
+}
+
+func (*live) Skip(string) {}
+
+var errSameMark = errors.New("the provenance band is the mark itself")
+
+// check says whether the band can stand beside the mark.
+func (b *Band) check(mark detect.Scorer) error {
+	switch {
+	case b.Scorer.ID() == mark.ID():
+		return errSameMark
+	case b.Scorer.Vocab() != mark.Vocab():
+		return fmt.Errorf("the provenance band has a vocabulary of %d ids, and the mark one of %d", b.Scorer.Vocab(), mark.Vocab())
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package audit
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// withProvenance declares a provenance band, and returns it and its mark.
+func withProvenance(t *testing.T, d *Declared) (Config, *watermark.Mark) {
+	bind := func(k watermark.Key) (detect.Scorer, error) {
+		return watermark.New(k, watermark.GumbelMax{Width: 4}, vocab)
+	}
+	draw, err := bind(rootKey(t).Derive("provenance"))
+	require.NoError(t, err)
+	d.Plan.Provenance = &Provenance{Key: "k", Mark: draw.ID(), Profile: "p"}
+	c := config(t, d)
+	c.Provenance = &Band{Scorer: draw, Bind: bind}
+	return c, draw.(*watermark.Mark)
+}
+
+// jsonl writes outputs as a file of token ids.
+func jsonl(t *testing.T, outputs ...[]watermark.Token) string {
+	path := filepath.Join(t.TempDir(), "outputs.jsonl")
+	var b strings.Builder
+	for _, o := range outputs {
+		text, err := json.Marshal(map[string]any{"prompt": []int{1, 2, 3}, "output": o})
+		require.NoError(t, err)
+		b.Write(append(text, '\n'))
+	}
+	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+	return path
+}
+
+// TestProvenanceBand: what outputs with both marks, one of them and none are said to be.
+func TestProvenanceBand(t *testing.T) {
+	c, draw := withProvenance(t, plan(Fixed))
+	trace := c.Scorer.(*watermark.Mark)
+	rng := rand.New(rand.NewPCG(3, 3))
+	live, err := MeasureLive(trace, nil, c.Provenance, nil, []string{jsonl(t, write(t, rng, 600, trace, draw))})
+	require.NoError(t, err)
+	assert.InDelta(t, 0.3, live.Trace, 0.15)
+	assert.Greater(t, live.Provenance, 1.0)
+	_, err = MeasureLive(trace, nil, c.Provenance, nil, []string{jsonl(t, write(t, rng, 600, trace))})
+	assert.ErrorContains(t, err, "the provenance band")
+	_, err = MeasureLive(trace, nil, c.Provenance, nil, []string{jsonl(t, write(t, rng, 600, draw))})
+	assert.ErrorContains(t, err, "do not show the mark")
+
+	for name, x := range map[string]struct {
+		marks   []*watermark.Mark
+		live    bool
+		verdict detect.Verdict
+		pattern detect.TracePattern
+	}{
+		"both":           {[]*watermark.Mark{trace, draw}, true, detect.Detected, detect.PatternProxy},
+		"both, not live": {[]*watermark.Mark{trace, draw}, false, detect.Detected, detect.PatternUnresolved},
+		"trace":          {[]*watermark.Mark{trace}, true, detect.Detected, detect.PatternUnresolved},
+		"draw":           {[]*watermark.Mark{draw}, true, detect.Detected, detect.PatternProvenance},
+		"none":           {nil, true, detect.Inconclusive, detect.PatternNothing},
+	} {
+		for _, stopping := range []string{Fixed, Sequential} {
+			c, _ := withProvenance(t, plan(stopping))
+			if x.live {
+				c.Declared.Plan.Provenance.Live = live
+			}
+			a, err := New(c)
+			require.NoError(t, err)
+			for range 6 {
+				a.Add([]watermark.Token{1, 2, 3}, write(t, rng, 200, x.marks...))
+			}
+			r, err := a.Report(collect.Asked, nil)
+			require.NoError(t, err)
+			got := &r.Canonical
+			assert.Equal(t, string(x.pattern), got.Pattern, name)
+			assert.Equal(t, x.verdict, got.Verdict, name)
+			assert.EqualValues(t, map[string]int64{Fixed: 2, Sequential: 3}[stopping], got.Tests)
+			last := got.Statistics[len(got.Statistics)-1]
+			assert.Equal(t, "provenance band", last.Name)
+			assert.True(t, last.KeyedDraw)
+			assert.Equal(t, got.Tests, last.Tests)
+			assert.Len(t, last.Decoys.Log10P, 100)
+			assert.Greater(t, float64(last.Decoys.Log10Misfit), -6.0)
+			carries := name != "none" && name != "trace"
+			assert.Equal(t, carries, last.Log10P < -20, name)
+			assert.Equal(t, carries, last.Decoys.Rank == 1, name)
+			smallest := 0.0
+			for _, s := range got.Statistics {
+				smallest = min(smallest, float64(s.Log10PAdjusted))
+			}
+			assert.InDelta(t, smallest, float64(got.Log10PAdjusted), 1e-12, name)
+			assert.Equal(t, x.pattern == detect.PatternProxy, strings.Contains(got.Claim, "both bands"), name)
+			trained := strings.Contains(strings.Join(got.NotShown, " "), "trained on marked text")
+			assert.Equal(t, name == "both, not live" || name == "draw", trained, "%s: %v", name, got.NotShown)
+		}
+	}
+}
+
+// TestProvenanceWaitsForTheEnd: a collection that can go on is not looked at.
+func TestProvenanceWaitsForTheEnd(t *testing.T) {
+	c, draw := withProvenance(t, plan(Sequential))
+	a, err := New(c)
+	require.NoError(t, err)
+	a.Add(nil, write(t, rand.New(rand.NewPCG(1, 1)), 300, draw))
+	r, err := a.Report(collect.Interrupted, nil)
+	require.NoError(t, err)
+	assert.Len(t, r.Canonical.Statistics, 1)
+	assert.Equal(t, detect.Inconclusive, r.Canonical.Verdict)
+}
+
+// TestProvenancePrompts: what a suspect copies from a prompt does not count.
+func TestProvenancePrompts(t *testing.T) {
+	c, draw := withProvenance(t, plan(Fixed))
+	a, err := New(c)
+	require.NoError(t, err)
+	marked := write(t, rand.New(rand.NewPCG(1, 1)), 300, draw)
+	a.Add(marked, marked)
+	r, err := a.Report(collect.Asked, nil)
+	require.NoError(t, err)
+	last := r.Canonical.Statistics[1]
+	assert.Zero(t, last.Scored)
+	assert.Zero(t, float64(last.Log10P))
+}
+
+// TestProvenanceIsDeclared: nothing is tested that the plan does not say, nor the other way
+// round.
+func TestProvenanceIsDeclared(t *testing.T) {
+	c, draw := withProvenance(t, plan(Fixed))
+	c.Declared = plan(Fixed)
+	_, err := New(c)
+	assert.ErrorContains(t, err, "declared")
+	c, _ = withProvenance(t, plan(Fixed))
+	c.Provenance = nil
+	_, err = New(c)
+	assert.ErrorContains(t, err, "declared")
+	c, _ = withProvenance(t, plan(Fixed))
+	c.Scorer = draw
+	assert.ErrorIs(t, c.Provenance.check(draw), errSameMark)
+	other, err := watermark.New(rootKey(t), watermark.GumbelMax{Width: 4}, vocab+1)
+	require.NoError(t, err)
+	assert.ErrorContains(t, c.Provenance.check(other), "vocabulary")
+}
