@@ -47,7 +47,7 @@ NUMERIC = BruteForce|BoundsFromAbove|BackendsAgree|Moments|LocateIsTwoTests|Powe
 race: ## the race detector on the core packages, the server and the experiment
 	go test -race -short ./watermark/... ./tokenize/... ./internal/prf/... ./internal/kernel/... ./internal/tokset/... ./internal/lm/... ./internal/collect/... ./examples/server/...
 	go test -race -short -skip '$(NUMERIC)' ./detect/...
-	cd benchmarks && go test -race -run Alone ./distill
+	cd benchmarks && go test -race -short ./tokens && go test -race -run Alone ./distill
 
 .PHONY: nested
 nested: ## vet and tests of the nested modules, which `go test ./...` does not reach
