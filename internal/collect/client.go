@@ -30,8 +30,12 @@ type client struct {
 	completions openai.CompletionService
 }
 
-// maxHeader is the largest header of a response, in bytes. A larger one is an error.
-const maxHeader = 256 << 10
+const (
+	// maxHeader is the largest header of a response, in bytes. A larger one is an error.
+	maxHeader = 256 << 10
+	// maxError bounds the text of a transport's error, which may quote what an endpoint sent.
+	maxError = 1000
+)
 
 func newClient(r Request, key string, timeout time.Duration, transport http.RoundTripper) (*client, error) {
 	extra, err := r.extra()
@@ -112,7 +116,7 @@ func (c *client) ask(ctx context.Context, prompt string) attempt {
 		a.retry, a.wait = retryable(x.Status), retryAfter(res.Header)
 	}
 	if err != nil {
-		x.Error = string(c.redact([]byte(plain(err)), x))
+		x.Error = elide(string(c.redact([]byte(plain(err)), x)), maxError)
 		a.retry, a.unknown = true, true
 	}
 	x.Millis = time.Since(begin).Milliseconds()

@@ -427,6 +427,9 @@ func (j *Journal) append(kind string, canonical, observed any) error {
 	if err != nil {
 		return err
 	}
+	if len(line) > maxLine {
+		return fmt.Errorf("a record of %d bytes is more than %d, and could not be read again", len(line), maxLine)
+	}
 	line = append(line, '\n')
 	if err := j.write(line); err != nil {
 		return err
@@ -512,8 +515,13 @@ func short(s string) string {
 	if s == "" {
 		return "missing"
 	}
-	if len(s) > 80 {
-		return s[:77] + "..."
+	return elide(s, 80)
+}
+
+// elide keeps n bytes of a text, dots for the rest among them.
+func elide(s string, n int) string {
+	if len(s) > n {
+		return s[:n-3] + "..."
 	}
 	return s
 }

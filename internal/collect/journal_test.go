@@ -114,6 +114,20 @@ func TestAForgedAnswerShowsItself(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// TestALineThatCannotBeReadIsNotWritten, and the journal goes on without it.
+func TestALineThatCannotBeReadIsNotWritten(t *testing.T) {
+	path, d := journalPath(t), newFake(t, nil).declare(1)
+	j, err := OpenJournal(path, d)
+	require.NoError(t, err)
+	large := Exchange{Attempts: 1, Status: 500, Body: strings.Repeat("\x01", maxLine/6)}
+	assert.ErrorContains(t, j.append(kindFailure, failureCanonical{0}, large), "could not be read again")
+	require.NoError(t, j.append(kindFailure, failureCanonical{0}, Exchange{Attempts: 1, Status: 500}))
+	require.NoError(t, j.Close())
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, rec.Records)
+}
+
 // TestEveryCutIsTakenUp cuts a journal at each byte: what is there counts, the unfinished
 // line is dropped and said, and the run goes on.
 func TestEveryCutIsTakenUp(t *testing.T) {

@@ -116,6 +116,27 @@ func (h handled) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// TestLongErrorsAreBounded: an error of the transport quotes what an endpoint sent, and every
+// attempt has one.
+func TestLongErrorsAreBounded(t *testing.T) {
+	path, d := journalPath(t), new(fake).declareAt("http://host/v1", 1)
+	synctest.Test(t, func(t *testing.T) {
+		_, err := collect(t, path, d, func(r *Run) {
+			r.Pace.Retries, r.transport = 100, refusing{errors.New(strings.Repeat("\x01", 1<<20))}
+		}, new(seen).look)
+		require.ErrorIs(t, err, ErrEndpoint)
+		assert.Less(t, len(err.Error()), 2*maxError)
+	})
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.EqualValues(t, 101, rec.Attempts)
+}
+
+// refusing is a transport that fails.
+type refusing struct{ err error }
+
+func (r refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, r.err }
+
 // TestRetryAfterHoldsEverybody: while the endpoint wants a pause, no request begins.
 func TestRetryAfterHoldsEverybody(t *testing.T) {
 	const pause = 90 * time.Second
