@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -97,7 +98,7 @@ func (c *client) ask(ctx context.Context, prompt string) attempt {
 	if res != nil {
 		body, readErr := io.ReadAll(res.Body)
 		res.Body.Close()
-		x.Status, x.Header = res.StatusCode, c.header(res.Header)
+		x.Status, x.Header = res.StatusCode, c.header(res.Header, x)
 		if len(body) > MaxBody {
 			body, x.Truncated, readErr = body[:MaxBody], true, nil
 		}
@@ -176,18 +177,14 @@ func optional(v *float64) param.Opt[float64] {
 var secretHeaders = []string{"Set-Cookie", "Authorization", "Www-Authenticate", "Proxy-Authenticate"}
 
 // header returns what is recorded of response headers.
-func (c *client) header(h http.Header) http.Header {
+func (c *client) header(h http.Header, x *Exchange) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
 		for _, v := range values {
-			if c.key != "" {
-				v = string(bytes.ReplaceAll([]byte(v), []byte(c.key), []byte(redacted)))
+			if !slices.Contains(secretHeaders, http.CanonicalHeaderKey(name)) {
+				out.Add(name, string(c.redact([]byte(v), x)))
 			}
-			out.Add(name, v)
 		}
-	}
-	for _, name := range secretHeaders {
-		out.Del(name)
 	}
 	return out
 }

@@ -345,7 +345,7 @@ func (r *Recording) takeFailure(rec record) error {
 func (r *Recording) count(x *Exchange) {
 	r.Attempts += int64(x.Attempts)
 	r.Lost = r.Lost.plus(x.Lost)
-	if x.Redacted > 0 {
+	if x.redacted() {
 		r.Redacted++
 	}
 }

@@ -525,6 +525,26 @@ func TestTheKeyIsNeverRecorded(t *testing.T) {
 	assert.Equal(t, 3, rec.Redacted)
 	assert.Equal(t, []string{"you are Bearer [API key]"}, s.answers[0].Texts)
 
+	f = newFake(t, func(w http.ResponseWriter, r *http.Request, prompt string, times int) {
+		switch {
+		case prompt == "prompt 0" && times == 0: // in an attempt that is made again
+			w.WriteHeader(500)
+			io.WriteString(w, r.Header.Get("Authorization"))
+			return
+		case prompt == "prompt 1": // in a header alone
+			w.Header().Set("X-Echo", r.Header.Get("Authorization"))
+		}
+		say(w, "fine")
+	})
+	path = journalPath(t)
+	_, err = collect(t, path, f.declare(3), func(r *Run) { r.Key = key }, new(seen).look)
+	require.NoError(t, err)
+	text, err = os.ReadFile(path)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "secret")
+	rec, _, _ = replayed(t, path)
+	assert.Equal(t, 2, rec.Redacted)
+
 	f = newFake(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) {
 		w.WriteHeader(401)
 		fmt.Fprintf(w, `{"error":"wrong key %s"}`, r.Header.Get("Authorization"))
