@@ -332,6 +332,39 @@ func TestAnInterruptKeepsWhatCame(t *testing.T) {
 	assert.EqualValues(t, 1, rec.Failures)
 }
 
+// TestAnInterruptSettlesNoFailure: an endpoint that went down in the middle of a batch, and a
+// run that is interrupted before enough of its questions failed.
+func TestAnInterruptSettlesNoFailure(t *testing.T) {
+	stop, down := make(chan struct{}), true
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, _ int) {
+		if !down || prompt == "prompt 0" {
+			say(w, "fine")
+			return
+		}
+		if prompt == "prompt 2" {
+			close(stop)
+		}
+		fail(w, 503)
+	})
+	path, d := journalPath(t), f.declare(4)
+	end, err := collect(t, path, d, func(r *Run) { r.Stop, r.Pace.Concurrency, r.Pace.Retries = stop, 1, 0 }, new(seen).look)
+	require.NoError(t, err)
+	assert.Equal(t, Interrupted, end)
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.Len(t, rec.Answers, 1)
+	assert.EqualValues(t, f.total(), rec.Attempts, "every request is recorded")
+
+	down = false
+	end, err = collect(t, path, d, nil, new(seen).look)
+	require.NoError(t, err)
+	assert.Equal(t, Asked, end)
+	_, s, _ := replayed(t, path)
+	for i, a := range s.answers {
+		assert.Empty(t, a.Skip, i)
+	}
+}
+
 func TestARefusedKeyEndsTheRun(t *testing.T) {
 	for _, status := range []int{401, 403, 404} {
 		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { fail(w, status) })
