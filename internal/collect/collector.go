@@ -75,7 +75,7 @@ func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	if err != nil {
 		note = err.Error()
 	}
-	return end, errors.Join(err, r.Journal.append(kindEnd, endCanonical{end}, endInfo{time.Now().UTC(), note}))
+	return end, errors.Join(err, r.Journal.append(kindEnd, endCanonical{end}, endInfo{At: time.Now().UTC(), Note: note}))
 }
 
 // Replay gives the answers of a recording to look, as the runs that made it did. The end

@@ -163,6 +163,7 @@ type SessionInfo struct {
 
 type endInfo struct {
 	At   time.Time `json:"at"`
+	Lost Usage     `json:"lost,omitzero"` // of journals in which failures have no records of their own
 	Note string    `json:"note,omitempty"`
 }
 
@@ -276,6 +277,7 @@ func (r *Recording) take(rec record) error {
 		if err := errors.Join(json.Unmarshal(rec.Observed, &e), json.Unmarshal(rec.Canonical, &c)); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
+		r.Lost = r.Lost.plus(e.Lost)
 		r.clean, r.Reason = true, c.Reason
 	default:
 		return fmt.Errorf("%w: a record of an unknown kind %.20q", ErrChain, rec.Kind)

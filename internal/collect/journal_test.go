@@ -114,6 +114,17 @@ func TestAForgedAnswerShowsItself(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// TestWhatOlderJournalsLost: ends of runs say it in journals without records of failures.
+func TestWhatOlderJournalsLost(t *testing.T) {
+	rec, err := readJournal(forged(t, recorded(t, 1), func(r *record) {
+		if r.Kind == kindEnd {
+			r.Observed = []byte(`{"at":"2026-01-02T03:04:05Z","lost":{"in":7,"out":5}}`)
+		}
+	}))
+	require.NoError(t, err)
+	assert.Equal(t, Usage{In: 7, Out: 5}, rec.Lost)
+}
+
 // TestALineThatCannotBeReadIsNotWritten, and the journal goes on without it.
 func TestALineThatCannotBeReadIsNotWritten(t *testing.T) {
 	path, d := journalPath(t), newFake(t, nil).declare(1)
