@@ -186,10 +186,14 @@ func (s *suspect) plan(o *studentFlags, d *audit.Declared, runKey string) error 
 		p.Stopping = audit.Sequential
 	}
 	if p.Question == "" {
-		p.Question = fmt.Sprintf("Do these outputs depend on the key %s?", s.keyID)
+		outputs, keys := "these outputs", "the key "+s.keyID
 		if d.Collection != nil {
-			p.Question = fmt.Sprintf("Do the outputs of %s depend on the key %s?", d.Collection.Request.Model, s.keyID)
+			outputs = "the outputs of " + d.Collection.Request.Model
 		}
+		if p.Provenance != nil {
+			keys += ", or on that of the provenance band, " + p.Provenance.Key
+		}
+		p.Question = fmt.Sprintf("Do %s depend on %s?", outputs, keys)
 	}
 	if _, err := p.RunKeyBytes(); err != nil {
 		return usagef("student: --run-key: %w", err)

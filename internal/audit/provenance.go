@@ -129,14 +129,19 @@ func MeasureLive(trace detect.Scorer, exempt []watermark.Token, provenance *Band
 	}
 	r := l.trace.Result()
 	p := l.provenance.Result()
-	for name, x := range map[string]*detect.Result{"the mark": &r, "the provenance band": &p} {
-		if x.Verdict != detect.Detected {
-			return nil, fmt.Errorf("the outputs of the marked model itself do not show %s (log10 p %.3f, %d scored): these are other outputs, or another key or profile", name, x.Log10P, x.Scored)
-		}
+	if err := errors.Join(shows("the mark", &r), shows("the provenance band", &p)); err != nil {
+		return nil, err
 	}
 	m.Trace = float64(r.Green)/float64(r.Scored) - greenLaw(trace)
 	m.Provenance = excess(&p)
 	return m, nil
+}
+
+func shows(name string, r *detect.Result) error {
+	if r.Verdict != detect.Detected {
+		return fmt.Errorf("the outputs of the marked model itself do not show %s (log10 p %.3f, %d scored): these are other outputs, or another key or profile", name, r.Log10P, r.Scored)
+	}
+	return nil
 }
 
 // A live is where outputs of the marked model go.

@@ -55,6 +55,9 @@ func TestProvenanceBand(t *testing.T) {
 	assert.ErrorContains(t, err, "the provenance band")
 	_, err = MeasureLive(trace, nil, c.Provenance, nil, []string{jsonl(t, write(t, rng, 600, draw))})
 	assert.ErrorContains(t, err, "do not show the mark")
+	_, err = MeasureLive(trace, nil, c.Provenance, nil, []string{jsonl(t, write(t, rng, 600))})
+	assert.ErrorContains(t, err, "do not show the mark")
+	assert.ErrorContains(t, err, "do not show the provenance band")
 
 	for name, x := range map[string]struct {
 		marks   []*watermark.Mark
