@@ -95,6 +95,9 @@ func (s *suspect) readProvenance(o *studentFlags) error {
 		Scorer: mark, Dedup: dedupOf(p), Exempt: p.Exempt,
 		Bind: func(k watermark.Key) (detect.Scorer, error) { return p.Mark(k) },
 	}
+	if err := s.provenance.Check(s.scorer); err != nil {
+		return usagef("student: %s: %w", o.provenanceProfile, err)
+	}
 	s.provenancePlan = &audit.Provenance{Key: mark.KeyID(), Mark: mark.ID(), Profile: p.ID()}
 	return nil
 }

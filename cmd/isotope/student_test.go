@@ -517,6 +517,7 @@ func TestStudentProvenance(t *testing.T) {
 		"do not show":    call("--live", alone, both),
 		"no keyed draw":  append(call(both), "--provenance-profile", trace[3]),
 		"no such file":   call("--live", filepath.Join(dir, "none"), both),
+		"a width of 3":   append(call("--dry-run"), "--provenance-profile", file("w.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--width", "3"))),
 		"has 2 variants": append(call(both), "--provenance-profile", file("v.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--variants", "2"))),
 		"tokenizers":     append(call(both), "--provenance-profile", file("o.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--tokenizer", "o200k_base"))),
 	} {

@@ -160,11 +160,17 @@ func (*live) Skip(string) {}
 
 var errSameMark = errors.New("the provenance band is the mark itself")
 
-// check says whether the band can stand beside the mark.
-func (b *Band) check(mark detect.Scorer) error {
+// longContext is the width from which no mark is known to survive training. What is said of a
+// provenance band that shows rests on that.
+const longContext = 4
+
+// Check says whether the band can stand beside the mark.
+func (b *Band) Check(mark detect.Scorer) error {
 	switch {
 	case b.Scorer.ID() == mark.ID():
 		return errSameMark
+	case b.Scorer.Width() < longContext:
+		return fmt.Errorf("the provenance band has a width of %d, and training can carry over one of less than %d", b.Scorer.Width(), longContext)
 	case b.Scorer.Vocab() != mark.Vocab():
 		return fmt.Errorf("the provenance band has a vocabulary of %d ids, and the mark one of %d", b.Scorer.Vocab(), mark.Vocab())
 	}

@@ -147,8 +147,13 @@ func TestProvenanceIsDeclared(t *testing.T) {
 	assert.ErrorContains(t, err, "declared")
 	c, _ = withProvenance(t, plan(Fixed))
 	c.Scorer = draw
-	assert.ErrorIs(t, c.Provenance.check(draw), errSameMark)
+	assert.ErrorIs(t, c.Provenance.Check(draw), errSameMark)
 	other, err := watermark.New(rootKey(t), watermark.GumbelMax{Width: 4}, vocab+1)
 	require.NoError(t, err)
-	assert.ErrorContains(t, c.Provenance.check(other), "vocabulary")
+	assert.ErrorContains(t, c.Provenance.Check(other), "vocabulary")
+	c, _ = withProvenance(t, plan(Fixed))
+	c.Provenance.Scorer, err = watermark.New(rootKey(t), watermark.GumbelMax{Width: 3}, vocab)
+	require.NoError(t, err)
+	_, err = New(c)
+	assert.ErrorContains(t, err, "a width of 3, and training can carry over")
 }
