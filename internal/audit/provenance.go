@@ -39,6 +39,14 @@ type Band struct {
 	Bind func(watermark.Key) (detect.Scorer, error)
 }
 
+// unit is what is scored once.
+func (b *Band) unit() string {
+	if b.Dedup == detect.DedupContext {
+		return "each context"
+	}
+	return "each pair of a context and a token"
+}
+
 // A band is the test of a Band: the real key first, and its decoys.
 type band struct {
 	scorer detect.Scorer

@@ -134,6 +134,20 @@ func TestProvenancePrompts(t *testing.T) {
 	assert.Zero(t, float64(last.Log10P))
 }
 
+// TestProvenanceSaysWhatItCounts: by the dedup of its profile.
+func TestProvenanceSaysWhatItCounts(t *testing.T) {
+	for dedup, means := range map[detect.Dedup]string{detect.DedupPair: "each pair of a context and a token once", detect.DedupContext: "each context once"} {
+		c, draw := withProvenance(t, plan(Fixed))
+		c.Provenance.Dedup = dedup
+		a, err := New(c)
+		require.NoError(t, err)
+		a.Add(nil, write(t, rand.New(rand.NewPCG(1, 1)), 100, draw))
+		r, err := a.Report(collect.Asked, nil)
+		require.NoError(t, err)
+		assert.Contains(t, r.Canonical.Statistics[1].Means, means)
+	}
+}
+
 // TestProvenanceIsDeclared: nothing is tested that the plan does not say, nor the other way
 // round.
 func TestProvenanceIsDeclared(t *testing.T) {
