@@ -478,7 +478,7 @@ func TestStudentProvenance(t *testing.T) {
 	}
 
 	out := mustRun(t, call("--live", live, both)...)
-	assert.Contains(t, strings.Join(strings.Fields(out), " "), "in both bands as strongly as text that the marked model writes")
+	assert.Contains(t, strings.Join(strings.Fields(out), " "), "in both bands at least 0.5 times as strongly as text that the marked model writes")
 	assert.Regexp(t, `(?m)^provenance band .* scored +rank 1 of 101$`, out)
 	assert.Regexp(t, `^Do these outputs depend on the key \S+ or on that of the provenance band, \S+\?`, strings.Join(strings.Fields(out), " "))
 	out = mustRun(t, call("--live", live, alone)...)
