@@ -254,6 +254,7 @@ func TestStudentOfTheExampleServer(t *testing.T) {
 	suspect.left.Store(math.MaxInt64)
 	killed := answersIn(broken)
 	require.LessOrEqual(t, killed, 15)
+	suspect.CloseClientConnections() // waits for what the killed audit had asked
 	before := suspect.times()
 	require.NoError(t, appendTo(broken, `{"seq":`)) // as if the kill had come in the middle of a line
 	status, out, hints := isotope(call("broken.jsonl", "--json", "--report", filepath.Join(w.dir, "broken.html"))...)
