@@ -20,7 +20,8 @@ const (
 	PatternFlat TracePattern = "flat"
 	// PatternUnresolved: the master, and too few tokens to tell concentrated from flat.
 	PatternUnresolved TracePattern = "unresolved"
-	// PatternProxy: both bands about as strong as in text of the marked model itself.
+	// PatternProxy: both bands at least FullStrength times as strong as in text of the marked
+	// model itself.
 	PatternProxy TracePattern = "proxy"
 	// PatternProvenance: the provenance band, and not the master or any account.
 	PatternProvenance TracePattern = "provenance"
@@ -118,7 +119,7 @@ func Conclude(f Findings) Conclusion {
 	case trace.full() && f.Provenance.full():
 		c.Pattern = PatternProxy
 		c.Rule = fmt.Sprintf("both bands are detected with at least %v of the excess that the live model shows", FullStrength)
-		c.Claim = "The outputs depend on our keys, in both bands as strongly as text that the marked model writes. Training is not known to carry the provenance band over."
+		c.Claim = fmt.Sprintf("The outputs depend on our keys, in both bands at least %v times as strongly as text that the marked model writes. Training is not known to carry the provenance band over.", FullStrength)
 		c.Explanations = []string{"the suspect forwards requests to the marked model", "the suspect replays stored outputs of the marked model"}
 	case !t.MasterDetected && len(c.Accounts)+len(c.Cohorts) > 0:
 		c.Pattern = PatternContradiction
@@ -131,8 +132,8 @@ func Conclude(f Findings) Conclusion {
 		c.Claim = "The outputs depend on our key of the provenance band and do not show that of the master. Training is not known to carry the provenance band over."
 		c.Explanations = []string{
 			"the suspect forwards requests to the marked model, or quotes or replays its text, with the master off or under other keys",
-			"too few tokens for the master, which shows in more of them than the provenance band needs",
-			"records of keys that are mixed up",
+			"too few tokens for the master, which takes more of them to show than the provenance band",
+			"a forged mark", "a leaked key", "records of keys that are mixed up",
 		}
 	case !t.MasterDetected:
 		c.Pattern = PatternNothing

@@ -98,6 +98,11 @@ func TestConclude(t *testing.T) {
 	assert.Equal(t, `The outputs depend on the key of "tenant-3". Text that was served to this account was used, directly or through others, in making the model or its outputs.`, got.Claim)
 	assert.Contains(t, fmt.Sprint(got.NotShown), "holders of the accounts")
 	assert.Contains(t, fmt.Sprint(got.NotShown), "provenance band was not tested")
+	half := &detect.BandStrength{Detected: true, Excess: 0.5, Live: 1}
+	got = detect.Conclude(detect.Findings{Trace: master(true), LiveExcess: 0.2, Provenance: half})
+	assert.Contains(t, got.Claim, "in both bands at least 0.5 times as strongly")
+	got = detect.Conclude(detect.Findings{Trace: master(false), Provenance: half})
+	assert.Contains(t, got.Explanations, "a forged mark")
 }
 
 func TestImpliedShare(t *testing.T) {

@@ -95,8 +95,8 @@ question through whom.
 
 With --provenance-profile and --provenance-key the band of a keyed draw is tested as well,
 which training is not known to carry over. With --live, outputs that the marked model itself
-wrote to such prompts, a suspect that shows both bands as strongly as these is said to look
-like one that forwards requests or replays text.
+wrote to such prompts, a suspect that shows both bands at least half as strongly as these is
+said to look like one that forwards requests or replays text.
 
 An answer can have nothing to test: the model refused, called a tool, said nothing, or the
 endpoint failed. Each is counted with its reason.

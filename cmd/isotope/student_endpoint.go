@@ -216,7 +216,7 @@ func observedOf(path string, rec *collect.Recording) report.AuditObserved {
 	}
 	add("requests", "%d, retries included", rec.Attempts)
 	if rec.Failures > 0 {
-		add("failures", "%d questions given up and asked again later, or still open", rec.Failures)
+		add("failures", "%d times a question was given up, to be asked again", rec.Failures)
 	}
 	if rec.Lost != (collect.Usage{}) {
 		add("lost", "requests without an answer may have cost up to %d tokens in and %d out", rec.Lost.In, rec.Lost.Out)

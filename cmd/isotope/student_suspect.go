@@ -95,6 +95,9 @@ func (s *suspect) readProvenance(o *studentFlags) error {
 		Scorer: mark, Dedup: dedupOf(p), Exempt: p.Exempt,
 		Bind: func(k watermark.Key) (detect.Scorer, error) { return p.Mark(k) },
 	}
+	if err := s.provenance.Check(s.scorer); err != nil {
+		return usagef("student: %s: %w", o.provenanceProfile, err)
+	}
 	s.provenancePlan = &audit.Provenance{Key: mark.KeyID(), Mark: mark.ID(), Profile: p.ID()}
 	return nil
 }
@@ -186,10 +189,14 @@ func (s *suspect) plan(o *studentFlags, d *audit.Declared, runKey string) error 
 		p.Stopping = audit.Sequential
 	}
 	if p.Question == "" {
-		p.Question = fmt.Sprintf("Do these outputs depend on the key %s?", s.keyID)
+		outputs, keys := "these outputs", "the key "+s.keyID
 		if d.Collection != nil {
-			p.Question = fmt.Sprintf("Do the outputs of %s depend on the key %s?", d.Collection.Request.Model, s.keyID)
+			outputs = "the outputs of " + d.Collection.Request.Model
 		}
+		if p.Provenance != nil {
+			keys += ", or on that of the provenance band, " + p.Provenance.Key
+		}
+		p.Question = fmt.Sprintf("Do %s depend on %s?", outputs, keys)
 	}
 	if _, err := p.RunKeyBytes(); err != nil {
 		return usagef("student: --run-key: %w", err)

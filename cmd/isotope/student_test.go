@@ -254,6 +254,7 @@ func TestStudentOfTheExampleServer(t *testing.T) {
 	suspect.left.Store(math.MaxInt64)
 	killed := answersIn(broken)
 	require.LessOrEqual(t, killed, 15)
+	suspect.CloseClientConnections() // waits for what the killed audit had asked
 	before := suspect.times()
 	require.NoError(t, appendTo(broken, `{"seq":`)) // as if the kill had come in the middle of a line
 	status, out, hints := isotope(call("broken.jsonl", "--json", "--report", filepath.Join(w.dir, "broken.html"))...)
@@ -478,8 +479,9 @@ func TestStudentProvenance(t *testing.T) {
 	}
 
 	out := mustRun(t, call("--live", live, both)...)
-	assert.Contains(t, strings.Join(strings.Fields(out), " "), "in both bands as strongly as text that the marked model writes")
+	assert.Contains(t, strings.Join(strings.Fields(out), " "), "in both bands at least 0.5 times as strongly as text that the marked model writes")
 	assert.Regexp(t, `(?m)^provenance band .* scored +rank 1 of 101$`, out)
+	assert.Regexp(t, `^Do these outputs depend on the key \S+ or on that of the provenance band, \S+\?`, strings.Join(strings.Fields(out), " "))
 	out = mustRun(t, call("--live", live, alone)...)
 	assert.NotContains(t, out, "both bands")
 	assert.NotContains(t, out, "was not tested", "the band was")
@@ -516,6 +518,7 @@ func TestStudentProvenance(t *testing.T) {
 		"do not show":    call("--live", alone, both),
 		"no keyed draw":  append(call(both), "--provenance-profile", trace[3]),
 		"no such file":   call("--live", filepath.Join(dir, "none"), both),
+		"a width of 3":   append(call("--dry-run"), "--provenance-profile", file("w.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--width", "3"))),
 		"has 2 variants": append(call(both), "--provenance-profile", file("v.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--variants", "2"))),
 		"tokenizers":     append(call(both), "--provenance-profile", file("o.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--tokenizer", "o200k_base"))),
 	} {

@@ -86,7 +86,7 @@ func New(c Config) (*Audit, error) {
 		})
 	}
 	if c.Provenance != nil {
-		if err := c.Provenance.check(c.Scorer); err != nil {
+		if err := c.Provenance.Check(c.Scorer); err != nil {
 			return nil, err
 		}
 		var err error

@@ -39,6 +39,14 @@ type Band struct {
 	Bind func(watermark.Key) (detect.Scorer, error)
 }
 
+// unit is what is scored once.
+func (b *Band) unit() string {
+	if b.Dedup == detect.DedupContext {
+		return "each context"
+	}
+	return "each pair of a context and a token"
+}
+
 // A band is the test of a Band: the real key first, and its decoys.
 type band struct {
 	scorer detect.Scorer
@@ -129,14 +137,19 @@ func MeasureLive(trace detect.Scorer, exempt []watermark.Token, provenance *Band
 	}
 	r := l.trace.Result()
 	p := l.provenance.Result()
-	for name, x := range map[string]*detect.Result{"the mark": &r, "the provenance band": &p} {
-		if x.Verdict != detect.Detected {
-			return nil, fmt.Errorf("the outputs of the marked model itself do not show %s (log10 p %.3f, %d scored): these are other outputs, or another key or profile", name, x.Log10P, x.Scored)
-		}
+	if err := errors.Join(shows("the mark", &r), shows("the provenance band", &p)); err != nil {
+		return nil, err
 	}
 	m.Trace = float64(r.Green)/float64(r.Scored) - greenLaw(trace)
 	m.Provenance = excess(&p)
 	return m, nil
+}
+
+func shows(name string, r *detect.Result) error {
+	if r.Verdict != detect.Detected {
+		return fmt.Errorf("the outputs of the marked model itself do not show %s (log10 p %.3f, %d scored): these are other outputs, or another key or profile", name, r.Log10P, r.Scored)
+	}
+	return nil
 }
 
 // A live is where outputs of the marked model go.
@@ -155,11 +168,17 @@ func (*live) Skip(string) {}
 
 var errSameMark = errors.New("the provenance band is the mark itself")
 
-// check says whether the band can stand beside the mark.
-func (b *Band) check(mark detect.Scorer) error {
+// longContext is the width from which no mark is known to survive training. What is said of a
+// provenance band that shows rests on that.
+const longContext = 4
+
+// Check says whether the band can stand beside the mark.
+func (b *Band) Check(mark detect.Scorer) error {
 	switch {
 	case b.Scorer.ID() == mark.ID():
 		return errSameMark
+	case b.Scorer.Width() < longContext:
+		return fmt.Errorf("the provenance band has a width of %d, and training can carry over one of less than %d", b.Scorer.Width(), longContext)
 	case b.Scorer.Vocab() != mark.Vocab():
 		return fmt.Errorf("the provenance band has a vocabulary of %d ids, and the mark one of %d", b.Scorer.Vocab(), mark.Vocab())
 	}

@@ -55,6 +55,9 @@ func TestProvenanceBand(t *testing.T) {
 	assert.ErrorContains(t, err, "the provenance band")
 	_, err = MeasureLive(trace, nil, c.Provenance, nil, []string{jsonl(t, write(t, rng, 600, draw))})
 	assert.ErrorContains(t, err, "do not show the mark")
+	_, err = MeasureLive(trace, nil, c.Provenance, nil, []string{jsonl(t, write(t, rng, 600))})
+	assert.ErrorContains(t, err, "do not show the mark")
+	assert.ErrorContains(t, err, "do not show the provenance band")
 
 	for name, x := range map[string]struct {
 		marks   []*watermark.Mark
@@ -131,6 +134,20 @@ func TestProvenancePrompts(t *testing.T) {
 	assert.Zero(t, float64(last.Log10P))
 }
 
+// TestProvenanceSaysWhatItCounts: by the dedup of its profile.
+func TestProvenanceSaysWhatItCounts(t *testing.T) {
+	for dedup, means := range map[detect.Dedup]string{detect.DedupPair: "each pair of a context and a token once", detect.DedupContext: "each context once"} {
+		c, draw := withProvenance(t, plan(Fixed))
+		c.Provenance.Dedup = dedup
+		a, err := New(c)
+		require.NoError(t, err)
+		a.Add(nil, write(t, rand.New(rand.NewPCG(1, 1)), 100, draw))
+		r, err := a.Report(collect.Asked, nil)
+		require.NoError(t, err)
+		assert.Contains(t, r.Canonical.Statistics[1].Means, means)
+	}
+}
+
 // TestProvenanceIsDeclared: nothing is tested that the plan does not say, nor the other way
 // round.
 func TestProvenanceIsDeclared(t *testing.T) {
@@ -144,8 +161,13 @@ func TestProvenanceIsDeclared(t *testing.T) {
 	assert.ErrorContains(t, err, "declared")
 	c, _ = withProvenance(t, plan(Fixed))
 	c.Scorer = draw
-	assert.ErrorIs(t, c.Provenance.check(draw), errSameMark)
+	assert.ErrorIs(t, c.Provenance.Check(draw), errSameMark)
 	other, err := watermark.New(rootKey(t), watermark.GumbelMax{Width: 4}, vocab+1)
 	require.NoError(t, err)
-	assert.ErrorContains(t, c.Provenance.check(other), "vocabulary")
+	assert.ErrorContains(t, c.Provenance.Check(other), "vocabulary")
+	c, _ = withProvenance(t, plan(Fixed))
+	c.Provenance.Scorer, err = watermark.New(rootKey(t), watermark.GumbelMax{Width: 3}, vocab)
+	require.NoError(t, err)
+	_, err = New(c)
+	assert.ErrorContains(t, err, "a width of 3, and training can carry over")
 }

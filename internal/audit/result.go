@@ -211,7 +211,7 @@ func (a *Audit) statisticsOf(c *report.AuditCanonical, f *finding) {
 		})
 	}
 	if b := f.provenance; b != nil {
-		x := statisticOf("provenance band", "the scores of the keyed draw, each place once", &b.result)
+		x := statisticOf("provenance band", "the scores of the keyed draw, "+a.config.Provenance.unit()+" once", &b.result)
 		x.KeyedDraw, x.Decoys = true, decoysOf(&b.decoys, run)
 		defer func() { c.Statistics = append(c.Statistics, x) }() // after those of the mark
 	}

@@ -93,6 +93,11 @@ func (x *Exchange) shorten(n int) int {
 	return len(b) + header
 }
 
+// redacted reports whether the API key was overwritten in any attempt.
+func (x *Exchange) redacted() bool {
+	return x.Redacted > 0 || slices.ContainsFunc(x.Earlier, func(e Exchange) bool { return e.Redacted > 0 })
+}
+
 func (x *Exchange) body() []byte {
 	if x.BodyBase64 != nil {
 		return x.BodyBase64

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,8 +31,12 @@ type client struct {
 	completions openai.CompletionService
 }
 
-// maxHeader is the largest header of a response, in bytes. A larger one is an error.
-const maxHeader = 256 << 10
+const (
+	// maxHeader is the largest header of a response, in bytes. A larger one is an error.
+	maxHeader = 256 << 10
+	// maxError bounds the text of a transport's error, which may quote what an endpoint sent.
+	maxError = 1000
+)
 
 func newClient(r Request, key string, timeout time.Duration, transport http.RoundTripper) (*client, error) {
 	extra, err := r.extra()
@@ -93,7 +98,7 @@ func (c *client) ask(ctx context.Context, prompt string) attempt {
 	if res != nil {
 		body, readErr := io.ReadAll(res.Body)
 		res.Body.Close()
-		x.Status, x.Header = res.StatusCode, c.header(res.Header)
+		x.Status, x.Header = res.StatusCode, c.header(res.Header, x)
 		if len(body) > MaxBody {
 			body, x.Truncated, readErr = body[:MaxBody], true, nil
 		}
@@ -112,7 +117,7 @@ func (c *client) ask(ctx context.Context, prompt string) attempt {
 		a.retry, a.wait = retryable(x.Status), retryAfter(res.Header)
 	}
 	if err != nil {
-		x.Error = string(c.redact([]byte(plain(err)), x))
+		x.Error = elide(string(c.redact([]byte(plain(err)), x)), maxError)
 		a.retry, a.unknown = true, true
 	}
 	x.Millis = time.Since(begin).Milliseconds()
@@ -172,18 +177,14 @@ func optional(v *float64) param.Opt[float64] {
 var secretHeaders = []string{"Set-Cookie", "Authorization", "Www-Authenticate", "Proxy-Authenticate"}
 
 // header returns what is recorded of response headers.
-func (c *client) header(h http.Header) http.Header {
+func (c *client) header(h http.Header, x *Exchange) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
 		for _, v := range values {
-			if c.key != "" {
-				v = string(bytes.ReplaceAll([]byte(v), []byte(c.key), []byte(redacted)))
+			if !slices.Contains(secretHeaders, http.CanonicalHeaderKey(name)) {
+				out.Add(name, string(c.redact([]byte(v), x)))
 			}
-			out.Add(name, v)
 		}
-	}
-	for _, name := range secretHeaders {
-		out.Del(name)
 	}
 	return out
 }

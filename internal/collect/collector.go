@@ -24,7 +24,7 @@ func (e End) Complete() bool { return e == Asked || e == Decided }
 
 // ErrEndpoint is wrapped by the error of a run whose endpoint failed several times in a
 // row. The journal keeps the failures, and their questions stay open: the same call asks
-// // them again. A question that was to blame itself does not count the second time, so that
+// them again. A question that was to blame itself does not count the second time, so that
 // a few bad prompts do not stop every run at the same place.
 var ErrEndpoint = errors.New("the endpoint fails")
 
@@ -75,7 +75,7 @@ func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	if err != nil {
 		note = err.Error()
 	}
-	return end, errors.Join(err, r.Journal.append(kindEnd, endCanonical{end}, endInfo{time.Now().UTC(), note}))
+	return end, errors.Join(err, r.Journal.append(kindEnd, endCanonical{end}, endInfo{At: time.Now().UTC(), Note: note}))
 }
 
 // Replay gives the answers of a recording to look, as the runs that made it did. The end
@@ -248,7 +248,7 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 		}
 		if r.broken {
 			if r.exchange.Attempts > 0 {
-				if err = s.leave(r.ask, r.exchange); err != nil {
+				if err = s.leave(answered{Answer{Ask: r.ask}, r.exchange}); err != nil {
 					cancel()
 				}
 			}
@@ -278,12 +278,11 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 		return nil
 	}
 	last := &pending[len(pending)-1].exchange
-	if row >= failures || s.locked(last) || !succeeded && (last.Error != "" || retryable(last.Status)) {
-		err := fmt.Errorf("%w: %s", ErrEndpoint, last.describe())
-		for _, f := range pending {
-			err = errors.Join(err, s.leave(f.answer.Ask, f.exchange))
-		}
-		return err
+	switch {
+	case row >= failures || s.locked(last) || !succeeded && (last.Error != "" || retryable(last.Status)):
+		return errors.Join(fmt.Errorf("%w: %s", ErrEndpoint, last.describe()), s.leave(pending...))
+	case s.stopped(ctx):
+		return s.leave(pending...) // whether anything else would have succeeded is not known
 	}
 	defer s.progress()
 	return s.record(pending)
@@ -304,9 +303,14 @@ func (s *session) record(all []answered) error {
 	return nil
 }
 
-// leave records the attempts at a question that stays open.
-func (s *session) leave(ask int, x Exchange) error {
-	return s.Journal.append(kindFailure, failureCanonical{ask}, x)
+// leave records the attempts at questions that stay open.
+func (s *session) leave(all ...answered) error {
+	for _, a := range all {
+		if err := s.Journal.append(kindFailure, failureCanonical{a.answer.Ask}, a.exchange); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // locked reports whether an endpoint that never answered refuses all of us: a wrong

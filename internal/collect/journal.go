@@ -163,6 +163,7 @@ type SessionInfo struct {
 
 type endInfo struct {
 	At   time.Time `json:"at"`
+	Lost Usage     `json:"lost,omitzero"` // of journals in which failures have no records of their own
 	Note string    `json:"note,omitempty"`
 }
 
@@ -276,6 +277,7 @@ func (r *Recording) take(rec record) error {
 		if err := errors.Join(json.Unmarshal(rec.Observed, &e), json.Unmarshal(rec.Canonical, &c)); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
+		r.Lost = r.Lost.plus(e.Lost)
 		r.clean, r.Reason = true, c.Reason
 	default:
 		return fmt.Errorf("%w: a record of an unknown kind %.20q", ErrChain, rec.Kind)
@@ -345,7 +347,7 @@ func (r *Recording) takeFailure(rec record) error {
 func (r *Recording) count(x *Exchange) {
 	r.Attempts += int64(x.Attempts)
 	r.Lost = r.Lost.plus(x.Lost)
-	if x.Redacted > 0 {
+	if x.redacted() {
 		r.Redacted++
 	}
 }
@@ -426,6 +428,9 @@ func (j *Journal) append(kind string, canonical, observed any) error {
 	line, hash, err := rec.seal()
 	if err != nil {
 		return err
+	}
+	if len(line) > maxLine {
+		return fmt.Errorf("a record of %d bytes is more than %d, and could not be read again", len(line), maxLine)
 	}
 	line = append(line, '\n')
 	if err := j.write(line); err != nil {
@@ -512,8 +517,13 @@ func short(s string) string {
 	if s == "" {
 		return "missing"
 	}
-	if len(s) > 80 {
-		return s[:77] + "..."
+	return elide(s, 80)
+}
+
+// elide keeps n bytes of a text, dots for the rest among them.
+func elide(s string, n int) string {
+	if len(s) > n {
+		return s[:n-3] + "..."
 	}
 	return s
 }

@@ -114,6 +114,31 @@ func TestAForgedAnswerShowsItself(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// TestWhatOlderJournalsLost: ends of runs say it in journals without records of failures.
+func TestWhatOlderJournalsLost(t *testing.T) {
+	rec, err := readJournal(forged(t, recorded(t, 1), func(r *record) {
+		if r.Kind == kindEnd {
+			r.Observed = []byte(`{"at":"2026-01-02T03:04:05Z","lost":{"in":7,"out":5}}`)
+		}
+	}))
+	require.NoError(t, err)
+	assert.Equal(t, Usage{In: 7, Out: 5}, rec.Lost)
+}
+
+// TestALineThatCannotBeReadIsNotWritten, and the journal goes on without it.
+func TestALineThatCannotBeReadIsNotWritten(t *testing.T) {
+	path, d := journalPath(t), newFake(t, nil).declare(1)
+	j, err := OpenJournal(path, d)
+	require.NoError(t, err)
+	large := Exchange{Attempts: 1, Status: 500, Body: strings.Repeat("\x01", maxLine/6)}
+	assert.ErrorContains(t, j.append(kindFailure, failureCanonical{0}, large), "could not be read again")
+	require.NoError(t, j.append(kindFailure, failureCanonical{0}, Exchange{Attempts: 1, Status: 500}))
+	require.NoError(t, j.Close())
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, rec.Records)
+}
+
 // TestEveryCutIsTakenUp cuts a journal at each byte: what is there counts, the unfinished
 // line is dropped and said, and the run goes on.
 func TestEveryCutIsTakenUp(t *testing.T) {

@@ -116,6 +116,27 @@ func (h handled) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// TestLongErrorsAreBounded: an error of the transport quotes what an endpoint sent, and every
+// attempt has one.
+func TestLongErrorsAreBounded(t *testing.T) {
+	path, d := journalPath(t), new(fake).declareAt("http://host/v1", 1)
+	synctest.Test(t, func(t *testing.T) {
+		_, err := collect(t, path, d, func(r *Run) {
+			r.Pace.Retries, r.transport = 100, refusing{errors.New(strings.Repeat("\x01", 1<<20))}
+		}, new(seen).look)
+		require.ErrorIs(t, err, ErrEndpoint)
+		assert.Less(t, len(err.Error()), 2*maxError)
+	})
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.EqualValues(t, 101, rec.Attempts)
+}
+
+// refusing is a transport that fails.
+type refusing struct{ err error }
+
+func (r refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, r.err }
+
 // TestRetryAfterHoldsEverybody: while the endpoint wants a pause, no request begins.
 func TestRetryAfterHoldsEverybody(t *testing.T) {
 	const pause = 90 * time.Second
@@ -311,6 +332,39 @@ func TestAnInterruptKeepsWhatCame(t *testing.T) {
 	assert.EqualValues(t, 1, rec.Failures)
 }
 
+// TestAnInterruptSettlesNoFailure: an endpoint that went down in the middle of a batch, and a
+// run that is interrupted before enough of its questions failed.
+func TestAnInterruptSettlesNoFailure(t *testing.T) {
+	stop, down := make(chan struct{}), true
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, _ int) {
+		if !down || prompt == "prompt 0" {
+			say(w, "fine")
+			return
+		}
+		if prompt == "prompt 2" {
+			close(stop)
+		}
+		fail(w, 503)
+	})
+	path, d := journalPath(t), f.declare(4)
+	end, err := collect(t, path, d, func(r *Run) { r.Stop, r.Pace.Concurrency, r.Pace.Retries = stop, 1, 0 }, new(seen).look)
+	require.NoError(t, err)
+	assert.Equal(t, Interrupted, end)
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.Len(t, rec.Answers, 1)
+	assert.EqualValues(t, f.total(), rec.Attempts, "every request is recorded")
+
+	down = false
+	end, err = collect(t, path, d, nil, new(seen).look)
+	require.NoError(t, err)
+	assert.Equal(t, Asked, end)
+	_, s, _ := replayed(t, path)
+	for i, a := range s.answers {
+		assert.Empty(t, a.Skip, i)
+	}
+}
+
 func TestARefusedKeyEndsTheRun(t *testing.T) {
 	for _, status := range []int{401, 403, 404} {
 		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { fail(w, status) })
@@ -503,6 +557,26 @@ func TestTheKeyIsNeverRecorded(t *testing.T) {
 	rec, s, _ := replayed(t, path)
 	assert.Equal(t, 3, rec.Redacted)
 	assert.Equal(t, []string{"you are Bearer [API key]"}, s.answers[0].Texts)
+
+	f = newFake(t, func(w http.ResponseWriter, r *http.Request, prompt string, times int) {
+		switch {
+		case prompt == "prompt 0" && times == 0: // in an attempt that is made again
+			w.WriteHeader(500)
+			io.WriteString(w, r.Header.Get("Authorization"))
+			return
+		case prompt == "prompt 1": // in a header alone
+			w.Header().Set("X-Echo", r.Header.Get("Authorization"))
+		}
+		say(w, "fine")
+	})
+	path = journalPath(t)
+	_, err = collect(t, path, f.declare(3), func(r *Run) { r.Key = key }, new(seen).look)
+	require.NoError(t, err)
+	text, err = os.ReadFile(path)
+	require.NoError(t, err)
+	assert.NotContains(t, string(text), "secret")
+	rec, _, _ = replayed(t, path)
+	assert.Equal(t, 2, rec.Redacted)
 
 	f = newFake(t, func(w http.ResponseWriter, r *http.Request, _ string, _ int) {
 		w.WriteHeader(401)
