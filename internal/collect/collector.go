@@ -178,10 +178,11 @@ func (s *session) begin() error {
 // nothing either: the fixed test is made then.
 func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, error) {
 	for {
-		asks, end := s.open(from, size, spent)
+		asks, most, end := s.open(from, size, spent)
 		if len(asks) == 0 {
 			return end, nil
 		}
+		s.pool.spare.reset(s.declaration.Budget, most)
 		if s.stopped(ctx) {
 			return Interrupted, nil
 		}
@@ -195,24 +196,26 @@ func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, e
 	}
 }
 
-// open returns the questions without an answer that the budget holds, and [Exhausted] when
-// it does not hold all.
-func (s *session) open(from, size int, spent Usage) (asks []int, end End) {
-	spent = spent.plus(s.recording.Lost)
+// open returns the questions without an answer that the budget holds, what everything will
+// have cost at most when they have one, and [Exhausted] when it does not hold all.
+func (s *session) open(from, size int, spent Usage) (asks []int, most Usage, end End) {
+	most = spent.plus(s.recording.Lost)
 	for i := from; i < from+size; i++ {
 		a, ok := s.recording.Answers[i]
 		cost := s.declaration.Request.worst(s.declaration.prompt(i))
 		if ok {
 			cost = a.cost(&s.declaration.Request)
 		}
-		if spent = spent.plus(cost); !s.declaration.Budget.holds(spent) {
-			return asks, Exhausted
+		next := most.plus(cost)
+		if !s.declaration.Budget.holds(next) {
+			return asks, most, Exhausted
 		}
+		most = next
 		if !ok {
 			asks = append(asks, i)
 		}
 	}
-	return asks, Asked
+	return asks, most, Asked
 }
 
 func (s *session) stopped(ctx context.Context) bool {
@@ -317,7 +320,7 @@ func (s *session) leave(all ...answered) error {
 // key, address or model.
 func (s *session) locked(x *Exchange) bool {
 	switch x.Status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
 		return len(s.recording.Answers) == 0
 	}
 	return false

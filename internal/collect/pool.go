@@ -84,6 +84,32 @@ type pool struct {
 	client *client
 	pace   Pace
 	pacer  *pacer
+	spare  spare
+}
+
+// A spare is what a budget leaves for attempts beyond the first of each question.
+type spare struct {
+	mu     sync.Mutex
+	budget Budget
+	most   Usage // that everything can cost so far
+}
+
+func (s *spare) reset(b Budget, most Usage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.budget, s.most = b, most
+}
+
+// take takes room for one more attempt, if there is.
+func (s *spare) take(cost Usage) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	most := s.most.plus(cost)
+	if !s.budget.holds(most) {
+		return false
+	}
+	s.most = most
+	return true
 }
 
 // ask asks questions and sends a reply for each that was begun. It begins no more when
@@ -140,6 +166,9 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 			r.broken = true
 			return r
 		case !a.retry, attempts > p.pace.Retries, a.wait > maxWait:
+			return r
+		case a.unknown && !p.spare.take(p.client.request.worst(prompt)):
+			r.broken = true // what it may have cost was the last that the budget holds
 			return r
 		}
 		again := a.exchange

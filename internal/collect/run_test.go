@@ -399,6 +399,36 @@ func TestBudgetOfTokens(t *testing.T) {
 	assert.Len(t, rec.Answers, len(s.answers))
 }
 
+// TestRetriesAreInTheBudget: an attempt without an answer may have cost something, and the next
+// one costs again.
+func TestRetriesAreInTheBudget(t *testing.T) {
+	d := new(fake).declareAt("http://host/v1", 3)
+	worst := d.Request.worst("prompt 0")
+	one := worst.In + worst.Out
+	d.Budget.Tokens = 5*one + one/2
+	path := journalPath(t)
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		handler := func(_ http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			<-r.Context().Done() // a time-out
+		}
+		run := func(r *Run) {
+			r.Pace, r.transport = Pace{Concurrency: 2, Retries: 9, Timeout: time.Minute, Backoff: time.Second}, handled(handler)
+		}
+		for range 2 {
+			end, err := collect(t, path, d, run, new(seen).look)
+			require.NoError(t, err)
+			assert.Equal(t, Exhausted, end)
+			assert.EqualValues(t, 5, asked.Load())
+		}
+	})
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.Equal(t, 5*one, rec.Lost.In+rec.Lost.Out)
+	assert.True(t, d.Budget.holds(rec.Lost))
+}
+
 func TestBudgetOfMoney(t *testing.T) {
 	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { say(w, "ten words") })
 	d := f.declare(100)
