@@ -20,6 +20,15 @@ func printAudit(w io.Writer, r *report.Audit) error {
 		counted = "of the one test"
 	}
 	fmt.Fprintf(&b, "\nlog10 p   %s, %s\n", logOf(a.Log10PAdjusted), counted)
+	if a.Pattern != "" {
+		b.WriteString(wrap("pattern   "+a.Pattern+": "+a.Rule, "          ") + "\n")
+	}
+	if e := a.Effect.Provenance; e != nil {
+		fmt.Fprintf(&b, "strength  green in excess %s, provenance band %s standard deviations a score\n", decimal("%.3f", float64(a.Effect.Excess)), decimal("%.3f", float64(e.Excess)))
+		if e.Live != 0 {
+			fmt.Fprintf(&b, "live      green in excess %s, provenance band %s\n", decimal("%.3f", float64(e.LiveTrace)), decimal("%.3f", float64(e.Live)))
+		}
+	}
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nstatistic\tlog10 p\tz\tgreen\tdecoys")
 	for _, s := range a.Statistics {

@@ -110,6 +110,18 @@ func (f *bandFinding) strength(p *Provenance) *detect.BandStrength {
 	return s
 }
 
+// effect is how strong the band is; nil where it was not tested.
+func (f *bandFinding) effect(p *Provenance) *report.AuditBand {
+	if f == nil {
+		return nil
+	}
+	b := &report.AuditBand{Excess: report.Number(excess(&f.result))}
+	if p.Live != nil {
+		b.Live, b.LiveTrace = report.Number(p.Live.Provenance), report.Number(p.Live.Trace)
+	}
+	return b
+}
+
 // excess is the mean score above that of the null, in standard deviations of a score, and 0
 // where nothing was scored.
 func excess(r *detect.Result) float64 {

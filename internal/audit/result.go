@@ -32,13 +32,11 @@ type finding struct {
 	// stopped says that the sequential test ended the collection by what it showed, so that
 	// no fixed test was made.
 	stopped  bool
-	log10P   float64 // of the test that says most, before Plan.Tests and families
+	log10P   float64 // of the declared statistics, before Plan.Tests and families; not of the provenance band
 	adjusted float64
 	families int64
-	// What the tests under the mark's own key say, the provenance band apart.
-	master         float64 // adjusted
-	masterDetected bool
-	verdict        detect.Verdict
+	master   bool // adjusted is at most alpha
+	verdict  detect.Verdict
 }
 
 // Report makes the tests that the plan declares and reports them. Outputs of files end with
@@ -114,22 +112,18 @@ func (a *Audit) test(end collect.End) *finding {
 		}
 	}
 	f.adjust()
-	f.master, f.masterDetected = f.adjusted, f.adjusted <= math.Log10(p.Alpha)
+	f.master = f.adjusted <= math.Log10(p.Alpha)
 	if f.trace != nil {
 		// What the trace says of the master is the fixed test; the finding counts.
-		f.trace.MasterLog10P, f.trace.MasterDetected = f.master, f.masterDetected
+		f.trace.MasterLog10P, f.trace.MasterDetected = f.adjusted, f.master
 	}
 	if a.provenance != nil {
 		// Where the sequential test ended the collection this one holds: what has ended it
 		// does not depend on the key of the band.
-		b := a.provenance.test(f.fixed.PairsDecoys.RunKey, p.Alpha, p.Tests*p.bundles())
-		f.provenance = b
-		if b.result.Log10PAdjusted < f.adjusted {
-			f.log10P, f.adjusted = b.result.Log10P, b.result.Log10PAdjusted
-		}
+		f.provenance = a.provenance.test(f.fixed.PairsDecoys.RunKey, p.Alpha, p.Tests*p.bundles())
 	}
 	switch {
-	case f.masterDetected || f.provenance != nil && f.provenance.detected:
+	case f.master || f.provenance != nil && f.provenance.detected:
 		f.verdict = detect.Detected
 	case p.C1 > 0 && f.fixed.Pairs.Scored > 0 && p.shown(f.fixed.Pairs.Scored) <= p.Share:
 		f.verdict = detect.NotDetected // silence, with every test counted
@@ -160,7 +154,7 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 		findings.Trace = *f.trace
 	} else {
 		findings.Trace = detect.TraceResult{
-			Master: *f.fixed, MasterLog10P: f.master, MasterDetected: f.masterDetected, Families: 1, Alpha: a.config.Declared.Plan.Alpha,
+			Master: *f.fixed, MasterLog10P: f.adjusted, MasterDetected: f.master, Families: 1, Alpha: a.config.Declared.Plan.Alpha,
 		}
 	}
 	if p := a.config.Declared.Plan.Provenance; f.provenance != nil {
@@ -175,6 +169,10 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 	}
 	x := detect.Conclude(findings)
 	c.Claim, c.Pattern, c.Rule = x.Claim, string(x.Pattern), x.Rule
+	if b := f.provenance; x.Pattern == detect.PatternProvenance || x.Pattern == detect.PatternProxy && b.result.Log10PAdjusted > f.adjusted {
+		// The p-value is that of the claim: of the band, or the weaker one where it rests on both.
+		c.Log10P, c.Log10PAdjusted = report.Number(b.result.Log10P), report.Number(b.result.Log10PAdjusted)
+	}
 	c.Explanations, c.NotShown = append(c.Explanations, x.Explanations...), append(c.NotShown, x.NotShown...)
 	c.NotShown = append(c.NotShown,
 		"since when the key was fixed and secret (level B): that takes a commitment that is older than the text",
@@ -268,6 +266,7 @@ func (f *finding) counted() (green, scored int64, ok bool) {
 
 func (a *Audit) effect(c *report.AuditCanonical, f *finding) {
 	nan := report.Number(math.NaN())
+	defer func() { c.Effect.Provenance = f.provenance.effect(a.config.Declared.Plan.Provenance) }()
 	c.Effect = report.AuditEffect{Gamma: report.Number(a.gamma()), GreenRate: nan, Excess: nan, Z: nan, C1: report.Number(a.config.Declared.Plan.C1)}
 	green, scored, ok := f.counted()
 	if !ok || scored == 0 {

@@ -107,6 +107,16 @@ type AuditEffect struct {
 	Share     Number `json:"implied_share,omitempty"` // z / (c1 sqrt(scored)), and the ends of a 95 % interval
 	Low       Number `json:"implied_low,omitempty"`
 	High      Number `json:"implied_high,omitempty"`
+	// Provenance is of the provenance band, where it was tested.
+	Provenance *AuditBand `json:"provenance,omitempty"`
+}
+
+// An AuditBand says how strong a provenance band is, in standard deviations of a score, and how
+// strong both marks are in text of the marked model itself, where that was measured.
+type AuditBand struct {
+	Excess    Number `json:"excess_sd"`
+	Live      Number `json:"live_excess_sd,omitempty"`
+	LiveTrace Number `json:"live_trace_excess,omitempty"` // green rate above gamma
 }
 
 // An AuditFamily is the accounts of one kind.
