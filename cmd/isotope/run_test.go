@@ -214,6 +214,25 @@ func TestReportsGoToFiles(t *testing.T) {
 	assert.NoError(t, checkPage(filepath.Join(dir, "new.html")))
 }
 
+// TestReportsReplacePagesOnly has the name of a key, of a text and of a journal where that
+// of a report belongs.
+func TestReportsReplacePagesOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	for _, text := range []string{watermark.NewKey().Secret(), "a text", `{"seq":0}`, "<!doctype"} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		assert.ErrorContains(t, checkPage(path), "only a page is replaced", text)
+		var out, errs bytes.Buffer
+		assert.Equal(t, exitError, run(context.Background(), []string{"demo", "--out", path}, strings.NewReader(""), &out, &errs))
+		left, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, text, string(left))
+	}
+	require.NoError(t, writePage(&report.Page{Title: "t"}, path))
+	assert.NoError(t, checkPage(path), "an earlier page")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	assert.NoError(t, checkPage(path), "an empty file")
+}
+
 func TestNormalizeUndoesPasting(t *testing.T) {
 	assert.Equal(t, "a\nb\nc \"d\" 'e' f g", string(normalize([]byte("a\r\nb\rc \u201cd\u201d \u2018e\u2019\u00a0f\u202fg"))))
 	assert.Equal(t, "\xff\xfe", string(normalize([]byte("\xff\xfe"))), "bytes that are no text stay")
