@@ -274,8 +274,8 @@ func (o *detectFlags) test(marks []*watermark.Mark, text *subject, options *dete
 	best := slices.MinFunc(all, better) // the first of equals
 	if len(text.forms) > 1 {
 		first := slices.IndexFunc(all, func(a *outcome) bool { return a.mark == best.mark })
-		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested as it is (log10 p %.3f) and normalized (log10 p %.3f); the smaller p-value is shown and both are counted",
-			all[first].result.Log10P, all[first+1].result.Log10P))
+		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested as it is (log10 p %s) and normalized (log10 p %s); the smaller p-value is shown and both are counted",
+			logP(all[first].result.Log10P), logP(all[first+1].result.Log10P)))
 	}
 	if len(marks) > 1 {
 		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested under %d keys, of which a text has one; the smallest p-value is shown and all are counted", len(marks)))
@@ -345,24 +345,27 @@ func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name stri
 	}, nil
 }
 
+// logP writes log10 of a p-value for people.
+func logP(x float64) string { return decimal("%.3f", x) }
+
 // printResult prints a result for people.
 func printResult(w io.Writer, o *outcome, keyID string) error {
 	r := o.result
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n  key       %s\n", verdictWords[r.Verdict], keyID)
-	fmt.Fprintf(&b, "  log10 p   %.3f", r.Log10PAdjusted)
+	fmt.Fprintf(&b, "  log10 p   %s", logP(r.Log10PAdjusted))
 	switch {
 	case o.message != nil:
-		fmt.Fprintf(&b, " (before counting %d tests: %.3f for the mark%s, %.3f for the best of %d messages)",
-			r.Tests, r.Log10P, partsWords(o.scan), bestMessage(o.message), 1<<o.message.Bits)
+		fmt.Fprintf(&b, " (before counting %d tests: %s for the mark%s, %s for the best of %d messages)",
+			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
 	case o.scan.Intervals > 0:
-		fmt.Fprintf(&b, " (before counting %d tests: %.3f for the whole text, %.3f for the best of %d parts)", r.Tests, r.Log10P, o.scan.Log10P, o.scan.Intervals)
+		fmt.Fprintf(&b, " (before counting %d tests: %s for the whole text, %s for the best of %d parts)", r.Tests, logP(r.Log10P), logP(o.scan.Log10P), o.scan.Intervals)
 	case r.Tests > 1:
-		fmt.Fprintf(&b, " (%.3f before counting %d tests)", r.Log10P, r.Tests)
+		fmt.Fprintf(&b, " (%s before counting %d tests)", logP(r.Log10P), r.Tests)
 	}
 	fmt.Fprintf(&b, "\n  %s", evidenceWords(o.mark.Law(), r))
 	if r.Scored > 0 {
-		fmt.Fprintf(&b, " (z %.2f)", r.Z)
+		fmt.Fprintf(&b, " (z %s)", decimal("%.2f", r.Z))
 	}
 	s := r.Skipped
 	fmt.Fprintf(&b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, ",

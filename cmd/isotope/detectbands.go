@@ -244,8 +244,8 @@ var patternWords = map[detect.BandPattern]string{
 func (b band) String() string {
 	r := b.result
 	evidence := strings.Join(strings.Fields(evidenceWords(b.mark.Law(), r)), " ")
-	return fmt.Sprintf("%s, log10 p %.3f (%.3f before counting %d tests), %s, key %s",
-		strings.ReplaceAll(string(r.Verdict), "_", " "), r.Log10PAdjusted, r.Log10P, r.Tests, evidence, b.mark.KeyID())
+	return fmt.Sprintf("%s, log10 p %s (%s before counting %d tests), %s, key %s",
+		strings.ReplaceAll(string(r.Verdict), "_", " "), logP(r.Log10PAdjusted), logP(r.Log10P), r.Tests, evidence, b.mark.KeyID())
 }
 
 // printBands prints results and what they mean for people.
