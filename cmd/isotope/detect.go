@@ -59,7 +59,9 @@ with, and what does not follow: trace and provenance together are what forwarded
 copied output of the marked service shows, a trace band alone what a model that was
 trained on it does, and other things beside. --fail-on applies when any band is detected.
 
-Text is read as it is: as bytes, with special tokens as the text they are spelt with.`,
+Text is read as it is: as bytes, with special tokens as the text they are spelt with. A
+note says when it is not UTF-8: the mark of a text that was turned into another encoding
+is not found.`,
 		Example: `  isotope detect --key my.key --profile my.json text.txt
   pbpaste | isotope detect --key my.key --profile my.json --normalize
   isotope detect --key my.key --profile my.json --tokens ids.json --json
@@ -113,7 +115,7 @@ func (o *detectFlags) check(args []string) error {
 	case strings.Contains(fmt.Sprint(o.keys, o.selectors, o.roles), "isotope-secret-key"):
 		return usagef("detect: a key was given where a name belongs, of a key file or a role")
 	case len(o.keys) != len(o.profiles):
-		return usagef("detect: --key is given %d times and --profile %d times; each profile has its key", len(o.keys), len(o.profiles))
+		return usagef("detect: --key is given %s and --profile %s; each profile has its key", times(len(o.keys)), times(len(o.profiles)))
 	case len(o.profiles) > 1:
 		if err := o.checkBands(); err != nil {
 			return err
@@ -180,7 +182,7 @@ func (c *cli) detect(o detectFlags, input string) error {
 	options := &detect.Options{Dedup: dedupOf(profile), Exempt: profile.Exempt, Alpha: o.alpha, MinShare: o.minShare}
 	options.Tests = int64(len(text.forms)) * int64(len(marks))
 	if o.keyring != "" {
-		return c.detectMany(o, key, selectors, profile, options, text.forms[0], prompts)
+		return c.detectMany(o, key, selectors, profile, options, text, prompts)
 	}
 	testing := c.busy("testing")
 	best := o.test(marks, text, options, prompts)
@@ -280,6 +282,7 @@ func (o *detectFlags) test(marks []*watermark.Mark, text *subject, options *dete
 	if len(marks) > 1 {
 		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested under %d keys, of which a text has one; the smallest p-value is shown and all are counted", len(marks)))
 	}
+	best.result.Warnings = append(best.result.Warnings, text.encoding()...)
 	best.spans = text.locate(best.form, best.scan.Spans)
 	for i := range best.spans {
 		best.spans[i].draw = best.mark.IsKeyedDraw()

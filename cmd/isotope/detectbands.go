@@ -20,7 +20,7 @@ func (o *detectFlags) checkBands() error {
 	case o.keyring != "" || o.normalize || o.spans:
 		return usagef("detect: several marks go with neither --keyring nor --normalize nor --spans")
 	case len(o.roles) > 0 && len(o.roles) != len(o.profiles):
-		return usagef("detect: --role is given %d times and --profile %d times; give each mark its role, or none", len(o.roles), len(o.profiles))
+		return usagef("detect: --role is given %s and --profile %s; give each mark its role, or none", times(len(o.roles)), times(len(o.profiles)))
 	}
 	for _, role := range o.roles {
 		if !slices.Contains(roles, role) {
@@ -161,6 +161,9 @@ func (c *cli) detectBands(o detectFlags, input string) error {
 	testing := c.busy("testing")
 	reading := testBands(bands, &options, text.forms[0], prompts)
 	testing()
+	for i := range bands {
+		bands[i].result.Warnings = append(bands[i].result.Warnings, text.encoding()...)
+	}
 	if o.report != "" {
 		if err := writePage(bandsPage(bands, reading, &options, text, prompts), o.report); err != nil {
 			return err

@@ -64,15 +64,16 @@ func (c *cli) readKeyring(name string) ([]tenant, error) {
 
 // detectMany tests one text under every key of a keyring.
 func (c *cli) detectMany(o detectFlags, root watermark.Key, selectors []watermark.Key, profile *watermark.Profile,
-	options *detect.Options, text []watermark.Token, prompts [][]watermark.Token) error {
+	options *detect.Options, text *subject, prompts [][]watermark.Token) error {
 	tenants, err := c.readKeyring(o.keyring)
 	if err != nil {
 		return err
 	}
-	r, err := rank(root, tenants, profile, selectors, options, text, prompts)
+	r, err := rank(root, tenants, profile, selectors, options, text.forms[0], prompts)
 	if err != nil {
 		return err
 	}
+	r.warnings = text.encoding()
 	if err := r.write(c.stdout, o.json, profile.ID()); err != nil {
 		return err
 	}
@@ -89,6 +90,8 @@ type ranking struct {
 	keyIDs  []string
 	results []detect.Result
 	order   []int
+
+	warnings []error // about the text, whatever the key
 }
 
 // rank tests texts under every key of a keyring in one pass.
@@ -150,6 +153,7 @@ func (r *ranking) write(w io.Writer, asJSON bool, profile string) error {
 			Keys    []rankedJSON `json:"keys"`
 		}{Version: 1, Profile: profile, Tests: r.results[0].Tests}
 		for n, i := range r.order {
+			r.results[i].Warnings = append(r.results[i].Warnings, r.warnings...)
 			out.Keys = append(out.Keys, rankedJSON{n + 1, r.tenants[i].name, toJSON(r.results[i], profile, r.keyIDs[i])})
 		}
 		return json.NewEncoder(w).Encode(out)
@@ -171,6 +175,9 @@ func (r *ranking) write(w io.Writer, asJSON bool, profile string) error {
 	}
 	if more := len(r.order) - shown; more > 0 {
 		fmt.Fprintf(&b, "and %d more\n", more)
+	}
+	for _, warning := range r.warnings {
+		fmt.Fprintf(&b, "note: %v\n", warning)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
