@@ -127,7 +127,7 @@ func (s *standing) silent() bool { return s.tested && !s.detected && !s.open }
 // found says what became of one band.
 func found(b BandResult) string {
 	r := b.Result
-	text := fmt.Sprintf("%s band: %s, log10 p %.1f (all tests counted)", b.Role, strings.ReplaceAll(string(r.Verdict), "_", " "), r.Log10PAdjusted)
+	text := fmt.Sprintf("%s band: %s, log10 p %s (all tests counted)", b.Role, strings.ReplaceAll(string(r.Verdict), "_", " "), rounded(r.Log10PAdjusted, 1))
 	switch {
 	case r.Scored == 0:
 		return text + "; nothing was scored"

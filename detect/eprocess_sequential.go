@@ -254,8 +254,8 @@ func (q *Sequential) Done() bool { return q.Result().Verdict != Inconclusive }
 
 // String returns the one line to log.
 func (r SequentialResult) String() string {
-	return fmt.Sprintf("%s log10p=%.3f log10e=%.3f scored=%d green=%d skipped=%d tests=%d",
-		r.Verdict, r.Log10PAdjusted, r.Log10E, r.Scored, r.Green, r.Skipped.Total(), r.Tests)
+	return fmt.Sprintf("%s log10p=%s log10e=%s scored=%d green=%d skipped=%d tests=%d",
+		r.Verdict, rounded(r.Log10PAdjusted, 3), rounded(r.Log10E, 3), r.Scored, r.Green, r.Skipped.Total(), r.Tests)
 }
 
 // Reset forgets everything added and excluded.

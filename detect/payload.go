@@ -55,8 +55,8 @@ type Decoded struct {
 
 // String returns the one line to log.
 func (d Decoded) String() string {
-	return fmt.Sprintf("message=%d of %d bits clear=%t log10p=%.3f log10p_message=%.3f margin=%d scored=%d sum=%d carrying=%d carried=%d",
-		d.Message, d.Bits, d.Clear, d.Log10PAdjusted, d.Log10PMessage, d.Margin, d.Scored, d.Sum, d.Carrying, d.Carried)
+	return fmt.Sprintf("message=%d of %d bits clear=%t log10p=%s log10p_message=%s margin=%d scored=%d sum=%d carrying=%d carried=%d",
+		d.Message, d.Bits, d.Clear, rounded(d.Log10PAdjusted, 3), rounded(d.Log10PMessage, 3), d.Margin, d.Scored, d.Sum, d.Carrying, d.Carried)
 }
 
 // Decode reads the message of everything added so far, by comparing all 2^Bits at once.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
@@ -84,8 +86,17 @@ type Result struct {
 
 // String returns the one line to log.
 func (r Result) String() string {
-	return fmt.Sprintf("%s log10p=%.3f z=%.2f scored=%d green=%d skipped=%d tests=%d",
-		r.Verdict, r.Log10PAdjusted, r.Z, r.Scored, r.Green, r.Skipped.Total(), r.Tests)
+	return fmt.Sprintf("%s log10p=%s z=%s scored=%d green=%d skipped=%d tests=%d",
+		r.Verdict, rounded(r.Log10PAdjusted, 3), rounded(r.Z, 2), r.Scored, r.Green, r.Skipped.Total(), r.Tests)
+}
+
+// rounded writes x with so many digits after the point. What rounds to zero has no sign.
+func rounded(x float64, digits int) string {
+	s := strconv.FormatFloat(x, 'f', digits, 64)
+	if strings.Trim(s, "-0.") == "" {
+		return strings.TrimPrefix(s, "-")
+	}
+	return s
 }
 
 // result tests a tally. keys is the number of keys of the Panel it is of, whose

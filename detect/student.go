@@ -173,8 +173,8 @@ type StudentResult struct {
 
 // String returns the one line to log.
 func (r StudentResult) String() string {
-	return fmt.Sprintf("%s log10p=%.3f statistics=%d tests=%d scored=%d rank=%d of %d",
-		r.Verdict, r.Log10PAdjusted, r.Statistics, r.Tests, r.Pairs.Scored, r.PairsDecoys.Rank, len(r.PairsDecoys.Log10P)+1)
+	return fmt.Sprintf("%s log10p=%s statistics=%d tests=%d scored=%d rank=%d of %d",
+		r.Verdict, rounded(r.Log10PAdjusted, 3), r.Statistics, r.Tests, r.Pairs.Scored, r.PairsDecoys.Rank, len(r.PairsDecoys.Log10P)+1)
 }
 
 // Result tests everything added so far. It takes the time of as many tests as there are

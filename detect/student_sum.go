@@ -57,7 +57,7 @@ type WeightedResult struct {
 
 // String returns the one line to log.
 func (r WeightedResult) String() string {
-	return fmt.Sprintf("log10p=%.3f z=%.2f scored=%d green=%d sum=%d tests=%d", r.Log10PAdjusted, r.Z, r.Scored, r.Green, r.Sum, r.Tests)
+	return fmt.Sprintf("log10p=%s z=%s scored=%d green=%d sum=%d tests=%d", rounded(r.Log10PAdjusted, 3), rounded(r.Z, 2), r.Scored, r.Green, r.Sum, r.Tests)
 }
 
 // weighted is a weighted sum over a fixed list of pairs, to be tested under many keys.

@@ -59,7 +59,9 @@ with, and what does not follow: trace and provenance together are what forwarded
 copied output of the marked service shows, a trace band alone what a model that was
 trained on it does, and other things beside. --fail-on applies when any band is detected.
 
-Text is read as it is: as bytes, with special tokens as the text they are spelt with.`,
+Text is read as it is: as bytes, with special tokens as the text they are spelt with. A
+note says when it is not UTF-8: the mark of a text that was turned into another encoding
+is not found.`,
 		Example: `  isotope detect --key my.key --profile my.json text.txt
   pbpaste | isotope detect --key my.key --profile my.json --normalize
   isotope detect --key my.key --profile my.json --tokens ids.json --json
@@ -113,7 +115,7 @@ func (o *detectFlags) check(args []string) error {
 	case strings.Contains(fmt.Sprint(o.keys, o.selectors, o.roles), "isotope-secret-key"):
 		return usagef("detect: a key was given where a name belongs, of a key file or a role")
 	case len(o.keys) != len(o.profiles):
-		return usagef("detect: --key is given %d times and --profile %d times; each profile has its key", len(o.keys), len(o.profiles))
+		return usagef("detect: --key is given %s and --profile %s; each profile has its key", times(len(o.keys)), times(len(o.profiles)))
 	case len(o.profiles) > 1:
 		if err := o.checkBands(); err != nil {
 			return err
@@ -180,7 +182,7 @@ func (c *cli) detect(o detectFlags, input string) error {
 	options := &detect.Options{Dedup: dedupOf(profile), Exempt: profile.Exempt, Alpha: o.alpha, MinShare: o.minShare}
 	options.Tests = int64(len(text.forms)) * int64(len(marks))
 	if o.keyring != "" {
-		return c.detectMany(o, key, selectors, profile, options, text.forms[0], prompts)
+		return c.detectMany(o, key, selectors, profile, options, text, prompts)
 	}
 	testing := c.busy("testing")
 	best := o.test(marks, text, options, prompts)
@@ -274,12 +276,13 @@ func (o *detectFlags) test(marks []*watermark.Mark, text *subject, options *dete
 	best := slices.MinFunc(all, better) // the first of equals
 	if len(text.forms) > 1 {
 		first := slices.IndexFunc(all, func(a *outcome) bool { return a.mark == best.mark })
-		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested as it is (log10 p %.3f) and normalized (log10 p %.3f); the smaller p-value is shown and both are counted",
-			all[first].result.Log10P, all[first+1].result.Log10P))
+		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested as it is (log10 p %s) and normalized (log10 p %s); the smaller p-value is shown and both are counted",
+			logP(all[first].result.Log10P), logP(all[first+1].result.Log10P)))
 	}
 	if len(marks) > 1 {
 		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested under %d keys, of which a text has one; the smallest p-value is shown and all are counted", len(marks)))
 	}
+	best.result.Warnings = append(best.result.Warnings, text.encoding()...)
 	best.spans = text.locate(best.form, best.scan.Spans)
 	for i := range best.spans {
 		best.spans[i].draw = best.mark.IsKeyedDraw()
@@ -345,24 +348,27 @@ func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name stri
 	}, nil
 }
 
+// logP writes log10 of a p-value for people.
+func logP(x float64) string { return decimal("%.3f", x) }
+
 // printResult prints a result for people.
 func printResult(w io.Writer, o *outcome, keyID string) error {
 	r := o.result
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n  key       %s\n", verdictWords[r.Verdict], keyID)
-	fmt.Fprintf(&b, "  log10 p   %.3f", r.Log10PAdjusted)
+	fmt.Fprintf(&b, "  log10 p   %s", logP(r.Log10PAdjusted))
 	switch {
 	case o.message != nil:
-		fmt.Fprintf(&b, " (before counting %d tests: %.3f for the mark%s, %.3f for the best of %d messages)",
-			r.Tests, r.Log10P, partsWords(o.scan), bestMessage(o.message), 1<<o.message.Bits)
+		fmt.Fprintf(&b, " (before counting %d tests: %s for the mark%s, %s for the best of %d messages)",
+			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
 	case o.scan.Intervals > 0:
-		fmt.Fprintf(&b, " (before counting %d tests: %.3f for the whole text, %.3f for the best of %d parts)", r.Tests, r.Log10P, o.scan.Log10P, o.scan.Intervals)
+		fmt.Fprintf(&b, " (before counting %d tests: %s for the whole text, %s for the best of %d parts)", r.Tests, logP(r.Log10P), logP(o.scan.Log10P), o.scan.Intervals)
 	case r.Tests > 1:
-		fmt.Fprintf(&b, " (%.3f before counting %d tests)", r.Log10P, r.Tests)
+		fmt.Fprintf(&b, " (%s before counting %d tests)", logP(r.Log10P), r.Tests)
 	}
 	fmt.Fprintf(&b, "\n  %s", evidenceWords(o.mark.Law(), r))
 	if r.Scored > 0 {
-		fmt.Fprintf(&b, " (z %.2f)", r.Z)
+		fmt.Fprintf(&b, " (z %s)", decimal("%.2f", r.Z))
 	}
 	s := r.Skipped
 	fmt.Fprintf(&b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, ",

@@ -20,7 +20,7 @@ func (o *detectFlags) checkBands() error {
 	case o.keyring != "" || o.normalize || o.spans:
 		return usagef("detect: several marks go with neither --keyring nor --normalize nor --spans")
 	case len(o.roles) > 0 && len(o.roles) != len(o.profiles):
-		return usagef("detect: --role is given %d times and --profile %d times; give each mark its role, or none", len(o.roles), len(o.profiles))
+		return usagef("detect: --role is given %s and --profile %s; give each mark its role, or none", times(len(o.roles)), times(len(o.profiles)))
 	}
 	for _, role := range o.roles {
 		if !slices.Contains(roles, role) {
@@ -161,6 +161,9 @@ func (c *cli) detectBands(o detectFlags, input string) error {
 	testing := c.busy("testing")
 	reading := testBands(bands, &options, text.forms[0], prompts)
 	testing()
+	for i := range bands {
+		bands[i].result.Warnings = append(bands[i].result.Warnings, text.encoding()...)
+	}
 	if o.report != "" {
 		if err := writePage(bandsPage(bands, reading, &options, text, prompts), o.report); err != nil {
 			return err
@@ -244,8 +247,8 @@ var patternWords = map[detect.BandPattern]string{
 func (b band) String() string {
 	r := b.result
 	evidence := strings.Join(strings.Fields(evidenceWords(b.mark.Law(), r)), " ")
-	return fmt.Sprintf("%s, log10 p %.3f (%.3f before counting %d tests), %s, key %s",
-		strings.ReplaceAll(string(r.Verdict), "_", " "), r.Log10PAdjusted, r.Log10P, r.Tests, evidence, b.mark.KeyID())
+	return fmt.Sprintf("%s, log10 p %s (%s before counting %d tests), %s, key %s",
+		strings.ReplaceAll(string(r.Verdict), "_", " "), logP(r.Log10PAdjusted), logP(r.Log10P), r.Tests, evidence, b.mark.KeyID())
 }
 
 // printBands prints results and what they mean for people.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
@@ -27,6 +29,26 @@ func TestPowerWords(t *testing.T) {
 	r.Power.MinShare = 2
 	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "too few to detect even a text that is marked throughout at one bit of choice a token (")
 	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "too few to detect even a text that is marked throughout (")
+}
+
+// TestWhatRoundsToZeroHasNoSign: a log10 p of -0.0004 is 0.000 in every line.
+func TestWhatRoundsToZeroHasNoSign(t *testing.T) {
+	mark, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, 100)
+	require.NoError(t, err)
+	small := -0.0004
+	r := detect.Result{Verdict: detect.Inconclusive, Scored: 4, Green: 2, Z: small, Log10P: small, Log10PAdjusted: small, Tests: 2}
+	message := &detect.Decoded{Bits: 1, Log10P: -0.3013, Log10PMessage: small}
+	for _, o := range []*outcome{
+		{mark: mark, result: r},
+		{mark: mark, result: r, scan: detect.Scan{Intervals: 3, Log10P: small}, spans: []spanJSON{{Log10PAdjusted: &small}}},
+		{mark: mark, result: r, scan: detect.Scan{Intervals: 3, Log10P: small}, message: message},
+	} {
+		var b bytes.Buffer
+		require.NoError(t, printResult(&b, o, "id"))
+		assert.Contains(t, b.String(), "log10 p   0.000 ")
+		assert.NotContains(t, b.String(), "-0.0")
+	}
+	assert.NotContains(t, band{mark: mark, result: r}.String(), "-0.0")
 }
 
 func TestSpanWords(t *testing.T) {

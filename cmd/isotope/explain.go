@@ -21,7 +21,11 @@ const (
 // explain says for kinds of text what a mark costs and how many scored tokens find it.
 func explain(w io.Writer, p *watermark.Profile) error {
 	var b strings.Builder
-	tests := max(p.Variants, 1)
+	keys := max(p.Variants, 1)
+	tests := keys
+	if p.Payload > 0 {
+		tests *= 2 // for the mark, and for the best of all messages
+	}
 	tournament, _ := p.Scheme.(watermark.Tournament)
 	distorts := tournament.Candidates > 2
 	b.WriteString(p.Scheme.String())
@@ -29,8 +33,8 @@ func explain(w io.Writer, p *watermark.Profile) error {
 		fmt.Fprintf(&b, " delta=%v", g.Delta)
 	}
 	fmt.Fprintf(&b, ": found at p <= %g with power %g", explainAlpha, explainPower)
-	if tests > 1 {
-		fmt.Fprintf(&b, ", one of %d keys", tests)
+	if keys > 1 {
+		fmt.Fprintf(&b, ", one of %d keys", keys)
 	}
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -55,6 +59,14 @@ func explain(w io.Writer, p *watermark.Profile) error {
 	}
 	b.WriteString("Assumed: temperature 1, and mixtures of Zipf-shaped steps with 0.16 (code), 0.52 (chat) and 1.45 (web)\n" +
 		"nats of choice a token. These are illustrations; a model's own histogram is the measured answer.\n")
+	if p.Payload > 0 {
+		b.WriteString("Half of the contexts carry the message. The tokens are those of the other half, with the second test counted:\n" +
+			"a text has twice as many.\n")
+	}
+	if part := float64(p.BandHi-p.BandLo) / watermark.BandSize; p.Selector != "" {
+		fmt.Fprintf(&b, "The band has %.3g %% of the contexts. The tokens and the nats are of those: a text has %.3g times as many tokens.\n",
+			100*part, 1/part)
+	}
 	if _, biased := p.Scheme.(watermark.GreenList); !biased {
 		if distorts {
 			b.WriteString("With more than 2 candidates the distribution becomes flatter; the cost is not known here.\n")

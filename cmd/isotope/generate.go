@@ -80,7 +80,7 @@ profile with --variants the text has one of the keys, by the seed.`,
 			case !unmarked && len(keyFiles) == 0:
 				return usagef("generate: --key FILE is missing; make one with 'isotope keygen FILE'")
 			case unmarked && len(profileFiles) > 1 || !unmarked && len(keyFiles) != max(len(profileFiles), 1):
-				return usagef("generate: --key is given %d times and --profile %d times; each profile has its key", len(keyFiles), len(profileFiles))
+				return usagef("generate: --key is given %s and --profile %s; each profile has its key", times(len(keyFiles)), times(len(profileFiles)))
 			case !(sampler.Temperature >= 0) || math.IsInf(float64(sampler.Temperature), 1):
 				return usagef("generate: --temperature %v is no temperature; 0 is greedy", sampler.Temperature)
 			case sampler.TopK < 0 || !(sampler.TopP >= 0 && sampler.TopP <= 1) || !(sampler.MinP >= 0 && sampler.MinP <= 1):

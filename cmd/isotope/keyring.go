@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
@@ -15,6 +14,9 @@ import (
 
 // maxKeyring bounds a keyring: the tests of one call.
 const maxKeyring = 1 << 20
+
+// maxPath bounds a line of a keyring, in bytes.
+const maxPath = 4096
 
 // A tenant is a key of a keyring: a name and the path that derives its key.
 type tenant struct {
@@ -31,23 +33,25 @@ func (c *cli) readKeyring(name string) ([]tenant, error) {
 	}
 	var tenants []tenant
 	seen := make(map[string]int)
-	sc := bufio.NewScanner(bytes.NewReader(text))
-	for line := 1; sc.Scan(); line++ {
-		path := strings.TrimSpace(sc.Text())
-		if path == "" || strings.HasPrefix(path, "#") {
-			continue
-		}
-		if strings.HasPrefix(path, "isotope-secret-key") {
+	line := 0
+	for s := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) { // some editors begin with a BOM
+		line++
+		path := strings.TrimSpace(s)
+		switch {
+		case strings.Contains(path, "isotope-secret-key"):
 			return nil, fmt.Errorf("%s: line %d holds a secret key; a keyring holds derivation paths, such as tenant/acme", name, line)
+		case path == "" || strings.HasPrefix(path, "#"):
+			continue
+		case len(path) > maxPath:
+			return nil, fmt.Errorf("%s: line %d is longer than %d bytes, and is no derivation path, such as tenant/acme", name, line, maxPath)
+		case !utf8.ValidString(path):
+			return nil, fmt.Errorf("%s: line %d is not UTF-8", name, line)
 		}
 		if first, ok := seen[path]; ok {
 			return nil, fmt.Errorf("%s: line %d repeats line %d", name, line, first)
 		}
 		seen[path] = line
 		tenants = append(tenants, tenant{name: path, path: strings.Split(path, "/")})
-	}
-	if err := sc.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	switch {
 	case len(tenants) == 0:
@@ -60,15 +64,16 @@ func (c *cli) readKeyring(name string) ([]tenant, error) {
 
 // detectMany tests one text under every key of a keyring.
 func (c *cli) detectMany(o detectFlags, root watermark.Key, selectors []watermark.Key, profile *watermark.Profile,
-	options *detect.Options, text []watermark.Token, prompts [][]watermark.Token) error {
+	options *detect.Options, text *subject, prompts [][]watermark.Token) error {
 	tenants, err := c.readKeyring(o.keyring)
 	if err != nil {
 		return err
 	}
-	r, err := rank(root, tenants, profile, selectors, options, text, prompts)
+	r, err := rank(root, tenants, profile, selectors, options, text.forms[0], prompts)
 	if err != nil {
 		return err
 	}
+	r.warnings = text.encoding()
 	if err := r.write(c.stdout, o.json, profile.ID()); err != nil {
 		return err
 	}
@@ -80,10 +85,13 @@ func (c *cli) detectMany(o detectFlags, root watermark.Key, selectors []watermar
 
 // A ranking is the results of a keyring, the smallest p-value first.
 type ranking struct {
+	law     watermark.Law // of a score, under every key
 	tenants []tenant
 	keyIDs  []string
 	results []detect.Result
 	order   []int
+
+	warnings []error // about the text, whatever the key
 }
 
 // rank tests texts under every key of a keyring in one pass.
@@ -96,7 +104,7 @@ func rank(root watermark.Key, tenants []tenant, profile *watermark.Profile, sele
 		if err != nil {
 			return nil, err
 		}
-		scorers[i] = mark
+		scorers[i], r.law = mark, mark.Law()
 		r.keyIDs = append(r.keyIDs, mark.KeyID())
 		r.order = append(r.order, i)
 	}
@@ -125,6 +133,16 @@ type rankedJSON struct {
 	resultJSON
 }
 
+// evidenceColumn names the evidence of a law, and writes that of a result in few words.
+func evidenceColumn(law watermark.Law, r detect.Result) (what, evidence string) {
+	switch law.(type) {
+	case watermark.Exponential, watermark.Layers:
+		words := strings.Fields(evidenceWords(law, r)) // score mean 1.019 over 396 scored, ..
+		return "mean " + words[0], fmt.Sprintf("%s over %d", words[2], r.Scored)
+	}
+	return "green", fmt.Sprintf("%d of %d", r.Green, r.Scored)
+}
+
 // write prints the ranking: all of it as JSON, the first ones for people.
 func (r *ranking) write(w io.Writer, asJSON bool, profile string) error {
 	if asJSON {
@@ -135,21 +153,31 @@ func (r *ranking) write(w io.Writer, asJSON bool, profile string) error {
 			Keys    []rankedJSON `json:"keys"`
 		}{Version: 1, Profile: profile, Tests: r.results[0].Tests}
 		for n, i := range r.order {
+			r.results[i].Warnings = append(r.results[i].Warnings, r.warnings...)
 			out.Keys = append(out.Keys, rankedJSON{n + 1, r.tenants[i].name, toJSON(r.results[i], profile, r.keyIDs[i])})
 		}
 		return json.NewEncoder(w).Encode(out)
 	}
 	const shown = 20
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d keys, every one of them counted\n", len(r.order))
-	fmt.Fprintf(&b, "%5s  %-16s %-14s %12s %10s %15s  %s\n", "rank", "key", "verdict", "log10 p adj.", "log10 p", "green", "name")
+	if len(r.order) == 1 {
+		b.WriteString("1 key\n")
+	} else {
+		fmt.Fprintf(&b, "%d keys, every one of them counted\n", len(r.order))
+	}
+	what, _ := evidenceColumn(r.law, detect.Result{})
+	fmt.Fprintf(&b, "%5s  %-16s %-14s %12s %10s %15s  %s\n", "rank", "key", "verdict", "log10 p adj.", "log10 p", what, "name")
 	for n, i := range r.order[:min(shown, len(r.order))] {
 		x := r.results[i]
-		fmt.Fprintf(&b, "%5d  %-16s %-14s %12.3f %10.3f %15s  %s\n", n+1, r.keyIDs[i], x.Verdict, x.Log10PAdjusted, x.Log10P,
-			fmt.Sprintf("%d of %d", x.Green, x.Scored), r.tenants[i].name)
+		_, evidence := evidenceColumn(r.law, x)
+		fmt.Fprintf(&b, "%5d  %-16s %-14s %12s %10s %15s  %s\n", n+1, r.keyIDs[i], x.Verdict, logP(x.Log10PAdjusted), logP(x.Log10P),
+			evidence, r.tenants[i].name)
 	}
 	if more := len(r.order) - shown; more > 0 {
 		fmt.Fprintf(&b, "and %d more\n", more)
+	}
+	for _, warning := range r.warnings {
+		fmt.Fprintf(&b, "note: %v\n", warning)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

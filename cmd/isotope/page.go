@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/report"
@@ -14,18 +15,41 @@ import (
 )
 
 // checkPage reports whether a page can be written to path, as far as that can be known
-// beforehand.
+// beforehand. It may replace an earlier page and nothing else: not the text, the key or
+// the journal whose name was given by mistake.
 func checkPage(path string) error {
 	if path == "" || path == "-" {
 		return usagef("a report goes to a file; %q is none", path)
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+	case info.IsDir():
 		return fmt.Errorf("report: %s is a directory", path)
+	case info.Mode().IsRegular() && info.Size() > 0:
+		page, err := isPage(path)
+		if err != nil {
+			return fmt.Errorf("report: %w", err)
+		}
+		if !page {
+			return fmt.Errorf("report: %s is there and is no HTML page, and only a page is replaced; choose another name", path)
+		}
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("report: %s cannot be written: %w", path, err)
 	}
 	return nil
+}
+
+// isPage reports whether a file begins as a page does.
+func isPage(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	const begin = "<!doctype html>"
+	b, err := io.ReadAll(io.LimitReader(f, int64(len(begin))))
+	return strings.EqualFold(string(b), begin), err
 }
 
 // writePage writes a report: to a regular file whole or not at all, to anything else

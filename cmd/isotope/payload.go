@@ -48,10 +48,10 @@ func bestMessage(d *detect.Decoded) float64 {
 // messageWords says what was read.
 func messageWords(d *detect.Decoded) string {
 	if !d.Clear {
-		return fmt.Sprintf("none can be read: the best of %d, %d, has log10 p %.3f with every message and test counted", 1<<d.Bits, d.Message, d.Log10PMessage)
+		return fmt.Sprintf("none can be read: the best of %d, %d, has log10 p %s with every message and test counted", 1<<d.Bits, d.Message, logP(d.Log10PMessage))
 	}
-	return fmt.Sprintf("%d: %d of the %d tokens that carry one are green under it, log10 p %.3f with every message and test counted; the next best is %d, with %d fewer",
-		d.Message, d.Carried, d.Carrying, d.Log10PMessage, d.RunnerUp, d.Margin)
+	return fmt.Sprintf("%d: %d of the %d tokens that carry one are green under it, log10 p %s with every message and test counted; the next best is %d, with %d fewer",
+		d.Message, d.Carried, d.Carrying, logP(d.Log10PMessage), d.RunnerUp, d.Margin)
 }
 
 // partsWords says what the best part of a text has, if parts were tested.
@@ -59,5 +59,5 @@ func partsWords(s detect.Scan) string {
 	if s.Intervals == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %.3f for the best of %d parts", s.Log10P, s.Intervals)
+	return fmt.Sprintf(", %s for the best of %d parts", logP(s.Log10P), s.Intervals)
 }

@@ -90,7 +90,7 @@ scored pairs are fresh.`,
 	f.StringVar(&o.text, "text", "", "`KIND` of text: "+strings.Join(detect.Texts(), ", ")+", or best")
 	f.Float64Var(&o.entropy, "entropy", 0, "a model that hesitates by so many `NATS` at each token, 0 to 7.5")
 	f.Float64SliceVar(&o.probabilities, "probabilities", nil, "next-token probabilities, the same at each token: `P,P,...`")
-	f.Float64Var(&o.c, "c", 0, "mean of 1 - sum p^2 over steps, for a small delta, in (0,1]")
+	f.Float64Var(&o.c, "c", 0, "mean of 1 - sum p^2 over steps, in (0,1]; a law for small deltas, which overstates what one above 1/2 does")
 	f.StringVar(&o.histogram, "histogram", "", "a histogram of green masses, as JSON in `FILE`")
 	f.Float64Var(&o.excess, "excess", 0, "excess of the green rate over gamma")
 	f.Float64Var(&o.share, "share", 1, "share of the text that is marked, in (0,1]")
@@ -225,8 +225,9 @@ func (o *planFlags) read() error {
 func (o *planFlags) plan() (*planJSON, error) {
 	p := &planJSON{Version: 1, Alpha: o.alpha, Tests: o.tests}
 	if o.given["c1"] {
-		p.Student = o.student()
-		return p, nil
+		var err error
+		p.Student, err = o.student()
+		return p, err
 	}
 	p.Gamma, p.Share, p.Rows = &o.gamma, &o.share, []planRow{}
 	if !o.given["excess"] {
@@ -240,7 +241,7 @@ func (o *planFlags) plan() (*planJSON, error) {
 		if o.given["kl"] {
 			delta = o.temperature * math.Sqrt(2*o.kl/(o.gamma*(1-o.gamma)*o.c))
 		}
-		return p, o.add(p, fmt.Sprintf("c %v", o.c), &delta, detect.SmallDelta(o.gamma, delta/o.temperature, o.c))
+		return p, o.addSmall(p, delta)
 	case o.given["entropy"]:
 		return p, o.addLaw(p, fmt.Sprintf("entropy %v", o.entropy), detect.EntropyLaw(o.gamma, o.entropy))
 	case o.given["probabilities"]:
@@ -300,7 +301,18 @@ func (o *planFlags) add(p *planJSON, name string, delta *float64, e detect.Effec
 	return nil
 }
 
-func (o *planFlags) student() *planStudent {
+// addSmall adds the row of a small bias. The law is of first order: where it promises more
+// than a model shows that likes all tokens alike, it does not hold.
+func (o *planFlags) addSmall(p *planJSON, delta float64) error {
+	e := detect.SmallDelta(o.gamma, delta/o.temperature, o.c)
+	const tolerance = 1.05 // of what such a model shows
+	if most := detect.Indifferent(o.gamma).Effect(delta / o.temperature).Green; e.Green-o.gamma > tolerance*(most-o.gamma) || e.Green == 1 {
+		return usagef("plan: --c is for a small delta: at %.3g its law passes %.3g, the green rate of a model that likes all tokens alike; choose a smaller --delta, or --text", delta, most)
+	}
+	return o.add(p, fmt.Sprintf("c %v", o.c), &delta, e)
+}
+
+func (o *planFlags) student() (*planStudent, error) {
 	plan := detect.StudentPlan{C1: o.c1, Alpha: o.alpha, Tests: o.tests}
 	s := &planStudent{C1: o.c1, Share: o.studentShare, Tokens: float64(o.tokens), Power: o.power}
 	if o.given["tokens"] {
@@ -308,5 +320,8 @@ func (o *planFlags) student() *planStudent {
 	} else {
 		s.Tokens = math.Ceil(plan.Tokens(o.studentShare, o.power))
 	}
-	return s
+	if s.Tokens > maxPlanTokens {
+		return nil, fmt.Errorf("plan: a c1 of %v and a share of %v leave too little to work with: no number of tokens that could be counted is enough", o.c1, o.studentShare)
+	}
+	return s, nil
 }

@@ -96,6 +96,34 @@ func TestPlanJSON(t *testing.T) {
 	assert.InEpsilon(t, 0.05, plan("--c1 0.64 --tokens "+itoa(int64(s.Tokens))).Student.Share, 1e-3)
 }
 
+// TestPlansThatCannotBe asks for what no number of tokens shows, and for a small delta
+// that is not small.
+func TestPlansThatCannotBe(t *testing.T) {
+	for args, says := range map[string]string{
+		"--c1 1e-200 --student-share 0.01":        "no number of tokens that could be counted is enough",
+		"--c1 1e-12 --student-share 1e-6 --json":  "no number of tokens that could be counted is enough",
+		"--c 1":                                   "at 2 its law passes 0.881, the green rate of a model",
+		"--c 0.3 --delta 100":                     "at 100 its law passes 1, the green rate of a model",
+		"--c 0.3 --kl 5":                          "its law passes",
+		"--c 0.3 --delta 1 --temperature 0.1":     "its law passes",
+		"--c 0.3 --delta 40 --gamma 0.25 --json":  "its law passes",
+		"--c 1 --delta 0.1 --gamma 0.75":          "",
+		"--c 1 --delta 0.5":                       "",
+		"--c 1 --delta 0.1 --gamma 0.25 --json":   "",
+		"--c 0.3":                                 "",
+		"--c1 0.1 --student-share 0.0001 --json":  "",
+		"--c 0.01 --delta 1 --tokens 10 --json":   "",
+		"--c 0.9 --delta 0.5 --temperature 1.5":   "",
+		"--c 0.2 --gamma 0.25 --kl 0.001 --json ": "",
+	} {
+		var out, err bytes.Buffer
+		status := run(context.Background(), strings.Fields("plan "+args), strings.NewReader(""), &out, &err)
+		assert.Equal(t, says != "", status != exitOK, "%s: %s", args, &err)
+		assert.Contains(t, err.String(), says, args)
+		assert.Equal(t, says != "", out.Len() == 0, args)
+	}
+}
+
 func itoa(n int64) string   { return string(must(json.Marshal(n))) }
 func ftoa(x float64) string { return string(must(json.Marshal(x))) }
 

@@ -73,8 +73,8 @@ func (s spanJSON) String() string {
 	if s.draw {
 		scored = fmt.Sprintf("%d scored", s.Scored)
 	}
-	return fmt.Sprintf("%s: %s between tokens %d and %d, log10 p %.3f with every part and test counted",
-		place, scored, s.Start, s.End, *s.Log10PAdjusted)
+	return fmt.Sprintf("%s: %s between tokens %d and %d, log10 p %s with every part and test counted",
+		place, scored, s.Start, s.End, logP(*s.Log10PAdjusted))
 }
 
 func toJSON(r detect.Result, profile, keyID string) resultJSON {

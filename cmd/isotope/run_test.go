@@ -32,11 +32,11 @@ func TestUsageErrors(t *testing.T) {
 		"detect --key k --profile p --tokens t --normalize":                       "for text",
 		"detect --key k --profile p --fail-on weather a":                          "weather",
 		"detect --key k --profile p --keyring r --spans a":                        "--keyring goes with neither",
-		"detect --key k --key k --profile p a":                                    "--key is given 2 times and --profile 1 times",
-		"detect --key k --profile p --profile p a":                                "--key is given 1 times and --profile 2 times",
+		"detect --key k --key k --profile p a":                                    "--key is given 2 times and --profile once",
+		"detect --key k --profile p --profile p a":                                "--key is given once and --profile 2 times",
 		"detect --key k --profile p --role master a":                              "--role is for several marks",
 		"detect --key k --profile p --selector s --selector s a":                  "--selector is given 2 times",
-		"detect --key k --profile p --key k --profile p --role master a":          "--role is given 1 times and --profile 2 times",
+		"detect --key k --profile p --key k --profile p --role master a":          "--role is given once and --profile 2 times",
 		"detect --key k --profile p --key k --profile p --role master --role x a": "none of master, cohort, tenant, provenance",
 		"detect --key k --profile p --key k --profile p --spans a":                "neither --keyring nor --normalize nor --spans",
 		"detect --key k --profile p --key k --profile p --normalize a":            "neither --keyring nor --normalize nor --spans",
@@ -212,6 +212,25 @@ func TestReportsGoToFiles(t *testing.T) {
 		assert.Error(t, checkPage(path), path)
 	}
 	assert.NoError(t, checkPage(filepath.Join(dir, "new.html")))
+}
+
+// TestReportsReplacePagesOnly has the name of a key, of a text and of a journal where that
+// of a report belongs.
+func TestReportsReplacePagesOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	for _, text := range []string{watermark.NewKey().Secret(), "a text", `{"seq":0}`, "<!doctype"} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		assert.ErrorContains(t, checkPage(path), "only a page is replaced", text)
+		var out, errs bytes.Buffer
+		assert.Equal(t, exitError, run(context.Background(), []string{"demo", "--out", path}, strings.NewReader(""), &out, &errs))
+		left, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, text, string(left))
+	}
+	require.NoError(t, writePage(&report.Page{Title: "t"}, path))
+	assert.NoError(t, checkPage(path), "an earlier page")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	assert.NoError(t, checkPage(path), "an empty file")
 }
 
 func TestNormalizeUndoesPasting(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/detect"
@@ -14,6 +15,20 @@ type subject struct {
 	text      []byte              // nil when the file held token ids
 	tokenizer tokenize.Tokenizer  // nil when the file held token ids
 	forms     [][]watermark.Token // the text as it is, then normalized
+}
+
+// encoding returns a warning when the file is not the UTF-8 that models write: a marked text
+// in another encoding is other bytes, in which nothing can be found.
+func (s *subject) encoding() []error {
+	at := 0
+	for at < len(s.text) {
+		r, size := utf8.DecodeRune(s.text[at:])
+		if r == utf8.RuneError && size == 1 || r == 0 {
+			return []error{fmt.Errorf("the text is not UTF-8 text, first at byte %d: a text in another encoding, such as UTF-16, shows no mark until it is converted", at)}
+		}
+		at += size
+	}
+	return nil
 }
 
 // locate says where in the file the spans of a form are.

@@ -1,7 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +68,42 @@ func TestLocateCountsBytes(t *testing.T) {
 					require.Equal(t, string(before), string(normalize(text[:*got.ByteStart])))
 				}
 			}
+		}
+	}
+}
+
+// TestOtherEncodingsAreSaid has texts in which a mark cannot be found, because the bytes are
+// not those that were written.
+func TestOtherEncodingsAreSaid(t *testing.T) {
+	for _, text := range []string{"", "a text", "\ufeffa text", "na\u00efve \ufffd", "a\r\n"} {
+		assert.Empty(t, (&subject{text: []byte(text)}).encoding(), "%q", text)
+	}
+	for text, at := range map[string]string{"\xff\xfea\x00": "byte 0:", "a\x00b\x00": "byte 1:", "na\xefve": "byte 2:", "caf\xc3": "byte 3:"} {
+		warnings := (&subject{text: []byte(text)}).encoding()
+		require.Len(t, warnings, 1, "%q", text)
+		assert.ErrorContains(t, warnings[0], "not UTF-8 text, first at "+at)
+	}
+
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	key := file("key", watermark.NewKey().Secret())
+	profile := func(scheme string) string {
+		var out, errs bytes.Buffer
+		require.Equal(t, exitOK, run(context.Background(), []string{"profile", "--scheme", scheme}, strings.NewReader(""), &out, &errs))
+		return file(scheme, out.String())
+	}
+	green, draw := profile("greenlist"), profile("gumbelmax")
+	text, keyring := file("text", "\xff\xfea\x00"), file("keyring", "tenant/a\n")
+	for _, more := range [][]string{nil, {"--key", key, "--profile", draw}, {"--keyring", keyring}} {
+		for _, form := range [][]string{{text}, {text, "--json"}} {
+			var out, errs bytes.Buffer
+			args := slices.Concat([]string{"detect", "--key", key, "--profile", green}, more, form)
+			require.Equal(t, exitOK, run(context.Background(), args, strings.NewReader(""), &out, &errs), "%s", &errs)
+			assert.Contains(t, out.String(), "the text is not UTF-8 text, first at byte 0:", "%q", args)
 		}
 	}
 }

@@ -15,9 +15,9 @@ const (
 	maxSize = 256 << 20
 )
 
-// ErrSecret is wrapped by the error about a file in which a secret key stands. The error never
-// quotes it.
-var ErrSecret = errors.New("a registry holds derivation paths and no keys, and a secret key is in this one: treat that key as leaked")
+// ErrSecret is wrapped by the error about a file in which a secret key stands, or what cannot
+// be told from the digits of one. The error never quotes it.
+var ErrSecret = errors.New("a registry holds derivation paths and no keys, and in this one stands a secret key, or 64 hex digits in a row, as a key or a hash has: if it is a key, treat it as leaked")
 
 // file is the JSON form.
 type file struct {

@@ -125,7 +125,11 @@ func TestParseRefuses(t *testing.T) {
 		require.ErrorIs(t, err, ErrSecret, name)
 		assert.NotContains(t, err.Error(), digits[:16], name)
 	}
-	_, err := New(testRoot(t).ID(), []Epoch{{ID: digits}}, nil, nil)
+	// A file of hashes is no registry either, and no reason to replace a key.
+	_, err := Parse(strings.NewReader(`{"epoch":"m4","tenants":[{"id":"acme","api_keys":["sha256:` + strings.Repeat("5a", 32) + `"]}]}`))
+	require.ErrorIs(t, err, ErrSecret)
+	assert.Contains(t, err.Error(), "as a key or a hash has: if it is a key,")
+	_, err = New(testRoot(t).ID(), []Epoch{{ID: digits}}, nil, nil)
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), digits[:16])
 }
