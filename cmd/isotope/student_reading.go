@@ -24,7 +24,8 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 	case h.Vocab > s.profile.Vocab:
 		return fmt.Errorf("%s is about a vocabulary of %d ids, and the profile of %d", o.reading, h.Vocab, s.profile.Vocab)
 	case h.Tokenizer != watermark.TokenizerNone && (h.Tokenizer != s.profile.Tokenizer || h.TokenizerDigest != s.profile.TokenizerDigest):
-		return fmt.Errorf("%s is about the tokenizer %s %s, and the profile about %s %s", o.reading, h.Tokenizer, h.TokenizerDigest, s.profile.Tokenizer, s.profile.TokenizerDigest)
+		return fmt.Errorf("%s is about the tokenizer %s, and the profile about %s", o.reading,
+			tokenizerWords(h.Tokenizer, h.TokenizerDigest), tokenizerWords(s.profile.Tokenizer, s.profile.TokenizerDigest))
 	}
 	d := &audit.Declared{}
 	if err := s.plan(o, d, ""); err != nil {
@@ -48,4 +49,15 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 		return err
 	}
 	return c.publish(o, r, collect.Asked, report.AuditObserved{})
+}
+
+// tokenizerWords names a tokenizer, with its digest or the want of one.
+func tokenizerWords(name, digest string) string {
+	switch {
+	case name == watermark.TokenizerNone || name == "":
+		return watermark.TokenizerNone
+	case digest == "":
+		return name + " without a digest"
+	}
+	return name + " " + digest
 }

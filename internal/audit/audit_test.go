@@ -512,3 +512,17 @@ func TestPlans(t *testing.T) {
 	assert.Equal(t, Published(2), d.Need(2).C1)
 	assert.Nil(t, d.Need(4))
 }
+
+// TestByteOrderMark: what some editors write before the first line is no part of it.
+func TestByteOrderMark(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "o.jsonl")
+	require.NoError(t, os.WriteFile(path, []byte("\ufeff{\"output\":[1,2,3]}\r\n{\"output\":[4]}\n"), 0o600))
+	a, err := New(config(t, plan(Fixed)))
+	require.NoError(t, err)
+	_, err = a.AddFile(path)
+	require.NoError(t, err)
+	r, err := a.Report(collect.Asked, nil)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, r.Canonical.Outputs.Tested)
+	assert.Contains(t, strings.Join(r.Canonical.Warnings, "\n"), "2 outputs came without their prompt")
+}

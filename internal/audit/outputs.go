@@ -23,6 +23,9 @@ import (
 // maxOutput bounds a line of a file of outputs, and a file that is one output.
 const maxOutput = 16 << 20
 
+// byteOrderMark is what some editors write before the first line.
+const byteOrderMark = "\ufeff"
+
 // Reasons for which an output of a file is skipped.
 const (
 	skipEmpty   = "empty"
@@ -97,6 +100,9 @@ func (o outputs) text(r io.Reader) error {
 }
 
 func (o outputs) lines(r *bufio.Reader) error {
+	if mark, err := r.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
+		r.Discard(len(mark))
+	}
 	for {
 		line, err := boundedLine(r)
 		switch {

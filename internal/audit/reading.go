@@ -106,7 +106,7 @@ func Reading(c Config, path string) (*report.Audit, error) {
 		Question: p.Question, Declared: d.JSON(), Plan: d.Digest(), Terms: d.terms(),
 		Verdict: out.verdict, Log10P: out.statistic.Log10P, Log10PAdjusted: out.statistic.Log10PAdjusted, Tests: p.Tests,
 		Complete: true, Ending: endings[collect.Asked], Refused: out.refused,
-		Explanations: []string{}, NotShown: slices.Clone(readingNotShown), Limits: limits, Power: []string{"silence of open weights is inconclusive: what it could have shown was not measured"},
+		Explanations: []string{}, NotShown: slices.Clone(readingNotShown), Limits: limits, Power: []string{"an effect of unknown size: how large it must be was not measured, so that silence is inconclusive"},
 		Statistics: []report.AuditStatistic{out.statistic},
 		Outputs:    report.AuditCounts{In: texts, Tested: texts, Skipped: []report.AuditCount{}, Texts: texts, Tokens: tokens},
 		Positions:  out.positions, Warnings: out.warnings,

@@ -403,7 +403,11 @@ func (a *Audit) warnings(f *finding) []string {
 		add(f.provenance.result.Warnings...)
 	}
 	if a.unprompted > 0 {
-		out = append(out, fmt.Sprintf("%d outputs came without their prompt: what a suspect copies from marked prompts would count as its own", a.unprompted))
+		outputs := "1 output came without its prompt"
+		if a.unprompted > 1 {
+			outputs = fmt.Sprintf("%d outputs came without their prompt", a.unprompted)
+		}
+		out = append(out, outputs+": what a suspect copies from marked prompts would count as its own")
 	}
 	if len(a.models) > 1 {
 		out = append(out, "the endpoint named more than one model")
