@@ -26,8 +26,8 @@ lint: ## staticcheck
 
 .PHONY: generate
 generate: ## generate the assembly again, and fail when that changes it
-	@set -e; dir=$$(mktemp -d); trap 'rm -r $$dir' EXIT; cp internal/kernel/*_amd64.* $$dir; go generate ./internal/kernel; \
-	for f in internal/kernel/*_amd64.*; do cmp $$f $$dir/$$(basename $$f); done
+	@set -e; dir="$$(mktemp -d)"; trap 'rm -r "$$dir"' EXIT; cp internal/kernel/*_amd64.* "$$dir"; go generate ./internal/kernel; \
+	for f in internal/kernel/*_amd64.*; do cmp "$$f" "$$dir/$$(basename "$$f")"; done
 
 .PHONY: test
 test: ## the tests, as in the README
@@ -78,8 +78,8 @@ qemu: ## run what depends on the processor on emulated ones; ISOTOPE_REQUIRE_TOO
 
 .PHONY: vectors
 vectors: ## the test vectors against a second reading of the wire format and OpenSSL
-	@set -e; dir=$$(mktemp -d); trap 'rm -r $$dir' EXIT; python3 testdata/vectors/generate.py write $$dir; \
-	for f in testdata/vectors/*.json; do cmp $$f $$dir/$$(basename $$f); done
+	@set -e; dir="$$(mktemp -d)"; trap 'rm -r "$$dir"' EXIT; python3 testdata/vectors/generate.py write "$$dir"; \
+	for f in testdata/vectors/*.json; do cmp "$$f" "$$dir/$$(basename "$$f")"; done
 	ISOTOPE_REQUIRE_TOOLS=1 go test -count=1 -run 'OpenSSL|Vectors|SecondReader' ./watermark/... ./detect/... ./internal/prf/... ./cmd/isotope/...
 
 .PHONY: fuzz

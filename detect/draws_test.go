@@ -108,8 +108,8 @@ func momentsOf(law watermark.Law) (mean, variance float64) {
 
 // TestDrawsCountOnce: a text that repeats itself has the p-value of the text said once.
 func TestDrawsCountOnce(t *testing.T) {
-	rng := rand.New(rand.NewPCG(303, 304))
 	for name, scheme := range schemes() {
+		rng := rand.New(rand.NewPCG(303, 304))
 		m := drawMark(t, scheme, "once")
 		text := fairText(t, rng, 300, m)
 		once := test(m, nil, text)
@@ -164,8 +164,8 @@ func TestPanelOfKeys(t *testing.T) {
 // TestDrawsMerge: shards of texts give the bytes and the result of all together, and the
 // bytes come back.
 func TestDrawsMerge(t *testing.T) {
-	rng := rand.New(rand.NewPCG(309, 310))
 	for name, scheme := range schemes() {
+		rng := rand.New(rand.NewPCG(309, 310))
 		m := drawMark(t, scheme, "merge")
 		one, two, all := fairText(t, rng, 200, m), fairText(t, rng, 150, m), detect.New(m, nil)
 		all.Add(one)
@@ -192,8 +192,8 @@ func TestDrawsMerge(t *testing.T) {
 // TestDrawsSequential: the e-process finds a marked text, is a mean of products, stops, and
 // goes on from its bytes.
 func TestDrawsSequential(t *testing.T) {
-	rng := rand.New(rand.NewPCG(311, 312))
 	for name, scheme := range schemes() {
+		rng := rand.New(rand.NewPCG(311, 312))
 		m := drawMark(t, scheme, "sequential")
 		text := fairText(t, rng, 1200, m)
 		q := detect.NewSequential(m, nil)
@@ -236,8 +236,8 @@ func TestDrawsSequential(t *testing.T) {
 
 // TestDrawsInParts finds the marked part of a text.
 func TestDrawsInParts(t *testing.T) {
-	rng := rand.New(rand.NewPCG(313, 314))
 	for name, scheme := range schemes() {
+		rng := rand.New(rand.NewPCG(313, 314))
 		m := drawMark(t, scheme, "parts")
 		marked := fairText(t, rng, 600, m)
 		text := slices.Concat(randomText(rng, 700, vocab), marked, randomText(rng, 700, vocab))

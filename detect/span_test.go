@@ -434,7 +434,7 @@ func FuzzSpans(f *testing.F) {
 		long[i] = byte(rng.Uint32() >> (7 * (i % 2)))
 	}
 	f.Add(long, uint8(1), uint8(7))
-	key := watermark.NewKey()
+	key := fixedKey(f, 0)
 	f.Fuzz(func(t *testing.T, data []byte, width, flags uint8) {
 		m := newMark(t, key, int(width%17))
 		text := make([]Token, len(data)/2)

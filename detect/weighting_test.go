@@ -216,7 +216,7 @@ func TestEntropyWeights(t *testing.T) {
 func TestEntropyWeightsNeedLessText(t *testing.T) {
 	rng := rand.New(rand.NewPCG(27, 28))
 	g := watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}
-	m := newMark(t, watermark.NewKey(), 1)
+	m := newMark(t, fixedKey(t, 0), 1)
 	s, err := watermark.NewSequence(m)
 	require.NoError(t, err)
 	var text []Token

@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"internal/collect":    {"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile"},
 	"examples/quickstart": {"watermark", "detect"},
 	"examples/server":     {"watermark", "detect", "tokenize", "internal/lm"},
-	"internal/audit":      {"detect", "internal/collect", "internal/reading", "internal/report", "tokenize", "watermark"},
+	"internal/audit":      {"detect", "internal/collect", "internal/reading", "internal/report", "internal/tail", "tokenize", "watermark"},
 	"cmd/isotope": {
 		"detect", "internal/audit", "internal/collect", "internal/lm", "internal/registry", "internal/report", "tokenize", "watermark",
 		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term",

@@ -28,11 +28,11 @@ func plainProcess(m *Mark, row []float32, context []Token) {
 // every first byte, the last among them, win.
 func TestGumbelMaxOfRow(t *testing.T) {
 	const vocab = 3000
-	rng := rand.New(rand.NewPCG(61, 62))
 	m, err := New(mustKey(t, 1), GumbelMax{Width: 2}, vocab, Lane{Group: 2, Index: 5})
 	require.NoError(t, err)
 	lastBytes, rows := 0, 0
 	for kind, fill := range rowKinds {
+		rng := rand.New(rand.NewPCG(61, 62))
 		for range 40 {
 			row := make([]float32, vocab)
 			fill(rng, row)

@@ -101,11 +101,10 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestStatuses(t *testing.T) {
-	dir := t.TempDir()
+	t.Chdir(t.TempDir()) // whose own name may have a space in it
 	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+		return name
 	}
 	// Every token is green under this key: the context decides nothing at width 0.
 	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("5a", 32))
@@ -122,13 +121,13 @@ func TestStatuses(t *testing.T) {
 		file("profile", `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":0,"vocab":500,"tokenizer":"none"}`)
 	marked, short := " --tokens "+file("marked", strings.Join(green, " ")), " --tokens "+file("short", "1 2 3")
 	for args, want := range map[string]int{
-		"version":                              exitOK,
-		"detect --key none --profile none":     exitError,
-		test + marked:                          exitOK,
-		test + marked + " --fail-on detected":  exitVerdict,
-		test + short + " --fail-on detected":   exitOK,
-		test + marked + " --fail-on weather":   exitUsage,
-		test + " --tokens " + dir + "/nowhere": exitError,
+		"version":                             exitOK,
+		"detect --key none --profile none":    exitError,
+		test + marked:                         exitOK,
+		test + marked + " --fail-on detected": exitVerdict,
+		test + short + " --fail-on detected":  exitOK,
+		test + marked + " --fail-on weather":  exitUsage,
+		test + " --tokens nowhere":            exitError,
 	} {
 		var out, errs bytes.Buffer
 		assert.Equal(t, want, run(context.Background(), strings.Fields(args), strings.NewReader(""), &out, &errs), "%s\n%s", args, &errs)

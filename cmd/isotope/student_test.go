@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -150,13 +152,14 @@ type memory struct {
 	mu      sync.Mutex
 	answers map[string][]byte
 	asked   map[string]int
-	left    atomic.Int64 // questions that it still answers; it lets others wait
+	conns   map[net.Conn]bool // that are open
+	left    atomic.Int64      // questions that it still answers; it lets others wait
 }
 
 func remember(t *testing.T, url string) *memory {
-	m := &memory{answers: make(map[string][]byte), asked: make(map[string]int)}
+	m := &memory{answers: make(map[string][]byte), asked: make(map[string]int), conns: make(map[net.Conn]bool)}
 	m.left.Store(math.MaxInt64)
-	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	m.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		question, _ := io.ReadAll(r.Body)
 		m.mu.Lock()
 		answer, ok := m.answers[string(question)]
@@ -179,8 +182,26 @@ func remember(t *testing.T, url string) *memory {
 		}
 		w.Write(answer)
 	}))
+	m.Config.ConnState = func(c net.Conn, state http.ConnState) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		switch state {
+		case http.StateNew:
+			m.conns[c] = true
+		case http.StateClosed, http.StateHijacked:
+			delete(m.conns, c)
+		}
+	}
+	m.Start()
 	t.Cleanup(m.Close)
 	return m
+}
+
+// open returns the connections that are open.
+func (m *memory) open() map[net.Conn]bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.conns)
 }
 
 // times returns how often questions were asked in all.
@@ -214,10 +235,11 @@ func killWhen(t *testing.T, ready func() bool, args ...string) {
 	<-done
 }
 
-// answersIn counts the answers of a journal that may be written to right now.
+// answersIn counts the answers of a journal that may be written to right now, or was until a
+// kill: a line without its end is none.
 func answersIn(path string) int {
 	text, _ := os.ReadFile(path)
-	return bytes.Count(text, []byte(`"kind":"answer"`))
+	return bytes.Count(text[:bytes.LastIndexByte(text, '\n')+1], []byte(`"kind":"answer"`))
 }
 
 // TestStudentOfTheExampleServer audits the example server, trained on marked text, as a
@@ -250,7 +272,13 @@ func TestStudentOfTheExampleServer(t *testing.T) {
 
 	broken := filepath.Join(w.dir, "broken.jsonl")
 	suspect.left.Store(15) // so that the audit cannot end before it is killed
+	others := suspect.open()
 	killWhen(t, func() bool { return answersIn(broken) >= 5 }, call("broken.jsonl")...)
+	require.Eventually(t, func() bool { // what it sent before it was killed has arrived
+		left := suspect.open()
+		maps.DeleteFunc(left, func(c net.Conn, _ bool) bool { return others[c] })
+		return len(left) == 0
+	}, time.Minute, time.Millisecond)
 	suspect.left.Store(math.MaxInt64)
 	killed := answersIn(broken)
 	require.LessOrEqual(t, killed, 15)

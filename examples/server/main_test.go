@@ -65,9 +65,8 @@ func TestRun(t *testing.T) {
 
 // TestFlags: what is missing or contradicts itself is said at once.
 func TestFlags(t *testing.T) {
-	dir := t.TempDir()
-	none := filepath.Join(dir, "none")
-	tenants := filepath.Join(dir, "tenants.json")
+	t.Chdir(t.TempDir()) // whose own name may have a space in it
+	const none, tenants = "none", "tenants.json"
 	require.NoError(t, os.WriteFile(tenants, []byte(`{"epoch":"e1","tenants":[{"id":"a","api_keys":["`+hashOf("k")+`"]}]}`), 0o600))
 	for args, want := range map[string]string{
 		"":                                       "-root and -tenants",
