@@ -44,9 +44,10 @@ purego: ## build everything, and test the core, without assembly, the standard l
 NUMERIC = BruteForce|BoundsFromAbove|BackendsAgree|Moments|LocateIsTwoTests|PowerOf|BetsAreFair|SharePlan|TextTable|NullPanel|UnderTheNull|SequentialNull|SegmentsErrorRate
 
 .PHONY: race
-race: ## the race detector on the core packages, the server and the experiment
+race: ## the race detector where goroutines meet: core packages, collection, server, experiment
 	go test -race -short ./watermark/... ./tokenize/... ./internal/prf/... ./internal/kernel/... ./internal/tokset/... ./internal/lm/... ./internal/collect/... ./examples/server/...
 	go test -race -short -skip '$(NUMERIC)' ./detect/...
+	go test -race -run 'Student|Keyring|Progress' ./cmd/isotope
 	cd benchmarks && go test -race -short ./tokens && go test -race -run Alone ./distill
 
 .PHONY: nested
