@@ -200,20 +200,20 @@ func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, e
 // have cost at most when they have one, and [Exhausted] when it does not hold all.
 func (s *session) open(from, size int, spent Usage) (asks []int, most Usage, end End) {
 	most = spent.plus(s.recording.Lost)
-	for i := from; i < from+size; i++ {
-		a, ok := s.recording.Answers[i]
-		cost := s.declaration.Request.worst(s.declaration.prompt(i))
-		if ok {
-			cost = a.cost(&s.declaration.Request)
+	for i := from; i < from+size; i++ { // answers that came are paid for, whatever is missing before them
+		if a, ok := s.recording.Answers[i]; ok {
+			most = most.plus(a.cost(&s.declaration.Request))
 		}
-		next := most.plus(cost)
+	}
+	for i := from; i < from+size; i++ {
+		if _, ok := s.recording.Answers[i]; ok {
+			continue
+		}
+		next := most.plus(s.declaration.Request.worst(s.declaration.prompt(i)))
 		if !s.declaration.Budget.holds(next) {
 			return asks, most, Exhausted
 		}
-		most = next
-		if !ok {
-			asks = append(asks, i)
-		}
+		most, asks = next, append(asks, i)
 	}
 	return asks, most, Asked
 }
@@ -242,7 +242,8 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 		}
 	}()
 	var pending []answered
-	row := 0 // failures among the pending, but for questions that failed by themselves in an earlier run
+	row := 0           // failures since the last success, but for questions that failed by themselves in an earlier run
+	var last *Exchange // of these
 	succeeded := false
 	var err error
 	for r := range s.pool.ask(ctx, halt.Done(), asks, s.declaration.prompt) {
@@ -255,6 +256,12 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 					cancel()
 				}
 			}
+			if r.spent {
+				row, last = row+1, &r.exchange
+				if row >= failures {
+					stop()
+				}
+			}
 			continue
 		}
 		pending = append(pending, answered{answer(&s.declaration.Request, r.ask, r.prompt, &r.exchange), r.exchange})
@@ -262,7 +269,8 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 			if !s.recording.final[r.ask] || !r.exchange.final() {
 				row++
 			}
-			if row >= failures || s.locked(&r.exchange) {
+			last = &r.exchange
+			if row >= failures || s.locked(last) {
 				stop()
 			}
 			continue
@@ -277,12 +285,14 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 	switch {
 	case err != nil:
 		return err
+	case row >= failures:
+		return errors.Join(fmt.Errorf("%w: %s", ErrEndpoint, last.describe()), s.leave(pending...))
 	case len(pending) == 0:
 		return nil
 	}
-	last := &pending[len(pending)-1].exchange
+	last = &pending[len(pending)-1].exchange
 	switch {
-	case row >= failures || s.locked(last) || !succeeded && (last.Error != "" || retryable(last.Status)):
+	case s.locked(last) || !succeeded && (last.Error != "" || retryable(last.Status)):
 		return errors.Join(fmt.Errorf("%w: %s", ErrEndpoint, last.describe()), s.leave(pending...))
 	case s.stopped(ctx):
 		return s.leave(pending...) // whether anything else would have succeeded is not known

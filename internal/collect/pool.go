@@ -77,6 +77,8 @@ type reply struct {
 	// broken says that the question was given up; exchange has the attempts that were
 	// made, if there were any, and what they may have cost.
 	broken bool
+	// spent says that it was given up for want of room in the budget, after it failed.
+	spent bool
 }
 
 // A pool asks questions at a time.
@@ -168,7 +170,7 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 		case !a.retry, attempts > p.pace.Retries, a.wait > maxWait:
 			return r
 		case a.unknown && !p.spare.take(p.client.request.worst(prompt)):
-			r.broken = true // what it may have cost was the last that the budget holds
+			r.broken, r.spent = true, true // what it may have cost was the last that the budget holds
 			return r
 		}
 		again := a.exchange

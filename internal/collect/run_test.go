@@ -619,3 +619,53 @@ func TestTheKeyIsNeverRecorded(t *testing.T) {
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "secret")
 }
+
+// TestAnOutageIsNoReasonToSpendTheBudget: where the budget has no room for retries, failures in
+// a row end the run as they do elsewhere, and what is left is there for the next one.
+func TestAnOutageIsNoReasonToSpendTheBudget(t *testing.T) {
+	d := new(fake).declareAt("http://host/v1", 20)
+	d.Batch = 20
+	worst := d.Request.worst("prompt 10")
+	d.Budget.Tokens = 20 * (worst.In + worst.Out)
+	path := journalPath(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := new(seen)
+		end, err := collect(t, path, d, func(r *Run) {
+			r.Pace.Concurrency, r.transport = 1, refusing{errors.New("nobody is there")}
+		}, s.look)
+		require.ErrorIs(t, err, ErrEndpoint)
+		assert.ErrorContains(t, err, "nobody is there")
+		assert.Equal(t, Failing, end)
+		assert.Empty(t, s.answers)
+	})
+	rec, err := ReadJournal(path)
+	require.NoError(t, err)
+	assert.Empty(t, rec.Answers)
+	assert.LessOrEqual(t, rec.Attempts, int64(failures+1))
+	assert.EqualValues(t, rec.Attempts, rec.Lost.Out/worst.Out, "each may have cost something")
+}
+
+// TestAnswersAfterAGapAreInTheBudget: what was answered is paid for, whether or not a question
+// before it is open.
+func TestAnswersAfterAGapAreInTheBudget(t *testing.T) {
+	d := new(fake).declareAt("http://host/v1", 4)
+	worst := d.Request.worst("prompt 0")
+	one := worst.In + worst.Out
+	d.Budget.Tokens = 4*one + one/2
+	rec := &Recording{Declaration: d, Lost: worst.plus(worst), Answers: map[int]Answer{}}
+	for _, i := range []int{2, 3} {
+		rec.Answers[i] = Answer{Ask: i, Prompt: d.Prompts[i], Texts: []string{"fine"}} // of an endpoint that does not say what it took
+	}
+	s := &session{declaration: d, recording: rec}
+	asks, most, end := s.open(0, 4, Usage{})
+	assert.Empty(t, asks)
+	assert.Equal(t, Exhausted, end)
+	assert.True(t, d.Budget.holds(most))
+
+	d.Budget.Tokens += one
+	s.declaration = d
+	asks, most, end = s.open(0, 4, Usage{})
+	assert.Equal(t, []int{0}, asks)
+	assert.Equal(t, Exhausted, end)
+	assert.True(t, d.Budget.holds(most))
+}
