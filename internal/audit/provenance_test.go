@@ -13,6 +13,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/internal/report"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -183,4 +184,31 @@ func TestProvenanceIsDeclared(t *testing.T) {
 	require.NoError(t, err)
 	_, err = New(c)
 	assert.ErrorContains(t, err, "a width of 3, and training can carry over")
+}
+
+// TestTheBandDetectsBesideAContradiction: where the band alone is detected the p-value is the
+// band's, whatever else the claim says; where nothing may be concluded it is not.
+func TestTheBandDetectsBesideAContradiction(t *testing.T) {
+	c, draw := withProvenance(t, plan(Fixed))
+	a, err := New(c)
+	require.NoError(t, err)
+	a.Add([]watermark.Token{1, 2, 3}, write(t, rand.New(rand.NewPCG(3, 5)), 300, draw))
+	f := a.test(collect.Asked)
+	require.True(t, f.provenance.detected)
+	require.False(t, f.master)
+	f.trace = &detect.TraceResult{
+		Master: *f.fixed, MasterLog10P: f.adjusted,
+		Tenants: &detect.FamilyResult{Accounts: []detect.AccountResult{{ID: "acme", Named: true}}, Named: 1},
+	}
+	said := report.AuditCanonical{Verdict: f.verdict, Log10PAdjusted: report.Number(f.adjusted)}
+	a.claim(&said, f)
+	assert.Equal(t, string(detect.PatternContradiction), said.Pattern)
+	assert.Equal(t, detect.Detected, said.Verdict)
+	assert.InDelta(t, f.provenance.result.Log10PAdjusted, float64(said.Log10PAdjusted), 0)
+
+	f.trace.Tenants.DecoysNamed = 1
+	said = report.AuditCanonical{Verdict: f.verdict, Log10PAdjusted: report.Number(f.adjusted)}
+	a.claim(&said, f)
+	assert.Equal(t, string(detect.PatternBroken), said.Pattern)
+	assert.InDelta(t, f.adjusted, float64(said.Log10PAdjusted), 0)
 }

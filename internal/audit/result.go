@@ -169,8 +169,9 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 	}
 	x := detect.Conclude(findings)
 	c.Claim, c.Pattern, c.Rule = x.Claim, string(x.Pattern), x.Rule
-	if b := f.provenance; x.Pattern == detect.PatternProvenance || x.Pattern == detect.PatternProxy && b.result.Log10PAdjusted > f.adjusted {
-		// The p-value is that of the claim: of the band, or the weaker one where it rests on both.
+	if b := f.provenance; b != nil && x.Pattern != detect.PatternBroken &&
+		(b.detected && !f.master || x.Pattern == detect.PatternProxy && b.result.Log10PAdjusted > f.adjusted) {
+		// The p-value is that of what is detected: of the band, or the weaker one where the claim rests on both.
 		c.Log10P, c.Log10PAdjusted = report.Number(b.result.Log10P), report.Number(b.result.Log10PAdjusted)
 	}
 	c.Explanations, c.NotShown = append(c.Explanations, x.Explanations...), append(c.NotShown, x.NotShown...)
