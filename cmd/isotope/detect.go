@@ -60,8 +60,8 @@ copied output of the marked service shows, a trace band alone what a model that 
 trained on it does, and other things beside. --fail-on applies when any band is detected.
 
 Text is read as it is: as bytes, with special tokens as the text they are spelt with. A
-note says when it is not UTF-8: the mark of a text that was turned into another encoding
-is not found.`,
+note says when it is not UTF-8 or has NULs, as UTF-16 has: the mark of a text that was
+turned into another encoding is not found.`,
 		Example: `  isotope detect --key my.key --profile my.json text.txt
   pbpaste | isotope detect --key my.key --profile my.json --normalize
   isotope detect --key my.key --profile my.json --tokens ids.json --json

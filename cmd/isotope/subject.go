@@ -17,14 +17,22 @@ type subject struct {
 	forms     [][]watermark.Token // the text as it is, then normalized
 }
 
-// encoding returns a warning when the file is not the UTF-8 that models write: a marked text
-// in another encoding is other bytes, in which nothing can be found.
+// encoding returns a warning when the file is not the UTF-8 that models write, or has NULs,
+// as ASCII in UTF-16 has, which passes for UTF-8: a marked text in another encoding is other
+// bytes, in which nothing can be found.
 func (s *subject) encoding() []error {
 	at := 0
 	for at < len(s.text) {
 		r, size := utf8.DecodeRune(s.text[at:])
-		if r == utf8.RuneError && size == 1 || r == 0 {
-			return []error{fmt.Errorf("the text is not UTF-8 text, first at byte %d: a text in another encoding, such as UTF-16, shows no mark until it is converted", at)}
+		what := ""
+		switch {
+		case r == utf8.RuneError && size == 1:
+			what = "the text is not UTF-8, first at byte %d"
+		case r == 0:
+			what = "the text has a NUL, first at byte %d"
+		}
+		if what != "" {
+			return []error{fmt.Errorf(what+": a text in another encoding, such as UTF-16, shows no mark until it is converted", at)}
 		}
 		at += size
 	}
