@@ -46,6 +46,8 @@ func (c *cli) readKeyring(name string) ([]tenant, error) {
 			return nil, fmt.Errorf("%s: line %d is longer than %d bytes, and is no derivation path, such as tenant/acme", name, line, maxPath)
 		case !utf8.ValidString(path):
 			return nil, fmt.Errorf("%s: line %d is not UTF-8", name, line)
+		case strings.ContainsAny(path, "\x00\r"): // UTF-16, or lines that end in CR: the key would be another
+			return nil, fmt.Errorf("%s: line %d has a NUL or a CR in it; want UTF-8 text, a path on a line", name, line)
 		}
 		if first, ok := seen[path]; ok {
 			return nil, fmt.Errorf("%s: line %d repeats line %d", name, line, first)

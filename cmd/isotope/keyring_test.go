@@ -24,6 +24,8 @@ func TestKeyringsAsEditorsWriteThem(t *testing.T) {
 	for text, says := range map[string]string{
 		"tenant/a\n" + strings.Repeat("x", 1<<17): "line 2 is longer than 4096 bytes",
 		"tenant/\xff":                        "line 1 is not UTF-8",
+		"ok\nt\x00/\x00a\x00":                "line 2 has a NUL or a CR",
+		"tenant/a\rtenant/b":                 "line 1 has a NUL or a CR",
 		"# isotope-secret-key-1:00":          "line 1 holds a secret key",
 		"\ufeffisotope-secret-key-1:00":      "line 1 holds a secret key",
 		"\n\nacme = isotope-secret-key-1:00": "line 3 holds a secret key",
