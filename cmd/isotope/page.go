@@ -53,8 +53,12 @@ func isPage(path string) (bool, error) {
 }
 
 // writePage writes a report: to a regular file whole or not at all, to anything else
-// that has the name, a device or a pipe, directly.
+// that has the name, a device or a pipe, directly. What the name got since checkPage is not
+// replaced either: a journal that this call made.
 func writePage(p interface{ WriteHTML(io.Writer) error }, path string) error {
+	if err := checkPage(path); err != nil {
+		return err
+	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {

@@ -57,6 +57,7 @@ func TestUsageErrors(t *testing.T) {
 		"student --key k --profile p":                          "nothing to test",
 		"student --key k --profile p --reading r a":            "tests of their own",
 		"student --key k --profile p --endpoint u":             "--model NAME is missing",
+		"student --key k --profile p --journal j --report ./j": "name the same file",
 		"student --key k --profile p --endpoint u --model m":   "answers that are not kept are no evidence",
 		"student --key k --profile p --model m a":              "--model goes with --endpoint",
 		"student --key k --profile p --alpha 0.6 a":            "outside (0,0.5]",
@@ -220,12 +221,14 @@ func TestReportsReplacePagesOnly(t *testing.T) {
 	for _, text := range []string{watermark.NewKey().Secret(), "a text", `{"seq":0}`, "<!doctype"} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		assert.ErrorContains(t, checkPage(path), "only a page is replaced", text)
+		assert.ErrorContains(t, writePage(&report.Page{Title: "t"}, path), "only a page is replaced", "what came after the check")
 		var out, errs bytes.Buffer
 		assert.Equal(t, exitError, run(context.Background(), []string{"demo", "--out", path}, strings.NewReader(""), &out, &errs))
 		left, err := os.ReadFile(path)
 		require.NoError(t, err)
 		assert.Equal(t, text, string(left))
 	}
+	require.NoError(t, os.Remove(path))
 	require.NoError(t, writePage(&report.Page{Title: "t"}, path))
 	assert.NoError(t, checkPage(path), "an earlier page")
 	require.NoError(t, os.WriteFile(path, nil, 0o600))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -203,6 +204,8 @@ func (o *studentFlags) check(args []string) error {
 		return usagef("student: --model NAME is missing")
 	case o.endpoint != "" && o.journal == "" && !o.dryRun:
 		return usagef("student: --journal FILE is missing: answers that are not kept are no evidence")
+	case o.journal != "" && o.report != "" && filepath.Clean(o.report) == filepath.Clean(o.journal):
+		return usagef("student: --journal and --report name the same file")
 	case (o.registry == "") != (o.epoch == ""):
 		return usagef("student: --registry and --epoch go together")
 	case o.registry != "" && o.selector != "":
