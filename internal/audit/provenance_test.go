@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -19,9 +20,11 @@ import (
 
 // withProvenance declares a provenance band, and returns it and its mark.
 func withProvenance(t *testing.T, d *Declared) (Config, *watermark.Mark) {
-	bind := func(k watermark.Key) (detect.Scorer, error) {
-		return watermark.New(k, watermark.GumbelMax{Width: 4}, vocab)
-	}
+	return withBand(t, d, watermark.GumbelMax{Width: 4})
+}
+
+func withBand(t *testing.T, d *Declared, scheme watermark.Scheme) (Config, *watermark.Mark) {
+	bind := func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, vocab) }
 	draw, err := bind(rootKey(t).Derive("provenance"))
 	require.NoError(t, err)
 	d.Plan.Provenance = &Provenance{Key: "k", Mark: draw.ID(), Profile: "p"}
@@ -93,6 +96,7 @@ func TestProvenanceBand(t *testing.T) {
 			assert.Equal(t, "provenance band", last.Name)
 			assert.True(t, last.KeyedDraw)
 			assert.Equal(t, got.Tests, last.Tests)
+			assert.InDelta(t, min(float64(last.Log10P)+math.Log10(float64(last.Tests)), 0), float64(last.Log10PAdjusted), 1e-9)
 			assert.Len(t, last.Decoys.Log10P, 100)
 			assert.Greater(t, float64(last.Decoys.Log10Misfit), -6.0)
 			carries := name != "none" && name != "trace"
@@ -120,6 +124,26 @@ func TestProvenanceBand(t *testing.T) {
 			assert.Equal(t, name == "both, not live" || name == "draw", trained, "%s: %v", name, got.NotShown)
 		}
 	}
+}
+
+// TestProvenanceIsTheWeakerOne: a claim that rests on two marks has the larger p-value.
+func TestProvenanceIsTheWeakerOne(t *testing.T) {
+	c, draw := withBand(t, plan(Fixed), watermark.Tournament{Width: 4, Depth: 1})
+	trace := c.Scorer.(*watermark.Mark)
+	rng := rand.New(rand.NewPCG(5, 5))
+	live, err := MeasureLive(trace, nil, c.Provenance, nil, []string{jsonl(t, write(t, rng, 600, trace, draw))})
+	require.NoError(t, err)
+	c.Declared.Plan.Provenance.Live = live
+	a, err := New(c)
+	require.NoError(t, err)
+	a.Add(nil, write(t, rng, 600, trace, draw))
+	r, err := a.Report(collect.Asked, nil)
+	require.NoError(t, err)
+	assert.Equal(t, string(detect.PatternProxy), r.Canonical.Pattern)
+	mark, band := r.Canonical.Statistics[0], r.Canonical.Statistics[1]
+	require.Less(t, float64(mark.Log10PAdjusted), float64(band.Log10PAdjusted))
+	assert.Equal(t, band.Log10PAdjusted, r.Canonical.Log10PAdjusted)
+	assert.Equal(t, band.Log10P, r.Canonical.Log10P)
 }
 
 // TestProvenanceWaitsForTheEnd: a collection that can go on is not looked at.

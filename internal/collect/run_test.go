@@ -300,11 +300,14 @@ func TestPromptsThatAlwaysFailDoNotStopEveryRun(t *testing.T) {
 func TestAnEndpointThatRefusesEverybodySettlesNothing(t *testing.T) {
 	for _, status := range []int{401, 429, 503} {
 		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { fail(w, status) })
-		path, d := journalPath(t), f.declare(10)
+		path, d := journalPath(t), f.declare(40)
+		d.Batch = 40
 		for range 3 {
+			before := f.total()
 			end, err := collect(t, path, d, func(r *Run) { r.Pace.Retries = 1 }, new(seen).look)
 			require.ErrorIs(t, err, ErrEndpoint)
 			assert.Equal(t, Failing, end)
+			assert.LessOrEqual(t, f.total()-before, 2*(failures+fast().Concurrency), "it gives up as soon as the first time")
 		}
 		rec, err := ReadJournal(path)
 		require.NoError(t, err)
