@@ -48,10 +48,7 @@ func (b *Band) unit() string {
 }
 
 // A band is the test of a Band: the real key first, and its decoys.
-type band struct {
-	scorer detect.Scorer
-	panel  *detect.Panel
-}
+type band struct{ panel *detect.Panel }
 
 func newBand(c *Config) (*band, error) {
 	run, err := c.Declared.Plan.RunKeyBytes()
@@ -67,11 +64,11 @@ func newBand(c *Config) (*band, error) {
 		}
 		scorers = append(scorers, s)
 	}
-	return &band{b.Scorer, detect.NewPanel(scorers, &detect.Options{Dedup: b.Dedup, Exempt: b.Exempt})}, nil
+	return &band{detect.NewPanel(scorers, &detect.Options{Dedup: b.Dedup, Exempt: b.Exempt})}, nil
 }
 
-// add counts one text after a prompt, whose contexts are out of the test. That the prompts are declared to be
-// unmarked changes nothing here: of a long context few occur in them.
+// add counts one text after a prompt, whose contexts are out of the test. That the prompts
+// are declared to be unmarked changes nothing here: of long contexts few occur in them.
 func (b *band) add(prompt, text []watermark.Token) {
 	b.panel.Exclude(prompt)
 	b.panel.Add(text)
