@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/report"
 	"github.com/isotope-wm/isotope/watermark"
 )
 

@@ -14,10 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/audit"
-	"github.com/isotope-wm/isotope/internal/collect"
-	"github.com/isotope-wm/isotope/internal/report"
 )
 
 // studentFlags are the flags of student.

@@ -11,9 +11,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/isotope-wm/isotope/internal/audit"
-	"github.com/isotope-wm/isotope/internal/collect"
-	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 )
 
 // collection is what the flags say of a collection.

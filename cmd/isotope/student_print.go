@@ -7,7 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 )
 
 // printAudit prints a report for people.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/isotope-wm/isotope/internal/audit"
-	"github.com/isotope-wm/isotope/internal/collect"
-	"github.com/isotope-wm/isotope/internal/report"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/watermark"
 )
 

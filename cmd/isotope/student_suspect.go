@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/internal/registry"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"

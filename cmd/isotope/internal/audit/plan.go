@@ -9,9 +9,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/collect"
-	"github.com/isotope-wm/isotope/internal/report"
 )
 
 // Values of Plan.Stopping.

@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/internal/reading"
-	"github.com/isotope-wm/isotope/internal/report"
 )
 
 // readings say which test a file of readings is for.

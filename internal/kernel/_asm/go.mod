@@ -1,5 +1,5 @@
 // The generators of the assembly, apart so that no user of the library gets avo.
-module github.com/isotope-wm/isotope/internal/kernel/gen
+module github.com/isotope-wm/isotope/internal/kernel/_asm
 
 go 1.26.0
 

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/collect"
-	"github.com/isotope-wm/isotope/internal/report"
 	"github.com/isotope-wm/isotope/watermark"
 )
 

@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"hash"
 
-	"github.com/isotope-wm/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 )
 
 // An answersHash names the answers that were tested, in the order of their questions: the

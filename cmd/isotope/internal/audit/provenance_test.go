@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/collect"
-	"github.com/isotope-wm/isotope/internal/report"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
