@@ -57,7 +57,7 @@ func encode(t testing.TB, a *detect.Accumulator) []byte {
 func TestMarkedAndUnmarked(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	m := newMark(t, fixedKey(t, 0), 2)
-	marked, plain := detect.New(m, nil), detect.New(m, nil)
+	marked, plain := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil)
 	marked.Add(markedText(t, rng, m, 400))
 	plain.Add(randomText(rng, 400, vocab))
 
@@ -79,7 +79,7 @@ func TestMarkedAndUnmarked(t *testing.T) {
 // TestCounts has one text in which every position has a known reason.
 func TestCounts(t *testing.T) {
 	m := newMark(t, watermark.NewKey(), 2)
-	a := detect.New(m, &detect.Options{Exempt: []Token{77}})
+	a := detect.NewAccumulator(m, &detect.Options{Exempt: []Token{77}})
 	a.Exclude([]Token{8, 9})
 	a.Add([]Token{
 		1, 2, // short
@@ -119,7 +119,7 @@ func TestPositionsAlwaysAddUp(t *testing.T) {
 		}
 		m := newMark(t, watermark.NewKey(), width, opts...)
 		o := &detect.Options{Dedup: detect.Dedup(rng.IntN(2)), Exempt: []Token{5, 3, 5}}
-		a := detect.New(m, o)
+		a := detect.NewAccumulator(m, o)
 		var positions int64
 		for range rng.IntN(8) {
 			text := randomText(rng, rng.IntN(60), 12)
@@ -148,7 +148,7 @@ func TestReasonsHaveAnOrder(t *testing.T) {
 	sel, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("00", 32)) // a selector that has neither context
 	require.NoError(t, err)
 	m := newMark(t, watermark.NewKey(), 1, watermark.Band{Selector: sel, Hi: 1})
-	a := detect.New(m, &detect.Options{Exempt: []Token{2}})
+	a := detect.NewAccumulator(m, &detect.Options{Exempt: []Token{2}})
 	a.Exclude([]Token{1})
 	a.Add([]Token{1, 2, 1, 2})
 	assert.Equal(t, detect.Skipped{ShortContext: 1, Band: 3}, a.Result().Skipped, "band comes before excluded and duplicate")
@@ -166,7 +166,7 @@ func TestOrderAndShardsDoNotMatter(t *testing.T) {
 				texts[i] = randomText(rng, rng.IntN(40), 6)
 			}
 			prompt := randomText(rng, 4, 6)
-			whole := detect.New(m, o)
+			whole := detect.NewAccumulator(m, o)
 			for _, text := range texts {
 				whole.Add(text)
 			}
@@ -174,15 +174,15 @@ func TestOrderAndShardsDoNotMatter(t *testing.T) {
 			want := encode(t, whole)
 
 			rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
-			shards := []*detect.Accumulator{detect.New(m, o), detect.New(m, o), detect.New(m, o)}
+			shards := []*detect.Accumulator{detect.NewAccumulator(m, o), detect.NewAccumulator(m, o), detect.NewAccumulator(m, o)}
 			shards[rng.IntN(3)].Exclude(prompt)
 			for _, text := range texts {
 				shards[rng.IntN(3)].Add(text)
 			}
-			merged := detect.New(m, o)
+			merged := detect.NewAccumulator(m, o)
 			for _, i := range rng.Perm(3) {
 				// A restart in between.
-				restarted := detect.New(m, o)
+				restarted := detect.NewAccumulator(m, o)
 				require.NoError(t, restarted.UnmarshalBinary(encode(t, shards[i])))
 				require.NoError(t, merged.Merge(restarted))
 			}
@@ -195,7 +195,7 @@ func TestOrderAndShardsDoNotMatter(t *testing.T) {
 func TestExcludeBeatsAdd(t *testing.T) {
 	m := newMark(t, watermark.NewKey(), 2)
 	text := []Token{1, 2, 3, 4, 1, 2, 5}
-	before, after, merged, other := detect.New(m, nil), detect.New(m, nil), detect.New(m, nil), detect.New(m, nil)
+	before, after, merged, other := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil)
 	before.Exclude([]Token{7, 1, 2})
 	before.Add(text)
 	after.Add(text)
@@ -209,7 +209,7 @@ func TestExcludeBeatsAdd(t *testing.T) {
 }
 
 func TestExcludeShortPrompts(t *testing.T) {
-	a := detect.New(newMark(t, watermark.NewKey(), 3), nil)
+	a := detect.NewAccumulator(newMark(t, watermark.NewKey(), 3), nil)
 	a.Exclude(nil)
 	a.Exclude([]Token{1, 2})
 	a.Add([]Token{1, 2, 3, 4})
@@ -218,7 +218,7 @@ func TestExcludeShortPrompts(t *testing.T) {
 
 func TestContextDedupScoresFirstOccurrences(t *testing.T) {
 	m := newMark(t, watermark.NewKey(), 1)
-	a := detect.New(m, &detect.Options{Dedup: detect.DedupContext})
+	a := detect.NewAccumulator(m, &detect.Options{Dedup: detect.DedupContext})
 	a.Add([]Token{1, 2, 1, 3, 1, 4})
 	r := a.Result()
 	// Contexts 1, 2, 3; the second and third successor of 1 are duplicates.
@@ -230,30 +230,30 @@ func TestContextDedupScoresFirstOccurrences(t *testing.T) {
 
 func TestMergeRefuses(t *testing.T) {
 	k := watermark.NewKey()
-	a := detect.New(newMark(t, k, 2), nil)
+	a := detect.NewAccumulator(newMark(t, k, 2), nil)
 	a.Add([]Token{1, 2, 3})
 	before := encode(t, a)
 	for _, b := range []*detect.Accumulator{
-		detect.New(newMark(t, watermark.NewKey(), 2), nil),
-		detect.New(newMark(t, k, 1), nil),
-		detect.New(newMark(t, k, 2), &detect.Options{Dedup: detect.DedupContext}),
-		detect.New(newMark(t, k, 2), &detect.Options{Exempt: []Token{4}}),
+		detect.NewAccumulator(newMark(t, watermark.NewKey(), 2), nil),
+		detect.NewAccumulator(newMark(t, k, 1), nil),
+		detect.NewAccumulator(newMark(t, k, 2), &detect.Options{Dedup: detect.DedupContext}),
+		detect.NewAccumulator(newMark(t, k, 2), &detect.Options{Exempt: []Token{4}}),
 	} {
 		assert.ErrorIs(t, a.Merge(b), detect.ErrMismatch)
 		assert.ErrorIs(t, a.UnmarshalBinary(encode(t, b)), detect.ErrMismatch)
 	}
 	assert.Equal(t, before, encode(t, a))
-	assert.NoError(t, a.Merge(detect.New(newMark(t, k, 2), &detect.Options{Alpha: 0.01})), "how a result is judged is not part of the evidence")
+	assert.NoError(t, a.Merge(detect.NewAccumulator(newMark(t, k, 2), &detect.Options{Alpha: 0.01})), "how a result is judged is not part of the evidence")
 }
 
 func TestUnmarshalRefusesDamage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	m := newMark(t, watermark.NewKey(), 2)
-	a := detect.New(m, nil)
+	a := detect.NewAccumulator(m, nil)
 	a.Add(randomText(rng, 50, 10))
 	a.Exclude([]Token{1, 2})
 	good := encode(t, a)
-	b := detect.New(m, nil)
+	b := detect.NewAccumulator(m, nil)
 	b.Add([]Token{9, 8, 7})
 	before := encode(t, b)
 	for i := range good {
@@ -271,7 +271,7 @@ func TestUnmarshalRefusesDamage(t *testing.T) {
 
 func TestCloneAndReset(t *testing.T) {
 	m := newMark(t, watermark.NewKey(), 2)
-	a := detect.New(m, nil)
+	a := detect.NewAccumulator(m, nil)
 	a.Add([]Token{1, 2, 3, 4})
 	a.Exclude([]Token{2, 3})
 	c := a.Clone()
@@ -279,12 +279,12 @@ func TestCloneAndReset(t *testing.T) {
 	a.Add([]Token{5, 6, 7})
 	assert.NotEqual(t, encode(t, a), encode(t, c))
 	a.Reset()
-	assert.Equal(t, encode(t, detect.New(m, nil)), encode(t, a))
+	assert.Equal(t, encode(t, detect.NewAccumulator(m, nil)), encode(t, a))
 	assert.Equal(t, int64(1), c.Result().Scored)
 }
 
 func TestNothingScored(t *testing.T) {
-	r := detect.New(newMark(t, watermark.NewKey(), 2), nil).Result()
+	r := detect.NewAccumulator(newMark(t, watermark.NewKey(), 2), nil).Result()
 	assert.Zero(t, r.Log10P)
 	assert.True(t, math.IsNaN(r.Z))
 	assert.Equal(t, detect.Inconclusive, r.Verdict)
@@ -293,7 +293,7 @@ func TestNothingScored(t *testing.T) {
 }
 
 func TestWidthZeroWarns(t *testing.T) {
-	a := detect.New(newMark(t, watermark.NewKey(), 0), nil)
+	a := detect.NewAccumulator(newMark(t, watermark.NewKey(), 0), nil)
 	a.Add([]Token{1, 1, 2})
 	r := a.Result()
 	assert.Equal(t, int64(2), r.Scored)
@@ -304,7 +304,7 @@ func TestTestsAreCounted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
 	m := newMark(t, fixedKey(t, 0), 2)
 	text := markedText(t, rng, m, 100)
-	one, many := detect.New(m, nil), detect.New(m, &detect.Options{Tests: 1000})
+	one, many := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, &detect.Options{Tests: 1000})
 	one.Add(text)
 	many.Add(text)
 	assert.Equal(t, one.Result().Log10P, many.Result().Log10P)
@@ -318,13 +318,13 @@ func TestOptionsOutOfRangePanic(t *testing.T) {
 	for _, o := range []detect.Options{
 		{Alpha: -1}, {Alpha: 1}, {Alpha: math.NaN()}, {MinShare: -0.1}, {MinShare: 1.1}, {MinShare: math.NaN()}, {Tests: -1}, {Dedup: 2},
 	} {
-		assert.Panics(t, func() { detect.New(m, &o) }, "%+v", o)
+		assert.Panics(t, func() { detect.NewAccumulator(m, &o) }, "%+v", o)
 	}
 }
 
 func TestOptionsAreCopied(t *testing.T) {
 	exempt := []Token{9, 4, 9}
-	a := detect.New(newMark(t, watermark.NewKey(), 1), &detect.Options{Exempt: exempt})
+	a := detect.NewAccumulator(newMark(t, watermark.NewKey(), 1), &detect.Options{Exempt: exempt})
 	assert.Equal(t, []Token{9, 4, 9}, exempt)
 	exempt[0] = 5
 	a.Add([]Token{1, 9, 5})
@@ -335,15 +335,15 @@ func FuzzUnmarshal(f *testing.F) {
 	k, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("07", 32))
 	require.NoError(f, err)
 	m := newMark(f, k, 2)
-	a := detect.New(m, nil)
+	a := detect.NewAccumulator(m, nil)
 	a.Add([]Token{1, 2, 3, 4, 1, 2, 3})
 	f.Add(encode(f, a))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b := detect.New(m, nil)
+		b := detect.NewAccumulator(m, nil)
 		if b.UnmarshalBinary(data) == nil {
 			require.Equal(t, data, encode(t, b), "one state, one encoding")
 		} else {
-			require.Equal(t, encode(t, detect.New(m, nil)), encode(t, b))
+			require.Equal(t, encode(t, detect.NewAccumulator(m, nil)), encode(t, b))
 		}
 	})
 }

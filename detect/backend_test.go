@@ -44,7 +44,7 @@ func TestBackendsAgree(t *testing.T) {
 			require.NoError(t, err)
 			run := func(scorer detect.Scorer) outcome {
 				rng := rand.New(rand.NewPCG(uint64(i), uint64(j)))
-				a := detect.New(scorer, &detect.Options{Dedup: detect.Dedup((i + j) % 2)})
+				a := detect.NewAccumulator(scorer, &detect.Options{Dedup: detect.Dedup((i + j) % 2)})
 				var o outcome
 				for range 2 {
 					o.text = markedText(t, rng, m, 120)

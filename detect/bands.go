@@ -1,6 +1,11 @@
 package detect
 
-import "math"
+import (
+	"math"
+
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
+	"github.com/isotope-wm/isotope/detect/internal/null"
+)
 
 // A Role says what one of several marks on a text is for.
 type Role string
@@ -40,7 +45,7 @@ type Bands struct {
 
 // NewBands returns an empty Bands. o may be nil; its Dedup is that of each band. It panics
 // without bands, on an unknown Role, when two bands have scorers of one ID, when their
-// vocabularies differ, and as [New] does.
+// vocabularies differ, and as [NewAccumulator] does.
 func NewBands(bands []Band, o *Options) *Bands {
 	if len(bands) == 0 {
 		panic("detect: Bands need a band")
@@ -63,7 +68,7 @@ func NewBands(bands []Band, o *Options) *Bands {
 		seen[band.Scorer.ID()] = true
 		options := b.options
 		options.Dedup = band.Dedup
-		b.tests = append(b.tests, New(band.Scorer, &options))
+		b.tests = append(b.tests, NewAccumulator(band.Scorer, &options))
 	}
 	return b
 }
@@ -111,23 +116,23 @@ type BandResult struct {
 func (b *Bands) Results() []BandResult {
 	results := make([]BandResult, len(b.bands))
 	for i, band := range b.bands {
-		t := b.tests[i].evidence.score(band.Scorer)
-		r := t.result(band.Scorer, b.tests[i].options, int64(len(b.bands)))
-		results[i] = BandResult{Role: band.Role, Width: band.Scorer.Width(), Result: r, Share: t.share()}
+		t := b.tests[i].evidence.Score(band.Scorer)
+		r := resultOf(t, band.Scorer, b.tests[i].options, int64(len(b.bands)))
+		results[i] = BandResult{Role: band.Role, Width: band.Scorer.Width(), Result: r, Share: shareOf(&t)}
 	}
 	return results
 }
 
-// share estimates the share of marked text from the mean score.
-func (t *tally) share() float64 {
+// shareOf estimates the share of marked text from the mean score.
+func shareOf(t *evidence.Tally) float64 {
 	var weights float64
-	for w, c := range t.classes {
+	for w, c := range t.Classes {
 		weights += float64(w) * float64(c.Scored)
 	}
 	if weights == 0 {
 		return math.NaN()
 	}
-	mean, _ := t.moments()
-	full, _ := t.law.full()
-	return max((t.sum().float()-mean)/weights/t.law.unit(), 0) / full
+	mean, _ := null.Moments(t.Law, t.Units())
+	full, _ := t.Law.Full()
+	return max((t.Sum().Float()-mean)/weights/t.Law.Unit(), 0) / full
 }

@@ -89,7 +89,7 @@ func TestBandsOfOneText(t *testing.T) {
 		reading := detect.ReadBands(results)
 		assert.Equal(t, c.want, reading.Pattern, "%s: %v", c.name, reading.Found)
 		for i, band := range s.bands() {
-			alone := detect.New(band.Scorer, &detect.Options{Dedup: band.Dedup})
+			alone := detect.NewAccumulator(band.Scorer, &detect.Options{Dedup: band.Dedup})
 			alone.Add(text)
 			r := alone.Result()
 			assert.Equal(t, r.Log10P, results[i].Result.Log10P)
@@ -258,7 +258,7 @@ func TestDrawLeavesTheTrace(t *testing.T) {
 			if draw {
 				marks = append(marks, s.provenance)
 			}
-			a := detect.New(s.master, noPower(nil))
+			a := detect.NewAccumulator(s.master, noPower(nil))
 			a.Add(variedText(t, rng, 120, marks...))
 			r := a.Result()
 			p[i] = r.Z

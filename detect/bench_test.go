@@ -25,7 +25,7 @@ func BenchmarkAccumulator(b *testing.B) {
 		}
 	}
 	m := mustMark(watermark.NewKey(), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, words)
-	a := detect.New(m, nil)
+	a := detect.NewAccumulator(m, nil)
 	b.ReportAllocs()
 	var scored, tokens int64
 	adds, scores, tests := make([]float64, 0, 1<<16), make([]float64, 0, 1<<16), make([]float64, 0, 1<<16)

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/plan"
+	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -52,7 +54,7 @@ func fairText(t testing.TB, rng *rand.Rand, n int, marks ...*watermark.Mark) []T
 }
 
 func test(m *watermark.Mark, o *detect.Options, text []Token) detect.Result {
-	a := detect.New(m, o)
+	a := detect.NewAccumulator(m, o)
 	a.Add(text)
 	return a.Result()
 }
@@ -66,7 +68,7 @@ func TestDrawsAreDetected(t *testing.T) {
 			rng := rand.New(rand.NewPCG(301, 302))
 			found := 0
 			const texts = 20
-			n, err := detect.SharePlan{Law: drawMark(t, scheme, "").Law(), Share: 1, Alpha: 1e-6}.Tokens(0.9)
+			n, err := plan.Share{Law: drawMark(t, scheme, "").Law(), Share: 1, Alpha: 1e-6}.Tokens(0.9)
 			require.NoError(t, err)
 			for i := range texts {
 				m := drawMark(t, scheme, strconv.Itoa(i))
@@ -167,10 +169,10 @@ func TestDrawsMerge(t *testing.T) {
 	for name, scheme := range schemes() {
 		rng := rand.New(rand.NewPCG(309, 310))
 		m := drawMark(t, scheme, "merge")
-		one, two, all := fairText(t, rng, 200, m), fairText(t, rng, 150, m), detect.New(m, nil)
+		one, two, all := fairText(t, rng, 200, m), fairText(t, rng, 150, m), detect.NewAccumulator(m, nil)
 		all.Add(one)
 		all.Add(two)
-		a, b := detect.New(m, nil), detect.New(m, nil)
+		a, b := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil)
 		b.Add(one)
 		a.Add(two)
 		require.NoError(t, a.Merge(b))
@@ -179,11 +181,11 @@ func TestDrawsMerge(t *testing.T) {
 		got, err := a.MarshalBinary()
 		require.NoError(t, err)
 		assert.Equal(t, want, got, name)
-		c := detect.New(m, nil)
+		c := detect.NewAccumulator(m, nil)
 		require.NoError(t, c.UnmarshalBinary(got))
 		assert.Equal(t, all.Result(), c.Result(), name)
 		if m.Unweighted() != m {
-			d := detect.New(m.Unweighted(), nil)
+			d := detect.NewAccumulator(m.Unweighted(), nil)
 			assert.ErrorIs(t, d.UnmarshalBinary(got), detect.ErrMismatch, "%s: another statistic is another test", name)
 		}
 	}
@@ -196,7 +198,7 @@ func TestDrawsSequential(t *testing.T) {
 		rng := rand.New(rand.NewPCG(311, 312))
 		m := drawMark(t, scheme, "sequential")
 		text := fairText(t, rng, 1200, m)
-		q := detect.NewSequential(m, nil)
+		q := sequential.New(m, nil)
 		stopped := int64(0)
 		for i := 2; i < len(text); i++ {
 			q.AddPair(text[i-2:i], text[i])
@@ -206,7 +208,7 @@ func TestDrawsSequential(t *testing.T) {
 			if i == 300 {
 				b, err := q.MarshalBinary()
 				require.NoError(t, err)
-				again := detect.NewSequential(m, nil)
+				again := sequential.New(m, nil)
 				require.NoError(t, again.UnmarshalBinary(b))
 				require.Equal(t, q.Result(), again.Result())
 				for at := range b {
@@ -221,7 +223,7 @@ func TestDrawsSequential(t *testing.T) {
 				q = again
 			}
 		}
-		fixed, err := detect.SharePlan{Law: m.Law(), Share: 1}.Tokens(0.5)
+		fixed, err := plan.Share{Law: m.Law(), Share: 1}.Tokens(0.5)
 		require.NoError(t, err)
 		t.Logf("%s: detected after %d units, a fixed test needs %d for power 1/2", name, stopped, fixed)
 		assert.Positive(t, stopped, name)
@@ -264,9 +266,9 @@ func TestDrawsInParts(t *testing.T) {
 		assert.Less(t, green, 1500)
 
 		// The stream finds it too, and with less power.
-		g := detect.NewSegments(m.Law(), 0, nil)
+		g := sequential.NewSegments(m.Law(), 0, nil)
 		recorded := &recorder{Mark: m}
-		a := detect.New(recorded, nil)
+		a := detect.NewAccumulator(recorded, nil)
 		a.Add(text)
 		a.Result()
 		for _, s := range m.Score(nil, recorded.pairs) {

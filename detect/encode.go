@@ -3,18 +3,14 @@ package detect
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
-	"github.com/isotope-wm/isotope/internal/tokset"
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
 // ErrMalformed is wrapped by errors about bytes that AppendBinary did not write.
 var ErrMalformed = errors.New("malformed evidence")
-
-// maxPositions is more than any text has, and small enough to add up.
-const maxPositions = 1 << 60
 
 // encodingTag begins every encoding and names its version.
 const encodingTag = "isotope-evidence-1\n"
@@ -26,13 +22,8 @@ func (a *Accumulator) AppendBinary(dst []byte) ([]byte, error) {
 	from := len(dst)
 	dst = append(dst, encodingTag...)
 	dst = append(dst, a.subject()...)
-	f := a.evidence.fixed
-	for _, n := range []int64{f.tokens, f.vocab, f.shortContext} {
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
-	}
-	dst = a.evidence.set.AppendBinary(dst)
-	sum := sha256.Sum256(dst[from:])
-	return append(dst, sum[:]...), nil
+	dst = a.evidence.AppendBinary(dst)
+	return evidence.Seal(dst, from), nil
 }
 
 // MarshalBinary returns what AppendBinary appends.
@@ -48,42 +39,22 @@ func (a *Accumulator) subject() []byte {
 }
 
 // UnmarshalBinary replaces the state by an encoded one. The accumulator must have
-// been made with [New] for the same mark, Dedup and Exempt, or the error wraps
+// been made with [NewAccumulator] for the same mark, Dedup and Exempt, or the error wraps
 // [ErrMismatch]; damaged bytes wrap [ErrMalformed]. After an error the state is what
 // it was. Memory is bounded by the length of data.
 func (a *Accumulator) UnmarshalBinary(data []byte) error {
-	rest, ok := bytes.CutPrefix(data, []byte(encodingTag))
-	if !ok || len(rest) < 2*sha256.Size {
-		return fmt.Errorf("detect: %w: it does not begin with %q", ErrMalformed, encodingTag)
+	rest, err := evidence.Open(data, encodingTag)
+	if err != nil {
+		return fmt.Errorf("detect: %w: %w", ErrMalformed, err)
 	}
-	body := data[:len(data)-sha256.Size]
-	if sum := sha256.Sum256(body); !bytes.Equal(sum[:], data[len(body):]) {
-		return fmt.Errorf("detect: %w: the checksum is wrong", ErrMalformed)
+	if len(rest) < sha256.Size {
+		return fmt.Errorf("detect: %w: the data ends early", ErrMalformed)
 	}
-	rest = rest[:len(rest)-sha256.Size]
 	if !bytes.Equal(rest[:sha256.Size], a.subject()) {
 		return fmt.Errorf("detect: the bytes are not about %q: %w", a.scorer.ID(), ErrMismatch)
 	}
-	rest = rest[sha256.Size:]
-	var f fixed
-	for _, n := range []*int64{&f.tokens, &f.vocab, &f.shortContext} {
-		if len(rest) < 8 {
-			return fmt.Errorf("detect: %w: it is cut short", ErrMalformed)
-		}
-		*n = int64(binary.LittleEndian.Uint64(rest))
-		rest = rest[8:]
+	if err := a.evidence.Decode(rest[sha256.Size:]); err != nil {
+		return fmt.Errorf("detect: %w: %w", ErrMalformed, err)
 	}
-	e := a.evidence
-	set, rest, err := tokset.Decode(rest, e.config, e.vocab, MaxWeight)
-	if err != nil || len(rest) > 0 {
-		return fmt.Errorf("detect: %w: the pairs are damaged", ErrMalformed)
-	}
-	// Each part is within the whole, so that sums of parts do not overflow.
-	within := func(n int64) bool { return n >= 0 && n <= f.tokens }
-	if !within(f.vocab) || !within(f.shortContext) || f.tokens > maxPositions ||
-		f.vocab+f.shortContext+set.Positions() != f.tokens {
-		return fmt.Errorf("detect: %w: the counts do not add up", ErrMalformed)
-	}
-	e.set, e.fixed = set, f
 	return nil
 }

@@ -55,7 +55,7 @@ func TestNullPValuesAreUniform(t *testing.T) {
 				gamma := []float64{0.5, 0.25, 0.0625, 0.80078125}[i%4]
 				m, err := watermark.New(key, watermark.GreenList{Gamma: gamma, Delta: 1, Width: 1 + i%3}, vocab)
 				require.NoError(t, err)
-				a := detect.New(m, &detect.Options{Dedup: c.dedup})
+				a := detect.NewAccumulator(m, &detect.Options{Dedup: c.dedup})
 				a.Add(c.text(rng))
 				r := a.Result()
 				for d, alpha := range depths {

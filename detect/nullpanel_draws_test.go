@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -43,7 +44,7 @@ func addSurprise(a *detect.Accumulator, x *nullText) { a.AddWeighted(x.ids, surp
 func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nullText)) func(*nullText) func(watermark.Key) nullOutcome {
 	return func(x *nullText) func(watermark.Key) nullOutcome {
 		s := &rekeyed{mark(x, watermark.NewKey())}
-		a := detect.New(s, noPower(o))
+		a := detect.NewAccumulator(s, noPower(o))
 		read(a, x)
 		book := nullBook{}
 		return func(k watermark.Key) nullOutcome {
@@ -55,10 +56,10 @@ func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nul
 }
 
 // sequentialOf looks after every unit, and pick says at what.
-func sequentialOf(mark nullMark, pick func(detect.SequentialResult) float64) func(*nullText) func(watermark.Key) nullOutcome {
+func sequentialOf(mark nullMark, pick func(sequential.Result) float64) func(*nullText) func(watermark.Key) nullOutcome {
 	return func(x *nullText) func(watermark.Key) nullOutcome {
 		s := &rekeyed{mark(x, watermark.NewKey())}
-		q := detect.NewSequential(s, nil)
+		q := sequential.New(s, nil)
 		return func(k watermark.Key) nullOutcome {
 			s.Mark = mark(x, k)
 			q.Reset()
@@ -68,7 +69,7 @@ func sequentialOf(mark nullMark, pick func(detect.SequentialResult) float64) fun
 	}
 }
 
-func anytime(r detect.SequentialResult) float64 { return r.Log10PAdjusted }
+func anytime(r sequential.Result) float64 { return r.Log10PAdjusted }
 
 // markov is Markov's inequality for an e-value.
-func markov(r detect.SequentialResult) float64 { return min(-r.Log10E, 0) }
+func markov(r sequential.Result) float64 { return min(-r.Log10E, 0) }

@@ -15,7 +15,7 @@ func payload(bits int, pick func(*detect.Accumulator) nullOutcome) func(*nullTex
 		fair.gamma = 0.5
 		carries := watermark.Payload{Bits: bits}
 		s := &rekeyed{fair.mark(watermark.NewKey(), carries)}
-		a := detect.New(s, noPower(nil))
+		a := detect.NewAccumulator(s, noPower(nil))
 		a.Add(x.ids)
 		return func(k watermark.Key) nullOutcome {
 			s.Mark = fair.mark(k, carries)

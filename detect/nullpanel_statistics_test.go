@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -131,7 +132,7 @@ func accumulated(o *detect.Options, opts func(watermark.Key) []watermark.Option,
 	}
 	return func(x *nullText) func(watermark.Key) nullOutcome {
 		s := &rekeyed{x.mark(watermark.NewKey())}
-		a := detect.New(s, noPower(o))
+		a := detect.NewAccumulator(s, noPower(o))
 		read(a, x)
 		// Weighted tails take long, and the colours enter them through the sum alone.
 		type sum struct {
@@ -212,7 +213,7 @@ func severalTests(x *nullText) func(watermark.Key) nullOutcome {
 	var scorers []*rekeyed
 	for _, m := range profiles(x, watermark.NewKey()) {
 		s := &rekeyed{m}
-		a := detect.New(s, noPower(&detect.Options{Tests: 4}))
+		a := detect.NewAccumulator(s, noPower(&detect.Options{Tests: 4}))
 		a.Add(x.ids)
 		scorers, tests = append(scorers, s), append(tests, a)
 	}
@@ -231,7 +232,7 @@ func documents(x *nullText) func(watermark.Key) nullOutcome {
 	s := &rekeyed{x.mark(watermark.NewKey())}
 	var tests []*detect.Accumulator
 	for part := range slices.Chunk(x.ids, len(x.ids)/4) {
-		a := detect.New(s, noPower(nil))
+		a := detect.NewAccumulator(s, noPower(nil))
 		a.Add(part)
 		tests = append(tests, a)
 	}
@@ -261,7 +262,7 @@ func (r *recorder) Score(dst []int64, pairs []watermark.Pair) []int64 {
 // distinct returns the pairs that a test of the texts scores, each once.
 func distinct(m *watermark.Mark, texts ...*nullText) []watermark.Pair {
 	r := &recorder{Mark: m}
-	a := detect.New(r, noPower(nil))
+	a := detect.NewAccumulator(r, noPower(nil))
 	for _, x := range texts {
 		a.Add(x.ids)
 	}
@@ -283,7 +284,7 @@ func segmentsBy(mark nullMark, x *nullText) func(watermark.Key) nullOutcome {
 	var scores []int64
 	return func(k watermark.Key) nullOutcome {
 		m := mark(x, k)
-		g := detect.NewSegments(m.Law(), 0, &detect.Options{Alpha: nullDepths[0]})
+		g := sequential.NewSegments(m.Law(), 0, &detect.Options{Alpha: nullDepths[0]})
 		scores = m.Score(scores[:0], pairs)
 		for _, s := range scores {
 			g.Add(s)
@@ -302,7 +303,7 @@ func segmentsBy(mark nullMark, x *nullText) func(watermark.Key) nullOutcome {
 }
 
 // ofSegment is log10 of what a segment shows when its alternative is the only one.
-func ofSegment(s detect.Segment, gamma float64) float64 {
+func ofSegment(s sequential.Segment, gamma float64) float64 {
 	ratio := float64(s.Green)*math.Log(s.Rate/gamma) + float64(s.End-s.Start-s.Green)*math.Log((1-s.Rate)/(1-gamma))
 	return (math.Log(float64(s.Start+1)) + math.Log(float64(s.Start+2)) - ratio) / math.Ln10
 }
@@ -315,12 +316,12 @@ func sequential(x *nullText) func(watermark.Key) nullOutcome {
 // eValue is Markov's inequality for an e-value.
 func eValue(x *nullText) func(watermark.Key) nullOutcome {
 	s := &rekeyed{x.mark(watermark.NewKey())}
-	a := detect.New(s, noPower(nil))
+	a := detect.NewAccumulator(s, noPower(nil))
 	a.Add(x.ids)
 	return func(k watermark.Key) nullOutcome {
 		s.Mark = x.mark(k)
 		r := a.Result()
-		return nullOutcome{log10P: -detect.Log10E(r.Green, r.Scored, x.gamma)}
+		return nullOutcome{log10P: -sequential.Log10E(r.Green, r.Scored, x.gamma)}
 	}
 }
 

@@ -1,9 +1,10 @@
 package detect
 
 import (
+	"errors"
 	"slices"
 
-	"github.com/isotope-wm/isotope/internal/tokset"
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
 // Dedup is the unit that is scored once.
@@ -18,13 +19,6 @@ const (
 	// dedup tag counts, so that their order does not matter.
 	DedupContext
 )
-
-func (d Dedup) rule() tokset.Rule {
-	if d == DedupContext {
-		return tokset.ByContext
-	}
-	return tokset.ByPair
-}
 
 // Options tunes a test; nil means the zero Options, which is sound. What is below
 // Exempt only matters when a Result is made.
@@ -46,7 +40,33 @@ type Options struct {
 	Tests int64
 }
 
-func (o *Options) orDefault() Options {
+// Check returns an error if a field is out of its range. The nil Options are sound. Constructors
+// panic on Options that Check refuses, so check what comes from a file or a user first.
+func (o *Options) Check() error {
+	c := o.filled()
+	switch {
+	case c.Dedup > DedupContext:
+		return errors.New("detect: unknown Dedup")
+	case c.Weighting > WeightCounts:
+		return errors.New("detect: unknown Weighting")
+	case c.Sample.Size < 0 || c.Sample.Size > maxSample:
+		return errors.New("detect: Sample.Size is out of range")
+	case c.Sample.Size == 0 && c.Sample != (Sample{}):
+		return errors.New("detect: a RunKey needs a Sample.Size")
+	case c.Sample.Size > 0 && c.Dedup != DedupPair:
+		return errors.New("detect: a Sample needs DedupPair")
+	case !(c.Alpha > 0 && c.Alpha < 1):
+		return errors.New("detect: Alpha is outside (0,1)")
+	case !(c.MinShare > 0 && c.MinShare <= 1):
+		return errors.New("detect: MinShare is outside (0,1]")
+	case c.Tests < 1:
+		return errors.New("detect: Tests is negative")
+	}
+	return nil
+}
+
+// filled returns a copy with every default in place.
+func (o *Options) filled() Options {
 	var c Options
 	if o != nil {
 		c = *o
@@ -63,25 +83,23 @@ func (o *Options) orDefault() Options {
 	if c.Tests == 0 {
 		c.Tests = 1
 	}
-	switch {
-	case c.Dedup > DedupContext:
-		panic("detect: unknown Dedup")
-	case c.Weighting > WeightCounts:
-		panic("detect: unknown Weighting")
-	case c.Sample.Size < 0 || c.Sample.Size > maxSample:
-		panic("detect: the size of the Sample is out of range")
-	case c.Sample.Size == 0 && c.Sample != (Sample{}):
-		panic("detect: a RunKey without a Sample")
-	case c.Sample.Size > 0 && c.Dedup != DedupPair:
-		panic("detect: a Sample is of pairs")
-	case !(c.Alpha > 0 && c.Alpha < 1):
-		panic("detect: Alpha is outside (0,1)")
-	case !(c.MinShare > 0 && c.MinShare <= 1):
-		panic("detect: MinShare is outside (0,1]")
-	case c.Tests < 1:
-		panic("detect: Tests is negative")
-	}
 	return c
+}
+
+// orDefault returns filled Options. It panics on those that Check refuses.
+func (o *Options) orDefault() Options {
+	if err := o.Check(); err != nil {
+		panic(err.Error())
+	}
+	return o.filled()
+}
+
+// config returns what these options decide about the evidence for a scorer.
+func (o *Options) config(s Scorer) evidence.Config {
+	return evidence.Config{
+		Width: s.Width(), Vocab: s.Vocab(), ByContext: o.Dedup == DedupContext, Weighting: evidence.Weighting(o.Weighting),
+		SampleSize: o.Sample.Size, RunKey: o.Sample.RunKey, Exempt: o.Exempt,
+	}
 }
 
 // sameUnits reports whether o and p agree in everything that decides what is kept of

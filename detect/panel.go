@@ -3,6 +3,8 @@ package detect
 import (
 	"math"
 
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
+	"github.com/isotope-wm/isotope/detect/internal/null"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -15,13 +17,13 @@ import (
 type Panel struct {
 	scorers  []Scorer
 	options  Options
-	evidence []*evidence // one for each width
-	of       []int       // the evidence of each scorer
+	evidence []*evidence.Evidence // one for each width
+	of       []int                // the evidence of each scorer
 }
 
 // NewPanel returns an empty Panel. o may be nil. It panics without scorers, when they
 // differ in vocabulary, when two of them have one ID, since the same test twice is not
-// two tests, and as [New] does.
+// two tests, and as [NewAccumulator] does.
 func NewPanel(s []Scorer, o *Options) *Panel {
 	if len(s) == 0 {
 		panic("detect: a Panel needs scorers")
@@ -44,7 +46,7 @@ func NewPanel(s []Scorer, o *Options) *Panel {
 		if !ok {
 			at = len(p.evidence)
 			byWidth[scorer.Width()] = at
-			p.evidence = append(p.evidence, newEvidence(scorer.Width(), scorer.Vocab(), p.options))
+			p.evidence = append(p.evidence, evidence.New(p.options.config(scorer)))
 		}
 		p.of[i] = at
 	}
@@ -54,28 +56,28 @@ func NewPanel(s []Scorer, o *Options) *Panel {
 // Add counts one text; see [Accumulator.Add].
 func (p *Panel) Add(tokens []Token) {
 	for _, e := range p.evidence {
-		e.add(tokens, nil)
+		e.Add(tokens, nil)
 	}
 }
 
 // AddWeighted counts one text with weights; see [Accumulator.AddWeighted].
 func (p *Panel) AddWeighted(tokens []Token, weights []uint8) {
 	for _, e := range p.evidence {
-		e.addWeighted(tokens, weights)
+		e.AddWeighted(tokens, weights)
 	}
 }
 
 // AddPair counts one position; see [Accumulator.AddPair].
 func (p *Panel) AddPair(context []Token, next Token) {
 	for _, e := range p.evidence {
-		e.addPair(context, next, 1)
+		e.AddPair(context, next)
 	}
 }
 
 // Exclude takes contexts out of the test; see [Accumulator.Exclude].
 func (p *Panel) Exclude(tokens []Token) {
 	for _, e := range p.evidence {
-		e.exclude(tokens)
+		e.Exclude(tokens)
 	}
 }
 
@@ -87,16 +89,16 @@ func (p *Panel) Results() []Result {
 	// than the rest: keys that share the units share it.
 	type size struct {
 		law   watermark.Law
-		units unitCounts
+		units null.Units
 	}
 	powers := make(map[size]Power)
 	for i, s := range p.scorers {
-		t := p.evidence[p.of[i]].score(s)
-		r := t.test(s, p.options, keys)
-		of := size{s.Law(), *t.units()}
+		t := p.evidence[p.of[i]].Score(s)
+		r := testOf(&t, s, p.options, keys)
+		of := size{s.Law(), *t.Units()}
 		power, ok := powers[of]
 		if !ok {
-			power = t.power(p.options, r.Tests)
+			power = powerOf(t.Law, t.Units(), p.options, r.Tests)
 			powers[of] = power
 		}
 		r.Power = power
@@ -109,6 +111,6 @@ func (p *Panel) Results() []Result {
 // Reset forgets everything added and excluded.
 func (p *Panel) Reset() {
 	for _, e := range p.evidence {
-		e.reset()
+		e.Reset()
 	}
 }

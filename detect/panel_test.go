@@ -34,7 +34,7 @@ func TestPanelIsManyAccumulators(t *testing.T) {
 	panel.Exclude(prompt)
 	panel.AddPair([]Token{5, 6}, 7)
 	for i, r := range panel.Results() {
-		a := detect.New(scorers[i], o)
+		a := detect.NewAccumulator(scorers[i], o)
 		a.Exclude(prompt)
 		a.AddPair([]Token{5, 6}, 7)
 		for _, text := range texts {

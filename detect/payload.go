@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
+	"github.com/isotope-wm/isotope/detect/internal/null"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -56,7 +58,7 @@ type Decoded struct {
 // String returns the one line to log.
 func (d Decoded) String() string {
 	return fmt.Sprintf("message=%d of %d bits clear=%t log10p=%s log10p_message=%s margin=%d scored=%d sum=%d carrying=%d carried=%d",
-		d.Message, d.Bits, d.Clear, rounded(d.Log10PAdjusted, 3), rounded(d.Log10PMessage, 3), d.Margin, d.Scored, d.Sum, d.Carrying, d.Carried)
+		d.Message, d.Bits, d.Clear, evidence.Rounded(d.Log10PAdjusted, 3), evidence.Rounded(d.Log10PMessage, 3), d.Margin, d.Scored, d.Sum, d.Carrying, d.Carried)
 }
 
 // Decode reads the message of everything added so far, by comparing all 2^Bits at once.
@@ -105,57 +107,9 @@ func (d Decoded) String() string {
 // a context that leans to green under m' is at most as likely to lean to green
 // under m as a fair coin. The union bound is over all messages as above.
 func (a *Accumulator) Decode() Decoded {
-	d := a.evidence.decode(a.scorer, a.options)
+	d := decode(a.evidence, a.scorer, a.options)
 	d.settle(d.Log10PAdjusted <= math.Log10(a.options.Alpha), a.options)
 	return d
-}
-
-// LabelAndMessage tests the label, which message-free contexts carry, and reads the
-// message. That is two tests: both the Result and the Decoded count twice the Tests of
-// Options. The Result's numbers are those of the label, but for Log10PAdjusted and the
-// verdict, which take the smaller p-value of the two. It panics as Decode does.
-func (a *Accumulator) LabelAndMessage() (Result, Decoded) {
-	options := a.options.times(2)
-	r := a.evidence.score(a.scorer).measure(a.scorer, options, 1)
-	d := a.evidence.decode(a.scorer, options)
-	r.join(&d, a.scorer, options)
-	return r, d
-}
-
-// LocateAndDecode is [Locate] and [Accumulator.LabelAndMessage] of one text: three
-// tests, so that all p-values count three times the Tests of Options. Parts are found by
-// their label. It panics as the two do.
-func LocateAndDecode(s PayloadScorer, text []Token, o *Options, prompts ...[]Token) (Result, Scan, Decoded) {
-	options := o.orDefault()
-	options = options.times(3)
-	q, t := newSequence(s, text, options, prompts)
-	scan := q.scan(options)
-	r := t.measure(s, options, 1)
-	r.Log10PAdjusted = min(r.Log10PAdjusted, scan.Log10PAdjusted)
-	e := newEvidence(s.Width(), s.Vocab(), options)
-	for _, p := range prompts {
-		e.exclude(p)
-	}
-	e.add(text, nil)
-	d := e.decode(s, options)
-	r.join(&d, s, options)
-	return r, scan, d
-}
-
-// times returns options for one of several tests.
-func (o Options) times(tests int64) Options {
-	if o.Tests > math.MaxInt64/tests {
-		panic("detect: Tests overflows")
-	}
-	o.Tests *= tests
-	return o
-}
-
-// join concludes from a measured result and a message together.
-func (r *Result) join(d *Decoded, s Scorer, o Options) {
-	r.Log10PAdjusted = min(r.Log10PAdjusted, d.Log10PAdjusted)
-	r.decide(s, o)
-	d.settle(r.Verdict == Detected, o)
 }
 
 // settle decides whether the message is clear. It is claimed for detected texts only, so
@@ -164,13 +118,19 @@ func (d *Decoded) settle(detected bool, o Options) {
 	d.Clear = detected && d.Margin > 0 && d.Log10PMessage <= math.Log10(o.Alpha)
 }
 
+// isFair reports whether scores are colours and green has the probability 1/2.
+func isFair(s Scorer) bool {
+	law, ok := s.Law().(watermark.Bernoulli)
+	return ok && law.P == 0.5
+}
+
 // decode compares all messages.
-func (e *evidence) decode(s Scorer, o Options) Decoded {
+func decode(e *evidence.Evidence, s Scorer, o Options) Decoded {
 	reader, ok := s.(PayloadScorer)
 	if !ok || reader.PayloadBits() < 1 {
 		panic("detect: the mark has no payload")
 	}
-	if bernoulliOf(s).P != 0.5 {
+	if !isFair(s) {
 		panic("detect: a payload needs gamma 1/2")
 	}
 	d := Decoded{Bits: reader.PayloadBits()}
@@ -184,16 +144,15 @@ func (e *evidence) decode(s Scorer, o Options) Decoded {
 	sums := make([]int64, messages)
 	contexts := make(map[string]int64) // d_c of each message context
 	seen := payloadUnits{PayloadScorer: reader}
-	t := e.scoreNoting(&seen, func(unit int, score int64) {
-		u := e.set.Unit(unit)
-		column := seen.columns[unit%batch]
-		weight := int64(e.weighting.of(u))
+	t := e.ScoreNoting(&seen, func(unit int, score int64) {
+		column := seen.columns[unit%evidence.Batch]
+		weight := int64(e.Weight(unit))
 		term := (2*score - 1) * weight
 		sums[column] += term
 		if column != 0 {
 			d.Carrying++
 			carrying += weight
-			contexts[string(pack(nil, e.set.AppendContext(nil, unit)...))] += term
+			contexts[string(evidence.Pack(nil, e.Context(unit)...))] += term
 		}
 	})
 	free := sums[0]
@@ -201,11 +160,12 @@ func (e *evidence) decode(s Scorer, o Options) Decoded {
 	d.choose(sums)
 
 	top := sums[d.Message]
-	d.Sum, d.Carried = (t.max().int64()+top)/2, (carrying+top-free)/2
-	for _, c := range t.classes {
+	units := t.Units()
+	d.Sum, d.Carried = (null.Max(t.Law, units).Int64()+top)/2, (carrying+top-free)/2
+	for _, c := range t.Classes {
 		d.Scored += c.Scored
 	}
-	d.Log10P = t.law.survival(t.units(), wide{}.plus(1, d.Sum))
+	d.Log10P = t.Law.Survival(units, null.SumOf(d.Sum))
 	d.Log10PAdjusted = tail.Bonferroni(d.Log10P, d.Tests)
 	d.Log10PMessage = tail.Bonferroni(signTest(contexts, top-free), d.Tests)
 	return d
@@ -260,7 +220,7 @@ func signTest(values map[string]int64, sum int64) float64 {
 type payloadUnits struct {
 	PayloadScorer
 	scores  []watermark.PayloadScore
-	columns [batch]uint32
+	columns [evidence.Batch]uint32
 }
 
 func (p *payloadUnits) Score(dst []int64, pairs []Pair) []int64 {

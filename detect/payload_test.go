@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -31,7 +32,7 @@ func payloadMark(t testing.TB, k watermark.Key, bits int, message uint32, opts .
 }
 
 func decode(m *watermark.Mark, o *detect.Options, texts ...[]Token) detect.Decoded {
-	a := detect.New(m, o)
+	a := detect.NewAccumulator(m, o)
 	for _, text := range texts {
 		a.Add(text)
 	}
@@ -127,7 +128,7 @@ func TestPayloadCounts(t *testing.T) {
 		o := &detect.Options{Exempt: []Token{3, 4}, Dedup: detect.Dedup(rng.IntN(2))}
 		text, prompt := randomText(rng, 400, 25), randomText(rng, 8, 25)
 		text[20], text[30] = -1, vocab
-		a, b := detect.New(m, o), detect.New(plain, o)
+		a, b := detect.NewAccumulator(m, o), detect.NewAccumulator(plain, o)
 		a.Add(text)
 		b.Add(text)
 		a.Exclude(prompt)
@@ -153,14 +154,14 @@ func TestDecodeDoesNotDependOnOrder(t *testing.T) {
 			texts = append(texts, markedText(t, rng, m, 40), randomText(rng, 40, 30))
 		}
 		o := &detect.Options{Dedup: dedup}
-		whole := detect.New(m, o)
+		whole := detect.NewAccumulator(m, o)
 		for _, text := range texts {
 			whole.Add(text)
 		}
 		whole.Exclude(texts[0][:10])
 		want := whole.Decode()
 		rng.Shuffle(len(texts[1:]), func(i, j int) { texts[1+i], texts[1+j] = texts[1+j], texts[1+i] })
-		first, second := detect.New(m, o), detect.New(payloadMark(t, k, 8, 0), o)
+		first, second := detect.NewAccumulator(m, o), detect.NewAccumulator(payloadMark(t, k, 8, 0), o)
 		second.Exclude(texts[0][:10])
 		for i, text := range texts {
 			if i%2 == 0 {
@@ -170,7 +171,7 @@ func TestDecodeDoesNotDependOnOrder(t *testing.T) {
 			}
 		}
 		require.NoError(t, first.Merge(second), "the message is not part of the evidence")
-		restarted := detect.New(m, o)
+		restarted := detect.NewAccumulator(m, o)
 		require.NoError(t, restarted.UnmarshalBinary(encode(t, first)))
 		assert.Equal(t, want, restarted.Decode())
 	}
@@ -185,13 +186,13 @@ func TestDecodeWeighs(t *testing.T) {
 	for i := range weights {
 		weights[i] = uint8(rng.IntN(4))
 	}
-	a := detect.New(m, &detect.Options{Weighting: detect.WeightGiven})
+	a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
 	a.AddWeighted(text, weights)
 	d := a.Decode()
 	assert.Equal(t, uint32(77), d.Message)
 	assert.True(t, d.Clear)
 	assert.Greater(t, d.Sum, d.Scored)
-	counts := detect.New(m, &detect.Options{Weighting: detect.WeightCounts})
+	counts := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightCounts})
 	counts.Add(append(text[:100:100], text[:100]...))
 	assert.Equal(t, uint32(77), counts.Decode().Message)
 }
@@ -217,7 +218,7 @@ func TestMessagesComeBack(t *testing.T) {
 			k := payloadKey(t, "rates", strconv.Itoa(c.units), strconv.Itoa(i))
 			m, err := watermark.New(k, watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1}, ids, watermark.Payload{Bits: n, Message: message})
 			require.NoError(t, err)
-			a := detect.New(m, nil)
+			a := detect.NewAccumulator(m, nil)
 			list := make([]uint64, 1)
 			for carried, tried := 0, 0; carried < c.units; tried++ {
 				require.Less(t, tried, 10*c.units, "half of the contexts carry the message")
@@ -276,7 +277,7 @@ func TestDecodeUnderTheNull(t *testing.T) {
 	below := map[int64]int64{}
 	for i := range texts {
 		m := payloadMark(t, payloadKey(t, "null", strconv.Itoa(i)), 1+i%6, 0)
-		a := detect.New(m, nil)
+		a := detect.NewAccumulator(m, nil)
 		a.Add(randomText(rng, 60+rng.IntN(200), []int{12, vocab}[i/6%2]))
 		d, r := a.Decode(), a.Result()
 		both, _ := a.LabelAndMessage()
@@ -327,7 +328,7 @@ func TestOtherMessagesAreNoEvidence(t *testing.T) {
 			for i := range texts {
 				message := rng.Uint32N(1 << c.bits)
 				m := payloadMark(t, payloadKey(t, "wrong", c.name, strconv.Itoa(i)), c.bits, message)
-				a := detect.New(m, nil)
+				a := detect.NewAccumulator(m, nil)
 				for range c.contexts {
 					context := randomText(rng, 2, vocab)
 					for range c.pairs {
@@ -349,7 +350,7 @@ func TestOtherMessagesAreNoEvidence(t *testing.T) {
 func TestTheLabelSurvivesManyMessages(t *testing.T) {
 	rng := rand.New(rand.NewPCG(57, 58))
 	k := payloadKey(t, "many")
-	a := detect.New(payloadMark(t, k, 16, 0), nil)
+	a := detect.NewAccumulator(payloadMark(t, k, 16, 0), nil)
 	for range 200 {
 		a.Add(markedText(t, rng, payloadMark(t, k, 16, rng.Uint32N(1<<16)), 20))
 	}
@@ -373,7 +374,7 @@ func TestComplementedTextKeepsItsLabel(t *testing.T) {
 	zero := markedText(t, rng, payloadMark(t, k, 1, 0), 300)
 	one := markedText(t, rng, payloadMark(t, k, 1, 1), 300)
 	for message, text := range [][]Token{zero, one} {
-		a := detect.New(test, nil)
+		a := detect.NewAccumulator(test, nil)
 		a.Add(text)
 		r := a.Result()
 		assert.Equal(t, detect.Detected, r.Verdict)
@@ -381,7 +382,7 @@ func TestComplementedTextKeepsItsLabel(t *testing.T) {
 		assert.Equal(t, uint32(message), a.Decode().Message)
 	}
 	// Without the free half half of the evidence is against the mark.
-	blind := detect.New(newMark(t, k, 2), nil)
+	blind := detect.NewAccumulator(newMark(t, k, 2), nil)
 	blind.Add(one)
 	assert.NotEqual(t, detect.Detected, blind.Result().Verdict)
 }
@@ -392,7 +393,7 @@ func TestLabelAndMessage(t *testing.T) {
 	m := payloadMark(t, k, 10, 700)
 	for _, text := range [][]Token{markedText(t, rng, m, 300), randomText(rng, 300, vocab), nil} {
 		o := &detect.Options{Tests: 3}
-		a := detect.New(m, o)
+		a := detect.NewAccumulator(m, o)
 		a.Add(text)
 		label, alone := a.Result(), a.Decode()
 		r, d := a.LabelAndMessage()
@@ -416,7 +417,7 @@ func TestLabelAndMessage(t *testing.T) {
 	text := markedText(t, rng, m, 200)
 	for n := 10; ; n++ {
 		require.Less(t, n, len(text), "never detected")
-		a := detect.New(m, nil)
+		a := detect.NewAccumulator(m, nil)
 		a.Add(text[:n])
 		r, d := a.LabelAndMessage()
 		if r.Verdict == detect.Detected {
@@ -432,14 +433,14 @@ func TestSequentialLeavesMessagesOut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(63, 64))
 	m := payloadMark(t, payloadKey(t, "sequential"), 12, 99)
 	text := markedText(t, rng, m, 300)
-	q, a := detect.NewSequential(m, nil), detect.New(m, nil)
+	q, a := sequential.New(m, nil), detect.NewAccumulator(m, nil)
 	q.Add(text)
 	a.Add(text)
 	r, want := q.Result(), a.Result()
 	assert.Equal(t, want.Scored, r.Scored)
 	assert.Equal(t, want.Green, r.Green)
 	assert.Equal(t, want.Skipped, r.Skipped)
-	again := detect.NewSequential(m, nil)
+	again := sequential.New(m, nil)
 	data, err := q.MarshalBinary()
 	require.NoError(t, err)
 	require.NoError(t, again.UnmarshalBinary(data))
@@ -449,14 +450,14 @@ func TestSequentialLeavesMessagesOut(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	k := payloadKey(t, "refuses")
 	plain := newMark(t, k, 2)
-	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.New(plain, nil).Decode() })
-	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.New(labelOnly{plain}, nil).LabelAndMessage() })
+	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.NewAccumulator(plain, nil).Decode() })
+	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.NewAccumulator(labelOnly{plain}, nil).LabelAndMessage() })
 	m := payloadMark(t, k, 20, 0)
-	assert.PanicsWithValue(t, "detect: Tests overflows", func() { detect.New(m, &detect.Options{Tests: 1 << 44}).Decode() })
-	assert.PanicsWithValue(t, "detect: a payload needs gamma 1/2", func() { detect.New(biased{m}, nil).Decode() })
-	assert.PanicsWithValue(t, "detect: the payload has too many bits", func() { detect.New(long{m}, nil).Decode() })
+	assert.PanicsWithValue(t, "detect: Tests overflows", func() { detect.NewAccumulator(m, &detect.Options{Tests: 1 << 44}).Decode() })
+	assert.PanicsWithValue(t, "detect: a payload needs gamma 1/2", func() { detect.NewAccumulator(biased{m}, nil).Decode() })
+	assert.PanicsWithValue(t, "detect: the payload has too many bits", func() { detect.NewAccumulator(long{m}, nil).Decode() })
 
-	d := detect.New(m, nil).Decode()
+	d := detect.NewAccumulator(m, nil).Decode()
 	assert.Equal(t, detect.Decoded{Bits: 20, RunnerUp: 1, Tests: 1 << 20}, d, "nothing says nothing")
 	assert.True(t, strings.HasPrefix(d.String(), "message=0 of 20 bits clear=false"))
 }
@@ -501,7 +502,7 @@ func BenchmarkDecode(b *testing.B) {
 	rng := rand.New(rand.NewPCG(65, 66))
 	for _, n := range []int{16, 20} {
 		m := payloadMark(b, payloadKey(b, "bench"), n, 0)
-		a := detect.New(m, nil)
+		a := detect.NewAccumulator(m, nil)
 		a.Add(randomText(rng, 1000, vocab))
 		b.Run(fmt.Sprintf("bits=%d", n), func(b *testing.B) {
 			for b.Loop() {

@@ -20,7 +20,7 @@ func TestPowerStatementIsExact(t *testing.T) {
 			for _, alpha := range []float64{1e-2, 1e-6} {
 				m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: gamma, Delta: 2, Width: 1}, vocab)
 				require.NoError(t, err)
-				a := detect.New(m, &detect.Options{Alpha: alpha, Tests: 3})
+				a := detect.NewAccumulator(m, &detect.Options{Alpha: alpha, Tests: 3})
 				a.Add(randomText(rng, n, vocab))
 				r := a.Result()
 				p := r.Power
@@ -41,7 +41,7 @@ func TestPowerStatementIsExact(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(15, 16))
 	verdict := func(n int, o *detect.Options) detect.Verdict {
-		a := detect.New(newMark(t, fixedKey(t, 0), 2), o)
+		a := detect.NewAccumulator(newMark(t, fixedKey(t, 0), 2), o)
 		a.Add(randomText(rng, n, vocab))
 		return a.Result().Verdict
 	}

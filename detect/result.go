@@ -4,14 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
 
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
+	"github.com/isotope-wm/isotope/detect/internal/null"
 	"github.com/isotope-wm/isotope/internal/tail"
-	"github.com/isotope-wm/isotope/watermark"
 )
-
-const notScored = watermark.NotScored
 
 // A Verdict is what a test concludes. None says who wrote a text.
 type Verdict string
@@ -35,9 +32,6 @@ var (
 	ErrKeySpace      = errors.New("log10 p is below the key space: it measures the misfit, and as an error rate nothing below 2^-128 is claimed")
 )
 
-// log10KeySpace is log10 of 2^-128.
-const log10KeySpace = -38.53
-
 // Skipped counts the positions that were not scored. Each has one reason, the first
 // that applies in this order.
 type Skipped struct {
@@ -54,6 +48,16 @@ type Skipped struct {
 // Total returns the number of positions skipped.
 func (s Skipped) Total() int64 {
 	return s.Vocab + s.ShortContext + s.Band + s.Payload + s.Excluded + s.Duplicate + s.Unweighted + s.Sampled
+}
+
+// A WeightClass is the units of one weight: what a test depends on. The classes of
+// tests over disjoint evidence add up.
+type WeightClass struct {
+	Scored int64 // units
+	Green  int64 // of them green; 0 where scores are not colours
+	// Sum is of the scores: Green, where they are colours. It stays at math.MaxInt64 when
+	// it gets there, some two billion Gumbel scores, which understates the evidence.
+	Sum int64
 }
 
 // A Result tests the hypothesis that the text does not depend on the key.
@@ -87,67 +91,46 @@ type Result struct {
 // String returns the one line to log.
 func (r Result) String() string {
 	return fmt.Sprintf("%s log10p=%s z=%s scored=%d green=%d skipped=%d tests=%d",
-		r.Verdict, rounded(r.Log10PAdjusted, 3), rounded(r.Z, 2), r.Scored, r.Green, r.Skipped.Total(), r.Tests)
+		r.Verdict, evidence.Rounded(r.Log10PAdjusted, 3), evidence.Rounded(r.Z, 2), r.Scored, r.Green, r.Skipped.Total(), r.Tests)
 }
 
-// rounded writes x with so many digits after the point. What rounds to zero has no sign.
-func rounded(x float64, digits int) string {
-	s := strconv.FormatFloat(x, 'f', digits, 64)
-	if strings.Trim(s, "-0.") == "" {
-		return strings.TrimPrefix(s, "-")
-	}
-	return s
-}
-
-// result tests a tally. keys is the number of keys of the Panel it is of, whose
-// p-values are independent given the text: Sidak. The tests of Options need not be:
-// Bonferroni.
-func (t tally) result(s Scorer, o Options, keys int64) Result {
-	r := t.measure(s, o, keys)
+// resultOf tests a tally. keys is the number of keys of its Panel, whose p-values are independent
+// given the text (Sidak). The tests of Options may depend on each other (Bonferroni).
+func resultOf(t evidence.Tally, s Scorer, o Options, keys int64) Result {
+	r := measure(&t, s, o, keys)
 	r.decide(s, o)
 	return r
 }
 
-// measure is a result without its verdict.
-func (t tally) measure(s Scorer, o Options, keys int64) Result {
-	r := t.test(s, o, keys)
-	r.Power = t.power(o, r.Tests)
+// measure returns a result without its verdict.
+func measure(t *evidence.Tally, s Scorer, o Options, keys int64) Result {
+	r := testOf(t, s, o, keys)
+	r.Power = powerOf(t.Law, t.Units(), o, r.Tests)
 	return r
 }
 
-// test is measure without the power.
-func (t tally) test(s Scorer, o Options, keys int64) Result {
+// testOf returns a result without its verdict and its power.
+func testOf(t *evidence.Tally, s Scorer, o Options, keys int64) Result {
 	r := Result{
 		Mark:    s.ID(),
-		Tokens:  t.tokens,
-		Skipped: t.skipped,
+		Tokens:  t.Tokens,
+		Skipped: Skipped(t.Skipped),
 		Tests:   o.Tests * keys,
-		Classes: t.classes,
 	}
-	for _, c := range t.classes {
+	for w, c := range t.Classes {
+		r.Classes[w] = WeightClass(c)
 		r.Scored += c.Scored
 		r.Green += c.Green
 	}
-	sum := t.sum()
-	r.Sum = sum.int64()
-	mean, variance := t.moments()
-	r.Z = (sum.float() - mean) / math.Sqrt(variance) // 0/0 when nothing is scored
+	units, sum := t.Units(), t.Sum()
+	r.Sum = sum.Int64()
+	mean, variance := null.Moments(t.Law, units)
+	r.Z = (sum.Float() - mean) / math.Sqrt(variance) // 0/0 when nothing is scored
 	if r.Scored > 0 {
-		r.Log10P = t.law.survival(t.units(), sum)
+		r.Log10P = t.Law.Survival(units, sum)
 	}
 	r.Log10PAdjusted = tail.Bonferroni(tail.Sidak(r.Log10P, keys), o.Tests)
 	return r
-}
-
-// moments returns the mean and the variance of the sum under the null.
-func (t *tally) moments() (mean, variance float64) {
-	of, spread := t.law.moments()
-	for w, c := range t.classes {
-		weight, n := float64(w), float64(c.Scored)
-		mean += weight * n * of
-		variance += weight * weight * n * spread
-	}
-	return mean, variance
 }
 
 // decide concludes from the adjusted p-value.
@@ -169,7 +152,7 @@ func (r *Result) decide(s Scorer, o Options) {
 	if s.Width() == 0 {
 		r.Warnings = append(r.Warnings, ErrWidthZero)
 	}
-	if r.Log10PAdjusted < log10KeySpace {
+	if r.Log10PAdjusted < null.Log10KeySpace {
 		r.Warnings = append(r.Warnings, ErrKeySpace)
 	}
 }

@@ -26,7 +26,7 @@ func TestSampleDoesNotDependOnOrderOrShards(t *testing.T) {
 				texts[i] = randomText(rng, rng.IntN(150), 9)
 			}
 			prompt := randomText(rng, 12, 9)
-			whole := detect.New(m, o)
+			whole := detect.NewAccumulator(m, o)
 			for _, text := range texts {
 				whole.Add(text)
 			}
@@ -34,7 +34,7 @@ func TestSampleDoesNotDependOnOrderOrShards(t *testing.T) {
 			want := encode(t, whole)
 			for range 5 {
 				rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
-				shards := []*detect.Accumulator{detect.New(m, o), detect.New(m, o), detect.New(m, o)}
+				shards := []*detect.Accumulator{detect.NewAccumulator(m, o), detect.NewAccumulator(m, o), detect.NewAccumulator(m, o)}
 				shards[rng.IntN(3)].Exclude(prompt)
 				for i, text := range texts {
 					shard := shards[rng.IntN(3)]
@@ -43,7 +43,7 @@ func TestSampleDoesNotDependOnOrderOrShards(t *testing.T) {
 						require.NoError(t, shard.UnmarshalBinary(encode(t, shard)))
 					}
 				}
-				merged := detect.New(m, o)
+				merged := detect.NewAccumulator(m, o)
 				for _, i := range rng.Perm(3) {
 					require.NoError(t, merged.Merge(shards[i]))
 				}
@@ -59,8 +59,8 @@ func TestSampleDoesNotDependOnOrderOrShards(t *testing.T) {
 func TestSampleOfEverythingIsEverything(t *testing.T) {
 	rng := rand.New(rand.NewPCG(33, 34))
 	m := newMark(t, watermark.NewKey(), 1)
-	all := detect.New(m, nil)
-	full := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 100_000, RunKey: detect.NewRunKey()}})
+	all := detect.NewAccumulator(m, nil)
+	full := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 100_000, RunKey: detect.NewRunKey()}})
 	text := randomText(rng, 5000, vocab)
 	all.Add(text)
 	full.Add(text)
@@ -68,7 +68,7 @@ func TestSampleOfEverythingIsEverything(t *testing.T) {
 	assert.Zero(t, full.Result().Skipped.Sampled)
 
 	sum := func() []byte {
-		a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 50}})
+		a := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 50}})
 		a.Add(text)
 		assert.Equal(t, int64(50), a.Result().Scored)
 		assert.Positive(t, a.Result().Skipped.Sampled)
@@ -79,7 +79,7 @@ func TestSampleOfEverythingIsEverything(t *testing.T) {
 
 func TestSampleCountsExcludedPairs(t *testing.T) {
 	m := newMark(t, fixedKey(t, 0), 1)
-	a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 10, RunKey: [16]byte{1}}})
+	a := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 10, RunKey: [16]byte{1}}})
 	for i := range Token(500) {
 		a.AddPair([]Token{i % 2}, i)
 	}
@@ -96,10 +96,10 @@ func TestSamplesThatCannotBePanic(t *testing.T) {
 		{Sample: detect.Sample{RunKey: detect.NewRunKey()}},
 		{Sample: detect.Sample{Size: 5}, Dedup: detect.DedupContext},
 	} {
-		assert.Panics(t, func() { detect.New(m, &o) }, "%+v", o)
+		assert.Panics(t, func() { detect.NewAccumulator(m, &o) }, "%+v", o)
 	}
-	a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 5}})
-	b := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 5, RunKey: detect.NewRunKey()}})
+	a := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 5}})
+	b := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 5, RunKey: detect.NewRunKey()}})
 	assert.ErrorIs(t, a.Merge(b), detect.ErrMismatch)
 	assert.ErrorIs(t, a.UnmarshalBinary(encode(t, b)), detect.ErrMismatch)
 }
@@ -117,7 +117,7 @@ func TestNullOfSamples(t *testing.T) {
 	counts, levels := make([]int64, len(depths)), make([]float64, len(depths))
 	for i := range texts {
 		m := newMark(t, root.Derive(strconv.Itoa(i)), 1)
-		a := detect.New(m, &detect.Options{Sample: detect.Sample{Size: 100, RunKey: [16]byte{byte(i), byte(i >> 8)}}})
+		a := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 100, RunKey: [16]byte{byte(i), byte(i >> 8)}}})
 		a.Add(randomText(rng, 400, 40))
 		r := a.Result()
 		require.Equal(t, int64(100), r.Scored)
@@ -143,8 +143,8 @@ func TestSampleLosesPowerAsPredicted(t *testing.T) {
 	var whole, sampled float64
 	for i := range repeats {
 		m := newMark(t, fixedKey(t, i), 1)
-		all := detect.New(m, nil)
-		some := detect.New(m, &detect.Options{Sample: detect.Sample{Size: size, RunKey: [16]byte{byte(i)}}})
+		all := detect.NewAccumulator(m, nil)
+		some := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: size, RunKey: [16]byte{byte(i)}}})
 		for n := int64(0); n < pairs; {
 			context, token := []Token{rng.Int32N(vocab)}, rng.Int32N(vocab)
 			// A tenth of the tokens is marked: green for sure.

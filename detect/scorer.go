@@ -25,3 +25,14 @@ type Scorer interface {
 	// not keep pairs or their contexts.
 	Score(dst []int64, pairs []Pair) []int64
 }
+
+// A UnitNamer is a [Scorer] that names the distinct input of its function for a pair. Implement it
+// if several contexts can be one input, as when only the smallest hash of a window counts. Pairs
+// with one name have one score, so tests score one of them and count the others as duplicates. A
+// unit is excluded if one of its pairs is. Without this method the pair itself is the input.
+type UnitNamer interface {
+	Scorer
+	// AppendUnit appends the name of a pair's input to dst. It does not keep the pair or its
+	// context. It must be safe for concurrent use.
+	AppendUnit(dst []byte, p Pair) []byte
+}

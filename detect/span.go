@@ -3,6 +3,7 @@ package detect
 import (
 	"math"
 
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
@@ -23,12 +24,47 @@ type Span struct {
 	// Log10P is log10 of the probability of a Sum at least as large in this
 	// interval, under the null. It counts no other interval: never quote it alone.
 	Log10P float64
-	// Log10PAdjusted counts every interval, scaled as [Spans] says, and the tests of
+	// Log10PAdjusted counts every interval, scaled as [Scan] says, and the tests of
 	// Options.
 	Log10PAdjusted float64
 }
 
-// A Scan is the test of the parts of one text.
+// A Scan is the test of the parts of one text. [Text] makes it.
+//
+// The positions scored are those that [Accumulator.Add] scores after [Accumulator.Exclude] of the
+// prompts, in text order. Each distinct pair, or context, is scored where it occurs first. All
+// positions have the same weight, whatever the Weighting is.
+//
+// # Tested intervals
+//
+// Of n scored positions, every interval is tested that has one of the lengths
+// L = floor(32 * 1.25^j) <= n, j = 0, 1, ..., and starts at a multiple of floor(L/4) or
+// ends at n. With J lengths, and N intervals of the length of interval I,
+//
+//	adjusted p(I) = min(1, J * N * p(I)),
+//
+// where p(I) is the exact tail of the interval alone. Every length gets the same part of the
+// error. So long intervals, which are few, pay little (the size-dependent calibration of Walther
+// and Perry 2022, "Calibrating the scan statistic", with a Bonferroni bound in place of their
+// asymptotics).
+//
+// # Why the error rate holds
+//
+// The scored positions, and hence n, J, N and the intervals, are a function of the text. Call an
+// interval null if no score in it depends on the key given the text. Given the text, the law of
+// its sum is known, so P(p(I) <= x) <= x for every x. The probability that any null interval I
+// has an adjusted p of at most alpha is at most
+//
+//	sum over I of P(p(I) <= alpha / (J N))
+//	  <= sum over the lengths of N * alpha / (J N) = alpha,
+//
+// by the union bound, whatever the dependence between overlapping intervals and whatever the
+// rest of the text is. So all intervals found are significant together, and picking among them
+// afterwards costs nothing. Of overlapping intervals the one with the smallest adjusted p is
+// kept, then the shorter, then the earlier.
+//
+// A span may reach past the marked part. That it depends on the key means that something in it
+// does.
 type Scan struct {
 	// Spans are the parts found, in text order. Their tested intervals do not
 	// overlap, and each has a Log10PAdjusted of at most log10 Alpha.
@@ -43,63 +79,12 @@ type Scan struct {
 	Intervals int64
 }
 
-// Spans finds which parts of one text depend on the key. The positions scored are the
-// ones that [Accumulator.Add] would score after [Accumulator.Exclude] of the prompts,
-// in text order: each distinct pair, or context, where it occurs first, with the same
-// weight whatever the Weighting. o may be nil. It panics as [New] does, and when there
-// is a Sample, which loses the places. Spans keeps nothing and may be called
-// concurrently.
-//
-// # What is tested
-//
-// Of n scored positions, every interval is tested that has one of the lengths
-// L = floor(32 * 1.25^j) <= n, j = 0, 1, ..., and starts at a multiple of floor(L/4) or
-// ends at n. With J lengths, and N intervals of the length of interval I,
-//
-//	adjusted p(I) = min(1, J * N * p(I)),
-//
-// where p(I) is the exact tail of the interval alone. Every length gets the
-// same part of the error, so that long intervals, which are few, pay little (the
-// size-dependent calibration of Walther and Perry 2022, "Calibrating the scan
-// statistic", with a Bonferroni bound in place of their asymptotics).
-//
-// # Why the error rate holds
-//
-// Which positions are scored, hence n, J, N and the intervals, is a function of the
-// text. Call an interval null when no score in it depends on the key given the text.
-// Given the text, the law of its sum is known, so that P(p(I) <= x) <= x for every x. The
-// probability that any null interval I has an adjusted p of at most alpha is at most
-//
-//	sum over I of P(p(I) <= alpha / (J N))
-//	  <= sum over the lengths of N * alpha / (J N) = alpha,
-//
-// by the union bound, whatever the dependence between intervals that overlap and
-// whatever the rest of the text is. So all intervals found are significant together,
-// and picking among them afterwards costs nothing: of intervals that overlap the one
-// with the smallest adjusted p is kept, ties to the shorter, then to the earlier.
-//
-// A span may reach past the marked part: that it depends on the key means that
-// something in it does.
-func Spans(s Scorer, text []Token, o *Options, prompts ...[]Token) Scan {
-	options := o.orDefault()
-	q, _ := newSequence(s, text, options, prompts)
-	return q.scan(options)
-}
+// A sequence is the scored positions of one text.
+type sequence struct{ *evidence.Sequence }
 
-// Locate tests one text as a whole and in its parts, which are two tests: the Result
-// and the Scan both count twice the Tests of Options. The Result's numbers are those of
-// the whole text, with its own Log10P, but for Log10PAdjusted and the verdict, which
-// take the smaller p-value of the two. So a Scan with spans always comes with
-// [Detected]. o may be nil. It panics as [Spans] does.
-func Locate(s Scorer, text []Token, o *Options, prompts ...[]Token) (Result, Scan) {
-	options := o.orDefault()
-	options.Tests *= 2
-	q, t := newSequence(s, text, options, prompts)
-	scan := q.scan(options)
-	r := t.measure(s, options, 1)
-	r.Log10PAdjusted = min(r.Log10PAdjusted, scan.Log10PAdjusted)
-	r.decide(s, options)
-	return r, scan
+func newSequence(s Scorer, text []Token, o Options, prompts [][]Token) (sequence, evidence.Tally) {
+	q, t := evidence.NewSequence(o.config(s), s, text, prompts)
+	return sequence{q}, t
 }
 
 // interval is a candidate: scored positions [from, to) of a sequence.
@@ -108,12 +93,12 @@ type interval struct {
 	log10P, adjusted float64
 }
 
-func (c interval) rank() rank { return rank{int64(c.from), int64(c.to), c.adjusted} }
+func (c interval) Rank() evidence.Rank { return evidence.Rank{From: int64(c.from), To: int64(c.to), Adjusted: c.adjusted} }
 
 // scan tests every interval of the grid.
 func (q *sequence) scan(o Options) Scan {
 	var scan Scan
-	n := q.len()
+	n := q.Len()
 	level := math.Log10(o.Alpha)
 	grid := scales(n)
 	queues := make([]*scaleQueue, len(grid))
@@ -132,21 +117,21 @@ func (q *sequence) spans(kept []interval) []Span {
 	spans := make([]Span, len(kept))
 	lo := 0 // the displayed parts must not overlap
 	for i, c := range kept {
-		hi := q.len()
+		hi := q.Len()
 		if i+1 < len(kept) {
 			hi = kept[i+1].from
 		}
 		from, to := q.refine(c, lo, hi)
 		lo = max(to, c.to)
 		spans[i] = Span{
-			Scored: int64(c.to - c.from), Sum: q.sum(c.from, c.to),
+			Scored: int64(c.to - c.from), Sum: q.Sum(c.from, c.to),
 			Log10P: c.log10P, Log10PAdjusted: c.adjusted,
 		}
-		if q.law.colours() {
+		if q.Law.Colours() {
 			spans[i].Green = spans[i].Sum
 		}
-		spans[i].Start, spans[i].End = q.tokens(c.from, c.to)
-		spans[i].DisplayStart, spans[i].DisplayEnd = q.tokens(from, to)
+		spans[i].Start, spans[i].End = q.Tokens(c.from, c.to)
+		spans[i].DisplayStart, spans[i].DisplayEnd = q.Tokens(from, to)
 	}
 	return spans
 }

@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"slices"
 
+	"github.com/isotope-wm/isotope/detect/internal/null"
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
@@ -50,8 +51,8 @@ func (q *sequence) newScaleQueue(s scale, lengths int, o Options, level float64)
 		items: make([]queued, s.intervals),
 	}
 	for i := range queue.items {
-		from := s.start(i, q.len())
-		queue.items[i] = queued{from, q.sum(from, from+s.length)}
+		from := s.start(i, q.Len())
+		queue.items[i] = queued{from, q.Sum(from, from+s.length)}
 	}
 	heap.Init(queue)
 	queue.advance(nil)
@@ -67,7 +68,7 @@ func (s *scaleQueue) advance(kept []interval) {
 			heap.Pop(s)
 			continue
 		}
-		p := s.q.law.survival(&unitCounts{1: int64(s.length)}, wide{}.plus(1, next.sum))
+		p := s.q.Law.Survival(&null.Units{1: int64(s.length)}, null.SumOf(next.sum))
 		corrected := tail.Bonferroni(p, s.tests)
 		if first {
 			s.best = corrected
@@ -96,7 +97,7 @@ func bestDisjoint(queues []*scaleQueue) []interval {
 	for {
 		var best *interval
 		for _, s := range queues {
-			if s.head != nil && (best == nil || s.head.rank().before(best.rank())) {
+			if s.head != nil && (best == nil || s.head.Rank().Before(best.Rank())) {
 				best = s.head
 			}
 		}

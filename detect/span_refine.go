@@ -6,7 +6,7 @@ package detect
 func (q *sequence) refine(c interval, lo, hi int) (from, to int) {
 	n := c.to - c.from
 	lo, hi = max(lo, c.from-n/2), min(hi, c.to+n/2)
-	ratio := q.law.ratio(int64(n), q.sum(c.from, c.to))
+	ratio := q.Law.Ratio(int64(n), q.Sum(c.from, c.to))
 	if ratio == nil {
 		return c.from, c.to // only for an Alpha near 1
 	}
@@ -16,7 +16,7 @@ func (q *sequence) refine(c interval, lo, hi int) (from, to int) {
 		if sum <= 0 {
 			sum, start = 0, i
 		}
-		sum += ratio(q.sum(i, i+1))
+		sum += ratio(q.Sum(i, i+1))
 		if sum > best {
 			best, from, to = sum, start, i+1
 		}

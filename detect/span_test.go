@@ -334,7 +334,7 @@ func TestSpansOfLittle(t *testing.T) {
 	marked = markedText(t, rng, m, 34)
 	scan := detect.Spans(m, marked, &detect.Options{Alpha: 0.99})
 	assert.Equal(t, int64(1), scan.Intervals)
-	a := detect.New(m, nil)
+	a := detect.NewAccumulator(m, nil)
 	a.Add(marked)
 	assert.Equal(t, a.Result().Log10P, scan.Log10P)
 }
@@ -389,7 +389,7 @@ func TestLocateIsTwoTests(t *testing.T) {
 		s := randomSetting(t, rng)
 		two := s.options
 		two.Tests *= 2
-		a := detect.New(s.mark, &two)
+		a := detect.NewAccumulator(s.mark, &two)
 		for _, p := range s.prompts {
 			a.Exclude(p)
 		}
@@ -451,7 +451,7 @@ func FuzzSpans(f *testing.F) {
 		s := setting{mark: m, text: text, options: detect.Options{Dedup: detect.Dedup(flags >> 2 & 1), Alpha: 0.5}}
 		scan := detect.Spans(m, text, &s.options, prompt)
 		checkSpans(t, s, scan)
-		a := detect.New(m, &s.options)
+		a := detect.NewAccumulator(m, &s.options)
 		a.Exclude(prompt)
 		a.Add(text)
 		r, both := detect.Locate(m, text, &s.options, prompt)

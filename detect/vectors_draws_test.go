@@ -50,7 +50,7 @@ func TestDetectDrawVectors(t *testing.T) {
 			require.NoError(t, err)
 			m, err := p.Mark(vectorKey(t, v.Leaf))
 			require.NoError(t, err)
-			plain := detect.New(m.Unweighted(), nil)
+			plain := detect.NewAccumulator(m.Unweighted(), nil)
 			for _, text := range v.Texts {
 				plain.Add(text)
 			}

@@ -44,7 +44,7 @@ func (v *detectVector) accumulator(t *testing.T) *detect.Accumulator {
 	if p.Dedup == watermark.DedupContext {
 		o.Dedup = detect.DedupContext
 	}
-	return detect.New(m, o)
+	return detect.NewAccumulator(m, o)
 }
 
 func vectorKey(t *testing.T, leaf string) watermark.Key {

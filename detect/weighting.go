@@ -1,11 +1,5 @@
 package detect
 
-import (
-	"math/bits"
-
-	"github.com/isotope-wm/isotope/internal/tokset"
-)
-
 // A Weighting says what a unit weighs in the sum that is tested. Weights are whole
 // numbers from 0 to [MaxWeight] that depend on the text alone, so the law of the sum
 // stays exactly known whatever they are; good ones need less text, bad ones more. A
@@ -24,14 +18,5 @@ const (
 	WeightCounts
 )
 
-// of returns the weight of a unit.
-func (w Weighting) of(u tokset.Unit) uint8 {
-	switch w {
-	case WeightGiven:
-		return u.Weight
-	case WeightCounts:
-		return uint8(min(bits.Len64(uint64(u.Count)), MaxWeight))
-	default:
-		return 1
-	}
-}
+// MaxWeight is the largest weight of a unit.
+const MaxWeight = 15

@@ -26,7 +26,7 @@ func randomWeights(rng *rand.Rand, n int) []uint8 {
 func TestWeightedSum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
 	m := newMark(t, watermark.NewKey(), 1)
-	a := detect.New(m, &detect.Options{Weighting: detect.WeightGiven})
+	a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
 	text := rng.Perm(vocab)[:300]
 	ids := make([]Token, len(text))
 	for i, v := range text {
@@ -72,11 +72,11 @@ func TestEqualWeightsAreNoWeights(t *testing.T) {
 	rng := rand.New(rand.NewPCG(23, 24))
 	m := newMark(t, watermark.NewKey(), 2)
 	text := markedText(t, rng, m, 200)
-	plain := detect.New(m, nil)
+	plain := detect.NewAccumulator(m, nil)
 	plain.Add(text)
 	want := plain.Result()
 	for _, w := range []uint8{1, 7, detect.MaxWeight} {
-		a := detect.New(m, &detect.Options{Weighting: detect.WeightGiven})
+		a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
 		weights := make([]uint8, len(text))
 		for i := range weights {
 			weights[i] = w
@@ -88,7 +88,7 @@ func TestEqualWeightsAreNoWeights(t *testing.T) {
 		assert.InDelta(t, want.Power.MinShare, r.Power.MinShare, 1e-9)
 		assert.Equal(t, want.Verdict, r.Verdict)
 	}
-	a := detect.New(m, &detect.Options{Weighting: detect.WeightGiven})
+	a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
 	a.AddWeighted(text, make([]uint8, len(text)))
 	assert.Equal(t, detect.Inconclusive, a.Result().Verdict, "all weights 0 score nothing")
 	assert.Zero(t, a.Result().Log10P)
@@ -97,12 +97,12 @@ func TestEqualWeightsAreNoWeights(t *testing.T) {
 func TestLargestWeightCounts(t *testing.T) {
 	m := newMark(t, watermark.NewKey(), 1)
 	o := &detect.Options{Weighting: detect.WeightGiven}
-	a, b, c := detect.New(m, o), detect.New(m, o), detect.New(m, o)
+	a, b, c := detect.NewAccumulator(m, o), detect.NewAccumulator(m, o), detect.NewAccumulator(m, o)
 	a.AddWeighted([]Token{1, 2, 1, 2}, []uint8{0, 3, 0, 9})
 	b.AddWeighted([]Token{1, 2, 1, 2}, []uint8{0, 9, 0, 3})
 	assert.Equal(t, encode(t, a), encode(t, b))
 	c.AddWeighted([]Token{1, 2}, []uint8{0, 3})
-	d := detect.New(m, o)
+	d := detect.NewAccumulator(m, o)
 	d.AddWeighted([]Token{1, 2}, []uint8{0, 9})
 	require.NoError(t, c.Merge(d))
 	assert.Equal(t, int64(1), c.Result().Classes[9].Scored)
@@ -110,7 +110,7 @@ func TestLargestWeightCounts(t *testing.T) {
 
 func TestCountsWeigh(t *testing.T) {
 	m := newMark(t, watermark.NewKey(), 1)
-	a := detect.New(m, &detect.Options{Weighting: detect.WeightCounts})
+	a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightCounts})
 	for i := range 20 {
 		a.AddPair([]Token{1}, 2)
 		if i < 4 {
@@ -126,11 +126,11 @@ func TestCountsWeigh(t *testing.T) {
 
 func TestWeightsThatCannotBePanic(t *testing.T) {
 	m := newMark(t, watermark.NewKey(), 1)
-	given := detect.New(m, &detect.Options{Weighting: detect.WeightGiven})
+	given := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
 	assert.Panics(t, func() { given.AddWeighted([]Token{1, 2}, []uint8{1}) })
 	assert.Panics(t, func() { given.AddWeighted([]Token{1}, []uint8{16}) })
-	assert.Panics(t, func() { detect.New(m, nil).AddWeighted([]Token{1}, []uint8{1}) })
-	assert.Panics(t, func() { detect.New(m, &detect.Options{Weighting: 3}) })
+	assert.Panics(t, func() { detect.NewAccumulator(m, nil).AddWeighted([]Token{1}, []uint8{1}) })
+	assert.Panics(t, func() { detect.NewAccumulator(m, &detect.Options{Weighting: 3}) })
 	panel := detect.NewPanel([]detect.Scorer{m}, &detect.Options{Weighting: detect.WeightGiven})
 	assert.Panics(t, func() { panel.AddWeighted([]Token{1, 2}, []uint8{1}) })
 	panel.AddWeighted([]Token{1, 2}, []uint8{4, 5})
@@ -155,7 +155,7 @@ func TestNullOfWeightedSums(t *testing.T) {
 			for i := range texts {
 				m, err := watermark.New(root.Derive(name, strconv.Itoa(i)), watermark.GreenList{Gamma: []float64{0.5, 0.25}[i%2], Delta: 1, Width: 1}, vocab)
 				require.NoError(t, err)
-				a := detect.New(m, &detect.Options{Weighting: weighting})
+				a := detect.NewAccumulator(m, &detect.Options{Weighting: weighting})
 				text := randomText(rng, 300, 12)
 				if weighting == detect.WeightGiven {
 					// Heavy where the text repeats itself: a rule of the text.
@@ -231,7 +231,7 @@ func TestEntropyWeightsNeedLessText(t *testing.T) {
 		s.Accept(next)
 		text = append(text, next)
 	}
-	plain, weighted := detect.New(m, nil), detect.New(m, &detect.Options{Weighting: detect.WeightGiven})
+	plain, weighted := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
 	plain.Add(text)
 	weighted.AddWeighted(text, weights)
 	assert.Less(t, weighted.Result().Log10P, plain.Result().Log10P-10)

@@ -1,0 +1,277 @@
+package evidence
+
+import (
+	"encoding/binary"
+	"errors"
+	"iter"
+	"math/bits"
+	"slices"
+
+	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/internal/tokset"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A Token is a vocabulary index.
+type Token = watermark.Token
+
+// A Pair is a token and the context that decided it.
+type Pair = watermark.Pair
+
+// A Weighting is the rule for the weight of a unit. Package detect documents the rules.
+type Weighting uint8
+
+// The rules for weights.
+const (
+	WeightOne Weighting = iota
+	WeightGiven
+	WeightCounts
+)
+
+// of returns the weight of a unit.
+func (w Weighting) of(u tokset.Unit) uint8 {
+	switch w {
+	case WeightGiven:
+		return u.Weight
+	case WeightCounts:
+		return uint8(min(bits.Len64(uint64(u.Count)), null.MaxWeight))
+	default:
+		return 1
+	}
+}
+
+// A Config decides what is kept of a text.
+type Config struct {
+	Width     int // context width, 0 to watermark.MaxWidth
+	Vocab     int // vocabulary size, 1 to watermark.MaxVocab
+	ByContext bool
+	Weighting Weighting
+	// SampleSize bounds the number of units; 0 keeps all. RunKey orders them.
+	SampleSize int
+	RunKey     [16]byte
+	Exempt     []Token // sorted ids that are never scored
+}
+
+// Evidence is the deduplicated units to score, and the counts of skipped positions. It does not
+// depend on a key. One goroutine at a time.
+type Evidence struct {
+	config Config
+	units  tokset.Config
+	set    *tokset.Set
+	fixed  fixed
+}
+
+// fixed counts positions that no key and no exclusion changes.
+type fixed struct {
+	tokens       int64 // all positions
+	vocab        int64
+	shortContext int64
+}
+
+// New returns empty Evidence. It panics if the width or the vocabulary is out of range.
+func New(c Config) *Evidence {
+	if c.Width < 0 || c.Width > watermark.MaxWidth {
+		panic("detect: the scorer's width is out of range")
+	}
+	if c.Vocab < 1 || c.Vocab > watermark.MaxVocab {
+		panic("detect: the scorer's vocabulary is out of range")
+	}
+	rule := tokset.ByPair
+	if c.ByContext {
+		rule = tokset.ByContext
+	}
+	e := &Evidence{config: c, units: tokset.Config{Width: c.Width, Rule: rule, Size: c.SampleSize, RunKey: c.RunKey}}
+	e.set = tokset.New(e.units)
+	return e
+}
+
+// Add counts the positions of one text. weights has one weight for each token, or is nil if all
+// are 1.
+func (e *Evidence) Add(tokens []Token, weights []uint8) { e.addNoting(tokens, weights, nil) }
+
+// AddWeighted is Add for weights from outside. It panics if they do not fit.
+func (e *Evidence) AddWeighted(tokens []Token, weights []uint8) {
+	switch {
+	case e.config.Weighting != WeightGiven:
+		panic("detect: weights need the Weighting WeightGiven")
+	case len(weights) != len(tokens):
+		panic("detect: the number of weights differs from the number of tokens")
+	case slices.ContainsFunc(weights, func(w uint8) bool { return w > null.MaxWeight }):
+		panic("detect: a weight is above MaxWeight")
+	}
+	e.Add(tokens, weights)
+}
+
+// addNoting is Add. If first is not nil, it calls first for each position that begins a unit, in
+// the order of the units.
+func (e *Evidence) addNoting(tokens []Token, weights []uint8, first func(position int)) {
+	e.set.BeginText()
+	e.fixed.tokens += int64(len(tokens))
+	for from := 0; from < len(tokens); {
+		if !e.inVocab(tokens[from]) {
+			e.fixed.vocab++
+			from++
+			continue
+		}
+		to := from + 1
+		for to < len(tokens) && e.inVocab(tokens[to]) {
+			to++
+		}
+		e.run(tokens, weights, from, to, first)
+		from = to
+	}
+}
+
+// run counts the positions [from, to) of a text. All of them are in the vocabulary. Before them
+// is the start of the text or a token outside the vocabulary.
+func (e *Evidence) run(tokens []Token, weights []uint8, from, to int, first func(position int)) {
+	if short := int64(min(e.config.Width, to-from)); from > 0 {
+		e.fixed.vocab += short
+	} else {
+		e.fixed.shortContext += short
+	}
+	if weights != nil {
+		weights = weights[from:to]
+	}
+	if first == nil || from == 0 {
+		e.set.AddRun(tokens[from:to], weights, first)
+		return
+	}
+	e.set.AddRun(tokens[from:to], weights, func(position int) { first(from + position) })
+}
+
+// AddPair counts one position as a text of its own: next after the last Width tokens of context.
+// It counts the first reason that applies, in the order of the fields of Skipped.
+func (e *Evidence) AddPair(context []Token, next Token) {
+	e.set.BeginText()
+	context = context[max(0, len(context)-e.config.Width):]
+	e.fixed.tokens++
+	switch {
+	case !e.inVocab(next) || slices.ContainsFunc(context, func(t Token) bool { return !e.inVocab(t) }):
+		e.fixed.vocab++
+	case len(context) < e.config.Width:
+		e.fixed.shortContext++
+	default:
+		e.set.Add(context, next, 1)
+	}
+}
+
+// Exclude takes every context that occurs in tokens out of the test. The context after the last
+// token is one of them.
+func (e *Evidence) Exclude(tokens []Token) {
+	if len(tokens) == 0 {
+		return
+	}
+	for end := e.config.Width; end <= len(tokens); end++ {
+		e.set.Exclude(tokens[end-e.config.Width : end])
+	}
+}
+
+// Merge adds what other holds. Both must have one Config.
+func (e *Evidence) Merge(other *Evidence) {
+	e.set.Merge(other.set)
+	e.fixed.tokens += other.fixed.tokens
+	e.fixed.vocab += other.fixed.vocab
+	e.fixed.shortContext += other.fixed.shortContext
+}
+
+// Clone returns an independent copy.
+func (e *Evidence) Clone() *Evidence {
+	c := *e
+	c.set = e.set.Clone()
+	return &c
+}
+
+// Reset forgets everything and keeps the memory.
+func (e *Evidence) Reset() {
+	e.set.Reset()
+	e.fixed = fixed{}
+}
+
+func (e *Evidence) inVocab(t Token) bool { return t >= 0 && int(t) < e.config.Vocab }
+
+func (e *Evidence) isExempt(t Token) bool {
+	_, ok := slices.BinarySearch(e.config.Exempt, t)
+	return ok
+}
+
+// A Unit is what a test scores once.
+type Unit struct {
+	Pair
+	Count    int64 // positions that the unit stands for
+	Excluded bool  // its context occurs in an excluded text, or its token is exempt
+}
+
+// Units yields the units that s scores, with contexts of their own.
+func (e *Evidence) Units(s Scorer) iter.Seq[Unit] {
+	return func(yield func(Unit) bool) {
+		if namer, ok := s.(UnitNamer); ok {
+			for _, g := range e.groups(namer) {
+				u := e.unit(g.first)
+				u.Count, u.Excluded = g.count, g.excluded
+				if !yield(u) {
+					return
+				}
+			}
+			return
+		}
+		for i := range e.set.Len() {
+			if !yield(e.unit(i)) {
+				return
+			}
+		}
+	}
+}
+
+// unit returns a unit by the number that ScoreNoting reports.
+func (e *Evidence) unit(i int) Unit {
+	u := e.set.Unit(i)
+	return Unit{
+		Pair:     Pair{Context: e.set.AppendContext(nil, i), Token: u.Token},
+		Count:    u.Count,
+		Excluded: u.Excluded || e.isExempt(u.Token),
+	}
+}
+
+// Context returns the context of a unit, by the number that ScoreNoting reports.
+func (e *Evidence) Context(unit int) []Token { return e.set.AppendContext(nil, unit) }
+
+// Weight returns the weight of a unit, by the number that ScoreNoting reports.
+func (e *Evidence) Weight(unit int) uint8 { return e.config.Weighting.of(e.set.Unit(unit)) }
+
+// MaxPositions is above the length of any text, and sums of it fit an int64.
+const MaxPositions = 1 << 60
+
+// AppendBinary appends the units and counts. Evidence that holds the same units has the same
+// bytes, whatever the order of the text was.
+func (e *Evidence) AppendBinary(dst []byte) []byte {
+	for _, n := range []int64{e.fixed.tokens, e.fixed.vocab, e.fixed.shortContext} {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
+	}
+	return e.set.AppendBinary(dst)
+}
+
+// Decode replaces the units and counts with those that AppendBinary wrote. After an error
+// nothing has changed. len(data) bounds the memory.
+func (e *Evidence) Decode(data []byte) error {
+	var f fixed
+	for _, n := range []*int64{&f.tokens, &f.vocab, &f.shortContext} {
+		if len(data) < 8 {
+			return errors.New("the data ends early")
+		}
+		*n = int64(binary.LittleEndian.Uint64(data))
+		data = data[8:]
+	}
+	set, data, err := tokset.Decode(data, e.units, e.config.Vocab, null.MaxWeight)
+	if err != nil || len(data) > 0 {
+		return errors.New("the pairs are damaged")
+	}
+	// Each part is within the whole, so that sums of parts do not overflow.
+	within := func(n int64) bool { return n >= 0 && n <= f.tokens }
+	if !within(f.vocab) || !within(f.shortContext) || f.tokens > MaxPositions ||
+		f.vocab+f.shortContext+set.Positions() != f.tokens {
+		return errors.New("the counts do not add up")
+	}
+	e.set, e.fixed = set, f
+	return nil
+}

@@ -1,0 +1,67 @@
+package evidence
+
+import "slices"
+
+// A UnitNamer is a Scorer that names the distinct input of its function. Package detect
+// documents it.
+type UnitNamer interface {
+	Scorer
+	AppendUnit(dst []byte, p Pair) []byte
+}
+
+// A group is the units of the set that are one input of a scorer's function.
+type group struct {
+	first    int // the first of them
+	count    int64
+	given    uint8
+	excluded bool
+}
+
+// groups merges the units that a scorer calls one input. The groups are in the order of their
+// first unit. A group is excluded if one of its units is: whoever saw that unit knows the score.
+func (e *Evidence) groups(s UnitNamer) []group {
+	var groups []group
+	var key []byte
+	var context []Token
+	places := make(map[string]int)
+	for i := range e.set.Len() {
+		u := e.set.Unit(i)
+		context = e.set.AppendContext(context[:0], i)
+		key = s.AppendUnit(key[:0], Pair{Context: slices.Clip(context), Token: u.Token})
+		at, ok := places[string(key)]
+		if !ok {
+			at = len(groups)
+			places[string(key)] = at
+			groups = append(groups, group{first: i})
+		}
+		g := &groups[at]
+		g.count += u.Count
+		g.given = max(g.given, u.Weight)
+		g.excluded = g.excluded || u.Excluded || e.isExempt(u.Token)
+	}
+	return groups
+}
+
+// scoreGroups is ScoreNoting for a scorer that names its inputs.
+func (e *Evidence) scoreGroups(t *Tally, s UnitNamer, scored func(unit int, score int64)) {
+	groups := e.groups(s)
+	pairs, scores := make([]Pair, 0, Batch), make([]int64, 0, Batch)
+	for from := 0; from < len(groups); from += Batch {
+		part := groups[from:min(from+Batch, len(groups))]
+		pairs = pairs[:0]
+		for _, g := range part {
+			pairs = append(pairs, Pair{Context: e.set.AppendContext(nil, g.first), Token: e.set.Unit(g.first).Token})
+		}
+		if scores = s.Score(scores[:0], pairs); len(scores) != len(pairs) {
+			panic("detect: the scorer did not return one score for each pair")
+		}
+		for i, g := range part {
+			t.Skipped.Sampled -= g.count
+			u := e.set.Unit(g.first)
+			u.Count, u.Weight = g.count, g.given
+			if t.unit(scores[i], e.config.Weighting.of(u), g.count, g.excluded) && scored != nil {
+				scored(g.first, scores[i])
+			}
+		}
+	}
+}

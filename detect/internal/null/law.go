@@ -1,0 +1,93 @@
+package null
+
+import (
+	"fmt"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// MaxWeight is the largest weight of a unit.
+const MaxWeight = 15
+
+// TargetPower is the power for which statements about silence are made.
+const TargetPower = 0.9
+
+// Log10KeySpace is log10 of 2^-128. No test claims an error rate below it.
+const Log10KeySpace = -38.53
+
+// LevelSlack lets a value reach its threshold although logarithms round. It is some ulps, and
+// far less than the accuracy of a log10 p-value.
+const LevelSlack = 1e-13
+
+// Units holds the number of scored units of each weight.
+type Units [MaxWeight + 1]int64
+
+// A Law is the law of one score under the null hypothesis. Laws are safe for concurrent use.
+type Law interface {
+	// Survival returns log10 of the probability, under the null, that the weighted sum of the
+	// scores of these units is at least sum. It is exact or an upper bound.
+	Survival(units *Units, sum Sum) float64
+	// Moments returns the mean and the variance of a score under the null. Displays and the
+	// starting points of searches use them. No p-value does.
+	Moments() (mean, variance float64)
+	// Top returns a number that no score exceeds.
+	Top() int64
+	// Colours reports whether a score is 1 for green and 0 for not green.
+	Colours() bool
+	// Green reports whether a score speaks for the mark.
+	Green(score int64) bool
+	// Full returns the rise in mean score of fully marked reference text, and the largest
+	// possible rise. Both have the unit of Power.MinExcess.
+	Full() (full, most float64)
+	// Unit returns the score that an excess of 1 stands for.
+	Unit() float64
+	// Raised returns Survival for a text in which the mark raises the mean score of every
+	// weight by excess, in (0, most]. It is a lower bound. It is exact if fine is set, or if
+	// exactness takes no longer.
+	Raised(units *Units, sum Sum, excess float64, fine bool) float64
+	// Digits returns the relative tolerance for solving for an excess.
+	Digits() float64
+	// Ratio returns the log likelihood ratio of a score as a whole multiple of 2^-20. The
+	// alternative is the exponential tilt of the null with the mean sum / units. Ratio returns
+	// nil if that mean is not above the mean under the null.
+	Ratio(units, sum int64) func(score int64) int64
+	// Bets returns the alternatives that tests of streams mix.
+	Bets() []Bet
+}
+
+// A Bet is an alternative to the null, for tests of streams.
+type Bet struct {
+	// Strength orders the bets of a law: the green rate for a green list, else a tilt.
+	Strength float64
+	// Gain returns the log likelihood ratio of a score in units of 1/RatioUnit, rounded down.
+	// Its exponential has a mean of at most 1 under the null.
+	Gain func(score int64) int64
+}
+
+// RatioUnit is the fixed point of the log likelihood ratios of a [Bet].
+const RatioUnit = 1 << 24
+
+// displayUnit is the fixed point of the ratios that estimate where a mark begins and ends. They
+// are whole numbers, so that their sums are equal on every machine.
+const displayUnit = 1 << 20
+
+// CheckScore panics if score is outside [0, top]. Such a score would pass for evidence, and
+// only a mistake in a Scorer can cause it.
+func CheckScore(score, top int64) {
+	if score < 0 || score > top {
+		panic("detect: the scorer returned a score outside the range of its law")
+	}
+}
+
+// Of returns the law that a scorer declared. It panics if package detect has no test for it.
+func Of(l watermark.Law) Law {
+	switch l := l.(type) {
+	case watermark.Bernoulli:
+		return bernoulliLaw{l}
+	case watermark.Exponential:
+		return newExponentialLaw(l)
+	case watermark.Layers:
+		return newLayersLaw(l)
+	}
+	panic(fmt.Sprintf("detect: scores with the law %T have no test", l))
+}

@@ -1,0 +1,296 @@
+package null
+
+import (
+	"math"
+	"sync"
+
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// layersLaw is the law of a tournament's score: the bits of distinct pairs and of
+// different layers are independent and fair, so that a sum of scores is a weighted sum of
+// fair bits, whose tail is computed exactly. With equal weights it is a multiple of a
+// binomial law.
+type layersLaw struct {
+	weights    []int64
+	sum        int64
+	candidates int // of a match
+}
+
+func newLayersLaw(l watermark.Layers) layersLaw {
+	if l.Depth < 1 || l.Depth > maxLayers {
+		panic("detect: the number of layers is out of range")
+	}
+	p := layersLaw{weights: l.Weights(), candidates: minCandidates}
+	for _, v := range p.weights {
+		p.sum += v
+	}
+	// Marked is 1 - 2^-candidates.
+	for p.candidates < watermark.MaxCandidates && l.Marked > 1-math.Ldexp(1.5, -p.candidates-1) {
+		p.candidates++
+	}
+	return p
+}
+
+const minCandidates = 2
+
+// maxLayers is more than any tournament has.
+const maxLayers = 64
+
+func (l layersLaw) Survival(units *Units, sum Sum) float64 {
+	var groups []tail.Bernoulli
+	for w, n := range units {
+		for _, v := range l.weights {
+			if w > 0 && n > 0 {
+				groups = append(groups, tail.Bernoulli{Weight: int64(w) * v, Count: n, P: 0.5})
+			}
+		}
+	}
+	if len(groups) == 0 {
+		return 0
+	}
+	return tail.WeightedBernoulli(groups, sum.Int64())
+}
+
+func (l layersLaw) Moments() (mean, variance float64) {
+	for _, v := range l.weights {
+		variance += float64(float64(v) * float64(v))
+	}
+	return float64(l.sum) / 2, variance / 4
+}
+
+func (l layersLaw) Top() int64             { return l.sum }
+func (layersLaw) Colours() bool            { return false }
+func (l layersLaw) Green(score int64) bool { return 2*score > l.sum }
+
+// full is the excess of the mean bit where every token was a fair choice between two,
+// which is one bit of entropy.
+func (l layersLaw) Full() (full, most float64) {
+	gain := l.gain()
+	for i, v := range l.weights {
+		full += float64(float64(v) * gain[i])
+	}
+	full /= float64(l.sum)
+	return full, full
+}
+
+func (l layersLaw) Unit() float64 { return float64(l.sum) }
+
+// raised takes a bit of a layer to be 1 with the probability of a fair choice in a share of
+// the units, rounded down. Bits of one token are taken as independent: a bit of 1 makes the
+// token likelier to be all the candidates of the layers that follow, and their bits less
+// likely to be 1, so that the true sum varies less.
+//
+// Unless fine, Chernoff's inequality bounds the probability of a smaller sum, which takes a
+// hundredth of the time and asks for a share larger by a sixth.
+func (l layersLaw) Raised(units *Units, sum Sum, excess float64, fine bool) float64 {
+	full, _ := l.Full()
+	share := min(excess/full, 1)
+	gain := l.gain()
+	var bits []tail.Bernoulli
+	for w, n := range units {
+		if w == 0 || n == 0 {
+			continue
+		}
+		marked := int64(float64(n) * share)
+		for i, v := range l.weights {
+			bits = append(bits,
+				tail.Bernoulli{Weight: int64(w) * v, Count: n - marked, P: 0.5},
+				tail.Bernoulli{Weight: int64(w) * v, Count: marked, P: 0.5 + gain[i]})
+		}
+	}
+	if fine {
+		return tail.WeightedBernoulli(bits, sum.Int64())
+	}
+	return math.Log1p(-math.Exp(chernoffBelow(bits, float64(sum.Int64()-1)))) / math.Ln10
+}
+
+// chernoffBelow bounds ln P(S <= s) from above: the minimum of K(-t) + t s over t >= 0, K
+// the cumulant generating function of the sum S.
+func chernoffBelow(bits []tail.Bernoulli, s float64) float64 {
+	var mean, largest float64
+	for _, b := range bits {
+		mean += float64(b.Weight) * b.P * float64(b.Count)
+		largest = max(largest, float64(b.Weight))
+	}
+	if s >= mean {
+		return 0
+	}
+	at := func(t float64) (bound, slope float64) {
+		for _, b := range bits {
+			w, n := float64(b.Weight), float64(b.Count)
+			e := math.Exp(-t * w)
+			all := 1 + b.P*(e-1)
+			bound += n * math.Log(all)
+			slope += n * w * b.P * e / all
+		}
+		return bound + t*s, s - slope
+	}
+	// Any t gives a bound, so it need not be found exactly.
+	lo, hi := 0.0, 1/largest
+	for range 40 {
+		if _, slope := at(hi); slope >= 0 {
+			break
+		}
+		lo, hi = hi, 2*hi
+	}
+	for range 20 {
+		mid := (lo + hi) / 2
+		if _, slope := at(mid); slope < 0 {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	bound, _ := at((lo + hi) / 2)
+	return min(bound, 0)
+}
+
+func (layersLaw) Digits() float64 { return 1e-3 }
+
+// gain is by how much the mark raises the probability of a 1 above 1/2 in each layer, in a
+// text where two tokens are equally likely; rounded down.
+func (l layersLaw) gain() []float64 {
+	of := tournament{l.candidates, len(l.weights)}
+	if known, ok := fairChoices.Load(of); ok {
+		return known.([]float64)
+	}
+	known, _ := fairChoices.LoadOrStore(of, of.fairChoice())
+	return known.([]float64)
+}
+
+var fairChoices sync.Map // of tournaments to gains
+
+// tournament is the shape of one.
+type tournament struct{ candidates, depth int }
+
+// fairChoice computes the gains.
+//
+// With p the probability of one of the two tokens after some layers, the next layer makes p
+// of it when the tokens' bits are equal, and 1 - (1-p)^N and p^N when one or the other has
+// the only 1, since it then wins wherever it is among N candidates (Dathathri et al. 2024).
+// With M_k(p) the mean of p after k more layers, the token drawn in the end has a 1 in a layer
+// that k more follow with probability
+//
+//	1/2 + (M_k(1 - (1-p)^N) - M_k(p^N)) / 4,
+//
+// in the mean over p before that layer. With two candidates M_k(p) is p, and this is 1/2
+// and a quarter of the probability that the candidates differ.
+func (t tournament) fairChoice() []float64 {
+	const steps = 1 << 12
+	power := func(p float64) float64 {
+		q := p
+		for range t.candidates - 1 {
+			q = float64(q * p)
+		}
+		return q
+	}
+	// Places on the grid of p in [0,1] after a layer: rounded towards 1/2, since M rises.
+	win, lose := make([]int, steps+1), make([]int, steps+1)
+	for i := range win {
+		p := float64(i) / steps
+		win[i] = int(math.Floor(float64((1 - power(1-p)) * steps)))
+		lose[i] = int(math.Ceil(float64(power(p) * steps)))
+	}
+	// low and high enclose M_k, and spread[k] is a lower bound of M_k(win) - M_k(lose).
+	low, high := make([]float64, steps+1), make([]float64, steps+1)
+	for i := range low {
+		low[i] = float64(i) / steps
+		high[i] = low[i]
+	}
+	spread := make([][]float64, t.depth)
+	for k := range spread {
+		spread[k] = make([]float64, steps+1)
+		nextLow, nextHigh := make([]float64, steps+1), make([]float64, steps+1)
+		for i := range spread[k] {
+			up, down := min(win[i]+1, steps), max(lose[i]-1, 0)
+			spread[k][i] = max(low[win[i]]-high[lose[i]], 0)
+			nextLow[i] = low[i]/2 + low[win[i]]/4 + low[down]/4
+			nextHigh[i] = high[i]/2 + high[up]/4 + high[lose[i]]/4
+		}
+		low, high = nextLow, nextHigh
+	}
+	// The law of p before each layer, rounded away from 1/2, where there is less to choose.
+	mass, next := make([]float64, steps+1), make([]float64, steps+1)
+	mass[steps/2] = 1
+	outwards := func(i int) int {
+		switch {
+		case 2*i > steps:
+			return min(i+1, steps)
+		case 2*i < steps:
+			return max(i-1, 0)
+		}
+		return i
+	}
+	gain := make([]float64, t.depth)
+	for layer := range gain {
+		clear(next)
+		for i, m := range mass {
+			if m == 0 {
+				continue
+			}
+			gain[layer] += float64(m*spread[t.depth-1-layer][i]) / 4
+			next[i] += m / 2
+			next[outwards(win[i])] += m / 4
+			next[outwards(lose[i])] += m / 4
+		}
+		mass, next = next, mass
+	}
+	return gain
+}
+
+func (l layersLaw) Ratio(units, sum int64) func(int64) int64 {
+	mean := float64(sum) / float64(units)
+	if !(mean > float64(l.sum)/2) {
+		return nil
+	}
+	// The mean under the tilt theta is sum of v/(1 + e^(-theta v)). Half a bit less keeps
+	// theta finite.
+	mean = min(mean, float64(l.sum)-0.5)
+	lo, hi := 0.0, 64.0
+	for range 60 {
+		theta := (lo + hi) / 2
+		tilted := 0.0
+		for _, v := range l.weights {
+			tilted += float64(v) / (1 + math.Exp(-theta*float64(v)))
+		}
+		if tilted < mean {
+			lo = theta
+		} else {
+			hi = theta
+		}
+	}
+	return l.tilt(lo, displayUnit, math.Round)
+}
+
+// tilt is theta x - K(theta), K(theta) = sum of ln((1 + e^(theta v))/2), whose exponential
+// has the mean 1: the likelihood ratio of independent bits that are 1 with probability
+// 1/(1 + e^(-theta v)).
+func (l layersLaw) tilt(theta, unit float64, round func(float64) float64) func(int64) int64 {
+	k := 0.0
+	for _, v := range l.weights {
+		x := theta * float64(v)
+		k += x + math.Log1p(math.Exp(-x)) - math.Ln2
+	}
+	return func(score int64) int64 {
+		return int64(round(unit*(float64(theta*float64(score))-k) - roundingOfRatios))
+	}
+}
+
+// layerBets is the number of tilts an e-process of a tournament mixes.
+const layerBets = 6
+
+// bets are tilts in which the layers of mean weight are 1 with the log odds 1, 1/2, ...,
+// 1/32. A layer of log odds x has the probability (1 + q/2)/2, q = 2 tanh(x/2): this is the
+// likelihood 2 P_wm of Dathathri et al. 2024 with those q for the probability that two
+// candidates differ, which falls from layer to layer as the weights do.
+func (l layersLaw) Bets() []Bet {
+	bets := make([]Bet, layerBets)
+	for i := range bets {
+		odds := math.Ldexp(1, -i)
+		theta := odds * float64(len(l.weights)) / float64(l.sum)
+		bets[i] = Bet{odds, l.tilt(theta, RatioUnit, math.Floor)}
+	}
+	return bets
+}

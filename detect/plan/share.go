@@ -1,0 +1,111 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A Share is a [GreenList] for any mark: how many scored tokens a fixed test needs to
+// detect a share of marked text, by the law of its score and the reference of
+// [Power.MinShare]. It is a value; its methods are safe for concurrent use.
+type Share struct {
+	Law watermark.Law
+	// Share is the share of marked text, in (0,1].
+	Share float64
+	// Alpha is the largest adjusted p-value that is called detected, in (0,0.5].
+	// 0 means 1e-6.
+	Alpha float64
+	// Tests is the number of tests that are counted (Bonferroni), keys included.
+	// 0 means 1.
+	Tests int64
+}
+
+// plan returns the law, the excess to detect and the level that belongs to it, and panics on
+// a Share out of range.
+func (p Share) plan() (l null.Law, excess, level float64) {
+	l = null.Of(p.Law)
+	if !(p.Share > 0 && p.Share <= 1) {
+		panic("plan: Share is outside (0,1]")
+	}
+	full, most := l.Full()
+	return l, min(p.Share*full, most), levelOf(p.Alpha, p.Tests)
+}
+
+// Power returns the probability that a test of n scored tokens detects, at least. It
+// panics when n is negative or a field is out of range.
+func (p Share) Power(n int64) float64 {
+	l, excess, level := p.plan()
+	if n < 0 {
+		panic("plan: negative number of tokens")
+	}
+	return math.Pow(10, log10Power(l, excess, level, n))
+}
+
+// log10Power returns log10 of the power of a test of n units of weight 1.
+func log10Power(l null.Law, excess, level float64, n int64) float64 {
+	units := null.Units{1: n}
+	top := min(null.Max(l, &units).Int64(), math.MaxInt64-1)
+	if n == 0 {
+		return math.Inf(-1)
+	}
+	sum := null.Critical(l, &units, level, top)
+	if sum > top {
+		return math.Inf(-1)
+	}
+	return l.Raised(&units, null.SumOf(sum), excess, true)
+}
+
+// Tokens returns a number of scored tokens whose test has at least this power, in (0,1):
+// for a green list the one of [GreenList.Tokens], else the smallest but for the grain of the
+// test. The error wraps [ErrNoEffect] or [ErrOutOfReach]. It panics when power or a field
+// is out of range.
+func (p Share) Tokens(power float64) (int64, error) {
+	_, excess, level := p.plan()
+	checkPower(power)
+	if !(excess > 0) {
+		return 0, fmt.Errorf("plan: %w", ErrNoEffect)
+	}
+	n, ok := tokens(p.Law, excess, level, math.Log10(power))
+	if !ok {
+		return 0, fmt.Errorf("plan: %w: a share of %v", ErrOutOfReach, p.Share)
+	}
+	return n, nil
+}
+
+// tokens returns the smallest number of units of weight 1 whose test at 10^level detects an
+// excess with a probability of 10^power. ok is false if no practical number exists.
+func tokens(law watermark.Law, excess, level, power float64) (n int64, ok bool) {
+	if l, ok := law.(watermark.Bernoulli); ok {
+		s := stairs{l.P, min(l.P+excess, 1), level, power}
+		p := GreenList{Gamma: l.P, Green: s.green}
+		return s.smallest(p.approximateAt(level, power))
+	}
+	return tokensByHalving(null.Of(law), excess, level, power)
+}
+
+// tokensByHalving returns the smallest n, but for the grain of the test, with a power of at
+// least 10^power.
+func tokensByHalving(l null.Law, excess, level, power float64) (n int64, ok bool) {
+	enough := func(n int64) bool { return log10Power(l, excess, level, n) >= power }
+	lo, hi := int64(0), int64(1)
+	for !enough(hi) {
+		if hi >= maxSharePlanned {
+			return 0, false
+		}
+		lo, hi = hi, 2*hi
+	}
+	for hi-lo > 1 {
+		if mid := lo + (hi-lo)/2; enough(mid) {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	return hi, true
+}
+
+// maxSharePlanned keeps the sums of Gumbel scores within an int64.
+const maxSharePlanned = 1 << 28

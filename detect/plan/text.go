@@ -1,0 +1,80 @@
+package plan
+
+import (
+	"math"
+	"slices"
+)
+
+// zipfTokens is the vocabulary of an [Entropy].
+const zipfTokens = 2000
+
+// Entropy returns the law of steps at which the model hesitates by so many nats,
+// entropy in [0, 7.5]. It assumes a shape: the probability of the r-th token of 2000 is
+// proportional to r^-s (Zipf), with s such that the entropy fits. Real models differ; a
+// logged [watermark.GreenMassHistogram] knows. It panics when gamma is outside (0,1) or entropy is out
+// of range.
+func Entropy(gamma, entropy float64) *Mass {
+	if !(entropy >= 0 && entropy <= 7.5) {
+		panic("plan: entropy is outside [0,7.5]")
+	}
+	checkGamma(gamma)
+	return rowMass(gamma, zipfRow(entropy))
+}
+
+// zipfRow returns the numbers r^-s, as probabilities of this entropy.
+func zipfRow(entropy float64) []float64 {
+	row := make([]float64, zipfTokens)
+	// With Z the sum of r^-s, the entropy is ln Z + s * mean of ln r.
+	fill := func(s float64) float64 {
+		var sum, logs float64
+		for i := range row {
+			l := math.Log(float64(i + 1))
+			row[i] = math.Exp(-s * l)
+			sum += row[i]
+			logs += row[i] * l
+		}
+		return math.Log(sum) + s*logs/sum
+	}
+	lo, hi := 0.0, 64.0 // entropy falls from ln 2000 to 0
+	for range 45 {
+		mid := lo + (hi-lo)/2
+		if fill(mid) > entropy {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	fill(hi)
+	return row
+}
+
+// profileEntropies are the entropies, in nats, that kinds of text are mixed of.
+var profileEntropies = []float64{.02, .1, .25, .5, 1, 1.5, 2, 3, 4}
+
+// profiles are the kinds of text of Text. They are illustrations and not
+// measurements: the mean entropy of each is the point.
+var profiles = map[string][]float64{
+	"code": {.70, .10, .07, .06, .04, .02, .01, 0, 0},
+	"chat": {.40, .12, .10, .12, .11, .07, .05, .025, .005},
+	"web":  {.10, .07, .08, .12, .15, .13, .12, .14, .09},
+}
+
+// TextKinds returns the kinds of text that [Text] knows, those that show a mark worst
+// first: code (a mean entropy of 0.16 nats), chat (0.52) and web (1.45).
+func TextKinds() []string { return []string{"code", "chat", "web"} }
+
+// Text returns a law for a kind of text of [TextKinds], a mixture of EntropyLaws to plan
+// by before anything was logged. ok is false when the kind is unknown. It panics when gamma is outside
+// (0,1).
+func Text(gamma float64, text string) (law *Mass, ok bool) {
+	checkGamma(gamma)
+	weights, ok := profiles[text]
+	if !ok {
+		return nil, false
+	}
+	laws := make([]*Mass, len(weights))
+	for i, h := range profileEntropies {
+		laws[i] = Entropy(gamma, h)
+	}
+	return Mix(laws, slices.Clone(weights)), true
+}

@@ -1,0 +1,294 @@
+package sequential
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
+	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/detect/plan"
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// ErrLate is wrapped by the error of [Test.Exclude] if a context to exclude has been scored. An
+// e-process cannot take back what it has counted.
+var ErrLate = errors.New("a context to exclude has been scored already")
+
+// futilePower is the power of the fixed test at whose size silence is called not_detected.
+const futilePower = 0.99
+
+// A Test tests while evidence arrives. Its Result may be read after every call, and may decide
+// whether there is another call and what it asks for. That costs 20 to 30 percent more tokens
+// than a fixed test in the worst tenth of cases, and saves about 15 percent on average.
+//
+// A Test scores fresh units, as a [detect.Accumulator] does, but at once and for good. So prompts
+// must come before the texts that answer them, the result depends on the order of texts, and two
+// Tests cannot be merged. (The e-values of audits that share no unit may be multiplied.) Everything
+// seen before may decide which text comes next. One goroutine at a time.
+//
+// Why it holds: let the key decide units by a random function. Let F be everything known before a
+// unit is scored: the texts and prompts so far, and the colours of the units scored so far. Whoever
+// wrote the text is independent of the key, or knows it through the prompts alone. Prompts may
+// depend on colours that were seen and on those of contexts in prompts. The next fresh unit, outside
+// those contexts, is a new input of the function. Given F and the unit, it is green with probability
+// gamma. So the e-value is a martingale with mean 1 whatever was chosen, and Ville's inequality
+// bounds its supremum.
+type Test struct {
+	scorer  detect.Scorer
+	options Options
+	process process
+	top     int64 // no score is larger
+	ledger  ledger
+	inputs  map[string]struct{} // scored inputs of a scorer that names them, else nil
+	skipped detect.Skipped
+	futile  int64
+	pair    [1]detect.Pair
+	score   [1]int64
+}
+
+// New returns an empty Test. o may be nil. It panics if [Options.Check] refuses o, if the scorer's
+// law has no test, and if the scorer is a [detect.UnitNamer] and Dedup is DedupContext.
+func New(s detect.Scorer, o *Options) *Test {
+	options := o.orDefault()
+	q := &Test{
+		scorer: s, options: options,
+		process: newProcess(s.Law()),
+		top:     null.Of(s.Law()).Top(),
+		ledger:  newLedger(options.Dedup, s.Width()),
+		futile:  options.Futile,
+	}
+	if _, ok := s.(detect.UnitNamer); ok {
+		if options.Dedup == detect.DedupContext {
+			panic("sequential: a scorer that names its units needs DedupPair")
+		}
+		q.inputs = make(map[string]struct{})
+	}
+	if q.futile == 0 {
+		q.futile = math.MaxInt64
+		smallest := plan.Share{Law: s.Law(), Share: options.MinShare, Alpha: options.Alpha, Tests: options.Tests}
+		if n, err := smallest.Tokens(futilePower); err == nil {
+			q.futile = n
+		}
+	}
+	return q
+}
+
+// Add counts one text; see [detect.Accumulator.Add]. Its fresh units are scored in their order,
+// and the supremum is over all of them, so that long texts lose nothing.
+func (q *Test) Add(tokens []detect.Token) {
+	width := q.scorer.Width()
+	bad := -width - 1 // the last position outside the vocabulary
+	for i, t := range tokens {
+		if !q.inVocab(t) {
+			bad = i
+		}
+		q.position(tokens[max(0, i-width):i], t, i-bad > width)
+	}
+}
+
+// AddPair counts one position; see [detect.Accumulator.AddPair].
+func (q *Test) AddPair(context []detect.Token, next detect.Token) {
+	context = context[max(0, len(context)-q.scorer.Width()):]
+	inVocab := q.inVocab(next) && !slices.ContainsFunc(context, func(t detect.Token) bool { return !q.inVocab(t) })
+	q.position(context, next, inVocab)
+}
+
+// position counts one position for the first reason that applies, in the order of the
+// fields of Skipped.
+func (q *Test) position(context []detect.Token, next detect.Token, inVocab bool) {
+	switch {
+	case !inVocab:
+		q.skipped.Vocab++
+		return
+	case len(context) < q.scorer.Width():
+		q.skipped.ShortContext++
+		return
+	}
+	f, seen := q.ledger.unit[string(q.ledger.keyOf(context, next))]
+	if !seen {
+		f = q.fresh(context, next)
+		q.ledger.unit[string(q.ledger.keyOf(context, next))] = f
+	}
+	switch {
+	case f == fateBand:
+		q.skipped.Band++
+	case f == fatePayload:
+		q.skipped.Payload++
+	case f == fateExcluded:
+		q.skipped.Excluded++
+	case seen || f == fateRepeated:
+		q.skipped.Duplicate++
+	}
+}
+
+// fresh decides a unit that was not seen before, and scores it.
+func (q *Test) fresh(context []detect.Token, next detect.Token) fate {
+	_, exempt := slices.BinarySearch(q.options.Exempt, next)
+	excluded := exempt || q.ledger.isExcluded(context)
+	q.pair[0] = detect.Pair{Context: context, Token: next}
+	defer func() { q.pair[0] = detect.Pair{} }() // not kept
+	score := q.scorer.Score(q.score[:0], q.pair[:])[0]
+	if q.options.Observe != nil && !excluded {
+		q.options.Observe(q.pair[0])
+	}
+	switch {
+	case score == watermark.NotScored:
+		return fateBand
+	case score == watermark.InMessage:
+		return fatePayload
+	case excluded:
+		return fateExcluded
+	case q.isRepeated():
+		return fateRepeated
+	}
+	null.CheckScore(score, q.top)
+	q.process.add(score)
+	return fateScored
+}
+
+// isRepeated reports whether another unit was the same input of the scorer's function. It
+// remembers the input.
+func (q *Test) isRepeated() bool {
+	if q.inputs == nil {
+		return false
+	}
+	q.ledger.key = q.scorer.(detect.UnitNamer).AppendUnit(q.ledger.key[:0], q.pair[0])
+	if _, ok := q.inputs[string(q.ledger.key)]; ok {
+		return true
+	}
+	q.inputs[string(q.ledger.key)] = struct{}{}
+	return false
+}
+
+// findInputs names the scored units again, after they were decoded.
+func (q *Test) findInputs() {
+	if q.inputs == nil {
+		return
+	}
+	clear(q.inputs)
+	for key, f := range q.ledger.unit {
+		if f == fateScored {
+			ids := evidence.Unpack(key)
+			pair := detect.Pair{Context: ids[:len(ids)-1], Token: ids[len(ids)-1]}
+			q.inputs[string(q.scorer.(detect.UnitNamer).AppendUnit(nil, pair))] = struct{}{}
+		}
+	}
+}
+
+// Exclude takes every context that occurs in tokens out of the test: whatever the
+// writer had seen from the beginning that may depend on the key. If one of them has
+// been scored, the error wraps [ErrLate] and nothing changes; the evidence is then
+// worth nothing if that answer had seen tokens. For a prompt of which only later
+// texts know there is [Test.Prompt]. Exclude looks through all units so far.
+func (q *Test) Exclude(tokens []detect.Token) error {
+	contexts := q.ledger.contexts(tokens, q.inVocab)
+	if q.ledger.anyScored(contexts) {
+		return fmt.Errorf("sequential: %w", ErrLate)
+	}
+	maps.Copy(q.ledger.excluded, contexts)
+	return nil
+}
+
+// Prompt says that the writer is now given tokens: every context that occurs in them
+// is out of the test from here on. Units that were scored before stay, since they were
+// written before. Call it before adding any text that has seen the prompt; that is the
+// one thing that nothing here can check.
+func (q *Test) Prompt(tokens []detect.Token) {
+	maps.Copy(q.ledger.excluded, q.ledger.contexts(tokens, q.inVocab))
+}
+
+func (q *Test) inVocab(t detect.Token) bool { return t >= 0 && int(t) < q.scorer.Vocab() }
+
+// A Result tests the hypothesis that the text does not depend on the key, at
+// any time.
+type Result struct {
+	Mark string // ID of the detect.Scorer
+
+	// Log10E is log10 of the e-value now, for [detect.EBH] and to multiply. It can fall.
+	Log10E float64
+	// Log10P is log10 of the anytime-valid p-value of this test alone. It never
+	// rises.
+	Log10P float64
+	// Log10PAdjusted counts the tests of Options (Bonferroni). It decides.
+	Log10PAdjusted float64
+
+	Tokens  int64          // positions added: Scored + Skipped.Total()
+	Scored  int64          // units scored
+	Green   int64          // of them green; 0 where scores are not colours
+	Skipped detect.Skipped // positions not scored
+	Tests   int64          // tests that Log10PAdjusted counts
+
+	// Futile is the number of units after which silence is called not_detected;
+	// math.MaxInt64 when none is.
+	Futile int64
+	// Verdict is detected as soon as the adjusted p-value is at most Alpha, and
+	// remains so; else not_detected from Futile units on, and inconclusive before. Going
+	// on after either is allowed.
+	Verdict  detect.Verdict
+	Warnings []error // what to know before trusting the rest
+}
+
+// Result returns what is known now. It takes no time to speak of.
+func (q *Test) Result() Result {
+	scored, green := q.process.counts()
+	r := Result{
+		Mark:    q.scorer.ID(),
+		Log10E:  q.process.Log10E(),
+		Log10P:  q.process.Log10P(),
+		Tokens:  scored + q.skipped.Total(),
+		Scored:  scored,
+		Green:   green,
+		Skipped: q.skipped,
+		Tests:   q.options.Tests,
+		Futile:  q.futile,
+		Verdict: detect.Inconclusive,
+	}
+	r.Log10PAdjusted = tail.Bonferroni(r.Log10P, r.Tests)
+	switch {
+	case r.Log10PAdjusted <= math.Log10(q.options.Alpha):
+		r.Verdict = detect.Detected
+	case scored >= q.futile:
+		r.Verdict = detect.NotDetected
+	}
+	if scored == 0 {
+		r.Warnings = append(r.Warnings, detect.ErrNothingScored)
+	}
+	if q.scorer.Width() == 0 {
+		r.Warnings = append(r.Warnings, detect.ErrWidthZero)
+	}
+	if r.Log10PAdjusted < null.Log10KeySpace {
+		r.Warnings = append(r.Warnings, detect.ErrKeySpace)
+	}
+	return r
+}
+
+// Done reports whether the verdict is in: the rule to stop by.
+func (q *Test) Done() bool { return q.Result().Verdict != detect.Inconclusive }
+
+// String returns the one line to log.
+func (r Result) String() string {
+	return fmt.Sprintf("%s log10p=%s log10e=%s scored=%d green=%d skipped=%d tests=%d",
+		r.Verdict, evidence.Rounded(r.Log10PAdjusted, 3), evidence.Rounded(r.Log10E, 3), r.Scored, r.Green, r.Skipped.Total(), r.Tests)
+}
+
+// Reset forgets everything added and excluded.
+func (q *Test) Reset() {
+	q.process.Reset()
+	q.ledger = newLedger(q.ledger.rule, q.ledger.width)
+	clear(q.inputs)
+	q.skipped = detect.Skipped{}
+}
+
+// Clone returns an independent copy.
+func (q *Test) Clone() *Test {
+	c := *q
+	c.process = q.process.clone()
+	c.inputs = maps.Clone(q.inputs)
+	c.ledger.unit, c.ledger.excluded, c.ledger.key = maps.Clone(q.ledger.unit), maps.Clone(q.ledger.excluded), nil
+	return &c
+}

@@ -1,0 +1,126 @@
+package student_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/isotope-wm/isotope/detect/plan"
+	"github.com/isotope-wm/isotope/detect/student"
+)
+
+// family makes a FamilyResult of n accounts, of which named are named.
+func family(kind string, n int, resolution float64, named ...int) *student.FamilyResult {
+	f := &student.FamilyResult{Resolution: resolution}
+	for i := range n {
+		f.Accounts = append(f.Accounts, student.AccountResult{ID: fmt.Sprintf("%s-%d", kind, i)})
+	}
+	for _, i := range named {
+		f.Accounts[i].Named, f.Accounts[i].Triage = true, true
+		f.Named++
+	}
+	return f
+}
+
+func TestConclude(t *testing.T) {
+	master := func(detected bool) student.TraceResult {
+		r := student.TraceResult{MasterDetected: detected}
+		r.Master.Gamma = 0.5
+		r.Master.Pairs.Scored, r.Master.Pairs.Green = 1000, 620
+		return r
+	}
+	with := func(r student.TraceResult, cohorts, tenants *student.FamilyResult) student.TraceResult {
+		r.Cohorts, r.Tenants = cohorts, tenants
+		return r
+	}
+	decoyNamed := family("tenant", 10, 0.1, 3)
+	decoyNamed.Accounts[3].Decoy, decoyNamed.DecoysNamed = true, 1
+	refused := master(false)
+	refused.Master.Refused = true
+	oddDecoys := master(true)
+	oddDecoys.Warnings = []error{student.ErrDecoys}
+	oddMaster := master(true)
+	oddMaster.Master.Warnings = []error{student.ErrDecoys}
+	full := &student.BandStrength{Detected: true, Excess: 0.3, Live: 0.4}
+	weak := &student.BandStrength{Detected: true, Excess: 0.1, Live: 0.4}
+	silent := &student.BandStrength{Excess: 0.4, Live: 0.4}
+	inf := math.Inf(1)
+	for _, c := range []struct {
+		name string
+		f    student.Findings
+		want student.Pattern
+	}{
+		{"no key", student.Findings{Trace: with(master(false), family("cohort", 5, inf), family("tenant", 100, inf))}, student.PatternNothing},
+		{"no families, no master", student.Findings{Trace: master(false)}, student.PatternNothing},
+		{"the master alone", student.Findings{Trace: master(true)}, student.PatternUnresolved},
+		{"nobody, and little resolution", student.Findings{Trace: with(master(true), nil, family("tenant", 100, 0.11))}, student.PatternUnresolved},
+		{"nobody, and much resolution", student.Findings{Trace: with(master(true), nil, family("tenant", 100, 0.1))}, student.PatternFlat},
+		{"two of many", student.Findings{Trace: with(master(true), family("cohort", 5, 0.1), family("tenant", 100, 0.05, 3, 8))}, student.PatternConcentrated},
+		{"a cohort", student.Findings{Trace: with(master(true), family("cohort", 5, 0.1, 2), family("tenant", 100, 0.05))}, student.PatternCohort},
+		{"half of four", student.Findings{Trace: with(master(true), nil, family("tenant", 4, 0.05, 0, 1))}, student.PatternConcentrated},
+		{"three of four", student.Findings{Trace: with(master(true), nil, family("tenant", 4, 0.05, 0, 1, 2))}, student.PatternFlat},
+		{"three of three", student.Findings{Trace: with(master(true), nil, family("tenant", 3, 0.05, 0, 1, 2))}, student.PatternConcentrated},
+		{"a tenant without master", student.Findings{Trace: with(master(false), nil, family("tenant", 100, inf, 7))}, student.PatternContradiction},
+		{"a cohort without master", student.Findings{Trace: with(master(false), family("cohort", 5, inf, 1), nil)}, student.PatternContradiction},
+		{"a decoy", student.Findings{Trace: with(master(true), nil, decoyNamed)}, student.PatternBroken},
+		{"odd decoys of a family", student.Findings{Trace: oddDecoys}, student.PatternBroken},
+		{"odd decoys of the master", student.Findings{Trace: oddMaster}, student.PatternBroken},
+		{"refused", student.Findings{Trace: refused}, student.PatternBroken},
+		{"both bands full", student.Findings{Trace: with(master(true), nil, family("tenant", 100, 0.05, 3)), LiveExcess: 0.2, Provenance: full}, student.PatternProxy},
+		{"the trace band weak", student.Findings{Trace: master(true), LiveExcess: 0.3, Provenance: full}, student.PatternUnresolved},
+		{"the provenance band weak", student.Findings{Trace: master(true), LiveExcess: 0.2, Provenance: weak}, student.PatternUnresolved},
+		{"the provenance band silent", student.Findings{Trace: master(true), LiveExcess: 0.2, Provenance: silent}, student.PatternUnresolved},
+		{"live strength not measured", student.Findings{Trace: master(true), Provenance: full}, student.PatternUnresolved},
+		{"live strength of provenance not measured", student.Findings{Trace: master(true), LiveExcess: 0.2, Provenance: &student.BandStrength{Detected: true, Excess: 1}}, student.PatternUnresolved},
+		{"provenance full, no master", student.Findings{Trace: master(false), LiveExcess: 0.2, Provenance: full}, student.PatternProvenance},
+		{"provenance silent, no master", student.Findings{Trace: master(false), LiveExcess: 0.2, Provenance: silent}, student.PatternNothing},
+		{"provenance and a tenant, no master", student.Findings{Trace: with(master(false), nil, family("tenant", 100, inf, 7)), Provenance: full}, student.PatternContradiction},
+	} {
+		got := student.Conclude(c.f)
+		assert.Equal(t, c.want, got.Pattern, c.name)
+		assert.NotEmpty(t, got.Claim, c.name)
+		assert.NotEmpty(t, got.Rule, c.name)
+		assert.NotEmpty(t, got.Explanations, c.name)
+		assert.NotEmpty(t, got.NotShown, c.name)
+		assert.Equal(t, got, student.Conclude(c.f), "a pure function")
+		for _, id := range append(got.Accounts, got.Cohorts...) {
+			if got.Pattern == student.PatternConcentrated || got.Pattern == student.PatternContradiction {
+				assert.Contains(t, got.Claim+fmt.Sprint(got.Cohorts), id, c.name)
+			}
+		}
+		if c.want == student.PatternBroken {
+			assert.Empty(t, got.Accounts, c.name)
+		}
+	}
+	// The claim stops at what is proven, whoever is named.
+	got := student.Conclude(student.Findings{Trace: with(master(true), nil, family("tenant", 100, 0.05, 3))})
+	assert.Equal(t, `The outputs depend on the key of "tenant-3". Text that was served to this account was used, directly or through others, in making the model or its outputs.`, got.Claim)
+	assert.Contains(t, fmt.Sprint(got.NotShown), "holders of the accounts")
+	assert.Contains(t, fmt.Sprint(got.NotShown), "provenance band was not tested")
+	half := &student.BandStrength{Detected: true, Excess: 0.5, Live: 1}
+	got = student.Conclude(student.Findings{Trace: master(true), LiveExcess: 0.2, Provenance: half})
+	assert.Contains(t, got.Claim, "in both bands at least 0.5 times as strongly")
+	got = student.Conclude(student.Findings{Trace: master(false), Provenance: half})
+	assert.Contains(t, got.Explanations, "a forged mark")
+}
+
+func TestImpliedShare(t *testing.T) {
+	p := plan.Student{C1: 0.5}
+	share, low, high := p.Implied(10, 10_000, 0.95)
+	assert.InDelta(t, 0.2, share, 1e-12)
+	assert.InDelta(t, (10-1.959963985)/50, low, 1e-9)
+	assert.InDelta(t, (10+1.959963985)/50, high, 1e-9)
+	share, low, high = p.Implied(-1, 100, 0.5)
+	assert.Zero(t, share+low)
+	assert.Equal(t, 0.0, high, "-1 + 0.67 is below 0")
+	share, _, high = p.Implied(1000, 100, 0.95)
+	assert.Equal(t, 2.0, share+high)
+	for _, bad := range []func(){
+		func() { p.Implied(1, 0, 0.9) }, func() { p.Implied(math.NaN(), 1, 0.9) }, func() { p.Implied(1, 1, 1) },
+		func() { plan.Student{}.Implied(1, 1, 0.9) },
+	} {
+		assert.Panics(t, bad)
+	}
+}

@@ -1,0 +1,231 @@
+package student
+
+import (
+	"math"
+	"runtime"
+	"sync"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A subject is a list of distinct pairs with their weights, which is tested under many keys in
+// one pass: the pairs are found and weighed once, before any key looks at them.
+type subject struct {
+	pairs    []detect.Pair
+	weighted *weighted // nil: distinct pairs alone
+	unitary  bool      // distinct pairs are a statistic, too
+}
+
+// A keyTally is what a subject counts under one key.
+type keyTally struct {
+	scored, green int64
+	weighted      signedTally
+}
+
+// A keyTest is a keyTally with its p-values: 0 for a statistic there is not.
+type keyTest struct {
+	keyTally
+	pairs, residual float64
+	bound           float64 // of residual as scan gives it, for comparisons with other keys
+}
+
+// best is the p-value of the bundle: the smallest of its statistics', each counted.
+func (t *keyTest) best(statistics int64) float64 {
+	return tail.Bonferroni(min(t.pairs, t.residual), statistics)
+}
+
+// count scores the pairs in ids, which are in the scorer's band, or all when ids is nil, under
+// one key.
+func (s *subject) count(scorer detect.Scorer, ids []int32) keyTally {
+	var t keyTally
+	if s.weighted != nil {
+		t.weighted = s.weighted.newTally()
+	}
+	n, score := len(s.pairs), scorer.Score
+	if ids != nil {
+		n = len(ids)
+		score = scorer.(bander).ScoreInBand
+	}
+	pairs, scores := make([]detect.Pair, 0, evidence.Batch), make([]int64, 0, evidence.Batch)
+	for from := 0; from < n; from += evidence.Batch {
+		to := min(from+evidence.Batch, n)
+		part := s.pairs[from:to:to]
+		if ids != nil {
+			pairs = pairs[:0]
+			for _, id := range ids[from:to] {
+				pairs = append(pairs, s.pairs[id])
+			}
+			part = pairs
+		}
+		if scores = score(scores[:0], part); len(scores) != len(part) {
+			panic("student: the scorer did not give one score for each pair")
+		}
+		for i, x := range scores {
+			if x == watermark.NotScored || x == watermark.InMessage {
+				continue
+			}
+			t.scored++
+			t.green += x
+			if s.weighted != nil {
+				at := from + i
+				if ids != nil {
+					at = int(ids[at])
+				}
+				s.weighted.count(&t.weighted, at, x)
+			}
+		}
+	}
+	return t
+}
+
+// inBand returns the pairs that are not outside a scorer's band.
+func (s *subject) inBand(scorer detect.Scorer) []int32 {
+	ids := make([]int32, 0, len(s.pairs))
+	scores := make([]int64, 0, evidence.Batch)
+	for from := 0; from < len(s.pairs); from += evidence.Batch {
+		to := min(from+evidence.Batch, len(s.pairs))
+		scores = scorer.Score(scores[:0], s.pairs[from:to:to])
+		for i, score := range scores {
+			if score != watermark.NotScored {
+				ids = append(ids, int32(from+i))
+			}
+		}
+	}
+	return ids
+}
+
+// A bander says which contexts it scores; a [*watermark.Mark] does.
+type bander interface {
+	Band() (lo, hi int, selector string)
+	ScoreInBand(dst []int64, pairs []detect.Pair) []int64
+}
+
+// bandOf names the contexts of a scorer; ok is false when it does not say.
+func bandOf(s detect.Scorer) (band [3]any, ok bool) {
+	b, ok := s.(bander)
+	if !ok {
+		return band, false
+	}
+	lo, hi, selector := b.Band()
+	return [3]any{lo, hi, selector}, true
+}
+
+// scan tests the subject under every key, as many at once as there are processors. The
+// contexts of a band are found once for all its keys. The result does not depend on the
+// number of processors. The residual's p-values are bounds from above, see coarse; those
+// of test are exact.
+func (s *subject) scan(scorers []detect.Scorer) []keyTest {
+	tests := make([]keyTest, len(scorers))
+	bands := make(map[[3]any][]int32)
+	ids := make([][]int32, len(scorers))
+	for i, scorer := range scorers {
+		if band, ok := bandOf(scorer); ok {
+			if _, known := bands[band]; !known {
+				bands[band] = s.inBand(scorer)
+			}
+			ids[i] = bands[band]
+		}
+	}
+	each(len(scorers), func(i int) {
+		tests[i] = keyTest{keyTally: s.count(scorers[i], ids[i])}
+		tests[i].testPairs(s, greenLaw(scorers[i]).P)
+	})
+	if s.weighted == nil {
+		return tests
+	}
+	// Keys of one band have one law, and many of them one p-value.
+	laws := make(map[string]int)
+	type tailOf struct {
+		law int
+		sum int64
+	}
+	of := make([]tailOf, len(scorers))
+	known := make(map[tailOf]float64)
+	var todo []int // a key for each tail
+	for i := range tests {
+		gamma := greenLaw(scorers[i]).P
+		key := tests[i].weighted.key(gamma)
+		if _, ok := laws[key]; !ok {
+			laws[key] = len(laws)
+		}
+		of[i] = tailOf{laws[key], tests[i].weighted.coarse(gamma)}
+		if _, ok := known[of[i]]; !ok {
+			known[of[i]] = 0
+			todo = append(todo, i)
+		}
+	}
+	tails := make([]float64, len(todo))
+	each(len(todo), func(j int) {
+		i := todo[j]
+		tails[j] = tests[i].weighted.tail(of[i].sum, greenLaw(scorers[i]).P)
+	})
+	for j, i := range todo {
+		known[of[i]] = tails[j]
+	}
+	for i := range tests {
+		tests[i].residual = known[of[i]]
+	}
+	return tests
+}
+
+// test tests the subject under one key, exactly.
+func (s *subject) test(scorer detect.Scorer) keyTest {
+	t := keyTest{keyTally: s.count(scorer, nil)}
+	gamma := greenLaw(scorer).P
+	t.testPairs(s, gamma)
+	if s.weighted != nil {
+		t.residual = t.weighted.tail(t.weighted.sum(), gamma)
+		t.bound = t.weighted.tail(t.weighted.coarse(gamma), gamma)
+	}
+	return t
+}
+
+func (t *keyTest) testPairs(s *subject, gamma float64) {
+	if s.unitary && t.scored > 0 {
+		t.pairs = tail.Binomial(t.green, t.scored, gamma)
+	}
+}
+
+// each calls f for 0 to n-1, from several goroutines.
+func each(n int, f func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	var wait sync.WaitGroup
+	next := make(chan int, workers)
+	for range workers {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for i := range next {
+				f(i)
+			}
+		}()
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wait.Wait()
+}
+
+// zOf is the z-score of a count; NaN for no units.
+func zOf(green, scored int64, gamma float64) float64 {
+	n := float64(scored)
+	return (float64(green) - n*gamma) / math.Sqrt(n*gamma*(1-gamma))
+}
+
+// dropUnweighted forgets pairs whose weight was rounded to 0, which spares every key their
+// scores.
+func (s *subject) dropUnweighted() {
+	w := s.weighted
+	n := 0
+	for i, x := range w.weights {
+		if x != 0 {
+			s.pairs[n], w.weights[n], w.class[n] = s.pairs[i], x, w.class[i]
+			n++
+		}
+	}
+	s.pairs, w.weights, w.class = s.pairs[:n], w.weights[:n], w.class[:n]
+}

@@ -1,0 +1,269 @@
+package student_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// nullDecoys are as many keys as a null test of students looks at: the decoys of a test are
+// its null panel.
+func nullDecoys(t testing.TB, x *nullText, n int, opts ...watermark.Option) (detect.Scorer, *student.Decoys) {
+	t.Helper()
+	d, err := student.NewDecoys([16]byte{0x41}, n, func(k watermark.Key) (detect.Scorer, error) { return x.mark(k, opts...), nil })
+	require.NoError(t, err)
+	return x.mark(nullRoot(t).Derive("student"), opts...), d
+}
+
+// unigram is a reference that knows how often the tokens of a text are.
+type unigram map[Token]float64
+
+func newUnigram(ids []Token) unigram {
+	u := make(unigram)
+	for _, id := range ids {
+		u[id] += 1 / float64(len(ids))
+	}
+	return u
+}
+
+func (u unigram) LogProb(_ []Token, next Token) float64 { return math.Log(u[next]) }
+
+// readings makes rows of a text: what its tokens are followed by, and a base that differs,
+// with weights that are as unequal as can be.
+func readings(rng *rand.Rand, ids []Token) (model, base []student.Row, choices []Token) {
+	for i := range ids {
+		choices = append(choices, ids[(i+1)%len(ids)])
+		row := func() student.Row {
+			var tokens []Token
+			for range 1 + rng.IntN(6) {
+				tokens = append(tokens, ids[rng.IntN(len(ids))])
+			}
+			slices.Sort(tokens)
+			tokens = slices.Compact(tokens)
+			r := student.Row{Tokens: tokens}
+			left := 1.0
+			for range tokens {
+				p := left * math.Pow(rng.Float64(), 4)
+				left -= p
+				r.Probs = append(r.Probs, float32(p))
+			}
+			return r
+		}
+		model, base = append(model, row()), append(base, row())
+	}
+	return model, base, choices
+}
+
+// TestStudentNull tests texts of many kinds, as outputs and as what is read, under keys they
+// know nothing of, by every statistic for students: p-values must not be small more
+// often than they say.
+func TestStudentNull(t *testing.T) {
+	keys := 300
+	if testing.Short() {
+		keys = 100
+	}
+	texts := nullTexts(t)
+	const statistics = 8
+	cells := statistics * (len(texts) + 1)
+	var all [statistics]nullCount
+	names := [statistics]string{"pairs", "residual", "pairs in a band", "residual, filtered, prompts", "reading", "difference", "mass", "anytime"}
+	for i, x := range texts {
+		x = x.cut([]int{60, 250, 120}[i%3])
+		rng := rand.New(rand.NewPCG(uint64(i), 5))
+		add := func(statistic int, log10P []float64) {
+			var count nullCount
+			for _, p := range log10P {
+				count.add(nullOutcome{log10P: p})
+			}
+			count.check(t, names[statistic]+", "+x.name, cells)
+			all[statistic].merge(&count)
+		}
+		third := len(x.ids) / 3
+		outputs := [][]Token{x.ids[:third], x.ids[third : 2*third], x.ids[2*third:], x.ids[:third]}
+
+		mark, decoys := nullDecoys(t, x, keys)
+		// Weighted tails take long: each is for some of the texts.
+		var ref detect.Reference
+		if i%2 == 0 {
+			ref = newUnigram(x.ids)
+		}
+		s := student.New(mark, decoys, &student.Options{Reference: ref})
+		for _, o := range outputs {
+			s.Add(nil, o)
+		}
+		r := s.Result()
+		add(0, r.PairsDecoys.Log10P)
+		if r.ResidualDecoys != nil {
+			add(1, r.ResidualDecoys.Log10P)
+		}
+		assert.Empty(t, r.Warnings, x.name)
+
+		band := watermark.Band{Selector: nullRoot(t).Derive("selector"), Lo: 1000, Hi: 40000}
+		half, halves := nullDecoys(t, x, keys, band)
+		if ref = nil; i%2 == 1 {
+			ref = newUnigram(x.ids)
+		}
+		s = student.New(half, halves, &student.Options{
+			Reference: ref,
+			Filter:    student.ContextFilter{Name: "odd", Keep: func(c []Token) bool { return c[0]%5 != 1 }},
+		})
+		for _, o := range outputs {
+			s.Add(x.ids[:min(5, len(x.ids))], o)
+		}
+		r = s.Result()
+		add(2, r.PairsDecoys.Log10P)
+		if r.ResidualDecoys != nil {
+			add(3, r.ResidualDecoys.Log10P)
+		}
+
+		model, base, choices := readings(rng, x.ids)
+		reading := student.NewChoices(mark, decoys, nil)
+		require.NoError(t, reading.Add(x.ids, choices))
+		add(4, reading.Result().Decoys.Log10P)
+		difference, mass := student.NewDifference(mark, decoys, nil), student.NewMass(mark, decoys, nil)
+		if i%4 < 3 {
+			require.NoError(t, difference.Add(x.ids, model, base))
+			add(5, difference.Result().Decoys.Log10P)
+		} else {
+			require.NoError(t, mass.Add(x.ids, model, nil))
+			add(6, mass.Result().Decoys.Log10P)
+		}
+
+		q := student.NewSequential(mark, decoys, nil)
+		for _, o := range outputs {
+			q.Add(nil, o)
+		}
+		add(7, q.Result().Decoys.Log10P)
+	}
+	for i := range all {
+		t.Logf("%-30s %v", names[i], &all[i])
+		all[i].check(t, "all texts, "+names[i], cells)
+		if i < statistics-1 {
+			// Not only below the level, but about there: the tests are not conservative by
+			// orders.
+			assert.Greater(t, tail.Binomial(all[i].tests-all[i].hits[0], all[i].tests, 1-0.04), -6.0, "%s: %d of %d", names[i], all[i].hits[0], all[i].tests)
+		}
+	}
+}
+
+// TestWeightedLawIsExact compares the p-values of weighted sums with a convolution, for
+// heavy and unequal weights of both signs.
+func TestWeightedLawIsExact(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 9))
+	for n := range 15 {
+		gamma := []float64{0.5, 0.25, 0.0625}[n%3]
+		x := &nullText{gamma: gamma, width: 1, vocab: vocab}
+		mark, decoys := nullDecoys(t, x, 100)
+		ids := randomText(rng, 3+rng.IntN(40), 30)
+		model, base, _ := readings(rng, ids)
+		d := student.NewDifference(mark, decoys, nil)
+		require.NoError(t, d.Add(ids, model, base))
+		r := d.Result()
+		law := map[int64]float64{0: 1}
+		green, scored, sum := int64(0), int64(0), int64(0)
+		for _, c := range r.Classes {
+			require.NotZero(t, c.Weight)
+			green, scored, sum = green+c.Green, scored+c.Scored, sum+c.Weight*c.Green
+			for range c.Scored {
+				next := make(map[int64]float64, 2*len(law))
+				for s, p := range law {
+					next[s] += p * (1 - gamma)
+					next[s+c.Weight] += p * gamma
+				}
+				law = next
+			}
+			if len(law) > 1<<18 {
+				break
+			}
+		}
+		if len(law) > 1<<18 {
+			continue
+		}
+		require.Equal(t, []int64{scored, green, sum}, []int64{r.Scored, r.Green, r.Sum})
+		p := 0.0
+		for s, q := range law {
+			if s >= r.Sum {
+				p += q
+			}
+		}
+		assert.InDelta(t, math.Log10(p), r.Log10P, 1e-9, "%d units", r.Scored)
+	}
+}
+
+func TestDecoysAreReproducible(t *testing.T) {
+	a, b := student.DecoyKey([16]byte{1}, 7), student.DecoyKey([16]byte{1}, 7)
+	assert.True(t, a.Equal(b))
+	assert.Equal(t, "1e64c1429303f689", a.ID(), "decoys are part of what a report says")
+	seen := map[string]bool{}
+	for run := range byte(3) {
+		for i := range 50 {
+			seen[student.DecoyKey([16]byte{run}, i).ID()] = true
+		}
+	}
+	assert.Len(t, seen, 150)
+	_, err := student.NewDecoys([16]byte{}, 99, nil)
+	assert.ErrorContains(t, err, "99 decoys")
+	_, err = student.NewDecoys([16]byte{}, 100, func(k watermark.Key) (detect.Scorer, error) {
+		return watermark.New(k, watermark.GreenList{Gamma: 0.3, Delta: 1, Width: 1}, vocab)
+	})
+	assert.ErrorContains(t, err, "gamma")
+}
+
+// TestDecoysThatAreNotChanceWarn: decoys of which one is marked in the text.
+func TestDecoysThatAreNotChanceWarn(t *testing.T) {
+	x := &nullText{gamma: 0.5, width: 1, vocab: vocab}
+	mark, decoys := nullDecoys(t, x, 150)
+	rng := rand.New(rand.NewPCG(3, 3))
+	s := student.New(mark, decoys, nil)
+	s.Add(nil, markedText(t, rng, x.mark(student.DecoyKey([16]byte{0x41}, 33)), 400))
+	r := s.Result()
+	assert.Contains(t, r.Warnings, student.ErrDecoys)
+	assert.Less(t, r.PairsDecoys.Log10Misfit(), -6.0)
+	assert.Greater(t, r.Log10P, -4.0)
+
+	clean := student.New(mark, decoys, nil)
+	clean.Add(nil, randomText(rng, 400, vocab))
+	r = clean.Result()
+	assert.NotContains(t, r.Warnings, student.ErrDecoys)
+	qq := r.PairsDecoys.QQ()
+	require.Len(t, qq, 150)
+	assert.InDelta(t, math.Log10(1.0/151), qq[0].Expected, 1e-12)
+	assert.True(t, slices.IsSortedFunc(qq, func(a, b student.QQPoint) int {
+		if a.Observed < b.Observed {
+			return -1
+		}
+		return 1
+	}))
+}
+
+// TestRankIsUniform: under the null the real key is one of n+1 alike.
+func TestRankIsUniform(t *testing.T) {
+	x := &nullText{gamma: 0.5, width: 1, vocab: vocab}
+	_, decoys := nullDecoys(t, x, 100)
+	rng := rand.New(rand.NewPCG(31, 3))
+	text := randomText(rng, 300, vocab)
+	low := int64(0)
+	const tests = 200
+	for i := range tests {
+		s := student.New(x.mark(nullRoot(t).Derive("rank", strconv.Itoa(i))), decoys, nil)
+		s.Add(nil, text)
+		r := s.Result()
+		require.GreaterOrEqual(t, r.PairsDecoys.Rank, 1)
+		require.LessOrEqual(t, r.PairsDecoys.Rank, 101)
+		if r.PairsDecoys.Rank <= 25 {
+			low++
+		}
+	}
+	assert.Greater(t, tail.Binomial(low, tests, 0.27), -6.0, "%d", low)
+	assert.Greater(t, tail.Binomial(tests-low, tests, 1-0.15), -6.0, "%d", low)
+}

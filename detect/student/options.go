@@ -1,0 +1,72 @@
+package student
+
+import (
+	"errors"
+	"math"
+
+	"github.com/isotope-wm/isotope/detect"
+)
+
+// Options declares a test of a student; nil means the zero Options, which is sound. Decide on all
+// of it before looking.
+type Options struct {
+	// Reference adds the second statistic, the residual against this model. The test is then one
+	// of two (Bonferroni). nil tests distinct pairs alone.
+	Reference detect.Reference
+	Filter    ContextFilter
+	// PromptsUnmarked declares that the marked model wrote no part of any prompt. Contexts of
+	// prompts then stay in the test; with a short context most would go. The declaration is
+	// tested, and a test whose prompts carry the mark is refused.
+	PromptsUnmarked bool
+	Exempt          []detect.Token // ids that are never scored; they still are context
+	// Alpha is the largest adjusted p-value that is called detected, in (0,1). 0 means 1e-6.
+	Alpha float64
+	// Tests is the number of tests this one belongs to, its own statistics apart: other keys,
+	// other sets of prompts, other tokenizations (Bonferroni). 0 means 1.
+	Tests int64
+	// C1 is the sensitivity that [plan.Student] rests on, measured on a student of your own, and
+	// MinShare the share of marked training text of interest, in (0,1]. With both, silence is
+	// called not_detected if the test would have shown MinShare with power 0.9. With a C1 of 0,
+	// unknown, silence is inconclusive.
+	C1, MinShare float64
+}
+
+// Check returns an error if a field is out of its range. The nil Options are sound.
+func (o *Options) Check() error {
+	if o == nil {
+		return nil
+	}
+	if err := o.Filter.check(); err != nil {
+		return err
+	}
+	if err := (&detect.Options{Exempt: o.Exempt, Alpha: o.Alpha, Tests: o.Tests}).Check(); err != nil {
+		return err
+	}
+	switch {
+	case !(o.C1 >= 0) || math.IsInf(o.C1, 1):
+		return errors.New("student: C1 is not a number of at least 0")
+	case !(o.MinShare >= 0 && o.MinShare <= 1):
+		return errors.New("student: MinShare is outside [0,1]")
+	case o.Tests > math.MaxInt64/8:
+		return errors.New("student: Tests is too large")
+	}
+	return nil
+}
+
+// filled returns a copy with every default in place.
+func (o *Options) filled() Options {
+	var c Options
+	if o != nil {
+		c = *o
+	}
+	c.Exempt, c.Alpha, c.Tests = common(c.Exempt, c.Alpha, c.Tests)
+	return c
+}
+
+// statistics is the number of statistics of the test.
+func (o *Options) statistics() int64 {
+	if o.Reference == nil {
+		return 1
+	}
+	return 2
+}

@@ -1,0 +1,141 @@
+package student
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
+)
+
+// studentTag begins every encoding of a Student and names its version.
+const studentTag = "isotope-student-1\n"
+
+// AppendBinary appends the state. Students that hold the same outputs have the same bytes,
+// whatever the order, the shards or the restarts they came through. The state holds the
+// tokens of outputs and prompts and no key; the detect.Reference and what else decides about results
+// alone are not part of it. The error is always nil.
+func (s *Test) AppendBinary(dst []byte) ([]byte, error) {
+	s.settle()
+	from := len(dst)
+	dst = append(dst, studentTag...)
+	dst = append(dst, s.identity()...)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.outputs)))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.excluded)))
+	for _, o := range s.outputs {
+		dst = appendTokens(dst, o.prompt)
+		dst = appendTokens(dst, o.text)
+	}
+	for _, x := range s.excluded {
+		dst = appendTokens(dst, x)
+	}
+	return evidence.Seal(dst, from), nil
+}
+
+// MarshalBinary returns what AppendBinary appends.
+func (s *Test) MarshalBinary() ([]byte, error) { return s.AppendBinary(nil) }
+
+// identity digests what the evidence is about.
+func (s *Test) identity() []byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %d", s.scorer.ID(), s.options.Filter.Name, s.options.Exempt)
+	return h.Sum(nil)
+}
+
+// UnmarshalBinary replaces the state by an encoded one. The Student must have been made for
+// the same mark, Exempt and Filter, or the error wraps [detect.ErrMismatch]; damaged bytes wrap
+// [detect.ErrMalformed]. After an error the state is what it was. Memory is bounded by the length
+// of data.
+func (s *Test) UnmarshalBinary(data []byte) error {
+	rest, err := checkedBody(data, studentTag)
+	if err != nil {
+		return err
+	}
+	if len(rest) < sha256.Size+16 {
+		return fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+	}
+	if !bytes.Equal(rest[:sha256.Size], s.identity()) {
+		return fmt.Errorf("student: the bytes are not about %q: %w", s.scorer.ID(), detect.ErrMismatch)
+	}
+	rest = rest[sha256.Size:]
+	outputs, excluded := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
+	rest = rest[16:]
+	// Every text takes at least 8 bytes.
+	if excluded > uint64(len(rest))/8 || outputs > uint64(len(rest))/16 {
+		return fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+	}
+	read := Test{scorer: s.scorer, decoys: s.decoys, options: s.options}
+	next := func() []detect.Token {
+		var tokens []detect.Token
+		if tokens, rest, err = decodeTokens(rest, s.scorer.Vocab(), err); err != nil {
+			return nil
+		}
+		return tokens
+	}
+	for range outputs {
+		read.outputs = append(read.outputs, output{next(), next()})
+	}
+	for range excluded {
+		read.excluded = append(read.excluded, next())
+	}
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("student: %w: it goes on after its end", detect.ErrMalformed)
+	}
+	if err != nil {
+		return err
+	}
+	if again, _ := read.AppendBinary(nil); !bytes.Equal(again, data) {
+		return fmt.Errorf("student: %w: its texts are out of order", detect.ErrMalformed)
+	}
+	*s = read
+	return nil
+}
+
+// appendTokens appends a length and ids of three bytes; -1 is FF FF FF.
+func appendTokens(dst []byte, tokens []detect.Token) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(tokens)))
+	return evidence.Pack(dst, tokens...)
+}
+
+// decodeTokens reads what appendTokens wrote, unless there was an error before.
+func decodeTokens(data []byte, vocab int, before error) ([]detect.Token, []byte, error) {
+	if before != nil {
+		return nil, nil, before
+	}
+	if len(data) < 8 {
+		return nil, nil, fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+	}
+	n := binary.LittleEndian.Uint64(data)
+	data = data[8:]
+	if n > uint64(len(data))/evidence.IDSize {
+		return nil, nil, fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+	}
+	tokens := make([]detect.Token, n)
+	for i := range tokens {
+		id := int(data[0]) | int(data[1])<<8 | int(data[2])<<16
+		data = data[evidence.IDSize:]
+		switch {
+		case id < vocab:
+			tokens[i] = detect.Token(id)
+		case id == 1<<24-1:
+			tokens[i] = -1
+		default:
+			return nil, nil, fmt.Errorf("student: %w: an id is outside the vocabulary", detect.ErrMalformed)
+		}
+	}
+	return tokens, data, nil
+}
+
+// Reset forgets everything added and excluded.
+func (s *Test) Reset() { s.outputs, s.excluded = nil, nil }
+
+// checkedBody returns the bytes between the tag and the checksum.
+func checkedBody(data []byte, tag string) ([]byte, error) {
+	body, err := evidence.Open(data, tag)
+	if err != nil {
+		return nil, fmt.Errorf("student: %w: %w", detect.ErrMalformed, err)
+	}
+	return body, nil
+}

@@ -1,0 +1,101 @@
+package detect
+
+import (
+	"math"
+
+	"github.com/isotope-wm/isotope/detect/internal/evidence"
+)
+
+// TextOptions tunes the test of one text; nil means the zero TextOptions, which is sound.
+type TextOptions struct {
+	Options
+	// Prompts are what the writer was given. Every context that occurs in one of them is out of
+	// the test, as after [Accumulator.Exclude].
+	Prompts [][]Token
+	// Spans also tests the parts of the text, which is one more test. Decide on it before you see
+	// a result. It needs the zero Sample.
+	Spans bool
+	// Message also reads the message of a mark with a payload, which is one more test. The
+	// scorer must be a [PayloadScorer] of at least one bit with gamma 1/2.
+	Message bool
+	// Colours also returns the colour of each token, for display. It is not a test: do not test
+	// what was picked by colour. It needs the zero Sample.
+	Colours bool
+}
+
+// A TextResult is the test of one text.
+type TextResult struct {
+	// Result is the test of the text. Its numbers are those of the whole text, and its Log10P
+	// is that of the whole alone. Log10PAdjusted and Verdict take the smallest p-value of the
+	// whole, the parts and the message, so a Scan with spans always comes with [Detected].
+	Result
+	Scan    *Scan    // nil without TextOptions.Spans
+	Message *Decoded // nil without TextOptions.Message
+	Colours []Colour // one for each token; nil without TextOptions.Colours
+}
+
+// Text tests one text: as a whole, and on request in its parts and for its message. With one or
+// two requests the whole is one of two or three tests, and every adjusted p-value counts them
+// besides the Tests of Options. The tokens are not kept. o may be nil.
+//
+// It panics as [NewAccumulator] does, and if a request does not fit the scorer or the options.
+// It may be called concurrently.
+func Text(s Scorer, tokens []Token, o *TextOptions) TextResult {
+	var c TextOptions
+	if o != nil {
+		c = *o
+	}
+	tests := int64(1)
+	for _, more := range []bool{c.Spans, c.Message} {
+		if more {
+			tests++
+		}
+	}
+	options := c.Options.orDefault()
+	options = options.times(tests)
+
+	var r TextResult
+	places := c.Spans || c.Colours // otherwise a Sample is possible
+	if places {
+		q, t := newSequence(s, tokens, options, c.Prompts)
+		r.Result = measure(&t, s, options, 1)
+		if c.Spans {
+			scan := q.scan(options)
+			r.Scan = &scan
+			r.Log10PAdjusted = min(r.Log10PAdjusted, scan.Log10PAdjusted)
+		}
+		if c.Colours {
+			r.Colours = q.colours(len(tokens))
+		}
+	}
+	if c.Message || !places {
+		e := evidence.New(options.config(s))
+		for _, p := range c.Prompts {
+			e.Exclude(p)
+		}
+		e.Add(tokens, nil)
+		if !places {
+			t := e.Score(s)
+			r.Result = measure(&t, s, options, 1)
+		}
+		if c.Message {
+			d := decode(e, s, options)
+			r.Message = &d
+			r.Log10PAdjusted = min(r.Log10PAdjusted, d.Log10PAdjusted)
+		}
+	}
+	r.decide(s, options)
+	if c.Message {
+		r.Message.settle(r.Verdict == Detected, options)
+	}
+	return r
+}
+
+// times returns options for one of several tests.
+func (o Options) times(tests int64) Options {
+	if o.Tests > math.MaxInt64/tests {
+		panic("detect: Tests overflows")
+	}
+	o.Tests *= tests
+	return o
+}
