@@ -12,12 +12,13 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
 // accountsOf makes n tenants and cohorts and 100 decoys each, in the bands of one split.
-func accountsOf(t testing.TB, width, cohorts, tenants int) (split watermark.Split, cohort, tenant []detect.Account) {
+func accountsOf(t testing.TB, width, cohorts, tenants int) (split registry.Split, cohort, tenant []detect.Account) {
 	root := studentRoot(t)
-	split = watermark.Split{Selector: root.Derive("selector"), Master: root.Derive("master")}
+	split = registry.Split{Selector: root.Derive("selector"), Master: root.Derive("master")}
 	add := func(family *[]detect.Account, name string, n int, band watermark.Band) {
 		for i := range n + detect.MinDecoyAccounts {
 			id := fmt.Sprintf("%s-%d", name, i)
@@ -31,7 +32,7 @@ func accountsOf(t testing.TB, width, cohorts, tenants int) (split watermark.Spli
 
 func accountMark(a detect.Account) *watermark.Mark { return a.Scorer.(*watermark.Mark) }
 
-func newTraced(t testing.TB, split watermark.Split, o *detect.StudentOptions) (*watermark.Mark, *detect.Student) {
+func newTraced(t testing.TB, split registry.Split, o *detect.StudentOptions) (*watermark.Mark, *detect.Student) {
 	master := newMark(t, split.Master, 1, split.MasterBand())
 	return master, detect.NewStudent(master, decoysOf(t, 100, 1, split.MasterBand()), o)
 }
