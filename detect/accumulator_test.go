@@ -10,42 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 type Token = watermark.Token
 
-const vocab = 1000
-
-func newMark(t testing.TB, k watermark.Key, width int, opts ...watermark.Option) *watermark.Mark {
-	t.Helper()
-	m, err := watermark.New(k, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: width}, vocab, opts...)
-	require.NoError(t, err)
-	return m
-}
-
-// randomText has repeated pairs and contexts, since its ids are few.
-func randomText(rng *rand.Rand, n, ids int) []Token {
-	text := make([]Token, n)
-	for i := range text {
-		text[i] = rng.Int32N(int32(ids))
-	}
-	return text
-}
-
-// markedText is drawn uniformly from a mark's biased vocabulary.
-func markedText(t testing.TB, rng *rand.Rand, m *watermark.Mark, n int) []Token {
-	t.Helper()
-	s, err := watermark.NewSequence(m)
-	require.NoError(t, err)
-	s.Reset(nil)
-	text, flat := make([]Token, n), make([]float32, vocab)
-	for i := range text {
-		text[i] = s.Sample(flat, watermark.Sampler{Temperature: 1}, rng.Float64())
-		s.Accept(text[i])
-	}
-	return text
-}
+const vocab = testmark.Vocab
 
 func encode(t testing.TB, a *detect.Accumulator) []byte {
 	t.Helper()
@@ -56,10 +27,10 @@ func encode(t testing.TB, a *detect.Accumulator) []byte {
 
 func TestMarkedAndUnmarked(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	m := newMark(t, fixedKey(t, 0), 2)
+	m := testmark.Green(t, testmark.Key(0), 2)
 	marked, plain := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil)
-	marked.Add(markedText(t, rng, m, 400))
-	plain.Add(randomText(rng, 400, vocab))
+	marked.Add(testmark.Write(t, rng, 400, testmark.Flat, m))
+	plain.Add(testmark.Uniform(rng, 400, vocab))
 
 	r := marked.Result()
 	assert.Equal(t, detect.Detected, r.Verdict)
@@ -78,7 +49,7 @@ func TestMarkedAndUnmarked(t *testing.T) {
 
 // TestCounts has one text in which every position has a known reason.
 func TestCounts(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 2)
+	m := testmark.Green(t, watermark.NewKey(), 2)
 	a := detect.NewAccumulator(m, &detect.Options{Exempt: []Token{77}})
 	a.Exclude([]Token{8, 9})
 	a.Add([]Token{
@@ -117,12 +88,12 @@ func TestPositionsAlwaysAddUp(t *testing.T) {
 		if rng.IntN(2) == 0 {
 			opts = append(opts, watermark.Band{Selector: watermark.NewKey(), Hi: 1 + rng.IntN(60000)})
 		}
-		m := newMark(t, watermark.NewKey(), width, opts...)
+		m := testmark.Green(t, watermark.NewKey(), width, opts...)
 		o := &detect.Options{Dedup: detect.Dedup(rng.IntN(2)), Exempt: []Token{5, 3, 5}}
 		a := detect.NewAccumulator(m, o)
 		var positions int64
 		for range rng.IntN(8) {
-			text := randomText(rng, rng.IntN(60), 12)
+			text := testmark.Uniform(rng, rng.IntN(60), 12)
 			if len(text) > 0 && rng.IntN(2) == 0 {
 				text[rng.IntN(len(text))] = []Token{-1, vocab, 1 << 30}[rng.IntN(3)]
 			}
@@ -147,7 +118,7 @@ func TestPositionsAlwaysAddUp(t *testing.T) {
 func TestReasonsHaveAnOrder(t *testing.T) {
 	sel, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("00", 32)) // a selector that has neither context
 	require.NoError(t, err)
-	m := newMark(t, watermark.NewKey(), 1, watermark.Band{Selector: sel, Hi: 1})
+	m := testmark.Green(t, watermark.NewKey(), 1, watermark.Band{Selector: sel, Hi: 1})
 	a := detect.NewAccumulator(m, &detect.Options{Exempt: []Token{2}})
 	a.Exclude([]Token{1})
 	a.Add([]Token{1, 2, 1, 2})
@@ -159,13 +130,13 @@ func TestOrderAndShardsDoNotMatter(t *testing.T) {
 	for _, dedup := range []detect.Dedup{detect.DedupPair, detect.DedupContext} {
 		for range 30 {
 			width := rng.IntN(6)
-			m := newMark(t, watermark.NewKey(), width)
+			m := testmark.Green(t, watermark.NewKey(), width)
 			o := &detect.Options{Dedup: dedup}
 			texts := make([][]Token, 12)
 			for i := range texts {
-				texts[i] = randomText(rng, rng.IntN(40), 6)
+				texts[i] = testmark.Uniform(rng, rng.IntN(40), 6)
 			}
-			prompt := randomText(rng, 4, 6)
+			prompt := testmark.Uniform(rng, 4, 6)
 			whole := detect.NewAccumulator(m, o)
 			for _, text := range texts {
 				whole.Add(text)
@@ -193,7 +164,7 @@ func TestOrderAndShardsDoNotMatter(t *testing.T) {
 }
 
 func TestExcludeBeatsAdd(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 2)
+	m := testmark.Green(t, watermark.NewKey(), 2)
 	text := []Token{1, 2, 3, 4, 1, 2, 5}
 	before, after, merged, other := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil)
 	before.Exclude([]Token{7, 1, 2})
@@ -209,7 +180,7 @@ func TestExcludeBeatsAdd(t *testing.T) {
 }
 
 func TestExcludeShortPrompts(t *testing.T) {
-	a := detect.NewAccumulator(newMark(t, watermark.NewKey(), 3), nil)
+	a := detect.NewAccumulator(testmark.Green(t, watermark.NewKey(), 3), nil)
 	a.Exclude(nil)
 	a.Exclude([]Token{1, 2})
 	a.Add([]Token{1, 2, 3, 4})
@@ -217,7 +188,7 @@ func TestExcludeShortPrompts(t *testing.T) {
 }
 
 func TestContextDedupScoresFirstOccurrences(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 1)
+	m := testmark.Green(t, watermark.NewKey(), 1)
 	a := detect.NewAccumulator(m, &detect.Options{Dedup: detect.DedupContext})
 	a.Add([]Token{1, 2, 1, 3, 1, 4})
 	r := a.Result()
@@ -230,27 +201,27 @@ func TestContextDedupScoresFirstOccurrences(t *testing.T) {
 
 func TestMergeRefuses(t *testing.T) {
 	k := watermark.NewKey()
-	a := detect.NewAccumulator(newMark(t, k, 2), nil)
+	a := detect.NewAccumulator(testmark.Green(t, k, 2), nil)
 	a.Add([]Token{1, 2, 3})
 	before := encode(t, a)
 	for _, b := range []*detect.Accumulator{
-		detect.NewAccumulator(newMark(t, watermark.NewKey(), 2), nil),
-		detect.NewAccumulator(newMark(t, k, 1), nil),
-		detect.NewAccumulator(newMark(t, k, 2), &detect.Options{Dedup: detect.DedupContext}),
-		detect.NewAccumulator(newMark(t, k, 2), &detect.Options{Exempt: []Token{4}}),
+		detect.NewAccumulator(testmark.Green(t, watermark.NewKey(), 2), nil),
+		detect.NewAccumulator(testmark.Green(t, k, 1), nil),
+		detect.NewAccumulator(testmark.Green(t, k, 2), &detect.Options{Dedup: detect.DedupContext}),
+		detect.NewAccumulator(testmark.Green(t, k, 2), &detect.Options{Exempt: []Token{4}}),
 	} {
 		assert.ErrorIs(t, a.Merge(b), detect.ErrMismatch)
 		assert.ErrorIs(t, a.UnmarshalBinary(encode(t, b)), detect.ErrMismatch)
 	}
 	assert.Equal(t, before, encode(t, a))
-	assert.NoError(t, a.Merge(detect.NewAccumulator(newMark(t, k, 2), &detect.Options{Alpha: 0.01})), "how a result is judged is not part of the evidence")
+	assert.NoError(t, a.Merge(detect.NewAccumulator(testmark.Green(t, k, 2), &detect.Options{Alpha: 0.01})), "how a result is judged is not part of the evidence")
 }
 
 func TestUnmarshalRefusesDamage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	m := newMark(t, watermark.NewKey(), 2)
+	m := testmark.Green(t, watermark.NewKey(), 2)
 	a := detect.NewAccumulator(m, nil)
-	a.Add(randomText(rng, 50, 10))
+	a.Add(testmark.Uniform(rng, 50, 10))
 	a.Exclude([]Token{1, 2})
 	good := encode(t, a)
 	b := detect.NewAccumulator(m, nil)
@@ -270,7 +241,7 @@ func TestUnmarshalRefusesDamage(t *testing.T) {
 }
 
 func TestCloneAndReset(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 2)
+	m := testmark.Green(t, watermark.NewKey(), 2)
 	a := detect.NewAccumulator(m, nil)
 	a.Add([]Token{1, 2, 3, 4})
 	a.Exclude([]Token{2, 3})
@@ -284,7 +255,7 @@ func TestCloneAndReset(t *testing.T) {
 }
 
 func TestNothingScored(t *testing.T) {
-	r := detect.NewAccumulator(newMark(t, watermark.NewKey(), 2), nil).Result()
+	r := detect.NewAccumulator(testmark.Green(t, watermark.NewKey(), 2), nil).Result()
 	assert.Zero(t, r.Log10P)
 	assert.True(t, math.IsNaN(r.Z))
 	assert.Equal(t, detect.Inconclusive, r.Verdict)
@@ -293,7 +264,7 @@ func TestNothingScored(t *testing.T) {
 }
 
 func TestWidthZeroWarns(t *testing.T) {
-	a := detect.NewAccumulator(newMark(t, watermark.NewKey(), 0), nil)
+	a := detect.NewAccumulator(testmark.Green(t, watermark.NewKey(), 0), nil)
 	a.Add([]Token{1, 1, 2})
 	r := a.Result()
 	assert.Equal(t, int64(2), r.Scored)
@@ -302,8 +273,8 @@ func TestWidthZeroWarns(t *testing.T) {
 
 func TestTestsAreCounted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
-	m := newMark(t, fixedKey(t, 0), 2)
-	text := markedText(t, rng, m, 100)
+	m := testmark.Green(t, testmark.Key(0), 2)
+	text := testmark.Write(t, rng, 100, testmark.Flat, m)
 	one, many := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, &detect.Options{Tests: 1000})
 	one.Add(text)
 	many.Add(text)
@@ -314,7 +285,7 @@ func TestTestsAreCounted(t *testing.T) {
 }
 
 func TestOptionsOutOfRangePanic(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 2)
+	m := testmark.Green(t, watermark.NewKey(), 2)
 	for _, o := range []detect.Options{
 		{Alpha: -1}, {Alpha: 1}, {Alpha: math.NaN()}, {MinShare: -0.1}, {MinShare: 1.1}, {MinShare: math.NaN()}, {Tests: -1}, {Dedup: 2},
 	} {
@@ -324,7 +295,7 @@ func TestOptionsOutOfRangePanic(t *testing.T) {
 
 func TestOptionsAreCopied(t *testing.T) {
 	exempt := []Token{9, 4, 9}
-	a := detect.NewAccumulator(newMark(t, watermark.NewKey(), 1), &detect.Options{Exempt: exempt})
+	a := detect.NewAccumulator(testmark.Green(t, watermark.NewKey(), 1), &detect.Options{Exempt: exempt})
 	assert.Equal(t, []Token{9, 4, 9}, exempt)
 	exempt[0] = 5
 	a.Add([]Token{1, 9, 5})
@@ -334,7 +305,7 @@ func TestOptionsAreCopied(t *testing.T) {
 func FuzzUnmarshal(f *testing.F) {
 	k, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("07", 32))
 	require.NoError(f, err)
-	m := newMark(f, k, 2)
+	m := testmark.Green(f, k, 2)
 	a := detect.NewAccumulator(m, nil)
 	a.Add([]Token{1, 2, 3, 4, 1, 2, 3})
 	f.Add(encode(f, a))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/kernel"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -47,7 +48,7 @@ func TestBackendsAgree(t *testing.T) {
 				a := detect.NewAccumulator(scorer, &detect.Options{Dedup: detect.Dedup((i + j) % 2)})
 				var o outcome
 				for range 2 {
-					o.text = markedText(t, rng, m, 120)
+					o.text = testmark.Write(t, rng, 120, testmark.Flat, m)
 					for k := range 24 { // repetitions, and ids that are none
 						o.text[rng.IntN(120)] = []detect.Token{1, 2, -1, vocab}[k%4]
 					}

@@ -7,48 +7,48 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// A BandPattern is which bands of a text were detected.
-type BandPattern string
+// A Pattern names what several verdicts look like together. [Conclude] uses the constants below,
+// and package student has more for traces.
+type Pattern string
 
+// The patterns of the bands of a text.
 const (
-	// NoBand: nothing was detected in any band.
-	NoBand BandPattern = "none"
-	// TraceAndProvenance: both kinds of band were detected.
-	TraceAndProvenance BandPattern = "trace_and_provenance"
-	// TraceAlone: the trace band was detected, and the provenance band was not although
+	// PatternNone: no band was detected.
+	PatternNone Pattern = "none"
+	// PatternTraceAndProvenance: both kinds of band were detected.
+	PatternTraceAndProvenance Pattern = "trace_and_provenance"
+	// PatternTraceAlone: the trace band was detected. The provenance band was not, although it
+	// could have been.
+	PatternTraceAlone Pattern = "trace_alone"
+	// PatternProvenanceAlone: the provenance band was detected. The trace band was not, although
 	// it could have been.
-	TraceAlone BandPattern = "trace_alone"
-	// ProvenanceAlone: the provenance band was detected, and the trace band was not
+	PatternProvenanceAlone Pattern = "provenance_alone"
+	// PatternPartWithoutMaster: a cohort's or a tenant's band was detected. The master's was not,
 	// although it could have been.
-	ProvenanceAlone BandPattern = "provenance_alone"
-	// PartWithoutMaster: a cohort's or a tenant's band was detected, and the master's was
-	// not although it could have been.
-	PartWithoutMaster BandPattern = "part_without_master"
-	// Open: some band was detected, and what the others would add is not known: they
-	// were not tested, or there was too little text to tell.
-	Open BandPattern = "open"
+	PatternPartWithoutMaster Pattern = "part_without_master"
+	// PatternOpen: a band was detected, and nobody knows what the others would add. They were not
+	// tested, or the text was too short to tell.
+	PatternOpen Pattern = "open"
 )
 
-// A BandReading is what the verdicts of several bands say together. Nothing in it goes beyond
-// the verdicts, whose error rates are those of their tests.
-type BandReading struct {
-	Pattern BandPattern
-	// Found says what was detected and what was not.
-	Found []string
-	// Consistent lists explanations under which such verdicts are expected. The tests do
-	// not choose between them, and there may be others.
-	Consistent []string
-	// Cannot says what does not follow.
-	Cannot []string
+// A Conclusion is what the verdicts of several bands mean together. It does not go beyond the
+// verdicts, and their error rates are those of their tests.
+type Conclusion struct {
+	Pattern Pattern
+	Found   []string // what was detected and what was not
+	// Explanations lists causes under which such verdicts are expected. The tests do not choose
+	// between them, and there may be others.
+	Explanations []string
+	NotShown     []string // what does not follow
 }
 
 // longContext is the width from which no mark is known to survive training.
 const longContext = 4
 
-// ReadBands says what results mean together, for the live forwarding of requests, for
-// training on marked text and for forged or mistaken tenants.
-func ReadBands(results []BandResult) BandReading {
-	var r BandReading
+// Conclude says what the results of [Bands.Results] mean together: for the live forwarding of
+// requests, for training on marked text, and for forged or mistaken tenants.
+func Conclude(results []BandResult) Conclusion {
+	var r Conclusion
 	trace, provenance, master, part := standing{}, standing{}, standing{}, standing{}
 	long := true
 	for _, b := range results {
@@ -65,43 +65,43 @@ func ReadBands(results []BandResult) BandReading {
 		}
 		trace.add(b.Result.Verdict)
 	}
-	r.Cannot = append(r.Cannot, "who wrote the text, or on whose behalf: a detected band says that the text depends on its key, and whoever holds the key, or has learned its lists from enough marked text, can bring that about")
+	r.NotShown = append(r.NotShown, "who wrote the text, or on whose behalf: a detected band says that the text depends on its key, and whoever holds the key, or has learned its lists from enough marked text, can bring that about")
 	switch {
 	case part.detected && master.silent():
-		r.Pattern = PartWithoutMaster
-		r.Consistent = []string{
+		r.Pattern = PatternPartWithoutMaster
+		r.Explanations = []string{
 			"keys, profiles or selectors that do not belong together",
 			"a mark forged with the cohort's or tenant's lists, by someone who does not have the master's",
 			"a service that marks with the cohort's or tenant's key alone",
 		}
-		r.Cannot = append(r.Cannot, "that the cohort or tenant is the source: text of a service that has both bands shows the master's too")
+		r.NotShown = append(r.NotShown, "that the cohort or tenant is the source: text of a service that has both bands shows the master's too")
 	case trace.detected && provenance.detected:
-		r.Pattern = TraceAndProvenance
-		r.Consistent = []string{
+		r.Pattern = PatternTraceAndProvenance
+		r.Explanations = []string{
 			"output of the marked service as it was sampled: requests forwarded to it, or text copied or quoted from it",
 			"parts of the text from the marked service, and parts from a model trained on its output",
 		}
-		r.Cannot = append(r.Cannot, "whether a model was trained on marked text: the service's own output shows both bands without any training")
+		r.NotShown = append(r.NotShown, "whether a model was trained on marked text: the service's own output shows both bands without any training")
 	case trace.detected && provenance.silent():
-		r.Pattern = TraceAlone
-		r.Consistent = []string{
+		r.Pattern = PatternTraceAlone
+		r.Explanations = []string{
 			"a model that was trained on marked output" + ifShort(long),
 			"output of the marked service that carried no keyed draw: greedy decoding, or the provenance band was off",
 			"output of the marked service, edited so that few runs of so many tokens are left",
 		}
-		r.Cannot = append(r.Cannot, "which of these it is")
+		r.NotShown = append(r.NotShown, "which of these it is")
 	case provenance.detected && trace.silent():
-		r.Pattern = ProvenanceAlone
-		r.Consistent = []string{
+		r.Pattern = PatternProvenanceAlone
+		r.Explanations = []string{
 			"output of the marked service as it was sampled, while its trace band was off or tested under other keys",
 		}
-		r.Cannot = append(r.Cannot, "whether a model was trained on marked text")
+		r.NotShown = append(r.NotShown, "whether a model was trained on marked text")
 	case trace.detected || provenance.detected:
-		r.Pattern = Open
-		r.Cannot = append(r.Cannot, "which explanation holds: a band that would tell them apart was not tested, or had too little text")
+		r.Pattern = PatternOpen
+		r.NotShown = append(r.NotShown, "which explanation holds: a band that would tell them apart was not tested, or had too little text")
 	default:
-		r.Pattern = NoBand
-		r.Cannot = append(r.Cannot, "that the text is unmarked: marks that were removed or learned weakly stay silent too")
+		r.Pattern = PatternNone
+		r.NotShown = append(r.NotShown, "that the text is unmarked: marks that were removed or learned weakly stay silent too")
 	}
 	return r
 }

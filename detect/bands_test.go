@@ -14,6 +14,9 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
+	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -69,24 +72,24 @@ func variedText(t testing.TB, rng *rand.Rand, n int, marks ...*watermark.Mark) [
 // TestBandsOfOneText marks texts in all bands, in some and in none.
 func TestBandsOfOneText(t *testing.T) {
 	rng := rand.New(rand.NewPCG(401, 402))
-	s := newService(t, fixedKey(t, 21))
+	s := newService(t, testmark.Key(21))
 	const n = 1500
 	for _, c := range []struct {
 		name  string
 		marks []*watermark.Mark
-		want  detect.BandPattern
+		want  detect.Pattern
 	}{
-		{"all", []*watermark.Mark{s.master, s.tenant, s.provenance}, detect.TraceAndProvenance},
-		{"trace", []*watermark.Mark{s.master, s.tenant}, detect.TraceAlone},
-		{"provenance", []*watermark.Mark{s.provenance}, detect.ProvenanceAlone},
-		{"tenant", []*watermark.Mark{s.tenant, s.provenance}, detect.PartWithoutMaster},
-		{"none", nil, detect.NoBand},
+		{"all", []*watermark.Mark{s.master, s.tenant, s.provenance}, detect.PatternTraceAndProvenance},
+		{"trace", []*watermark.Mark{s.master, s.tenant}, detect.PatternTraceAlone},
+		{"provenance", []*watermark.Mark{s.provenance}, detect.PatternProvenanceAlone},
+		{"tenant", []*watermark.Mark{s.tenant, s.provenance}, detect.PatternPartWithoutMaster},
+		{"none", nil, detect.PatternNone},
 	} {
 		text := variedText(t, rng, n, c.marks...)
 		b := detect.NewBands(s.bands(), nil)
 		b.Add(text)
 		results := b.Results()
-		reading := detect.ReadBands(results)
+		reading := detect.Conclude(results)
 		assert.Equal(t, c.want, reading.Pattern, "%s: %v", c.name, reading.Found)
 		for i, band := range s.bands() {
 			alone := detect.NewAccumulator(band.Scorer, &detect.Options{Dedup: band.Dedup})
@@ -104,7 +107,7 @@ func TestBandsOfOneText(t *testing.T) {
 			}
 		}
 		b.Reset()
-		assert.Equal(t, detect.NoBand, detect.ReadBands(b.Results()).Pattern)
+		assert.Equal(t, detect.PatternNone, detect.Conclude(b.Results()).Pattern)
 		assert.True(t, math.IsNaN(b.Results()[0].Share))
 	}
 
@@ -123,7 +126,7 @@ func TestBandsOfOneText(t *testing.T) {
 func TestReadBandsSaysNoMore(t *testing.T) {
 	verdicts := []detect.Verdict{detect.Detected, detect.NotDetected, detect.Inconclusive}
 	absent := detect.Verdict("")
-	seen := map[detect.BandPattern]int{}
+	seen := map[detect.Pattern]int{}
 	all := append(verdicts, absent)
 	for _, master := range all {
 		for _, tenant := range all {
@@ -139,30 +142,30 @@ func TestReadBandsSaysNoMore(t *testing.T) {
 				add(detect.RoleMaster, 2, master)
 				add(detect.RoleTenant, 2, tenant)
 				add(detect.RoleProvenance, 4, provenance)
-				r := detect.ReadBands(results)
+				r := detect.Conclude(results)
 				seen[r.Pattern]++
 				require.Len(t, r.Found, len(results))
-				require.NotEmpty(t, r.Cannot)
+				require.NotEmpty(t, r.NotShown)
 				trace := master == detect.Detected || tenant == detect.Detected
 				name := fmt.Sprint(master, tenant, provenance, r.Pattern)
 				switch r.Pattern {
-				case detect.NoBand:
+				case detect.PatternNone:
 					require.False(t, trace || provenance == detect.Detected, name)
-					require.Empty(t, r.Consistent)
-				case detect.Open:
+					require.Empty(t, r.Explanations)
+				case detect.PatternOpen:
 					require.True(t, trace || provenance == detect.Detected, name)
-					require.Empty(t, r.Consistent, "nothing is said of what was not tested")
-				case detect.TraceAndProvenance:
+					require.Empty(t, r.Explanations, "nothing is said of what was not tested")
+				case detect.PatternTraceAndProvenance:
 					require.True(t, trace && provenance == detect.Detected, name)
-				case detect.TraceAlone:
+				case detect.PatternTraceAlone:
 					require.True(t, trace && provenance == detect.NotDetected, name)
-				case detect.ProvenanceAlone:
+				case detect.PatternProvenanceAlone:
 					require.True(t, !trace && provenance == detect.Detected, name)
 					require.NotContains(t, []detect.Verdict{master, tenant}, detect.Inconclusive, name)
-				case detect.PartWithoutMaster:
+				case detect.PatternPartWithoutMaster:
 					require.True(t, tenant == detect.Detected && master == detect.NotDetected, name)
 				}
-				text := strings.ToLower(strings.Join(slices.Concat(r.Found, r.Consistent, r.Cannot), "\n"))
+				text := strings.ToLower(strings.Join(slices.Concat(r.Found, r.Explanations, r.NotShown), "\n"))
 				for _, claim := range []string{"proves", "proof", "stole", "theft", "guilty", "must have", "certain"} {
 					require.NotContains(t, text, claim)
 				}
@@ -174,14 +177,14 @@ func TestReadBandsSaysNoMore(t *testing.T) {
 	}
 	assert.Len(t, seen, 6, "every pattern occurs")
 
-	short := detect.ReadBands([]detect.BandResult{
+	short := detect.Conclude([]detect.BandResult{
 		{Role: detect.RoleMaster, Result: detect.Result{Verdict: detect.Detected}},
 		{Role: detect.RoleProvenance, Width: 2, Result: detect.Result{Verdict: detect.NotDetected}},
 	})
-	assert.Contains(t, strings.Join(short.Consistent, "\n"), "with less weight")
+	assert.Contains(t, strings.Join(short.Explanations, "\n"), "with less weight")
 	assert.Contains(t, short.Found[0], "nothing was scored")
 
-	shares := detect.ReadBands([]detect.BandResult{
+	shares := detect.Conclude([]detect.BandResult{
 		{Role: detect.RoleMaster, Share: 12.6, Result: detect.Result{Verdict: detect.Detected, Scored: 1}},
 		{Role: detect.RoleTenant, Result: detect.Result{Verdict: detect.NotDetected, Scored: 1, Power: detect.Power{MinShare: 1}}},
 		{Role: detect.RoleProvenance, Share: 0.0213, Width: 4, Result: detect.Result{Verdict: detect.Detected, Scored: 1}},
@@ -192,14 +195,14 @@ func TestReadBandsSaysNoMore(t *testing.T) {
 }
 
 func TestBandsRefuse(t *testing.T) {
-	s := newService(t, fixedKey(t, 22))
+	s := newService(t, testmark.Key(22))
 	assert.Panics(t, func() { detect.NewBands(nil, nil) })
 	assert.Panics(t, func() { detect.NewBands([]detect.Band{{Role: "somebody", Scorer: s.master}}, nil) })
 	assert.Panics(t, func() {
 		detect.NewBands([]detect.Band{{Role: detect.RoleMaster, Scorer: s.master}, {Role: detect.RoleTenant, Scorer: s.master}}, nil)
 	})
 	assert.Panics(t, func() { detect.NewBands(s.bands(), &detect.Options{Tests: math.MaxInt64 / 2}) })
-	other, err := watermark.New(fixedKey(t, 23), watermark.GumbelMax{Width: 4}, vocab+1)
+	other, err := watermark.New(testmark.Key(23), watermark.GumbelMax{Width: 4}, vocab+1)
 	require.NoError(t, err)
 	assert.Panics(t, func() {
 		detect.NewBands([]detect.Band{{Role: detect.RoleMaster, Scorer: s.master}, {Role: detect.RoleProvenance, Scorer: other}}, nil)
@@ -210,34 +213,34 @@ func TestBandsRefuse(t *testing.T) {
 // p-values have their exact law, whatever else is in the text.
 func TestBandsDoNotDisturbEachOther(t *testing.T) {
 	rng := rand.New(rand.NewPCG(403, 404))
-	root := fixedKey(t, 24)
+	root := testmark.Key(24)
 	texts, keys := 20, 100
 	if testing.Short() {
 		texts = 6
 	}
-	var trace, gumbel, tournament nullCount
+	var trace, gumbel, tournament nullpanel.Count
 	for i := range texts {
 		s := newService(t, root.Derive(strconv.Itoa(i)))
-		x := &nullText{vocab: vocab, width: 4}
+		x := &nulltext.Text{Vocab: vocab, Width: 4}
 		for _, c := range []struct {
-			count *nullCount
+			count *nullpanel.Count
 			marks []*watermark.Mark
 			mark  nullMark
 		}{
-			{&trace, []*watermark.Mark{s.provenance}, func(_ *nullText, k watermark.Key) *watermark.Mark {
-				return mustMark(k, watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, vocab)
+			{&trace, []*watermark.Mark{s.provenance}, func(_ *nulltext.Text, k watermark.Key) *watermark.Mark {
+				return testmark.Must(watermark.New(k, watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, vocab))
 			}},
 			{&gumbel, []*watermark.Mark{s.master, s.tenant}, one},
 			{&tournament, []*watermark.Mark{s.master, s.tenant}, unweighted},
 		} {
-			x.ids = variedText(t, rng, 80, c.marks...)
+			x.IDs = variedText(t, rng, 80, c.marks...)
 			test := drawn(c.mark, nil, add)(x)
-			nullKeys(root, "bands", strconv.Itoa(i), keys, func(k watermark.Key) { c.count.add(test(k)) })
+			nullKeys(root, "bands", strconv.Itoa(i), keys, func(k watermark.Key) { c.count.Add(test(k)) })
 		}
 	}
-	for name, c := range map[string]*nullCount{"trace": &trace, "gumbel": &gumbel, "tournament": &tournament} {
+	for name, c := range map[string]*nullpanel.Count{"trace": &trace, "gumbel": &gumbel, "tournament": &tournament} {
 		t.Logf("%s: %v", name, c)
-		c.check(t, name, 3)
+		c.Check(t, name, 3)
 	}
 }
 
@@ -248,7 +251,7 @@ func TestDrawLeavesTheTrace(t *testing.T) {
 	if testing.Short() {
 		texts = 100
 	}
-	root := fixedKey(t, 25)
+	root := testmark.Key(25)
 	rng := rand.New(rand.NewPCG(405, 406))
 	sample := func(label string, draw bool) []float64 {
 		p := make([]float64, texts)

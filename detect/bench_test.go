@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -24,7 +25,7 @@ func BenchmarkAccumulator(b *testing.B) {
 			texts[i][j] = watermark.Token(zipf.Uint64())
 		}
 	}
-	m := mustMark(watermark.NewKey(), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, words)
+	m := testmark.Must(watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, words))
 	a := detect.NewAccumulator(m, nil)
 	b.ReportAllocs()
 	var scored, tokens int64

@@ -15,6 +15,7 @@ import (
 	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -29,7 +30,7 @@ func schemes() map[string]watermark.Scheme {
 
 // drawMark binds a scheme to a fixed key.
 func drawMark(t testing.TB, s watermark.Scheme, label string, opts ...watermark.Option) *watermark.Mark {
-	m, err := watermark.New(fixedKey(t, 9).Derive(label), s, vocab, opts...)
+	m, err := watermark.New(testmark.Key(9).Derive(label), s, vocab, opts...)
 	require.NoError(t, err)
 	return m
 }
@@ -242,8 +243,8 @@ func TestDrawsInParts(t *testing.T) {
 		rng := rand.New(rand.NewPCG(313, 314))
 		m := drawMark(t, scheme, "parts")
 		marked := fairText(t, rng, 600, m)
-		text := slices.Concat(randomText(rng, 700, vocab), marked, randomText(rng, 700, vocab))
-		r, scan := detect.Locate(m, text, nil)
+		text := slices.Concat(testmark.Uniform(rng, 700, vocab), marked, testmark.Uniform(rng, 700, vocab))
+		r, scan := located(detect.Text(m, text, &detect.TextOptions{Spans: true}))
 		require.Equal(t, detect.Detected, r.Verdict, name)
 		require.NotEmpty(t, scan.Spans, name)
 		var inside, displayed int
@@ -257,7 +258,7 @@ func TestDrawsInParts(t *testing.T) {
 		assert.Greater(t, inside, 450, name)
 		assert.Less(t, displayed-inside, 150, name)
 		green := 0
-		for _, c := range detect.Colours(m, text, nil) {
+		for _, c := range detect.Text(m, text, &detect.TextOptions{Colours: true}).Colours {
 			if c == detect.Green {
 				green++
 			}
@@ -291,7 +292,7 @@ func BenchmarkSpansOfDraws(b *testing.B) {
 			m := drawMark(b, scheme, "spans")
 			text := fairText(b, rng, 3000, m)
 			for b.Loop() {
-				detect.Spans(m, text, nil)
+				detect.SpansOf(m, text, nil)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -31,17 +32,17 @@ func TestNullPValuesAreUniform(t *testing.T) {
 		dedup detect.Dedup
 		text  func(rng *rand.Rand) []Token
 	}{
-		{"long texts of few tokens", detect.DedupPair, func(rng *rand.Rand) []Token { return randomText(rng, 400, 8) }},
-		{"short texts of many tokens", detect.DedupPair, func(rng *rand.Rand) []Token { return randomText(rng, 20+rng.IntN(200), vocab) }},
+		{"long texts of few tokens", detect.DedupPair, func(rng *rand.Rand) []Token { return testmark.Uniform(rng, 400, 8) }},
+		{"short texts of many tokens", detect.DedupPair, func(rng *rand.Rand) []Token { return testmark.Uniform(rng, 20+rng.IntN(200), vocab) }},
 		{"texts that loop", detect.DedupPair, func(rng *rand.Rand) []Token {
-			loop := randomText(rng, 40+rng.IntN(40), vocab)
+			loop := testmark.Uniform(rng, 40+rng.IntN(40), vocab)
 			var text []Token
 			for range 10 {
 				text = append(text, loop...)
 			}
 			return text
 		}},
-		{"first occurrences", detect.DedupContext, func(rng *rand.Rand) []Token { return randomText(rng, 600, 15) }},
+		{"first occurrences", detect.DedupContext, func(rng *rand.Rand) []Token { return testmark.Uniform(rng, 600, 15) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -3,14 +3,16 @@ package detect_test
 import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/sequential"
+	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
+	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 // A nullMark is a mark for a text under a key.
-type nullMark func(x *nullText, k watermark.Key) *watermark.Mark
+type nullMark func(x *nulltext.Text, k watermark.Key) *watermark.Mark
 
-func markOf(x *nullText, k watermark.Key, s watermark.Scheme) *watermark.Mark {
-	m, err := watermark.New(k, s, x.vocab)
+func markOf(x *nulltext.Text, k watermark.Key, s watermark.Scheme) *watermark.Mark {
+	m, err := watermark.New(k, s, x.Vocab)
 	if err != nil {
 		panic(err)
 	}
@@ -18,53 +20,57 @@ func markOf(x *nullText, k watermark.Key, s watermark.Scheme) *watermark.Mark {
 }
 
 // one is a Gumbel mark of one key.
-func one(x *nullText, k watermark.Key) *watermark.Mark {
-	return markOf(x, k, watermark.GumbelMax{Width: x.width})
+func one(x *nulltext.Text, k watermark.Key) *watermark.Mark {
+	return markOf(x, k, watermark.GumbelMax{Width: x.Width})
 }
 
 // mixtureOfTwo weighs the scores of two keys 3 to 1, and sumOfTwo alike.
-func mixtureOfTwo(x *nullText, k watermark.Key) *watermark.Mark {
-	return markOf(x, k, watermark.GumbelMax{Width: x.width, Dual: 0.75})
+func mixtureOfTwo(x *nulltext.Text, k watermark.Key) *watermark.Mark {
+	return markOf(x, k, watermark.GumbelMax{Width: x.Width, Dual: 0.75})
 }
 
-func sumOfTwo(x *nullText, k watermark.Key) *watermark.Mark { return mixtureOfTwo(x, k).Unweighted() }
+func sumOfTwo(x *nulltext.Text, k watermark.Key) *watermark.Mark {
+	return mixtureOfTwo(x, k).Unweighted()
+}
 
 // layers is a tournament of few layers, whose laws are small enough to be convolved.
 func layers(candidates int) nullMark {
-	return func(x *nullText, k watermark.Key) *watermark.Mark {
-		return markOf(x, k, watermark.Tournament{Depth: 4, Width: x.width, Candidates: candidates})
+	return func(x *nulltext.Text, k watermark.Key) *watermark.Mark {
+		return markOf(x, k, watermark.Tournament{Depth: 4, Width: x.Width, Candidates: candidates})
 	}
 }
 
-func unweighted(x *nullText, k watermark.Key) *watermark.Mark { return layers(2)(x, k).Unweighted() }
+func unweighted(x *nulltext.Text, k watermark.Key) *watermark.Mark {
+	return layers(2)(x, k).Unweighted()
+}
 
-func addSurprise(a *detect.Accumulator, x *nullText) { a.AddWeighted(x.ids, surprise(x.ids)) }
+func addSurprise(a *detect.Accumulator, x *nulltext.Text) { a.AddWeighted(x.IDs, surprise(x.IDs)) }
 
 // drawn tests a text for a mark in an Accumulator that read fills.
-func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nullText)) func(*nullText) func(watermark.Key) nullOutcome {
-	return func(x *nullText) func(watermark.Key) nullOutcome {
+func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nulltext.Text)) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		s := &rekeyed{mark(x, watermark.NewKey())}
 		a := detect.NewAccumulator(s, noPower(o))
 		read(a, x)
-		book := nullBook{}
-		return func(k watermark.Key) nullOutcome {
+		book := nullpanel.Book{}
+		return func(k watermark.Key) nullpanel.Outcome {
 			s.Mark = mark(x, k)
 			r := a.Result()
-			return nullOutcome{log10P: r.Log10PAdjusted, laws: []nullLaw{book.of(r.Classes, s.Law())}}
+			return nullpanel.Outcome{Log10P: r.Log10PAdjusted, Laws: []nullpanel.Law{book.Of(scoredBy(r), s.Law())}}
 		}
 	}
 }
 
 // sequentialOf looks after every unit, and pick says at what.
-func sequentialOf(mark nullMark, pick func(sequential.Result) float64) func(*nullText) func(watermark.Key) nullOutcome {
-	return func(x *nullText) func(watermark.Key) nullOutcome {
+func sequentialOf(mark nullMark, pick func(sequential.Result) float64) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		s := &rekeyed{mark(x, watermark.NewKey())}
 		q := sequential.New(s, nil)
-		return func(k watermark.Key) nullOutcome {
+		return func(k watermark.Key) nullpanel.Outcome {
 			s.Mark = mark(x, k)
 			q.Reset()
-			q.Add(x.ids)
-			return nullOutcome{log10P: pick(q.Result())}
+			q.Add(x.IDs)
+			return nullpanel.Outcome{Log10P: pick(q.Result())}
 		}
 	}
 }

@@ -17,8 +17,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
+	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -50,56 +52,56 @@ func TestNullPanelLong(t *testing.T) {
 	}
 	only, err := regexp.Compile(*nullOnly)
 	require.NoError(t, err)
-	texts, statistics := nullTexts(t), nullStatistics()
+	texts, statistics := nulltext.Texts(t), nullStatistics()
 	cells := 5 + len(statistics)*(len(texts)+1)
 	fmt.Fprintf(w, "# go test ./detect -run NullPanelLong -nullpanel.long -nullpanel.binomial %d -nullpanel.tests %d -nullpanel.only %q -timeout 0\n", *nullBinomial, *nullTests, *nullOnly)
 	fmt.Fprintf(w, "# %s, %s %s/%s; texts of the Go distribution and generated ones, keys derived from one fixed key\n", nullCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(w, "# How many p-values of texts that do not depend on the key are at most alpha; in brackets how many the exact law of the\n")
 	fmt.Fprintf(w, "# statistic lets expect. P-values are discrete, so that this is below tests * alpha. (-): at most tests * alpha is promised.\n\n")
 	fmt.Fprintf(w, "%-24s %10s", "statistic", "tests")
-	for _, alpha := range nullDepths {
+	for _, alpha := range nullpanel.Depths {
 		fmt.Fprintf(w, "  %20s", fmt.Sprintf("p <= %.0e", alpha))
 	}
 	fmt.Fprintln(w)
-	row := func(name string, c *nullCount) { fmt.Fprintf(w, "%-24s %v\n", name, c) }
+	row := func(name string, c *nullpanel.Count) { fmt.Fprintf(w, "%-24s %v\n", name, c) }
 
 	began := time.Now()
-	var all nullCount
+	var all nullpanel.Count
 	for i, gamma := range nullGammas {
 		if !only.MatchString("binomial") {
 			break
 		}
 		c := binomialPanel(t, texts, gamma, i%2+1, *nullBinomial/len(nullGammas))
 		row(fmt.Sprintf("binomial, gamma %.4g", gamma), c)
-		c.check(t, "binomial", cells)
-		all.merge(c)
+		c.Check(t, "binomial", cells)
+		all.Merge(c)
 	}
-	if all.tests > 0 {
+	if all.N > 0 {
 		row("binomial", &all)
-		all.check(t, "binomial", cells)
+		all.Check(t, "binomial", cells)
 		t.Logf("binomial: %v", time.Since(began).Round(time.Second))
 	}
 
-	root := nullRoot(t).Derive("long")
+	root := nulltext.Root().Derive("long")
 	for _, s := range statistics {
 		if !only.MatchString(s.name) {
 			continue
 		}
 		began := time.Now()
-		counts := make([]nullCount, len(texts))
+		counts := make([]nullpanel.Count, len(texts))
 		keys := (*nullTests/max(s.slow, 1) + len(texts) - 1) / len(texts)
 		parallel(len(texts), func(i int) {
-			x := texts[i].cut(nullLongText)
+			x := texts[i].Cut(nullLongText)
 			test := s.test(x)
-			nullKeys(root, s.name, x.name, keys, func(k watermark.Key) { counts[i].add(test(k)) })
+			nullKeys(root, s.name, x.Name, keys, func(k watermark.Key) { counts[i].Add(test(k)) })
 		})
-		var all nullCount
+		var all nullpanel.Count
 		for i := range counts {
-			counts[i].check(t, s.name+", "+texts[i].name, cells)
-			all.merge(&counts[i])
+			counts[i].Check(t, s.name+", "+texts[i].Name, cells)
+			all.Merge(&counts[i])
 		}
 		row(s.name, &all)
-		all.check(t, s.name, cells)
+		all.Check(t, s.name, cells)
 		t.Logf("%s: %v", s.name, time.Since(began).Round(time.Second))
 	}
 }
@@ -109,11 +111,11 @@ var nullGammas = [...]float64{0.5, 0.25, 0.0625, 0.80078125}
 
 // binomialPanel cuts the distinct pairs of all texts into disjoint sets of some 64, each of
 // which is a test: under one key they are independent, since no pair is in two of them.
-func binomialPanel(t testing.TB, texts []*nullText, gamma float64, width, tests int) *nullCount {
+func binomialPanel(t testing.TB, texts []*nulltext.Text, gamma float64, width, tests int) *nullpanel.Count {
 	mark := func(k watermark.Key) *watermark.Mark {
-		return mustMark(k, watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, texts[0].vocab)
+		return testmark.Must(watermark.New(k, watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, texts[0].Vocab))
 	}
-	root := nullRoot(t).Derive("binomial", fmt.Sprint(gamma))
+	root := nulltext.Root().Derive("binomial", fmt.Sprint(gamma))
 	pairs := distinct(mark(root), texts...)
 	const least, most = 40, 88
 	sizes := []int{}
@@ -121,12 +123,12 @@ func binomialPanel(t testing.TB, texts []*nullText, gamma float64, width, tests 
 		sizes = append(sizes, least+i*7%(most-least+1))
 		left -= sizes[i]
 	}
-	// deep says how many of nullDepths a count reaches.
+	// deep says how many of nullpanel.Depths a count reaches.
 	var deep [most + 1][most + 1]uint8
 	for n := least; n <= most; n++ {
 		for k := range n + 1 {
 			p := tail.Binomial(int64(k), int64(n), gamma)
-			for d, alpha := range nullDepths {
+			for d, alpha := range nullpanel.Depths {
 				if p <= math.Log10(alpha) {
 					deep[n][k] = uint8(d + 1)
 				}
@@ -135,10 +137,10 @@ func binomialPanel(t testing.TB, texts []*nullText, gamma float64, width, tests 
 	}
 	keys := (tests + len(sizes) - 1) / len(sizes)
 	blocks := runtime.GOMAXPROCS(0)
-	reached := make([][len(nullDepths) + 1]int64, blocks)
+	reached := make([][len(nullpanel.Depths) + 1]int64, blocks)
 	parallel(blocks, func(b int) {
 		var scores []int64
-		var mine [len(nullDepths) + 1]int64
+		var mine [len(nullpanel.Depths) + 1]int64
 		for i := b; i < keys; i += blocks {
 			scores = mark(root.Derive(strconv.Itoa(i))).Score(scores[:0], pairs)
 			from := 0
@@ -153,23 +155,23 @@ func binomialPanel(t testing.TB, texts []*nullText, gamma float64, width, tests 
 		}
 		reached[b] = mine
 	})
-	count := &nullCount{tests: int64(keys) * int64(len(sizes)), exact: true}
-	for d := range nullDepths {
+	count := &nullpanel.Count{N: int64(keys) * int64(len(sizes)), Exact: true}
+	for d := range nullpanel.Depths {
 		for _, r := range reached {
 			for _, n := range r[d+1:] {
-				count.hits[d] += n
+				count.Hits[d] += n
 			}
 		}
 	}
-	laws := make(map[int]nullLaw)
+	laws := make(map[int]nullpanel.Law)
 	for _, n := range sizes {
 		if laws[n] == nil {
-			var units nullClasses
-			units[1] = detect.WeightClass{Scored: int64(n)}
-			laws[n] = newNullLaw(units, gamma, 1)
+			var units nullpanel.Units
+			units[1] = int64(n)
+			laws[n] = nullpanel.NewLaw(units, gamma, 1)
 		}
-		for d, alpha := range nullDepths {
-			count.expected[d] += float64(keys) * laws[n].level(alpha)
+		for d, alpha := range nullpanel.Depths {
+			count.Expected[d] += float64(keys) * laws[n].Level(alpha)
 		}
 	}
 	return count

@@ -4,37 +4,39 @@ import (
 	"math"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
+	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 // payload reads a message of some bits; pick says which p-value is meant. The bound over
 // all messages is tight for a single bit, where a missing factor shows.
-func payload(bits int, pick func(*detect.Accumulator) nullOutcome) func(*nullText) func(watermark.Key) nullOutcome {
-	return func(x *nullText) func(watermark.Key) nullOutcome {
+func payload(bits int, pick func(*detect.Accumulator) nullpanel.Outcome) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		fair := *x
-		fair.gamma = 0.5
+		fair.Gamma = 0.5
 		carries := watermark.Payload{Bits: bits}
-		s := &rekeyed{fair.mark(watermark.NewKey(), carries)}
+		s := &rekeyed{fair.Mark(watermark.NewKey(), carries)}
 		a := detect.NewAccumulator(s, noPower(nil))
-		a.Add(x.ids)
-		return func(k watermark.Key) nullOutcome {
-			s.Mark = fair.mark(k, carries)
+		a.Add(x.IDs)
+		return func(k watermark.Key) nullpanel.Outcome {
+			s.Mark = fair.Mark(k, carries)
 			return pick(a)
 		}
 	}
 }
 
-func decoded(a *detect.Accumulator) nullOutcome {
+func decoded(a *detect.Accumulator) nullpanel.Outcome {
 	d := a.Decode()
-	return nullOutcome{log10P: d.Log10PAdjusted, best: d.Log10P, tests: 1 << d.Bits}
+	return nullpanel.Outcome{Log10P: d.Log10PAdjusted, Best: d.Log10P, Tests: 1 << d.Bits}
 }
 
-func ofMessage(a *detect.Accumulator) nullOutcome {
-	return nullOutcome{log10P: a.Decode().Log10PMessage}
+func ofMessage(a *detect.Accumulator) nullpanel.Outcome {
+	return nullpanel.Outcome{Log10P: a.Decode().Log10PMessage}
 }
 
-func labelAndMessage(a *detect.Accumulator) nullOutcome {
+func labelAndMessage(a *detect.Accumulator) nullpanel.Outcome {
 	r, d := a.LabelAndMessage()
 	decoded := min(d.Log10P+float64(d.Bits)*math.Log10(2), 0)
-	return nullOutcome{log10P: r.Log10PAdjusted, best: min(r.Log10P, decoded), tests: 2}
+	return nullpanel.Outcome{Log10P: r.Log10PAdjusted, Best: min(r.Log10P, decoded), Tests: 2}
 }

@@ -7,6 +7,9 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/sequential"
+	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
+	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -14,7 +17,7 @@ import (
 type nullStatistic struct {
 	name string
 	// test reads a text, once and before any key, and returns its test under a key.
-	test func(x *nullText) func(watermark.Key) nullOutcome
+	test func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome
 	size int // tokens it needs to show its mistakes; 0 for short texts
 	// slow divides the number of keys, for tails that take long; 0 is 1.
 	slow int
@@ -30,45 +33,45 @@ func nullStatistics() []nullStatistic {
 	return []nullStatistic{
 		{name: "pairs", test: accumulated(nil, nil, add)},
 		{name: "first occurrences", test: accumulated(&detect.Options{Dedup: detect.DedupContext}, nil, add)},
-		{name: "prompt excluded", test: accumulated(nil, nil, func(a *detect.Accumulator, x *nullText) {
-			a.Exclude(x.ids[:len(x.ids)/4])
-			a.Add(x.ids)
+		{name: "prompt excluded", test: accumulated(nil, nil, func(a *detect.Accumulator, x *nulltext.Text) {
+			a.Exclude(x.IDs[:len(x.IDs)/4])
+			a.Add(x.IDs)
 		})},
-		{name: "weights given", test: accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
+		{name: "weights given", test: accumulated(given, nil, func(a *detect.Accumulator, x *nulltext.Text) {
 			addSurprise(a, x)
 		})},
-		{name: "weights, residual", test: accumulated(given, nil, func(a *detect.Accumulator, x *nullText) {
-			a.AddWeighted(x.ids, detect.ResidualWeights([][]Token{x.ids}, nil, x.width, uniform{})[0])
+		{name: "weights, residual", test: accumulated(given, nil, func(a *detect.Accumulator, x *nulltext.Text) {
+			a.AddWeighted(x.IDs, detect.ResidualWeights([][]Token{x.IDs}, nil, x.Width, uniform{})[0])
 		})},
 		{name: "weights, counts", test: accumulated(&detect.Options{Weighting: detect.WeightCounts}, nil, add)},
 		{name: "bottom-M sample", test: accumulated(sample, nil, add)},
 		{name: "band", test: accumulated(nil, half, add)},
 		{name: "several tests", test: severalTests},
-		{name: "panel of keys", test: panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
-			return []*watermark.Mark{x.mark(k), x.mark(k.Derive("2")), x.mark(k.Derive("3"))}
+		{name: "panel of keys", test: panelOf(func(x *nulltext.Text, k watermark.Key) []*watermark.Mark {
+			return []*watermark.Mark{x.Mark(k), x.Mark(k.Derive("2")), x.Mark(k.Derive("3"))}
 		})},
 		{name: "panel of profiles", test: panelOf(profiles)},
-		{name: "panel of bands", test: panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
+		{name: "panel of bands", test: panelOf(func(x *nulltext.Text, k watermark.Key) []*watermark.Mark {
 			selector := k.Derive("selector")
 			return []*watermark.Mark{
-				x.mark(k.Derive("low"), watermark.Band{Selector: selector, Hi: watermark.BandSize / 4}),
-				x.mark(k.Derive("high"), watermark.Band{Selector: selector, Lo: watermark.BandSize / 4, Hi: watermark.BandSize}),
+				x.Mark(k.Derive("low"), watermark.Band{Selector: selector, Hi: watermark.BandSize / 4}),
+				x.Mark(k.Derive("high"), watermark.Band{Selector: selector, Lo: watermark.BandSize / 4, Hi: watermark.BandSize}),
 			}
 		})},
 		{name: "documents", test: documents},
-		{name: "spans", size: 300, test: func(x *nullText) func(watermark.Key) nullOutcome {
-			return func(k watermark.Key) nullOutcome {
-				return nullOutcome{log10P: detect.Spans(x.mark(k), x.ids, noPower(nil)).Log10PAdjusted}
+		{name: "spans", size: 300, test: func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+			return func(k watermark.Key) nullpanel.Outcome {
+				return nullpanel.Outcome{Log10P: detect.SpansOf(x.Mark(k), x.IDs, noPower(nil)).Log10PAdjusted}
 			}
 		}},
-		{name: "text and spans", test: func(x *nullText) func(watermark.Key) nullOutcome {
-			return func(k watermark.Key) nullOutcome {
-				r, scan := detect.Locate(x.mark(k), x.ids, noPower(nil))
-				return nullOutcome{log10P: r.Log10PAdjusted, best: min(r.Log10P, scan.Log10P), tests: 2}
+		{name: "text and spans", test: func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+			return func(k watermark.Key) nullpanel.Outcome {
+				r, scan := located(detect.Text(x.Mark(k), x.IDs, &detect.TextOptions{Options: *noPower(nil), Spans: true}))
+				return nullpanel.Outcome{Log10P: r.Log10PAdjusted, Best: min(r.Log10P, scan.Log10P), Tests: 2}
 			}
 		}},
 		{name: "segments of a stream", test: segments},
-		{name: "sequential", test: sequential},
+		{name: "sequential", test: anytimeValid},
 		{name: "e-value", test: eValue},
 		{name: "payload", test: payload(6, decoded)},
 		{name: "payload of a bit", test: payload(1, decoded)},
@@ -80,12 +83,12 @@ func nullStatistics() []nullStatistic {
 		{name: "gumbel, weights given", slow: 8, test: drawn(one, given, addSurprise)},
 		{name: "gumbel, sum of two keys", slow: 2, test: drawn(sumOfTwo, nil, add)},
 		{name: "gumbel, mixture of two", slow: 8, test: drawn(mixtureOfTwo, nil, add)},
-		{name: "gumbel, panel of keys", slow: 4, test: panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
+		{name: "gumbel, panel of keys", slow: 4, test: panelOf(func(x *nulltext.Text, k watermark.Key) []*watermark.Mark {
 			return []*watermark.Mark{one(x, k), one(x, k.Derive("2")), one(x, k.Derive("3"))}
 		})},
-		{name: "gumbel, spans", slow: 4, size: 300, test: func(x *nullText) func(watermark.Key) nullOutcome {
-			return func(k watermark.Key) nullOutcome {
-				return nullOutcome{log10P: detect.Spans(one(x, k), x.ids, noPower(nil)).Log10PAdjusted}
+		{name: "gumbel, spans", slow: 4, size: 300, test: func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+			return func(k watermark.Key) nullpanel.Outcome {
+				return nullpanel.Outcome{Log10P: detect.SpansOf(one(x, k), x.IDs, noPower(nil)).Log10PAdjusted}
 			}
 		}},
 		{name: "gumbel, segments", slow: 2, test: segmentsOf(one)},
@@ -95,15 +98,15 @@ func nullStatistics() []nullStatistic {
 		{name: "tournament, weighted", slow: 4, test: drawn(layers(2), nil, add)},
 		{name: "tournament, plain mean", slow: 2, test: drawn(unweighted, nil, add)},
 		{name: "tournament of three", slow: 16, test: drawn(layers(3), given, addSurprise)},
-		{name: "tournament, spans", size: 200, slow: 8, test: func(x *nullText) func(watermark.Key) nullOutcome {
-			return func(k watermark.Key) nullOutcome {
-				return nullOutcome{log10P: detect.Spans(layers(2)(x, k), x.ids, noPower(nil)).Log10PAdjusted}
+		{name: "tournament, spans", size: 200, slow: 8, test: func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+			return func(k watermark.Key) nullpanel.Outcome {
+				return nullpanel.Outcome{Log10P: detect.SpansOf(layers(2)(x, k), x.IDs, noPower(nil)).Log10PAdjusted}
 			}
 		}},
 		{name: "tournament, sequential", slow: 2, test: sequentialOf(layers(2), anytime)},
 		{name: "tournament, e-value", slow: 2, test: sequentialOf(layers(2), markov)},
-		{name: "schemes together", slow: 8, test: panelOf(func(x *nullText, k watermark.Key) []*watermark.Mark {
-			return []*watermark.Mark{x.mark(k), one(x, k), layers(2)(x, k)}
+		{name: "schemes together", slow: 8, test: panelOf(func(x *nulltext.Text, k watermark.Key) []*watermark.Mark {
+			return []*watermark.Mark{x.Mark(k), one(x, k), layers(2)(x, k)}
 		})},
 	}
 }
@@ -122,37 +125,45 @@ func noPower(o *detect.Options) *detect.Options {
 	return &c
 }
 
-func add(a *detect.Accumulator, x *nullText) { a.Add(x.ids) }
+func add(a *detect.Accumulator, x *nulltext.Text) { a.Add(x.IDs) }
 
 // accumulated tests a text in an Accumulator that read fills. opts, which may be nil, are
 // the options of the mark.
-func accumulated(o *detect.Options, opts func(watermark.Key) []watermark.Option, read func(*detect.Accumulator, *nullText)) func(*nullText) func(watermark.Key) nullOutcome {
+func accumulated(o *detect.Options, opts func(watermark.Key) []watermark.Option, read func(*detect.Accumulator, *nulltext.Text)) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	if opts == nil {
 		opts = func(watermark.Key) []watermark.Option { return nil }
 	}
-	return func(x *nullText) func(watermark.Key) nullOutcome {
-		s := &rekeyed{x.mark(watermark.NewKey())}
+	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+		s := &rekeyed{x.Mark(watermark.NewKey())}
 		a := detect.NewAccumulator(s, noPower(o))
 		read(a, x)
 		// Weighted tails take long, and the colours enter them through the sum alone.
 		type sum struct {
-			units nullClasses
+			units nullpanel.Units
 			sum   int64
 		}
-		book, known := nullBook{}, make(map[sum]nullOutcome)
-		return func(k watermark.Key) nullOutcome {
-			s.Mark = x.mark(k, opts(k)...)
+		book, known := nullpanel.Book{}, make(map[sum]nullpanel.Outcome)
+		return func(k watermark.Key) nullpanel.Outcome {
+			s.Mark = x.Mark(k, opts(k)...)
 			var now sum
 			now.units, now.sum = a.Sums()
 			o, ok := known[now]
 			if !ok {
 				r := a.Result()
-				o = nullOutcome{log10P: r.Log10PAdjusted, laws: []nullLaw{book.of(r.Classes, s.Law())}}
+				o = nullpanel.Outcome{Log10P: r.Log10PAdjusted, Laws: []nullpanel.Law{book.Of(scoredBy(r), s.Law())}}
 				known[now] = o
 			}
 			return o
 		}
 	}
+}
+
+// scoredBy returns the number of scored units of each weight.
+func scoredBy(r detect.Result) (units nullpanel.Units) {
+	for w, c := range r.Classes {
+		units[w] = c.Scored
+	}
+	return units
 }
 
 // surprise weighs tokens by how rare they are in the text: a rule of the text alone.
@@ -170,37 +181,37 @@ func surprise(ids []Token) []uint8 {
 }
 
 // profiles is one key under several profiles.
-func profiles(x *nullText, k watermark.Key) []*watermark.Mark {
+func profiles(x *nulltext.Text, k watermark.Key) []*watermark.Mark {
 	var marks []*watermark.Mark
 	for _, gamma := range []float64{0.5, 0.25} {
 		for width := 1; width <= 2; width++ {
-			marks = append(marks, mustMark(k, watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, x.vocab))
+			marks = append(marks, testmark.Must(watermark.New(k, watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, x.Vocab)))
 		}
 	}
 	return marks
 }
 
 // panelOf takes the smallest p-value of a Panel. Its marks must be independent.
-func panelOf(marks func(*nullText, watermark.Key) []*watermark.Mark) func(*nullText) func(watermark.Key) nullOutcome {
-	return func(x *nullText) func(watermark.Key) nullOutcome {
+func panelOf(marks func(*nulltext.Text, watermark.Key) []*watermark.Mark) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		var scorers []detect.Scorer
 		for _, m := range marks(x, watermark.NewKey()) {
 			scorers = append(scorers, &rekeyed{m})
 		}
 		p := detect.NewPanel(scorers, noPower(nil))
-		p.Add(x.ids)
-		books := make([]nullBook, len(scorers))
+		p.Add(x.IDs)
+		books := make([]nullpanel.Book, len(scorers))
 		for i := range books {
-			books[i] = nullBook{}
+			books[i] = nullpanel.Book{}
 		}
-		return func(k watermark.Key) nullOutcome {
+		return func(k watermark.Key) nullpanel.Outcome {
 			for i, m := range marks(x, k) {
 				scorers[i].(*rekeyed).Mark = m
 			}
-			var o nullOutcome
+			var o nullpanel.Outcome
 			for i, r := range p.Results() {
-				o.log10P = min(o.log10P, r.Log10PAdjusted)
-				o.laws = append(o.laws, books[i].of(r.Classes, scorers[i].Law()))
+				o.Log10P = min(o.Log10P, r.Log10PAdjusted)
+				o.Laws = append(o.Laws, books[i].Of(scoredBy(r), scorers[i].Law()))
 			}
 			return o
 		}
@@ -208,41 +219,41 @@ func panelOf(marks func(*nullText, watermark.Key) []*watermark.Mark) func(*nullT
 }
 
 // severalTests takes the smallest of p-values that count each other as Tests.
-func severalTests(x *nullText) func(watermark.Key) nullOutcome {
+func severalTests(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	var tests []*detect.Accumulator
 	var scorers []*rekeyed
 	for _, m := range profiles(x, watermark.NewKey()) {
 		s := &rekeyed{m}
 		a := detect.NewAccumulator(s, noPower(&detect.Options{Tests: 4}))
-		a.Add(x.ids)
+		a.Add(x.IDs)
 		scorers, tests = append(scorers, s), append(tests, a)
 	}
-	return func(k watermark.Key) nullOutcome {
-		var o nullOutcome
+	return func(k watermark.Key) nullpanel.Outcome {
+		var o nullpanel.Outcome
 		for i, m := range profiles(x, k) {
 			scorers[i].Mark = m
-			o.log10P = min(o.log10P, tests[i].Result().Log10PAdjusted)
+			o.Log10P = min(o.Log10P, tests[i].Result().Log10PAdjusted)
 		}
 		return o
 	}
 }
 
 // documents selects among the parts of a text, which share pairs, as documents.
-func documents(x *nullText) func(watermark.Key) nullOutcome {
-	s := &rekeyed{x.mark(watermark.NewKey())}
+func documents(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+	s := &rekeyed{x.Mark(watermark.NewKey())}
 	var tests []*detect.Accumulator
-	for part := range slices.Chunk(x.ids, len(x.ids)/4) {
+	for part := range slices.Chunk(x.IDs, len(x.IDs)/4) {
 		a := detect.NewAccumulator(s, noPower(nil))
 		a.Add(part)
 		tests = append(tests, a)
 	}
 	p := make([]float64, len(tests))
-	return func(k watermark.Key) nullOutcome {
-		s.Mark = x.mark(k)
+	return func(k watermark.Key) nullpanel.Outcome {
+		s.Mark = x.Mark(k)
 		for i, a := range tests {
 			p[i] = a.Result().Log10P
 		}
-		return nullOutcome{log10P: slices.Min(detect.BenjaminiHochberg(p, 0.1).Log10Adjusted)}
+		return nullpanel.Outcome{Log10P: slices.Min(detect.BenjaminiHochberg(p, 0.1).Log10Adjusted)}
 	}
 }
 
@@ -260,41 +271,41 @@ func (r *recorder) Score(dst []int64, pairs []watermark.Pair) []int64 {
 }
 
 // distinct returns the pairs that a test of the texts scores, each once.
-func distinct(m *watermark.Mark, texts ...*nullText) []watermark.Pair {
+func distinct(m *watermark.Mark, texts ...*nulltext.Text) []watermark.Pair {
 	r := &recorder{Mark: m}
 	a := detect.NewAccumulator(r, noPower(nil))
 	for _, x := range texts {
-		a.Add(x.ids)
+		a.Add(x.IDs)
 	}
 	a.Result()
 	return r.pairs
 }
 
 // segments takes the best segment of the text as a stream of unknown length.
-func segments(x *nullText) func(watermark.Key) nullOutcome {
-	return segmentsOf(func(x *nullText, k watermark.Key) *watermark.Mark { return x.mark(k) })(x)
+func segments(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+	return segmentsOf(func(x *nulltext.Text, k watermark.Key) *watermark.Mark { return x.Mark(k) })(x)
 }
 
-func segmentsOf(mark nullMark) func(*nullText) func(watermark.Key) nullOutcome {
-	return func(x *nullText) func(watermark.Key) nullOutcome { return segmentsBy(mark, x) }
+func segmentsOf(mark nullMark) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome { return segmentsBy(mark, x) }
 }
 
-func segmentsBy(mark nullMark, x *nullText) func(watermark.Key) nullOutcome {
+func segmentsBy(mark nullMark, x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	pairs := distinct(mark(x, watermark.NewKey()), x)
 	var scores []int64
-	return func(k watermark.Key) nullOutcome {
+	return func(k watermark.Key) nullpanel.Outcome {
 		m := mark(x, k)
-		g := sequential.NewSegments(m.Law(), 0, &detect.Options{Alpha: nullDepths[0]})
+		g := sequential.NewSegments(m.Law(), 0, &detect.Options{Alpha: nullpanel.Depths[0]})
 		scores = m.Score(scores[:0], pairs)
 		for _, s := range scores {
 			g.Add(s)
 		}
-		var o nullOutcome
+		var o nullpanel.Outcome
 		for _, s := range g.Found() {
-			if s.Log10PAdjusted < o.log10P {
-				o = nullOutcome{log10P: s.Log10PAdjusted}
+			if s.Log10PAdjusted < o.Log10P {
+				o = nullpanel.Outcome{Log10P: s.Log10PAdjusted}
 				if b, ok := m.Law().(watermark.Bernoulli); ok {
-					o.best, o.tests = ofSegment(s, b.P), 6
+					o.Best, o.Tests = ofSegment(s, b.P), 6
 				}
 			}
 		}
@@ -309,19 +320,19 @@ func ofSegment(s sequential.Segment, gamma float64) float64 {
 }
 
 // sequential looks after every unit.
-func sequential(x *nullText) func(watermark.Key) nullOutcome {
-	return sequentialOf(func(x *nullText, k watermark.Key) *watermark.Mark { return x.mark(k) }, anytime)(x)
+func anytimeValid(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+	return sequentialOf(func(x *nulltext.Text, k watermark.Key) *watermark.Mark { return x.Mark(k) }, anytime)(x)
 }
 
 // eValue is Markov's inequality for an e-value.
-func eValue(x *nullText) func(watermark.Key) nullOutcome {
-	s := &rekeyed{x.mark(watermark.NewKey())}
+func eValue(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+	s := &rekeyed{x.Mark(watermark.NewKey())}
 	a := detect.NewAccumulator(s, noPower(nil))
-	a.Add(x.ids)
-	return func(k watermark.Key) nullOutcome {
-		s.Mark = x.mark(k)
+	a.Add(x.IDs)
+	return func(k watermark.Key) nullpanel.Outcome {
+		s.Mark = x.Mark(k)
 		r := a.Result()
-		return nullOutcome{log10P: -sequential.Log10E(r.Green, r.Scored, x.gamma)}
+		return nullpanel.Outcome{Log10P: -sequential.Log10E(r.Green, r.Scored, x.Gamma)}
 	}
 }
 

@@ -10,6 +10,9 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
+	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -22,24 +25,24 @@ func TestNullPanel(t *testing.T) {
 	if testing.Short() {
 		keys = 150
 	}
-	texts, root := nullTexts(t), nullRoot(t)
+	texts, root := nulltext.Texts(t), nulltext.Root()
 	statistics := nullStatistics()
 	cells := len(statistics) * (len(texts) + 1)
 	for _, s := range statistics {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			var all nullCount
+			var all nullpanel.Count
 			for i, x := range texts {
 				// Short texts have few attainable p-values, where mistakes show.
-				x = x.cut(cmp.Or(s.size, []int{24, 250, 100}[i%3]))
+				x = x.Cut(cmp.Or(s.size, []int{24, 250, 100}[i%3]))
 				test := s.test(x)
-				var count nullCount
-				nullKeys(root, s.name, x.name, keys/max(s.slow, 1), func(k watermark.Key) { count.add(test(k)) })
-				count.check(t, x.name, cells)
-				all.merge(&count)
+				var count nullpanel.Count
+				nullKeys(root, s.name, x.Name, keys/max(s.slow, 1), func(k watermark.Key) { count.Add(test(k)) })
+				count.Check(t, x.Name, cells)
+				all.Merge(&count)
 			}
 			t.Logf("%v", &all)
-			all.check(t, "all texts", cells)
+			all.Check(t, "all texts", cells)
 		})
 	}
 }
@@ -47,45 +50,45 @@ func TestNullPanel(t *testing.T) {
 // TestNullPanelHasPower counts every position, repeats included, as a test must not: the
 // texts of the panel show it at once.
 func TestNullPanelHasPower(t *testing.T) {
-	root := nullRoot(t)
-	for _, x := range nullTexts(t) {
-		x = x.cut(400)
-		if !x.repeats {
+	root := nulltext.Root()
+	for _, x := range nulltext.Texts(t) {
+		x = x.Cut(400)
+		if !x.Repeats {
 			continue
 		}
 		var pairs []watermark.Pair
-		for i := x.width; i < len(x.ids); i++ {
-			pairs = append(pairs, watermark.Pair{Context: x.ids[i-x.width : i], Token: x.ids[i]})
+		for i := x.Width; i < len(x.IDs); i++ {
+			pairs = append(pairs, watermark.Pair{Context: x.IDs[i-x.Width : i], Token: x.IDs[i]})
 		}
-		var count nullCount
+		var count nullpanel.Count
 		const keys = 500
-		nullKeys(root, "naive", x.name, keys, func(k watermark.Key) {
+		nullKeys(root, "naive", x.Name, keys, func(k watermark.Key) {
 			var green int64
-			for _, s := range x.mark(k).Score(nil, pairs) {
+			for _, s := range x.Mark(k).Score(nil, pairs) {
 				green += s
 			}
-			count.add(nullOutcome{log10P: tail.Binomial(green, int64(len(pairs)), x.gamma)})
+			count.Add(nullpanel.Outcome{Log10P: tail.Binomial(green, int64(len(pairs)), x.Gamma)})
 		})
-		t.Logf("%s: %v", x.name, &count)
-		assert.Less(t, tail.Binomial(count.hits[1], keys, nullDepths[1]), -9.0, "%s: %v", x.name, &count)
+		t.Logf("%s: %v", x.Name, &count)
+		assert.Less(t, tail.Binomial(count.Hits[1], keys, nullpanel.Depths[1]), -9.0, "%s: %v", x.Name, &count)
 	}
 }
 
 // TestAnotherKeysMark: the panel holds a marked text, which its own key detects.
 func TestAnotherKeysMark(t *testing.T) {
-	for _, x := range nullTexts(t) {
-		if x.name != "marked under another key" {
+	for _, x := range nulltext.Texts(t) {
+		if x.Name != "marked under another key" {
 			continue
 		}
-		m := otherMark(t)
-		require.Equal(t, watermark.GreenList{Gamma: x.gamma, Delta: 2, Width: x.width}, m.Scheme())
-		a := detect.NewAccumulator(mustMark(nullRoot(t).Derive("another"), watermark.GreenList{Gamma: x.gamma, Delta: 2, Width: x.width}, x.vocab), nil)
-		a.Add(x.ids)
+		m := nulltext.Other(t)
+		require.Equal(t, watermark.GreenList{Gamma: x.Gamma, Delta: 2, Width: x.Width}, m.Scheme())
+		a := detect.NewAccumulator(testmark.Must(watermark.New(nulltext.Root().Derive("another"), watermark.GreenList{Gamma: x.Gamma, Delta: 2, Width: x.Width}, x.Vocab)), nil)
+		a.Add(x.IDs)
 		r := a.Result()
 		assert.Equal(t, detect.Detected, r.Verdict)
 		assert.Less(t, r.Log10P, -100.0)
-		a = detect.NewAccumulator(x.mark(nullRoot(t)), nil)
-		a.Add(x.ids)
+		a = detect.NewAccumulator(x.Mark(nulltext.Root()), nil)
+		a.Add(x.IDs)
 		assert.Greater(t, a.Result().Log10P, -6.0, "under a key that it does not have")
 		assert.False(t, math.IsNaN(r.Z))
 		return

@@ -9,12 +9,13 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 func TestPanelIsManyAccumulators(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
-	root, sel := fixedKey(t, 0), fixedKey(t, 1)
+	root, sel := testmark.Key(0), testmark.Key(1)
 	var scorers []detect.Scorer
 	for i := range 20 {
 		band := watermark.Band{Selector: sel, Lo: 0, Hi: 10000 + 2000*i}
@@ -22,12 +23,12 @@ func TestPanelIsManyAccumulators(t *testing.T) {
 		if i%5 == 0 {
 			width = 1 // another profile
 		}
-		scorers = append(scorers, newMark(t, root.Derive("tenant", string(rune('a'+i))), width, band))
+		scorers = append(scorers, testmark.Green(t, root.Derive("tenant", string(rune('a'+i))), width, band))
 	}
 	o := &detect.Options{Tests: 2, Exempt: []Token{3}}
 	panel := detect.NewPanel(scorers, o)
-	texts := [][]Token{markedText(t, rng, scorers[7].(*watermark.Mark), 1500), randomText(rng, 300, 20)}
-	prompt := randomText(rng, 5, 20)
+	texts := [][]Token{testmark.Write(t, rng, 1500, testmark.Flat, scorers[7].(*watermark.Mark)), testmark.Uniform(rng, 300, 20)}
+	prompt := testmark.Uniform(rng, 5, 20)
 	for _, text := range texts {
 		panel.Add(text)
 	}
@@ -55,7 +56,7 @@ func TestPanelIsManyAccumulators(t *testing.T) {
 }
 
 func TestNewPanelRefuses(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 2)
+	m := testmark.Green(t, watermark.NewKey(), 2)
 	other, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, vocab+1)
 	require.NoError(t, err)
 	for name, scorers := range map[string][]detect.Scorer{

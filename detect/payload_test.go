@@ -16,6 +16,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -28,7 +29,7 @@ func payloadKey(t testing.TB, labels ...string) watermark.Key {
 
 func payloadMark(t testing.TB, k watermark.Key, bits int, message uint32, opts ...watermark.Option) *watermark.Mark {
 	t.Helper()
-	return newMark(t, k, 2, append(opts, watermark.Payload{Bits: bits, Message: message})...)
+	return testmark.Green(t, k, 2, append(opts, watermark.Payload{Bits: bits, Message: message})...)
 }
 
 func decode(m *watermark.Mark, o *detect.Options, texts ...[]Token) detect.Decoded {
@@ -45,7 +46,7 @@ func TestEveryMessageDecodes(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 5} {
 		test := payloadMark(t, k, n, 0)
 		for message := range uint32(1 << n) {
-			d := decode(test, nil, markedText(t, rng, payloadMark(t, k, n, message), 300))
+			d := decode(test, nil, testmark.Write(t, rng, 300, testmark.Flat, payloadMark(t, k, n, message)))
 			require.Equal(t, message, d.Message, "%d bits", n)
 			assert.True(t, d.Clear, d)
 			assert.Less(t, d.Log10PAdjusted, -20.0)
@@ -60,7 +61,7 @@ func TestEveryMessageDecodes(t *testing.T) {
 	}
 	for _, n := range []int{16, 20} {
 		message := uint32(1)<<n - 3
-		d := decode(payloadMark(t, k, n, 5), nil, markedText(t, rng, payloadMark(t, k, n, message), 500))
+		d := decode(payloadMark(t, k, n, 5), nil, testmark.Write(t, rng, 500, testmark.Flat, payloadMark(t, k, n, message)))
 		assert.Equal(t, message, d.Message, "the test's own message takes no part")
 		assert.True(t, d.Clear)
 	}
@@ -95,7 +96,7 @@ func TestDecodeIsTheSlowDecode(t *testing.T) {
 		n := 1 + i%6
 		k := payloadKey(t, "slow", strconv.Itoa(i))
 		m := payloadMark(t, k, n, 0, watermark.Band{Selector: payloadKey(t, "selector"), Hi: 50_000})
-		text := randomText(rng, 20+rng.IntN(300), 4+rng.IntN(30))
+		text := testmark.Uniform(rng, 20+rng.IntN(300), 4+rng.IntN(30))
 		sums, scored := slowDecode(m, n, text)
 		best, second := 0, -1
 		for message, s := range sums {
@@ -123,10 +124,10 @@ func TestPayloadCounts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(45, 46))
 	k, sel := payloadKey(t, "counts"), payloadKey(t, "selector")
 	band := watermark.Band{Selector: sel, Hi: 40_000}
-	m, plain := payloadMark(t, k, 6, 9, band), newMark(t, k, 2, band)
+	m, plain := payloadMark(t, k, 6, 9, band), testmark.Green(t, k, 2, band)
 	for range 20 {
 		o := &detect.Options{Exempt: []Token{3, 4}, Dedup: detect.Dedup(rng.IntN(2))}
-		text, prompt := randomText(rng, 400, 25), randomText(rng, 8, 25)
+		text, prompt := testmark.Uniform(rng, 400, 25), testmark.Uniform(rng, 8, 25)
 		text[20], text[30] = -1, vocab
 		a, b := detect.NewAccumulator(m, o), detect.NewAccumulator(plain, o)
 		a.Add(text)
@@ -151,7 +152,7 @@ func TestDecodeDoesNotDependOnOrder(t *testing.T) {
 	for _, dedup := range []detect.Dedup{detect.DedupPair, detect.DedupContext} {
 		var texts [][]Token
 		for range 12 {
-			texts = append(texts, markedText(t, rng, m, 40), randomText(rng, 40, 30))
+			texts = append(texts, testmark.Write(t, rng, 40, testmark.Flat, m), testmark.Uniform(rng, 40, 30))
 		}
 		o := &detect.Options{Dedup: dedup}
 		whole := detect.NewAccumulator(m, o)
@@ -181,7 +182,7 @@ func TestDecodeWeighs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(49, 50))
 	k := payloadKey(t, "weights")
 	m := payloadMark(t, k, 8, 77)
-	text := markedText(t, rng, m, 300)
+	text := testmark.Write(t, rng, 300, testmark.Flat, m)
 	weights := make([]uint8, len(text))
 	for i := range weights {
 		weights[i] = uint8(rng.IntN(4))
@@ -278,7 +279,7 @@ func TestDecodeUnderTheNull(t *testing.T) {
 	for i := range texts {
 		m := payloadMark(t, payloadKey(t, "null", strconv.Itoa(i)), 1+i%6, 0)
 		a := detect.NewAccumulator(m, nil)
-		a.Add(randomText(rng, 60+rng.IntN(200), []int{12, vocab}[i/6%2]))
+		a.Add(testmark.Uniform(rng, 60+rng.IntN(200), []int{12, vocab}[i/6%2]))
 		d, r := a.Decode(), a.Result()
 		both, _ := a.LabelAndMessage()
 		label.add(r.Log10P)
@@ -330,9 +331,9 @@ func TestOtherMessagesAreNoEvidence(t *testing.T) {
 				m := payloadMark(t, payloadKey(t, "wrong", c.name, strconv.Itoa(i)), c.bits, message)
 				a := detect.NewAccumulator(m, nil)
 				for range c.contexts {
-					context := randomText(rng, 2, vocab)
+					context := testmark.Uniform(rng, 2, vocab)
 					for range c.pairs {
-						ids := randomText(rng, 8, vocab)
+						ids := testmark.Uniform(rng, 8, vocab)
 						a.AddPair(context, ids[m.Pick(ids, []float32{1, 1, 1, 1, 1, 1, 1, 1}, context, rng.Float64())])
 					}
 				}
@@ -352,7 +353,7 @@ func TestTheLabelSurvivesManyMessages(t *testing.T) {
 	k := payloadKey(t, "many")
 	a := detect.NewAccumulator(payloadMark(t, k, 16, 0), nil)
 	for range 200 {
-		a.Add(markedText(t, rng, payloadMark(t, k, 16, rng.Uint32N(1<<16)), 20))
+		a.Add(testmark.Write(t, rng, 20, testmark.Flat, payloadMark(t, k, 16, rng.Uint32N(1<<16))))
 	}
 	r := a.Result()
 	assert.Equal(t, detect.Detected, r.Verdict)
@@ -371,8 +372,8 @@ func TestComplementedTextKeepsItsLabel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(59, 60))
 	k := payloadKey(t, "complement")
 	test := payloadMark(t, k, 1, 0)
-	zero := markedText(t, rng, payloadMark(t, k, 1, 0), 300)
-	one := markedText(t, rng, payloadMark(t, k, 1, 1), 300)
+	zero := testmark.Write(t, rng, 300, testmark.Flat, payloadMark(t, k, 1, 0))
+	one := testmark.Write(t, rng, 300, testmark.Flat, payloadMark(t, k, 1, 1))
 	for message, text := range [][]Token{zero, one} {
 		a := detect.NewAccumulator(test, nil)
 		a.Add(text)
@@ -382,7 +383,7 @@ func TestComplementedTextKeepsItsLabel(t *testing.T) {
 		assert.Equal(t, uint32(message), a.Decode().Message)
 	}
 	// Without the free half half of the evidence is against the mark.
-	blind := detect.NewAccumulator(newMark(t, k, 2), nil)
+	blind := detect.NewAccumulator(testmark.Green(t, k, 2), nil)
 	blind.Add(one)
 	assert.NotEqual(t, detect.Detected, blind.Result().Verdict)
 }
@@ -391,12 +392,15 @@ func TestLabelAndMessage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(61, 62))
 	k := payloadKey(t, "both")
 	m := payloadMark(t, k, 10, 700)
-	for _, text := range [][]Token{markedText(t, rng, m, 300), randomText(rng, 300, vocab), nil} {
+	for _, text := range [][]Token{testmark.Write(t, rng, 300, testmark.Flat, m), testmark.Uniform(rng, 300, vocab), nil} {
 		o := &detect.Options{Tests: 3}
 		a := detect.NewAccumulator(m, o)
 		a.Add(text)
 		label, alone := a.Result(), a.Decode()
-		r, d := a.LabelAndMessage()
+		both := detect.Text(m, text, &detect.TextOptions{Options: *o, Message: true})
+		r, d := both.Result, *both.Message
+		accumulated, message := a.LabelAndMessage()
+		assert.Equal(t, fmt.Sprint(accumulated, message), fmt.Sprint(r, d))
 		assert.Equal(t, int64(6), r.Tests)
 		assert.Equal(t, int64(6<<10), d.Tests)
 		assert.Equal(t, label.Log10P, r.Log10P)
@@ -405,8 +409,9 @@ func TestLabelAndMessage(t *testing.T) {
 		assert.InDelta(t, min(0, label.Log10PAdjusted+math.Log10(2), d.Log10PAdjusted), r.Log10PAdjusted, 1e-9)
 		assert.Equal(t, r.Verdict == detect.Detected, r.Log10PAdjusted <= -6)
 
-		prompt := randomText(rng, 5, vocab)
-		whole, scan, located := detect.LocateAndDecode(m, text, o, prompt)
+		prompt := testmark.Uniform(rng, 5, vocab)
+		got := detect.Text(m, text, &detect.TextOptions{Options: *o, Prompts: [][]Token{prompt}, Spans: true, Message: true})
+		whole, scan, located := got.Result, got.Scan, got.Message
 		assert.Equal(t, int64(9), whole.Tests)
 		assert.Equal(t, int64(9<<10), located.Tests)
 		assert.Equal(t, d.Message, located.Message)
@@ -414,7 +419,7 @@ func TestLabelAndMessage(t *testing.T) {
 	}
 	// Both halves together show a text before the free half does.
 	m = payloadMark(t, k, 4, 11)
-	text := markedText(t, rng, m, 200)
+	text := testmark.Write(t, rng, 200, testmark.Flat, m)
 	for n := 10; ; n++ {
 		require.Less(t, n, len(text), "never detected")
 		a := detect.NewAccumulator(m, nil)
@@ -432,7 +437,7 @@ func TestLabelAndMessage(t *testing.T) {
 func TestSequentialLeavesMessagesOut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(63, 64))
 	m := payloadMark(t, payloadKey(t, "sequential"), 12, 99)
-	text := markedText(t, rng, m, 300)
+	text := testmark.Write(t, rng, 300, testmark.Flat, m)
 	q, a := sequential.New(m, nil), detect.NewAccumulator(m, nil)
 	q.Add(text)
 	a.Add(text)
@@ -449,7 +454,7 @@ func TestSequentialLeavesMessagesOut(t *testing.T) {
 
 func TestDecodeRefuses(t *testing.T) {
 	k := payloadKey(t, "refuses")
-	plain := newMark(t, k, 2)
+	plain := testmark.Green(t, k, 2)
 	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.NewAccumulator(plain, nil).Decode() })
 	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.NewAccumulator(labelOnly{plain}, nil).LabelAndMessage() })
 	m := payloadMark(t, k, 20, 0)
@@ -503,7 +508,7 @@ func BenchmarkDecode(b *testing.B) {
 	for _, n := range []int{16, 20} {
 		m := payloadMark(b, payloadKey(b, "bench"), n, 0)
 		a := detect.NewAccumulator(m, nil)
-		a.Add(randomText(rng, 1000, vocab))
+		a.Add(testmark.Uniform(rng, 1000, vocab))
 		b.Run(fmt.Sprintf("bits=%d", n), func(b *testing.B) {
 			for b.Loop() {
 				a.Decode()

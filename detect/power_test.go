@@ -10,6 +10,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -21,7 +22,7 @@ func TestPowerStatementIsExact(t *testing.T) {
 				m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: gamma, Delta: 2, Width: 1}, vocab)
 				require.NoError(t, err)
 				a := detect.NewAccumulator(m, &detect.Options{Alpha: alpha, Tests: 3})
-				a.Add(randomText(rng, n, vocab))
+				a.Add(testmark.Uniform(rng, n, vocab))
 				r := a.Result()
 				p := r.Power
 				require.Equal(t, alpha, p.Alpha)
@@ -41,8 +42,8 @@ func TestPowerStatementIsExact(t *testing.T) {
 func TestVerdicts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(15, 16))
 	verdict := func(n int, o *detect.Options) detect.Verdict {
-		a := detect.NewAccumulator(newMark(t, fixedKey(t, 0), 2), o)
-		a.Add(randomText(rng, n, vocab))
+		a := detect.NewAccumulator(testmark.Green(t, testmark.Key(0), 2), o)
+		a.Add(testmark.Uniform(rng, n, vocab))
 		return a.Result().Verdict
 	}
 	assert.Equal(t, detect.Inconclusive, verdict(10, nil), "too short to detect anything")

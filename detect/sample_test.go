@@ -12,6 +12,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -19,13 +20,13 @@ func TestSampleDoesNotDependOnOrderOrShards(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 32))
 	for _, width := range []int{1, 2, 6} {
 		for _, size := range []int{1, 7, 100, 5000} {
-			m := newMark(t, watermark.NewKey(), width)
+			m := testmark.Green(t, watermark.NewKey(), width)
 			o := &detect.Options{Sample: detect.Sample{Size: size, RunKey: detect.NewRunKey()}}
 			texts := make([][]Token, 20)
 			for i := range texts {
-				texts[i] = randomText(rng, rng.IntN(150), 9)
+				texts[i] = testmark.Uniform(rng, rng.IntN(150), 9)
 			}
-			prompt := randomText(rng, 12, 9)
+			prompt := testmark.Uniform(rng, 12, 9)
 			whole := detect.NewAccumulator(m, o)
 			for _, text := range texts {
 				whole.Add(text)
@@ -58,10 +59,10 @@ func TestSampleDoesNotDependOnOrderOrShards(t *testing.T) {
 
 func TestSampleOfEverythingIsEverything(t *testing.T) {
 	rng := rand.New(rand.NewPCG(33, 34))
-	m := newMark(t, watermark.NewKey(), 1)
+	m := testmark.Green(t, watermark.NewKey(), 1)
 	all := detect.NewAccumulator(m, nil)
 	full := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 100_000, RunKey: detect.NewRunKey()}})
-	text := randomText(rng, 5000, vocab)
+	text := testmark.Uniform(rng, 5000, vocab)
 	all.Add(text)
 	full.Add(text)
 	assert.Equal(t, all.Result().Log10P, full.Result().Log10P, "a sample of everything is everything")
@@ -78,7 +79,7 @@ func TestSampleOfEverythingIsEverything(t *testing.T) {
 }
 
 func TestSampleCountsExcludedPairs(t *testing.T) {
-	m := newMark(t, fixedKey(t, 0), 1)
+	m := testmark.Green(t, testmark.Key(0), 1)
 	a := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 10, RunKey: [16]byte{1}}})
 	for i := range Token(500) {
 		a.AddPair([]Token{i % 2}, i)
@@ -90,7 +91,7 @@ func TestSampleCountsExcludedPairs(t *testing.T) {
 }
 
 func TestSamplesThatCannotBePanic(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 1)
+	m := testmark.Green(t, watermark.NewKey(), 1)
 	for _, o := range []detect.Options{
 		{Sample: detect.Sample{Size: -1}}, {Sample: detect.Sample{Size: 1<<30 + 1}},
 		{Sample: detect.Sample{RunKey: detect.NewRunKey()}},
@@ -116,9 +117,9 @@ func TestNullOfSamples(t *testing.T) {
 	depths := []float64{0.5, 0.1, 1e-2, 1e-3, 1e-4}
 	counts, levels := make([]int64, len(depths)), make([]float64, len(depths))
 	for i := range texts {
-		m := newMark(t, root.Derive(strconv.Itoa(i)), 1)
+		m := testmark.Green(t, root.Derive(strconv.Itoa(i)), 1)
 		a := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 100, RunKey: [16]byte{byte(i), byte(i >> 8)}}})
-		a.Add(randomText(rng, 400, 40))
+		a.Add(testmark.Uniform(rng, 400, 40))
 		r := a.Result()
 		require.Equal(t, int64(100), r.Scored)
 		for d, alpha := range depths {
@@ -142,7 +143,7 @@ func TestSampleLosesPowerAsPredicted(t *testing.T) {
 	const pairs, size, repeats = 4000, 1000, 40
 	var whole, sampled float64
 	for i := range repeats {
-		m := newMark(t, fixedKey(t, i), 1)
+		m := testmark.Green(t, testmark.Key(uint64(i)), 1)
 		all := detect.NewAccumulator(m, nil)
 		some := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: size, RunKey: [16]byte{byte(i)}}})
 		for n := int64(0); n < pairs; {

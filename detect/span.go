@@ -93,7 +93,9 @@ type interval struct {
 	log10P, adjusted float64
 }
 
-func (c interval) Rank() evidence.Rank { return evidence.Rank{From: int64(c.from), To: int64(c.to), Adjusted: c.adjusted} }
+func (c interval) Rank() evidence.Rank {
+	return evidence.Rank{From: int64(c.from), To: int64(c.to), Adjusted: c.adjusted}
+}
 
 // scan tests every interval of the grid.
 func (q *sequence) scan(o Options) Scan {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -27,20 +28,13 @@ type setting struct {
 	prompts [][]Token
 }
 
-// fixedKey makes a test's outcome one fixed outcome.
-func fixedKey(t testing.TB, n int) watermark.Key {
-	key, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", n))
-	require.NoError(t, err)
-	return key
-}
-
 // randomSetting draws texts with marked parts, repeats, prompts and strange ids.
 func randomSetting(t *testing.T, rng *rand.Rand) setting {
 	width := rng.IntN(5)
-	key := fixedKey(t, 1+rng.IntN(1e9))
+	key := testmark.Key(uint64(1 + rng.IntN(1e9)))
 	var opts []watermark.Option
 	if rng.IntN(3) == 0 {
-		opts = append(opts, watermark.Band{Selector: fixedKey(t, 6), Hi: 30000 + rng.IntN(35000)})
+		opts = append(opts, watermark.Band{Selector: testmark.Key(6), Hi: 30000 + rng.IntN(35000)})
 	}
 	gamma := []float64{0.5, 0.25, 0.75, 0.01171875}[rng.IntN(4)]
 	m, err := watermark.New(key, watermark.GreenList{Gamma: gamma, Delta: 3, Width: width}, vocab, opts...)
@@ -50,11 +44,11 @@ func randomSetting(t *testing.T, rng *rand.Rand) setting {
 		n := rng.IntN(300)
 		switch rng.IntN(3) {
 		case 0:
-			text = append(text, markedText(t, rng, m, n)...)
+			text = append(text, testmark.Write(t, rng, n, testmark.Flat, m)...)
 		case 1:
-			text = append(text, randomText(rng, n, vocab)...)
+			text = append(text, testmark.Uniform(rng, n, vocab)...)
 		default:
-			text = append(text, randomText(rng, n, 6)...)
+			text = append(text, testmark.Uniform(rng, n, 6)...)
 		}
 	}
 	if len(text) > 0 {
@@ -66,13 +60,13 @@ func randomSetting(t *testing.T, rng *rand.Rand) setting {
 		Dedup: detect.Dedup(rng.IntN(2)), Alpha: []float64{1e-6, 1e-2, 0.3}[rng.IntN(3)], Tests: 1 + rng.Int64N(3),
 	}}
 	if rng.IntN(2) == 0 {
-		s.options.Exempt = randomText(rng, 5, vocab)
+		s.options.Exempt = testmark.Uniform(rng, 5, vocab)
 	}
 	for range rng.IntN(3) {
 		if from := rng.IntN(len(text) + 1); rng.IntN(2) == 0 {
 			s.prompts = append(s.prompts, text[from:min(from+40, len(text))])
 		} else {
-			s.prompts = append(s.prompts, randomText(rng, 10, 6))
+			s.prompts = append(s.prompts, testmark.Uniform(rng, 10, 6))
 		}
 	}
 	return s
@@ -175,13 +169,16 @@ func (s setting) scanByHand() detect.Scan {
 	return scan
 }
 
+// located returns the result and the scan of a text.
+func located(r detect.TextResult) (detect.Result, detect.Scan) { return r.Result, *r.Scan }
+
 func TestSpansAgreeWithBruteForce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 32))
 	spans := 0
 	for range 400 {
 		s := randomSetting(t, rng)
 		want := s.scanByHand()
-		got := detect.Spans(s.mark, s.text, &s.options, s.prompts...)
+		got := detect.SpansOf(s.mark, s.text, &s.options, s.prompts...)
 		require.Equal(t, want.Intervals, got.Intervals)
 		require.InDelta(t, want.Log10P, got.Log10P, 1e-9)
 		require.InDelta(t, want.Log10PAdjusted, got.Log10PAdjusted, 1e-9)
@@ -192,7 +189,7 @@ func TestSpansAgreeWithBruteForce(t *testing.T) {
 		for i, position := range at {
 			colours[position] = map[bool]detect.Colour{true: detect.Green, false: detect.NotGreen}[green[i]]
 		}
-		require.Equal(t, colours, detect.Colours(s.mark, s.text, &s.options, s.prompts...))
+		require.Equal(t, colours, detect.Text(s.mark, s.text, &detect.TextOptions{Options: s.options, Prompts: s.prompts, Colours: true}).Colours)
 		for i, w := range want.Spans {
 			g := got.Spans[i]
 			require.InDelta(t, w.Log10PAdjusted, g.Log10PAdjusted, 1e-9)
@@ -230,7 +227,7 @@ func checkSpans(t *testing.T, s setting, scan detect.Scan) {
 // nothing may be found more often than alpha says. Keys derive from a fixed root, so
 // that the outcome is one fixed number; the bound is that of a fresh draw at 1e-6.
 func TestSpansFamilyWiseErrorRate(t *testing.T) {
-	root := fixedKey(t, 3)
+	root := testmark.Key(3)
 	texts := 10_000
 	if testing.Short() {
 		texts = 1000
@@ -240,9 +237,9 @@ func TestSpansFamilyWiseErrorRate(t *testing.T) {
 		dedup detect.Dedup
 		text  func(rng *rand.Rand) []Token
 	}{
-		{"new tokens", detect.DedupPair, func(rng *rand.Rand) []Token { return randomText(rng, 40+rng.IntN(600), vocab) }},
-		{"few tokens", detect.DedupPair, func(rng *rand.Rand) []Token { return randomText(rng, 600, 15) }},
-		{"first occurrences", detect.DedupContext, func(rng *rand.Rand) []Token { return randomText(rng, 600, 60) }},
+		{"new tokens", detect.DedupPair, func(rng *rand.Rand) []Token { return testmark.Uniform(rng, 40+rng.IntN(600), vocab) }},
+		{"few tokens", detect.DedupPair, func(rng *rand.Rand) []Token { return testmark.Uniform(rng, 600, 15) }},
+		{"first occurrences", detect.DedupContext, func(rng *rand.Rand) []Token { return testmark.Uniform(rng, 600, 60) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -255,11 +252,11 @@ func TestSpansFamilyWiseErrorRate(t *testing.T) {
 				m, err := watermark.New(root.Derive(c.name, strconv.Itoa(i)), watermark.GreenList{Gamma: gamma, Delta: 1, Width: 1 + i%2}, vocab)
 				require.NoError(t, err)
 				text := c.text(rng)
-				scan := detect.Spans(m, text, &detect.Options{Dedup: c.dedup, Alpha: levels[0]})
+				scan := detect.SpansOf(m, text, &detect.Options{Dedup: c.dedup, Alpha: levels[0]})
 				if len(scan.Spans) > 0 {
 					spans++
 				}
-				r, _ := detect.Locate(m, text, &detect.Options{Dedup: c.dedup})
+				r, _ := located(detect.Text(m, text, &detect.TextOptions{Options: detect.Options{Dedup: c.dedup}, Spans: true}))
 				for l, alpha := range levels {
 					if scan.Log10P <= math.Log10(alpha) {
 						counts[l]++
@@ -283,12 +280,12 @@ func TestSpansFamilyWiseErrorRate(t *testing.T) {
 func TestSpansFindPlantedParts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(35, 36))
 	for i := range 20 {
-		m := newMark(t, fixedKey(t, 5).Derive(strconv.Itoa(i)), 2)
+		m := testmark.Green(t, testmark.Key(5).Derive(strconv.Itoa(i)), 2)
 		// 2000 tokens, of which [400,700) and [1500,1620) are marked.
-		text := randomText(rng, 2000, vocab)
-		copy(text[400:], markedText(t, rng, m, 300))
-		copy(text[1500:], markedText(t, rng, m, 120))
-		r, scan := detect.Locate(m, text, nil)
+		text := testmark.Uniform(rng, 2000, vocab)
+		copy(text[400:], testmark.Write(t, rng, 300, testmark.Flat, m))
+		copy(text[1500:], testmark.Write(t, rng, 120, testmark.Flat, m))
+		r, scan := located(detect.Text(m, text, &detect.TextOptions{Spans: true}))
 		require.Equal(t, detect.Detected, r.Verdict)
 		overlap := func(from, to int) float64 {
 			var both int
@@ -307,12 +304,12 @@ func TestSpansFindPlantedParts(t *testing.T) {
 
 func TestSpansOfLittle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(37, 38))
-	m := newMark(t, fixedKey(t, 0), 2)
+	m := testmark.Green(t, testmark.Key(0), 2)
 	outside := make([]Token, 500)
 	for i := range outside {
 		outside[i] = vocab + Token(i)
 	}
-	marked := markedText(t, rng, m, 33)
+	marked := testmark.Write(t, rng, 33, testmark.Flat, m)
 	for name, c := range map[string]struct {
 		text    []Token
 		prompts [][]Token
@@ -324,15 +321,15 @@ func TestSpansOfLittle(t *testing.T) {
 		"one loop":               {slices.Repeat([]Token{1, 2, 3}, 300), nil},
 		"its own prompt":         {slices.Concat(marked, marked), [][]Token{marked, marked[31:], slices.Concat(marked[31:], marked[:2])}},
 	} {
-		scan := detect.Spans(m, c.text, &detect.Options{Alpha: 0.99}, c.prompts...)
+		scan := detect.SpansOf(m, c.text, &detect.Options{Alpha: 0.99}, c.prompts...)
 		assert.Equal(t, detect.Scan{Spans: []detect.Span{}}, scan, name)
-		r, scan := detect.Locate(m, c.text, &detect.Options{Alpha: 0.5}, c.prompts...)
+		r, scan := located(detect.Text(m, c.text, &detect.TextOptions{Options: detect.Options{Alpha: 0.5}, Prompts: c.prompts, Spans: true}))
 		assert.Empty(t, scan.Spans, name)
 		assert.Equal(t, int64(2), r.Tests, name)
 	}
 	// One more scored token, and there is one interval: the text.
-	marked = markedText(t, rng, m, 34)
-	scan := detect.Spans(m, marked, &detect.Options{Alpha: 0.99})
+	marked = testmark.Write(t, rng, 34, testmark.Flat, m)
+	scan := detect.SpansOf(m, marked, &detect.Options{Alpha: 0.99})
 	assert.Equal(t, int64(1), scan.Intervals)
 	a := detect.NewAccumulator(m, nil)
 	a.Add(marked)
@@ -343,8 +340,8 @@ func TestSpansOfLittle(t *testing.T) {
 // span begins and ends with a scored one.
 func TestSpanOffsets(t *testing.T) {
 	rng := rand.New(rand.NewPCG(39, 40))
-	m := newMark(t, fixedKey(t, 4), 1)
-	marked := markedText(t, rng, m, 200)
+	m := testmark.Green(t, testmark.Key(4), 1)
+	marked := testmark.Write(t, rng, 200, testmark.Flat, m)
 	text := slices.Concat(
 		slices.Repeat([]Token{1}, 100), // exempt
 		[]Token{vocab}, marked[:100],
@@ -352,7 +349,7 @@ func TestSpanOffsets(t *testing.T) {
 		[]Token{vocab, vocab},
 	)
 	s := setting{mark: m, text: text, options: detect.Options{Exempt: []Token{1}}}
-	scan := detect.Spans(m, text, &s.options)
+	scan := detect.SpansOf(m, text, &s.options)
 	require.Len(t, scan.Spans, 1)
 	checkSpans(t, s, scan)
 	scored := map[int]bool{}
@@ -376,9 +373,9 @@ func TestSpanOffsets(t *testing.T) {
 }
 
 func TestSpansRefuse(t *testing.T) {
-	m := newMark(t, fixedKey(t, 7), 2)
-	assert.Panics(t, func() { detect.Spans(m, nil, &detect.Options{Alpha: 1}) })
-	assert.Panics(t, func() { detect.Spans(m, nil, &detect.Options{Sample: detect.Sample{Size: 10}}) })
+	m := testmark.Green(t, testmark.Key(7), 2)
+	assert.Panics(t, func() { detect.SpansOf(m, nil, &detect.Options{Alpha: 1}) })
+	assert.Panics(t, func() { detect.SpansOf(m, nil, &detect.Options{Sample: detect.Sample{Size: 10}}) })
 }
 
 // TestLocateIsTwoTests compares Locate with an Accumulator and a scan on their own.
@@ -394,8 +391,8 @@ func TestLocateIsTwoTests(t *testing.T) {
 			a.Exclude(p)
 		}
 		a.Add(s.text)
-		whole, scan := a.Result(), detect.Spans(s.mark, s.text, &two, s.prompts...)
-		got, gotScan := detect.Locate(s.mark, s.text, &s.options, s.prompts...)
+		whole, scan := a.Result(), detect.SpansOf(s.mark, s.text, &two, s.prompts...)
+		got, gotScan := located(detect.Text(s.mark, s.text, &detect.TextOptions{Options: s.options, Prompts: s.prompts, Spans: true}))
 		require.Equal(t, scan, gotScan)
 		best := min(whole.Log10P, scan.Log10P)
 		require.InDelta(t, min(best+math.Log10(float64(two.Tests)), 0), got.Log10PAdjusted, 1e-9)
@@ -434,9 +431,9 @@ func FuzzSpans(f *testing.F) {
 		long[i] = byte(rng.Uint32() >> (7 * (i % 2)))
 	}
 	f.Add(long, uint8(1), uint8(7))
-	key := fixedKey(f, 0)
+	key := testmark.Key(0)
 	f.Fuzz(func(t *testing.T, data []byte, width, flags uint8) {
-		m := newMark(t, key, int(width%17))
+		m := testmark.Green(t, key, int(width%17))
 		text := make([]Token, len(data)/2)
 		for i := range text {
 			text[i] = Token(int16(binary.LittleEndian.Uint16(data[2*i:])))
@@ -449,12 +446,12 @@ func FuzzSpans(f *testing.F) {
 			prompt = nil
 		}
 		s := setting{mark: m, text: text, options: detect.Options{Dedup: detect.Dedup(flags >> 2 & 1), Alpha: 0.5}}
-		scan := detect.Spans(m, text, &s.options, prompt)
+		scan := detect.SpansOf(m, text, &s.options, prompt)
 		checkSpans(t, s, scan)
 		a := detect.NewAccumulator(m, &s.options)
 		a.Exclude(prompt)
 		a.Add(text)
-		r, both := detect.Locate(m, text, &s.options, prompt)
+		r, both := located(detect.Text(m, text, &detect.TextOptions{Options: s.options, Prompts: [][]Token{prompt}, Spans: true}))
 		require.Equal(t, a.Result().Skipped, r.Skipped)
 		require.Equal(t, a.Result().Green, r.Green)
 		require.Equal(t, scan.Log10P, both.Log10P)
@@ -466,11 +463,11 @@ func BenchmarkSpans(b *testing.B) {
 	rng := rand.New(rand.NewPCG(45, 46))
 	for _, marked := range []int{0, 1000, 10_000} {
 		b.Run("tokens=10000/marked="+strconv.Itoa(marked), func(b *testing.B) {
-			m := newMark(b, watermark.NewKey(), 2)
-			text := randomText(rng, 10_000, vocab)
-			copy(text, markedText(b, rng, m, marked))
+			m := testmark.Green(b, watermark.NewKey(), 2)
+			text := testmark.Uniform(rng, 10_000, vocab)
+			copy(text, testmark.Write(b, rng, marked, testmark.Flat, m))
 			for b.Loop() {
-				detect.Spans(m, text, nil)
+				detect.SpansOf(m, text, nil)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -25,7 +26,7 @@ func randomWeights(rng *rand.Rand, n int) []uint8 {
 
 func TestWeightedSum(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
-	m := newMark(t, watermark.NewKey(), 1)
+	m := testmark.Green(t, watermark.NewKey(), 1)
 	a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
 	text := rng.Perm(vocab)[:300]
 	ids := make([]Token, len(text))
@@ -70,8 +71,8 @@ func TestWeightedSum(t *testing.T) {
 
 func TestEqualWeightsAreNoWeights(t *testing.T) {
 	rng := rand.New(rand.NewPCG(23, 24))
-	m := newMark(t, watermark.NewKey(), 2)
-	text := markedText(t, rng, m, 200)
+	m := testmark.Green(t, watermark.NewKey(), 2)
+	text := testmark.Write(t, rng, 200, testmark.Flat, m)
 	plain := detect.NewAccumulator(m, nil)
 	plain.Add(text)
 	want := plain.Result()
@@ -95,7 +96,7 @@ func TestEqualWeightsAreNoWeights(t *testing.T) {
 }
 
 func TestLargestWeightCounts(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 1)
+	m := testmark.Green(t, watermark.NewKey(), 1)
 	o := &detect.Options{Weighting: detect.WeightGiven}
 	a, b, c := detect.NewAccumulator(m, o), detect.NewAccumulator(m, o), detect.NewAccumulator(m, o)
 	a.AddWeighted([]Token{1, 2, 1, 2}, []uint8{0, 3, 0, 9})
@@ -109,7 +110,7 @@ func TestLargestWeightCounts(t *testing.T) {
 }
 
 func TestCountsWeigh(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 1)
+	m := testmark.Green(t, watermark.NewKey(), 1)
 	a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightCounts})
 	for i := range 20 {
 		a.AddPair([]Token{1}, 2)
@@ -125,7 +126,7 @@ func TestCountsWeigh(t *testing.T) {
 }
 
 func TestWeightsThatCannotBePanic(t *testing.T) {
-	m := newMark(t, watermark.NewKey(), 1)
+	m := testmark.Green(t, watermark.NewKey(), 1)
 	given := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
 	assert.Panics(t, func() { given.AddWeighted([]Token{1, 2}, []uint8{1}) })
 	assert.Panics(t, func() { given.AddWeighted([]Token{1}, []uint8{16}) })
@@ -156,7 +157,7 @@ func TestNullOfWeightedSums(t *testing.T) {
 				m, err := watermark.New(root.Derive(name, strconv.Itoa(i)), watermark.GreenList{Gamma: []float64{0.5, 0.25}[i%2], Delta: 1, Width: 1}, vocab)
 				require.NoError(t, err)
 				a := detect.NewAccumulator(m, &detect.Options{Weighting: weighting})
-				text := randomText(rng, 300, 12)
+				text := testmark.Uniform(rng, 300, 12)
 				if weighting == detect.WeightGiven {
 					// Heavy where the text repeats itself: a rule of the text.
 					weights := make([]uint8, len(text))
@@ -216,7 +217,7 @@ func TestEntropyWeights(t *testing.T) {
 func TestEntropyWeightsNeedLessText(t *testing.T) {
 	rng := rand.New(rand.NewPCG(27, 28))
 	g := watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}
-	m := newMark(t, fixedKey(t, 0), 1)
+	m := testmark.Green(t, testmark.Key(0), 1)
 	s, err := watermark.NewSequence(m)
 	require.NoError(t, err)
 	var text []Token

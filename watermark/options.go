@@ -1,7 +1,5 @@
 package watermark
 
-import "github.com/isotope-wm/isotope/internal/prf"
-
 // An Option changes how [New] binds a mark. Options are plain values: [Band],
 // [Lane], [MaskRepeats], [MarkRepeats], [NoPromptContext] and [Payload].
 type Option interface{ apply(*options) error }
@@ -13,39 +11,6 @@ type options struct {
 	skipPrompt bool
 	payload    Payload
 }
-
-// BandSize is the number of parts into which a [Band] cuts the contexts.
-const BandSize = 1 << 16
-
-// A Band confines a mark to a keyed part of the contexts, so that several marks can
-// share one text: context c belongs to it when Lo <= h(c) < Hi, where h is a keyed
-// hash of c to [0, [BandSize]) under Selector. Marks that split contexts between
-// them have one selector and one width. Everything, the default, needs no selector.
-type Band struct {
-	Selector Key
-	Lo, Hi   int // 0 <= Lo < Hi <= BandSize
-}
-
-func (b Band) apply(o *options) error {
-	if b.Lo < 0 || b.Lo >= b.Hi || b.Hi > BandSize {
-		return paramError("band", "[%d,%d) is not a part of [0,%d)", b.Lo, b.Hi, BandSize)
-	}
-	if b.isEverything() {
-		o.band = Band{Lo: 0, Hi: BandSize}
-		return nil
-	}
-	if b.Selector.IsZero() {
-		return paramError("band", "[%d,%d) needs a selector key", b.Lo, b.Hi)
-	}
-	o.band = b
-	return nil
-}
-
-func (b Band) equal(other Band) bool {
-	return b.Lo == other.Lo && b.Hi == other.Hi && b.Selector.Equal(other.Selector)
-}
-
-func (b Band) isEverything() bool { return b.Lo == 0 && b.Hi == BandSize }
 
 // A Lane is a tenant's place in a group whose members share one AES call: token v
 // takes the decision of v XOR Index. Whoever learns one lane's lists knows them all,
@@ -84,35 +49,3 @@ func (MarkRepeats) apply(o *options) error { o.mask = false; return nil }
 type NoPromptContext struct{}
 
 func (NoPromptContext) apply(o *options) error { o.skipPrompt = true; return nil }
-
-// selector evaluates the keyed hash of a Band.
-type selector struct {
-	hash   *prf.Function
-	lo, hi uint32
-}
-
-func newSelector(b Band, width int) (*selector, error) {
-	if b.isEverything() {
-		return nil, nil
-	}
-	hash, err := prf.New(b.Selector.leaf(), prf.PurposeBand, width, 0, 0)
-	if err != nil {
-		return nil, err
-	}
-	return &selector{hash: hash, lo: uint32(b.Lo), hi: uint32(b.Hi)}, nil
-}
-
-// has reports whether a context belongs to the band. A nil selector has them all.
-func (b *selector) has(s *prf.Scratch, context []Token) bool {
-	if b == nil {
-		return true
-	}
-	b.hash.SetContext(s, context)
-	return b.holds(b.hash.Block(s, 0))
-}
-
-// holds is has for block 0 of the context.
-func (b *selector) holds(block *[16]byte) bool {
-	place := uint32(block[0]) | uint32(block[1])<<8
-	return b.lo <= place && place < b.hi
-}

@@ -1,63 +1,87 @@
 package watermark
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"os"
-	"slices"
 	"strconv"
 	"strings"
 )
 
 // Values of Profile.Mask and Profile.Dedup, spelt as in JSON.
 const (
-	MaskNone    = "none"    // every position is marked
-	MaskContext = "context" // positions whose context repeats are not; see MaskRepeats
+	MaskNone    = "none"    // a generator marks every position
+	MaskContext = "context" // it leaves positions with a repeated context unmarked; see MaskRepeats
 
-	DedupPair    = "pair"    // each distinct (context, token) pair is tested once
-	DedupContext = "context" // each distinct context is, by its first occurrence
+	DedupPair    = "pair"    // a detector tests each distinct (context, token) pair once
+	DedupContext = "context" // it tests each distinct context once, at its first occurrence
 )
 
-// TokenizerNone is the tokenizer of a profile for token ids that come from outside.
+// TokenizerNone is the tokenizer name of a profile for token ids from another program.
 const TokenizerNone = "none"
 
-// profileVersion is the wire format that a profile speaks of.
+// profileVersion is the number of the wire format that profiles describe.
 const profileVersion = 1
 
-// A Profile is the public description of a mark: what a detector needs beside the
-// key. Generation and detection read the same one. It holds no secret. Its JSON form
-// is docs/spec.md's; [ParseProfile] and [ReadProfile] read it, and MarshalJSON writes
-// the canonical form whose SHA-256 is the profile's [Profile.ID].
+// A Profile is the public description of a mark. It holds what a detector needs besides
+// the key, and no secret. Generation and detection read the same profile, so that they
+// cannot disagree.
+//
+// There are three ways to a profile. [TraceProfile] and [ProvenanceProfile] return the
+// recommended ones, [Mark.Profile] describes a mark that you made with [New], and
+// [ReadProfile] and [ParseProfile] read the JSON form. docs/spec.md defines that form.
+// MarshalJSON writes its canonical variant, whose SHA-256 is the [Profile.ID].
+// [Profile.Mark] binds the profile to a key.
 type Profile struct {
 	Scheme          Scheme
-	Vocab           int    // vocabulary size
-	Tokenizer       string // tokenizer name, or TokenizerNone
-	TokenizerDigest string // "sha256:" and hex; empty for TokenizerNone
-	BandLo, BandHi  int    // part of [0, BandSize); both 0 is everything
-	Selector        string // key id of the band's selector; empty for everything
-	Mask            string // MaskNone or MaskContext; empty is the scheme's default
-	NoPromptContext bool   // the prompt was no context
-	Dedup           string // DedupPair or DedupContext; empty is DedupPair
+	Vocab           int    // vocabulary size, 1 to MaxVocab
+	Tokenizer       string // name of the tokenizer, or TokenizerNone
+	TokenizerDigest string // "sha256:" and 64 hex digits; empty for TokenizerNone
+	BandLo, BandHi  int    // part of [0, BandSize); both 0 means all contexts
+	Selector        string // key id of the band's selector; empty for all contexts
+	Mask            string // MaskNone or MaskContext; empty means the default of the scheme
+	NoPromptContext bool   // the prompt is not context
+	Dedup           string // DedupPair or DedupContext; empty means DedupPair
 	Lane            Lane
-	Payload         int     // bits of the message, which is not part of the profile; 0 is none
-	Exempt          []Token // ids never scored
-	// Variants is the number of keys, of which each text of a keyed draw is marked with one;
-	// 0 and 1 are the one key itself. See [Profile.Marks].
+	Payload         int     // bits of the message, 0 to MaxPayloadBits; the message itself is not part of a profile
+	Exempt          []Token // ids that a detector never scores, in ascending order
+	// Variants is the number of keys, 1 to MaxVariants; 0 means 1. With 2 or more, each
+	// text of a keyed draw is marked with one of [Key.Variants]. See [Profile.Marks].
 	Variants int
 }
 
 // MaxVariants is the largest number of [Profile.Variants].
 const MaxVariants = 1024
 
-// Marks binds the profile's scheme to each of the keys with which it marks: the key itself,
-// or with Variants of 2 or more those of [Key.Variants]. A generator takes one of the marks
-// for each text, by chance or by any function of the request; a detector tests all of them,
-// and counts so many tests.
+// Profile returns the description of the mark for a tokenizer, so that a detector can test
+// text for it: write the profile to a file beside the key, and read it with [ReadProfile].
+// tokenizer and digest are the name and the digest that package tokenize gives, or
+// [TokenizerNone] and "".
+//
+// Dedup is [DedupContext] for a mark that leaves repeated contexts unmarked, because only
+// the first occurrence of a context carries such a mark, and [DedupPair] for any other.
+// Exempt is empty; set it if the detector shall skip ids. The mark of a variant key has a
+// profile with Variants 1, for a test under that key. An error about a parameter is a
+// [*ParamError]. The second of the [Mark.Halves] has no profile, because no profile binds
+// its lists.
+func (m *Mark) Profile(tokenizer, digest string) (*Profile, error) {
+	if m.half == secondHalf {
+		return nil, paramError("mark", "is the second half of a mark of two keys; take the profile of the whole mark")
+	}
+	p := &Profile{
+		Scheme: m.scheme, Vocab: m.vocab, Tokenizer: tokenizer, TokenizerDigest: digest,
+		Mask: MaskNone, Dedup: DedupPair, NoPromptContext: !m.prompts, Lane: m.lane, Payload: m.payload.Bits,
+	}
+	p.BandLo, p.BandHi, p.Selector = m.Band()
+	if m.masked {
+		p.Mask, p.Dedup = MaskContext, DedupContext
+	}
+	return p.checked()
+}
+
+// Marks binds the profile to each key that marks text. That is key itself, or with 2
+// Variants or more those of [Key.Variants]. A generator picks one of the marks for each
+// text, at random or by a number of the request. A detector tests all of them, and counts
+// as many tests. An error about a parameter is a [*ParamError].
 func (p *Profile) Marks(key Key, selector ...Key) ([]*Mark, error) {
 	if p.Variants <= 1 {
 		m, err := p.Mark(key, selector...)
@@ -83,32 +107,32 @@ func (p *Profile) Marks(key Key, selector ...Key) ([]*Mark, error) {
 	return marks, nil
 }
 
-// Mark binds the profile's scheme to a key. A profile with a band needs the selector key
-// that the profile names. With a payload the mark is for tests; what marks text has a
-// message, see [Profile.MarkMessage]. A profile of several Variants has several marks:
-// [Profile.Marks].
+// Mark binds the profile to a key. A profile with a band needs the selector key that it
+// names. Use [Profile.MarkMessage] to mark text with the message of a payload, and
+// [Profile.Marks] for a profile with several Variants, for which Mark returns an error. An
+// error about a parameter is a [*ParamError].
 func (p *Profile) Mark(key Key, selector ...Key) (*Mark, error) {
 	return p.MarkMessage(0, key, selector...)
 }
 
-// MarkMessage is Mark for text that carries a message of the profile's payload. Without a
-// payload the one message is 0.
+// MarkMessage is Mark for text that carries a message, below 2^Payload. The message does not
+// affect a test, so detectors use [Profile.Mark].
 func (p *Profile) MarkMessage(message uint32, key Key, selector ...Key) (*Mark, error) {
 	p, err := p.checked()
 	if err != nil {
 		return nil, err
 	}
 	if p.Variants > 1 {
-		return nil, paramError("variants", "of %d are as many marks, and one was asked for", p.Variants)
+		return nil, paramError("variants", "are %d, which give as many marks; use Marks, not Mark", p.Variants)
 	}
 	opts := []Option{p.Lane, Payload{Bits: p.Payload, Message: message}}
 	if p.Selector != "" {
 		if len(selector) != 1 || selector[0].ID() != p.Selector {
-			return nil, paramError("selector", "is not the profile's: want the key %s", p.Selector)
+			return nil, paramError("selector", "does not match the profile, which needs the key %s", p.Selector)
 		}
 		opts = append(opts, Band{Selector: selector[0], Lo: p.BandLo, Hi: p.BandHi})
 	} else if len(selector) > 0 {
-		return nil, paramError("selector", "is given, but the profile's band is everything")
+		return nil, paramError("selector", "is given, but the profile covers all contexts; leave it out")
 	}
 	opts = append(opts, maskOption(p.Mask))
 	if p.NoPromptContext {
@@ -117,15 +141,14 @@ func (p *Profile) MarkMessage(message uint32, key Key, selector ...Key) (*Mark, 
 	return New(key, p.Scheme, p.Vocab, opts...)
 }
 
-// Check reports what is wrong with the profile, as a [*ParamError].
+// Check returns an error, a [*ParamError], if [Profile.Mark] could not bind the profile.
 func (p *Profile) Check() error {
 	_, err := p.checked()
 	return err
 }
 
-// ID returns the profile's identity: "sha256:" and the hex digest of its canonical
-// JSON. Profiles that mean the same have the same ID. A profile that Check refuses
-// has none.
+// ID returns "sha256:" and the hex digest of the canonical JSON. Profiles that mean the
+// same have the same ID. ID returns "" for a profile that [Profile.Check] refuses.
 func (p *Profile) ID() string {
 	text, err := p.MarshalJSON()
 	if err != nil {
@@ -135,7 +158,7 @@ func (p *Profile) ID() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// checked returns a copy with defaults filled in, once everything in it is right.
+// checked returns a copy of p with defaults filled in, or the first error.
 func (p *Profile) checked() (*Profile, error) {
 	c := *p
 	if c.Scheme == nil {
@@ -165,35 +188,35 @@ func (p *Profile) checked() (*Profile, error) {
 	case c.BandLo < 0 || c.BandLo >= c.BandHi || c.BandHi > BandSize:
 		return nil, paramError("band", "[%d,%d) is not a part of [0,%d)", c.BandLo, c.BandHi, BandSize)
 	case band.isEverything() && c.Selector != "":
-		return nil, paramError("selector", "is given, but the band is everything")
+		return nil, paramError("selector", "is given, but the band covers all contexts; leave it out")
 	case !band.isEverything() && !isHex(c.Selector, 16):
-		return nil, paramError("selector", "%s is not a key id, which a band needs: 16 hex digits", quote(c.Selector))
+		return nil, paramError("selector", "%s is not a key id; a band needs the 16 hex digits of its selector", quote(c.Selector))
 	case c.Mask != MaskNone && c.Mask != MaskContext:
 		return nil, paramError("mask", "%s is neither %q nor %q", quote(c.Mask), MaskNone, MaskContext)
 	case c.Dedup != DedupPair && c.Dedup != DedupContext:
 		return nil, paramError("dedup", "%s is neither %q nor %q", quote(c.Dedup), DedupPair, DedupContext)
 	case !isName(c.Tokenizer):
-		return nil, paramError("tokenizer", "%s is not a name in printable ASCII; %q stands for token ids from outside", quote(c.Tokenizer), TokenizerNone)
+		return nil, paramError("tokenizer", "%s is not a name in printable ASCII; use %q for token ids from another program", quote(c.Tokenizer), TokenizerNone)
 	case c.Tokenizer == TokenizerNone && c.TokenizerDigest != "":
-		return nil, paramError("tokenizer_digest", "is given, but there is no tokenizer")
+		return nil, paramError("tokenizer_digest", "is given, but the tokenizer is \"none\"; leave it out")
 	case c.Tokenizer != TokenizerNone && !isDigest(c.TokenizerDigest):
 		return nil, paramError("tokenizer_digest", `%s is not "sha256:" and 64 hex digits`, quote(c.TokenizerDigest))
 	}
 	if _, ok := c.Scheme.(GreenList); ok && c.Variants != 1 {
-		return nil, paramError("variants", "are for keyed draws, not for a green list: many keys average out in training")
+		return nil, paramError("variants", "apply to keyed draws and not to a green list, whose keys would average out in training")
 	}
 	if c.Variants < 1 || c.Variants > MaxVariants {
 		return nil, paramError("variants", "%d is outside 1 to %d", c.Variants, MaxVariants)
 	}
 	if len(c.Exempt) == 0 {
-		c.Exempt = nil // one spelling for none
+		c.Exempt = nil // so that equal profiles compare equal
 	}
 	for i, id := range c.Exempt {
 		if id < 0 || int(id) >= c.Vocab || i > 0 && c.Exempt[i-1] >= id {
-			return nil, paramError("exempt", "must hold ascending ids below the vocabulary size, and holds %d at %d", id, i)
+			return nil, paramError("exempt", "has id %d at index %d; ids must ascend and be below the vocabulary size", id, i)
 		}
 	}
-	// The rest is what New checks.
+	// New checks the other parameters. Any key will do.
 	opts := []Option{c.Lane, Payload{Bits: c.Payload}}
 	opts = append(opts, maskOption(c.Mask))
 	if _, err := New(NewKey(), c.Scheme, c.Vocab, opts...); err != nil {
@@ -202,7 +225,7 @@ func (p *Profile) checked() (*Profile, error) {
 	return &c, nil
 }
 
-// maskOption returns the option for a value of Profile.Mask.
+// maskOption returns the Option for a value of Profile.Mask.
 func maskOption(mask string) Option {
 	if mask == MaskContext {
 		return MaskRepeats{}
@@ -210,7 +233,7 @@ func maskOption(mask string) Option {
 	return MarkRepeats{}
 }
 
-// quote is %q for what came from a file, unless a key strayed into it.
+// quote quotes s, which came from a file, for an error message, unless it may be a key.
 func quote(s string) string {
 	if strings.Contains(s, "isotope-secret-key") {
 		return "(a secret key)"
@@ -218,8 +241,8 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// isName keeps to characters that JSON never escapes, so that the canonical form has
-// no choices to make.
+// isName reports whether s has only characters that JSON never escapes, so that each name
+// has one canonical form.
 func isName(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
@@ -235,191 +258,4 @@ func isHex(s string, n int) bool {
 	}
 	_, err := hex.DecodeString(s)
 	return err == nil
-}
-
-// maxProfile bounds what ReadProfile reads.
-const maxProfile = 1 << 20
-
-// ReadProfile reads a profile from a file.
-func ReadProfile(path string) (*Profile, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("watermark: profile: %w; 'isotope profile > FILE' makes one", err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("watermark: profile: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxProfile+1))
-	if err != nil {
-		return nil, fmt.Errorf("watermark: profile: %w", err)
-	}
-	if len(text) > maxProfile {
-		return nil, fmt.Errorf("watermark: profile %s: longer than %d bytes", path, maxProfile)
-	}
-	p, err := ParseProfile(text)
-	if err != nil {
-		return nil, fmt.Errorf("profile %s: %w", path, err)
-	}
-	return p, nil
-}
-
-// profileFields are the fields in canonical order, which is that of their bytes.
-var profileFields = []string{
-	"band", "candidates", "dedup", "delta", "depth", "dual", "exempt", "gamma", "group", "isotope", "lane", "mask", "payload",
-	"prompt_context", "scheme", "selector", "tokenizer", "tokenizer_digest", "variants", "vocab", "width",
-}
-
-// ParseProfile reads a profile's JSON. Unknown and repeated fields are errors, and so
-// is everything [Profile.Check] refuses.
-func ParseProfile(text []byte) (*Profile, error) {
-	fields, err := splitObject(text)
-	if err != nil {
-		return nil, fmt.Errorf("watermark: profile: %w", err)
-	}
-	for name := range fields {
-		if !slices.Contains(profileFields, name) {
-			return nil, fmt.Errorf("watermark: profile: unknown field %s", quote(name))
-		}
-	}
-	var (
-		p       Profile
-		version int
-		scheme  string
-		width   int
-		band    = []int{0, BandSize}
-		prompt  = true
-	)
-	r := fieldReader{fields: fields}
-	r.need("isotope", &version)
-	r.need("scheme", &scheme)
-	r.need("width", &width)
-	r.need("vocab", &p.Vocab)
-	r.need("tokenizer", &p.Tokenizer)
-	r.may("tokenizer_digest", &p.TokenizerDigest)
-	r.may("band", &band)
-	r.may("selector", &p.Selector)
-	r.may("mask", &p.Mask)
-	r.may("prompt_context", &prompt)
-	r.may("dedup", &p.Dedup)
-	r.may("group", &p.Lane.Group)
-	r.may("lane", &p.Lane.Index)
-	r.may("payload", &p.Payload)
-	r.may("exempt", &p.Exempt)
-	switch {
-	case r.err != nil:
-	case version != profileVersion:
-		r.err = fmt.Errorf("wire format %d is not %d, the one this program knows", version, profileVersion)
-	case len(band) != 2:
-		r.err = fmt.Errorf("band holds %d numbers, not 2", len(band))
-	}
-	p.Scheme, p.Variants = readScheme(&r, scheme, width)
-	if r.err != nil {
-		return nil, fmt.Errorf("watermark: profile: %w", r.err)
-	}
-	p.BandLo, p.BandHi = band[0], band[1]
-	p.NoPromptContext = !prompt
-	if band[0] == 0 && band[1] == 0 {
-		return nil, paramError("band", "[0,0) is empty")
-	}
-	return p.checked()
-}
-
-// splitObject reads one JSON object into its fields. Unlike encoding/json it takes
-// names literally and refuses to see one twice: two readers must not disagree.
-func splitObject(text []byte) (map[string]json.RawMessage, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
-	fields := make(map[string]json.RawMessage)
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		name := t.(string) // the decoder has checked it
-		if _, ok := fields[name]; ok {
-			return nil, fmt.Errorf("field %s occurs twice", quote(name))
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, fmt.Errorf("field %q: %w", name, err)
-		}
-		fields[name] = value
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("something follows the JSON object")
-	}
-	return fields, nil
-}
-
-// A fieldReader decodes fields until one is wrong.
-type fieldReader struct {
-	fields map[string]json.RawMessage
-	err    error
-}
-
-func (r *fieldReader) need(name string, to any) {
-	if _, ok := r.fields[name]; !ok && r.err == nil {
-		r.err = fmt.Errorf("field %q is missing", name)
-	}
-	r.may(name, to)
-}
-
-func (r *fieldReader) may(name string, to any) {
-	value, ok := r.fields[name]
-	if !ok || r.err != nil {
-		return
-	}
-	if hasNull(value) {
-		r.err = fmt.Errorf("field %q is null or holds one", name)
-	} else if err := json.Unmarshal(value, to); err != nil {
-		r.err = fmt.Errorf("field %q: %w", name, err)
-	} else if text, ok := to.(*string); ok && *text == "" {
-		r.err = fmt.Errorf("field %q is empty; leave it out for its default", name)
-	}
-}
-
-// hasNull finds what json.Unmarshal would take for "leave it as it is".
-func hasNull(value json.RawMessage) bool {
-	var list []json.RawMessage
-	if json.Unmarshal(value, &list) == nil && list != nil {
-		return slices.ContainsFunc(list, hasNull)
-	}
-	return string(value) == "null"
-}
-
-// MarshalJSON writes the canonical form (RFC 8785): every field that applies, with
-// its default where it was left out, in order of names, without white space.
-func (p *Profile) MarshalJSON() ([]byte, error) {
-	p, err := p.checked()
-	if err != nil {
-		return nil, err
-	}
-	values := map[string]any{
-		"isotope": profileVersion, "vocab": p.Vocab, "tokenizer": p.Tokenizer,
-		"band": []int{p.BandLo, p.BandHi}, "mask": p.Mask, "prompt_context": !p.NoPromptContext,
-		"dedup": p.Dedup, "group": p.Lane.Group, "lane": p.Lane.Index, "payload": p.Payload,
-		"exempt": append([]Token{}, p.Exempt...), // never null
-	}
-	writeScheme(values, p.Scheme, p.Variants)
-	if p.TokenizerDigest != "" {
-		values["tokenizer_digest"] = p.TokenizerDigest
-	}
-	if p.Selector != "" {
-		values["selector"] = p.Selector
-	}
-	var out bytes.Buffer
-	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false)
-	// encoding/json sorts names and writes numbers as RFC 8785 does, and no string
-	// here holds anything to escape; what it adds is the newline.
-	if err := enc.Encode(values); err != nil {
-		return nil, fmt.Errorf("watermark: profile: %w", err)
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }

@@ -2,29 +2,34 @@ package watermark
 
 import "math"
 
-// maxTraceNats bounds the budget of TraceProfile. A perplexity factor of 1.28 is more than
-// a text should bear; and up to there the bound that TraceProfile gives is one.
+// maxTraceNats is the largest budget of TraceProfile. A step then multiplies its perplexity
+// by up to 1.28, which is as much as a text should bear. The tangent bound below holds up to
+// there.
 const maxTraceNats = 0.25
 
 // TraceProfile returns the recommended mark for finding out who trained on a model's
-// answers: a soft green bias with two tokens of context, gamma 1/2, everywhere in the text
-// and at any temperature, greedy too. It survives training because the context is short.
-// vocab, tokenizer and digest are those of [Profile].
+// answers: a green list with gamma 1/2 and two tokens of context, at every position. It works
+// at any temperature, greedy decoding included, and survives training because the context is
+// short. vocab, tokenizer and digest are those of [Profile].
 //
-// nats is what the mark may cost on average, in nats a token, in (0, 1/4]: the divergence
-// of the marked law from the model's, at temperature 1, whatever the model; e^nats is about
-// the factor on perplexity. Delta is the largest with that property, rounded down to three
-// decimals: with P the green mass of a step, the cost
+// nats, in (0, 1/4], bounds the average cost in nats a token: the Kullback-Leibler divergence
+// of the marked next-token distribution from the model's own at temperature 1, whatever the
+// model. A step's perplexity, given its context, grows by a factor of about e^nats. The
+// perplexity of a whole text can grow by more, because marked tokens lead to other contexts.
+//
+// Delta is the largest value within the budget, rounded down to three decimals. Let P be the
+// green mass of a step (Kirchenbauer et al. 2023, section 4, for G):
 //
 //	f(P) = delta G - ln(1 + (e^delta - 1) P),  G = e^delta P / (1 + (e^delta - 1) P)
 //
-// (Kirchenbauer et al. 2023, section 4, for G) lies below its tangent at P = 1/2 for such
-// delta, and the mean of P over keys is 1/2, so that a model that does not care which token
-// it writes pays most: f(1/2). Text with less choice costs less, and a bias can be larger
-// for the same nats where a [GreenMassHistogram] shows how much less (package detect,
-// MassLaw.Delta). At another temperature multiply Delta by it.
+// For such delta, f lies below its tangent at P = 1/2, and the mean of P over keys is 1/2. So
+// no model pays more than f(1/2), the cost of a model that is indifferent between its tokens.
 //
-// What is wrong with a parameter is a [*ParamError].
+// Text with less choice costs less. Measure it with a [GreenMassHistogram], and package detect
+// computes the larger delta that costs the same. For draws at another temperature multiply
+// Delta by the temperature.
+//
+// An error about a parameter is a [*ParamError].
 func TraceProfile(vocab int, tokenizer, digest string, nats float64) (*Profile, error) {
 	if !(nats > 0 && nats <= maxTraceNats) {
 		return nil, paramError("nats", "%v is outside (0,%v]", nats, maxTraceNats)
@@ -46,18 +51,23 @@ func TraceProfile(vocab int, tokenizer, digest string, nats float64) (*Profile, 
 	}).checked()
 }
 
-// halfCost is f(1/2) = delta/2 tanh(delta/2) - ln cosh(delta/2).
+// halfCost returns f(1/2) = delta/2 tanh(delta/2) - ln cosh(delta/2), in nats.
 func halfCost(delta float64) float64 {
 	x := delta / 2
 	return x*math.Tanh(x) - math.Log(math.Cosh(x))
 }
 
-// ProvenanceProfile returns the recommended mark for recognising a model's text: a
-// [GumbelMax] with four tokens of context, repeated contexts left alone, each context
-// tested once. It does not change the distribution of a token, finds shorter texts than any
-// other scheme here, and does not survive training; greedy decoding shows none of it.
-// vocab, tokenizer and digest are those of [Profile]. What is wrong with a parameter is a
-// [*ParamError].
+// ProvenanceProfile returns the recommended mark for recognising the text of a model: a
+// [GumbelMax] with four tokens of context, which leaves repeated contexts unmarked and tests
+// each context once. It finds shorter texts than any other scheme here and does not change
+// the distribution of a token, on average over keys. It does not survive training, and greedy
+// decoding carries none of it. vocab, tokenizer and digest are those of [Profile].
+//
+// Texts of one key that share a context draw the same token there. Requests that end in the
+// same four tokens, as chat templates do, therefore begin alike unless the model's
+// distributions differ. Set Variants, or Dual of [GumbelMax], if they must not.
+//
+// An error about a parameter is a [*ParamError].
 func ProvenanceProfile(vocab int, tokenizer, digest string) (*Profile, error) {
 	return (&Profile{
 		Scheme: GumbelMax{Width: 4},

@@ -6,32 +6,31 @@ import (
 	"strings"
 )
 
-// Names of the schemes, spelt as in JSON.
+// The names of the schemes in JSON.
 const (
 	schemeGreenList  = "greenlist"
 	schemeGumbelMax  = "gumbelmax"
 	schemeTournament = "tournament"
 )
 
-// schemeFields are the fields of a profile that apply to some schemes alone.
+// schemeFields lists the fields of a profile that apply to one scheme or two.
 var schemeFields = map[string][]string{
 	schemeGreenList:  {"gamma", "delta"},
 	schemeGumbelMax:  {"dual", "variants"},
 	schemeTournament: {"depth", "candidates", "variants"},
 }
 
-// readScheme reads the fields of the scheme called name. The error of the reader says what is
-// wrong.
+// readScheme reads the fields of the scheme called name. It leaves an error in r.
 func readScheme(r *fieldReader, name string, width int) (s Scheme, variants int) {
 	variants = 1
 	own, known := schemeFields[name]
 	if !known && r.err == nil {
-		r.err = fmt.Errorf("scheme %s is not one this program knows: %s, %s, %s", quote(name), schemeGreenList, schemeGumbelMax, schemeTournament)
+		r.err = fmt.Errorf("unknown scheme %s (want %s, %s or %s)", quote(name), schemeGreenList, schemeGumbelMax, schemeTournament)
 	}
 	for _, fields := range schemeFields {
 		for _, f := range fields {
 			if _, given := r.fields[f]; given && !slices.Contains(own, f) && r.err == nil {
-				r.err = fmt.Errorf("field %q does not apply to the scheme %s", f, name)
+				r.err = fmt.Errorf("field %q does not apply to the scheme %s; leave it out", f, name)
 			}
 		}
 	}
@@ -63,7 +62,7 @@ func readScheme(r *fieldReader, name string, width int) (s Scheme, variants int)
 	return s, variants
 }
 
-// writeScheme adds the scheme's fields to those of a profile.
+// writeScheme adds the fields of a scheme to those of a profile.
 func writeScheme(values map[string]any, s Scheme, variants int) {
 	values["width"] = s.contextWidth()
 	switch s := s.(type) {
@@ -76,7 +75,7 @@ func writeScheme(values map[string]any, s Scheme, variants int) {
 	}
 }
 
-// withDefaults returns a scheme with one spelling.
+// withDefaults returns s with its defaults filled in, so that equal schemes compare equal.
 func withDefaults(s Scheme) Scheme {
 	switch s := s.(type) {
 	case Tournament:
@@ -85,13 +84,14 @@ func withDefaults(s Scheme) Scheme {
 		}
 		return s
 	case GumbelMax:
-		s.Dual += 0 // of -0
+		s.Dual += 0 // turns -0 into 0
 		return s
 	}
 	return s
 }
 
-// checkScheme refuses what satisfies the interface and is no scheme, a pointer to one.
+// checkScheme returns an error for a Scheme that is nil or a pointer, which satisfies the
+// interface too.
 func checkScheme(s Scheme) error {
 	switch s.(type) {
 	case nil:
@@ -99,7 +99,7 @@ func checkScheme(s Scheme) error {
 	case GreenList, GumbelMax, Tournament:
 		return nil
 	}
-	return paramError("scheme", "is a %T: schemes are values", s)
+	return paramError("scheme", "is a %T; pass the struct itself, not a pointer", s)
 }
 
 // SchemeName returns the name that a profile's JSON gives to a scheme: "greenlist",

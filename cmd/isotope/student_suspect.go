@@ -10,9 +10,9 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/registry"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
 // A suspect is what a test of a model needs to know of marks and keys.
@@ -127,12 +127,16 @@ func (s *suspect) readRegistry(o *studentFlags, root watermark.Key) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.registry, err)
 	}
-	if s.scorer, s.cohorts, s.tenants, err = r.Accounts(root, o.epoch, s.profile.Scheme, s.profile.Vocab); err != nil {
+	master, cohorts, tenants, err := r.Accounts(root, o.epoch, s.profile.Scheme, s.profile.Vocab)
+	if err != nil {
 		return err
 	}
-	if s.bind, err = r.MasterBinder(root, o.epoch, s.profile.Scheme, s.profile.Vocab); err != nil {
+	s.scorer, s.cohorts, s.tenants = master, detect.Accounts(cohorts), detect.Accounts(tenants)
+	bind, err := r.MasterBinder(root, o.epoch, s.profile.Scheme, s.profile.Vocab)
+	if err != nil {
 		return err
 	}
+	s.bind = func(k watermark.Key) (detect.Scorer, error) { return bind(k) }
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err

@@ -8,10 +8,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/plan"
-	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -128,7 +127,7 @@ func TestSmallDeltaIsTheLimitOfRows(t *testing.T) {
 		for _, gamma := range []float64{0.25, 0.5} {
 			const delta = 1e-3
 			want := plan.SmallDelta(gamma, delta, 1-squares/sum/sum)
-			got := plan.Row(gamma, row).Effect(delta)
+			got := testmark.Must(plan.Row(gamma, row)).Effect(delta)
 			assert.InEpsilon(t, want.Green-gamma, got.Green-gamma, 2e-3)
 			assert.InEpsilon(t, want.KL, got.KL, 2e-3)
 		}
@@ -137,8 +136,8 @@ func TestSmallDeltaIsTheLimitOfRows(t *testing.T) {
 
 func TestTiltReferences(t *testing.T) {
 	two := []float64{9, 1}
-	assert.InDelta(t, 0.6090096440, plan.Row(0.5, two).Effect(2).Green, 1e-10)
-	assert.InDelta(t, 0.3317572330, plan.Row(0.25, two).Effect(2).Green, 1e-10)
+	assert.InDelta(t, 0.6090096440, testmark.Must(plan.Row(0.5, two)).Effect(2).Green, 1e-10)
+	assert.InDelta(t, 0.3317572330, testmark.Must(plan.Row(0.25, two)).Effect(2).Green, 1e-10)
 	for _, c := range []struct{ gamma, delta, green, kl float64 }{
 		{0.25, 2, 0.7112345942, 0.4680105957},
 		{0.5, 2, 0.8807970780, 0.3278133255},
@@ -215,7 +214,7 @@ func TestTextTable(t *testing.T) {
 		{"code", 0.5, 2, 0, 3973, 6381}, {"chat", 0.5, 2, .103, 575, 915}, {"web", 0.5, 2, 0, 131, 198},
 		{"chat", 0.25, 3, .256, 211, 336}, {"chat", 0.25, 5, .795, 67, 104},
 	} {
-		law, ok := detect.Text(c.gamma, c.text)
+		law, ok := plan.Text(c.gamma, c.text)
 		require.True(t, ok)
 		e := law.Effect(c.delta)
 		n50, err := e.Plan(1).Tokens(0.5)
@@ -230,7 +229,7 @@ func TestTextTable(t *testing.T) {
 		assert.InDelta(t, c.n90, n90, 0.02*c.n90+6)
 		assert.InEpsilon(t, c.delta, law.Delta(e.KL), 1e-9)
 	}
-	_, ok := detect.Text(0.5, "poetry")
+	_, ok := plan.Text(0.5, "poetry")
 	assert.False(t, ok)
 	assert.Equal(t, []string{"code", "chat", "web"}, plan.TextKinds())
 }
@@ -240,7 +239,7 @@ func TestTextTable(t *testing.T) {
 func TestHistogramLaw(t *testing.T) {
 	const words, temperature = 400, 0.8
 	rng := rand.New(rand.NewPCG(53, 54))
-	m, err := watermark.New(sequentialKey(t, "mass"), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, words)
+	m, err := watermark.New(testmark.Key(3).Derive("mass"), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, words)
 	require.NoError(t, err)
 	h, err := watermark.NewGreenMassHistogram(0.25, temperature)
 	require.NoError(t, err)
@@ -251,19 +250,40 @@ func TestHistogramLaw(t *testing.T) {
 		for i := range row {
 			row[i] = float32(rng.NormFloat64() * 3)
 		}
-		mass, ok := m.GreenMass(row, randomText(rng, 2, words), temperature)
+		mass, ok := m.GreenMass(row, testmark.Uniform(rng, 2, words), temperature)
 		require.True(t, ok)
 		h.Add(mass)
 		g, d := plan.Tilt(mass, 2/temperature)
 		green, kl, drift = green+g/steps, kl+d/steps, drift+mass/steps
 	}
-	e := plan.Histogram(h).Effect(2 / temperature)
+	e := testmark.Must(plan.Histogram(h)).Effect(2 / temperature)
 	t.Logf("rise %.5f, logged %.5f; kl %.5f, logged %.5f; mean mass %.5f", e.Green-0.25, green-drift, e.KL, kl, drift)
 	assert.InDelta(t, green-drift, e.Green-0.25, 1e-3)
 	assert.InDelta(t, kl, e.KL, 1e-3)
 	empty, err := watermark.NewGreenMassHistogram(0.25, 1)
 	require.NoError(t, err)
-	assert.Panics(t, func() { plan.Histogram(empty) })
+	_, err = plan.Histogram(empty)
+	assert.ErrorIs(t, err, plan.ErrEmpty)
+}
+
+func TestRowsOutOfRange(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		gamma float64
+		row   []float64
+	}{
+		{"gamma", 1, []float64{1}},
+		{"a negative probability", 0.5, []float64{0.5, -0.1}},
+		{"no number", 0.5, []float64{0.5, math.NaN()}},
+		{"nothing", 0.5, nil},
+		{"zeros", 0.5, []float64{0, 0}},
+		{"infinite", 0.5, []float64{math.Inf(1)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := plan.Row(c.gamma, c.row)
+			assert.ErrorContains(t, err, "plan: ")
+		})
+	}
 }
 
 func TestMixLaws(t *testing.T) {
@@ -277,7 +297,7 @@ func TestMixLaws(t *testing.T) {
 }
 
 func TestStudentPlan(t *testing.T) {
-	p := student.Test{C1: 0.64}
+	p := plan.Student{C1: 0.64}
 	assert.InEpsilon(t, 36e3, p.Tokens(0.05, 0.9), 0.02)
 	assert.InEpsilon(t, 0.89e6, p.Tokens(0.01, 0.9), 0.01)
 	assert.InEpsilon(t, math.Pow(6.034976/0.64, 2), p.Tokens(1, 0.9), 1e-6)
@@ -285,7 +305,7 @@ func TestStudentPlan(t *testing.T) {
 	assert.InEpsilon(t, 0.03, p.Share(int64(n), 0.8), 1e-4)
 	assert.Equal(t, math.Inf(1), p.Share(0, 0.9))
 	// 10,000 tenants at a family-wise 1e-3, each with half of the contexts.
-	p = student.Test{C1: 0.64 * math.Sqrt(0.5), Alpha: 1e-3, Tests: 10_000}
+	p = plan.Student{C1: 0.64 * math.Sqrt(0.5), Alpha: 1e-3, Tests: 10_000}
 	assert.InEpsilon(t, 5.1e3, p.Tokens(0.2, 0.9), 0.02)
 	assert.InEpsilon(t, 2.1e6, p.Tokens(0.01, 0.9), 0.03)
 }
@@ -306,8 +326,6 @@ func TestPlansOutOfRange(t *testing.T) {
 		"delta nan": func() { plan.Indifferent(0.5).Effect(nan) },
 		"kl":        func() { plan.Indifferent(0.5).Delta(-1) },
 		"gamma 0":   func() { plan.Indifferent(0) },
-		"row":       func() { plan.Row(0.5, []float64{0.5, -0.1}) },
-		"row 0":     func() { plan.Row(0.5, nil) },
 		"entropy":   func() { plan.Entropy(0.5, 9) },
 		"mix":       func() { plan.Mix(nil, nil) },
 		"mix gamma": func() {
@@ -316,9 +334,9 @@ func TestPlansOutOfRange(t *testing.T) {
 		"mix weight": func() { plan.Mix([]*plan.Mass{plan.Indifferent(0.5)}, []float64{0}) },
 		"mass":       func() { plan.Tilt(1.5, 1) },
 		"tilt":       func() { plan.Tilt(0.5, -1) },
-		"c1":         func() { student.Test{}.Tokens(1, 0.9) },
-		"rho":        func() { student.Test{C1: 1}.Tokens(0, 0.9) },
-		"negative":   func() { student.Test{C1: 1}.Share(-1, 0.9) },
+		"c1":         func() { plan.Student{}.Tokens(1, 0.9) },
+		"rho":        func() { plan.Student{C1: 1}.Tokens(0, 0.9) },
+		"negative":   func() { plan.Student{C1: 1}.Share(-1, 0.9) },
 	} {
 		assert.Panics(t, f, name)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -46,12 +47,12 @@ func TestSequentialCountsWhatAnAccumulatorCounts(t *testing.T) {
 			if width%2 == 1 {
 				opts = append(opts, watermark.Band{Selector: sequentialKey(t, "selector"), Lo: 0, Hi: 40000})
 			}
-			m := newMark(t, sequentialKey(t, "mark"), width, opts...)
+			m := testmark.Green(t, sequentialKey(t, "mark"), width, opts...)
 			exempt := []Token{7, 3}
 			a := detect.NewAccumulator(m, &detect.Options{Dedup: dedup, Exempt: exempt})
 			q := sequential.New(m, &sequential.Options{Dedup: dedup, Exempt: exempt})
 			if width > 0 {
-				prompt := append(randomText(rng, 30, 12), vocab+5, -1)
+				prompt := append(testmark.Uniform(rng, 30, 12), vocab+5, -1)
 				a.Exclude(prompt)
 				require.NoError(t, q.Exclude(prompt))
 			}
@@ -62,7 +63,7 @@ func TestSequentialCountsWhatAnAccumulatorCounts(t *testing.T) {
 				texts = 8
 			}
 			for range texts {
-				text := randomText(rng, 300, 12)
+				text := testmark.Uniform(rng, 300, 12)
 				text[rng.IntN(len(text))] = vocab
 				text[rng.IntN(len(text))] = -5
 				a.Add(text)
@@ -81,10 +82,10 @@ func TestSequentialCountsWhatAnAccumulatorCounts(t *testing.T) {
 
 func TestSequentialPairsAreThoseOfAnAccumulator(t *testing.T) {
 	rng := rand.New(rand.NewPCG(23, 24))
-	m := newMark(t, sequentialKey(t, "pairs"), 2)
+	m := testmark.Green(t, sequentialKey(t, "pairs"), 2)
 	a, q := detect.NewAccumulator(m, nil), sequential.New(m, nil)
 	for range 2000 {
-		context, next := randomText(rng, rng.IntN(5), 6), Token(rng.IntN(6))
+		context, next := testmark.Uniform(rng, rng.IntN(5), 6), Token(rng.IntN(6))
 		a.AddPair(context, next)
 		q.AddPair(context, next)
 	}
@@ -98,7 +99,7 @@ func TestSequentialPairsAreThoseOfAnAccumulator(t *testing.T) {
 }
 
 func TestSequentialExcludesOnlyBefore(t *testing.T) {
-	m := newMark(t, sequentialKey(t, "late"), 2)
+	m := testmark.Green(t, sequentialKey(t, "late"), 2)
 	q := sequential.New(m, nil)
 	require.NoError(t, q.Exclude([]Token{1, 2, 3}))
 	q.Add([]Token{1, 2, 9, 9, 9}) // (1 2) is excluded; (2 9) and (9 9) are scored
@@ -124,7 +125,7 @@ func TestSequentialExcludesOnlyBefore(t *testing.T) {
 	require.NoError(t, q.Exclude([]Token{4, 4}))
 
 	// Width 0 has one context.
-	z := sequential.New(newMark(t, sequentialKey(t, "late"), 0), nil)
+	z := sequential.New(testmark.Green(t, sequentialKey(t, "late"), 0), nil)
 	z.Prompt([]Token{1})
 	z.Add([]Token{1, 2, 3})
 	assert.Zero(t, z.Result().Scored)
@@ -139,11 +140,11 @@ func TestSequentialExcludesOnlyBefore(t *testing.T) {
 
 func TestSequentialVerdicts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(25, 26))
-	m := newMark(t, sequentialKey(t, "verdict"), 2)
+	m := testmark.Green(t, sequentialKey(t, "verdict"), 2)
 	o := &sequential.Options{MinShare: 0.25, Tests: 4, Alpha: 1e-4}
 	q := sequential.New(m, o)
 	assert.False(t, q.Done())
-	marked := markedText(t, rng, m, 400)
+	marked := testmark.Write(t, rng, 400, testmark.Flat, m)
 	for from := 0; !q.Done(); from += 20 {
 		require.Less(t, from, len(marked))
 		q.Add(marked[from : from+20])
@@ -153,7 +154,7 @@ func TestSequentialVerdicts(t *testing.T) {
 	assert.LessOrEqual(t, r.Log10P, -4-math.Log10(4))
 	assert.Equal(t, tail.Bonferroni(r.Log10P, 4), r.Log10PAdjusted)
 	assert.Contains(t, r.String(), "detected log10p=")
-	q.Add(randomText(rng, 5000, vocab))
+	q.Add(testmark.Uniform(rng, 5000, vocab))
 	after := q.Result()
 	assert.Less(t, after.Log10E, r.Log10E)
 	assert.LessOrEqual(t, after.Log10P, r.Log10P)
@@ -163,7 +164,7 @@ func TestSequentialVerdicts(t *testing.T) {
 	assert.Equal(t, encodeSequential(t, sequential.New(m, o)), encodeSequential(t, q))
 	for !q.Done() {
 		require.Less(t, q.Result().Scored, q.Result().Futile)
-		q.Add(randomText(rng, 50, vocab))
+		q.Add(testmark.Uniform(rng, 50, vocab))
 	}
 	r = q.Result()
 	assert.Equal(t, detect.NotDetected, r.Verdict)
@@ -176,16 +177,16 @@ func TestSequentialVerdicts(t *testing.T) {
 func TestSequentialRestarts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(27, 28))
 	for _, width := range []int{0, 1, 2, 6} {
-		m := newMark(t, sequentialKey(t, "restart"), width, watermark.Band{Selector: sequentialKey(t, "selector"), Lo: 0, Hi: 50000})
+		m := testmark.Green(t, sequentialKey(t, "restart"), width, watermark.Band{Selector: sequentialKey(t, "selector"), Lo: 0, Hi: 50000})
 		o := &sequential.Options{Exempt: []Token{4}}
 		if width == 1 {
 			o.Dedup = detect.DedupContext
 		}
 		whole, parts := sequential.New(m, o), sequential.New(m, o)
 		for i := range 30 {
-			text := randomText(rng, 40, 20)
+			text := testmark.Uniform(rng, 40, 20)
 			if i%10 == 5 && width > 0 {
-				prompt := randomText(rng, 15, 20)
+				prompt := testmark.Uniform(rng, 15, 20)
 				whole.Prompt(prompt)
 				parts.Prompt(prompt)
 			}
@@ -199,7 +200,7 @@ func TestSequentialRestarts(t *testing.T) {
 		}
 		// A clone is independent.
 		c := parts.Clone()
-		c.Add(randomText(rng, 40, 500))
+		c.Add(testmark.Uniform(rng, 40, 500))
 		c.Prompt([]Token{1, 2, 3, 4, 5, 6, 7, 8})
 		assert.Equal(t, encodeSequential(t, whole), encodeSequential(t, parts))
 		assert.NotEqual(t, encodeSequential(t, c), encodeSequential(t, parts))
@@ -207,7 +208,7 @@ func TestSequentialRestarts(t *testing.T) {
 }
 
 func TestSequentialRefusesBadBytes(t *testing.T) {
-	m := newMark(t, sequentialKey(t, "bytes"), 2)
+	m := testmark.Green(t, sequentialKey(t, "bytes"), 2)
 	q := sequential.New(m, nil)
 	require.NoError(t, q.Exclude([]Token{1, 2, 3, 4}))
 	q.Add([]Token{1, 2, 3, 5, 6, 7, 5, 6, 7, 8, 1, 2, 3})
@@ -222,7 +223,7 @@ func TestSequentialRefusesBadBytes(t *testing.T) {
 		assert.ErrorIs(t, fresh.UnmarshalBinary(data[:i]), detect.ErrMalformed)
 	}
 	assert.ErrorIs(t, fresh.UnmarshalBinary(append(bytes.Clone(data), 0)), detect.ErrMalformed)
-	other := sequential.New(newMark(t, sequentialKey(t, "other"), 2), nil)
+	other := sequential.New(testmark.Green(t, sequentialKey(t, "other"), 2), nil)
 	assert.ErrorIs(t, other.UnmarshalBinary(data), detect.ErrMismatch)
 	byContext := sequential.New(m, &sequential.Options{Dedup: detect.DedupContext})
 	assert.ErrorIs(t, byContext.UnmarshalBinary(data), detect.ErrMismatch)
@@ -252,7 +253,7 @@ func TestSequentialRefusesBadBytes(t *testing.T) {
 }
 
 func FuzzSequentialUnmarshal(f *testing.F) {
-	m := newMark(f, sequentialKey(f, "fuzz"), 1)
+	m := testmark.Green(f, sequentialKey(f, "fuzz"), 1)
 	q := sequential.New(m, nil)
 	q.Prompt([]Token{1, 2})
 	q.Add([]Token{1, 2, 3, 1, 2, 3, 4})
@@ -290,7 +291,7 @@ func TestSequentialNull(t *testing.T) {
 			if q.Result().Log10E > 0 {
 				n = 40
 			}
-			prompt := randomText(rng, 4, 30)
+			prompt := testmark.Uniform(rng, 4, 30)
 			for j := 2; j < len(prompt); j++ {
 				for next := range Token(30) {
 					if score := m.Score(nil, []detect.Pair{{Context: prompt[j-m.Width() : j], Token: next}}); score[0] == 1 {
@@ -300,7 +301,7 @@ func TestSequentialNull(t *testing.T) {
 				}
 			}
 			q.Prompt(prompt)
-			answer := append(randomText(rng, n, 30), prompt...)
+			answer := append(testmark.Uniform(rng, n, 30), prompt...)
 			q.Add(append(answer, prompt...))
 		}
 		for a, alpha := range alphas {
@@ -315,7 +316,7 @@ func TestSequentialNull(t *testing.T) {
 	}
 }
 
-func ExampleSequential() {
+func ExampleTest() {
 	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 1))
 	if err != nil {
 		panic(err)

@@ -3,34 +3,34 @@ package student
 import (
 	"fmt"
 	"strings"
+
+	"github.com/isotope-wm/isotope/detect"
 )
 
-// A Pattern is what the results of a trace look like together.
-type Pattern string
-
+// The patterns of a trace.
 const (
 	// PatternNothing: neither master nor any account or cohort is shown.
-	PatternNothing Pattern = "nothing"
+	PatternNothing detect.Pattern = "nothing"
 	// PatternConcentrated: the master, and accounts by name.
-	PatternConcentrated Pattern = "concentrated"
+	PatternConcentrated detect.Pattern = "concentrated"
 	// PatternCohort: the master and cohorts by name, and no account.
-	PatternCohort Pattern = "cohort"
+	PatternCohort detect.Pattern = "cohort"
 	// PatternFlat: the master, and no account or cohort although one that carried a tenth
 	// of the effect would have been named; or more than half of the accounts.
-	PatternFlat Pattern = "flat"
+	PatternFlat detect.Pattern = "flat"
 	// PatternUnresolved: the master, and too few tokens to tell concentrated from flat.
-	PatternUnresolved Pattern = "unresolved"
+	PatternUnresolved detect.Pattern = "unresolved"
 	// PatternProxy: both bands at least FullStrength times as strong as in text of the marked
 	// model itself.
-	PatternProxy Pattern = "proxy"
+	PatternProxy detect.Pattern = "proxy"
 	// PatternProvenance: the provenance band, and not the master or any account.
-	PatternProvenance Pattern = "provenance"
+	PatternProvenance detect.Pattern = "provenance"
 	// PatternContradiction: an account or cohort and not the master, which marks whatever
 	// they mark.
-	PatternContradiction Pattern = "contradiction"
+	PatternContradiction detect.Pattern = "contradiction"
 	// PatternBroken: decoys that marked nothing are named or do not look like chance, or the
 	// prompts carry the mark.
-	PatternBroken Pattern = "broken"
+	PatternBroken detect.Pattern = "broken"
 )
 
 // The rules of Conclude. They are about words, not about error rates: those are
@@ -73,7 +73,7 @@ type Findings struct {
 
 // A Conclusion is what may be said, and no more.
 type Conclusion struct {
-	Pattern Pattern
+	Pattern detect.Pattern
 	// Claim is what the tests show. It speaks of keys and of text, never of what anybody
 	// did.
 	Claim string

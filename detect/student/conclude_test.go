@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/detect/student"
 )
@@ -50,7 +51,7 @@ func TestConclude(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		f    student.Findings
-		want student.Pattern
+		want detect.Pattern
 	}{
 		{"no key", student.Findings{Trace: with(master(false), family("cohort", 5, inf), family("tenant", 100, inf))}, student.PatternNothing},
 		{"no families, no master", student.Findings{Trace: master(false)}, student.PatternNothing},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -31,7 +32,7 @@ func ExampleStudent() {
 	language := newToy(50, 100)
 	suspect := language.taught(tilt{mark.(*watermark.Mark), 0.5})
 
-	s := student.New(mark, decoys, &student.Options{Reference: rows{language}, PromptsUnmarked: true})
+	s := testmark.Must(student.New(mark, decoys, &student.Options{Reference: rows{language}, PromptsUnmarked: true}))
 	rng := rand.New(rand.NewPCG(50, 50))
 	for range 50 {
 		prompt := []Token{rng.Int32N(100)}

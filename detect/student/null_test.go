@@ -13,16 +13,19 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
+	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 // nullDecoys are as many keys as a null test of students looks at: the decoys of a test are
 // its null panel.
-func nullDecoys(t testing.TB, x *nullText, n int, opts ...watermark.Option) (detect.Scorer, *student.Decoys) {
+func nullDecoys(t testing.TB, x *nulltext.Text, n int, opts ...watermark.Option) (detect.Scorer, *student.Decoys) {
 	t.Helper()
-	d, err := student.NewDecoys([16]byte{0x41}, n, func(k watermark.Key) (detect.Scorer, error) { return x.mark(k, opts...), nil })
+	d, err := student.NewDecoys([16]byte{0x41}, n, func(k watermark.Key) (detect.Scorer, error) { return x.Mark(k, opts...), nil })
 	require.NoError(t, err)
-	return x.mark(nullRoot(t).Derive("student"), opts...), d
+	return x.Mark(nulltext.Root().Derive("student"), opts...), d
 }
 
 // unigram is a reference that knows how often the tokens of a text are.
@@ -72,32 +75,32 @@ func TestStudentNull(t *testing.T) {
 	if testing.Short() {
 		keys = 100
 	}
-	texts := nullTexts(t)
+	texts := nulltext.Texts(t)
 	const statistics = 8
 	cells := statistics * (len(texts) + 1)
-	var all [statistics]nullCount
+	var all [statistics]nullpanel.Count
 	names := [statistics]string{"pairs", "residual", "pairs in a band", "residual, filtered, prompts", "reading", "difference", "mass", "anytime"}
 	for i, x := range texts {
-		x = x.cut([]int{60, 250, 120}[i%3])
+		x = x.Cut([]int{60, 250, 120}[i%3])
 		rng := rand.New(rand.NewPCG(uint64(i), 5))
 		add := func(statistic int, log10P []float64) {
-			var count nullCount
+			var count nullpanel.Count
 			for _, p := range log10P {
-				count.add(nullOutcome{log10P: p})
+				count.Add(nullpanel.Outcome{Log10P: p})
 			}
-			count.check(t, names[statistic]+", "+x.name, cells)
-			all[statistic].merge(&count)
+			count.Check(t, names[statistic]+", "+x.Name, cells)
+			all[statistic].Merge(&count)
 		}
-		third := len(x.ids) / 3
-		outputs := [][]Token{x.ids[:third], x.ids[third : 2*third], x.ids[2*third:], x.ids[:third]}
+		third := len(x.IDs) / 3
+		outputs := [][]Token{x.IDs[:third], x.IDs[third : 2*third], x.IDs[2*third:], x.IDs[:third]}
 
 		mark, decoys := nullDecoys(t, x, keys)
 		// Weighted tails take long: each is for some of the texts.
 		var ref detect.Reference
 		if i%2 == 0 {
-			ref = newUnigram(x.ids)
+			ref = newUnigram(x.IDs)
 		}
-		s := student.New(mark, decoys, &student.Options{Reference: ref})
+		s := testmark.Must(student.New(mark, decoys, &student.Options{Reference: ref}))
 		for _, o := range outputs {
 			s.Add(nil, o)
 		}
@@ -106,19 +109,19 @@ func TestStudentNull(t *testing.T) {
 		if r.ResidualDecoys != nil {
 			add(1, r.ResidualDecoys.Log10P)
 		}
-		assert.Empty(t, r.Warnings, x.name)
+		assert.Empty(t, r.Warnings, x.Name)
 
-		band := watermark.Band{Selector: nullRoot(t).Derive("selector"), Lo: 1000, Hi: 40000}
+		band := watermark.Band{Selector: nulltext.Root().Derive("selector"), Lo: 1000, Hi: 40000}
 		half, halves := nullDecoys(t, x, keys, band)
 		if ref = nil; i%2 == 1 {
-			ref = newUnigram(x.ids)
+			ref = newUnigram(x.IDs)
 		}
-		s = student.New(half, halves, &student.Options{
+		s = testmark.Must(student.New(half, halves, &student.Options{
 			Reference: ref,
 			Filter:    student.ContextFilter{Name: "odd", Keep: func(c []Token) bool { return c[0]%5 != 1 }},
-		})
+		}))
 		for _, o := range outputs {
-			s.Add(x.ids[:min(5, len(x.ids))], o)
+			s.Add(x.IDs[:min(5, len(x.IDs))], o)
 		}
 		r = s.Result()
 		add(2, r.PairsDecoys.Log10P)
@@ -126,20 +129,20 @@ func TestStudentNull(t *testing.T) {
 			add(3, r.ResidualDecoys.Log10P)
 		}
 
-		model, base, choices := readings(rng, x.ids)
-		reading := student.NewChoices(mark, decoys, nil)
-		require.NoError(t, reading.Add(x.ids, choices))
+		model, base, choices := readings(rng, x.IDs)
+		reading := testmark.Must(student.NewChoices(mark, decoys, nil))
+		require.NoError(t, reading.Add(x.IDs, choices))
 		add(4, reading.Result().Decoys.Log10P)
-		difference, mass := student.NewDifference(mark, decoys, nil), student.NewMass(mark, decoys, nil)
+		difference, mass := testmark.Must(student.NewDifference(mark, decoys, nil)), testmark.Must(student.NewMass(mark, decoys, nil))
 		if i%4 < 3 {
-			require.NoError(t, difference.Add(x.ids, model, base))
+			require.NoError(t, difference.Add(x.IDs, model, base))
 			add(5, difference.Result().Decoys.Log10P)
 		} else {
-			require.NoError(t, mass.Add(x.ids, model, nil))
+			require.NoError(t, mass.Add(x.IDs, model, nil))
 			add(6, mass.Result().Decoys.Log10P)
 		}
 
-		q := student.NewSequential(mark, decoys, nil)
+		q := testmark.Must(student.NewSequential(mark, decoys, nil))
 		for _, o := range outputs {
 			q.Add(nil, o)
 		}
@@ -147,11 +150,11 @@ func TestStudentNull(t *testing.T) {
 	}
 	for i := range all {
 		t.Logf("%-30s %v", names[i], &all[i])
-		all[i].check(t, "all texts, "+names[i], cells)
+		all[i].Check(t, "all texts, "+names[i], cells)
 		if i < statistics-1 {
 			// Not only below the level, but about there: the tests are not conservative by
 			// orders.
-			assert.Greater(t, tail.Binomial(all[i].tests-all[i].hits[0], all[i].tests, 1-0.04), -6.0, "%s: %d of %d", names[i], all[i].hits[0], all[i].tests)
+			assert.Greater(t, tail.Binomial(all[i].N-all[i].Hits[0], all[i].N, 1-0.04), -6.0, "%s: %d of %d", names[i], all[i].Hits[0], all[i].N)
 		}
 	}
 }
@@ -162,11 +165,11 @@ func TestWeightedLawIsExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	for n := range 15 {
 		gamma := []float64{0.5, 0.25, 0.0625}[n%3]
-		x := &nullText{gamma: gamma, width: 1, vocab: vocab}
+		x := &nulltext.Text{Gamma: gamma, Width: 1, Vocab: vocab}
 		mark, decoys := nullDecoys(t, x, 100)
-		ids := randomText(rng, 3+rng.IntN(40), 30)
+		ids := testmark.Uniform(rng, 3+rng.IntN(40), 30)
 		model, base, _ := readings(rng, ids)
-		d := student.NewDifference(mark, decoys, nil)
+		d := testmark.Must(student.NewDifference(mark, decoys, nil))
 		require.NoError(t, d.Add(ids, model, base))
 		r := d.Result()
 		law := map[int64]float64{0: 1}
@@ -221,18 +224,18 @@ func TestDecoysAreReproducible(t *testing.T) {
 
 // TestDecoysThatAreNotChanceWarn: decoys of which one is marked in the text.
 func TestDecoysThatAreNotChanceWarn(t *testing.T) {
-	x := &nullText{gamma: 0.5, width: 1, vocab: vocab}
+	x := &nulltext.Text{Gamma: 0.5, Width: 1, Vocab: vocab}
 	mark, decoys := nullDecoys(t, x, 150)
 	rng := rand.New(rand.NewPCG(3, 3))
-	s := student.New(mark, decoys, nil)
-	s.Add(nil, markedText(t, rng, x.mark(student.DecoyKey([16]byte{0x41}, 33)), 400))
+	s := testmark.Must(student.New(mark, decoys, nil))
+	s.Add(nil, testmark.Write(t, rng, 400, testmark.Flat, x.Mark(student.DecoyKey([16]byte{0x41}, 33))))
 	r := s.Result()
 	assert.Contains(t, r.Warnings, student.ErrDecoys)
 	assert.Less(t, r.PairsDecoys.Log10Misfit(), -6.0)
 	assert.Greater(t, r.Log10P, -4.0)
 
-	clean := student.New(mark, decoys, nil)
-	clean.Add(nil, randomText(rng, 400, vocab))
+	clean := testmark.Must(student.New(mark, decoys, nil))
+	clean.Add(nil, testmark.Uniform(rng, 400, vocab))
 	r = clean.Result()
 	assert.NotContains(t, r.Warnings, student.ErrDecoys)
 	qq := r.PairsDecoys.QQ()
@@ -248,14 +251,14 @@ func TestDecoysThatAreNotChanceWarn(t *testing.T) {
 
 // TestRankIsUniform: under the null the real key is one of n+1 alike.
 func TestRankIsUniform(t *testing.T) {
-	x := &nullText{gamma: 0.5, width: 1, vocab: vocab}
+	x := &nulltext.Text{Gamma: 0.5, Width: 1, Vocab: vocab}
 	_, decoys := nullDecoys(t, x, 100)
 	rng := rand.New(rand.NewPCG(31, 3))
-	text := randomText(rng, 300, vocab)
+	text := testmark.Uniform(rng, 300, vocab)
 	low := int64(0)
 	const tests = 200
 	for i := range tests {
-		s := student.New(x.mark(nullRoot(t).Derive("rank", strconv.Itoa(i))), decoys, nil)
+		s := testmark.Must(student.New(x.Mark(nulltext.Root().Derive("rank", strconv.Itoa(i))), decoys, nil))
 		s.Add(nil, text)
 		r := s.Result()
 		require.GreaterOrEqual(t, r.PairsDecoys.Rank, 1)

@@ -13,6 +13,8 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -20,7 +22,7 @@ func TestStudentIsDetectedByBothStatistics(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(1, 200)
 	rng := rand.New(rand.NewPCG(1, 1))
-	s := student.New(mark, decoysOf(t, 199, 1), &student.Options{Reference: rows{toy}})
+	s := testmark.Must(student.New(mark, decoysOf(t, 199, 1), &student.Options{Reference: rows{toy}}))
 	ask(toy.taught(tilt{mark, 0.3}), rng, 60, 200, s.Add)
 	r := s.Result()
 	t.Log(r, r.Pairs, r.Residual, r.Prompts)
@@ -52,7 +54,7 @@ func TestCleanStudentIsNot(t *testing.T) {
 	toy := newToy(1, 200)
 	rng := rand.New(rand.NewPCG(1, 2))
 	o := &student.Options{Reference: rows{toy}, Tests: 3, C1: 0.05, MinShare: 1}
-	s := student.New(mark, decoysOf(t, 100, 1), o)
+	s := testmark.Must(student.New(mark, decoysOf(t, 100, 1), o))
 	ask(toy.taught(tilt{studentMark(t, "another", 1), 1}), rng, 60, 200, s.Add)
 	r := s.Result()
 	assert.Greater(t, r.Log10P, -4.0)
@@ -60,10 +62,10 @@ func TestCleanStudentIsNot(t *testing.T) {
 	assert.InDelta(t, min(r.Log10P+math.Log10(3), 0), r.Log10PAdjusted, 1e-12)
 	assert.Equal(t, detect.Inconclusive, r.Verdict, "3189 tokens show no share at this c1")
 	o.C1 = 0.2
-	s = student.New(mark, decoysOf(t, 100, 1), o)
+	s = testmark.Must(student.New(mark, decoysOf(t, 100, 1), o))
 	ask(toy, rng, 60, 200, s.Add)
 	assert.Equal(t, detect.NotDetected, s.Result().Verdict)
-	assert.Equal(t, detect.Inconclusive, student.New(mark, decoysOf(t, 100, 1), nil).Result().Verdict, "nothing added")
+	assert.Equal(t, detect.Inconclusive, testmark.Must(student.New(mark, decoysOf(t, 100, 1), nil)).Result().Verdict, "nothing added")
 }
 
 // TestStudentWithoutReferenceIsAnAccumulator: distinct pairs are what they are elsewhere.
@@ -72,7 +74,7 @@ func TestStudentWithoutReferenceIsAnAccumulator(t *testing.T) {
 	toy := newToy(2, 50)
 	rng := rand.New(rand.NewPCG(2, 2))
 	exempt := []Token{3, 7}
-	s := student.New(mark, decoysOf(t, 100, 2), &student.Options{Exempt: exempt, Tests: 5})
+	s := testmark.Must(student.New(mark, decoysOf(t, 100, 2), &student.Options{Exempt: exempt, Tests: 5}))
 	a := detect.NewAccumulator(mark, &detect.Options{Exempt: exempt, Tests: 5, MinShare: 1})
 	ask(toy.taught(tilt{mark, 0.5}), rng, 20, 100, func(prompt, text []Token) {
 		text[5] = vocab + 1
@@ -97,7 +99,7 @@ func TestResidualWeightsAreTheFormula(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	// After 1: 2 three times, 3 once; after 2: 1 three times.
 	text := []Token{1, 2, 1, 2, 1, 2, 1, 3}
-	s := student.New(mark, decoysOf(t, 100, 1), &student.Options{Reference: fixedLaw{2: 0.5, 3: 0.375, 1: 0.25}})
+	s := testmark.Must(student.New(mark, decoysOf(t, 100, 1), &student.Options{Reference: fixedLaw{2: 0.5, 3: 0.375, 1: 0.25}}))
 	s.Add(nil, text)
 	r := s.Result().Residual
 	// a(1,2) = 3 - 4/2 = 1; a(1,3) = 1 - 4*3/8 = -1/2; a(2,1) = 3 - 3/4 = 9/4.
@@ -120,8 +122,8 @@ func (l fixedLaw) LogProb(_ []Token, next Token) float64 { return math.Log(l[nex
 func TestHeavyWeightsAreCut(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	rng := rand.New(rand.NewPCG(6, 6))
-	s := student.New(mark, decoysOf(t, 100, 1), &student.Options{Reference: fixedLaw{}})
-	s.Add(nil, randomText(rng, 20_000, vocab))
+	s := testmark.Must(student.New(mark, decoysOf(t, 100, 1), &student.Options{Reference: fixedLaw{}}))
+	s.Add(nil, testmark.Uniform(rng, 20_000, vocab))
 	s.Add(nil, slices.Repeat([]Token{7}, 12_000))
 	r := s.Result().Residual
 	assert.Equal(t, int64(1), r.Clipped)
@@ -137,7 +139,7 @@ func TestRowsAndSinglesAgree(t *testing.T) {
 	toy := newToy(3, 20)
 	var results [2]student.Result
 	for i, ref := range []detect.Reference{toy, rows{toy}} {
-		s := student.New(mark, decoysOf(t, 100, 1), &student.Options{Reference: ref, PromptsUnmarked: true})
+		s := testmark.Must(student.New(mark, decoysOf(t, 100, 1), &student.Options{Reference: ref, PromptsUnmarked: true}))
 		ask(toy.taught(tilt{mark, 1}), rand.New(rand.NewPCG(4, 4)), 5, 40, s.Add)
 		results[i] = s.Result()
 	}
@@ -150,7 +152,7 @@ func TestStudentOrderAndShardsDoNotMatter(t *testing.T) {
 	toy := newToy(5, 60)
 	rng := rand.New(rand.NewPCG(5, 5))
 	o := &student.Options{Reference: toy, Filter: student.ContextFilter{Name: "not 9", Keep: func(c []Token) bool { return c[0] != 9 }}}
-	fresh := func() *student.Test { return student.New(mark, decoysOf(t, 100, 1), o) }
+	fresh := func() *student.Test { return testmark.Must(student.New(mark, decoysOf(t, 100, 1), o)) }
 	type call struct{ prompt, text []Token }
 	var calls []call
 	ask(toy.taught(tilt{mark, 0.7}), rng, 12, 50, func(prompt, text []Token) {
@@ -205,14 +207,14 @@ func TestStudentRefusesOtherEvidence(t *testing.T) {
 	mark, other := studentMark(t, "master", 1), studentMark(t, "other", 1)
 	d := decoysOf(t, 100, 1)
 	filter := student.ContextFilter{Name: "f", Keep: func([]Token) bool { return true }}
-	s := student.New(mark, d, nil)
+	s := testmark.Must(student.New(mark, d, nil))
 	s.Add([]Token{1, 2}, []Token{3, 4, 5})
 	data, err := s.MarshalBinary()
 	require.NoError(t, err)
 	for name, b := range map[string]*student.Test{
-		"mark":   student.New(other, d, nil),
-		"filter": student.New(mark, d, &student.Options{Filter: filter}),
-		"exempt": student.New(mark, d, &student.Options{Exempt: []Token{1}}),
+		"mark":   testmark.Must(student.New(other, d, nil)),
+		"filter": testmark.Must(student.New(mark, d, &student.Options{Filter: filter})),
+		"exempt": testmark.Must(student.New(mark, d, &student.Options{Exempt: []Token{1}})),
 	} {
 		assert.ErrorIs(t, b.Merge(s), detect.ErrMismatch, name)
 		assert.ErrorIs(t, b.UnmarshalBinary(data), detect.ErrMismatch, name)
@@ -231,7 +233,7 @@ func TestStudentRefusesOtherEvidence(t *testing.T) {
 func FuzzStudentUnmarshal(f *testing.F) {
 	mark := studentMark(f, "master", 1)
 	d := decoysOf(f, 100, 1)
-	s := student.New(mark, d, nil)
+	s := testmark.Must(student.New(mark, d, nil))
 	s.Add([]Token{1, 2}, []Token{3, 4, -1})
 	s.Add(nil, []Token{3, 4, 5})
 	s.Exclude([]Token{8})
@@ -239,7 +241,7 @@ func FuzzStudentUnmarshal(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(data[:len(data)-32])
 	f.Fuzz(func(t *testing.T, body []byte) {
-		read := student.New(mark, d, nil)
+		read := testmark.Must(student.New(mark, d, nil))
 		if read.UnmarshalBinary(sealed(body)) != nil {
 			return
 		}
@@ -249,7 +251,7 @@ func FuzzStudentUnmarshal(f *testing.F) {
 	})
 }
 
-func TestStudentOptionsOutOfRangePanic(t *testing.T) {
+func TestOptionsOutOfRange(t *testing.T) {
 	mark, d := studentMark(t, "master", 1), decoysOf(t, 100, 1)
 	for name, o := range map[string]student.Options{
 		"alpha":       {Alpha: 1},
@@ -262,16 +264,21 @@ func TestStudentOptionsOutOfRangePanic(t *testing.T) {
 		"many tests":  {Tests: math.MaxInt64},
 		"share, none": {MinShare: math.NaN()},
 	} {
-		assert.Panics(t, func() { student.New(mark, d, &o) }, name)
+		_, err := student.New(mark, d, &o)
+		assert.Error(t, err, name)
 	}
-	assert.Panics(t, func() { student.New(mark, nil, nil) }, "no decoys")
-	assert.Panics(t, func() { student.New(mark, decoysOf(t, 100, 2), nil) }, "decoys of another width")
-	x := &nullText{gamma: 0.25, width: 1, vocab: vocab}
+	_, err := student.New(mark, nil, nil)
+	assert.Error(t, err, "no decoys")
+	_, err = student.New(mark, decoysOf(t, 100, 2), nil)
+	assert.Error(t, err, "decoys of another width")
+	x := &nulltext.Text{Gamma: 0.25, Width: 1, Vocab: vocab}
 	_, quarter := nullDecoys(t, x, 100)
-	assert.Panics(t, func() { student.New(mark, quarter, nil) }, "decoys of another gamma")
+	_, err = student.New(mark, quarter, nil)
+	assert.Error(t, err, "decoys of another gamma")
 	real, err := watermark.New(student.DecoyKey([16]byte{9}, 5), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, vocab)
 	require.NoError(t, err)
-	assert.Panics(t, func() { student.New(real, d, nil) }, "the real key is a decoy")
+	_, err = student.New(real, d, nil)
+	assert.Error(t, err, "the real key is a decoy")
 }
 
 // TestPromptsOfMarkedText: a clean model that copies from prompts that quote the marked model.
@@ -279,17 +286,17 @@ func TestStudentOptionsOutOfRangePanic(t *testing.T) {
 func TestPromptsOfMarkedText(t *testing.T) {
 	mark := studentMark(t, "master", 2)
 	rng := rand.New(rand.NewPCG(8, 7))
-	excluding := student.New(mark, decoysOf(t, 100, 2), nil)
-	declared := student.New(mark, decoysOf(t, 100, 2), &student.Options{PromptsUnmarked: true, Reference: fixedLaw{}})
-	honest := student.New(mark, decoysOf(t, 100, 2), &student.Options{PromptsUnmarked: true})
+	excluding := testmark.Must(student.New(mark, decoysOf(t, 100, 2), nil))
+	declared := testmark.Must(student.New(mark, decoysOf(t, 100, 2), &student.Options{PromptsUnmarked: true, Reference: fixedLaw{}}))
+	honest := testmark.Must(student.New(mark, decoysOf(t, 100, 2), &student.Options{PromptsUnmarked: true}))
 	copied := detect.NewAccumulator(mark, nil)
 	for range 10 {
-		prompt := markedText(t, rng, mark, 60)
-		text := append(slices.Clone(prompt[10:50]), randomText(rng, 60, vocab)...)
+		prompt := testmark.Write(t, rng, 60, testmark.Flat, mark)
+		text := append(slices.Clone(prompt[10:50]), testmark.Uniform(rng, 60, vocab)...)
 		excluding.Add(prompt, text)
 		declared.Add(prompt, text)
 		copied.Add(text)
-		honest.Add(randomText(rng, 60, vocab), text[45:])
+		honest.Add(testmark.Uniform(rng, 60, vocab), text[45:])
 	}
 	require.Less(t, copied.Result().Log10P, -12.0, "what it copies is marked")
 	r := excluding.Result()
@@ -327,10 +334,10 @@ func TestPairFilterTrap(t *testing.T) {
 			contexts[text[i-1]] = true
 		}
 	})
-	s := student.New(mark, decoysOf(t, 100, 1), &student.Options{
+	s := testmark.Must(student.New(mark, decoysOf(t, 100, 1), &student.Options{
 		PromptsUnmarked: true,
 		Filter:          student.ContextFilter{Name: "contexts of marked text", Keep: func(c []Token) bool { return contexts[c[0]] }},
-	})
+	}))
 	var pairs []watermark.Pair
 	seen := map[pair]bool{}
 	ask(toy, rng, 50, 200, func(prompt, text []Token) {

@@ -12,17 +12,19 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
 // accountsOf makes n tenants and cohorts and 100 decoys each, in the bands of one split.
-func accountsOf(t testing.TB, width, cohorts, tenants int) (split watermark.Split, cohort, tenant []student.Account) {
+func accountsOf(t testing.TB, width, cohorts, tenants int) (split registry.Split, cohort, tenant []student.Account) {
 	root := studentRoot(t)
-	split = watermark.Split{Selector: root.Derive("selector"), Master: root.Derive("master")}
+	split = registry.Split{Selector: root.Derive("selector"), Master: root.Derive("master")}
 	add := func(family *[]student.Account, name string, n int, band watermark.Band) {
 		for i := range n + student.MinDecoyAccounts {
 			id := fmt.Sprintf("%s-%d", name, i)
-			*family = append(*family, student.Account{ID: id, Decoy: i >= n, Scorer: newMark(t, root.Derive(id), width, band)})
+			*family = append(*family, student.Account{ID: id, Decoy: i >= n, Scorer: testmark.Green(t, root.Derive(id), width, band)})
 		}
 	}
 	add(&cohort, "cohort", cohorts, split.CohortBand())
@@ -32,9 +34,9 @@ func accountsOf(t testing.TB, width, cohorts, tenants int) (split watermark.Spli
 
 func accountMark(a student.Account) *watermark.Mark { return a.Scorer.(*watermark.Mark) }
 
-func newTraced(t testing.TB, split watermark.Split, o *student.Options) (*watermark.Mark, *student.Test) {
-	master := newMark(t, split.Master, 1, split.MasterBand())
-	return master, student.New(master, decoysOf(t, 100, 1, split.MasterBand()), o)
+func newTraced(t testing.TB, split registry.Split, o *student.Options) (*watermark.Mark, *student.Test) {
+	master := testmark.Green(t, split.Master, 1, split.MasterBand())
+	return master, testmark.Must(student.New(master, decoysOf(t, 100, 1, split.MasterBand()), o))
 }
 
 // TestTraceFindsPlantedShares: of 300 tenants three supplied training text, in shares of
@@ -44,12 +46,12 @@ func TestTraceFindsPlantedShares(t *testing.T) {
 	toy := newToy(20, 200)
 	master, s := newTraced(t, split, &student.Options{Reference: rows{toy}, PromptsUnmarked: true})
 	const full = 1.5
-	student := toy.taught(
+	taught := toy.taught(
 		tilt{master, full * 0.71}, tilt{accountMark(cohorts[3]), full * 0.7}, tilt{accountMark(cohorts[4]), full * 0.01},
 		tilt{accountMark(tenants[17]), full * 0.4}, tilt{accountMark(tenants[200]), full * 0.3}, tilt{accountMark(tenants[44]), full * 0.01},
 	)
-	ask(student, rand.New(rand.NewPCG(20, 20)), 100, 200, s.Add)
-	r := s.Trace(cohorts, tenants, &student.TraceOptions{Alpha: 1e-3})
+	ask(taught, rand.New(rand.NewPCG(20, 20)), 100, 200, s.Add)
+	r := testmark.Must(s.Trace(cohorts, tenants, &student.TraceOptions{Alpha: 1e-3}))
 	require.True(t, r.MasterDetected)
 	assert.Equal(t, int64(3), r.Families)
 	assert.InDelta(t, r.Master.Log10P+math.Log10(3), r.MasterLog10P, 1e-12)
@@ -85,8 +87,8 @@ func TestTraceFindsPlantedShares(t *testing.T) {
 
 	// One key tested alone says the same.
 	alone := detect.NewAccumulator(accountMark(tenants[17]), nil)
-	one := student.New(accountMark(tenants[17]), decoysOf(t, 100, 1, split.TenantBand()), &student.Options{Reference: rows{toy}, PromptsUnmarked: true})
-	ask(student, rand.New(rand.NewPCG(20, 20)), 100, 200, func(prompt, text []Token) {
+	one := testmark.Must(student.New(accountMark(tenants[17]), decoysOf(t, 100, 1, split.TenantBand()), &student.Options{Reference: rows{toy}, PromptsUnmarked: true}))
+	ask(taught, rand.New(rand.NewPCG(20, 20)), 100, 200, func(prompt, text []Token) {
 		alone.Add(text)
 		one.Add(prompt, text)
 	})
@@ -102,7 +104,7 @@ func TestTraceOfInnocents(t *testing.T) {
 	toy := newToy(21, 100)
 	_, s := newTraced(t, split, nil)
 	ask(toy, rand.New(rand.NewPCG(21, 21)), 20, 200, s.Add)
-	r := s.Trace(cohorts, tenants, &student.TraceOptions{Alpha: 1e-3, Q: 0.01})
+	r := testmark.Must(s.Trace(cohorts, tenants, &student.TraceOptions{Alpha: 1e-3, Q: 0.01}))
 	assert.False(t, r.MasterDetected)
 	assert.Zero(t, r.Tenants.Named+r.Cohorts.Named)
 	assert.Zero(t, r.Tenants.Triage)
@@ -123,13 +125,13 @@ func TestLanesAreNotNamed(t *testing.T) {
 	for lane := range 100 {
 		tenants = append(tenants, student.Account{
 			ID: fmt.Sprintf("lane-%d", lane), Lane: true,
-			Scorer: newMark(t, studentRoot(t).Derive("lanes"), 1, split.TenantBand(), watermark.Lane{Group: 1, Index: lane}),
+			Scorer: testmark.Green(t, studentRoot(t).Derive("lanes"), 1, split.TenantBand(), watermark.Lane{Group: 1, Index: lane}),
 		})
 	}
 	toy := newToy(22, 200)
 	master, s := newTraced(t, split, &student.Options{PromptsUnmarked: true})
 	ask(toy.taught(tilt{master, 1}, tilt{accountMark(tenants[142]), 1}), rand.New(rand.NewPCG(22, 22)), 50, 200, s.Add)
-	r := s.Trace(nil, tenants, nil)
+	r := testmark.Must(s.Trace(nil, tenants, nil))
 	assert.Nil(t, r.Cohorts)
 	assert.Equal(t, int64(2), r.Families)
 	x := r.Tenants.Accounts[142]
@@ -153,11 +155,14 @@ func TestTraceRefuses(t *testing.T) {
 		"no id":          append(slices.Clone(tenants), student.Account{Scorer: studentMark(t, "x", 1)}),
 		"another width":  append(slices.Clone(tenants), student.Account{ID: "new", Scorer: studentMark(t, "x", 2)}),
 	} {
-		assert.Panics(t, func() { s.Trace(cohorts, family, nil) }, name)
+		_, err := s.Trace(cohorts, family, nil)
+		assert.Error(t, err, name)
 	}
-	assert.Panics(t, func() { s.Trace(nil, nil, &student.TraceOptions{Q: 1}) })
-	assert.Panics(t, func() { s.Trace(nil, nil, &student.TraceOptions{Alpha: 2}) })
-	r := s.Trace(cohorts[:1], nil, nil)
+	_, err := s.Trace(nil, nil, &student.TraceOptions{Q: 1})
+	assert.Error(t, err)
+	_, err = s.Trace(nil, nil, &student.TraceOptions{Alpha: 2})
+	assert.Error(t, err)
+	r := testmark.Must(s.Trace(cohorts[:1], nil, nil))
 	assert.Nil(t, r.Tenants, "cohorts are few and may do without decoys")
 	assert.Len(t, r.Cohorts.Accounts, 1)
 }
@@ -168,12 +173,12 @@ func TestRefusedTraceNamesNobody(t *testing.T) {
 	toy := newToy(23, 200)
 	master, s := newTraced(t, split, &student.Options{PromptsUnmarked: true})
 	rng := rand.New(rand.NewPCG(23, 23))
-	student := toy.taught(tilt{master, 2}, tilt{accountMark(tenants[0]), 2})
+	taught := toy.taught(tilt{master, 2}, tilt{accountMark(tenants[0]), 2})
 	for range 40 {
-		prompt := student.write(rng, nil, 100)
-		s.Add(prompt, student.write(rng, prompt, 100))
+		prompt := taught.write(rng, nil, 100)
+		s.Add(prompt, taught.write(rng, prompt, 100))
 	}
-	r := s.Trace(nil, tenants, nil)
+	r := testmark.Must(s.Trace(nil, tenants, nil))
 	require.True(t, r.Master.Refused)
 	assert.Zero(t, r.Tenants.Named+r.Tenants.Triage)
 	assert.False(t, r.MasterDetected)
@@ -188,7 +193,7 @@ func thousands(t testing.TB, n int) (*student.Test, []student.Account) {
 	guilty := accountMark(tenants[n/2])
 	pairs := make([]watermark.Pair, 0, 1)
 	for range 200 {
-		text := randomText(rng, 550, vocab)
+		text := testmark.Uniform(rng, 550, vocab)
 		for i := 1; i < len(text); i++ { // one red draw in ten is drawn again
 			pairs = append(pairs[:0], watermark.Pair{Context: text[i-1 : i], Token: text[i]})
 			if x := guilty.Score(nil, pairs)[0]; x == 0 && rng.IntN(10) == 0 {
@@ -205,7 +210,7 @@ func TestTraceOfThousands(t *testing.T) {
 		t.Skip("a quarter of 10^8 pair tests")
 	}
 	s, tenants := thousands(t, 1000)
-	r := s.Trace(nil, tenants, nil)
+	r := testmark.Must(s.Trace(nil, tenants, nil))
 	assert.Greater(t, r.Master.Pairs.Scored, int64(45_000))
 	assert.Equal(t, 1, r.Tenants.Named)
 	assert.True(t, r.Tenants.Accounts[500].Named)
@@ -215,7 +220,7 @@ func TestTraceOfThousands(t *testing.T) {
 func BenchmarkTrace(b *testing.B) {
 	s, tenants := thousands(b, 10_000)
 	for b.Loop() {
-		if s.Trace(nil, tenants, nil).Tenants.Named != 1 {
+		if testmark.Must(s.Trace(nil, tenants, nil)).Tenants.Named != 1 {
 			b.Fatal("named")
 		}
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -46,12 +48,12 @@ func TestOpenWeights(t *testing.T) {
 	base := newToy(30, 120)
 	tuned := base.taught(tilt{mark, 0.12})
 	decoys := decoysOf(t, 100, 1)
-	reading, difference, mass := student.NewChoices(mark, decoys, nil), student.NewDifference(mark, decoys, nil), student.NewMass(mark, decoys, nil)
-	clean := student.NewDifference(mark, decoys, nil)
+	reading, difference, mass := testmark.Must(student.NewChoices(mark, decoys, nil)), testmark.Must(student.NewDifference(mark, decoys, nil)), testmark.Must(student.NewMass(mark, decoys, nil))
+	clean := testmark.Must(student.NewDifference(mark, decoys, nil))
 	rng := rand.New(rand.NewPCG(30, 30))
 	other := base.taught(tilt{studentMark(t, "another", 1), 0.3})
 	for range 6 {
-		text := randomText(rng, 60, 120)
+		text := testmark.Uniform(rng, 60, 120)
 		require.NoError(t, reading.AddModel(tuned, text))
 		require.NoError(t, difference.AddModels(tuned, base, text))
 		require.NoError(t, mass.AddModels(tuned, nil, text))
@@ -74,7 +76,7 @@ func TestOpenWeights(t *testing.T) {
 // TestDifferenceIsTheFormula compares with the sum in plain numbers.
 func TestDifferenceIsTheFormula(t *testing.T) {
 	mark := studentMark(t, "master", 1)
-	d := student.NewDifference(mark, decoysOf(t, 100, 1), &student.WeightsOptions{Exempt: []Token{9}})
+	d := testmark.Must(student.NewDifference(mark, decoysOf(t, 100, 1), &student.WeightsOptions{Exempt: []Token{9}}))
 	row := func(probs ...float32) student.Row {
 		return student.Row{Tokens: []Token{2, 5, 9}[:len(probs)], Probs: probs}
 	}
@@ -104,8 +106,8 @@ func TestSparseRowsAreDenseRows(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	base := newToy(31, 30)
 	tuned := base.taught(tilt{mark, 1})
-	dense, sparse := student.NewDifference(mark, decoysOf(t, 100, 1), nil), student.NewDifference(mark, decoysOf(t, 100, 1), nil)
-	text := randomText(rand.New(rand.NewPCG(31, 31)), 40, 30)
+	dense, sparse := testmark.Must(student.NewDifference(mark, decoysOf(t, 100, 1), nil)), testmark.Must(student.NewDifference(mark, decoysOf(t, 100, 1), nil))
+	text := testmark.Uniform(rand.New(rand.NewPCG(31, 31)), 40, 30)
 	rowsOf := func(m *toyModel, pack bool) (out []student.Row) {
 		for r := range m.Rows(text) {
 			if pack {
@@ -129,9 +131,9 @@ func TestSparseRowsAreDenseRows(t *testing.T) {
 // TestReadingDedup: a window once in a text, a window and choice once over texts.
 func TestReadingDedup(t *testing.T) {
 	mark := studentMark(t, "master", 2)
-	r := student.NewChoices(mark, decoysOf(t, 100, 2), &student.WeightsOptions{
+	r := testmark.Must(student.NewChoices(mark, decoysOf(t, 100, 2), &student.WeightsOptions{
 		Filter: student.ContextFilter{Name: "no 8", Keep: func(c []Token) bool { return c[0] != 8 && c[1] != 8 }},
-	})
+	}))
 	//                               short  read  read  again again filtered twice unread
 	require.NoError(t, r.Add([]Token{1, 2, 1, 2, 1, 8, 1, 3}, []Token{5, 6, 7, 9, 9, 9, 9, -1}))
 	require.NoError(t, r.Add([]Token{1, 2, 1}, []Token{5, 6, 4}))
@@ -154,10 +156,10 @@ func TestReadingsMergeInAnyOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(32, 32))
 	var texts [][]Token
 	for range 8 {
-		texts = append(texts, randomText(rng, 30, 40))
+		texts = append(texts, testmark.Uniform(rng, 30, 40))
 	}
-	readings := func() *student.Choices { return student.NewChoices(mark, decoys, nil) }
-	differences := func() *student.Difference { return student.NewDifference(mark, decoys, nil) }
+	readings := func() *student.Choices { return testmark.Must(student.NewChoices(mark, decoys, nil)) }
+	differences := func() *student.Difference { return testmark.Must(student.NewDifference(mark, decoys, nil)) }
 	whole, wholeDifference := readings(), differences()
 	for _, x := range texts {
 		require.NoError(t, whole.AddModel(tuned, x))
@@ -210,10 +212,10 @@ func TestReadingsMergeInAnyOrder(t *testing.T) {
 	assert.Equal(t, 2*once.Positions, again.Positions)
 
 	other := studentMark(t, "other", 1)
-	assert.ErrorIs(t, whole.Merge(student.NewChoices(other, decoys, nil)), detect.ErrMismatch)
-	assert.ErrorIs(t, whole.Merge(student.NewChoices(mark, decoys, &student.WeightsOptions{Exempt: []Token{1}})), detect.ErrMismatch)
-	assert.ErrorIs(t, twice.Merge(student.NewMass(mark, decoys, nil)), detect.ErrMismatch)
-	assert.ErrorIs(t, twice.Merge(student.NewDifference(other, decoys, nil)), detect.ErrMismatch)
+	assert.ErrorIs(t, whole.Merge(testmark.Must(student.NewChoices(other, decoys, nil))), detect.ErrMismatch)
+	assert.ErrorIs(t, whole.Merge(testmark.Must(student.NewChoices(mark, decoys, &student.WeightsOptions{Exempt: []Token{1}}))), detect.ErrMismatch)
+	assert.ErrorIs(t, twice.Merge(testmark.Must(student.NewMass(mark, decoys, nil))), detect.ErrMismatch)
+	assert.ErrorIs(t, twice.Merge(testmark.Must(student.NewDifference(other, decoys, nil))), detect.ErrMismatch)
 	twice.Reset()
 	assert.Equal(t, differences().Result().Positions, twice.Result().Positions)
 }
@@ -222,7 +224,7 @@ func TestReadingsRefuseOtherBytes(t *testing.T) {
 	mark, other := studentMark(t, "master", 1), studentMark(t, "other", 1)
 	decoys := decoysOf(t, 100, 1)
 	filter := &student.WeightsOptions{Filter: student.ContextFilter{Name: "f", Keep: func([]Token) bool { return true }}}
-	r, d := student.NewChoices(mark, decoys, nil), student.NewDifference(mark, decoys, nil)
+	r, d := testmark.Must(student.NewChoices(mark, decoys, nil)), testmark.Must(student.NewDifference(mark, decoys, nil))
 	require.NoError(t, r.Add([]Token{1, 2}, []Token{3, 4}))
 	require.NoError(t, d.Add([]Token{1, 2}, []student.Row{{Probs: []float32{0.5}}, {Probs: []float32{0, 0.5}}}, []student.Row{{Probs: []float32{0.25}}, {Probs: []float32{0.25}}}))
 	d.Exclude([]Token{9, 10})
@@ -230,11 +232,11 @@ func TestReadingsRefuseOtherBytes(t *testing.T) {
 	require.NoError(t, err)
 	difference, err := d.MarshalBinary()
 	require.NoError(t, err)
-	assert.ErrorIs(t, student.NewChoices(other, decoys, nil).UnmarshalBinary(reading), detect.ErrMismatch)
-	assert.ErrorIs(t, student.NewChoices(mark, decoys, filter).UnmarshalBinary(reading), detect.ErrMismatch)
-	assert.ErrorIs(t, student.NewDifference(other, decoys, nil).UnmarshalBinary(difference), detect.ErrMismatch)
-	assert.ErrorIs(t, student.NewDifference(mark, decoys, filter).UnmarshalBinary(difference), detect.ErrMismatch)
-	assert.ErrorIs(t, student.NewMass(mark, decoys, nil).UnmarshalBinary(difference), detect.ErrMismatch)
+	assert.ErrorIs(t, testmark.Must(student.NewChoices(other, decoys, nil)).UnmarshalBinary(reading), detect.ErrMismatch)
+	assert.ErrorIs(t, testmark.Must(student.NewChoices(mark, decoys, filter)).UnmarshalBinary(reading), detect.ErrMismatch)
+	assert.ErrorIs(t, testmark.Must(student.NewDifference(other, decoys, nil)).UnmarshalBinary(difference), detect.ErrMismatch)
+	assert.ErrorIs(t, testmark.Must(student.NewDifference(mark, decoys, filter)).UnmarshalBinary(difference), detect.ErrMismatch)
+	assert.ErrorIs(t, testmark.Must(student.NewMass(mark, decoys, nil)).UnmarshalBinary(difference), detect.ErrMismatch)
 	for n := range reading {
 		c := slices.Clone(reading)
 		c[n] ^= 1
@@ -255,7 +257,7 @@ func TestReadingsRefuseOtherBytes(t *testing.T) {
 
 func FuzzReadingUnmarshal(f *testing.F) {
 	mark, decoys := studentMark(f, "master", 1), decoysOf(f, 100, 1)
-	r, d := student.NewChoices(mark, decoys, nil), student.NewDifference(mark, decoys, nil)
+	r, d := testmark.Must(student.NewChoices(mark, decoys, nil)), testmark.Must(student.NewDifference(mark, decoys, nil))
 	require.NoError(f, r.Add([]Token{1, 2}, []Token{3, 4}))
 	require.NoError(f, d.Add([]Token{1, 2}, []student.Row{{Probs: []float32{0.5}}, {Probs: []float32{0, 0.5}}}, []student.Row{{Probs: []float32{0.25}}, {Probs: []float32{0.25}}}))
 	d.Exclude([]Token{9, 10})
@@ -265,7 +267,7 @@ func FuzzReadingUnmarshal(f *testing.F) {
 		f.Add(data[:len(data)-32])
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		d, r := student.NewDifference(mark, decoys, nil), student.NewChoices(mark, decoys, nil)
+		d, r := testmark.Must(student.NewDifference(mark, decoys, nil)), testmark.Must(student.NewChoices(mark, decoys, nil))
 		if d.UnmarshalBinary(sealed(body)) == nil {
 			again, err := d.MarshalBinary()
 			require.NoError(t, err)
@@ -316,7 +318,7 @@ func TestRowsThatAreNone(t *testing.T) {
 	toy := newToy(33, 10)
 	decoys := decoysOf(t, 100, 1)
 	nan := float32(math.NaN())
-	mass := student.NewMass(mark, decoys, nil)
+	mass := testmark.Must(student.NewMass(mark, decoys, nil))
 	for name, r := range map[string]student.Row{
 		"nan":            {Probs: []float32{nan}},
 		"negative":       {Probs: []float32{-0.1}},
@@ -338,7 +340,7 @@ func TestRowsThatAreNone(t *testing.T) {
 	ok := student.Row{Probs: []float32{0.5}}
 	assert.ErrorIs(t, mass.Add([]Token{1, 2}, []student.Row{ok}, nil), student.ErrRow)
 	assert.ErrorIs(t, mass.Add([]Token{1}, []student.Row{ok}, []student.Row{ok}), student.ErrRow, "a mass has no base")
-	difference := student.NewDifference(mark, decoys, nil)
+	difference := testmark.Must(student.NewDifference(mark, decoys, nil))
 	assert.ErrorIs(t, difference.Add([]Token{1}, []student.Row{ok}, nil), student.ErrRow)
 	text := []Token{1, 2, 3}
 	assert.ErrorIs(t, difference.AddModels(brokenModel{toy}, toy, text), errModel)
@@ -348,13 +350,13 @@ func TestRowsThatAreNone(t *testing.T) {
 	}
 	assert.ErrorIs(t, difference.AddModels(toy, shortModel{toy, -1}, text), student.ErrRow)
 	assert.Panics(t, func() { _ = difference.AddModels(toy, nil, text) })
-	reading := student.NewChoices(mark, decoys, nil)
+	reading := testmark.Must(student.NewChoices(mark, decoys, nil))
 	assert.ErrorIs(t, reading.AddModel(brokenModel{toy}, text), errModel)
 	assert.ErrorIs(t, reading.Add(text, []Token{1}), student.ErrRow)
 	assert.ErrorIs(t, reading.Add(text, []Token{1, 2, vocab}), student.ErrRow)
 	assert.ErrorIs(t, reading.Add(text, []Token{1, 2, -2}), student.ErrRow)
 	assert.Zero(t, reading.Result().Texts)
-	marked := student.NewMarked(mark, decoys, nil)
+	marked := testmark.Must(student.NewMarked(mark, decoys, nil))
 	assert.ErrorIs(t, marked.Add(text, []Token{1}), student.ErrRow)
 	assert.ErrorIs(t, marked.Add(text, []Token{1, 2, vocab}), student.ErrRow)
 }
@@ -365,12 +367,12 @@ func TestRowsThatAreNone(t *testing.T) {
 // found.
 func TestMarkedReading(t *testing.T) {
 	toy := newToy(34, 60)
-	var count nullCount
+	var count nullpanel.Count
 	naive := 0
 	for i := range 150 {
 		mark := studentMark(t, "read-"+strconv.Itoa(i), 1)
 		rng := rand.New(rand.NewPCG(34, uint64(i)))
-		m := student.NewMarked(mark, decoysOf(t, 100, 1), nil)
+		m := testmark.Must(student.NewMarked(mark, decoysOf(t, 100, 1), nil))
 		last := map[Token]Token{}
 		acc := detect.NewAccumulator(mark, &detect.Options{Alpha: 1e-300})
 		for range 4 {
@@ -390,19 +392,19 @@ func TestMarkedReading(t *testing.T) {
 		}
 		r := m.Result()
 		require.LessOrEqual(t, r.Scored, int64(60), "windows, not pairs")
-		count.add(nullOutcome{log10P: r.Log10P})
+		count.Add(nullpanel.Outcome{Log10P: r.Log10P})
 		if acc.Result().Log10P < -3 {
 			naive++
 		}
 	}
-	count.check(t, "a copying model", 1)
+	count.Check(t, "a copying model", 1)
 	t.Logf("%v; every pair counted: %d of 150 below 1e-3", &count, naive)
 	assert.Greater(t, naive, 100)
 
 	mark := studentMark(t, "master", 1)
-	m := student.NewMarked(mark, decoysOf(t, 100, 1), &student.WeightsOptions{
+	m := testmark.Must(student.NewMarked(mark, decoysOf(t, 100, 1), &student.WeightsOptions{
 		Filter: student.ContextFilter{Name: "not 5", Keep: func(c []Token) bool { return c[0] != 5 }},
-	})
+	}))
 	big := newToy(35, 250)
 	rng := rand.New(rand.NewPCG(35, 35))
 	for range 20 {
@@ -413,14 +415,14 @@ func TestMarkedReading(t *testing.T) {
 		require.NoError(t, m.Add(text, choices))
 	}
 	r := m.Result()
-	t.Log(r.SequentialResult)
+	t.Log(r.Result)
 	assert.Equal(t, detect.Detected, r.Verdict)
 	assert.Equal(t, int64(20), r.Unread)
 	assert.Positive(t, r.Filtered)
 	assert.Equal(t, 1, r.Decoys.Rank)
 	assert.Equal(t, []error{detect.ErrKeySpace}, r.Warnings)
 
-	m = student.NewMarked(mark, decoysOf(t, 100, 1), nil)
+	m = testmark.Must(student.NewMarked(mark, decoysOf(t, 100, 1), nil))
 	require.NoError(t, m.Exclude([]Token{9}))
 	require.NoError(t, m.Add([]Token{1, 9, 3}, []Token{4, 5, -1}))
 	assert.ErrorIs(t, m.Exclude([]Token{1}), sequential.ErrLate)
@@ -431,16 +433,16 @@ func TestMarkedReading(t *testing.T) {
 func TestStudentSequential(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(36, 200)
-	student := toy.taught(tilt{mark, 1})
+	taught := toy.taught(tilt{mark, 1})
 	decoys := decoysOf(t, 100, 1)
 	rng := rand.New(rand.NewPCG(36, 36))
-	q := student.NewSequential(mark, decoys, &student.SequentialOptions{
+	q := testmark.Must(student.NewSequential(mark, decoys, &student.SequentialOptions{
 		Filter: student.ContextFilter{Name: "not 5", Keep: func(c []Token) bool { return c[0] != 5 }}, Exempt: []Token{7},
-	})
+	}))
 	plain := sequential.New(mark, &sequential.Options{Exempt: []Token{7}})
 	outputs := 0
 	for !q.Done() {
-		ask(student, rng, 1, 100, func(prompt, text []Token) {
+		ask(taught, rng, 1, 100, func(prompt, text []Token) {
 			text = slices.DeleteFunc(text, func(x Token) bool { return x == 5 })
 			q.Add(prompt, text)
 			plain.Prompt(prompt)
@@ -452,7 +454,7 @@ func TestStudentSequential(t *testing.T) {
 	r := q.Result()
 	assert.Equal(t, detect.Detected, r.Verdict)
 	want := plain.Result()
-	got := r.SequentialResult
+	got := r.Result
 	want.Futile, got.Warnings, want.Warnings = got.Futile, nil, nil
 	assert.Equal(t, want, got)
 	assert.Equal(t, int64(math.MaxInt64), r.Futile)
@@ -463,7 +465,7 @@ func TestStudentSequential(t *testing.T) {
 	assert.Greater(t, tail.Binomial(int64(slices.IndexFunc(r.Decoys.Log10P, func(p float64) bool { return p > -1 })), 100, 0.1), -6.0)
 	q.Add(nil, []Token{5, 6, 5, 8})
 	assert.Equal(t, int64(2), q.Result().Filtered)
-	q = student.NewSequential(mark, decoys, nil)
+	q = testmark.Must(student.NewSequential(mark, decoys, nil))
 	require.NoError(t, q.Exclude([]Token{9}))
 	q.Add([]Token{8}, []Token{1, 9, 2, 8, 3})
 	assert.Equal(t, int64(2), q.Progress().Scored)
@@ -475,7 +477,7 @@ func TestStudentSequentialGivesUp(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(37, 200)
 	o := &student.SequentialOptions{C1: 0.5, MinShare: 0.5, PromptsUnmarked: true}
-	q := student.NewSequential(mark, decoysOf(t, 100, 1), o)
+	q := testmark.Must(student.NewSequential(mark, decoysOf(t, 100, 1), o))
 	futile := plan.Student{C1: 0.5}.Tokens(0.5, 0.99)
 	require.Equal(t, int64(math.Ceil(futile)), q.Progress().Futile)
 	rng := rand.New(rand.NewPCG(37, 37))
@@ -486,8 +488,13 @@ func TestStudentSequentialGivesUp(t *testing.T) {
 	assert.Equal(t, detect.NotDetected, r.Verdict)
 	assert.GreaterOrEqual(t, r.Scored, r.Futile)
 	assert.Zero(t, r.Skipped.Excluded)
-	assert.Panics(t, func() {
-		student.NewSequential(mark, decoysOf(t, 100, 1), &student.SequentialOptions{C1: 1})
-	}, "no share")
-	assert.Panics(t, func() { student.NewSequential(mark, nil, nil) })
+	for name, o := range map[string]*student.SequentialOptions{
+		"no share": {C1: 1}, "no c1": {MinShare: 0.5}, "c1": {C1: math.Inf(1), MinShare: 0.5}, "share": {C1: 1, MinShare: 2},
+		"alpha": {Alpha: 0.6}, "tests": {Tests: -1}, "filter": {Filter: student.ContextFilter{Name: "x"}},
+	} {
+		_, err := student.NewSequential(mark, decoysOf(t, 100, 1), o)
+		assert.ErrorContains(t, err, ": ", name)
+	}
+	_, err := student.NewSequential(mark, nil, nil)
+	assert.ErrorContains(t, err, "control keys")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -115,7 +116,7 @@ func studentRoot(t testing.TB) watermark.Key {
 }
 
 func studentMark(t testing.TB, label string, width int, opts ...watermark.Option) *watermark.Mark {
-	return newMark(t, studentRoot(t).Derive(label), width, opts...)
+	return testmark.Green(t, studentRoot(t).Derive(label), width, opts...)
 }
 
 // decoysOf are n decoys of a mark of the tests.

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/registry"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
 // texts returns n answers of 500 tokens to an account.
@@ -223,7 +223,7 @@ func TestKeysAreThoseOfTheRegistry(t *testing.T) {
 	require.NoError(t, err)
 	marker, err := NewMarker(root, "2026-11", testScheme, tokenizer)
 	require.NoError(t, err)
-	reg, err := registry.Generate(root, "2026-11", [][2]string{{"acme", "east"}, {"globex", "west"}}, 1)
+	reg, err := registry.Generate(root.ID(), "2026-11", []registry.Tenant{{ID: "acme", Cohort: "east"}, {ID: "globex", Cohort: "west"}}, 1)
 	require.NoError(t, err)
 	master, cohorts, tenants, err := reg.Accounts(root, "2026-11", testScheme, tokenizer.Vocab())
 	require.NoError(t, err)
@@ -235,6 +235,6 @@ func TestKeysAreThoseOfTheRegistry(t *testing.T) {
 		assert.Equal(t, tenant.Cohort, cohorts[i].ID)
 		assert.Equal(t, tenant.ID, tenants[i].ID)
 		// The id of a mark holds those of its key and its selector, scheme, vocabulary and band.
-		assert.Equal(t, []string{master.ID(), cohorts[i].Scorer.ID(), tenants[i].Scorer.ID()}, []string{marks[0].ID(), marks[1].ID(), marks[2].ID()})
+		assert.Equal(t, []string{master.ID(), cohorts[i].Mark.ID(), tenants[i].Mark.ID()}, []string{marks[0].ID(), marks[1].ID(), marks[2].ID()})
 	}
 }

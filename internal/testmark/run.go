@@ -40,3 +40,11 @@ func NeedTool(t testing.TB, name string) string {
 	}
 	return path
 }
+
+// Must returns v. It panics on an error, which a test's fixed arguments cannot cause.
+func Must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

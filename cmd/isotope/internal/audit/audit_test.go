@@ -17,9 +17,9 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/internal/registry"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
 const vocab = 5000
@@ -263,23 +263,37 @@ func TestAQuotedPromptIsExcluded(t *testing.T) {
 	}
 }
 
+// servedTo returns the marks of the requests of a tenant.
+func servedTo(t *testing.T, reg *registry.Registry, root watermark.Key, tenant string) []*watermark.Mark {
+	marker, err := reg.Marker(root, "e1", scheme, vocab)
+	require.NoError(t, err)
+	marks, err := marker.Marks(tenant)
+	require.NoError(t, err)
+	return marks
+}
+
+// useRegistry makes the accounts of a registry those of a test, with 100 decoys of the master.
+func useRegistry(t *testing.T, c *Config, reg *registry.Registry, root watermark.Key) {
+	master, cohorts, tenants, err := reg.Accounts(root, "e1", scheme, vocab)
+	require.NoError(t, err)
+	c.Scorer, c.Cohorts, c.Tenants = master, detect.Accounts(cohorts), detect.Accounts(tenants)
+	bind, err := reg.MasterBinder(root, "e1", scheme, vocab)
+	require.NoError(t, err)
+	c.Decoys, err = detect.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return bind(k) })
+	require.NoError(t, err)
+}
+
 // TestAccounts: what was served to one tenant is found under the tenant's key, by name.
 func TestAccounts(t *testing.T) {
 	root := rootKey(t)
-	reg, err := registry.Generate(root, "e1", [][2]string{{"acme", "big"}, {"globex", "big"}, {"initech", "small"}}, 100)
+	reg, err := registry.Generate(root.ID(), "e1", []registry.Tenant{{ID: "acme", Cohort: "big"}, {ID: "globex", Cohort: "big"}, {ID: "initech", Cohort: "small"}}, 100)
 	require.NoError(t, err)
-	served, err := reg.Marks(root, "e1", "acme", scheme, vocab)
-	require.NoError(t, err)
+	served := servedTo(t, reg, root, "acme")
 	for _, stopping := range []string{Fixed, Sequential} {
 		d := plan(stopping)
 		d.Plan.Registry = &Registry{Root: reg.Root(), Epoch: "e1", Cohorts: 102, Tenants: 103}
 		c := Config{Declared: d}
-		c.Scorer, c.Cohorts, c.Tenants, err = reg.Accounts(root, "e1", scheme, vocab)
-		require.NoError(t, err)
-		bind, err := reg.MasterBinder(root, "e1", scheme, vocab)
-		require.NoError(t, err)
-		c.Decoys, err = detect.NewDecoys([16]byte{1}, 100, bind)
-		require.NoError(t, err)
+		useRegistry(t, &c, reg, root)
 		a, err := New(c)
 		require.NoError(t, err)
 		rng := rand.New(rand.NewPCG(4, 1))
@@ -312,11 +326,12 @@ func TestAccounts(t *testing.T) {
 		require.NoError(t, r.WriteHTML(&page))
 		assert.Contains(t, page.String(), "Through which accounts")
 	}
-	few, err := registry.Generate(root, "e1", [][2]string{{"acme", ""}}, 99)
+	few, err := registry.Generate(root.ID(), "e1", []registry.Tenant{{ID: "acme"}}, 99)
 	require.NoError(t, err)
 	c := config(t, plan(Fixed))
-	_, _, c.Tenants, err = few.Accounts(root, "e1", scheme, vocab)
+	_, _, tenants, err := few.Accounts(root, "e1", scheme, vocab)
 	require.NoError(t, err)
+	c.Tenants = detect.Accounts(tenants)
 	_, err = New(c)
 	assert.ErrorContains(t, err, "99 decoys")
 }
@@ -325,19 +340,13 @@ func TestAccounts(t *testing.T) {
 // not before, however many families of accounts the verdict counts.
 func TestTheSequentialTestCountsAccounts(t *testing.T) {
 	root := rootKey(t)
-	reg, err := registry.Generate(root, "e1", [][2]string{{"acme", "big"}}, 100)
+	reg, err := registry.Generate(root.ID(), "e1", []registry.Tenant{{ID: "acme", Cohort: "big"}}, 100)
 	require.NoError(t, err)
-	served, err := reg.Marks(root, "e1", "acme", scheme, vocab)
-	require.NoError(t, err)
+	served := servedTo(t, reg, root, "acme")
 	d := plan(Sequential)
 	d.Plan.Registry = &Registry{Root: reg.Root(), Epoch: "e1", Cohorts: 101, Tenants: 101}
 	c := Config{Declared: d}
-	c.Scorer, c.Cohorts, c.Tenants, err = reg.Accounts(root, "e1", scheme, vocab)
-	require.NoError(t, err)
-	bind, err := reg.MasterBinder(root, "e1", scheme, vocab)
-	require.NoError(t, err)
-	c.Decoys, err = detect.NewDecoys([16]byte{1}, 100, bind)
-	require.NoError(t, err)
+	useRegistry(t, &c, reg, root)
 	a, err := New(c)
 	require.NoError(t, err)
 	rng := rand.New(rand.NewPCG(6, 1))

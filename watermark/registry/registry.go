@@ -1,58 +1,56 @@
-// Package registry lists who was given which key: the accounts of a trace, by the paths
-// that derive their keys from one root, and never a key. It makes the marks of a request
-// on one side and the scorers of a test on the other, so that both follow from the same
-// file. docs/students.md describes the file.
 package registry
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// Bounds of a registry.
+// MaxAccounts is the largest number of tenants and cohorts in a registry, over all epochs.
+const MaxAccounts = 1 << 20
+
 const (
-	MaxAccounts = 1 << 20 // tenants and cohorts over all epochs
-	maxLabel    = 128     // characters of an id or of a label of a path
-	maxLabels   = 16      // labels of a path
+	maxLabel  = 128 // characters of an id or of a label of a path
+	maxLabels = 16  // labels of a path
+	maxLane   = 127
 )
 
-// An Epoch is a period in which one master key is in use: a model release.
+// An Epoch is a period in which one master key is in use, such as a release of the model.
 type Epoch struct {
-	ID string `json:"id"`
-	// Master and Selector are the paths of the key of every request and of the key that
-	// divides the contexts between master, cohort and tenant.
-	Master   string `json:"master"`
-	Selector string `json:"selector"`
+	ID       string `json:"id"`
+	Master   string `json:"master"`   // path of the key that marks every request
+	Selector string `json:"selector"` // path of the key that divides the contexts; see [Split]
 }
 
-// A Cohort is a group of tenants that share something an attacker's accounts would share:
-// a billing entity, a network, a week of signing up.
+// A Cohort is a group of tenants that have in common what the accounts of one attacker
+// would have in common: a billing entity, a network, a week of signing up.
 type Cohort struct {
 	ID    string `json:"id"`
 	Epoch string `json:"epoch"`
 	Path  string `json:"path"`
-	Decoy bool   `json:"decoy,omitempty"` // never given to anybody
+	Decoy bool   `json:"decoy,omitempty"` // a control: the key is never issued
 }
 
-// A Lane is a tenant's place among those that share one key; see [watermark.Lane].
+// A Lane is the place of a tenant in a group that shares one key; see [watermark.Lane].
 type Lane struct {
 	Group uint32 `json:"group"`
-	Index int    `json:"index"`
+	Index int    `json:"index"` // 0 to 127
 }
 
 // A Tenant is an account.
 type Tenant struct {
 	ID     string `json:"id"`
-	Cohort string `json:"cohort,omitempty"` // id of a cohort of the same epoch
+	Cohort string `json:"cohort,omitempty"` // id of a cohort of the same epoch; empty for none
 	Epoch  string `json:"epoch"`
 	Path   string `json:"path"`
-	Lane   *Lane  `json:"lane,omitempty"`  // nil: the key is the tenant's own
-	Decoy  bool   `json:"decoy,omitempty"` // never given to anybody
+	Lane   *Lane  `json:"lane,omitempty"`  // nil for a tenant with a key of its own
+	Decoy  bool   `json:"decoy,omitempty"` // a control: the key is never issued
 }
 
-// A Registry is immutable once made, and safe for concurrent use.
+// A Registry lists epochs, cohorts and tenants with the paths of their keys. It is
+// immutable and safe for concurrent use. [New], [Generate] and [Parse] make one.
 type Registry struct {
 	root    string
 	epochs  []Epoch
@@ -64,27 +62,30 @@ type Registry struct {
 	tenant map[account]int
 }
 
-// An account is an id within an epoch.
+// account identifies a tenant or a cohort.
 type account struct{ epoch, id string }
 
-// New returns a registry of keys under the root with this key id, or says what is wrong
-// with it. Paths are labels separated by slashes, as [watermark.Key.Derive] takes them. Two
-// entries never have one key, and no key is derived from another that marks. Paths left
-// empty become master/EPOCH, selector/EPOCH, cohort/ID/EPOCH and tenant/ID/EPOCH, for a
-// lane tenants/GROUP/EPOCH. The slices are not kept.
+// New returns a registry of keys under the root with this [watermark.Key.ID]. A path is a
+// list of labels for [watermark.Key.Derive], separated by slashes. An empty path becomes
+// master/EPOCH, selector/EPOCH, cohort/ID/EPOCH or tenant/ID/EPOCH, and tenants/GROUP/EPOCH
+// for a tenant with a lane. New copies the slices.
+//
+// New returns an error if two entries would share a key, or if a key would derive from one
+// that marks text. It also checks that ids are unique, that references exist, and that ids
+// and labels are 1 to 128 letters, digits or ._@:+- characters.
 func New(root string, epochs []Epoch, cohorts []Cohort, tenants []Tenant) (*Registry, error) {
 	r := &Registry{
 		root: root, epochs: slices.Clone(epochs), cohorts: orEmpty(slices.Clone(cohorts)), tenants: orEmpty(slices.Clone(tenants)),
 		epoch: make(map[string]int), cohort: make(map[account]int), tenant: make(map[account]int),
 	}
 	if !isHex(root, 16) {
-		return nil, fmt.Errorf("registry: root is not a key id of 16 hex digits")
+		return nil, errors.New("registry: root is not a key id, which has 16 lower-case hex digits")
 	}
 	if len(epochs) == 0 {
-		return nil, fmt.Errorf("registry: there is no epoch")
+		return nil, errors.New("registry: no epochs; list at least one")
 	}
 	if len(cohorts)+len(tenants) > MaxAccounts {
-		return nil, fmt.Errorf("registry: %d accounts are more than %d", len(cohorts)+len(tenants), MaxAccounts)
+		return nil, fmt.Errorf("registry: too many accounts: %d (maximum %d)", len(cohorts)+len(tenants), MaxAccounts)
 	}
 	if err := r.index(); err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func New(root string, epochs []Epoch, cohorts []Cohort, tenants []Tenant) (*Regi
 	return r, r.checkPaths()
 }
 
-// index fills in paths and checks that ids are unique and known.
+// index fills in default paths, and checks that ids are unique and that references exist.
 func (r *Registry) index() error {
 	for i := range r.epochs {
 		e := &r.epochs[i]
@@ -118,14 +119,14 @@ func (r *Registry) index() error {
 			return err
 		}
 		if _, ok := r.cohort[account{t.Epoch, t.Cohort}]; t.Cohort != "" && !ok {
-			return fmt.Errorf("registry: tenant %q is of cohort %s, which epoch %q does not have", t.ID, safeQuote(t.Cohort), t.Epoch)
+			return fmt.Errorf("registry: tenant %q names cohort %s, which epoch %q does not list", t.ID, safeQuote(t.Cohort), t.Epoch)
 		}
 		if t.Lane == nil {
 			t.Path = orPath(t.Path, "tenant", t.ID, t.Epoch)
 			continue
 		}
-		if t.Lane.Index < 0 || t.Lane.Index >= 128 {
-			return fmt.Errorf("registry: tenant %q has lane %d, outside 0 to 127", t.ID, t.Lane.Index)
+		if t.Lane.Index < 0 || t.Lane.Index > maxLane {
+			return fmt.Errorf("registry: tenant %q has lane %d, outside 0 to %d", t.ID, t.Lane.Index, maxLane)
 		}
 		lane := *t.Lane
 		t.Lane = &lane
@@ -134,13 +135,13 @@ func (r *Registry) index() error {
 	return nil
 }
 
-// enter checks and indexes an id of an epoch.
+// enter checks an id of an epoch and adds it to index.
 func (r *Registry) enter(index map[account]int, kind, id, epoch string, place int) error {
 	if err := checkID(kind, id); err != nil {
 		return err
 	}
 	if _, ok := r.epoch[epoch]; !ok {
-		return fmt.Errorf("registry: %s %q is of epoch %s, which is not listed", kind, id, safeQuote(epoch))
+		return fmt.Errorf("registry: %s %q names epoch %s, which is not listed", kind, id, safeQuote(epoch))
 	}
 	if _, ok := index[account{epoch, id}]; ok {
 		return fmt.Errorf("registry: %s %q occurs twice in epoch %q", kind, id, epoch)
@@ -149,11 +150,12 @@ func (r *Registry) enter(index map[account]int, kind, id, epoch string, place in
 	return nil
 }
 
-// checkPaths checks that keys are distinct and that none is the parent of another.
+// checkPaths checks that entries have different keys and that no key that marks text is the
+// parent of another.
 func (r *Registry) checkPaths() error {
 	type key struct {
 		path string
-		lane Lane // Index -1: a key of its own
+		lane Lane // with Index -1 for a key of its own
 	}
 	users := make(map[key]string)
 	paths := make(map[string]string)
@@ -174,7 +176,7 @@ func (r *Registry) checkPaths() error {
 			other, ok = users[own]
 		}
 		if ok {
-			return fmt.Errorf("registry: %s and %s have one key", other, who)
+			return fmt.Errorf("registry: %s and %s have the same key", other, who)
 		}
 		users[this], paths[path] = who, who
 		return nil
@@ -200,7 +202,7 @@ func (r *Registry) checkPaths() error {
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
 		for i, b := range []byte(path) {
 			if other, ok := paths[path[:i]]; b == '/' && ok {
-				return fmt.Errorf("registry: the key of %s is derived from that of %s, which marks text", paths[path], other)
+				return fmt.Errorf("registry: the key of %s derives from that of %s, which marks text; give it another path", paths[path], other)
 			}
 		}
 	}
@@ -214,10 +216,10 @@ func orPath(path string, labels ...string) string {
 	return path
 }
 
-// Root returns the key id of the root.
+// Root returns the key id of the root key.
 func (r *Registry) Root() string { return r.root }
 
-// Epochs returns the epochs.
+// Epochs returns the epochs, in the order of the file.
 func (r *Registry) Epochs() []Epoch { return slices.Clone(r.epochs) }
 
 // Cohorts returns the cohorts of an epoch, in the order of the file.

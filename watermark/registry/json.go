@@ -11,15 +11,14 @@ import (
 
 const (
 	version = 1
-	// maxSize bounds a file: 2^20 accounts at 256 bytes.
-	maxSize = 256 << 20
+	maxSize = 256 << 20 // bytes; MaxAccounts at 256 bytes each
 )
 
-// ErrSecret is wrapped by the error about a file in which a secret key stands, or what cannot
-// be told from the digits of one. The error never quotes it.
-var ErrSecret = errors.New("a registry holds derivation paths and no keys, and in this one stands a secret key, or 64 hex digits in a row, as a key or a hash has: if it is a key, treat it as leaked")
+// ErrSecret is wrapped by the error about a file that contains a secret key, or 64 hex
+// digits in a row, which may be the digits of one. The error never quotes them.
+var ErrSecret = errors.New("the file contains a secret key, or 64 hex digits in a row, which may be a key or a hash; remove it, and treat a key as leaked")
 
-// file is the JSON form.
+// file is the JSON form of a Registry.
 type file struct {
 	Version int      `json:"isotope_registry"`
 	Root    string   `json:"root"`
@@ -28,16 +27,16 @@ type file struct {
 	Tenants []Tenant `json:"tenants"`
 }
 
-// fields are the names that may occur in objects, by depth: the file, its entries, a lane.
+// fields lists the names that may occur in an object, by depth: the file, its entries, a lane.
 var fields = [][]string{
 	{"isotope_registry", "root", "epochs", "cohorts", "tenants"},
 	{"id", "epoch", "cohort", "path", "master", "selector", "lane", "decoy"},
 	{"group", "index"},
 }
 
-// Parse reads a registry's JSON. Unknown, repeated and differently spelt fields are errors,
-// and so is anything that New refuses, text after the end, more than 256 MiB, and a secret
-// key anywhere ([ErrSecret]).
+// Parse reads the JSON of a registry. It returns an error for a field that is unknown,
+// repeated or spelt differently, for whatever [New] refuses, for text after the end, for
+// more than 256 MiB, and for a secret key anywhere in the text ([ErrSecret]).
 func Parse(r io.Reader) (*Registry, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxSize+1))
 	if err != nil {
@@ -59,12 +58,12 @@ func Parse(r io.Reader) (*Registry, error) {
 		return nil, fmt.Errorf("registry: %s", plain(err))
 	}
 	if f.Version != version {
-		return nil, fmt.Errorf("registry: isotope_registry is %d and not %d", f.Version, version)
+		return nil, fmt.Errorf("registry: file format %d is not supported; this program reads isotope_registry %d", f.Version, version)
 	}
 	return New(f.Root, f.Epochs, f.Cohorts, f.Tenants)
 }
 
-// plain is the text of a decoder's error without what it quotes from the file.
+// plain describes an error of the decoder without quoting the file, which may hold a secret.
 func plain(err error) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
@@ -72,15 +71,15 @@ func plain(err error) string {
 	case errors.As(err, &syntax):
 		return fmt.Sprintf("not JSON at byte %d", syntax.Offset)
 	case errors.As(err, &kind):
-		return fmt.Sprintf("field %s holds something else than a %v at byte %d", safeQuote(kind.Field), kind.Type, kind.Offset)
+		return fmt.Sprintf("field %s at byte %d has the wrong type; want %v", safeQuote(kind.Field), kind.Offset, kind.Type)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "it is cut short"
+		return "the file is cut short"
 	}
-	return "it does not have the form of a registry"
+	return "the file does not have the form of a registry"
 }
 
-// checkFields walks the text once: encoding/json would take the last of repeated fields, and
-// names in any case.
+// checkFields checks the names of fields. The decoder would take the last of repeated fields
+// and accept names in any case, so that two readers of one file could disagree.
 func checkFields(text []byte) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
@@ -95,7 +94,7 @@ func checkFields(text []byte) error {
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {
 			if len(levels) > 0 || objects == 0 && d.InputOffset() == 0 {
-				return errors.New("registry: it is cut short")
+				return errors.New("registry: the file is cut short")
 			}
 			return nil
 		}
@@ -104,7 +103,7 @@ func checkFields(text []byte) error {
 		}
 		top := len(levels) - 1
 		if top < 0 && d.InputOffset() > 0 && objects < 0 {
-			return errors.New("registry: text after its end")
+			return errors.New("registry: text follows the end of the JSON object")
 		}
 		if delim, ok := t.(json.Delim); ok {
 			switch delim {
@@ -125,7 +124,7 @@ func checkFields(text []byte) error {
 				}
 				levels = levels[:top]
 				if len(levels) == 0 {
-					objects = -1 // nothing may follow
+					objects = -1 // any further token is an error
 				}
 			}
 			continue
@@ -148,13 +147,13 @@ func checkFields(text []byte) error {
 		case l.object:
 			l.name = true
 		}
-		if s, ok := t.(string); ok && isSecret(s) { // also where it is written with escapes
+		if s, ok := t.(string); ok && isSecret(s) { // finds a key that is written with escapes, too
 			return fmt.Errorf("registry: %w", ErrSecret)
 		}
 	}
 }
 
-// MarshalJSON writes the canonical form, every path in it, one entry a line.
+// MarshalJSON returns the canonical JSON of the registry, which spells out every path.
 func (r *Registry) MarshalJSON() ([]byte, error) {
 	return json.Marshal(file{version, r.root, r.epochs, r.cohorts, r.tenants})
 }

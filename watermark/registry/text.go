@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// isLabel keeps to characters that need no quoting in JSON, logs and paths.
+// isLabel reports whether s is an id or a label of a path: characters that need no quoting
+// in JSON, logs and paths.
 func isLabel(s string) bool {
 	return len(s) > 0 && len(s) <= maxLabel && !strings.ContainsFunc(s, func(r rune) bool {
 		switch {
@@ -20,7 +21,7 @@ func isLabel(s string) bool {
 
 func checkID(kind, id string) error {
 	if !isLabel(id) || isSecret(id) {
-		return fmt.Errorf("registry: %s id %s is not 1 to %d letters, digits or ._@:+-", kind, safeQuote(id), maxLabel)
+		return fmt.Errorf("registry: %s id %s does not have the form of 1 to %d letters, digits or ._@:+- characters", kind, safeQuote(id), maxLabel)
 	}
 	return nil
 }
@@ -28,27 +29,28 @@ func checkID(kind, id string) error {
 func checkPath(who, path string) error {
 	labels := strings.Split(path, "/")
 	if len(labels) > maxLabels || isSecret(path) {
-		return fmt.Errorf("registry: the path of %s is not up to %d labels separated by slashes", who, maxLabels)
+		return fmt.Errorf("registry: the path of %s does not have the form of up to %d labels separated by slashes", who, maxLabels)
 	}
 	for _, l := range labels {
 		if !isLabel(l) {
-			return fmt.Errorf("registry: the path of %s holds the label %s, which is not 1 to %d letters, digits or ._@:+-", who, safeQuote(l), maxLabel)
+			return fmt.Errorf("registry: the path of %s holds the label %s; want 1 to %d letters, digits or ._@:+- characters", who, safeQuote(l), maxLabel)
 		}
 	}
 	return nil
 }
 
-// isSecret reports whether a text may hold a key: the prefix that every key's text has, or
-// as many hex digits in a row as a key.
+// isSecret reports whether s may contain a secret key: the prefix of every key's text, or as
+// many hex digits in a row as a key has.
 func isSecret(s string) bool {
 	if strings.Contains(strings.ToLower(s), "isotope-secret-key") {
 		return true
 	}
+	const digits = 64
 	run := 0
 	for _, b := range []byte(s) {
 		switch {
 		case b >= '0' && b <= '9', b >= 'a' && b <= 'f', b >= 'A' && b <= 'F':
-			if run++; run == 64 {
+			if run++; run == digits {
 				return true
 			}
 		default:
@@ -58,7 +60,7 @@ func isSecret(s string) bool {
 	return false
 }
 
-// safeQuote is %q, unless a key strayed into the text, and never long.
+// safeQuote quotes s for an error message: shortened, and not at all if s may be a key.
 func safeQuote(s string) string {
 	if isSecret(s) {
 		return "(a secret key)"

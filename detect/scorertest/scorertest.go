@@ -1,0 +1,249 @@
+// Package scorertest checks implementations of [detect.Scorer], as testing/fstest checks file
+// systems. Whoever writes a scorer for a scheme of their own calls both functions in a test:
+//
+//	func TestScorer(t *testing.T) {
+//		scorer := func(i int) (detect.Scorer, error) { return newScorer(testKey(i)) }
+//		s, err := scorer(0)
+//		if err != nil {
+//			t.Fatal(err)
+//		}
+//		if err := scorertest.Test(s); err != nil {
+//			t.Error(err)
+//		}
+//		if err := scorertest.TestNull(1000, scorer); err != nil {
+//			t.Error(err)
+//		}
+//	}
+package scorertest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// pairs is the number of pairs that Test scores: more than tests score at once.
+const pairs = 1300
+
+// Test runs a scorer through everything that package detect relies on, apart from its law. It
+// returns nil, or the joined errors of all checks that failed.
+//
+//   - ID, Width, Vocab and Law are in range and do not change.
+//   - Score appends one score for each pair. A pair's score depends on the pair alone: not on the
+//     rest of the batch, on earlier calls or on other goroutines.
+//   - Every score is in the range of the law, or is watermark.NotScored or watermark.InMessage.
+//   - Pairs and their contexts stay as they are.
+//   - A [detect.UnitNamer] gives pairs of one name one score.
+//   - A [detect.PayloadScorer] with a payload appends one PayloadScore for each pair.
+//
+// Run it under the race detector too: it calls the scorer from several goroutines.
+func Test(s detect.Scorer) error {
+	top, err := identity(s)
+	if err != nil {
+		return err
+	}
+	text := draw(rand.New(rand.NewPCG(1, 2)), s, pairs)
+	scores, err := call(s, text)
+	if err != nil {
+		return err
+	}
+	errs := []error{inRange(scores, top), alone(s, text, scores), appends(s, text, scores), concurrent(s, text, scores)}
+	if n, ok := s.(detect.UnitNamer); ok {
+		errs = append(errs, names(n, text, scores))
+	}
+	if p, ok := s.(detect.PayloadScorer); ok && p.PayloadBits() > 0 {
+		errs = append(errs, payload(p, text))
+	}
+	return errors.Join(errs...)
+}
+
+// identity checks what a scorer says of itself, and returns the top of its law.
+func identity(s detect.Scorer) (top int64, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("scorertest: Law: %v", r)
+		}
+	}()
+	switch {
+	case s.ID() == "":
+		return 0, errors.New("scorertest: ID is empty")
+	case s.Width() < 0 || s.Width() > watermark.MaxWidth:
+		return 0, fmt.Errorf("scorertest: Width is %d, outside 0 to %d", s.Width(), watermark.MaxWidth)
+	case s.Vocab() < 1 || s.Vocab() > watermark.MaxVocab:
+		return 0, fmt.Errorf("scorertest: Vocab is %d, outside 1 to %d", s.Vocab(), watermark.MaxVocab)
+	case s.ID() != s.ID() || s.Law() != s.Law():
+		return 0, errors.New("scorertest: ID or Law changes between calls")
+	}
+	return null.Of(s.Law()).Top(), nil
+}
+
+// draw returns pairs whose ids include both ends of the vocabulary.
+func draw(rng *rand.Rand, s detect.Scorer, n int) []detect.Pair {
+	id := func() detect.Token {
+		switch rng.IntN(20) {
+		case 0:
+			return 0
+		case 1:
+			return detect.Token(s.Vocab() - 1)
+		}
+		return rng.Int32N(int32(s.Vocab()))
+	}
+	text := make([]detect.Pair, n)
+	for i := range text {
+		context := make([]detect.Token, s.Width())
+		for j := range context {
+			context[j] = id()
+		}
+		text[i] = detect.Pair{Context: context, Token: id()}
+	}
+	return text
+}
+
+// call scores pairs, and checks that they stay as they are.
+func call(s detect.Scorer, text []detect.Pair) ([]int64, error) {
+	before := make([]detect.Pair, len(text))
+	for i, p := range text {
+		before[i] = detect.Pair{Context: slices.Clone(p.Context), Token: p.Token}
+	}
+	scores := s.Score(nil, text)
+	if len(scores) != len(text) {
+		return nil, fmt.Errorf("scorertest: Score appended %d scores for %d pairs", len(scores), len(text))
+	}
+	for i, p := range text {
+		if p.Token != before[i].Token || !slices.Equal(p.Context, before[i].Context) {
+			return nil, fmt.Errorf("scorertest: Score changed pair %d", i)
+		}
+	}
+	return scores, nil
+}
+
+func inRange(scores []int64, top int64) error {
+	for i, x := range scores {
+		if (x < 0 || x > top) && x != watermark.NotScored && x != watermark.InMessage {
+			return fmt.Errorf("scorertest: score %d of pair %d is outside the law's range 0 to %d", x, i, top)
+		}
+	}
+	return nil
+}
+
+// alone scores each pair by itself, in another order.
+func alone(s detect.Scorer, text []detect.Pair, scores []int64) error {
+	for i := len(text) - 1; i >= 0; i-- {
+		// Contexts lie in one buffer that is overwritten, as tests do it.
+		p := detect.Pair{Context: slices.Clone(text[i].Context), Token: text[i].Token}
+		x := s.Score(nil, []detect.Pair{p})
+		clear(p.Context)
+		if len(x) != 1 || x[0] != scores[i] {
+			return fmt.Errorf("scorertest: pair %d scores %v alone and %d in a batch", i, x, scores[i])
+		}
+	}
+	return nil
+}
+
+func appends(s detect.Scorer, text []detect.Pair, scores []int64) error {
+	got := s.Score([]int64{7, 8}, text[:3])
+	if !slices.Equal(got, append([]int64{7, 8}, scores[:3]...)) {
+		return errors.New("scorertest: Score does not append to dst")
+	}
+	return nil
+}
+
+func concurrent(s detect.Scorer, text []detect.Pair, scores []int64) error {
+	var wait sync.WaitGroup
+	errs := make([]error, 4)
+	for i := range errs {
+		wait.Go(func() {
+			for range 3 {
+				if !slices.Equal(s.Score(nil, text), scores) {
+					errs[i] = errors.New("scorertest: scores differ between goroutines")
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+func names(s detect.UnitNamer, text []detect.Pair, scores []int64) error {
+	byName := make(map[string]int)
+	for i, p := range text {
+		name := s.AppendUnit(nil, p)
+		if !bytes.Equal(s.AppendUnit([]byte("x"), p), append([]byte("x"), name...)) {
+			return fmt.Errorf("scorertest: AppendUnit does not append one name for pair %d", i)
+		}
+		j, ok := byName[string(name)]
+		if !ok {
+			byName[string(name)] = i
+			continue
+		}
+		if scores[i] != scores[j] {
+			return fmt.Errorf("scorertest: pairs %d and %d have one name and the scores %d and %d", j, i, scores[j], scores[i])
+		}
+	}
+	return nil
+}
+
+func payload(s detect.PayloadScorer, text []detect.Pair) error {
+	if n := len(s.ScorePayload(nil, text)); n != len(text) {
+		return fmt.Errorf("scorertest: ScorePayload appended %d scores for %d pairs", n, len(text))
+	}
+	return nil
+}
+
+// nullLevels are the p-values at which TestNull counts.
+var nullLevels = [...]float64{0.5, 0.1, 0.01, 0.001}
+
+// TestNull tests the law of a scorer: scorer(i) returns it under key i, for i = 0 to keys-1. Each
+// key scores one random text, and the p-values are counted. TestNull returns an error if p-values
+// are small more often than the law allows, or so rarely that the law is far too cautious. A
+// scorer with its true law passes, unless its keys are among the one in 10^5 sets that fail by
+// chance. So fix the keys. With 1,000 keys TestNull notices a mean score that is too large by a
+// hundredth of its standard deviation.
+func TestNull(keys int, scorer func(i int) (detect.Scorer, error)) error {
+	if keys < 100 {
+		return fmt.Errorf("scorertest: %d keys are too few: use at least 100", keys)
+	}
+	var counts [len(nullLevels)]int64
+	rng := rand.New(rand.NewPCG(3, 4))
+	scored := int64(0)
+	for i := range keys {
+		s, err := scorer(i)
+		if err != nil {
+			return fmt.Errorf("scorertest: key %d: %w", i, err)
+		}
+		acc := detect.NewAccumulator(s, nil)
+		for _, p := range draw(rng, s, 1000) {
+			acc.AddPair(p.Context, p.Token)
+		}
+		r := acc.Result()
+		scored += r.Scored
+		for l, level := range nullLevels {
+			if r.Log10P <= math.Log10(level) {
+				counts[l]++
+			}
+		}
+	}
+	if scored == 0 {
+		return errors.New("scorertest: no pair was scored under any key")
+	}
+	n := int64(keys)
+	for l, level := range nullLevels {
+		if tail.Binomial(counts[l], n, level) < -6 {
+			return fmt.Errorf("scorertest: %d of %d p-values are at most %v: the scores are larger than their law says", counts[l], n, level)
+		}
+	}
+	// Few units make coarse p-values: half of them are at most 1/2 only if there are many.
+	if tail.Binomial(n-counts[0], n, 0.6) < -6 {
+		return fmt.Errorf("scorertest: only %d of %d p-values are at most 0.5: the scores are smaller than their law says", counts[0], n)
+	}
+	return nil
+}

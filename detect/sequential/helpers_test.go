@@ -1,0 +1,10 @@
+package sequential_test
+
+import (
+	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+type Token = watermark.Token
+
+const vocab = testmark.Vocab
