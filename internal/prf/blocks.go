@@ -7,9 +7,9 @@ func (f *Function) Blocks(s *Scratch, dst [][16]byte, index []uint32) {
 	f.keyed().keys.Blocks(&s.loops, dst, &nonce, index)
 }
 
-// LastBytes appends to dst where among the first n bytes of the current context's keystream
+// Find255 appends to dst where among the first n bytes of the current context's keystream
 // the bytes of 255 are, in order.
-func (f *Function) LastBytes(s *Scratch, dst []uint32, n int) []uint32 {
+func (f *Function) Find255(s *Scratch, dst []uint32, n int) []uint32 {
 	nonce := s.Nonce()
-	return f.keyed().keys.LastBytes(&s.loops, dst, &nonce, n)
+	return f.keyed().keys.Find255(&s.loops, dst, &nonce, n)
 }
