@@ -164,7 +164,8 @@ func TestDecodeError(t *testing.T) {
 func TestInvalidUTF8(t *testing.T) {
 	for _, text := range []string{
 		"\xff", "\x80\x80\x80", "a\xffb", " \xff ", "\xc3", "\xe4\xb8", "\xf0\x9f\x98", "x\xf0\x9f\x98 y",
-		"\xed\xa0\x80", "\xc0\xaf", "\xf8\x88\x80\x80\x80", "\n\xff\n", "it\xff's", "'\xc5", "'\xc5s", "12\xff3",
+		"\xed\xa0\x80", "\xc0\xaf", "\xf8\x88\x80\x80\x80", "\n\xff\n", "it\xff's", "'\xc5", "'\xc5s",
+		"12\xff3",
 	} {
 		for _, name := range tokenize.Names() {
 			tok := get(t, name)

@@ -29,7 +29,8 @@ func TestGenerateDoesNotDependOnCores(t *testing.T) {
 	for i, text := range want {
 		require.Len(t, text, 30)
 		distinct[string(appendIDs(nil, text))] = true
-		one, err := m.Generate(context.Background(), Job{Prompts: docs[:i+1], Tokens: 30, Sampler: job.Sampler})
+		alone := Job{Prompts: docs[:i+1], Tokens: 30, Sampler: job.Sampler}
+		one, err := m.Generate(context.Background(), alone)
 		require.NoError(t, err)
 		require.Equal(t, text, one[i], "a text depends on no other")
 	}

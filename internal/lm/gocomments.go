@@ -92,7 +92,8 @@ func isGenerated(src []byte) bool {
 		switch {
 		case bytes.HasPrefix(line, []byte("package ")):
 			return false
-		case bytes.HasPrefix(line, []byte("// Code generated ")) && bytes.HasSuffix(line, []byte(" DO NOT EDIT.")):
+		case bytes.HasPrefix(line, []byte("// Code generated ")) &&
+			bytes.HasSuffix(line, []byte(" DO NOT EDIT.")):
 			return true
 		}
 	}

@@ -216,7 +216,8 @@ func TestPrompts(t *testing.T) {
 	b := &Bundle{Model: m, HeldOut: [][]int32{
 		{1, 2, 3, 0, 5, 6, 7, 0, 1, 2, 8, 0}, {1, 2, 4, 5}, {7, 8}, {}, {9, 8, 7, 0, 4, 0, 3, 2, 1},
 	}}
-	assert.Equal(t, [][]int32{{1, 2}, {9, 8}, {5, 6}, {3, 2}}, b.Prompts(2), "of longer paragraphs, all different")
+	assert.Equal(t, [][]int32{{1, 2}, {9, 8}, {5, 6}, {3, 2}}, b.Prompts(2),
+		"of longer paragraphs, all different")
 	assert.Equal(t, [][]int32{{1}, {7}, {9}, {5}, {4}, {3}}, b.Prompts(1))
 	assert.Empty(t, b.Prompts(4))
 	assert.Empty(t, b.Prompts(0))

@@ -58,7 +58,8 @@ func TestVectorsKeystream(t *testing.T) {
 			f.SetContext(&s, v.Before)
 			nonce := s.Nonce()
 			assert.Equal(t, v.Nonce, hex.EncodeToString(nonce[:]), "nonce")
-			assert.Equal(t, v.Keystream, hex.EncodeToString(f.Stream(&s, len(v.Keystream)/2)), "keystream at once")
+			stream := f.Stream(&s, len(v.Keystream)/2)
+			assert.Equal(t, v.Keystream, hex.EncodeToString(stream), "keystream at once")
 			var blocks []byte
 			for j := range uint32(len(v.Keystream) / 32) {
 				blocks = append(blocks, f.Block(&s, j)[:]...)

@@ -61,7 +61,8 @@ func TestLatticeSumMixture(t *testing.T) {
 		want, got := mixtureTail(x, w, n, p, s), tail.LatticeSum([]tail.Lattice{x, many}, s)
 		e := (got - want) / max(1, -want)
 		low, high = min(low, e), max(high, e)
-		require.InDelta(t, 0, e, tolerance, "%v w=%d n=%d p=%v s=%d: want %v, got %v", x, w, n, p, s, want, got)
+		require.InDelta(t, 0, e, tolerance, "%v w=%d n=%d p=%v s=%d: want %v, got %v",
+			x, w, n, p, s, want, got)
 	}
 	t.Logf("errors from %.2g to %.2g", low, high)
 }

@@ -39,7 +39,8 @@ func TestSampleIsTheBottomOfAll(t *testing.T) {
 				in = append(in, byte(p.context), byte(p.context>>8), byte(p.context>>16))
 				in = binary.BigEndian.AppendUint32(in, uint32(p.token))
 				block.Encrypt(in, in)
-				all = append(all, entry{binary.LittleEndian.Uint64(in), binary.LittleEndian.Uint64(in[8:]), p})
+				low, high := binary.LittleEndian.Uint64(in), binary.LittleEndian.Uint64(in[8:])
+				all = append(all, entry{low, high, p})
 			}
 			slices.SortFunc(all, func(a, b entry) int {
 				return cmp.Or(cmp.Compare(a.hi, b.hi), cmp.Compare(a.lo, b.lo))

@@ -43,7 +43,8 @@ func (b backend) fused(width int, m masker, swap, lanes Mem, step [16]Mem, bits 
 	name := "fused" + strconv.Itoa(width) + b.name
 	TEXT(name, 0, "func(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, "+
 		"luts *[3][16]byte, delta float32)")
-	Doc(name+" is stream"+b.name+" from block first on, mask"+strconv.Itoa(width)+"AVX2 and biasAVX2 in one pass.",
+	mask := "mask" + strconv.Itoa(width) + "AVX2"
+	Doc(name+" is stream"+b.name+" from block first on, "+mask+" and biasAVX2 in one pass.",
 		"It marks 256*turns logits. turns is at least 1.")
 	Pragma("noescape")
 	x := Load(Param("x"), GP64())

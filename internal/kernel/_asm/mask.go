@@ -97,7 +97,8 @@ func masks() {
 	for _, width := range []int{1, 2, 4, 8} {
 		name := "mask" + strconv.Itoa(width) + "AVX2"
 		TEXT(name, NOSPLIT, "func(dst, stream *byte, n int, luts *[3][16]byte)")
-		Doc(name+" decides the tokens of 128*n bytes of keystream, "+strconv.Itoa(8/width)+" per byte, and writes",
+		perByte := strconv.Itoa(8 / width)
+		Doc(name+" decides the tokens of 128*n bytes of keystream, "+perByte+" per byte, and writes",
 			"one bit per token to dst. luts are those of a Table, see fillLuts.")
 		Pragma("noescape")
 		dst := Load(Param("dst"), GP64())
