@@ -2,16 +2,15 @@ package tokenize
 
 import "fmt"
 
-// BPE is a byte-level byte pair encoding, the Tokenizer that Get returns. It is
-// immutable, and safe for concurrent use.
+// A BPE is a byte-level byte pair encoding, the Tokenizer that [Get] returns. It is immutable and safe
+// for concurrent use.
 type BPE struct {
 	spec   *spec
 	vocab  vocabulary
 	digest string
 }
 
-// newBPE makes an encoding of tokens, the bytes of each id, which are empty for
-// those that do not decode.
+// newBPE returns an encoding. tokens holds the bytes of each id, none for ids that do not decode.
 func newBPE(s *spec, tokens []string) (*BPE, error) {
 	loadClasses()
 	e := &BPE{spec: s, vocab: newVocabulary(tokens), digest: digest(s, tokens)}
@@ -32,8 +31,8 @@ func (e *BPE) Digest() string { return e.digest }
 // Vocab implements Tokenizer.
 func (e *BPE) Vocab() int { return e.spec.vocab }
 
-// Append implements Tokenizer. It allocates only to extend dst and, if a piece is
-// longer than a hundred bytes or so, a few hundred kilobytes at most.
+// Append implements Tokenizer. It allocates to extend dst. If a piece is longer than about a hundred
+// bytes, it also allocates at most a few hundred kilobytes.
 func (e *BPE) Append(dst []int32, text []byte) []int32 {
 	var m merger
 	return e.append(dst, text, &m)
@@ -42,7 +41,7 @@ func (e *BPE) Append(dst []int32, text []byte) []int32 {
 func (e *BPE) append(dst []int32, text []byte, m *merger) []int32 {
 	for i := 0; i < len(text); {
 		end := e.spec.split(text, i)
-		piece := text[i:end:len(text)] // no lookup reads beyond the text
+		piece := text[i:end:len(text)] // the capacity keeps lookups within the text
 		i = end
 		if id := e.vocab.find(piece); id >= 0 {
 			dst = append(dst, id)
@@ -53,9 +52,8 @@ func (e *BPE) append(dst []int32, text []byte, m *merger) []int32 {
 	return dst
 }
 
-// Token returns the bytes of an id, and whether it has any: if not, it is
-// outside the vocabulary, unassigned or a special token, and Decode refuses it.
-// Token does not allocate.
+// Token returns the bytes of an id. ok is false if it has none: the id is outside the vocabulary,
+// unassigned or a special token, and Decode refuses it. Token does not allocate.
 func (e *BPE) Token(id int32) (text string, ok bool) {
 	if id < 0 || int(id) >= e.spec.vocab {
 		return "", false
@@ -66,8 +64,8 @@ func (e *BPE) Token(id int32) (text string, ok bool) {
 
 // Decode implements Tokenizer.
 //
-// Special tokens do not decode, since their text would not encode to them
-// again; tiktoken does decode them.
+// Special tokens do not decode, because Append would give other ids for their text. tiktoken decodes
+// them.
 func (e *BPE) Decode(dst []byte, ids []int32) ([]byte, error) {
 	start := len(dst)
 	for i, id := range ids {

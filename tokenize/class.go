@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// A class says which sets of the patterns a character is in. A mark is in upper
-// and lower but no letter; a symbol, like a byte that is not UTF-8, is in none.
+// A class is the sets of the patterns that contain a character. A mark is in upper and lower, but not
+// in letter. A symbol is in no set, and neither is a byte that is not UTF-8.
 type class uint8
 
 const (
@@ -18,15 +18,15 @@ const (
 	newline                   // [\r\n]
 )
 
-// classPages[classPage[r>>8]][r&0xff] is the class of r, and ascii holds those of
-// the first half of the first page. They are written once, before the first
-// Tokenizer exists.
+// classPages[classPage[r>>8]][r&0xff] is the class of r. ascii holds the first half of the first page.
+// loadClasses writes them once, before the first Tokenizer exists.
 var (
 	ascii      [utf8.RuneSelf]class
 	classPage  [(utf8.MaxRune + 1) >> 8]uint8
 	classPages [][256]class
 )
 
+// loadClasses expands classRuns into pages.
 var loadClasses = sync.OnceFunc(func() {
 	seen := make(map[[256]class]uint8)
 	run, next := 0, 0

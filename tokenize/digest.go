@@ -9,19 +9,18 @@ import (
 	"slices"
 )
 
-// digest returns the Digest of an encoding: SHA-256 over these fields, each
-// after its length in bytes as an unsigned varint.
+// digest returns the Digest of an encoding: the SHA-256 of these fields. The length of each in bytes
+// comes before it, as an unsigned varint.
 //
-//   - "isotope/tokenize/1", which stands for all that no other field says: how
-//     pieces merge, and that a byte which is not UTF-8 is a symbol;
-//   - the pattern;
-//   - the Unicode classes, the elements of classRuns in big-endian order;
-//   - each token, empty for an id without text;
-//   - each special token in the order of ids: its id as four bytes, big-endian,
-//     and its name.
+//   - "isotope/tokenize/1", which stands for the rules that no other field states: how pieces merge,
+//     and that a byte which is not UTF-8 is a symbol
+//   - the pattern
+//   - the Unicode classes: the elements of classRuns in big-endian order
+//   - each token, empty for an id without text
+//   - each special token in the order of ids: its id as four bytes, big-endian, and its name
 func digest(s *spec, tokens []string) string {
 	h := sha256.New()
-	buf := bufio.NewWriter(h) // a hash never fails, so neither does this
+	buf := bufio.NewWriter(h) // writing to a hash does not fail
 	field := func(s string) {
 		var length [binary.MaxVarintLen64]byte
 		buf.Write(length[:binary.PutUvarint(length[:], uint64(len(s)))])

@@ -7,14 +7,14 @@ import (
 	"github.com/tiktoken-go/tokenizer"
 )
 
-// A spec is all of an encoding except its vocabulary.
+// A spec is an encoding without its vocabulary.
 type spec struct {
 	name    string
-	vocab   int              // ids, special tokens and holes included
-	special map[int32]string // the special tokens; they have no bytes
-	pattern string           // the published pattern that split stands for
+	vocab   int              // number of ids, including special tokens and holes
+	special map[int32]string // names of the special tokens, which have no bytes
+	pattern string           // the published pattern that split implements
 	split   func([]byte, int) int
-	digest  string // of the encoding, once loaded
+	digest  string // expected digest of the loaded encoding
 }
 
 const (
@@ -23,12 +23,14 @@ const (
 	patternCL100K = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}` +
 		`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
-	patternO200K = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?` +
-		`|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?` +
+	patternO200K = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+` +
+		`(?i:'s|'t|'re|'ve|'m|'ll|'d)?` +
+		`|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` +
+		`(?i:'s|'t|'re|'ve|'m|'ll|'d)?` +
 		`|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 )
 
-// encodings is in alphabetical order.
+// encodings lists the encodings in alphabetical order.
 var encodings = [...]spec{
 	{
 		name:  "cl100k_base",
@@ -86,7 +88,7 @@ var encodings = [...]spec{
 	},
 }
 
-// loaders[i] loads encodings[i] when first called.
+// loaders[i] loads encodings[i] at its first call.
 var loaders = func() (l [len(encodings)]func() (*BPE, error)) {
 	for i := range encodings {
 		l[i] = sync.OnceValues(encodings[i].load)
@@ -94,8 +96,8 @@ var loaders = func() (l [len(encodings)]func() (*BPE, error)) {
 	return l
 }()
 
-// load takes the vocabulary from tiktoken-go, whose own Encode is not used:
-// its ids differ from tiktoken's on blank lines that hold spaces.
+// load takes the vocabulary from tiktoken-go. It does not use Encode of that module, whose ids differ
+// from tiktoken's on blank lines that hold spaces.
 func (s *spec) load() (*BPE, error) {
 	source, err := tokenizer.Get(tokenizer.Encoding(s.name))
 	if err != nil {
@@ -104,7 +106,7 @@ func (s *spec) load() (*BPE, error) {
 	tokens := make([]string, s.vocab)
 	for id := range tokens {
 		if text, err := source.Decode([]uint{uint(id)}); err == nil {
-			tokens[id] = text // else a hole or a special token
+			tokens[id] = text // else id is a hole or a special token
 		}
 	}
 	e, err := newBPE(s, tokens)
@@ -112,7 +114,8 @@ func (s *spec) load() (*BPE, error) {
 		return nil, err
 	}
 	if e.digest != s.digest {
-		return nil, fmt.Errorf("tokenize: %s: the vocabulary has digest %s, not %s", s.name, e.digest, s.digest)
+		return nil, fmt.Errorf("tokenize: %s: the vocabulary has digest %s, want %s",
+			s.name, e.digest, s.digest)
 	}
 	return e, nil
 }

@@ -1,12 +1,16 @@
 package tokenize_test
 
 import (
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log"
+	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/tokenize"
 )
 
+// The ids of a text, and the text of the ids.
 func Example() {
 	tok, err := tokenize.Get("o200k_base")
 	if err != nil {
@@ -24,13 +28,77 @@ func Example() {
 	// "It's a blank line:\n \nand on."
 }
 
+// A loop that counts the tokens of many texts reuses the slice of ids, and then does not allocate.
+func Example_count() {
+	tok, err := tokenize.Get("cl100k_base")
+	if err != nil {
+		log.Fatal(err)
+	}
+	var ids []int32
+	for _, text := range []string{"Hello, world!", "Grüße aus Köln", "吾輩は猫である"} {
+		ids = tok.Append(ids[:0], []byte(text))
+		fmt.Printf("%d tokens, %d bytes: %s\n", len(ids), len(text), text)
+	}
+	// Output:
+	// 4 tokens, 13 bytes: Hello, world!
+	// 6 tokens, 17 bytes: Grüße aus Köln
+	// 12 tokens, 21 bytes: 吾輩は猫である
+}
+
+// A server that sends text while a model draws ids must hold back bytes: a token may end inside a
+// character. It sends the characters that are complete, and the rest at the end.
+func Example_stream() {
+	tok, err := tokenize.Get("cl100k_base")
+	if err != nil {
+		log.Fatal(err)
+	}
+	var held []byte
+	for _, id := range tok.Append(nil, []byte("An owl 🦉!")) {
+		if held, err = tok.Decode(held, []int32{id}); err != nil {
+			log.Fatal(err)
+		}
+		complete := 0
+		for complete < len(held) && utf8.FullRune(held[complete:]) {
+			_, size := utf8.DecodeRune(held[complete:])
+			complete += size
+		}
+		fmt.Printf("id %5d, send %q, hold %q\n", id, held[:complete], held[complete:])
+		held = held[complete:]
+	}
+	fmt.Printf("end, send %q\n", held)
+	// Output:
+	// id  2127, send "An", hold ""
+	// id 53369, send " owl", hold ""
+	// id 11410, send " ", hold "\xf0\x9f"
+	// id    99, send "", hold "\xf0\x9f\xa6"
+	// id   231, send "🦉", hold ""
+	// id     0, send "!", hold ""
+	// end, send ""
+}
+
+// A test must tokenize a text as a whole: the ids of two parts are in general not those of the text.
+func Example_parts() {
+	tok, err := tokenize.Get("cl100k_base")
+	if err != nil {
+		log.Fatal(err)
+	}
+	whole := tok.Append(nil, []byte("watermarked text"))
+	parts := tok.Append(nil, []byte("watermark"))
+	parts = tok.Append(parts, []byte("ed text"))
+	fmt.Println(whole)
+	fmt.Println(parts)
+	// Output:
+	// [13284 47462 1495]
+	// [13284 4075 291 1495]
+}
+
 func ExampleBPE_Token() {
 	tok, err := tokenize.Get("cl100k_base")
 	if err != nil {
 		log.Fatal(err)
 	}
 	bpe := tok.(*tokenize.BPE)
-	for _, id := range []int32{1917, 100257} { // the latter is <|endoftext|>
+	for _, id := range []int32{1917, 100257} { // 100257 is <|endoftext|>
 		text, ok := bpe.Token(id)
 		fmt.Printf("%q %t\n", text, ok)
 	}
@@ -39,9 +107,94 @@ func ExampleBPE_Token() {
 	// "" false
 }
 
+// Special tokens do not decode. The error says which id, and where it stands.
+func ExampleBPE_Decode() {
+	tok, err := tokenize.Get("cl100k_base")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = tok.Decode(nil, []int32{9642, 100257})
+	fmt.Println(errors.Is(err, tokenize.ErrID))
+	fmt.Println(err)
+	// Output:
+	// true
+	// tokenize: id does not decode: cl100k_base: id 100257 at position 1 is the special token <|endoftext|>
+}
+
+// Two tokenizers with equal digests give equal ids for every text, whatever their names.
+func ExampleGet() {
+	digests := map[string]string{}
+	for _, name := range []string{"gpt2", "r50k_base", "p50k_base"} {
+		tok, err := tokenize.Get(name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		digests[name] = tok.Digest()
+	}
+	fmt.Println(digests["gpt2"] == digests["r50k_base"], digests["gpt2"] == digests["p50k_base"])
+	// Output: true false
+}
+
 func ExampleGet_unknown() {
 	_, err := tokenize.Get("gpt-4o")
 	fmt.Println(err)
 	// Output:
-	// tokenize: unknown encoding: "gpt-4o" is none of cl100k_base, o200k_base, p50k_base, p50k_edit, r50k_base
+	// tokenize: unknown encoding "gpt-4o" (want one of cl100k_base, o200k_base, p50k_base, p50k_edit, r50k_base)
+}
+
+func ExampleNames() {
+	for _, name := range tokenize.Names() {
+		tok, err := tokenize.Get(name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(name, tok.Vocab())
+	}
+	// Output:
+	// cl100k_base 100277
+	// o200k_base 200019
+	// p50k_base 50281
+	// p50k_edit 50284
+	// r50k_base 50257
+}
+
+// byteTokenizer is a Tokenizer of one's own: an id is a byte, and id 256 ends a text.
+type byteTokenizer struct{}
+
+func (byteTokenizer) Name() string { return "bytes" }
+func (byteTokenizer) Vocab() int   { return 257 }
+
+// Digest changes with the vocabulary and the rules, which are this one sentence here.
+func (byteTokenizer) Digest() string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte("ids are bytes, and 256 ends a text")))
+}
+
+func (byteTokenizer) Append(dst []int32, text []byte) []int32 {
+	for _, b := range text {
+		dst = append(dst, int32(b))
+	}
+	return dst
+}
+
+func (byteTokenizer) Decode(dst []byte, ids []int32) ([]byte, error) {
+	start := len(dst)
+	for i, id := range ids {
+		if id < 0 || id > 255 { // 256 has no text, so that no text can forge it
+			return dst[:start], fmt.Errorf("%w: bytes: id %d at position %d", tokenize.ErrID, id, i)
+		}
+		dst = append(dst, byte(id))
+	}
+	return dst, nil
+}
+
+// An engine with a vocabulary of its own implements Tokenizer.
+func ExampleTokenizer() {
+	var tok tokenize.Tokenizer = byteTokenizer{}
+	ids := tok.Append(nil, []byte("ok"))
+	fmt.Println(tok.Name(), tok.Vocab(), tok.Digest()[:15], ids)
+	_, err := tok.Decode(nil, append(ids, 256))
+	fmt.Println(err)
+	// Output:
+	// bytes 257 sha256:cfc0308c [111 107]
+	// tokenize: id does not decode: bytes: id 256 at position 2
 }

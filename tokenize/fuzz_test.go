@@ -9,7 +9,7 @@ import (
 	"github.com/isotope-wm/isotope/tokenize"
 )
 
-// FuzzRoundTrip holds for any bytes, valid UTF-8 or not.
+// FuzzRoundTrip encodes and decodes any bytes, valid UTF-8 or not.
 func FuzzRoundTrip(f *testing.F) {
 	for _, c := range goldens(f).Cases[:60] {
 		f.Add([]byte(c.Text))
@@ -21,7 +21,7 @@ func FuzzRoundTrip(f *testing.F) {
 			tok := get(t, name)
 			prefix := []int32{-1, 1 << 30}
 			ids := tok.Append(prefix, text)
-			require.Equal(t, kept, text, "Append wrote to the text")
+			require.Equal(t, kept, text, "Append must not write to the text")
 			require.Equal(t, prefix, ids[:2])
 			ids = ids[2:]
 			require.LessOrEqual(t, len(ids), len(text))
@@ -36,7 +36,7 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// FuzzDecode gives Decode ids that need not exist.
+// FuzzDecode decodes ids that need not exist.
 func FuzzDecode(f *testing.F) {
 	f.Add(int32(0), int32(100257))
 	f.Add(int32(-1), int32(1<<31-1))

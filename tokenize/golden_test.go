@@ -16,14 +16,14 @@ import (
 	"github.com/isotope-wm/isotope/tokenize"
 )
 
-// golden is testdata/golden.json.gz: texts and the ids OpenAI's tiktoken gives
-// them. testdata/golden.mjs made it and says how.
+// A golden is the content of testdata/golden.json.gz: texts, and the ids that OpenAI's tiktoken gives
+// them. testdata/golden.mjs wrote it and says how.
 type golden struct {
 	Oracle    string
 	Encodings []string
 	Cases     []struct {
 		Name, Text string
-		IDs        [][]int32 // by encoding
+		IDs        [][]int32 // index: encoding
 	}
 	Long []struct {
 		Name, Text string
@@ -46,12 +46,14 @@ var loadGolden = sync.OnceValues(func() (*golden, error) {
 	return &g, json.NewDecoder(z).Decode(&g)
 })
 
+// goldens returns the content of the file. It reads the file once.
 func goldens(tb testing.TB) *golden {
 	g, err := loadGolden()
 	require.NoError(tb, err)
 	return g
 }
 
+// get returns the encoding of a name.
 func get(tb testing.TB, name string) tokenize.Tokenizer {
 	tok, err := tokenize.Get(name)
 	require.NoError(tb, err)
@@ -89,14 +91,16 @@ func TestGoldenLong(t *testing.T) {
 	eachGolden(t, func(t *testing.T, g *golden, i int, tok tokenize.Tokenizer) {
 		require.NotEmpty(t, g.Long)
 		for _, c := range g.Long {
-			ids := tok.Append(nil, []byte(c.Text))
-			h := sha256.New()
-			require.NoError(t, binary.Write(h, binary.LittleEndian, ids))
-			assert.Len(t, ids, c.Count[i], c.Name)
-			assert.Equal(t, c.SHA256[i], hex.EncodeToString(h.Sum(nil)), c.Name)
-			text, err := tok.Decode(nil, ids)
-			require.NoError(t, err)
-			assert.True(t, string(text) == c.Text, c.Name) // too long to print
+			t.Run(c.Name, func(t *testing.T) {
+				ids := tok.Append(nil, []byte(c.Text))
+				h := sha256.New()
+				require.NoError(t, binary.Write(h, binary.LittleEndian, ids))
+				assert.Len(t, ids, c.Count[i])
+				assert.Equal(t, c.SHA256[i], hex.EncodeToString(h.Sum(nil)))
+				text, err := tok.Decode(nil, ids)
+				require.NoError(t, err)
+				assert.True(t, string(text) == c.Text, "the decoded text, which is too long to print")
+			})
 		}
 	})
 }

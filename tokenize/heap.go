@@ -1,9 +1,9 @@
 package tokenize
 
-// The heap of a merger is binary, its least element first. An element is a rank
-// above a place, so that the order of integers is by rank, then from the left.
+// The heap of a merger is a binary heap with its least element first. The upper half of an element is
+// a rank and the lower half a place. So elements are ordered by rank, then from the left.
 
-// pop removes the least element.
+// pop removes and returns the least element.
 func (m *merger) pop() (rank, i int32) {
 	h := m.heap
 	least := h[0]
@@ -13,7 +13,7 @@ func (m *merger) pop() (rank, i int32) {
 	return int32(least >> 32), int32(uint32(least))
 }
 
-// up moves the element at i to its place among those before it.
+// up moves the element at i towards the root, to its place.
 func (m *merger) up(i int) {
 	h := m.heap
 	for i > 0 {
@@ -27,7 +27,7 @@ func (m *merger) up(i int) {
 	}
 }
 
-// down moves the element at i to its place among those after it.
+// down moves the element at i away from the root, to its place.
 func (m *merger) down(i int) {
 	h := m.heap
 	for {

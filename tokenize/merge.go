@@ -2,22 +2,22 @@ package tokenize
 
 import "math"
 
-// A merger holds the memory of one call of Append, for pieces that need it.
+// A merger holds the memory of one call of Append for pieces that are not tokens.
 type merger struct {
 	parts []part
 	heap  []uint64
-	work  int // steps taken, for the tests of its growth
+	work  int // number of steps, for the tests of its growth
 }
 
-// scanLimit is the length in bytes up to which looking at every pair before each
-// merge is cheaper than to keep the pairs in order.
+// scanLimit is the largest length in bytes for which a scan of all pairs before each merge is cheaper
+// than a heap of pairs.
 const scanLimit = 96
 
-// noRank is the rank of a pair that is no token.
+// noRank is the rank of a pair that is not a token.
 const noRank = math.MaxInt32
 
-// window is how many bytes of a piece mergeLong takes at a time: few enough for a
-// cache, and many against the redone tokens.
+// window is how many bytes of a piece mergeLong merges at a time. They fit a cache, and are many compared
+// with the tokens that are merged again.
 const window = 1024
 
 // merge appends the ids of piece, which is not empty.
@@ -28,18 +28,19 @@ func (m *merger) merge(dst []int32, v *vocabulary, piece []byte) []int32 {
 	return m.mergeLong(dst, v, piece, window)
 }
 
-// mergeLong takes memory for a window of the given size only, and yet merges as if
-// all of piece at once.
+// mergeLong merges as if it took all of piece at once, but needs memory for a window of the given size
+// only.
 //
-// A row of tokens is what its bytes merge to if this holds for each two neighbours.
-// For take the first merge across a boundary between two of them. Until then no
-// merge has crossed the ends of the two, so merging just their bytes comes to it too,
-// and does not give the two. So a window is merged along with the last few tokens
-// before it, more if need be, until the one new boundary holds. How many may be
-// needed is a matter of the vocabulary and not of the text, for a merge changes
-// only what the next rank sees beside it.
+// Call a row of tokens right if its bytes merge to it. A row is right if each two neighbours are
+// right. Proof: suppose that the bytes of the row merge to something else, and take the first merge
+// across a boundary between two tokens. Until then no merge has crossed the ends of the two, so the
+// bytes of the two alone reach this merge as well. Then the two are not right.
+//
+// So mergeLong merges a window together with the last few tokens before it, and with more of them
+// until the one new boundary is right. The vocabulary bounds the number of these tokens, and the text
+// does not: a merge only changes the pairs next to it.
 func (m *merger) mergeLong(dst []int32, v *vocabulary, piece []byte, size int) []int32 {
-	first, done := len(dst), 0 // from first on are the ids of so many bytes
+	first, done := len(dst), 0 // dst[first:] are the ids of piece[:done]
 	for done < len(piece) {
 		keep, from := len(dst), done
 		done = min(done+size, len(piece))
@@ -58,15 +59,14 @@ func (m *merger) mergeLong(dst []int32, v *vocabulary, piece []byte, size int) [
 	return dst
 }
 
-// apart reports whether left and right, which meet at piece[at], are what their
-// bytes merge to.
+// apart reports whether the bytes of left and right, which meet at piece[at], merge to left and right.
 func (m *merger) apart(v *vocabulary, left, right int32, piece []byte, at int) bool {
 	var array [8]int32
 	ids := m.mergeHeap(array[:0], v, piece[at-len(v.token(left)):at+len(v.token(right))])
 	return len(ids) == 2 && ids[0] == left
 }
 
-// rank returns the id of the bytes from i to end as one token, or noRank.
+// rank returns the id of piece[i:end] as one token, or noRank.
 func (m *merger) rank(v *vocabulary, piece []byte, i, end int32) int32 {
 	m.work++
 	if id := v.find(piece[i:end]); id >= 0 {
@@ -75,9 +75,9 @@ func (m *merger) rank(v *vocabulary, piece []byte, i, end int32) int32 {
 	return noRank
 }
 
-// mergeScan takes time quadratic in the length of piece, at most scanLimit.
+// mergeScan merges a piece of at most scanLimit bytes. Its time is quadratic in the length.
 func (m *merger) mergeScan(dst []int32, v *vocabulary, piece []byte) []int32 {
-	type part struct{ start, id, rank int32 } // rank is of the pair with the next part
+	type part struct{ start, id, rank int32 } // rank is that of the pair with the next part
 	var array [scanLimit + 1]part
 	n := len(piece)
 	parts := array[:n+1]
@@ -87,7 +87,7 @@ func (m *merger) mergeScan(dst []int32, v *vocabulary, piece []byte) []int32 {
 			parts[i].rank = m.rank(v, piece, int32(i), int32(i+2))
 		}
 	}
-	parts[n] = part{int32(n), -1, noRank} // only an end
+	parts[n] = part{int32(n), -1, noRank} // marks the end
 	for {
 		least := 0
 		for i := range parts {
@@ -117,16 +117,16 @@ func (m *merger) mergeScan(dst []int32, v *vocabulary, piece []byte) []int32 {
 	return dst
 }
 
-// A part is a token so far, in a list of those at their starts in a piece.
+// A part is a token during a merge. Its index is its start in the piece.
 type part struct {
-	prev, next int32 // starts of the neighbours; -1 before the first
+	prev, next int32 // starts of the neighbours, -1 before the first
 	id         int32
-	rank       int32 // of the pair with the next part; noRank also if merged away
+	rank       int32 // of the pair with the next part, noRank also if this part is gone
 }
 
-// mergeHeap keeps the pairs in a heap by rank and place. One whose rank has
-// changed since is dropped when it comes up; a place never sees a rank again, as
-// its pairs only grow.
+// mergeHeap merges a piece with a heap of pairs, ordered by rank and place. It drops a pair from the
+// top of the heap if its rank has changed. A place never has the same rank again, because its pairs
+// only grow.
 func (m *merger) mergeHeap(dst []int32, v *vocabulary, piece []byte) []int32 {
 	n := int32(len(piece))
 	if cap(m.parts) < len(piece) {
@@ -165,7 +165,7 @@ func (m *merger) mergeHeap(dst []int32, v *vocabulary, piece []byte) []int32 {
 	return dst
 }
 
-// push notes the rank of the pair at i.
+// push sets the rank of the pair at i, and enters the pair unless it is not a token.
 func (m *merger) push(parts []part, i, rank int32) {
 	parts[i].rank = rank
 	if rank != noRank {

@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// getBPE returns the encoding of a name.
 func getBPE(tb testing.TB, name string) *BPE {
 	tok, err := Get(name)
 	require.NoError(tb, err)
 	return tok.(*BPE)
 }
 
-// mergeNaive is the definition of byte pair encoding: start over after each merge.
+// mergeNaive is the definition of byte pair encoding. It scans all pairs again after each merge.
 func mergeNaive(v *vocabulary, piece []byte) []int32 {
 	var parts [][]byte
 	for i := range piece {
@@ -46,58 +47,66 @@ func mergeNaive(v *vocabulary, piece []byte) []int32 {
 
 func TestMergeIsTheDefinition(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	alphabets := []string{"a", "ab", "abcdefghijklmnopqrstuvwxyz", " \n\t", "=-", "eEsStTnN", "\u00e9\u6f22\u3082", "\x00\xff\x80\xc3"}
+	alphabets := []string{
+		"a", "ab", "abcdefghijklmnopqrstuvwxyz", " \n\t", "=-", "eEsStTnN", "\u00e9\u6f22\u3082",
+		"\x00\xff\x80\xc3",
+	}
 	for _, name := range Names() {
-		v := &getBPE(t, name).vocab
-		var m merger // one for all, so that what a piece leaves in it shows
-		for range 150 {
-			alphabet := alphabets[r.IntN(len(alphabets))]
-			n := 1 + r.IntN(40)
-			if r.IntN(3) == 0 {
-				n = 1 + r.IntN(2*scanLimit)
+		t.Run(name, func(t *testing.T) {
+			v := &getBPE(t, name).vocab
+			var m merger // all pieces share it, so that its state after a piece matters
+			for range 150 {
+				alphabet := alphabets[r.IntN(len(alphabets))]
+				n := 1 + r.IntN(40)
+				if r.IntN(3) == 0 {
+					n = 1 + r.IntN(2*scanLimit)
+				}
+				piece := make([]byte, n)
+				for i := range piece {
+					piece[i] = alphabet[r.IntN(len(alphabet))]
+				}
+				want := mergeNaive(v, piece)
+				require.Equal(t, want, m.mergeHeap(nil, v, piece), "%q", piece)
+				require.Equal(t, want, m.merge(nil, v, piece), "%q", piece)
+				for _, window := range []int{1, 2, 5, 32} {
+					require.Equal(t, want, m.mergeLong(nil, v, piece, window), "%q by %d", piece, window)
+				}
+				if n <= scanLimit {
+					require.Equal(t, want, m.mergeScan(nil, v, piece), "%q", piece)
+				}
 			}
-			piece := make([]byte, n)
-			for i := range piece {
-				piece[i] = alphabet[r.IntN(len(alphabet))]
-			}
-			want := mergeNaive(v, piece)
-			require.Equal(t, want, m.mergeHeap(nil, v, piece), "%s: %q", name, piece)
-			require.Equal(t, want, m.merge(nil, v, piece), "%s: %q", name, piece)
-			for _, window := range []int{1, 2, 5, 32} {
-				require.Equal(t, want, m.mergeLong(nil, v, piece, window), "%s: %q by %d", name, piece, window)
-			}
-			if n <= scanLimit {
-				require.Equal(t, want, m.mergeScan(nil, v, piece), "%s: %q", name, piece)
-			}
-		}
+		})
 	}
 }
 
-// Windows change nothing but the memory.
+// TestLongPiece: windows do not change the ids, and bound the memory.
 func TestLongPiece(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
+	alphabets := []string{"a", " ", "=", "-", "0", "ab", " \n", "etaoin", "\u00e9\u6f22\u3082", "\xff\x80"}
 	for _, name := range Names() {
-		v := &getBPE(t, name).vocab
-		var windows, whole merger
-		for _, alphabet := range []string{"a", " ", "=", "-", "0", "ab", " \n", "etaoin", "\u00e9\u6f22\u3082", "\xff\x80"} {
-			for range 4 {
-				period := make([]byte, 1+r.IntN(3*window))
-				for i := range period {
-					period[i] = alphabet[r.IntN(len(alphabet))]
+		t.Run(name, func(t *testing.T) {
+			v := &getBPE(t, name).vocab
+			var windows, whole merger
+			for _, alphabet := range alphabets {
+				for range 4 {
+					period := make([]byte, 1+r.IntN(3*window))
+					for i := range period {
+						period[i] = alphabet[r.IntN(len(alphabet))]
+					}
+					piece := bytes.Repeat(period, 1+(2+r.IntN(4))*window/len(period))
+					prefix := []int32{-1}
+					want, got := whole.mergeHeap(prefix, v, piece), windows.merge(prefix, v, piece)
+					require.True(t, slices.Equal(want, got), "%.99q, %d bytes", piece, len(piece))
 				}
-				piece := bytes.Repeat(period, 1+(2+r.IntN(4))*window/len(period))
-				prefix := []int32{-1}
-				want := whole.mergeHeap(prefix, v, piece)
-				require.True(t, slices.Equal(want, windows.merge(prefix, v, piece)), "%s: %.99q, %d bytes", name, piece, len(piece))
 			}
-		}
-		assert.Less(t, cap(windows.parts), 4*window)
-		assert.Less(t, cap(windows.heap), 8*window)
+			assert.Less(t, cap(windows.parts), 4*window)
+			assert.Less(t, cap(windows.heap), 8*window)
+		})
 	}
 }
 
-// Four times the text must not take much more than four times the steps, and a
-// step is a lookup, a part looked at, or a level of the heap.
+// TestWorkGrowsWithText: four times the text must not take many more than four times the steps. A step is
+// a lookup, a scanned part, or a level of the heap.
 func TestWorkGrowsWithText(t *testing.T) {
 	const size = 1 << 20
 	e := getBPE(t, "o200k_base")
@@ -114,15 +123,17 @@ func TestWorkGrowsWithText(t *testing.T) {
 		{"invalid bytes", strings.Repeat("\xff\xfe", size/2)},
 		{"pieces just below the limit", strings.Repeat(string(letters[:scanLimit-1])+" ", size/scanLimit)},
 	} {
-		var small, large merger
-		e.append(nil, []byte(c.text[:size/4]), &small)
-		ids := e.append(nil, []byte(c.text), &large)
-		assert.LessOrEqual(t, large.work, 5*small.work, c.name)
-		assert.Less(t, large.work, 200*size, c.name)
-		text, err := e.Decode(nil, ids)
-		require.NoError(t, err)
-		assert.True(t, string(text) == c.text, c.name)
-		t.Logf("%s: %.1f steps a byte, then %.1f", c.name, float64(small.work)/(size/4), float64(large.work)/size)
+		t.Run(c.name, func(t *testing.T) {
+			var small, large merger
+			e.append(nil, []byte(c.text[:size/4]), &small)
+			ids := e.append(nil, []byte(c.text), &large)
+			assert.LessOrEqual(t, large.work, 5*small.work)
+			assert.Less(t, large.work, 200*size)
+			text, err := e.Decode(nil, ids)
+			require.NoError(t, err)
+			assert.True(t, string(text) == c.text, "the decoded text, which is too long to print")
+			t.Logf("%.1f steps per byte, then %.1f", float64(small.work)/(size/4), float64(large.work)/size)
+		})
 	}
 }
 

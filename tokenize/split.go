@@ -1,12 +1,10 @@
 package tokenize
 
-// The splitters take a text and the start of a piece, and return its end.
-// Together with the file of each goes the pattern it stands for, of which the
-// first alternative that matches counts. None looks at a character more than a
-// few times, whatever the text: what a rule reads beyond the end of its piece is
-// the start of the very next one.
+// A splitter takes a text and the start of a piece, and returns its end. Its comment shows the pattern
+// that it implements: the first alternative that matches counts. No splitter reads a character more
+// than a few times, because a rule that reads beyond its piece reads the start of the next one.
 
-// span returns the end of the characters from i on that are in set.
+// span returns the end of the run of characters in set that starts at i.
 func span(text []byte, i int, set class) int {
 	for i < len(text) {
 		c, n := next(text, i)
@@ -18,8 +16,8 @@ func span(text []byte, i int, set class) int {
 	return i
 }
 
-// symbols returns the end of the characters from i on that are neither letters
-// nor numbers nor white space.
+// symbols returns the end of the run of characters at i that are neither letters nor numbers nor white
+// space.
 func symbols(text []byte, i int) int {
 	for i < len(text) {
 		c, n := next(text, i)
@@ -31,7 +29,7 @@ func symbols(text []byte, i int) int {
 	return i
 }
 
-// digits returns the end of \p{N}{1,3} at i, where a number is.
+// digits returns the end of \p{N}{1,3} at i. The character at i is a number.
 func digits(text []byte, i int) int {
 	for range 3 {
 		if i == len(text) {
@@ -46,10 +44,10 @@ func digits(text []byte, i int) int {
 	return i
 }
 
-// blanks returns the end of \s+(?!\S)|\s+ at i, where white space is: the run of
-// it less its last character, which is left to what follows, unless nothing
-// follows or nothing would remain. With lines, \s*[\r\n]+ goes first: up to the
-// last line end in the run.
+// blanks returns the end of \s+(?!\S)|\s+ at i. The character at i is white space. The piece is the run
+// of white space without its last character, which belongs to the next piece. It is the whole run if
+// the text ends there, or if the run is one character. With lines, \s*[\r\n]+ comes first: a piece up
+// to the last line end in the run.
 func blanks(text []byte, i int, lines bool) int {
 	end, last, line := i, i, i
 	for end < len(text) {
@@ -72,8 +70,8 @@ func blanks(text []byte, i int, lines bool) int {
 	return last
 }
 
-// contraction returns the end of 's|'t|'re|'ve|'m|'ll|'d at i, or i if there is
-// none. With fold, case does not matter, and the long s is an s.
+// contraction returns the end of 's|'t|'re|'ve|'m|'ll|'d at i, or i if there is none. With fold, case
+// does not matter, and the long s counts as s.
 func contraction(text []byte, i int, fold bool) int {
 	if len(text)-i < 2 || text[i] != '\'' {
 		return i

@@ -1,6 +1,6 @@
 package tokenize
 
-// splitCL100K stands for patternCL100K, line by line:
+// splitCL100K implements patternCL100K. Its alternatives, one per line:
 //
 //	(?i:'s|'t|'re|'ve|'m|'ll|'d)
 //	[^\r\n\p{L}\p{N}]?\p{L}+
@@ -9,9 +9,8 @@ package tokenize
 //	\s*[\r\n]+
 //	\s+(?!\S)|\s+
 //
-// Newer releases of tiktoken write it with possessive quantifiers and \s++$,
-// which joins white space at the end of a text into one piece. The ids are the
-// same, because no token holds a line end and then blanks to its end.
+// Newer releases of tiktoken use possessive quantifiers and \s++$, which joins white space at the end
+// of a text into one piece. The ids are the same, because no token ends in a line end and then blanks.
 func splitCL100K(text []byte, i int) int {
 	if end := contraction(text, i, true); end > i {
 		return end

@@ -1,9 +1,11 @@
 package tokenize
 
-// splitO200K stands for patternO200K, line by line:
+// splitO200K implements patternO200K. Its alternatives, of which the first two take two lines each:
 //
-//	[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?
-//	[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?
+//	[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+
+//		(?i:'s|'t|'re|'ve|'m|'ll|'d)?
+//	[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*
+//		(?i:'s|'t|'re|'ve|'m|'ll|'d)?
 //	\p{N}{1,3}
 //	 ?[^\s\p{L}\p{N}]+[\r\n/]*
 //	\s*[\r\n]+
@@ -19,8 +21,8 @@ func splitO200K(text []byte, i int) int {
 	case c&newline != 0:
 		return blanks(text, i, true)
 	}
-	// Here c may go before a word. A mark may also begin one, which the first
-	// line prefers to the second line after c.
+	// Here c may stand before a word. If c is a mark, it may also begin one. The first alternative
+	// at c then comes before the second one after c.
 	body := i + n
 	end, lowered := word(text, body)
 	if !lowered && c&lower != 0 {
@@ -39,12 +41,12 @@ func splitO200K(text []byte, i int) int {
 	return blanks(text, i, true)
 }
 
-// word returns the end of the word at i, or i if there is none, by the first
-// line of the pattern if lowered, else by the second.
+// word returns the end of the word at i, or i if there is none. lowered reports whether the first
+// alternative of the pattern matched, and not the second.
 //
-// The characters in both sets make the first line step back: from the longest run
-// of upper, to the last place where a lower follows. That is after the run, or else
-// at the last character of the run that is in both sets, and there the word ends.
+// The first alternative backtracks over characters in both sets: from the longest run of upper to the
+// last place where a lower follows. That place is after the run, or else before the last character of
+// the run that is in both sets. Then the word ends after that character.
 func word(text []byte, i int) (end int, lowered bool) {
 	end = i
 	both := i

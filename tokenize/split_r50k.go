@@ -1,6 +1,6 @@
 package tokenize
 
-// splitR50K stands for patternR50K:
+// splitR50K implements patternR50K:
 //
 //	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
 func splitR50K(text []byte, i int) int {

@@ -1,6 +1,7 @@
 package tokenize
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
+// pieces splits a text by the rules of an encoding.
 func pieces(name, text string) []string {
 	tok, err := Get(name)
 	if err != nil {
@@ -23,15 +25,24 @@ func pieces(name, text string) []string {
 	return all
 }
 
-// The goldens prove the rules; this shows them.
+// TestPieces shows the rules, which the goldens test.
 func TestPieces(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
 		want       []string
 	}{
-		{"r50k_base", "I'll go.  It'S 1234\n \n x", []string{"I", "'ll", " go", ".", " ", " It", "'", "S", " 1234", "\n \n", " x"}},
-		{"cl100k_base", "I'LL go.  It's 1234\n \n x", []string{"I", "'LL", " go", ".", " ", " It", "'s", " ", "123", "4", "\n \n", " x"}},
-		{"o200k_base", "I'LL go.  It's 1234\n \n x", []string{"I'LL", " go", ".", " ", " It's", " ", "123", "4", "\n \n", " x"}},
+		{
+			"r50k_base", "I'll go.  It'S 1234\n \n x",
+			[]string{"I", "'ll", " go", ".", " ", " It", "'", "S", " 1234", "\n \n", " x"},
+		},
+		{
+			"cl100k_base", "I'LL go.  It's 1234\n \n x",
+			[]string{"I", "'LL", " go", ".", " ", " It", "'s", " ", "123", "4", "\n \n", " x"},
+		},
+		{
+			"o200k_base", "I'LL go.  It's 1234\n \n x",
+			[]string{"I'LL", " go", ".", " ", " It's", " ", "123", "4", "\n \n", " x"},
+		},
 		{"cl100k_base", "a!\r\n\n b", []string{"a", "!\r\n\n", " b"}},
 		{"cl100k_base", "a\nb\rc\td", []string{"a", "\n", "b", "\r", "c", "\td"}},
 		{"o200k_base", "a\nb\rc\td", []string{"a", "\n", "b", "\r", "c", "\td"}},
@@ -42,13 +53,17 @@ func TestPieces(t *testing.T) {
 		{"cl100k_base", "'\u017f'\u212a", []string{"'\u017f", "'\u212a"}},
 		{"cl100k_base", "  \u3000x\t\t", []string{"  ", "\u3000x", "\t\t"}},
 	} {
-		assert.Equal(t, c.want, pieces(c.name, c.text), "%s: %q", c.name, c.text)
+		t.Run(fmt.Sprintf("%s/%q", c.name, c.text), func(t *testing.T) {
+			assert.Equal(t, c.want, pieces(c.name, c.text))
+		})
 	}
 }
 
-// A byte that is not UTF-8 is split as a symbol would be.
+// TestInvalidByteIsSymbol: the rules split a byte that is not UTF-8 like a symbol.
 func TestInvalidByteIsSymbol(t *testing.T) {
-	for _, text := range []string{"?", "a?b", " ? ", "  ?", "?\n\n", "it?'s", "1?2", "'?", "A?a", "? a", "\n?\n"} {
+	for _, text := range []string{
+		"?", "a?b", " ? ", "  ?", "?\n\n", "it?'s", "1?2", "'?", "A?a", "? a", "\n?\n",
+	} {
 		for _, name := range Names() {
 			var want []string
 			for _, p := range pieces(name, text) {
@@ -59,11 +74,11 @@ func TestInvalidByteIsSymbol(t *testing.T) {
 	}
 }
 
-// A splitter that read on and on beyond its pieces would never get through these.
+// TestSplitOneMegabyte: a splitter that reads far beyond its pieces would not finish on these texts.
 func TestSplitOneMegabyte(t *testing.T) {
 	for _, s := range []string{
-		" ", "\n ", " \n", "\r\n", "\u3000", "A", "A\u3082", "\u3082A", "\u0301", "\u0301A", " \u0301", "Aa", "'", "'s", "'S'",
-		"1", "\u0663", "/\n", "!\n/", "! ", "\xff", "\xc5", "\u01c5", "\u02b0A",
+		" ", "\n ", " \n", "\r\n", "\u3000", "A", "A\u3082", "\u3082A", "\u0301", "\u0301A", " \u0301",
+		"Aa", "'", "'s", "'S'", "1", "\u0663", "/\n", "!\n/", "! ", "\xff", "\xc5", "\u01c5", "\u02b0A",
 	} {
 		text := []byte(strings.Repeat(s, 1<<20/len(s)))
 		for _, split := range []func([]byte, int) int{splitR50K, splitCL100K, splitO200K} {
@@ -79,10 +94,11 @@ func TestSplitOneMegabyte(t *testing.T) {
 	}
 }
 
-// What splitCL100K claims of the newer pattern.
+// TestNoTokenEndsInLineEndAndBlanks checks the claim of splitCL100K about the newer pattern.
 func TestNoTokenEndsInLineEndAndBlanks(t *testing.T) {
 	e := getBPE(t, "cl100k_base")
-	across := regexp.MustCompile(`[\r\n][\t\v\f \x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+$`)
+	across := regexp.MustCompile(`[\r\n][\t\v\f \x{85}\x{a0}\x{1680}` +
+		`\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+$`)
 	for id := range int32(e.Vocab()) {
 		if text, ok := e.Token(id); ok {
 			assert.False(t, across.MatchString(text), "%d: %q", id, text)

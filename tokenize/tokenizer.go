@@ -7,45 +7,43 @@ import (
 )
 
 var (
-	// ErrName is wrapped by the error of Get for a name it does not know.
+	// ErrName is wrapped by the error of Get for an unknown name.
 	ErrName = errors.New("tokenize: unknown encoding")
 
 	// ErrID is wrapped by the error of Decode for an id that has no text.
 	ErrID = errors.New("tokenize: id does not decode")
 )
 
-// A Tokenizer maps text to token ids and back. Every method is safe for
-// concurrent use.
+// A Tokenizer maps text to token ids and back. All methods are safe for concurrent use.
 type Tokenizer interface {
-	// Name is the name of the encoding, such as "o200k_base".
+	// Name returns the name of the encoding, such as "o200k_base".
 	Name() string
 
-	// Digest is "sha256:" and the SHA-256, in hexadecimal, of the vocabulary and
-	// the rules. Tokenizers with equal digests give equal ids for every text.
+	// Digest returns "sha256:" and the SHA-256, in hexadecimal, of the vocabulary and the
+	// rules. Tokenizers with equal digests give equal ids for every text.
 	Digest() string
 
-	// Vocab is the number of ids: one more than the largest, special tokens and
-	// unassigned ids included.
+	// Vocab returns the number of ids, including special tokens and unassigned ids. It is one
+	// more than the largest id.
 	Vocab() int
 
-	// Append appends the ids of text to dst and returns the extended slice. Each
-	// id is at least 0, below Vocab, and decodes. The ids of a text are in
-	// general not those of its parts in a row.
+	// Append appends the ids of text to dst and returns the extended slice. Each id is in
+	// [0, Vocab) and decodes. The ids of a text are in general not the ids of its parts one
+	// after the other.
 	Append(dst []int32, text []byte) []int32
 
-	// Decode appends the bytes of ids to dst and returns the extended slice. It
-	// undoes Append for any bytes. Tokens may hold parts of a character, so that
-	// a part of the ids of a valid text need not be valid UTF-8.
+	// Decode appends the bytes of ids to dst and returns the extended slice. It undoes Append
+	// for any bytes. A token may hold a part of a character, so a part of the ids of a text
+	// need not decode to valid UTF-8.
 	//
-	// An id that is negative, too large, unassigned or a special token gives an
-	// error that wraps ErrID and names the id and its position. Decode then
-	// returns dst at its original length, but the capacity beyond may have been
-	// written to.
+	// An id that is negative, too large, unassigned or a special token gives an error that
+	// wraps ErrID, with the id and its position. Decode then returns dst with its original
+	// length. It may have written to the capacity beyond.
 	Decode(dst []byte, ids []int32) ([]byte, error)
 }
 
-// Names returns the names of the encodings that Get knows, in alphabetical
-// order. The alias "gpt2" is not among them.
+// Names returns the names of the encodings that [Get] knows, in alphabetical order, without the alias
+// "gpt2".
 func Names() []string {
 	names := make([]string, len(encodings))
 	for i := range encodings {
@@ -54,12 +52,12 @@ func Names() []string {
 	return names
 }
 
-// Get returns the encoding of the given name, one of Names, or "gpt2", which
-// is another name of r50k_base. The Tokenizer is a *[BPE].
+// Get returns the encoding of a name: one of [Names], or "gpt2", which is an alias of r50k_base. The
+// Tokenizer is a *[BPE].
 //
-// The first call for a name loads the vocabulary, which takes some tens of
-// milliseconds; later calls return the same Tokenizer. The error for another name
-// wraps ErrName and lists those there are. Get is safe for concurrent use.
+// The first call for a name loads the vocabulary, which takes tens of milliseconds. Later calls return
+// the same Tokenizer. The error for an unknown name wraps [ErrName] and lists the known ones. Get is
+// safe for concurrent use.
 func Get(name string) (Tokenizer, error) {
 	known := name
 	if name == "gpt2" {
@@ -75,5 +73,5 @@ func Get(name string) (Tokenizer, error) {
 		}
 		return e, nil
 	}
-	return nil, fmt.Errorf("%w: %q is none of %s", ErrName, name, strings.Join(Names(), ", "))
+	return nil, fmt.Errorf("%w %q (want one of %s)", ErrName, name, strings.Join(Names(), ", "))
 }

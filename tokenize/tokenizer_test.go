@@ -13,7 +13,7 @@ import (
 	"github.com/isotope-wm/isotope/tokenize"
 )
 
-// pinned is what a name promises, forever. Nobody edits it.
+// pinned holds the promise of each name. It never changes.
 var pinned = []struct {
 	name    string
 	vocab   int
@@ -30,17 +30,19 @@ var pinned = []struct {
 func TestPinned(t *testing.T) {
 	require.Len(t, tokenize.Names(), len(pinned))
 	for _, p := range pinned {
-		tok := get(t, p.name)
-		assert.Equal(t, p.name, tok.Name())
-		assert.Equal(t, p.vocab, tok.Vocab(), p.name)
-		assert.Equal(t, p.digest, tok.Digest(), p.name)
-		decodes := 0
-		for id := range int32(tok.Vocab()) {
-			if _, ok := tok.(*tokenize.BPE).Token(id); ok {
-				decodes++
+		t.Run(p.name, func(t *testing.T) {
+			tok := get(t, p.name)
+			assert.Equal(t, p.name, tok.Name())
+			assert.Equal(t, p.vocab, tok.Vocab())
+			assert.Equal(t, p.digest, tok.Digest())
+			decodes := 0
+			for id := range int32(tok.Vocab()) {
+				if _, ok := tok.(*tokenize.BPE).Token(id); ok {
+					decodes++
+				}
 			}
-		}
-		assert.Equal(t, p.decodes, decodes, p.name)
+			assert.Equal(t, p.decodes, decodes)
+		})
 	}
 }
 
@@ -95,58 +97,75 @@ func TestAppendKeepsPrefix(t *testing.T) {
 	}
 }
 
-// Every id with text decodes to it, and Append gives the id back for it, unless
-// the rules split that text.
+// TestToken: every id with text decodes to it. Append gives the id for that text, unless the rules split
+// it.
 func TestToken(t *testing.T) {
 	for _, name := range tokenize.Names() {
-		tok := get(t, name).(*tokenize.BPE)
-		kept := 0
-		for id := range int32(tok.Vocab()) {
-			want, ok := tok.Token(id)
-			text, err := tok.Decode(nil, []int32{id})
-			require.Equal(t, ok, err == nil, "%s: %d", name, id)
-			require.Equal(t, want, string(text))
-			require.Equal(t, ok, want != "")
-			if ids := tok.Append(nil, text); len(ids) == 1 {
-				require.Equal(t, id, ids[0], "%s: %q", name, text)
-				kept++
+		t.Run(name, func(t *testing.T) {
+			tok := get(t, name).(*tokenize.BPE)
+			kept := 0
+			for id := range int32(tok.Vocab()) {
+				want, ok := tok.Token(id)
+				text, err := tok.Decode(nil, []int32{id})
+				require.Equal(t, ok, err == nil, "id %d", id)
+				require.Equal(t, want, string(text))
+				require.Equal(t, ok, want != "")
+				if ids := tok.Append(nil, text); len(ids) == 1 {
+					require.Equal(t, id, ids[0], "%q", text)
+					kept++
+				}
 			}
-		}
-		assert.Greater(t, kept, tok.Vocab()*95/100, name)
-		for _, id := range []int32{-1, math.MinInt32, int32(tok.Vocab()), math.MaxInt32} {
-			text, ok := tok.Token(id)
-			assert.False(t, ok)
-			assert.Empty(t, text)
-		}
+			assert.Greater(t, kept, tok.Vocab()*95/100)
+			for _, id := range []int32{-1, math.MinInt32, int32(tok.Vocab()), math.MaxInt32} {
+				text, ok := tok.Token(id)
+				assert.False(t, ok)
+				assert.Empty(t, text)
+			}
+		})
 	}
 }
 
 func TestDecodeError(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		ids  []int32
-		want string
+		name, encoding string
+		ids            []int32
+		want           string
 	}{
-		{"cl100k_base", []int32{1, 2, 100257}, "tokenize: id does not decode: cl100k_base: id 100257 at position 2 is the special token <|endoftext|>"},
-		{"cl100k_base", []int32{100256}, "tokenize: id does not decode: cl100k_base: id 100256 at position 0 is not assigned"},
-		{"cl100k_base", []int32{1, 100277}, "tokenize: id does not decode: cl100k_base: id 100277 at position 1 is outside 0 to 100276"},
-		{"o200k_base", []int32{-1}, "tokenize: id does not decode: o200k_base: id -1 at position 0 is outside 0 to 200018"},
-		{"o200k_base", []int32{math.MinInt32}, "tokenize: id does not decode: o200k_base: id -2147483648 at position 0 is outside 0 to 200018"},
-		{"p50k_base", []int32{50281}, "tokenize: id does not decode: p50k_base: id 50281 at position 0 is outside 0 to 50280"},
-		{"p50k_edit", []int32{50281}, "tokenize: id does not decode: p50k_edit: id 50281 at position 0 is the special token <|fim_prefix|>"},
-		{"r50k_base", []int32{0, 50256, -1}, "tokenize: id does not decode: r50k_base: id 50256 at position 1 is the special token <|endoftext|>"},
+		{
+			"special", "cl100k_base", []int32{1, 2, 100257},
+			"id 100257 at position 2 is the special token <|endoftext|>",
+		},
+		{"hole", "cl100k_base", []int32{100256}, "id 100256 at position 0 is not assigned"},
+		{"too large", "cl100k_base", []int32{1, 100277}, "id 100277 at position 1 is outside 0 to 100276"},
+		{"negative", "o200k_base", []int32{-1}, "id -1 at position 0 is outside 0 to 200018"},
+		{
+			"smallest", "o200k_base", []int32{math.MinInt32},
+			"id -2147483648 at position 0 is outside 0 to 200018",
+		},
+		{"p50k_base", "p50k_base", []int32{50281}, "id 50281 at position 0 is outside 0 to 50280"},
+		{
+			"p50k_edit", "p50k_edit", []int32{50281},
+			"id 50281 at position 0 is the special token <|fim_prefix|>",
+		},
+		{
+			"the first error", "r50k_base", []int32{0, 50256, -1},
+			"id 50256 at position 1 is the special token <|endoftext|>",
+		},
 	} {
-		text, err := get(t, c.name).Decode([]byte("kept"), c.ids)
-		assert.ErrorIs(t, err, tokenize.ErrID)
-		assert.EqualError(t, err, c.want)
-		assert.Equal(t, "kept", string(text))
+		t.Run(c.name, func(t *testing.T) {
+			text, err := get(t, c.encoding).Decode([]byte("kept"), c.ids)
+			assert.ErrorIs(t, err, tokenize.ErrID)
+			assert.EqualError(t, err, "tokenize: id does not decode: "+c.encoding+": "+c.want)
+			assert.Equal(t, "kept", string(text))
+		})
 	}
 }
 
 func TestInvalidUTF8(t *testing.T) {
 	for _, text := range []string{
 		"\xff", "\x80\x80\x80", "a\xffb", " \xff ", "\xc3", "\xe4\xb8", "\xf0\x9f\x98", "x\xf0\x9f\x98 y",
-		"\xed\xa0\x80", "\xc0\xaf", "\xf8\x88\x80\x80\x80", "\n\xff\n", "it\xff's", "'\xc5", "'\xc5s", "12\xff3",
+		"\xed\xa0\x80", "\xc0\xaf", "\xf8\x88\x80\x80\x80", "\n\xff\n", "it\xff's", "'\xc5", "'\xc5s",
+		"12\xff3",
 	} {
 		for _, name := range tokenize.Names() {
 			tok := get(t, name)
@@ -181,7 +200,8 @@ func TestConcurrent(t *testing.T) {
 	group.Wait()
 }
 
-// For the race detector: a text may end in the midst of a buffer that others write to.
+// TestAppendReadsTextOnly is for the race detector. A text may end inside a buffer, and another goroutine
+// may write to the rest of that buffer.
 func TestAppendReadsTextOnly(t *testing.T) {
 	buf := bytes.Repeat([]byte("xq "), 100)
 	for _, name := range tokenize.Names() {

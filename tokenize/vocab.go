@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// A vocabulary is the tokens by id, and the ids by token. The latter is an open
-// hash table, at most half full.
+// A vocabulary finds tokens by id, and ids by token. For the latter it has an open hash table that is at
+// most half full.
 type vocabulary struct {
-	text    string     // all tokens in a row
-	start   []uint32   // of each id in text, and the end
-	slots   []slot     // the table, a power of two of them
-	longest int        // bytes of the longest token
-	single  [256]int32 // the ids of the bytes; -1 if a byte has none
+	text    string     // all tokens, one after the other
+	start   []uint32   // start of each token in text, then the end of text
+	slots   []slot     // the table, whose length is a power of two
+	longest int        // length of the longest token in bytes
+	single  [256]int32 // the id of each byte, -1 if it has none
 }
 
-// A slot of size 0 is empty.
+// A slot is a token in the table. A slot of size 0 is empty.
 type slot struct {
 	key  uint64 // see keyOf
-	size int32  // bytes of the token
+	size int32  // length of the token in bytes
 	id   int32
 }
 
@@ -53,18 +53,17 @@ func (v *vocabulary) insert(s slot) {
 	v.slots[i] = s
 }
 
-// home returns the index from which on the slot is to be found.
+// home returns the index at which the search for the slot starts.
 func (s slot) home(v *vocabulary) int {
 	return int(mix(s.key, uint64(s.size)) & uint64(len(v.slots)-1))
 }
 
-// token returns the bytes of an id below the size of the vocabulary.
+// token returns the bytes of an id. The id must be in the vocabulary.
 func (v *vocabulary) token(id int32) string {
 	return v.text[v.start[id]:v.start[id+1]]
 }
 
-// find returns the id of the token with the bytes of piece, which is not empty,
-// or -1.
+// find returns the id of the token with the bytes of piece, or -1. piece is not empty.
 func (v *vocabulary) find(piece []byte) int32 {
 	if len(piece) > v.longest {
 		return -1
@@ -81,9 +80,9 @@ func (v *vocabulary) find(piece []byte) int32 {
 	}
 }
 
-// keyOf returns the bytes of piece themselves, if there are at most eight, so that
-// most lookups end with the slot; else a hash. That need not withstand an adversary:
-// who chooses a text does not choose what is in the table.
+// keyOf returns the bytes of piece as a number if there are at most eight, so that most lookups end with
+// the slot. Otherwise it returns a hash. The hash need not resist an adversary, because the author of
+// a text does not choose the contents of the table.
 func keyOf(piece []byte) uint64 {
 	n := len(piece)
 	if n > 8 {
@@ -93,7 +92,7 @@ func keyOf(piece []byte) uint64 {
 		}
 		return key
 	}
-	if cap(piece) >= 8 { // read on in the text, and drop what is not of the piece
+	if cap(piece) >= 8 { // read beyond the piece, and clear those bytes
 		return binary.LittleEndian.Uint64(piece[:8]) & (1<<(8*n) - 1)
 	}
 	var key uint64
@@ -103,7 +102,7 @@ func keyOf(piece []byte) uint64 {
 	return key
 }
 
-// mix multiplies, with a constant that makes b odd and large, and folds.
+// mix returns the folded product of a and b. A constant makes b odd and large.
 func mix(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^0x9e3779b97f4a7c15, b<<1^0xd6e8feb86659fd93)
 	return hi ^ lo

@@ -1,14 +1,15 @@
 package tokenize
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 )
 
-// Tokens that differ only in the zeros at their end have one key, and a small
-// table makes them meet.
+// TestFindTellsTrailingZeros: tokens that differ only in zeros at their end have the same key. In a small
+// table they meet in one slot.
 func TestFindTellsTrailingZeros(t *testing.T) {
 	token := func(zeros int) string { return "a" + strings.Repeat("\x00", zeros) }
 	for n := range 20 {
@@ -27,12 +28,17 @@ func TestFindTellsTrailingZeros(t *testing.T) {
 	}
 }
 
-// What comes after a piece in its text is not looked at.
+// TestFindWithinText: the bytes after a piece in its text do not matter.
 func TestFindWithinText(t *testing.T) {
 	v := newVocabulary([]string{"b", "bcd", "bcdefghi", "bcdefghij"})
 	text := []byte("abcdefghijklmnopqrstuvwxyz")
-	for n, want := range map[int]int32{1: 0, 2: -1, 3: 1, 4: -1, 7: -1, 8: 2, 9: 3, 10: -1} {
-		assert.Equal(t, want, v.find(text[1:1+n]), "%d bytes", n)
-		assert.Equal(t, want, v.find(text[1:1+n:1+n]), "%d bytes", n)
+	for _, c := range []struct {
+		n    int // bytes of the piece
+		want int32
+	}{{1, 0}, {2, -1}, {3, 1}, {4, -1}, {7, -1}, {8, 2}, {9, 3}, {10, -1}} {
+		t.Run(fmt.Sprintf("n=%d", c.n), func(t *testing.T) {
+			assert.Equal(t, c.want, v.find(text[1:1+c.n]))
+			assert.Equal(t, c.want, v.find(text[1:1+c.n:1+c.n]), "without bytes after the piece")
+		})
 	}
 }

@@ -167,7 +167,7 @@ func (r *race) consider(x candidate, high byte) {
 func (r *race) lastBytes(row []float32, t *tint) []candidate {
 	c := &r.s.chooser
 	lanes := (len(row) + gumbelLanes - 1) &^ (gumbelLanes - 1) // a tenant lane stays within
-	c.last = r.f.high.LastBytes(&r.s.Scratch, c.last[:0], lanes)
+	c.last = r.f.high.Find255(&r.s.Scratch, c.last[:0], lanes)
 	c.index = c.index[:0]
 	for _, at := range c.last {
 		c.index = append(c.index, at/2)

@@ -13,8 +13,7 @@ import (
 	"github.com/isotope-wm/isotope/internal/lm"
 )
 
-// aloneScale is as small as a world gets in which every arm of the quick version has
-// something to do.
+// aloneScale is the smallest scale at which every arm of the small version does something.
 var aloneScale = scale{
 	Name: "alone", Vocab: 512, TeacherOrder: 3, StudentOrder: 3, Document: 64,
 	NgramTrain: 4_000, NgramScore: 2_000,
@@ -25,9 +24,9 @@ var aloneScale = scale{
 	Tenants: 24, Cohorts: 4,
 }
 
-// TestAlone: an arm's result does not depend on what runs beside it. Arms once shared the
-// working memory of the net that neural students begin with. The race detector runs this
-// test in continuous integration.
+// TestAlone: an arm's result does not depend on the arms that run at the same time. Arms once shared the
+// working memory of the net that neural students start with. Continuous integration runs this test with
+// the race detector.
 func TestAlone(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
@@ -40,7 +39,7 @@ func TestAlone(t *testing.T) {
 	w, err := worldOf(c, aloneScale)
 	require.NoError(t, err)
 
-	// The neural students run beside each other, and everything else beside one of them.
+	// The two neural students run at the same time, and all other arms run next to one of them.
 	var front, back []arm
 	for _, a := range quickArms(aloneScale) {
 		if a.name == studentName("neural", 1, 1) {
@@ -52,12 +51,15 @@ func TestAlone(t *testing.T) {
 	together, alone := t.TempDir(), t.TempDir()
 	require.NoError(t, w.runAll(t.Context(), together, queueOf(front, back, regexp.MustCompile(""))))
 	for _, a := range append(front, back...) {
-		_, err := w.do(alone, a)
-		require.NoError(t, err)
-		assert.Equal(t, resultOf(t, alone, a), resultOf(t, together, a), a.name)
+		t.Run(a.name, func(t *testing.T) {
+			_, err := w.do(alone, a)
+			require.NoError(t, err)
+			assert.Equal(t, resultOf(t, alone, a), resultOf(t, together, a))
+		})
 	}
 }
 
+// resultOf returns the result in an arm's file.
 func resultOf(t *testing.T, dir string, a arm) (result any) {
 	b, err := os.ReadFile(armPath(dir, a.name))
 	require.NoError(t, err)

@@ -13,31 +13,30 @@ import (
 	"time"
 )
 
-// version counts the changes of this program that change a result. It is part of every
-// arm's digest.
+// version counts the changes of this program that change a result. It is part of every arm's digest.
 const version = 2
 
-// An arm is one part of the experiment: a pure function of the world and its config.
+// An arm is one part of the experiment. Its result depends on the world and its config alone.
 type arm struct {
 	name   string
 	config any
 	run    func(*world) (any, error)
 }
 
-// A record is an arm's file.
+// A record is the content of an arm's file.
 type record struct {
 	Arm     string
-	Digest  string // of what the result depends on
-	Corpus  string // human text: where from, the digest of its files and of itself
-	Files   string
-	Text    string
+	Digest  string // of everything that the result depends on
+	Corpus  string // name of the human text
+	Files   string // digest of its files
+	Text    string // digest of the text
 	Scale   scale
 	Config  any
-	Seconds float64 // on the clock, waiting for what arms share included
+	Seconds float64 // wall time, including the wait for what arms share
 	Result  any
 }
 
-// digest names what an arm's result depends on.
+// digest returns a hash of everything that an arm's result depends on.
 func (w *world) digest(a arm) (string, error) {
 	b, err := json.Marshal([]any{version, w.text, w.scale, a.name, a.config})
 	if err != nil {
@@ -47,9 +46,10 @@ func (w *world) digest(a arm) (string, error) {
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
+// armPath returns the path of an arm's file.
 func armPath(dir, name string) string { return filepath.Join(dir, "arms", name+".json") }
 
-// finished reports whether an arm's file holds the result of this very config.
+// finished reports whether an arm's file holds the result for this digest.
 func (w *world) finished(dir string, a arm) (bool, error) {
 	want, err := w.digest(a)
 	if err != nil {
@@ -64,12 +64,12 @@ func (w *world) finished(dir string, a arm) (bool, error) {
 	}
 	var r struct{ Digest string }
 	if err := json.Unmarshal(b, &r); err != nil {
-		return false, nil // not whole: run it again
+		return false, nil // the file is truncated, so the arm must run again
 	}
 	return r.Digest == want, nil
 }
 
-// do runs an arm and writes its file, whole or not at all.
+// do runs an arm and writes its file atomically. It returns how long the arm took.
 func (w *world) do(dir string, a arm) (time.Duration, error) {
 	begin := time.Now()
 	result, err := a.run(w)
@@ -85,7 +85,10 @@ func (w *world) do(dir string, a arm) (time.Duration, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", " ")
-	err = e.Encode(record{a.name, digest, w.corpus, w.files, w.text, w.scale, a.config, took.Round(100 * time.Millisecond).Seconds(), result})
+	err = e.Encode(record{
+		Arm: a.name, Digest: digest, Corpus: w.corpus, Files: w.files, Text: w.text, Scale: w.scale,
+		Config: a.config, Seconds: took.Round(100 * time.Millisecond).Seconds(), Result: result,
+	})
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", a.name, err)
 	}
@@ -99,13 +102,13 @@ func (w *world) do(dir string, a arm) (time.Duration, error) {
 	return took, os.Rename(path+".part", path)
 }
 
-// load reads the result of an arm. ok is false when there is none.
+// load reads the result of an arm. ok is false if the arm has no file.
 func load[T any](dir, name string) (result T, ok bool, err error) {
 	_, result, ok, err = loadWith[any, T](dir, name)
 	return result, ok, err
 }
 
-// loadWith reads the config too.
+// loadWith is load that also returns the config.
 func loadWith[C, T any](dir, name string) (config C, result T, ok bool, err error) {
 	b, err := os.ReadFile(armPath(dir, name))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestResume stops in the middle and goes on: what has finished is not run again, unless
-// its file is not whole or belongs to another config.
+// TestResume stops in the middle and resumes. Finished arms do not run again, unless their file is
+// truncated or belongs to another config.
 func TestResume(t *testing.T) {
 	w, dir := &world{scale: quickScale}, t.TempDir()
 	var mu sync.Mutex
@@ -46,7 +46,7 @@ func TestResume(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(armPath(dir, "b"), first[:len(first)/2], 0o666))
 	require.NoError(t, all(context.Background(), arms(1)))
-	assert.Equal(t, map[string]int{"a": 1, "b": 2, "c": 1}, ran, "half a file is no result")
+	assert.Equal(t, map[string]int{"a": 1, "b": 2, "c": 1}, ran, "half a file is not a result")
 
 	require.NoError(t, all(context.Background(), arms(2)))
 	assert.Equal(t, map[string]int{"a": 2, "b": 3, "c": 2}, ran, "another config")
@@ -66,7 +66,7 @@ func TestResume(t *testing.T) {
 	assert.Empty(t, left)
 }
 
-// TestRunAllStops: an arm that fails is an error of the whole and leaves no file.
+// TestRunAllStops: an arm that fails makes the run fail and leaves no file.
 func TestRunAllStops(t *testing.T) {
 	w, dir := &world{scale: quickScale}, t.TempDir()
 	broken := errors.New("broken")
@@ -75,9 +75,10 @@ func TestRunAllStops(t *testing.T) {
 	assert.NoFileExists(t, armPath(dir, "bad"))
 }
 
-// TestNames: no two arms share a file.
+// TestNames: no two arms have the same file.
 func TestNames(t *testing.T) {
-	for _, arms := range [][]arm{append(neuralArms(), ngramArms(fullScale)...), quickArms(quickScale)} {
+	full := append(neuralArms(), ngramArms(fullScale)...)
+	for _, arms := range [][]arm{full, quickArms(quickScale)} {
 		seen := make(map[string]bool)
 		for _, a := range arms {
 			assert.False(t, seen[a.name], a.name)

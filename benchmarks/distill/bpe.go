@@ -9,17 +9,16 @@ import (
 // paragraphEnd is the id of a blank line. Ids below it are bytes, those above are merges.
 const paragraphEnd = 256
 
-// A vocabulary is byte pair encoding (Sennrich, Haddow and Birch 2016) learned from the
-// corpus itself, so that a vocabulary of a thousand ids fits the text it is used for.
+// A vocabulary is a byte pair encoding (Sennrich, Haddow and Birch 2016). It is learned from the corpus,
+// so that a vocabulary of a thousand ids fits the text.
 type vocabulary struct {
 	size  int
-	rank  map[[2]int32]int32 // a pair of ids to the id of their union
+	rank  map[[2]int32]int32 // from a pair of ids to the id of their union
 	cache map[string][]int32
 }
 
-// learnVocabulary makes a vocabulary of size ids: the most frequent pair of neighbours
-// within a piece is merged, the one of the lowest ids among equals, until there are
-// enough.
+// learnVocabulary returns a vocabulary of size ids. It repeatedly merges the most frequent pair of
+// neighbours within a piece. Among equals it takes the pair with the lowest ids.
 func learnVocabulary(docs []string, size int) *vocabulary {
 	counts := make(map[string]int)
 	for _, doc := range docs {
@@ -53,7 +52,7 @@ func learnVocabulary(docs []string, size int) *vocabulary {
 			}
 		}
 		if best < 0 {
-			break // everything is one id
+			break // every piece is one id
 		}
 		pair := [2]int32{int32(best / size), int32(best % size)}
 		v.rank[pair] = next
@@ -64,7 +63,7 @@ func learnVocabulary(docs []string, size int) *vocabulary {
 	return v
 }
 
-// encode returns the ids of a document. Not for concurrent use.
+// encode returns the ids of a document. It is not safe for concurrent use.
 func (v *vocabulary) encode(doc string) []int32 {
 	var ids []int32
 	for i, paragraph := range strings.Split(strings.TrimSuffix(doc, "\n\n"), "\n\n") {
@@ -83,6 +82,7 @@ func (v *vocabulary) encode(doc string) []int32 {
 	return append(ids, paragraphEnd)
 }
 
+// encodePiece returns the ids of a piece.
 func (v *vocabulary) encodePiece(piece string) []int32 {
 	ids := bytesOf(piece)
 	for {
@@ -115,6 +115,7 @@ func merge(ids []int32, pair [2]int32, union int32) []int32 {
 	return out
 }
 
+// bytesOf returns one id per byte.
 func bytesOf(piece string) []int32 {
 	ids := make([]int32, len(piece))
 	for i := range ids {
@@ -123,8 +124,8 @@ func bytesOf(piece string) []int32 {
 	return ids
 }
 
-// pieces splits text into runs of letters, of digits and of other characters, each with
-// the space before it; other white space stands alone. Merges stay within a piece.
+// pieces splits text into runs of letters, of digits and of other characters, each with the space
+// before it. Other white space is a piece of its own. Merges stay within a piece.
 func pieces(text string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for from := 0; from < len(text); {

@@ -41,8 +41,8 @@ func TestVocabularyRoundTrip(t *testing.T) {
 	}
 }
 
-// TestVocabularyMergesTheMostFrequent checks the first merges by hand: "at" occurs in cat,
-// sat, mat, that, more often than any other pair; "cat" with its space follows.
+// TestVocabularyMergesTheMostFrequent compares the first merges with merges computed by hand. "at" is the
+// most frequent pair, then "cat", then "cat" with its space.
 func TestVocabularyMergesTheMostFrequent(t *testing.T) {
 	v := learnVocabulary([]string{"cat cat cat bat"}, paragraphEnd+4)
 	assert.Equal(t, map[[2]int32]int32{{'a', 't'}: 257, {'c', 257}: 258, {' ', 258}: 259}, v.rank)

@@ -12,27 +12,27 @@ import (
 // A test is one statistic of one text under one key.
 type test struct {
 	Scored int64   // units
-	Green  int64   // of them
-	Z      float64 // to compare with papers
-	Log10P float64 // one test, exact or bounded from above
+	Green  int64   // green units
+	Z      float64 // for comparison with papers
+	Log10P float64 // exact or an upper bound, not adjusted for other tests
 }
 
-// closed is what the outputs of a suspect show.
-type closed struct {
+// closedTests holds the tests of a suspect's outputs.
+type closedTests struct {
 	Tokens int
-	// Pairs and Residual are declared: distinct pairs, alike and with the weights of
-	// detect.ResidualWeights against the teacher without its mark.
+	// Pairs and Residual are the declared tests of distinct pairs: without weights, and with the
+	// weights of detect.ResidualWeights against the unmarked teacher.
 	Pairs, Residual test
-	// Score is the residual statistic as the literature has it: signed and unbounded
-	// weights, with what was expected and did not occur.
+	// Score is the residual statistic of the literature. Its weights are signed and unbounded,
+	// and include pairs that were expected and did not occur.
 	Score test
-	// BaseScore is the same against the base the student began with, where there is one.
+	// BaseScore is Score against the base that the student started with, if it had one.
 	BaseScore *test `json:",omitempty"`
-	// Naive is the wrong test: every position counts.
+	// Naive is the invalid test that counts every position.
 	Naive test
 }
 
-// declared makes the two declared tests for marks of one width.
+// declared runs the two declared tests for marks of the same width.
 func declared(marks []*watermark.Mark, texts [][]int32, weights [][]uint8) (pairs, residual []detect.Result) {
 	scorers := make([]detect.Scorer, len(marks))
 	for i, m := range marks {
@@ -51,11 +51,11 @@ func asTest(r detect.Result) test {
 	return test{Scored: r.Scored, Green: r.Green, Z: r.Z, Log10P: r.Log10P}
 }
 
-// closedTest makes every test of outputs for one key. base may be nil.
-func (w *world) closedTest(mark *watermark.Mark, texts [][]int32, base model) closed {
+// closedTest runs all tests of outputs for one key. base may be nil.
+func (w *world) closedTest(mark *watermark.Mark, texts [][]int32, base model) closedTests {
 	weights := detect.ResidualWeights(texts, nil, mark.Width(), w.teacher)
 	pairs, residual := declared([]*watermark.Mark{mark}, texts, weights)
-	c := closed{
+	c := closedTests{
 		Tokens: length(texts), Pairs: asTest(pairs[0]), Residual: asTest(residual[0]),
 		Score: scoreWeights(texts, mark.Width(), ngram{w.teacher}, w.Vocab).test(mark),
 		Naive: naive(mark, texts),
@@ -67,7 +67,7 @@ func (w *world) closedTest(mark *watermark.Mark, texts [][]int32, base model) cl
 	return c
 }
 
-// naive counts every position, which is no test: the law it claims does not hold.
+// naive counts every position. The test is not valid, because the claimed law does not hold.
 func naive(mark *watermark.Mark, texts [][]int32) test {
 	var n, green int64
 	scores := make([]int64, 0, 512)
@@ -94,7 +94,7 @@ func naive(mark *watermark.Mark, texts [][]int32) test {
 	return test{n, green, zOf(float64(green)-gamma*float64(n), float64(n)), tail.Binomial(green, n, gamma)}
 }
 
-// zOf is an excess in standard deviations, squares the sum of squared weights.
+// zOf returns an excess in standard deviations. squares is the sum of the squared weights.
 func zOf(excess, squares float64) float64 {
 	if squares == 0 {
 		return 0
@@ -105,8 +105,8 @@ func zOf(excess, squares float64) float64 {
 // A place is a position of a text.
 type place struct{ text, at int32 }
 
-// byContext calls f for every distinct context of texts with the positions after it, in
-// a fixed order.
+// byContext calls f for every distinct context of texts, with the positions after it. The order is
+// fixed.
 func byContext(texts [][]int32, width int, f func(context []int32, places []place)) {
 	type keyed struct {
 		key [watermark.MaxWidth]int32
@@ -120,7 +120,9 @@ func byContext(texts [][]int32, width int, f func(context []int32, places []plac
 			all = append(all, k)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b keyed) int { return slices.Compare(a.key[:width], b.key[:width]) })
+	slices.SortStableFunc(all, func(a, b keyed) int {
+		return slices.Compare(a.key[:width], b.key[:width])
+	})
 	places := make([]place, 0, 64)
 	for from := 0; from < len(all); {
 		places = places[:0]
@@ -133,12 +135,12 @@ func byContext(texts [][]int32, width int, f func(context []int32, places []plac
 	}
 }
 
-// scoreStep is how many steps of weight one occurrence is worth.
+// scoreStep is the number of weight steps per occurrence.
 const scoreStep = 4
 
-// scoreWeights returns the score test of an exponential tilt of a reference (Cox and Hinkley
-// 1974, section 4.8): the weight of a pair is how much more often it occurred than the
-// reference expects after all occurrences of its context.
+// scoreWeights returns the score test of an exponential tilt of a reference (Cox and Hinkley 1974,
+// section 4.8). The weight of a pair is its number of occurrences less the number that the reference
+// expects after all occurrences of its context.
 func scoreWeights(texts [][]int32, width int, reference model, vocab int) *weighted {
 	s := new(weighted)
 	row, excess := make([]float32, vocab), make([]float64, vocab)

@@ -8,25 +8,26 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// decoys are the tests of keys that marked nothing, beside those of the key.
+// decoys holds the tests of control keys. A control key marked nothing.
 type decoys struct {
 	Keys            int
 	Pairs, Residual decoyTests
 }
 
+// decoyTests compares one statistic under the key and under the control keys.
 type decoyTests struct {
-	Rank    int     // of the key's p-value among all of them, 1 is the smallest
-	SD      float64 // of the decoys' z
-	KS      float64 // largest distance of their p-values from a uniform law
-	Below   [3]int  // decoys with p at most 0.1, 0.01, 0.001
-	Least   float64 // their smallest log10 p
-	Decoys  []float64
-	KeyP    float64 // log10
+	Rank    int       // rank of the key's p-value among all keys, 1 is the smallest
+	SD      float64   // standard deviation of z of the control keys
+	KS      float64   // largest distance of their p-values from a uniform law
+	Below   [3]int    // control keys with p at most 0.1, 0.01 and 0.001
+	Least   float64   // their smallest log10 p
+	Decoys  []float64 // their log10 p
+	KeyP    float64   // log10 p of the key
 	KeyZ    float64
-	Correct bool // the test proper comes to the same p-value for the key
+	Correct bool // package detect computes the same p-value for the key
 }
 
-// decoyTest runs them over outputs.
+// decoyTest tests outputs under control keys.
 func (w *world) decoyTest(mark *watermark.Mark, texts [][]int32, label string) *decoys {
 	weights := detect.ResidualWeights(texts, nil, mark.Width(), w.teacher)
 	pairs, residual := declared([]*watermark.Mark{mark}, texts, weights)
@@ -38,10 +39,12 @@ func (w *world) decoyTest(mark *watermark.Mark, texts [][]int32, label string) *
 	}
 }
 
+// decoys tests a set under a key and under the control keys of marks.
 func (s *weighted) decoys(mark *watermark.Mark, marks []*watermark.Mark, official test) decoyTests {
 	own := s.test(mark)
 	d := decoyTests{Rank: 1, KeyP: own.Log10P, KeyZ: own.Z}
-	d.Correct = math.Abs(own.Log10P-official.Log10P) <= 1e-9*math.Max(1, math.Abs(own.Log10P)) && own.Scored == official.Scored
+	d.Correct = math.Abs(own.Log10P-official.Log10P) <= 1e-9*math.Max(1, math.Abs(own.Log10P)) &&
+		own.Scored == official.Scored
 	z, p := make([]float64, len(marks)), make([]float64, len(marks))
 	for i, m := range marks {
 		sum, _ := s.sum(m)
@@ -63,8 +66,8 @@ func (s *weighted) decoys(mark *watermark.Mark, marks []*watermark.Mark, officia
 	return d
 }
 
-// kolmogorov is the largest distance between the distribution of p-values, given as log10,
-// and a uniform law.
+// kolmogorov returns the largest distance between the distribution of p-values and a uniform law. The
+// p-values are log10.
 func kolmogorov(log10P []float64) (d float64) {
 	sorted := slices.Sorted(slices.Values(log10P))
 	n := float64(len(sorted))
@@ -75,9 +78,10 @@ func kolmogorov(log10P []float64) (d float64) {
 	return d
 }
 
+// pow10 returns 10^x.
 func pow10(x float64) float64 { return math.Pow(10, x) }
 
-// spread is the standard deviation about the mean.
+// spread returns the standard deviation.
 func spread(x []float64) float64 {
 	m, s := mean(x), 0.0
 	for _, v := range x {

@@ -10,8 +10,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// TestProduct: what an analyst runs, detect.Student, Reading and Difference, sees what the
-// experiment sees on a student and its base.
+// TestProduct compares the tests of package detect with those of the experiment, on a student and its
+// base.
 func TestProduct(t *testing.T) {
 	w := toy(t)
 	mark := w.mark(1, "key")
@@ -23,9 +23,8 @@ func TestProduct(t *testing.T) {
 	require.NoError(t, err)
 	base, err := w.learnNgram(clean)
 	require.NoError(t, err)
-	decoyKeys, err := detect.NewDecoys([16]byte{1}, detect.MinDecoys, func(k watermark.Key) (detect.Scorer, error) {
-		return watermark.New(k, mark.Scheme(), w.Vocab)
-	})
+	scorer := func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, mark.Scheme(), w.Vocab) }
+	decoyKeys, err := detect.NewDecoys([16]byte{1}, detect.MinDecoys, scorer)
 	require.NoError(t, err)
 
 	texts, err := w.generate(suspect, 6000, 1, "product")
@@ -39,7 +38,7 @@ func TestProduct(t *testing.T) {
 	assert.Equal(t, pairs.Scored, got.Pairs.Scored)
 	assert.Equal(t, pairs.Green, got.Pairs.Green)
 	assert.InEpsilon(t, pairs.Log10P, got.Pairs.Log10P, 1e-9)
-	// Its residual is the score statistic over pairs that occur, on a finer lattice.
+	// The residual of detect is the score statistic of the pairs that occur, on a finer lattice.
 	occurs, over := gather(texts, 1), new(weighted)
 	scoreWeights(texts, 1, ngram{w.teacher}, w.Vocab).each(func(context []int32, e entry) {
 		if occurs.hasPair(context, e.id) {
@@ -51,11 +50,12 @@ func TestProduct(t *testing.T) {
 	assert.Greater(t, score.Z, 5.0)
 
 	human := w.heldOut
-	reading, difference := detect.NewChoiceReading(mark, decoyKeys, nil), detect.NewDifference(mark, decoyKeys, nil)
+	reading := detect.NewChoiceReading(mark, decoyKeys, nil)
+	difference := detect.NewDifference(mark, decoyKeys, nil)
 	for _, text := range human {
 		choices := make([]int32, len(text))
 		model, before := make([]detect.Row, len(text)), make([]detect.Row, len(text))
-		choices[len(text)-1] = -1 // nothing follows the last token here
+		choices[len(text)-1] = -1 // the text ends here
 		for i := range len(text) - 1 {
 			model[i], before[i] = rowOf(suspect, text[:i+1], w.Vocab), rowOf(base, text[:i+1], w.Vocab)
 			choices[i] = argmax(model[i].Probs)
@@ -67,11 +67,12 @@ func TestProduct(t *testing.T) {
 	argmaxTest := open.argmax.test(mark)
 	assert.Equal(t, argmaxTest.Scored, reading.Result().Scored)
 	assert.Equal(t, argmaxTest.Green, reading.Result().Green)
-	// Difference reads a window once in a text and the experiment every time.
+	// Difference reads a context once per text, and the experiment reads it every time.
 	assert.InEpsilon(t, open.difference.test(mark).Z, difference.Result().Z, 0.1)
 	assert.Less(t, difference.Result().Log10P, -10.0)
 }
 
+// rowOf returns the next-token probabilities of a model after a text.
 func rowOf(m model, text []int32, vocab int) detect.Row {
 	row := make([]float32, vocab)
 	m.logits(row, text)

@@ -1,14 +1,13 @@
-// Distill trains models on text that carries a mark, and on text that does not, and tests
-// their outputs: whether a student shows the mark of its teacher, how strongly, through whose
-// account, and that nothing is found where nothing is. docs/experiment.md describes the
-// design and reads the numbers.
+// Distill measures whether a student shows the mark of its teacher. It trains models on marked and on
+// unmarked text and tests their outputs: how strong the mark is, through whose account the text went,
+// and that clean students show nothing. docs/experiment.md describes the design and explains the
+// numbers.
 //
 //	go run ./distill -out results/distill
 //
-// Every arm writes one file when it has finished. A rerun skips those whose file belongs to
-// the same config and corpus, so the program can be stopped at any time. Results are a function of the
-// Go distribution, whose doc comments are the human text, and of the processor's
-// architecture.
+// Every finished arm writes one file. A second run skips the arms whose file belongs to the same
+// config and corpus, so the program can be stopped at any time. Results depend on the Go distribution,
+// whose doc comments are the human text, and on the architecture of the processor.
 package main
 
 import (
@@ -28,12 +27,13 @@ import (
 
 func main() {
 	out := flag.String("out", "results/distill", "directory of the results")
-	quick := flag.Bool("quick", false, "a small version, in less than two minutes, which prints its tables and leaves no files unless -out is given")
-	only := flag.String("only", "", "run the arms whose name matches this regular expression")
-	reportOnly := flag.Bool("report", false, "run nothing: write tables and plots of the arms that have finished")
+	quick := flag.Bool("quick", false, "run a small version in less than two minutes, and print its tables\n"+
+		"(writes files only with -out)")
+	only := flag.String("only", "", "run only the arms whose names match this `regexp`")
+	reportOnly := flag.Bool("report", false, "run no arms, and write tables and plots of the finished ones")
 	flag.Parse()
 	if flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "distill: there are no arguments")
+		fmt.Fprintln(os.Stderr, "distill: unexpected arguments; use flags only")
 		os.Exit(2)
 	}
 	which, err := regexp.Compile(*only)
@@ -56,7 +56,7 @@ func main() {
 	}
 }
 
-// runQuick prints the tables of the small version.
+// runQuick runs the small version in a temporary directory and prints its tables.
 func runQuick(ctx context.Context, out io.Writer, which *regexp.Regexp) error {
 	dir, err := os.MkdirTemp("", "distill")
 	if err != nil {
@@ -74,6 +74,7 @@ func runQuick(ctx context.Context, out io.Writer, which *regexp.Regexp) error {
 	return readErr
 }
 
+// run runs the arms that have not finished and writes the report.
 func run(ctx context.Context, out string, quick bool, which *regexp.Regexp, reportOnly bool) error {
 	runtime.GOMAXPROCS(min(workers, runtime.GOMAXPROCS(0)))
 	s := fullScale
@@ -97,11 +98,11 @@ func run(ctx context.Context, out string, quick bool, which *regexp.Regexp, repo
 	return writeReport(out, s, append(front, back...))
 }
 
-// workers is how many arms run at a time.
+// workers is the number of arms that run at the same time.
 const workers = 2
 
-// queueOf takes arms from two lists in turn: one worker must not wait for what the other
-// makes, as the neural students' base.
+// queueOf returns one queue per worker. The neural students share a queue, so that no worker waits for
+// the base that the other one trains.
 func queueOf(front, back []arm, which *regexp.Regexp) [workers][]arm {
 	var queues [workers][]arm
 	for i, arms := range [workers][]arm{front, back} {
@@ -114,8 +115,8 @@ func queueOf(front, back []arm, which *regexp.Regexp) [workers][]arm {
 	return queues
 }
 
-// runAll runs what has not finished before. A worker whose queue is empty helps the other,
-// from the end.
+// runAll runs the arms that have not finished. A worker with an empty queue takes arms from the end of
+// the other queue.
 func (w *world) runAll(ctx context.Context, out string, queues [workers][]arm) error {
 	var mu sync.Mutex
 	next := func(own int) (a arm, ok bool) {
@@ -159,7 +160,7 @@ func (w *world) runAll(ctx context.Context, out string, queues [workers][]arm) e
 		return err
 	}
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted; the same command goes on: %w", ctx.Err())
+		return fmt.Errorf("interrupted; run the same command to resume: %w", ctx.Err())
 	}
 	return nil
 }

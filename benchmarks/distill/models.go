@@ -10,39 +10,41 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A model writes the logits of the position after a text.
+// A model writes the logits of the next token after a text.
 type model interface {
 	logits(row []float32, text []int32)
 }
 
+// ngram is an n-gram model.
 type ngram struct{ *lm.Model }
 
 func (m ngram) logits(row []float32, text []int32) { m.Logits(row, text) }
 
+// neural is a model with a net.
 type neural struct{ *net[float32] }
 
 func (m neural) logits(row []float32, text []int32) {
 	m.net.logits(row, contextOf(text, m.vocab))
 }
 
-// learnNgram trains an n-gram student from nothing.
+// learnNgram trains an n-gram student. It starts from nothing.
 func (w *world) learnNgram(docs [][]int32) (ngram, error) {
 	m, err := lm.Train(docs, w.Vocab, lm.Options{Order: w.StudentOrder})
 	return ngram{m}, err
 }
 
-// fineTune returns a neural student: the base, trained further.
+// fineTune trains the base further and returns it as a neural student.
 func (w *world) fineTune(docs [][]int32, label string) neural {
 	n := w.base()
 	train(n, docs, w.Epochs, 1e-3, random("fine-tune", label))
 	return neural{n}
 }
 
-// batch is the number of examples in a step of training.
+// batch is the number of examples per step of training.
 const batch = 128
 
-// train goes over the documents so many times, in random order of positions. The rate falls
-// linearly to a tenth.
+// train trains on the documents for the given number of epochs, in random order of positions. The
+// learning rate falls linearly to a tenth.
 func train(n *net[float32], docs [][]int32, epochs int, rate float64, rng *rand.Rand) {
 	type place struct{ doc, at int32 }
 	places := make([]place, 0, length(docs))
@@ -68,7 +70,7 @@ func train(n *net[float32], docs [][]int32, epochs int, rate float64, rng *rand.
 	}
 }
 
-// nats is the mean of -ln p of a model over held-out text.
+// nats returns the mean of -ln p of a model over held-out text, per token.
 func (w *world) nats(m model) float64 {
 	row := make([]float32, w.Vocab)
 	sum, count := 0.0, 0
@@ -83,7 +85,7 @@ func (w *world) nats(m model) float64 {
 	return sum / float64(count)
 }
 
-// generate lets a student write without a prompt.
+// generate returns outputs of a student without a prompt.
 func (w *world) generate(m model, tokens int, temperature float32, label string) ([][]int32, error) {
 	docs := (tokens + w.Document - 1) / w.Document
 	if n, ok := m.(ngram); ok {

@@ -7,42 +7,42 @@ import (
 
 // Shape of the neural student.
 const (
-	neuralContext = 4  // tokens it sees
-	neuralEmbed   = 32 // numbers a token is
-	neuralHidden  = 64
+	neuralContext = 4  // tokens of context
+	neuralEmbed   = 32 // numbers per token
+	neuralHidden  = 64 // hidden units
 	neuralInput   = neuralContext * neuralEmbed
 )
 
-// float is float32 for speed, and float64 to check gradients.
+// A float is float32 for speed, or float64 for the check of gradients.
 type float interface{ float32 | float64 }
 
-// A net is a feed-forward language model (Bengio, Ducharme, Vincent and Jauvin 2003, "A
-// Neural Probabilistic Language Model", without direct connections): the embeddings of
-// the last four tokens, a layer of tanh units, a softmax over the vocabulary. It is
-// trained by gradient descent and generalises over contexts that look alike, which an
-// n-gram model does not. One goroutine at a time.
+// A net is the feed-forward language model of Bengio, Ducharme, Vincent and Jauvin 2003, "A Neural
+// Probabilistic Language Model", without direct connections. It has the embeddings of the last four
+// tokens, a layer of tanh units, and a softmax over the vocabulary. Gradient descent trains it. Unlike
+// an n-gram model it generalises over similar contexts. One goroutine at a time may use it.
 type net[F float] struct {
 	vocab     int
 	params    []F
-	layers[F] // views of params
+	layers[F] // parts of params
 
-	// Working memory of one position.
-	x, h []F
+	x, h []F // working memory of one position
 }
 
-// layers are the parts of a vector of parameters, or of its gradient.
+// layers holds the parts of a vector of parameters, or of its gradient.
 type layers[F float] struct {
-	embed []F // (vocab+1) x neuralEmbed; the last row stands before the text
+	embed []F // (vocab+1) x neuralEmbed. The last row is for positions before the text.
 	w1    []F // neuralInput x neuralHidden
 	b1    []F
 	w2    []F // neuralHidden x vocab
 	b2    []F
 }
 
+// numParams returns the number of parameters.
 func numParams(vocab int) int {
 	return (vocab+1)*neuralEmbed + neuralInput*neuralHidden + neuralHidden + neuralHidden*vocab + vocab
 }
 
+// layersOf cuts a vector of parameters into layers.
 func layersOf[F float](p []F, vocab int) (l layers[F]) {
 	cut := func(n int) []F { part := p[:n:n]; p = p[n:]; return part }
 	l.embed = cut((vocab + 1) * neuralEmbed)
@@ -51,8 +51,8 @@ func layersOf[F float](p []F, vocab int) (l layers[F]) {
 	return l
 }
 
-// newNet returns a net with random weights, of a variance that keeps the size of the
-// signal (Glorot and Bengio 2010).
+// newNet returns a net with random weights. Their variance keeps the size of the signal (Glorot and
+// Bengio 2010).
 func newNet[F float](vocab int, rng *rand.Rand) *net[F] {
 	n := wrap(make([]F, numParams(vocab)), vocab)
 	fill := func(w []F, scale float64) {
@@ -66,6 +66,7 @@ func newNet[F float](vocab int, rng *rand.Rand) *net[F] {
 	return n
 }
 
+// wrap returns the net with the given parameters.
 func wrap[F float](params []F, vocab int) *net[F] {
 	return &net[F]{
 		vocab: vocab, params: params, layers: layersOf(params, vocab),
@@ -75,13 +76,14 @@ func wrap[F float](params []F, vocab int) *net[F] {
 
 func (n *net[F]) clone() *net[F] { return wrap(append([]F(nil), n.params...), n.vocab) }
 
-// An example is a context, oldest token first, and what follows it. The id vocab stands
+// An example is a context, oldest token first, and the next token. The id vocab stands for positions
 // before the text.
 type example struct {
 	context [neuralContext]int32
 	next    int32
 }
 
+// contextOf returns the context at the end of a text.
 func contextOf(text []int32, vocab int) (c [neuralContext]int32) {
 	for i := range c {
 		c[i] = int32(vocab)
@@ -92,13 +94,14 @@ func contextOf(text []int32, vocab int) (c [neuralContext]int32) {
 	return c
 }
 
-// logits writes the row of the position after a context.
+// logits writes the logits of the next token after a context.
 func (n *net[F]) logits(row []F, context [neuralContext]int32) {
 	n.hidden(n.x, n.h, context)
 	copy(row, n.b2)
 	addRows(row, n.h, n.w2)
 }
 
+// hidden writes the input and the hidden layer of a context.
 func (n *net[F]) hidden(x, h []F, context [neuralContext]int32) {
 	for i, id := range context {
 		copy(x[i*neuralEmbed:(i+1)*neuralEmbed], n.embed[int(id)*neuralEmbed:])
@@ -126,27 +129,27 @@ func softmax[F float](row []F) {
 	}
 }
 
-// A trainer has what training takes beside the net.
+// A trainer holds the gradient, the state of the optimiser, and working memory.
 type trainer[F float] struct {
 	net       *net[F]
 	grad      []F
 	g         layers[F]
-	mean, sqr []F // Adam's moments
+	mean, sqr []F // moments of Adam
 	steps     int
-	x, h      []F // of every example of a batch
+	x, h      []F // for every example of a batch
 	p, dh, dx []F
 }
 
 func newTrainer[F float](n *net[F], batch int) *trainer[F] {
-	t := &trainer[F]{net: n, grad: make([]F, len(n.params)), mean: make([]F, len(n.params)), sqr: make([]F, len(n.params))}
+	size := len(n.params)
+	t := &trainer[F]{net: n, grad: make([]F, size), mean: make([]F, size), sqr: make([]F, size)}
 	t.g = layersOf(t.grad, n.vocab)
 	t.x, t.h = make([]F, batch*neuralInput), make([]F, batch*neuralHidden)
 	t.p, t.dh, t.dx = make([]F, batch*n.vocab), make([]F, batch*neuralHidden), make([]F, neuralInput)
 	return t
 }
 
-// gradient writes the gradient of the mean cross entropy of a batch, in nats, to grad and
-// returns that mean.
+// gradient returns the mean cross entropy of a batch in nats, and writes its gradient to grad.
 func (t *trainer[F]) gradient(batch []example) float64 {
 	n := t.net
 	clear(t.grad)
@@ -184,7 +187,7 @@ func (t *trainer[F]) gradient(batch []example) float64 {
 	return loss / float64(len(batch))
 }
 
-// step is one of Adam (Kingma and Ba 2015), beta 0.9 and 0.999.
+// step makes one step of Adam (Kingma and Ba 2015) with beta 0.9 and 0.999.
 func (t *trainer[F]) step(rate float64) {
 	t.steps++
 	const b1, b2 = 0.9, 0.999
@@ -198,15 +201,16 @@ func (t *trainer[F]) step(rate float64) {
 	}
 }
 
-// addRows adds the product of a row vector a and the matrix w, len(a) x len(y), to y.
+// addRows adds to y the product of the row vector a and the matrix w, which is len(a) x len(y).
 func addRows[F float](y, a, w []F) {
 	n := len(y)
 	for i := 0; i < len(a); i += 4 {
-		addFour(y, w[i*n:][:n], w[(i+1)*n:][:n], w[(i+2)*n:][:n], w[(i+3)*n:][:n], a[i], a[i+1], a[i+2], a[i+3])
+		addFour(y, w[i*n:][:n], w[(i+1)*n:][:n], w[(i+2)*n:][:n], w[(i+3)*n:][:n],
+			a[i], a[i+1], a[i+2], a[i+3])
 	}
 }
 
-// addOuter adds the sum of the outer products of the rows of a and of b to w.
+// addOuter adds to w the sum of the outer products of the rows of a and b.
 func addOuter[F float](w, a, b []F, rows int) {
 	n, m := len(a)/rows, len(b)/rows
 	for i := range n {
@@ -225,8 +229,8 @@ func addOuter[F float](w, a, b []F, rows int) {
 	}
 }
 
-// addFour adds four scaled vectors to y. Almost all of the time of training is here and
-// in dotRows; four at once share the load and the store of y.
+// addFour adds four scaled vectors to y. Training spends almost all its time here and in dotRows. Four
+// vectors share the load and the store of y.
 func addFour[F float](y, p, q, r, s []F, a, b, c, d F) {
 	p, q, r, s = p[:len(y)], q[:len(y)], r[:len(y)], s[:len(y)]
 	for j := range y {
@@ -234,7 +238,7 @@ func addFour[F float](y, p, q, r, s []F, a, b, c, d F) {
 	}
 }
 
-// dotRows sets y[i] to the product of x and row i of w, len(y) x len(x).
+// dotRows sets y[i] to the product of x and row i of w, which is len(y) x len(x).
 func dotRows[F float](y, x, w []F) {
 	n := len(x)
 	for i := 0; i < len(y); i += 4 {

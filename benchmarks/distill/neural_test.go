@@ -7,21 +7,21 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
+// testExamples returns n random examples.
 func testExamples(vocab, n int, rng *rand.Rand) []example {
 	examples := make([]example, n)
 	for i := range examples {
 		for j := range examples[i].context {
-			examples[i].context[j] = int32(rng.IntN(vocab + 1)) // the id before the text too
+			examples[i].context[j] = int32(rng.IntN(vocab + 1)) // vocab stands for positions before the text
 		}
 		examples[i].next = int32(rng.IntN(vocab))
 	}
 	return examples
 }
 
-// TestGradient compares the gradient with central differences, for some parameters of
-// every layer.
+// TestGradient compares the gradient with central differences, for some parameters of every layer.
 func TestGradient(t *testing.T) {
-	const vocab, batch = 20, 7 // 7 does not divide by 4
+	const vocab, batch = 20, 7 // 4 does not divide 7
 	rng := rand.New(rand.NewPCG(1, 2))
 	n := newNet[float64](vocab, rng)
 	tr := newTrainer(n, batch)
@@ -35,29 +35,31 @@ func TestGradient(t *testing.T) {
 	}{
 		{"embed", len(n.embed)}, {"w1", len(n.w1)}, {"b1", len(n.b1)}, {"w2", len(n.w2)}, {"b2", len(n.b2)},
 	} {
-		nonzero := 0
-		for range 60 {
-			i := offset + rng.IntN(part.size)
-			const h = 1e-5
-			was := n.params[i]
-			n.params[i] = was + h
-			up := loss()
-			n.params[i] = was - h
-			down := loss()
-			n.params[i] = was
-			assert.InDelta(t, (up-down)/(2*h), tr.grad[i], 1e-8, "%s %d", part.name, i-offset)
-			if tr.grad[i] != 0 {
-				nonzero++
+		t.Run(part.name, func(t *testing.T) {
+			nonzero := 0
+			for range 60 {
+				i := offset + rng.IntN(part.size)
+				const h = 1e-5
+				was := n.params[i]
+				n.params[i] = was + h
+				up := loss()
+				n.params[i] = was - h
+				down := loss()
+				n.params[i] = was
+				assert.InDelta(t, (up-down)/(2*h), tr.grad[i], 1e-8, "parameter %d", i-offset)
+				if tr.grad[i] != 0 {
+					nonzero++
+				}
 			}
-		}
-		assert.Greater(t, nonzero, 15, part.name)
+			assert.Greater(t, nonzero, 15)
+		})
 		offset += part.size
 	}
 	assert.Equal(t, len(n.params), offset)
 }
 
-// TestNetLearns trains on a rule that a net of this shape can represent: what follows is
-// the token two before.
+// TestNetLearns trains on a rule that a net of this shape can represent: the next token equals the
+// second-last one.
 func TestNetLearns(t *testing.T) {
 	const vocab, batch = 16, 32
 	rng := rand.New(rand.NewPCG(3, 4))

@@ -7,36 +7,37 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// open is what the next-token laws of a suspect show, at positions of human text.
-type open struct {
+// openTests holds the tests of a suspect's next-token laws, at positions of human text.
+type openTests struct {
 	Positions int
-	// ArgMax is the reading mode of Sander et al. 2024: the most probable token of each
-	// position, each context once in a text and each pair once over all.
+	// ArgMax is the reading mode of Sander et al. 2024. It takes the most probable token of each
+	// position. Each context counts once in a text, and each pair once in all texts.
 	ArgMax test
 	// Mass weighs each pair by its probability, averaged over the positions of a context.
 	Mass test
-	// Difference weighs it by what training added to the probability: suspect less base.
+	// Difference weighs each pair by the probability that training added: suspect less base.
 	Difference test
-	// Keys that marked nothing, beside the key.
+	// Decoys holds the tests of control keys.
 	Decoys *openDecoys `json:",omitempty"`
 }
 
+// openDecoys holds the tests of next-token laws under control keys.
 type openDecoys struct {
 	Keys                     int
 	ArgMax, Mass, Difference decoyTests
 }
 
-// openStep is how many steps of weight a probability of 1 is.
+// openStep is the number of weight steps of a probability of 1.
 const openStep = 1000
 
-// An openSuspect holds the statistics of open weights before a key looks at them.
+// An openSuspect holds the statistics of open weights, which do not depend on a key.
 type openSuspect struct {
 	positions        int
 	argmax           *weighted
 	mass, difference *weighted
 }
 
-// readOpen makes them for a width.
+// readOpen computes the statistics for contexts of the given width.
 func readOpen(suspect, base model, texts [][]int32, width, vocab int) openSuspect {
 	s := openSuspect{argmax: new(weighted), mass: new(weighted), difference: new(weighted)}
 	row, before := make([]float32, vocab), make([]float32, vocab)
@@ -88,10 +89,13 @@ func readOpen(suspect, base model, texts [][]int32, width, vocab int) openSuspec
 	return s
 }
 
-// openTest tests a suspect whose weights are known at held-out human text.
-func (w *world) openTest(m, base model, mark *watermark.Mark, withDecoys bool, label string) *open {
+// openTest tests a suspect with known weights at held-out human text.
+func (w *world) openTest(m, base model, mark *watermark.Mark, withDecoys bool, label string) *openTests {
 	s := readOpen(m, base, take(w.heldOut, w.OpenPositions), mark.Width(), w.Vocab)
-	o := &open{Positions: s.positions, ArgMax: s.argmax.test(mark), Mass: s.mass.test(mark), Difference: s.difference.test(mark)}
+	o := &openTests{
+		Positions: s.positions, ArgMax: s.argmax.test(mark), Mass: s.mass.test(mark),
+		Difference: s.difference.test(mark),
+	}
 	if withDecoys {
 		marks := w.dummies(w.Dummies, mark.Width(), label+" open")
 		o.Decoys = &openDecoys{
@@ -103,6 +107,7 @@ func (w *world) openTest(m, base model, mark *watermark.Mark, withDecoys bool, l
 	return o
 }
 
+// argmax returns the index of the largest entry, the lowest among equals.
 func argmax(row []float32) int32 {
 	best := 0
 	for i, v := range row {

@@ -8,25 +8,28 @@ import (
 	"strings"
 )
 
-// A plot is a chart with points and lines, written as SVG. Colours are told apart by people
-// who do not see all of them (Okabe and Ito), and shapes of lines differ as well.
+// A plot is a chart with points and lines, written as SVG. The colours are those of Okabe and Ito, which
+// colour-blind people can tell apart. Lines also differ in shape.
 type plot struct {
 	title, x, y string
 	logX, logY  bool
 	series      []series
-	note        string // below the title
+	note        string // under the title
 }
 
+// A series is a list of points with a name in the legend.
 type series struct {
 	name   string
 	points [][2]float64
 	line   bool // connect the points
-	dashed bool // a law, not a measurement: no dots
-	colour int
-	small  bool // a heap of points
+	dashed bool // a law: a dashed line without dots
+	colour int  // index into colours
+	small  bool // small dots, for many points
 }
 
-var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999"}
+var colours = []string{
+	"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999",
+}
 
 const (
 	plotWidth, plotHeight       = 760, 420
@@ -41,6 +44,7 @@ type axis struct {
 	log    bool
 }
 
+// axisOf returns an axis that contains the values, with a margin.
 func axisOf(values []float64, log bool) axis {
 	a := axis{math.Inf(1), math.Inf(-1), log}
 	for _, v := range values {
@@ -69,6 +73,7 @@ func axisOf(values []float64, log bool) axis {
 	return a
 }
 
+// at returns the place of a value on the axis.
 func (a axis) at(v float64) float64 {
 	if a.log {
 		return math.Log(v/a.lo) / math.Log(a.hi/a.lo)
@@ -76,7 +81,7 @@ func (a axis) at(v float64) float64 {
 	return (v - a.lo) / (a.hi - a.lo)
 }
 
-// ticks are round numbers within the axis.
+// ticks returns round numbers within the axis.
 func (a axis) ticks() (t []float64) {
 	if a.log {
 		for e := math.Floor(math.Log10(a.lo)); e <= math.Log10(a.hi); e++ {
@@ -105,9 +110,10 @@ func (a axis) ticks() (t []float64) {
 	return t
 }
 
+// label returns the text of a tick.
 func label(v float64) string {
 	if v == 0 {
-		return "0" // and not -0
+		return "0" // v may be -0
 	}
 	if math.Abs(v) >= 10_000 {
 		return fmt.Sprintf("%.4gk", v/1000)
@@ -128,11 +134,12 @@ func (p plot) svg() string {
 	px := func(v float64) float64 { return plotLeft + ax.at(v)*plotInnerWidth }
 	py := func(v float64) float64 { return plotTop + (1-ay.at(v))*plotInnerHt }
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12" role="img" aria-label="%s">`+"\n",
-		plotWidth, plotHeight, html.EscapeString(p.title))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" `+
+		`font-size="12" role="img" aria-label="%s">`+"\n", plotWidth, plotHeight, html.EscapeString(p.title))
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", plotWidth, plotHeight)
 	text := func(x, y float64, anchor, size, s string) {
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%s">%s</text>`+"\n", x, y, anchor, size, html.EscapeString(s))
+		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%s">%s</text>`+"\n",
+			x, y, anchor, size, html.EscapeString(s))
 	}
 	text(plotLeft, 20, "start", "15", p.title)
 	text(plotLeft, 38, "start", "11", p.note)
@@ -144,9 +151,11 @@ func (p plot) svg() string {
 		fmt.Fprintf(&b, `<path d="M%d %.1f h%d" stroke="#ddd"/>`+"\n", plotLeft, py(v), plotInnerWidth)
 		text(plotLeft-6, py(v)+4, "end", "11", label(v))
 	}
-	fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="none" stroke="#888"/>`+"\n", plotLeft, plotTop, plotInnerWidth, plotInnerHt)
+	fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="none" stroke="#888"/>`+"\n",
+		plotLeft, plotTop, plotInnerWidth, plotInnerHt)
 	text(plotLeft+plotInnerWidth/2, plotHeight-12, "middle", "12", p.x)
-	fmt.Fprintf(&b, `<text transform="translate(16 %d) rotate(-90)" text-anchor="middle">%s</text>`+"\n", plotTop+plotInnerHt/2, html.EscapeString(p.y))
+	fmt.Fprintf(&b, `<text transform="translate(16 %d) rotate(-90)" text-anchor="middle">%s</text>`+"\n",
+		plotTop+plotInnerHt/2, html.EscapeString(p.y))
 	for i, s := range p.series {
 		colour := colours[s.colour%len(colours)]
 		var path strings.Builder
@@ -165,7 +174,8 @@ func (p plot) svg() string {
 				if s.small {
 					r = 1.8
 				}
-				fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="%g" fill="%s"/>`+"\n", px(q[0]), py(q[1]), r, colour)
+				fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="%g" fill="%s"/>`+"\n",
+					px(q[0]), py(q[1]), r, colour)
 			}
 		}
 		dash := ""
@@ -173,14 +183,17 @@ func (p plot) svg() string {
 			dash = ` stroke-dasharray="6 4"`
 		}
 		if s.line || s.dashed {
-			fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.6"%s/>`+"\n", path.String(), colour, dash)
+			fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.6"%s/>`+"\n",
+				path.String(), colour, dash)
 		}
 		y := float64(plotTop + 10 + 18*i)
 		if s.line || s.dashed {
-			fmt.Fprintf(&b, `<path d="M%d %.1f h20" stroke="%s" stroke-width="1.6"%s/>`+"\n", plotWidth-plotRight+10, y-4, colour, dash)
+			fmt.Fprintf(&b, `<path d="M%d %.1f h20" stroke="%s" stroke-width="1.6"%s/>`+"\n",
+				plotWidth-plotRight+10, y-4, colour, dash)
 		}
 		if !s.dashed {
-			fmt.Fprintf(&b, `<circle cx="%d" cy="%.1f" r="3" fill="%s"/>`+"\n", plotWidth-plotRight+20, y-4, colour)
+			fmt.Fprintf(&b, `<circle cx="%d" cy="%.1f" r="3" fill="%s"/>`+"\n",
+				plotWidth-plotRight+20, y-4, colour)
 		}
 		text(plotWidth-plotRight+36, y, "start", "11", s.name)
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestPlot(t *testing.T) {
 	p := plot{title: "a < b & c", x: "x", y: "y", logX: true, series: []series{
-		{name: "dots", points: [][2]float64{{1, 2}, {10, 4}, {0, 9}}}, // a logarithm has no place for the last
+		{name: "dots", points: [][2]float64{{1, 2}, {10, 4}, {0, 9}}}, // 0 has no place on a logarithmic axis
 		{name: "law", points: [][2]float64{{1, 1}, {10, 3}}, dashed: true},
 	}}
 	svg := p.svg()
@@ -22,7 +22,7 @@ func TestPlot(t *testing.T) {
 		_, err = d.Token()
 	}
 	assert.True(t, errors.Is(err, io.EOF), "not well-formed: %v", err)
-	assert.Equal(t, 2+1, strings.Count(svg, "<circle"), "two dots and the legend's")
+	assert.Equal(t, 2+1, strings.Count(svg, "<circle"), "two dots and one in the legend")
 	assert.NotContains(t, svg, "NaN")
 	assert.NotContains(t, svg, "Inf")
 	assert.Equal(t, svg, p.svg())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -14,10 +15,13 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// toy is a world with a random teacher, which needs no corpus.
+// toy returns a world with a random teacher. It needs no corpus.
 func toy(t *testing.T) *world {
 	t.Helper()
-	w := &world{scale: scale{Name: "toy", Vocab: 40, StudentOrder: 3, Document: 64, NgramTrain: 6400, Dummies: 50}, texts: make(map[string]func() ([][]int32, error))}
+	w := &world{
+		scale: scale{Name: "toy", Vocab: 40, StudentOrder: 3, Document: 64, NgramTrain: 6400, Dummies: 50},
+		texts: make(map[string]func() ([][]int32, error)),
+	}
 	rng := random("toy")
 	docs := make([][]int32, 100)
 	for i := range docs {
@@ -33,7 +37,7 @@ func toy(t *testing.T) *world {
 	return w
 }
 
-// TestDistinctIsDetect: the sets that decoys are tested on are the evidence of package
+// TestDistinctIsDetect compares the sets that control keys are tested on with the evidence of package
 // detect, for both declared statistics and every width.
 func TestDistinctIsDetect(t *testing.T) {
 	w := toy(t)
@@ -43,22 +47,28 @@ func TestDistinctIsDetect(t *testing.T) {
 		require.NoError(t, err)
 		weights := detect.ResidualWeights(texts, nil, width, w.teacher)
 		pairs, residual := declared([]*watermark.Mark{mark}, texts, weights)
-		for name, c := range map[string]struct {
+		for _, c := range []struct {
+			name string
 			set  *weighted
 			want detect.Result
-		}{"pairs": {distinct(texts, width, nil), pairs[0]}, "residual": {distinct(texts, width, weights), residual[0]}} {
-			got := c.set.test(mark)
-			assert.Equal(t, c.want.Scored, got.Scored, name)
-			assert.Equal(t, c.want.Green, got.Green, name)
-			assert.InEpsilon(t, c.want.Z, got.Z, 1e-12, name)
-			assert.InEpsilon(t, c.want.Log10P, got.Log10P, 1e-9, name)
+		}{
+			{"pairs", distinct(texts, width, nil), pairs[0]},
+			{"residual", distinct(texts, width, weights), residual[0]},
+		} {
+			t.Run(fmt.Sprintf("%s/k=%d", c.name, width), func(t *testing.T) {
+				got := c.set.test(mark)
+				assert.Equal(t, c.want.Scored, got.Scored)
+				assert.Equal(t, c.want.Green, got.Green)
+				assert.InEpsilon(t, c.want.Z, got.Z, 1e-12)
+				assert.InEpsilon(t, c.want.Log10P, got.Log10P, 1e-9)
+			})
 		}
 		assert.Less(t, pairs[0].Log10P, -10.0, "marked text, width %d", width)
 	}
 }
 
-// TestScoreWeightsIsTheResidual: cut as in package detect, and without what did not occur,
-// the weights of the score test are those of detect.ResidualWeights.
+// TestScoreWeightsIsTheResidual: the weights of the score test, cut as in package detect and without the
+// pairs that did not occur, equal detect.ResidualWeights.
 func TestScoreWeightsIsTheResidual(t *testing.T) {
 	w := toy(t)
 	texts, err := w.write("some", 3000)
@@ -91,6 +101,7 @@ func TestScoreWeightsIsTheResidual(t *testing.T) {
 	}
 }
 
+// each calls f for every pair of a set.
 func (s *weighted) each(f func(context []int32, e entry)) {
 	for i, context := range s.contexts {
 		for _, e := range s.entries[i] {
@@ -102,7 +113,7 @@ func (s *weighted) each(f func(context []int32, e entry)) {
 	}
 }
 
-// TestWeightedSum compares both ways to look colours up with the definition.
+// TestWeightedSum compares masks and scores with the definition of the sum.
 func TestWeightedSum(t *testing.T) {
 	w := toy(t)
 	mark := w.mark(2, "key")
@@ -112,7 +123,7 @@ func TestWeightedSum(t *testing.T) {
 	for c := range 30 {
 		context := []int32{int32(c), int32(rng.IntN(40))}
 		var entries []entry
-		for id := range int32(1 + c) { // from one pair to many
+		for id := range int32(1 + c) { // few pairs for scores, many for a mask
 			e := entry{id, int32(rng.IntN(9)) - 4}
 			if e.weight == 0 {
 				continue
@@ -131,7 +142,7 @@ func TestWeightedSum(t *testing.T) {
 	assert.Equal(t, green, n)
 }
 
-// TestAttainable compares with every sum of a small law.
+// TestAttainable compares with a search over every sum of a small law.
 func TestAttainable(t *testing.T) {
 	s := new(weighted)
 	s.add([]int32{1}, []entry{{1, 3}, {2, 3}, {3, 1}, {4, -2}, {5, 2}, {6, 1}, {7, 1}, {8, 1}})
@@ -147,7 +158,7 @@ func TestAttainable(t *testing.T) {
 	assert.Less(t, s.attainable(-1.5), pow10(-1.5))
 }
 
-// TestNaiveCountsEveryPosition: the wrong test, both ways it is computed.
+// TestNaiveCountsEveryPosition checks both computations of the invalid test.
 func TestNaiveCountsEveryPosition(t *testing.T) {
 	w := toy(t)
 	mark := w.mark(1, "key")
@@ -159,7 +170,7 @@ func TestNaiveCountsEveryPosition(t *testing.T) {
 	assert.EqualValues(t, 3, distinct(texts, 1, nil).scored, "12 21 23")
 }
 
-// TestReadOpen checks the three statistics of open weights on laws that are known.
+// TestReadOpen checks the three statistics of open weights on known laws.
 func TestReadOpen(t *testing.T) {
 	texts := [][]int32{{1, 2, 1, 1}, {2, 1, 0}}
 	suspect := fixed{1: {0.5, 0.25, 0.25}, 2: {0.1, 0.2, 0.7}}
@@ -172,11 +183,15 @@ func TestReadOpen(t *testing.T) {
 		return m
 	}
 	assert.Equal(t, map[[2]int32]int32{{1, 0}: 1, {2, 2}: 1}, collect(s.argmax), "pairs once over all texts")
-	assert.Equal(t, map[[2]int32]int32{{1, 0}: 500, {1, 1}: 250, {1, 2}: 250, {2, 0}: 100, {2, 1}: 200, {2, 2}: 700}, collect(s.mass))
+	mass := map[[2]int32]int32{
+		{1, 0}: 500, {1, 1}: 250, {1, 2}: 250, {2, 0}: 100, {2, 1}: 200, {2, 2}: 700,
+	}
+	assert.Equal(t, mass, collect(s.mass))
 	assert.Equal(t, map[[2]int32]int32{{1, 0}: 250, {1, 1}: -250}, collect(s.difference))
 }
 
-// TestReadingModeOncePerText: what a text could be copied from in its own past is not read.
+// TestReadingModeOncePerText: a context counts once per text, because a model may copy from the past of a
+// text.
 func TestReadingModeOncePerText(t *testing.T) {
 	m := lengths{1: {0.6, 0.2, 0.2}, 2: {0.2, 0.6, 0.2}, 3: {0.2, 0.2, 0.6}}
 	tokens := func(texts ...[]int32) (ids []int32) {
@@ -184,10 +199,11 @@ func TestReadingModeOncePerText(t *testing.T) {
 		return ids
 	}
 	assert.Equal(t, []int32{0}, tokens([]int32{1, 1, 1, 1}), "the first time only")
-	assert.Equal(t, []int32{0, 1, 0}, tokens([]int32{1, 1}, []int32{2, 1, 1}), "in another text it is read again, and the 0 after 2")
+	assert.Equal(t, []int32{0, 1, 0}, tokens([]int32{1, 1}, []int32{2, 1, 1}),
+		"again in another text, and the 0 after 2")
 }
 
-// lengths is a model whose law depends on the number of tokens before.
+// lengths is a model whose law depends on the length of the text.
 type lengths map[int][]float64
 
 func (l lengths) logits(row []float32, text []int32) {
@@ -215,7 +231,7 @@ func TestKolmogorov(t *testing.T) {
 	assert.InDelta(t, 0.0005, kolmogorov(even), 1e-9)
 }
 
-// TestSubstitute: the rate is kept, and nothing else changes.
+// TestSubstitute checks the rate, and that the other tokens do not change.
 func TestSubstitute(t *testing.T) {
 	texts := [][]int32{make([]int32, 5000), make([]int32, 5000)}
 	hit := substitute(texts, 0.3, [][]int32{{1}}, random("substitute"))
@@ -227,11 +243,10 @@ func TestSubstitute(t *testing.T) {
 		}
 	}
 	assert.InDelta(t, 3000, n, 5*math.Sqrt(10_000*0.3*0.7))
-	assert.Equal(t, make([]int32, 5000), texts[0], "the text itself stays")
+	assert.Equal(t, make([]int32, 5000), texts[0], "substitute does not change its argument")
 }
 
-// TestMixture: the share of marked documents is the share asked for, all of them distinct,
-// and a smaller share is part of a larger one.
+// TestMixture checks the share of marked documents.
 func TestMixture(t *testing.T) {
 	w := toy(t)
 	marked, err := w.shared(1, "key", w.NgramTrain)

@@ -5,55 +5,56 @@ import (
 	"strconv"
 )
 
-// A studentConfig is one student and what is asked of it.
+// A studentConfig describes one student and its tests.
 type studentConfig struct {
 	Student string  // "ngram" or "neural"
-	Width   int     // of the mark in its training text, and of the test
-	Share   float64 // of its training text that is marked
-	Key     string  // that marked it
-	Tested  string  // the key of the test
+	Width   int     // context width of the mark in its training text, and of the test
+	Share   float64 // marked share of its training text, in [0,1]
+	Key     string  // label of the key that marked it
+	Tested  string  // label of the tested key
 	Seed    int
-	Train   int `json:",omitempty"` // tokens of training text, where it is not that of the scale
+	Train   int `json:",omitempty"` // tokens of training text, or 0 for the number of the scale
 
-	Curve        []int     // tokens at which to test
-	Temperatures []float64 // to write at beside 1
-	Open         bool      // test its next-token laws as well
-	Decoys       bool      // test keys that marked nothing as well
-	Again        []int     // tokens of clean human text to train on further, and test after each
+	Curve        []int     // numbers of tokens at which to test
+	Temperatures []float64 // further temperatures besides 1
+	Open         bool      // test its next-token laws, too
+	Decoys       bool      // test control keys, too
+	Again        []int     // tokens of clean human text to train on, with a test after each
 }
 
-// A studentResult is what came out.
+// A studentResult holds the tests of one student.
 type studentResult struct {
 	Training int     // tokens of teacher text
-	Nats     float64 // cross entropy of the student on held-out text, a token
-	BaseNats float64 `json:",omitempty"`
-	closed
-	Curve        []closed  `json:",omitempty"`
-	Temperatures []heated  `json:",omitempty"`
-	Open         *open     `json:",omitempty"`
-	Decoys       *decoys   `json:",omitempty"`
-	Again        []renewed `json:",omitempty"`
+	Nats     float64 // cross entropy of the student on held-out text, in nats per token
+	BaseNats float64 `json:",omitempty"` // the same of its base
+	closedTests
+	Curve        []closedTests       `json:",omitempty"`
+	Temperatures []temperatureResult `json:",omitempty"`
+	Open         *openTests          `json:",omitempty"`
+	Decoys       *decoys             `json:",omitempty"`
+	Again        []retrainedResult   `json:",omitempty"`
 }
 
-// heated is a test of outputs at a temperature.
-type heated struct {
+// A temperatureResult holds the tests of outputs at one temperature.
+type temperatureResult struct {
 	Temperature float64
-	closed
+	closedTests
 }
 
-// renewed is a test after further training on clean text.
-type renewed struct {
-	Trained int // tokens, all rounds together
+// A retrainedResult holds the tests after further training on clean text.
+type retrainedResult struct {
+	Trained int // tokens of clean text in all rounds so far
 	Nats    float64
-	closed
-	Open *open
+	closedTests
+	Open *openTests
 }
 
+// label returns the label of the student's random numbers.
 func (c studentConfig) label() string {
 	return fmt.Sprint(c.Student, c.Width, " ", c.Share, " ", c.Key, " ", c.Seed)
 }
 
-// student is the arm of a student.
+// student returns the arm of a student.
 func student(name string, c studentConfig) arm {
 	if c.Tested == "" {
 		c.Tested = c.Key
@@ -79,21 +80,21 @@ func (c studentConfig) run(w *world) (*studentResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.closed = w.closedTest(mark, texts, base)
+	r.closedTests = w.closedTest(mark, texts, base)
 	for _, n := range c.Curve {
 		if n < tokens {
 			r.Curve = append(r.Curve, w.closedTest(mark, take(texts, n), base))
 		}
 	}
 	if len(c.Curve) > 0 {
-		r.Curve = append(r.Curve, r.closed)
+		r.Curve = append(r.Curve, r.closedTests)
 	}
 	for _, t := range c.Temperatures {
 		texts, err := w.generate(m, tokens, float32(t), c.label())
 		if err != nil {
 			return nil, err
 		}
-		r.Temperatures = append(r.Temperatures, heated{t, w.closedTest(mark, texts, base)})
+		r.Temperatures = append(r.Temperatures, temperatureResult{t, w.closedTest(mark, texts, base)})
 	}
 	if c.Decoys {
 		r.Decoys = w.decoyTest(mark, texts, c.label())
@@ -109,7 +110,7 @@ func (c studentConfig) run(w *world) (*studentResult, error) {
 	return r, nil
 }
 
-// learn trains the student. base is nil for one that begins with nothing.
+// learn trains the student. base is nil if the student starts from nothing.
 func (c studentConfig) learn(w *world) (m, base model, training int, err error) {
 	tokens := w.NgramTrain
 	if c.Student == "neural" {
@@ -130,11 +131,11 @@ func (c studentConfig) learn(w *world) (m, base model, training int, err error) 
 	return m, base, length(docs), nil
 }
 
-// again trains the student on clean human text that it has not seen.
-func (c studentConfig) again(w *world, m neural) ([]renewed, error) {
+// again trains the student further, on clean human text that it has not seen.
+func (c studentConfig) again(w *world, m neural) ([]retrainedResult, error) {
 	mark, base := w.mark(c.Width, c.Tested), neural{w.base()}
 	n := m.net.clone()
-	var out []renewed
+	var out []retrainedResult
 	rest, done := w.unseen, 0
 	for i, until := range c.Again {
 		docs := take(rest, until-done)
@@ -145,7 +146,10 @@ func (c studentConfig) again(w *world, m neural) ([]renewed, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, renewed{done, w.nats(neural{n}), w.closedTest(mark, texts, base), w.openTest(neural{n}, base, mark, false, "")})
+		out = append(out, retrainedResult{
+			done, w.nats(neural{n}), w.closedTest(mark, texts, base),
+			w.openTest(neural{n}, base, mark, false, ""),
+		})
 	}
 	return out, nil
 }

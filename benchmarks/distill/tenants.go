@@ -11,47 +11,49 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A tenantConfig is a service with many customers, some of whom feed a student.
+// A tenantConfig describes a service with many customers, some of whom feed a student.
 type tenantConfig struct {
 	Width   int
-	Master  float64         // part of the contexts that every answer marks with the same key
-	Cohort  float64         // part that goes to the cohort's; the tenant has the rest
-	Planted map[int]float64 // share of the student's training text, by tenant
+	Master  float64         // part of the contexts for the master key, which marks every answer
+	Cohort  float64         // part for the key of the cohort. The key of the tenant has the rest.
+	Planted map[int]float64 // shares of the student's training text, by tenant
 }
 
-// A tenantResult is what one pass over the student's outputs shows.
+// A tenantResult holds the tests of all keys on the student's outputs.
 type tenantResult struct {
 	Tokens          int
-	Share           float64 // of all planted tenants
+	Share           float64 // sum of the planted shares
 	Pairs, Residual tenantTests
 }
 
+// tenantTests holds one statistic for all keys.
 type tenantTests struct {
 	Master  test
 	Cohorts []cohortTest
-	Tenants []test // by number
+	Tenants []test // index: tenant
 
-	Named       []int // Holm over the tenants at 0.001
-	NamedCohort []int // Holm over the cohorts at 0.001
-	Triage      []int // Benjamini-Hochberg over the tenants at 0.1
-	Innocent    spreadOf
+	Named       []int // tenants, by Holm at 0.001
+	NamedCohort []int // cohorts, by Holm at 0.001
+	Triage      []int // tenants, by Benjamini-Hochberg at 0.1
+	Innocent    zSummary
 }
 
+// A cohortTest is the test of a cohort's key, with the share of its tenants.
 type cohortTest struct {
 	test
 	Share float64
 }
 
-// spreadOf describes the z of the tenants who fed nothing.
-type spreadOf struct {
+// A zSummary describes z of the tenants who fed nothing.
+type zSummary struct {
 	N             int
 	Mean, SD, Max float64
 }
 
-// cohortOf puts neighbours in one cohort, as sign-ups of one week are.
+// cohortOf returns the cohort of a tenant. Neighbours share a cohort, like sign-ups of one week.
 func (w *world) cohortOf(tenant int) int { return tenant * w.Cohorts / w.Tenants }
 
-// tenants is the arm of a service with customers.
+// tenants returns the arm of a service with customers.
 func tenants(name string, c tenantConfig) arm {
 	return arm{name, c, func(w *world) (any, error) { return c.run(w) }}
 }
@@ -61,7 +63,8 @@ func (c tenantConfig) run(w *world) (*tenantResult, error) {
 	cut := func(part float64) int { return int(math.Round(part * watermark.BandSize)) }
 	a, b := cut(c.Master), cut(c.Master+c.Cohort)
 	in := func(lo, hi int, label ...string) *watermark.Mark {
-		return w.markIn([]watermark.Option{watermark.Band{Selector: selector, Lo: lo, Hi: hi}}, c.Width, label...)
+		band := watermark.Band{Selector: selector, Lo: lo, Hi: hi}
+		return w.markIn([]watermark.Option{band}, c.Width, label...)
 	}
 	master := in(0, a, "master")
 	cohorts := make([]*watermark.Mark, w.Cohorts)
@@ -75,7 +78,7 @@ func (c tenantConfig) run(w *world) (*tenantResult, error) {
 		own[i] = in(b, watermark.BandSize, "tenant", strconv.Itoa(i))
 	}
 
-	// Training text: what the planted tenants were served, and unmarked text.
+	// The training text is the answers to the planted tenants, and unmarked text.
 	var docs [][]int32
 	r := new(tenantResult)
 	shares := make([]float64, w.Cohorts)
@@ -108,7 +111,7 @@ func (c tenantConfig) run(w *world) (*tenantResult, error) {
 	}
 	r.Tokens = length(texts)
 
-	// One pass for all keys.
+	// One pass over the outputs tests all keys.
 	marks := []*watermark.Mark{master}
 	if b > a {
 		marks = append(marks, cohorts...)
@@ -121,7 +124,10 @@ func (c tenantConfig) run(w *world) (*tenantResult, error) {
 	return r, nil
 }
 
-func (c tenantConfig) read(w *world, results []detect.Result, withCohorts bool, shares []float64) (t tenantTests) {
+// read turns the results of one statistic into tests and selections.
+func (c tenantConfig) read(
+	w *world, results []detect.Result, withCohorts bool, shares []float64,
+) (t tenantTests) {
 	const alpha, q = 1e-3, 0.1
 	t.Master = asTest(results[0])
 	results = results[1:]
@@ -145,10 +151,11 @@ func (c tenantConfig) read(w *world, results []detect.Result, withCohorts bool, 
 	}
 	t.Named = rejected(detect.Holm(p, alpha))
 	t.Triage = rejected(detect.BenjaminiHochberg(p, q))
-	t.Innocent = spreadOf{len(innocent), mean(innocent), spread(innocent), slices.Max(innocent)}
+	t.Innocent = zSummary{len(innocent), mean(innocent), spread(innocent), slices.Max(innocent)}
 	return t
 }
 
+// rejected returns the indices of the rejected hypotheses.
 func rejected(s detect.Selection) (indices []int) {
 	for i, yes := range s.Rejected {
 		if yes {

@@ -4,22 +4,21 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A naiveResult shows what counting every position does under keys that marked nothing,
-// and that counting each pair once does not do it.
+// A naiveResult compares two tests under control keys: one that counts every position and is not valid,
+// and one that counts each pair once.
 type naiveResult struct {
 	Tokens, Keys int
-	NaiveSD      float64 // of z; 1 for a test that holds
+	NaiveSD      float64 // standard deviation of z, which is 1 for a valid test
 	NaiveBelow   int     // keys with p <= 0.001
 	PairsSD      float64
 	PairsBelow   int
 }
 
-// naiveTrap is the arm of a clean student, or of held-out human text, tested without dedup.
+// naiveTrap returns the arm that tests a clean student, or held-out human text, without dedup.
 func naiveTrap(name, writer string, width int) arm {
 	type config struct {
 		Trap, Writer string
@@ -35,7 +34,7 @@ func naiveTrap(name, writer string, width int) arm {
 		var zAll, zPairs []float64
 		for _, m := range w.dummies(w.Dummies, width, "naive "+writer) {
 			sum, _ := all.sum(m)
-			// What a binomial law for all positions would say.
+			// The p-value under a binomial law for all positions.
 			if tail.Binomial(sum, int64(all.total), gamma) <= -3 {
 				r.NaiveBelow++
 			}
@@ -51,23 +50,7 @@ func naiveTrap(name, writer string, width int) arm {
 	}}
 }
 
-// clean returns text that depends on no key.
-func (w *world) clean(writer string, tokens int) ([][]int32, error) {
-	switch writer {
-	case "human":
-		return take(w.heldOut, tokens), nil
-	case "teacher":
-		return w.shared(-1, "unmarked", tokens)
-	default:
-		m, _, _, err := studentConfig{Student: writer, Width: 1}.learn(w)
-		if err != nil {
-			return nil, err
-		}
-		return w.generate(m, tokens, 1, "clean "+writer)
-	}
-}
-
-// everyPosition is the distinct pairs with the number of their occurrences for weights.
+// everyPosition returns the distinct pairs, with the number of their occurrences as weights.
 func everyPosition(texts [][]int32, width int) *weighted {
 	s := new(weighted)
 	counts := make(map[int32]int32)
@@ -87,18 +70,17 @@ func everyPosition(texts [][]int32, width int) *weighted {
 	return s.finish()
 }
 
-// A filterResult shows what a filter from text marked with the tested key does to the test
-// of a clean student. Each list has a test for every key.
+// A filterResult shows how a filter affects the test of a clean student. Each list has one test per key.
 type filterResult struct {
 	Width int
-	// Pairs lets through (context, token) pairs of marked text: the trap.
+	// Pairs is the trap. It keeps the (context, token) pairs of text marked with the tested key.
 	Pairs []test
-	// Contexts lets through contexts of marked text, and Neutral contexts of unmarked text.
+	// Contexts keeps the contexts of that text, and Neutral those of unmarked text.
 	Contexts, Neutral []test
 	Unfiltered        []test
 }
 
-// filterTrap is the arm of the filters.
+// filterTrap returns the arm of the filters.
 func filterTrap(name string, width, keys int) arm {
 	type config struct {
 		Trap        string
@@ -132,47 +114,50 @@ func filterTrap(name string, width, keys int) arm {
 	}}
 }
 
-// seen is the contexts and pairs of texts.
-type seen struct {
+// occurrences holds the contexts and pairs of texts.
+type occurrences struct {
 	contexts map[[watermark.MaxWidth]int32]bool
-	pairs    map[seenPair]bool
+	pairs    map[contextToken]bool
 }
 
-type seenPair struct {
+// A contextToken is a pair as a map key.
+type contextToken struct {
 	context [watermark.MaxWidth]int32
 	token   int32
 }
 
-func gather(texts [][]int32, width int) seen {
-	s := seen{make(map[[watermark.MaxWidth]int32]bool), make(map[seenPair]bool)}
+// gather returns the contexts and pairs of texts.
+func gather(texts [][]int32, width int) occurrences {
+	s := occurrences{make(map[[watermark.MaxWidth]int32]bool), make(map[contextToken]bool)}
 	for _, text := range texts {
 		for at := width; at < len(text); at++ {
 			c := keyOf(text[at-width : at])
 			s.contexts[c] = true
-			s.pairs[seenPair{c, text[at]}] = true
+			s.pairs[contextToken{c, text[at]}] = true
 		}
 	}
 	return s
 }
 
+// keyOf returns a context as a map key.
 func keyOf(context []int32) (k [watermark.MaxWidth]int32) {
 	copy(k[:], context)
 	return k
 }
 
-func (s seen) hasContext(context []int32, _ int32) bool { return s.contexts[keyOf(context)] }
+func (s occurrences) hasContext(context []int32, _ int32) bool { return s.contexts[keyOf(context)] }
 
-func (s seen) hasPair(context []int32, token int32) bool {
-	return s.pairs[seenPair{keyOf(context), token}]
+func (s occurrences) hasPair(context []int32, token int32) bool {
+	return s.pairs[contextToken{keyOf(context), token}]
 }
 
-// filtered is the distinct pairs that a filter lets through.
-func filtered(texts [][]int32, width int, let func(context []int32, token int32) bool) *weighted {
+// filtered returns the distinct pairs for which keep returns true.
+func filtered(texts [][]int32, width int, keep func(context []int32, token int32) bool) *weighted {
 	s := new(weighted)
 	byContext(texts, width, func(context []int32, places []place) {
 		var ids []int32
 		for _, p := range places {
-			if id := texts[p.text][p.at]; let(context, id) {
+			if id := texts[p.text][p.at]; keep(context, id) {
 				ids = append(ids, id)
 			}
 		}
@@ -184,186 +169,4 @@ func filtered(texts [][]int32, width int, let func(context []int32, token int32)
 		s.add(context, entries)
 	})
 	return s.finish()
-}
-
-// A humanResult is text of people under keys that marked nothing.
-type humanResult struct {
-	Tokens int
-	Width  int
-	decoys
-}
-
-// human is the arm of held-out human text, which stands beside the students.
-func human(name string, width int) arm {
-	type config struct {
-		Control string
-		Width   int
-	}
-	return arm{name, config{"human", width}, func(w *world) (any, error) {
-		texts := take(w.heldOut, w.NeuralScore)
-		return humanResult{length(texts), width, *w.decoyTest(w.mark(width, "trace"), texts, "human")}, nil
-	}}
-}
-
-// rates of substitution.
-var rates = []float64{0, 0.05, 0.1, 0.2, 0.3, 0.5}
-
-// A decay is how a mark fades with substitutions, by what it was in.
-type decay struct {
-	Width   int
-	Teacher []substitution // in marked text
-	Student []substitution // in what a student of nothing but marked text wrote
-}
-
-// substitutionArm attacks text. The student's is an n-gram student.
-func substitutionArm(name string, width int, withStudent bool) arm {
-	type config struct {
-		Attack      string
-		Width       int
-		WithStudent bool
-		Rates       []float64
-	}
-	return arm{name, config{"substitution", width, withStudent, rates}, func(w *world) (any, error) {
-		mark := w.mark(width, "trace")
-		marked, err := w.shared(width, "trace", w.NgramTrain)
-		if err != nil {
-			return nil, err
-		}
-		other, err := w.shared(-1, "unmarked", w.NgramTrain)
-		if err != nil {
-			return nil, err
-		}
-		d := decay{Width: width, Teacher: substitutions(mark, take(marked, w.NeuralScore), other, rates, name)}
-		if withStudent {
-			m, err := w.learnNgram(marked)
-			if err != nil {
-				return nil, err
-			}
-			texts, err := w.generate(m, w.NeuralScore, 1, name)
-			if err != nil {
-				return nil, err
-			}
-			d.Student = substitutions(mark, texts, other, rates, name+" student")
-		}
-		return d, nil
-	}}
-}
-
-// A launderedResult is a student of marked text with substitutions.
-type launderedResult struct {
-	Rate float64
-	closed
-}
-
-// launder is the arm of a student whose training text was attacked first.
-func launder(name string, width int, rate float64) arm {
-	type config struct {
-		Attack string
-		Width  int
-		Rate   float64
-	}
-	return arm{name, config{"launder", width, rate}, func(w *world) (any, error) {
-		marked, err := w.shared(width, "trace", w.NgramTrain)
-		if err != nil {
-			return nil, err
-		}
-		other, err := w.shared(-1, "unmarked", w.NgramTrain)
-		if err != nil {
-			return nil, err
-		}
-		m, err := w.learnNgram(substitute(marked, rate, other, random(name)))
-		if err != nil {
-			return nil, err
-		}
-		texts, err := w.generate(m, w.NgramScore, 1, name)
-		if err != nil {
-			return nil, err
-		}
-		return launderedResult{rate, w.closedTest(w.mark(width, "trace"), texts, nil)}, nil
-	}}
-}
-
-// A nullResult is clean students under keys that marked nothing, each student with keys of
-// its own, so that all tests are independent.
-type nullResult struct {
-	Students, Keys int
-	Rows           []nullRow
-}
-
-// A nullRow is one statistic.
-type nullRow struct {
-	Name  string
-	Width int
-	Below []int // of each student's p-values, how many are at most 0.001
-	// Level is the probability of that for one key: the largest attainable level up to
-	// 0.001. Nil where no law is claimed.
-	Level []float64
-	Least float64 // the smallest log10 p
-}
-
-// nullStudents is the arm of some of the clean students, from the first on.
-func nullStudents(name string, first, count int) arm {
-	type config struct {
-		Null         string
-		First, Count int
-	}
-	return arm{name, config{"clean students", first, count}, func(w *world) (any, error) {
-		pool, err := w.shared(-1, "unmarked", w.NgramTrain)
-		if err != nil {
-			return nil, err
-		}
-		r := nullResult{Students: count, Keys: w.Dummies}
-		for _, width := range []int{1, 2} {
-			for _, name := range []string{"pairs", "residual", "every position"} {
-				r.Rows = append(r.Rows, nullRow{Name: name, Width: width})
-			}
-		}
-		for i := first; i < first+count; i++ {
-			label := "clean " + strconv.Itoa(i)
-			rng := random(label)
-			docs := make([][]int32, (w.CleanTrain+w.Document-1)/w.Document)
-			for j, at := range rng.Perm(len(pool))[:len(docs)] {
-				docs[j] = pool[at]
-			}
-			m, err := w.learnNgram(docs)
-			if err != nil {
-				return nil, err
-			}
-			texts, err := w.generate(m, w.CleanScore, 1, label)
-			if err != nil {
-				return nil, err
-			}
-			rows := r.Rows
-			for _, width := range []int{1, 2} {
-				weights := detect.ResidualWeights(texts, nil, width, w.teacher)
-				marks := w.dummies(w.Dummies, width, label)
-				rows[0].count(distinct(texts, width, nil), marks, true)
-				rows[1].count(distinct(texts, width, weights), marks, true)
-				rows[2].count(everyPosition(texts, width), marks, false)
-				rows = rows[3:]
-			}
-		}
-		return r, nil
-	}}
-}
-
-func (r *nullRow) count(s *weighted, marks []*watermark.Mark, exact bool) {
-	below := 0
-	for _, m := range marks {
-		sum, _ := s.sum(m)
-		p := 0.0
-		if exact {
-			p = s.log10P(sum)
-		} else {
-			p = tail.Binomial(sum, s.total, gamma)
-		}
-		if p <= -3 {
-			below++
-		}
-		r.Least = min(r.Least, p)
-	}
-	r.Below = append(r.Below, below)
-	if exact {
-		r.Level = append(r.Level, s.attainable(-3))
-	}
 }

@@ -7,29 +7,30 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// weighted is a set of distinct pairs with integer weights of any sign: what a linear
-// statistic is before a key looks at it. Given the weights, which no key had a say in, its
-// law is exactly known (docs/statistics.md, section 4.1).
+// A weighted is a linear statistic: a set of distinct pairs with integer weights of any sign. The weights
+// do not depend on a key. Given them, the law of the statistic is known exactly (docs/statistics.md,
+// section 4.1).
 type weighted struct {
-	// Contexts with many pairs are looked up as a whole, the others pair by pair.
+	// sum computes the mask of each context with many pairs. It scores the other pairs one by one.
 	contexts [][]int32
-	entries  [][]entry
+	entries  [][]entry // of contexts
 	pairs    []watermark.Pair
-	weights  []int64
+	weights  []int64 // of pairs
 
-	groups  []tail.Bernoulli
-	squares float64
-	total   int64
-	scored  int64
-	tails   map[int64]float64
+	groups  []tail.Bernoulli  // the law
+	squares float64           // sum of squared weights
+	total   int64             // sum of weights
+	scored  int64             // number of pairs
+	tails   map[int64]float64 // log10 p by sum
 }
 
+// An entry is a token after a context, and the weight of the pair.
 type entry struct{ id, weight int32 }
 
-// many is the number of pairs from which on the list of a whole context is cheaper.
+// many is the number of pairs of a context from which on a mask is cheaper.
 const many = 12
 
-// add takes the weights of one context, none of them 0.
+// add adds the pairs of one context. No weight is 0.
 func (s *weighted) add(context []int32, entries []entry) {
 	context = slices.Clone(context)
 	if len(entries) >= many {
@@ -43,7 +44,7 @@ func (s *weighted) add(context []int32, entries []entry) {
 	}
 }
 
-// finish makes the law.
+// finish computes the law, after all calls of add.
 func (s *weighted) finish() *weighted {
 	counts := make(map[int64]int64)
 	for _, entries := range s.entries {
@@ -65,7 +66,7 @@ func (s *weighted) finish() *weighted {
 	return s
 }
 
-// sum is the statistic under a key, and the number of green pairs.
+// sum returns the statistic under a key, and the number of green pairs.
 func (s *weighted) sum(mark *watermark.Mark) (sum, green int64) {
 	mask := make([]uint64, (mark.Vocab()+63)/64)
 	for i, context := range s.contexts {
@@ -89,9 +90,10 @@ func (s *weighted) sum(mark *watermark.Mark) (sum, green int64) {
 	return sum, green
 }
 
+// z returns the z-score of a sum.
 func (s *weighted) z(sum int64) float64 { return zOf(float64(sum)-gamma*float64(s.total), s.squares) }
 
-// log10P is the exact upper tail.
+// log10P returns log10 of the exact upper tail.
 func (s *weighted) log10P(sum int64) float64 {
 	p, ok := s.tails[sum]
 	if !ok {
@@ -101,6 +103,7 @@ func (s *weighted) log10P(sum int64) float64 {
 	return p
 }
 
+// test tests the set under a key.
 func (s *weighted) test(mark *watermark.Mark) test {
 	if s.scored == 0 {
 		return test{}
@@ -109,15 +112,15 @@ func (s *weighted) test(mark *watermark.Mark) test {
 	return test{s.scored, green, s.z(sum), s.log10P(sum)}
 }
 
-// attainable is the probability, under the null, of a p-value of at most 10^limit. It is at
-// most that, and less by what the law jumps.
+// attainable returns the probability under the null of a p-value of at most 10^limit. The law is
+// discrete, so the probability may be smaller than 10^limit.
 func (s *weighted) attainable(limit float64) float64 {
-	lo, hi := int64(0), int64(0) // of the sums
+	lo, hi := int64(0), int64(0) // the smallest and the largest sum
 	for _, g := range s.groups {
 		lo += min(g.Weight, 0) * g.Count
 		hi += max(g.Weight, 0) * g.Count
 	}
-	hi++ // which is never reached
+	hi++ // its p-value is 0
 	for lo++; lo < hi; {
 		if mid := lo + (hi-lo)/2; s.log10P(mid) <= limit {
 			hi = mid
@@ -128,8 +131,8 @@ func (s *weighted) attainable(limit float64) float64 {
 	return pow10(s.log10P(hi))
 }
 
-// distinct is the declared pairs as a weighted set: every distinct pair of the texts, with
-// the weight that its first occurrence is given, or 1. It equals what detect scores.
+// distinct returns the declared statistic as a weighted set: every distinct pair of the texts, with its
+// weight or 1. Package detect scores the same pairs.
 func distinct(texts [][]int32, width int, weights [][]uint8) *weighted {
 	s := new(weighted)
 	var entries []entry
@@ -144,7 +147,7 @@ func distinct(texts [][]int32, width int, weights [][]uint8) *weighted {
 				entries = append(entries, entry{texts[p.text][p.at], weight})
 			}
 		}
-		// A pair has one weight wherever it occurs.
+		// A pair has the same weight at every occurrence.
 		slices.SortFunc(entries, func(a, b entry) int { return int(a.id - b.id) })
 		entries = slices.CompactFunc(entries, func(a, b entry) bool { return a.id == b.id })
 		s.add(context, entries)

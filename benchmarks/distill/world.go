@@ -16,36 +16,36 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// The mark of the teacher. Its width varies.
+// Parameters of the teacher's mark. Its width varies.
 const (
 	gamma = 0.5
 	delta = 2.0
 )
 
-// A scale says how much of everything there is. It is part of every arm's digest.
+// A scale holds the sizes of the experiment. It is part of every arm's digest.
 type scale struct {
 	Name         string
-	Vocab        int // ids
+	Vocab        int // number of ids
 	TeacherOrder int // n-gram length of the teacher
-	StudentOrder int // and of the n-gram student
-	Document     int // tokens of a text that teacher or student writes
+	StudentOrder int // n-gram length of the n-gram student
+	Document     int // tokens of each text that teacher or student writes
 
-	NgramTrain int // tokens an n-gram student is trained on
-	NgramScore int // tokens it writes to be scored
+	NgramTrain int // tokens in the training text of an n-gram student
+	NgramScore int // tokens that it writes for the tests
 
-	Pretrain       int // tokens of human text the neural student begins with
+	Pretrain       int // tokens of human text that the neural student starts with
 	PretrainEpochs int
-	FineTune       int // tokens of teacher text that follow
-	Epochs         int
-	NeuralScore    int // tokens it writes to be scored
+	FineTune       int // tokens of teacher text after that
+	Epochs         int // over the teacher text
+	NeuralScore    int // tokens that it writes for the tests
 	Again          int // tokens of a second fine-tuning on clean text
 	OpenPositions  int // positions of human text in the tests of open weights
 
-	Dummies int // keys that marked nothing
+	Dummies int // number of control keys, which marked nothing
 
-	CleanStudents int // of the null
-	CleanTrain    int // tokens each is trained on
-	CleanScore    int // tokens each writes
+	CleanStudents int // students of unmarked text
+	CleanTrain    int // tokens in the training text of each
+	CleanScore    int // tokens that each writes
 
 	Tenants int
 	Cohorts int
@@ -61,7 +61,7 @@ var fullScale = scale{
 	Tenants: 500, Cohorts: 16,
 }
 
-// quickScale is for continuous integration.
+// quickScale is the scale of continuous integration.
 var quickScale = scale{
 	Name: "quick", Vocab: 1024, TeacherOrder: 5, StudentOrder: 4, Document: 256,
 	NgramTrain: 120_000, NgramScore: 40_000,
@@ -72,24 +72,26 @@ var quickScale = scale{
 	Tenants: 40, Cohorts: 4,
 }
 
-// A world is what all arms share. Everything in it is a function of the scale and of the
-// Go distribution; what takes time is made when it is first asked for.
+// A world holds what all arms share. It depends on the scale and the Go distribution alone. Slow parts
+// are computed at their first use.
 type world struct {
 	scale
-	corpus     string // where the human text comes from
+	corpus     string // name of the human text
 	files      string // digest of its files
-	text       string // SHA-256 of the text itself
+	text       string // SHA-256 of the text
 	tokens     int
 	vocabulary *vocabulary
 
-	// Human text, each document in one of the three.
-	human   [][]int32 // the teacher learned from it, and the neural student begins with its head
-	unseen  [][]int32 // the tail of human, which no neural student began with
-	heldOut [][]int32 // nobody was trained on it
+	// Human text.
+	human   [][]int32 // training text of the teacher. The neural student starts with its head.
+	unseen  [][]int32 // the tail of human, which no neural student starts with
+	heldOut [][]int32 // not in the training text of any model
 
+	// base returns a copy of the neural student before it saw text of the teacher. Each arm needs a
+	// copy of its own. baseNats is its cross entropy on held-out text in nats per token, set by base.
+	base     func() *net[float32]
+	baseNats float64
 	teacher  *lm.Model
-	base     func() *net[float32] // a copy of the neural student before it met the teacher: a net serves one arm at a time
-	baseNats float64              // its cross entropy on held-out text, in nats a token; known after base
 
 	mu    sync.Mutex
 	texts map[string]func() ([][]int32, error)
@@ -140,36 +142,40 @@ func worldOf(c *lm.Corpus, s scale) (*world, error) {
 	return w, nil
 }
 
-// seed names a stream of random numbers.
+// seed returns the seed of the stream of random numbers with this label.
 func seed(label ...any) [32]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "distill %q", fmt.Sprint(label...)))
 }
 
+// random returns the stream of random numbers with this label.
 func random(label ...any) *rand.Rand { return rand.New(rand.NewChaCha8(seed(label...))) }
 
-// root is a fixed and public key: a measurement has nothing to hide.
+// root is a fixed, public key. A measurement needs no secret.
 var root = func() watermark.Key {
-	k, err := watermark.ParseKey("isotope-secret-key-1:69736f746f70652f312062656e63686d61726b732f64697374696c6c206b6579")
+	secret := hex.EncodeToString([]byte("isotope/1 benchmarks/distill key"))
+	k, err := watermark.ParseKey("isotope-secret-key-1:" + secret)
 	if err != nil {
 		panic(err)
 	}
 	return k
 }()
 
-// mark returns the teacher's mark of a width under the key of a label.
+// mark returns the teacher's mark of a context width, under the key of a label.
 func (w *world) mark(width int, label ...string) *watermark.Mark {
 	return w.markIn(nil, width, label...)
 }
 
+// markIn is mark with options.
 func (w *world) markIn(band []watermark.Option, width int, label ...string) *watermark.Mark {
-	m, err := watermark.New(root.Derive(label...), watermark.GreenList{Gamma: gamma, Delta: delta, Width: width}, w.Vocab, band...)
+	scheme := watermark.GreenList{Gamma: gamma, Delta: delta, Width: width}
+	m, err := watermark.New(root.Derive(label...), scheme, w.Vocab, band...)
 	if err != nil {
-		panic(err) // the parameters are constants
+		panic(err) // unreachable: the parameters are constants
 	}
 	return m
 }
 
-// dummies returns marks of keys that marked nothing.
+// dummies returns the marks of n control keys, which marked nothing.
 func (w *world) dummies(n, width int, label string) []*watermark.Mark {
 	marks := make([]*watermark.Mark, n)
 	for i := range marks {
@@ -178,7 +184,7 @@ func (w *world) dummies(n, width int, label string) []*watermark.Mark {
 	return marks
 }
 
-// write returns text of the teacher, in documents that begin without a prompt.
+// write returns text of the teacher. Each document starts without a prompt.
 func (w *world) write(label string, tokens int, marks ...*watermark.Mark) ([][]int32, error) {
 	return w.teacher.Generate(context.Background(), lm.Job{
 		Prompts: make([][]int32, (tokens+w.Document-1)/w.Document), Tokens: w.Document, Marks: marks,
@@ -186,8 +192,8 @@ func (w *world) write(label string, tokens int, marks ...*watermark.Mark) ([][]i
 	})
 }
 
-// shared returns text that several arms use, written once: marked under the key of a name, or
-// unmarked when the width is negative. Fewer tokens are the beginning of more.
+// shared returns teacher text for several arms, and writes it once. The text is marked under the key of
+// name, or unmarked if width is negative. A shorter text is the start of a longer one.
 func (w *world) shared(width int, name string, tokens int) ([][]int32, error) {
 	id := fmt.Sprint(name, " ", width)
 	w.mu.Lock()
@@ -205,7 +211,8 @@ func (w *world) shared(width int, name string, tokens int) ([][]int32, error) {
 	return text()
 }
 
-// mixture returns training text of so many tokens, a share of it marked, in random order.
+// mixture returns training text of the given number of tokens, of which a share is marked. Its documents
+// are in random order.
 func (w *world) mixture(share float64, tokens, width int, key, label string) ([][]int32, error) {
 	docs := (tokens + w.Document - 1) / w.Document
 	marked := int(math.Round(share * float64(docs)))
@@ -225,7 +232,7 @@ func (w *world) mixture(share float64, tokens, width int, key, label string) ([]
 	return mix, nil
 }
 
-// take returns documents from the front, about so many tokens.
+// take returns the first documents with about the given number of tokens.
 func take(docs [][]int32, tokens int) [][]int32 {
 	n := 0
 	for i, d := range docs {
@@ -237,6 +244,7 @@ func take(docs [][]int32, tokens int) [][]int32 {
 	return docs
 }
 
+// length returns the number of tokens.
 func length(docs [][]int32) (n int) {
 	for _, d := range docs {
 		n += len(d)

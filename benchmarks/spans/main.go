@@ -1,16 +1,15 @@
-// Spans measures how well the marked part of a text is found: the power of several
-// tests and how well what they find overlaps what is marked, and how often each finds
-// something where nothing is.
+// Spans measures how well several tests find the marked part of a text. It prints the power of each
+// test, how well its findings overlap the marked part, and how often it finds something in unmarked
+// text.
 //
 //	go run ./spans -trials 1000 > results/spans.txt
 //
-// A text is a row of n scored positions, green with probability gamma, but for one
-// segment that is green more often. No tokens and no keys are involved: given the text,
-// the scores of distinct pairs have exactly this law.
+// A text is n scored positions. Each is green with probability gamma, except in one segment, which is
+// green more often. There are no tokens and no keys, because the scores of distinct pairs have exactly
+// this law.
 package main
 
 import (
-	"bufio"
 	"flag"
 	"fmt"
 	"io"
@@ -19,45 +18,49 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"github.com/isotope-wm/isotope/benchmarks/internal/host"
 )
 
 const (
 	gamma = 0.5
-	alpha = 1e-6 // of the power
-	level = 0.05 // of the null
+	alpha = 1e-6 // level for the power
+	level = 0.05 // level for unmarked texts
 )
 
 // A cell is one kind of text.
 type cell struct {
-	length int     // of the marked segment
-	rate   float64 // green in it
+	length int     // positions in the marked segment
+	rate   float64 // green share in it
 }
 
 var cells = []cell{{100, 0.80}, {200, 0.70}, {300, 0.70}, {1000, 0.60}, {3000, 0.55}}
 
 func main() {
-	trials := flag.Int("trials", 1000, "texts for each row of the table")
-	null := flag.Int("null", 4000, "texts without a mark")
-	n := flag.Int("n", 10_000, "scored positions in a text")
-	seed := flag.Uint64("seed", 1, "of the random numbers")
+	trials := flag.Int("trials", 1000, "texts per row of the table")
+	null := flag.Int("null", 4000, "unmarked texts")
+	n := flag.Int("n", 10_000, "scored positions per text")
+	seed := flag.Uint64("seed", 1, "seed of the random numbers")
 	flag.Parse()
 	if *trials < 1 || *null < 1 || *n < 3000 || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "spans: -trials and -null are at least 1, -n at least 3000, and there are no arguments")
+		fmt.Fprintln(os.Stderr, "spans: want -trials >= 1, -null >= 1, -n >= 3000 and no arguments")
 		os.Exit(2)
 	}
 	fmt.Printf("# go run ./spans -trials %d -null %d -n %d -seed %d\n", *trials, *null, *n, *seed)
-	fmt.Printf("# %s, %s %s/%s\n", cpu(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Printf("# %s, %s %s/%s\n", host.CPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if err := table(os.Stdout, *n, *trials, *null, *seed); err != nil {
 		fmt.Fprintln(os.Stderr, "spans:", err)
 		os.Exit(1)
 	}
 }
 
-// table writes the whole measurement.
+// table writes the measurement.
 func table(w io.Writer, n, trials, null int, seed uint64) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# n %d, gamma %v; power at alpha %g, in brackets the mean overlap (intersection over union)\n", n, gamma, alpha)
-	fmt.Fprintf(&b, "# of the best interval with the marked segment, where detected\n\n%-16s", "segment, rate")
+	fmt.Fprintf(&b, "# n %d, gamma %v; power at alpha %g, "+
+		"in brackets the mean overlap (intersection over union)\n", n, gamma, alpha)
+	fmt.Fprintf(&b, "# of the best interval with the marked segment, where detected\n\n")
+	fmt.Fprintf(&b, "%-16s", "segment, rate")
 	for _, m := range methods {
 		fmt.Fprintf(&b, "%24s", m.name)
 	}
@@ -73,7 +76,8 @@ func table(w io.Writer, n, trials, null int, seed uint64) error {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "\n# something found in %d unmarked texts at alpha %g, with the standard error\n%-16s", null, level, "none")
+	fmt.Fprintf(&b, "\n# something found in %d unmarked texts at alpha %g, with the standard error\n%-16s",
+		null, level, "none")
 	for _, s := range measure(n, cell{}, null, level, rand.NewPCG(seed, 0)) {
 		rate := float64(s.found) / float64(null)
 		fmt.Fprintf(&b, "%24s", fmt.Sprintf("%.4f ± %.4f", rate, math.Sqrt(rate*(1-rate)/float64(null))))
@@ -83,10 +87,10 @@ func table(w io.Writer, n, trials, null int, seed uint64) error {
 	return err
 }
 
-// A score is what a method came to over many texts.
+// A score counts the findings of a method over many texts.
 type score struct {
 	found   int
-	overlap float64 // summed over what was found
+	overlap float64 // sum over the findings
 }
 
 // measure applies every method to the same texts.
@@ -116,23 +120,8 @@ func measure(n int, c cell, trials int, alpha float64, source rand.Source) []sco
 	return scores
 }
 
-// overlap is intersection over union of two intervals.
+// overlap returns intersection over union of the intervals [a,b) and [c,d).
 func overlap(a, b, c, d int) float64 {
 	both := max(0, min(b, d)-max(a, c))
 	return float64(both) / float64(b-a+d-c-both)
-}
-
-// cpu names the processor where the system tells.
-func cpu() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return "unknown CPU"
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown CPU"
 }

@@ -8,14 +8,13 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A finding is the best interval [from, to) of a text, with its p-value adjusted for
-// all that was tried.
+// A finding is the best interval [from, to) of a text. Its p-value is adjusted for all tested intervals.
 type finding struct {
 	from, to int
 	log10P   float64
 }
 
-// A method finds the marked part of a text, given as 1 for green and 0 for not.
+// A method finds the marked part of a text. green holds 1 for a green position and 0 for a red one.
 type method struct {
 	name string
 	find func(green []uint8) finding
@@ -30,6 +29,7 @@ var methods = []method{
 	{"the same, refined", func(green []uint8) finding { return balanced(green, true) }},
 }
 
+// fullText tests the whole text.
 func fullText(green []uint8) finding {
 	k := 0
 	for _, g := range green {
@@ -39,10 +39,10 @@ func fullText(green []uint8) finding {
 	return finding{0, n, tail.Binomial(int64(k), int64(n), gamma)}
 }
 
-// uniform tests the intervals whose lengths grow by a factor from 32 on, with starts a
-// part of the length apart, and counts all of them alike. With factor 2 and one start a
-// length it is the geometric cover of Zhao, Liao, Wang and Li 2025, "Efficiently
-// identifying watermarked segments in mixed-source texts".
+// uniform tests intervals whose lengths grow by a factor, starting with 32. starts is the number of
+// starts per length. The adjustment counts all intervals alike. With factor 2 and one start per length
+// it is the geometric cover of Zhao, Liao, Wang and Li 2025, "Efficiently identifying watermarked
+// segments in mixed-source texts".
 func uniform(green []uint8, factor float64, starts int) finding {
 	n := len(green)
 	sums := make([]int, n+1)
@@ -69,9 +69,10 @@ func uniform(green []uint8, factor float64, starts int) finding {
 	return best
 }
 
-// maxLLR is the segments of detect, with the length of the text known.
+// maxLLR finds the segments of package detect, which knows the length of the text.
 func maxLLR(green []uint8) finding {
-	s := detect.NewSegments(watermark.Bernoulli{P: gamma}, int64(len(green)), &detect.Options{Alpha: 2 * level})
+	law, o := watermark.Bernoulli{P: gamma}, &detect.Options{Alpha: 2 * level}
+	s := detect.NewSegments(law, int64(len(green)), o)
 	for _, g := range green {
 		s.Add(int64(g))
 	}
@@ -84,7 +85,7 @@ func maxLLR(green []uint8) finding {
 	return best
 }
 
-// balanced is the scan of detect.
+// balanced finds the spans of package detect, refined or not.
 func balanced(green []uint8, refined bool) finding {
 	text := make([]detect.Token, len(green))
 	for i := range text {
@@ -103,8 +104,7 @@ func balanced(green []uint8, refined bool) finding {
 	return best
 }
 
-// colours is a scorer that knows the colour of each token: the text 0, 1, 2, ... then
-// has the scores that are wanted.
+// colours is a scorer with a score for each token. The text 0, 1, 2, ... then has these scores.
 type colours []uint8
 
 func (c colours) ID() string         { return "colours" }

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// now returns the CPU time of the calling thread: other programs take turns with this one,
-// and their turns are not its time. The goroutine is locked to its thread.
+// now returns the CPU time of the calling thread, which excludes the time of other programs. The caller
+// locks the goroutine to its thread.
 func now() time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {

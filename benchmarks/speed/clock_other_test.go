@@ -6,5 +6,5 @@ import "time"
 
 var start = time.Now()
 
-// now is the time by the clock where the time of a thread takes more to ask for.
+// now returns wall time, because these systems have no simple call for the time of a thread.
 func now() time.Duration { return time.Since(start) }

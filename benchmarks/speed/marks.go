@@ -5,12 +5,11 @@ import (
 	"math/rand/v2"
 )
 
-// Ways to mark a row that this project could have chosen, gamma being 1/2. Each gets the
-// best of what Go offers without assembly: no allocation where its description needs none,
-// and no branch on random bits where a sum will do.
+// These are other ways to mark a row, with gamma 1/2. Each is as fast as Go without assembly allows. It
+// allocates only if its description requires that, and adds instead of branching on random bits.
 
-// markByPerm is the reference green list (Kirchenbauer et al. 2023): a generator is seeded
-// by key and context, permutes the vocabulary, and the first half of it is green.
+// markByPerm is the reference green list (Kirchenbauer et al. 2023). Key and context seed a generator,
+// which permutes the vocabulary. The first half of it is green.
 func markByPerm(row []float32, seed uint64, delta float32) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for _, v := range rng.Perm(len(row))[:len(row)/2] {
@@ -18,7 +17,7 @@ func markByPerm(row []float32, seed uint64, delta float32) {
 	}
 }
 
-// markByShuffle is the same in memory that is kept between steps.
+// markByShuffle is the same without seeding, in memory that is kept between steps.
 func markByShuffle(row []float32, order []int32, rng *rand.Rand, delta float32) {
 	for i := range order {
 		order[i] = int32(i)
@@ -32,7 +31,7 @@ func markByShuffle(row []float32, order []int32, rng *rand.Rand, delta float32) 
 	}
 }
 
-// markByDraw draws a number for each token.
+// markByDraw draws a random number for each token.
 func markByDraw(row []float32, rng *rand.Rand, delta float32) {
 	for i := range row {
 		if rng.Float64() < 0.5 {

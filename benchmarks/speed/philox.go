@@ -2,9 +2,8 @@ package speed
 
 import "math/bits"
 
-// philox returns 128 bits of Philox4x32-10 (Salmon et al. 2011, "Parallel Random
-// Numbers: As Easy as 1, 2, 3"), the counter-based generator of GPU frameworks. It makes
-// no claim of security.
+// philox returns 128 bits of Philox4x32-10 (Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1,
+// 2, 3"). It is the counter-based generator of GPU frameworks, and is not secure.
 func philox(counter [4]uint32, key [2]uint32) [4]uint32 {
 	const (
 		m0, m1 = 0xD2511F53, 0xCD9E8D57

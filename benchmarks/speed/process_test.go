@@ -9,7 +9,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// gammas need lanes of 1, 2, 4 and 8 bits.
+// gammas lists one gamma for each lane width: 1, 2, 4 and 8 bits.
 var gammas = []struct {
 	bits  int
 	gamma float64
@@ -38,7 +38,7 @@ func BenchmarkProcess(b *testing.B) {
 	}
 }
 
-// BenchmarkMask makes the bitmap alone, for engines whose logits are on a device.
+// BenchmarkMask writes the bitmap alone, for engines whose logits are on a device.
 func BenchmarkMask(b *testing.B) {
 	for _, g := range gammas {
 		backends(b, fmt.Sprintf("scheme=greenlist/vocab=%d/w=%d", vocab, g.bits), func(b *testing.B) {
@@ -50,7 +50,7 @@ func BenchmarkMask(b *testing.B) {
 	}
 }
 
-// BenchmarkMarkBy marks a row in other ways.
+// BenchmarkMarkBy marks a row in the ways of marks.go, in turns with this library.
 func BenchmarkMarkBy(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, v := range vocabs {
@@ -72,8 +72,9 @@ func BenchmarkMarkBy(b *testing.B) {
 			b.Run(fmt.Sprintf("method=%s/vocab=%d/mem=hot", way.name, v), func(b *testing.B) {
 				r := rowsOf(v, "hot")
 				m := newMark(b, watermark.GreenList{Gamma: 0.5, Delta: tiny, Width: 2}, v)
-				inTurns(b, 1, func() { kernel.Floor(r.next(), tiny) }, func() { way.mark(r.next()) },
-					func() { m.Process(r.next(), []watermark.Token{1, 2}) })
+				floor := func() { kernel.Floor(r.next(), tiny) }
+				ours := func() { m.Process(r.next(), []watermark.Token{1, 2}) }
+				inTurns(b, 1, floor, func() { way.mark(r.next()) }, ours)
 			})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
+// samplers lists the samplers of the benchmarks.
 var samplers = []struct {
 	name string
 	s    watermark.Sampler
@@ -20,8 +21,8 @@ var samplers = []struct {
 	{"greedy", watermark.Sampler{}},
 }
 
-// BenchmarkSample draws a token from raw logits: a green list's bias of delta 2, then the
-// sampler. The floor is the pass over the row that this never makes.
+// BenchmarkSample draws a token from raw logits: a green list with delta 2, then the sampler. The floor
+// is a pass that writes the whole row, which a draw need not do.
 func BenchmarkSample(b *testing.B) {
 	for _, v := range vocabs {
 		for _, way := range samplers {
@@ -34,7 +35,8 @@ func BenchmarkSample(b *testing.B) {
 					backends(b, name, func(b *testing.B) {
 						var marks []*watermark.Mark
 						if scheme == "greenlist" {
-							marks = append(marks, newMark(b, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, v))
+							green := watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}
+							marks = append(marks, newMark(b, green, v))
 						}
 						sample(b, v, shape, way.s, marks...)
 					})
@@ -44,7 +46,7 @@ func BenchmarkSample(b *testing.B) {
 	}
 }
 
-// BenchmarkGumbelMax draws by a GumbelMax, among all tokens and among what a sampler leaves.
+// BenchmarkGumbelMax draws by a GumbelMax, among all tokens and among those that a sampler keeps.
 func BenchmarkGumbelMax(b *testing.B) {
 	for _, v := range vocabs {
 		for _, shape := range []string{"flat", "peaked"} {
@@ -55,7 +57,8 @@ func BenchmarkGumbelMax(b *testing.B) {
 				if v != vocab && way.s.TopK > 0 {
 					continue
 				}
-				backends(b, fmt.Sprintf("scheme=gumbelmax/sampler=%s/rows=%s/vocab=%d", way.name, shape, v), func(b *testing.B) {
+				name := fmt.Sprintf("scheme=gumbelmax/sampler=%s/rows=%s/vocab=%d", way.name, shape, v)
+				backends(b, name, func(b *testing.B) {
 					sample(b, v, shape, way.s, newMark(b, watermark.GumbelMax{Width: 4}, v))
 				})
 			}
@@ -69,7 +72,7 @@ func sample(b *testing.B, vocab int, shape string, s watermark.Sampler, marks ..
 	inTurns(b, 1, func() { kernel.Floor(cold.next(), tiny) }, step(b, vocab, shape, s, marks...))
 }
 
-// step returns Sequence.Sample on one row after the other, each in a context of its own.
+// step returns a call of Sequence.Sample on one row after the other, each in its own context.
 func step(b *testing.B, vocab int, shape string, s watermark.Sampler, marks ...*watermark.Mark) func() {
 	seq, err := watermark.NewSequence(marks...)
 	if err != nil {
@@ -78,20 +81,21 @@ func step(b *testing.B, vocab int, shape string, s watermark.Sampler, marks ...*
 	rng := rand.New(rand.NewPCG(5, 6))
 	r := manyRows(vocab, shape)
 	return func() {
-		seq.Reset(nil) // or the text, and its record of contexts, would grow for ever
+		seq.Reset(nil) // else the text and its record of contexts would grow
 		seq.Accept(rng.Int32N(int32(vocab)))
 		seq.Accept(rng.Int32N(int32(vocab)))
 		seq.Sample(r.next(), s, rng.Float64())
 	}
 }
 
-// BenchmarkSampleBy draws without a mark in other ways, in turns with what this library
-// does with one.
+// BenchmarkSampleBy draws without a mark in the ways of samplers.go, in turns with marked draws of this
+// library.
 func BenchmarkSampleBy(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var heap heapSampler
 	for _, v := range vocabs {
 		green := newMark(b, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, v)
+		gumbel := newMark(b, watermark.GumbelMax{Width: 4}, v)
 		for _, shape := range []string{"flat", "peaked"} {
 			for _, way := range []struct {
 				name string
@@ -99,16 +103,30 @@ func BenchmarkSampleBy(b *testing.B) {
 				s    watermark.Sampler
 				mark *watermark.Mark
 			}{
-				{"heap/sampler=topk40-topp0.9", func(row []float32) { heap.sample(row, 0.8, 40, 0.9, rng.Float64()) }, samplers[0].s, green},
-				{"sort/sampler=topp0.9", func(row []float32) { heap.sample(row, 0.8, 0, 0.9, rng.Float64()) }, samplers[1].s, green},
-				{"loglog/sampler=temperature", func(row []float32) { gumbelByLogs(row, 1, rng) }, watermark.Sampler{Temperature: 1}, newMark(b, watermark.GumbelMax{Width: 4}, v)},
+				{
+					"heap/sampler=topk40-topp0.9",
+					func(row []float32) { heap.sample(row, 0.8, 40, 0.9, rng.Float64()) },
+					samplers[0].s, green,
+				},
+				{
+					"sort/sampler=topp0.9",
+					func(row []float32) { heap.sample(row, 0.8, 0, 0.9, rng.Float64()) },
+					samplers[1].s, green,
+				},
+				{
+					"loglog/sampler=temperature",
+					func(row []float32) { gumbelByLogs(row, 1, rng) },
+					watermark.Sampler{Temperature: 1}, gumbel,
+				},
 			} {
 				if v != vocab && (shape != "flat" || way.name[:4] == "sort") {
 					continue
 				}
 				b.Run(fmt.Sprintf("method=%s/rows=%s/vocab=%d", way.name, shape, v), func(b *testing.B) {
 					r, cold := manyRows(v, shape), manyRows(v, shape)
-					inTurns(b, 1, func() { kernel.Floor(cold.next(), tiny) }, func() { way.draw(r.next()) }, step(b, v, shape, way.s, way.mark))
+					floor := func() { kernel.Floor(cold.next(), tiny) }
+					ours := step(b, v, shape, way.s, way.mark)
+					inTurns(b, 1, floor, func() { way.draw(r.next()) }, ours)
 				})
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// A scored token, as samplers that copy the row into a slice of structs have it.
+// A scored is a token with its logit, for samplers that copy the row into a slice of structs.
 type scored struct {
 	id    int32
 	value float32
@@ -26,9 +26,9 @@ func (h *scoredHeap) Pop() any {
 	return x
 }
 
-// heapSampler is the sampler of common inference servers: the row becomes a slice of
-// structs, a heap keeps the k best, or a sort orders all when k is 0, then temperature, softmax,
-// top-p and a draw. Its slice is kept between steps.
+// A heapSampler is the sampler of common inference servers. It copies the row into a slice of structs. A
+// heap keeps the k best, or a sort orders all if k is 0. Temperature, softmax, top-p and a draw follow.
+// It keeps its slices between steps.
 type heapSampler struct {
 	tokens []scored
 	kept   scoredHeap
@@ -82,8 +82,8 @@ func (s *heapSampler) sample(row []float32, temperature float64, k int, topP, u 
 	return list[n-1].id
 }
 
-// gumbelByLogs is the exact Gumbel-max draw as it is written down: a logarithm of a logarithm
-// of a uniform number for each token.
+// gumbelByLogs is the exact Gumbel-max draw by its formula: the logarithm of a logarithm of a uniform
+// number for each token.
 func gumbelByLogs(row []float32, temperature float64, rng *rand.Rand) int32 {
 	best, at := math.Inf(-1), 0
 	for i, x := range row {

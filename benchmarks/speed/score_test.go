@@ -10,26 +10,23 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/kernel"
 	"github.com/isotope-wm/isotope/internal/prf"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// texts returns documents that all differ, of tokens as frequent as words are.
+// texts returns different documents, with tokens as frequent as words are.
 func texts(documents, length int) [][]watermark.Token {
 	rng := rand.New(rand.NewPCG(7, uint64(length)))
-	zipf := rand.NewZipf(rng, 1.1, 3, vocab-1)
 	all := make([][]watermark.Token, documents)
 	for i := range all {
-		all[i] = make([]watermark.Token, length)
-		for j := range all[i] {
-			all[i][j] = watermark.Token(zipf.Uint64())
-		}
+		all[i] = testmark.Zipf(rng, length, vocab)
 	}
 	return all
 }
 
-// BenchmarkScore scores the pairs of texts of 4096 tokens, a million tokens in all, under
-// one key and under many that share the packed contexts. The floor adds a constant to as
-// many floats as there are pairs.
+// BenchmarkScore scores the pairs of texts of 4096 tokens, a million tokens in all. It scores them under
+// one key, and under several keys that share the packed contexts. The floor adds a constant to as many
+// floats as there are pairs.
 func BenchmarkScore(b *testing.B) {
 	const length, batch = 4096, 512
 	docs := texts(256, length)
@@ -83,7 +80,7 @@ func BenchmarkLanes(b *testing.B) {
 	})
 }
 
-// BenchmarkScoreBy scores tokens in other ways.
+// BenchmarkScoreBy scores tokens by crypto/aes and by SipHash.
 func BenchmarkScoreBy(b *testing.B) {
 	const length = 4096
 	docs := texts(256, length)
@@ -124,9 +121,10 @@ func BenchmarkScoreBy(b *testing.B) {
 	})
 }
 
-// BenchmarkDedup adds whole texts to an accumulator: packed and deduplicated exactly, not
-// yet scored. BenchmarkDetect goes on to the p-value, from scratch for each text.
-func BenchmarkDedup(b *testing.B)  { accumulate(b, func(*detect.Accumulator) {}) }
+// BenchmarkDedup adds whole texts to an accumulator, which packs and deduplicates them exactly.
+func BenchmarkDedup(b *testing.B) { accumulate(b, func(*detect.Accumulator) {}) }
+
+// BenchmarkDetect is the whole test of a text: BenchmarkDedup, then scores and a p-value.
 func BenchmarkDetect(b *testing.B) { accumulate(b, func(a *detect.Accumulator) { a.Result() }) }
 
 func accumulate(b *testing.B, finish func(*detect.Accumulator)) {

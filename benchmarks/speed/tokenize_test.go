@@ -16,9 +16,9 @@ import (
 	"github.com/isotope-wm/isotope/tokenize"
 )
 
-// goSource is a megabyte of comments and code of the Go distribution, no part of it twice.
+// goSource returns a megabyte of comments and code of the Go distribution. No file occurs twice.
 func goSource(b *testing.B) string {
-	//lint:ignore SA1019 the tree that this toolchain runs from is what is wanted
+	//lint:ignore SA1019 the benchmark wants the tree of this toolchain
 	root := filepath.Join(runtime.GOROOT(), "src", "net", "http")
 	files, err := filepath.Glob(filepath.Join(root, "*.go"))
 	require.NoError(b, err)
@@ -31,13 +31,13 @@ func goSource(b *testing.B) string {
 		}
 	}
 	if text.Len() == 0 {
-		b.Skip("the Go distribution has no sources here")
+		b.Skip("the Go distribution has no sources; install them to run this benchmark")
 	}
 	return text.String()
 }
 
-// BenchmarkTokenize turns text to ids, and in turns with it lets tiktoken-go's own Encode
-// do the same. The ids of that are not always OpenAI's; these are.
+// BenchmarkTokenize turns text into ids, in turns with Encode of tiktoken-go. The ids of the latter are
+// not always OpenAI's.
 func BenchmarkTokenize(b *testing.B) {
 	text := goSource(b)
 	for _, name := range []string{"cl100k_base", "o200k_base", "r50k_base"} {

@@ -7,32 +7,32 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/isotope-wm/isotope/internal/kernel"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// turn is how long work and floor run at a time: long for the clock, short enough for
+// turn is the time of one turn of work or floor. It is long enough for the clock, and short enough for
 // both to meet the same machine.
 const turn = 400 * time.Microsecond
 
-// inTurns runs floor and work in turns, one of each an iteration, and reports the time of
-// work over items as ns/op, its rate, and the ratio to the floor. With ours, which does what a
-// baseline does, in turns as well, it also reports how many times as long work takes. Times are
-// lower deciles: a median would let what else runs on the machine count more against a baseline
-// of milliseconds than against a kernel of microseconds.
+// inTurns runs floor and work in turns, one of each per iteration. It reports the time of work over
+// items as ns/op, its rate, and its ratio to floor. If work is a baseline, ours is the same task in this
+// library, and inTurns also reports the time of work over that of ours.
+//
+// Times are lower deciles. With medians, other programs on the machine would slow down a baseline of
+// milliseconds more than a kernel of microseconds.
 func inTurns(b *testing.B, items int, floor, work func(), ours ...func()) {
 	b.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for range 2 * rows { // until buffers have grown
+	for range 2 * rows { // buffers grow
 		work()
 	}
 	allocs := testing.AllocsPerRun(rows, work)
 	turns := append([]func(){floor, work}, ours...)
 	run := func(n int, f func()) float64 {
-		if n > 1 { // the row and the code are back in the caches
+		if n > 1 { // bring row and code back into the caches
 			for range rows {
 				f()
 			}
@@ -74,38 +74,35 @@ func inTurns(b *testing.B, items int, floor, work func(), ours ...func()) {
 	}
 }
 
-// vocabs are those of current models: 32768 Mistral, 50257 GPT-2, 128256 Llama 3, 151936
-// Qwen, 200064 o200k, 262144 Gemma 3.
+// vocabs lists vocabulary sizes of models: 32768 Mistral, 50257 GPT-2, 128256 Llama 3, 151936 Qwen,
+// 200064 o200k, 262144 Gemma 3.
 var vocabs = []int{32768, 50257, 128256, 151936, 200064, 262144}
 
-// vocab is where one size must do.
+// vocab is the size for benchmarks with a single size.
 const vocab = 128256
 
-// backends runs f on every implementation of the kernels that this machine has.
+// backends runs f on every backend of this machine, as benchmark name/impl=backend.
 func backends(b *testing.B, name string, f func(b *testing.B)) {
-	for _, k := range kernel.Available() {
-		b.Run(name+"/impl="+k.String(), func(b *testing.B) {
-			defer kernel.Use(k)()
-			f(b)
-		})
-	}
+	b.Run(name, func(b *testing.B) {
+		testmark.EachBackend(b, func(b *testing.B, _ kernel.Backend) { f(b) })
+	})
 }
 
-// tiny is a bias that changes no logit, so that a row stays what it is.
+// tiny is a bias so small that it does not change a logit.
 const tiny = 1e-30
 
-// A rotation hands out rows of a vocabulary.
+// A rotation returns one row after the other.
 type rotation struct {
 	memory []float32
 	vocab  int
 	at     int
 }
 
-// coldMemory is far larger than any last-level cache here.
+// coldMemory is far larger than the last-level cache.
 var coldMemory []float32
 
-// rowsOf returns one row again and again, which stays in the cache, or rows of a memory
-// that does not.
+// rowsOf returns rows for benchmarks. With mem "hot" they are one row, which stays in the cache. With
+// "dram" they lie in coldMemory.
 func rowsOf(vocab int, mem string) *rotation {
 	if mem == "hot" {
 		row := make([]float32, vocab)
@@ -121,6 +118,7 @@ func rowsOf(vocab int, mem string) *rotation {
 	return &rotation{memory: coldMemory, vocab: vocab}
 }
 
+// next returns the next row.
 func (r *rotation) next() []float32 {
 	if r.at+r.vocab > len(r.memory) {
 		r.at = 0
@@ -130,8 +128,8 @@ func (r *rotation) next() []float32 {
 	return row
 }
 
-// fill makes a row of logits: "flat", a normal distribution, where many tokens are
-// candidates, or "peaked", where a few stand out, as in most steps of a model.
+// fill fills a row of logits. With shape "flat" they are normal, and many tokens are candidates. With
+// "peaked" 30 tokens stand out, as in most steps of a model.
 func fill(rng *rand.Rand, row []float32, shape string) {
 	for i := range row {
 		row[i] = float32(rng.NormFloat64() * 3)
@@ -143,9 +141,10 @@ func fill(rng *rand.Rand, row []float32, shape string) {
 	}
 }
 
-// rows is how many different rows a sampler sees: a branch predictor learns one by heart.
+// rows is the number of different rows. A branch predictor would learn a single row.
 const rows = 8
 
+// manyRows returns a rotation of rows of a shape.
 func manyRows(vocab int, shape string) *rotation {
 	rng := rand.New(rand.NewPCG(2, uint64(vocab)))
 	memory := make([]float32, rows*vocab)
@@ -156,11 +155,8 @@ func manyRows(vocab int, shape string) *rotation {
 	return &rotation{memory: memory, vocab: vocab}
 }
 
+// newMark returns a mark under a fixed key.
 func newMark(b testing.TB, scheme watermark.Scheme, vocab int) *watermark.Mark {
 	b.Helper()
-	key, err := watermark.ParseKey("isotope-secret-key-1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
-	require.NoError(b, err)
-	m, err := watermark.New(key, scheme, vocab)
-	require.NoError(b, err)
-	return m
+	return testmark.Mark(b, testmark.SecretKey(), scheme, vocab)
 }

@@ -1,17 +1,15 @@
-// Tokens measures how many tokens it takes to detect each scheme of marking in text of
-// the embedded language model, and what the scheme costs.
+// Tokens measures how many tokens a test needs to detect each scheme in text of the embedded language
+// model, and how much the scheme changes the text.
 //
 //	go run ./tokens > results/tokens.txt
 //
-// Every row writes texts under keys of their own, from the same prompts, and tests each
-// at growing lengths: n50 and n90 are the lengths from which on half and nine tenths of
-// the texts are detected at 1e-6. The temperature sets how much choice there is. The model is
-// an n-gram model: its entropy is measured, so that rows can be compared with other
-// models of the same entropy.
+// Every row writes texts under keys of its own, after the same prompts, and tests each text at growing
+// lengths. n50 and n90 are the lengths from which on half and nine tenths of the texts are detected at
+// 1e-6. The temperature sets the entropy. The model is an n-gram model. The table shows its entropy, so
+// that rows can be compared with other models of the same entropy.
 package main
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
@@ -21,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/isotope-wm/isotope/benchmarks/internal/host"
 	"github.com/isotope-wm/isotope/internal/lm"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
@@ -32,8 +31,8 @@ const alpha = 1e-6
 // A row is a scheme and the statistic that tests it.
 type row struct {
 	name       string
-	scheme     watermark.Scheme // nil for no mark
-	unweighted bool
+	scheme     watermark.Scheme
+	unweighted bool // test the unweighted statistic
 }
 
 var rows = []row{
@@ -51,15 +50,15 @@ var rows = []row{
 }
 
 func main() {
-	texts := flag.Int("texts", 50, "texts of each row")
-	tokens := flag.Int("tokens", 1200, "tokens of a text at most")
-	seed := flag.Uint64("seed", 1, "of the random numbers")
-	top := flag.Int("top", 500, "tokens that the model chooses from")
+	texts := flag.Int("texts", 50, "texts per row")
+	tokens := flag.Int("tokens", 1200, "largest number of tokens per text")
+	seed := flag.Uint64("seed", 1, "seed of the random numbers")
+	top := flag.Int("top", 500, "number of tokens that the model chooses from")
 	at := flag.String("temperatures", "1,0.5,0.35", "temperatures, separated by commas")
 	corpus := flag.String("corpus", "", "directory of text files (default: the Go distribution)")
 	flag.Parse()
 	if *texts < 1 || *tokens < 100 || *top < 2 || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "tokens: -texts is at least 1, -tokens at least 100, -top at least 2, and there are no arguments")
+		fmt.Fprintln(os.Stderr, "tokens: want -texts >= 1, -tokens >= 100, -top >= 2 and no arguments")
 		os.Exit(2)
 	}
 	temperatures, err := parse(*at)
@@ -73,7 +72,7 @@ func main() {
 	}
 }
 
-// parse reads temperatures, above 0.
+// parse reads a list of temperatures in (0,100].
 func parse(list string) ([]float32, error) {
 	var all []float32
 	for _, s := range strings.Split(list, ",") {
@@ -97,21 +96,32 @@ func run(texts, tokens, top int, seed uint64, corpus string, temperatures []floa
 	}
 	prompts := bundle.Prompts(8)
 	if len(prompts) < texts {
-		return fmt.Errorf("there are %d prompts for %d texts", len(prompts), texts)
+		return fmt.Errorf("too few prompts in the corpus: %d for %d texts", len(prompts), texts)
 	}
-	fmt.Printf("# go run ./tokens -texts %d -tokens %d -top %d -seed %d -temperatures %s\n", texts, tokens, top, seed, strings.Trim(strings.ReplaceAll(fmt.Sprint(temperatures), " ", ","), "[]"))
-	fmt.Printf("# %s, %s %s/%s; model %v, tokenizer %s\n", cpu(), runtime.Version(), runtime.GOOS, runtime.GOARCH, bundle.Model, tok.Name())
-	return table(os.Stdout, newCut(bundle.Model, top), prompts[:texts], tokens, seed, temperatures, rows)
+	list := strings.Trim(strings.ReplaceAll(fmt.Sprint(temperatures), " ", ","), "[]")
+	fmt.Printf("# go run ./tokens -texts %d -tokens %d -top %d -seed %d -temperatures %s\n",
+		texts, tokens, top, seed, list)
+	fmt.Printf("# %s, %s %s/%s; model %v, tokenizer %s\n",
+		host.CPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, bundle.Model, tok.Name())
+	return table(os.Stdout, newTopK(bundle.Model, top), prompts[:texts], tokens, seed, temperatures, rows)
 }
 
-// table writes the whole measurement.
-func table(w io.Writer, m model, prompts [][]watermark.Token, tokens int, seed uint64, temperatures []float32, rows []row) error {
-	fmt.Fprintf(w, "# %d texts a row, alpha %g. entropy: of the model's row, nats a token. KL: of the marked row from the model's, where it is\n", len(prompts), alpha)
-	fmt.Fprintf(w, "# not 0 by construction. excess: -ln p(token) of the unmarked model less the entropy, in nats a token with standard error over\n")
-	fmt.Fprintf(w, "# texts; 0 for a scheme that leaves each token's distribution as it is, and e to it is the factor on perplexity. n50, n90: tokens\n")
-	fmt.Fprintf(w, "# of text, scored: the share of them that are distinct and were tested; >: not reached.\n")
+// table writes the measurement.
+func table(
+	w io.Writer, m model, prompts [][]watermark.Token, tokens int, seed uint64,
+	temperatures []float32, rows []row,
+) error {
+	fmt.Fprintf(w, "# %d texts a row, alpha %g. entropy: of the model's row, nats a token. "+
+		"KL: of the marked row from the model's, where it is\n", len(prompts), alpha)
+	io.WriteString(w, "# not 0 by construction. "+
+		"excess: -ln p(token) of the unmarked model less the entropy, "+
+		"in nats a token with standard error over\n"+
+		"# texts; 0 for a scheme that leaves each token's distribution as it is, "+
+		"and e to it is the factor on perplexity. n50, n90: tokens\n"+
+		"# of text, scored: the share of them that are distinct and were tested; >: not reached.\n")
 	for _, t := range temperatures {
-		fmt.Fprintf(w, "\ntemperature %v\n%-26s %8s %8s %18s %7s %7s %7s\n", t, "scheme", "entropy", "KL", "excess", "n50", "n90", "scored")
+		fmt.Fprintf(w, "\ntemperature %v\n%-26s %8s %8s %18s %7s %7s %7s\n",
+			t, "scheme", "entropy", "KL", "excess", "n50", "n90", "scored")
 		for _, r := range rows {
 			o, err := measure(m, prompts, r, t, tokens, seed)
 			if err != nil {
@@ -121,19 +131,4 @@ func table(w io.Writer, m model, prompts [][]watermark.Token, tokens int, seed u
 		}
 	}
 	return nil
-}
-
-// cpu names the processor, where Linux does.
-func cpu() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return "unknown CPU"
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown CPU"
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,20 +13,20 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A model writes rows of logits; [lm.Model] is one.
+// A model writes rows of logits, like [lm.Model].
 type model interface {
 	Vocab() int
 	Logits(dst []float32, context []int32)
 }
 
-// An outcome is what a row of the table says.
+// An outcome is the content of a row of the table.
 type outcome struct {
 	entropy, kl    float64
-	excess, spread float64 // mean and standard error
+	excess, spread float64 // mean and its standard error
 	hasKL          bool
-	n50, n90       int // 0: not reached
-	longest        int // tokens written
-	scored         float64
+	n50, n90       int     // 0 if not reached
+	longest        int     // tokens per text
+	scored         float64 // share of tokens
 }
 
 func (o outcome) String() string {
@@ -39,10 +40,11 @@ func (o outcome) String() string {
 		}
 		return fmt.Sprint(n)
 	}
-	return fmt.Sprintf("%8.3f %8s %9.4f ± %.4f %7s %7s %7.2f", o.entropy, kl, o.excess, o.spread, reached(o.n50), reached(o.n90), o.scored)
+	return fmt.Sprintf("%8.3f %8s %9.4f ± %.4f %7s %7s %7.2f",
+		o.entropy, kl, o.excess, o.spread, reached(o.n50), reached(o.n90), o.scored)
 }
 
-// A text is one in the making.
+// A text is a text during the measurement.
 type text struct {
 	mark    *watermark.Mark
 	seq     *watermark.Sequence
@@ -54,10 +56,10 @@ type text struct {
 
 	entropy, kl, excess float64 // sums over tokens
 	scored              int64
-	detected            []bool // at each length
+	detected            []bool // index: length
 }
 
-// lengths are those at which texts are tested, 5 % apart.
+// lengths returns the lengths at which texts are tested. They are 5 % apart.
 func lengths(most int) []int {
 	var all []int
 	for x := 8.0; int(x) <= most; x = max(x*1.05, x+1) {
@@ -66,16 +68,20 @@ func lengths(most int) []int {
 	return all
 }
 
-// measure writes and tests the texts of a row, longer and longer until nine tenths of
-// them are detected for good.
-func measure(m model, prompts [][]watermark.Token, r row, temperature float32, most int, seed uint64) (outcome, error) {
+// measure writes and tests the texts of a row. It makes them longer until nine tenths of them are
+// detected at all further lengths, or until they have most tokens.
+func measure(
+	m model, prompts [][]watermark.Token, r row, temperature float32, most int, seed uint64,
+) (outcome, error) {
 	texts := make([]*text, len(prompts))
 	for i, prompt := range prompts {
-		key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat(fmt.Sprintf("%02x", byte(seed)), 32))
+		secret := strings.Repeat(fmt.Sprintf("%02x", byte(seed)), 32)
+		key, err := watermark.ParseKey("isotope-secret-key-1:" + secret)
 		if err != nil {
 			return outcome{}, err
 		}
-		mark, err := watermark.New(key.Derive("tokens", r.name, fmt.Sprint(temperature), fmt.Sprint(i)), r.scheme, m.Vocab())
+		key = key.Derive("tokens", r.name, fmt.Sprint(temperature), fmt.Sprint(i))
+		mark, err := watermark.New(key, r.scheme, m.Vocab())
 		if err != nil {
 			return outcome{}, err
 		}
@@ -88,7 +94,7 @@ func measure(m model, prompts [][]watermark.Token, r row, temperature float32, m
 			mark = mark.Unweighted()
 		}
 		texts[i] = &text{
-			mark: mark, seq: seq, rng: rand.New(rand.NewPCG(seed, uint64(i))), history: append([]watermark.Token(nil), prompt...),
+			mark: mark, seq: seq, rng: rand.New(rand.NewPCG(seed, uint64(i))), history: slices.Clone(prompt),
 			row: make([]float32, m.Vocab()), mask: make([]uint64, (m.Vocab()+63)/64),
 		}
 	}
@@ -107,7 +113,7 @@ func measure(m model, prompts [][]watermark.Token, r row, temperature float32, m
 		})
 		from = to
 		o = summary(texts, grid[:to], r)
-		// A fifth further on, so that "from then on" has a meaning.
+		// Go on for a fifth, so that n90 holds at further lengths, too.
 		if to == len(grid) || o.n90 > 0 && 1.2*float64(o.n90) < float64(grid[to-1]) {
 			return o, nil
 		}
@@ -132,7 +138,7 @@ func each(texts []*text, f func(*text)) {
 	wg.Wait()
 }
 
-// write goes on until there are n tokens.
+// write extends the text to n tokens.
 func (t *text) write(m model, n int, temperature float32) {
 	for len(t.tokens) < n {
 		m.Logits(t.row, t.history)
@@ -144,7 +150,7 @@ func (t *text) write(m model, n int, temperature float32) {
 	}
 }
 
-// account adds a step's entropy, its cost and the surprise of the token drawn.
+// account adds the entropy, the KL divergence and the excess surprise of one step.
 func (t *text) account(next watermark.Token, temperature float64) {
 	green, biased := t.mark.Scheme().(watermark.GreenList)
 	if biased {
@@ -179,10 +185,10 @@ func (t *text) account(next watermark.Token, temperature float64) {
 
 // test reports whether the text so far is detected.
 func (t *text) test() bool {
-	// An Alpha that no text reaches: statements of power take most of the time of a Result.
+	// No text reaches this Alpha. Else statements of power would take most of the time of a Result.
 	o := &detect.Options{Alpha: 1e-300}
 	if _, biased := t.mark.Scheme().(watermark.GreenList); !biased {
-		o.Dedup = detect.DedupContext // the mark left repeated contexts alone
+		o.Dedup = detect.DedupContext // the mark skipped repeated contexts
 	}
 	a := detect.New(t.mark, o)
 	a.Add(t.tokens)
@@ -191,7 +197,7 @@ func (t *text) test() bool {
 	return r.Log10PAdjusted <= math.Log10(alpha)
 }
 
-// summary is the outcome so far.
+// summary returns the outcome so far.
 func summary(texts []*text, grid []int, r row) outcome {
 	n := float64(len(texts))
 	var o outcome
@@ -204,7 +210,7 @@ func summary(texts []*text, grid []int, r row) outcome {
 		o.kl += t.kl
 		o.scored += float64(t.scored)
 		o.longest = len(t.tokens)
-		x := t.excess / length // texts have one length
+		x := t.excess / length // all texts have the same length
 		o.excess += x / n
 		squares += x * x / n
 	}
@@ -214,7 +220,7 @@ func summary(texts []*text, grid []int, r row) outcome {
 	return o
 }
 
-// from returns the length from which on a share of the texts is detected, 0 if none is.
+// from returns the length from which on a share of the texts is detected, or 0.
 func from(texts []*text, grid []int, share float64) int {
 	at := 0
 	for i := len(grid) - 1; i >= 0; i-- {

@@ -11,7 +11,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// fair is a model that leaves a choice between four tokens, which depend on the last.
+// fair is a model with four equally likely tokens, which depend on the context.
 type fair struct{}
 
 func (fair) Vocab() int { return 500 }
@@ -31,29 +31,32 @@ var prompts = [][]watermark.Token{{1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}, {
 func TestMeasure(t *testing.T) {
 	var green, gumbel outcome
 	for _, r := range rows {
-		o, err := measure(fair{}, prompts, r, 1, 1600, 1)
-		require.NoError(t, err)
-		t.Logf("%-24s %v", r.name, o)
-		assert.InDelta(t, math.Log(4), o.entropy, 0.02, r.name)
-		_, biased := r.scheme.(watermark.GreenList)
-		assert.Equal(t, biased, o.kl > 0, r.name)
-		assert.InDelta(t, 0, o.excess, 1e-6, "all tokens are equally likely")
-		require.Positive(t, o.n50, r.name)
-		require.GreaterOrEqual(t, o.n90, o.n50, r.name)
-		switch r.name {
-		case "green 1/2, delta 1":
-			green = o
-		case "gumbelmax":
-			gumbel = o
-		}
+		t.Run(r.name, func(t *testing.T) {
+			o, err := measure(fair{}, prompts, r, 1, 1600, 1)
+			require.NoError(t, err)
+			t.Log(o)
+			assert.InDelta(t, math.Log(4), o.entropy, 0.02)
+			_, biased := r.scheme.(watermark.GreenList)
+			assert.Equal(t, biased, o.kl > 0)
+			assert.InDelta(t, 0, o.excess, 1e-6, "all tokens are equally likely")
+			require.Positive(t, o.n50)
+			require.GreaterOrEqual(t, o.n90, o.n50)
+			switch r.name {
+			case "green 1/2, delta 1":
+				green = o
+			case "gumbelmax":
+				gumbel = o
+			}
+		})
 	}
 	assert.Less(t, gumbel.n90, green.n90)
 }
 
-// TestKL compares the cost of a bias where it is known: of four equally likely tokens each is
+// TestKL compares the KL divergence of a bias with its known value: each of four equally likely tokens is
 // green with probability gamma.
 func TestKL(t *testing.T) {
-	o, err := measure(fair{}, prompts, row{"", watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, false}, 1, 1000, 2)
+	scheme := watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}
+	o, err := measure(fair{}, prompts, row{"", scheme, false}, 1, 1000, 2)
 	require.NoError(t, err)
 	want := 0.0
 	for k, ways := range []float64{1, 4, 6, 4, 1} {
@@ -74,7 +77,7 @@ func TestTable(t *testing.T) {
 	assert.NotContains(t, a.String(), "NaN")
 }
 
-// ramp is a model whose tokens are ever less likely, in a shuffled order.
+// ramp is a model whose logits are 0, -1, -2, ... in a shuffled order.
 type ramp struct{}
 
 func (ramp) Vocab() int { return 101 }
@@ -85,9 +88,9 @@ func (ramp) Logits(dst []float32, _ []int32) {
 	}
 }
 
-func TestCut(t *testing.T) {
+func TestTopK(t *testing.T) {
 	row := make([]float32, 101)
-	newCut(ramp{}, 7).Logits(row, nil)
+	newTopK(ramp{}, 7).Logits(row, nil)
 	for v := range 101 {
 		if v < 7 {
 			assert.Equal(t, -float32(v), row[v*37%101])
@@ -96,7 +99,7 @@ func TestCut(t *testing.T) {
 		}
 	}
 	ties := []float32{0, 0}
-	newCut(equal{}, 1).Logits(ties, nil)
+	newTopK(equal{}, 1).Logits(ties, nil)
 	assert.Equal(t, []float32{0, 0}, ties)
 }
 
@@ -117,7 +120,10 @@ func TestParse(t *testing.T) {
 }
 
 func TestFrom(t *testing.T) {
-	texts := []*text{{detected: []bool{true, false, true, true}}, {detected: []bool{false, false, false, true}}}
+	texts := []*text{
+		{detected: []bool{true, false, true, true}},
+		{detected: []bool{false, false, false, true}},
+	}
 	grid := []int{10, 20, 30, 40}
 	assert.Equal(t, 30, from(texts, grid, 0.5))
 	assert.Equal(t, 40, from(texts, grid, 0.9))

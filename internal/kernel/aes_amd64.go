@@ -17,7 +17,7 @@ func subWordAESNI(word uint32) uint32
 //go:noescape
 func streamAESNI(dst *byte, blocks int, keys *[11][16]byte, nonce *[12]byte, first uint32)
 
-// encryptAESNI encrypts n blocks; dst may be src:
+// encryptAESNI encrypts n blocks. dst may be src:
 //
 //	for i := range n { dst[i] = AES(keys, src[i]) }
 //
@@ -31,7 +31,7 @@ func encryptAESNI(dst *[16]byte, src *[16]byte, n int, keys *[11][16]byte)
 //go:noescape
 func streamVAES(dst *byte, blocks int, keys *[11][16]byte, nonce *[12]byte, first uint32)
 
-// encryptVAES encrypts n blocks; dst may be src:
+// encryptVAES encrypts n blocks. dst may be src:
 //
 //	for i := range n { dst[i] = AES(keys, src[i]) }
 //

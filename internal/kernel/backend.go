@@ -21,14 +21,13 @@ const (
 
 var backendNames = [...]string{Generic: "generic", AESNI: "aesni", VAES: "vaes", NEON: "neon"}
 
-// String returns the name that benchmarks use.
+// String returns the name that benchmarks print.
 func (b Backend) String() string { return backendNames[b] }
 
 var (
-	// available are the backends of this machine, the fastest last.
+	// available lists the backends of this machine, the fastest last.
 	available = append([]Backend{Generic}, detect()...)
-	// active is what the loops run on. It is set once, before main, and again only by
-	// tests.
+	// active is the backend of the loops. It is set before main, and later by tests alone.
 	active = available[len(available)-1]
 )
 
@@ -38,9 +37,9 @@ func Active() Backend { return active }
 // Available returns the backends that this machine and build can use, the fastest last.
 func Available() []Backend { return slices.Clone(available) }
 
-// Use selects a backend for the whole program until restore is called. It is for tests
-// and benchmarks, while no other goroutine uses the package. It panics when the backend
-// is not available.
+// Use selects a backend for the whole program until restore is called. It is for tests and
+// benchmarks, while no other goroutine uses the package. It panics if the backend is not
+// available.
 func Use(b Backend) (restore func()) {
 	if !slices.Contains(available, b) {
 		panic(fmt.Sprintf("kernel: backend %v is not available", b))

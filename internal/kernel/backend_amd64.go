@@ -4,14 +4,14 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// detect returns the backends of this CPU beside Generic, the fastest last.
+// detect returns the backends of this CPU besides Generic, the fastest last.
 func detect() []Backend {
 	const f16c, vaes = 1 << 29, 1 << 9
 	if !cpu.X86.HasAVX2 || !cpu.X86.HasAES || cpuidECX(1)&f16c == 0 {
 		return nil
 	}
 	backends := []Backend{AESNI}
-	if cpuidECX(7)&vaes != 0 { // that the system saves the registers, HasAVX2 says
+	if cpuidECX(7)&vaes != 0 { // HasAVX2 says that the system saves the 256-bit registers
 		backends = append(backends, VAES)
 	}
 	return backends

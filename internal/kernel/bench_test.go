@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// ratio runs work and floor in turns and reports the median time of work, and how many
-// times that of floor it is. Turns are long enough for the clock and short enough for
-// both to meet the same machine.
+// ratio runs work and floor in turns. It reports the median time of work over perTurn, and its
+// ratio to the median of floor. A turn is long enough for the clock, and short enough for both to
+// meet the same machine.
 func ratio(b *testing.B, unit string, perTurn float64, floor, work func()) {
 	b.Helper()
 	b.ReportAllocs()
@@ -41,16 +41,6 @@ func ratio(b *testing.B, unit string, perTurn float64, floor, work func()) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// eachBackend runs a benchmark on every backend of this machine.
-func eachBackend(b *testing.B, f func(b *testing.B)) {
-	for _, backend := range Available() {
-		b.Run("impl="+backend.String(), func(b *testing.B) {
-			defer Use(backend)()
-			f(b)
-		})
-	}
-}
-
 // BenchmarkProcess marks a row in place. The floor adds a constant to it.
 func BenchmarkProcess(b *testing.B) {
 	for _, vocab := range []int{128256, 262144} {
@@ -65,10 +55,10 @@ func benchmarkProcess(b *testing.B, vocab int) {
 		rows int
 	}{{"hot", 1}, {"dram", 400}} {
 		rows := make([]float32, mem.rows*vocab)
-		Floor(rows, 1) // or all of them would be one page
+		Floor(rows, 1) // fresh memory is one shared page
 		for _, width := range []int{1, 2, 4, 8} {
 			b.Run(fmt.Sprintf("vocab=%d/w=%d/mem=%s", vocab, width, mem.name), func(b *testing.B) {
-				eachBackend(b, func(b *testing.B) {
+				onEachBackend(b, func(b *testing.B) {
 					table := NewTable(width, 1<<width/2-1+1/width, 0, 1e-30)
 					var s Scratch
 					at := 0
@@ -77,7 +67,9 @@ func benchmarkProcess(b *testing.B, vocab int) {
 						return rows[at*vocab:][:vocab]
 					}
 					nonce := Nonce{5}
-					ratio(b, "ns/row", 1, func() { Floor(next(), 1e-30) }, func() { table.Process(&s, keys, &nonce, next()) })
+					ratio(b, "ns/row", 1, func() { Floor(next(), 1e-30) }, func() {
+						table.Process(&s, keys, &nonce, next())
+					})
 				})
 			})
 		}
@@ -89,27 +81,34 @@ func BenchmarkProcessHalf(b *testing.B) {
 	const vocab = 128256
 	keys, row, half := NewKeys(&[16]byte{1, 2, 3}), make([]float32, vocab), make([]uint16, vocab)
 	table, nonce := NewTable(1, 1, 0, 1), Nonce{5}
-	for f, name := range map[Format]string{BF16: "bf16", FP16: "fp16"} {
-		b.Run("format="+name, func(b *testing.B) {
-			eachBackend(b, func(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		format Format
+	}{{"bf16", BF16}, {"fp16", FP16}} {
+		b.Run("format="+c.name, func(b *testing.B) {
+			onEachBackend(b, func(b *testing.B) {
 				var s Scratch
-				ratio(b, "ns/row", 1, func() { Floor(row, 1e-30) }, func() { table.ProcessHalf(&s, keys, &nonce, f, row, half) })
+				ratio(b, "ns/row", 1, func() { Floor(row, 1e-30) }, func() {
+					table.ProcessHalf(&s, keys, &nonce, c.format, row, half)
+				})
 			})
 		})
 	}
 }
 
-// BenchmarkMask makes the decisions of a vocabulary alone, as a bitmap.
+// BenchmarkMask writes the decisions of a vocabulary as a bitmap.
 func BenchmarkMask(b *testing.B) {
 	const vocab = 128256
 	keys, row, mask := NewKeys(&[16]byte{1, 2, 3}), make([]float32, vocab), make([]uint64, (vocab+63)/64)
 	nonce := Nonce{5}
 	for _, width := range []int{1, 2, 4, 8} {
 		b.Run(fmt.Sprintf("w=%d", width), func(b *testing.B) {
-			eachBackend(b, func(b *testing.B) {
+			onEachBackend(b, func(b *testing.B) {
 				table := NewTable(width, 1, 0, 1)
 				var s Scratch
-				ratio(b, "ns/mask", 1, func() { Floor(row, 1e-30) }, func() { table.ProcessMask(&s, keys, &nonce, mask, vocab) })
+				ratio(b, "ns/mask", 1, func() { Floor(row, 1e-30) }, func() {
+					table.ProcessMask(&s, keys, &nonce, mask, vocab)
+				})
 			})
 		})
 	}

@@ -1,8 +1,8 @@
 package kernel
 
-// Bias adds delta to the green tokens of row and 0 to the red ones, one float32
-// addition each: NaN and infinities stay what they are, and -0 becomes +0. stream
-// holds at least [Table.StreamSize] of len(row) bytes.
+// Bias adds delta to the green tokens of row and 0 to the red ones, one float32 addition each.
+// NaN and infinities stay what they are, and -0 becomes +0. stream holds at least
+// [Table.StreamSize] of len(row) bytes.
 func (t *Table) Bias(s *Scratch, row []float32, stream []byte) {
 	if active == Generic {
 		t.biasGeneric(row, stream)
@@ -11,7 +11,7 @@ func (t *Table) Bias(s *Scratch, row []float32, stream []byte) {
 	tokens := t.chunk()
 	for len(row) > 0 {
 		n := min(len(row), tokens)
-		bytes := (n + t.perRow - 1) / t.perRow
+		bytes := (n + t.perByte - 1) / t.perByte
 		t.maskChunk(s, stream, bytes)
 		t.biasChunk(s, row[:n])
 		row, stream = row[n:], stream[min(bytes, len(stream)):]
@@ -19,9 +19,9 @@ func (t *Table) Bias(s *Scratch, row []float32, stream []byte) {
 }
 
 // chunk returns how many tokens are decided at once.
-func (t *Table) chunk() int { return min(chunkTokens, chunkBytes*t.perRow) }
+func (t *Table) chunk() int { return min(chunkTokens, chunkBytes*t.perByte) }
 
-// maskChunk decides the tokens of size bytes of keystream, a chunk at most.
+// maskChunk fills s.mask with the decisions of size bytes of keystream, at most a chunk.
 func (t *Table) maskChunk(s *Scratch, stream []byte, size int) {
 	groups := size / groupSize
 	if groups > 0 {
@@ -34,7 +34,7 @@ func (t *Table) maskChunk(s *Scratch, stream []byte, size int) {
 	}
 }
 
-// biasChunk adds the biases of the decisions to a row, a chunk at most.
+// biasChunk adds the biases of the decisions in s.mask to a row of at most a chunk.
 func (t *Table) biasChunk(s *Scratch, row []float32) {
 	groups := len(row) / 8
 	if groups > 0 {
@@ -50,8 +50,8 @@ func (t *Table) biasChunk(s *Scratch, row []float32) {
 	}
 }
 
-// BiasMask adds delta to the tokens of row whose bits in a bitmap are set, and 0 to the
-// others.
+// BiasMask adds delta to the tokens of row whose bits in mask are set, and 0 to the others. mask
+// is a bitmap as [Table.Mask] writes it.
 func (t *Table) BiasMask(row []float32, mask []uint64) {
 	done := 0
 	if groups := len(row) / 8; active != Generic && groups > 0 {

@@ -4,7 +4,7 @@
 
 package kernel
 
-// floorAVX2 adds c to n floats, n a multiple of 64. It is the floor of the benchmarks:
+// floorAVX2 adds c to n floats. n is a multiple of 64. It is the floor of the benchmarks:
 //
 //	for i := range n { x[i] += c }
 //

@@ -3,7 +3,6 @@ package kernel
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -11,12 +10,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/internal/testmark/race"
 )
 
-// special are the numbers that arithmetic treats in ways of its own.
+// special lists the numbers that arithmetic treats in a special way.
 var special = []float32{
 	0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)),
-	1e-40, -1e-40, math.MaxFloat32, -math.MaxFloat32, -3.25, math.Float32frombits(0x7f800001), math.Float32frombits(0xffc12345),
+	1e-40, -1e-40, math.MaxFloat32, -math.MaxFloat32, -3.25,
+	math.Float32frombits(0x7f800001), math.Float32frombits(0xffc12345),
 }
 
 // fillRow fills a row from rng, every fourth entry with a special number.
@@ -30,7 +32,7 @@ func fillRow(rng *rand.Rand, row []float32) {
 	}
 }
 
-// bitsOf makes rows comparable that hold no-numbers.
+// bitsOf returns the bits of a row, so that rows with NaN can be compared.
 func bitsOf(row []float32) []uint32 {
 	out := make([]uint32, len(row))
 	for i, x := range row {
@@ -39,7 +41,7 @@ func bitsOf(row []float32) []uint32 {
 	return out
 }
 
-// A shape is a call of Process and of its relatives.
+// A shape holds the arguments of one call of Process, ProcessMask, Stream, Bias and BiasMask.
 type shape struct {
 	width, m, lane int
 	complement     bool
@@ -49,7 +51,7 @@ type shape struct {
 	seed           uint64
 }
 
-// table returns the table of a shape, whose numbers may be any.
+// table returns the table of a shape. It reduces the numbers to their ranges.
 func (c *shape) table() *Table {
 	width := 1 << (c.width & 3)
 	t := NewTable(width, 1+c.m%(1<<width-1), c.lane%(128/width), c.delta)
@@ -59,7 +61,7 @@ func (c *shape) table() *Table {
 	return t
 }
 
-// outcome is everything that the loops over a row give.
+// An outcome is everything that these calls write.
 type outcome struct {
 	row, fromStream, fromMask []uint32
 	mask                      []uint64
@@ -88,8 +90,8 @@ func (c *shape) run() outcome {
 	return o
 }
 
-// check compares every backend with the specification, which is read here without any
-// code of this package: CTR mode of the standard library, lanes as a bit string.
+// check compares every backend with a second reading of the specification, which uses no loop of
+// this package: CTR mode of the standard library, and lanes as a bit string.
 func (c *shape) check(t *testing.T) {
 	t.Helper()
 	table := c.table()
@@ -133,7 +135,8 @@ func randomShape(rng *rand.Rand) shape {
 	return c
 }
 
-// Every length up to 300 and about 150 of those up to 4200, then rows of several chunks.
+// TestEveryBackendIsTheSpecification checks every length up to 300, about 150 lengths up to 4200,
+// and rows of several chunks.
 func TestEveryBackendIsTheSpecification(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	step := 1
@@ -181,48 +184,8 @@ func FuzzProcess(f *testing.F) {
 	})
 }
 
-// The counter is 32 bits, big-endian, and carries through all of its bytes.
-func TestCounterCarries(t *testing.T) {
-	key := [16]byte{9}
-	block, err := aes.NewCipher(key[:])
-	require.NoError(t, err)
-	keys := NewKeys(&key)
-	onEachBackend(t, func(t *testing.T) {
-		if Active() == Generic {
-			t.Skip("has no first block but 0")
-		}
-		for _, first := range []uint32{0, 0xf8, 0xfff7, 0xfffff5, 1<<32 - 3} {
-			const blocks = 41
-			got := make([]byte, blocks*BlockSize)
-			nonce := Nonce{1, 2, 3}
-			streamBlocks(&got[0], blocks, keys, &nonce, first)
-			for i := range uint32(blocks) {
-				var want [BlockSize]byte
-				copy(want[:], nonce[:])
-				binary.BigEndian.PutUint32(want[12:], first+i)
-				block.Encrypt(want[:], want[:])
-				require.Equal(t, want[:], got[BlockSize*i:BlockSize*(i+1)], "block %d+%d", first, i)
-			}
-		}
-	})
-}
-
-// FIPS 197, appendix A.1, and appendix B: the key schedule and one block.
-func TestKnownAnswers(t *testing.T) {
-	key := [16]byte{0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6, 0xab, 0xf7, 0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c}
-	keys := NewKeys(&key)
-	if len(available) > 1 {
-		assert.Equal(t, [16]byte{0xd0, 0x14, 0xf9, 0xa8, 0xc9, 0xee, 0x25, 0x89, 0xe1, 0x3f, 0x0c, 0xc8, 0xb6, 0x63, 0x0c, 0xa6}, keys.round[10])
-	}
-	onEachBackend(t, func(t *testing.T) {
-		block := []Input{{0x32, 0x43, 0xf6, 0xa8, 0x88, 0x5a, 0x30, 0x8d, 0x31, 0x31, 0x98, 0xa2, 0xe0, 0x37, 0x07, 0x34}}
-		keys.Encrypt(new(Scratch), block, block)
-		assert.Equal(t, Input{0x39, 0x25, 0x84, 0x1d, 0x02, 0xdc, 0x09, 0xfb, 0xdc, 0x11, 0x85, 0x97, 0x19, 0x6a, 0x0b, 0x32}, block[0])
-	})
-}
-
 func TestNothingAllocates(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates")
 	}
 	keys, table := NewKeys(&[16]byte{1}), NewTable(2, 1, 0, 1)

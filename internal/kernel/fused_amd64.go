@@ -4,42 +4,50 @@
 
 package kernel
 
-// fused1AESNI is streamAESNI from block first on, mask1AVX2 and biasAVX2 for 256*turns logits, at least one turn.
+// fused1AESNI is streamAESNI from block first on, mask1AVX2 and biasAVX2 in one pass.
+// It marks 256*turns logits. turns is at least 1.
 //
 //go:noescape
 func fused1AESNI(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
 
-// fused2AESNI is streamAESNI from block first on, mask2AVX2 and biasAVX2 for 256*turns logits, at least one turn.
+// fused2AESNI is streamAESNI from block first on, mask2AVX2 and biasAVX2 in one pass.
+// It marks 256*turns logits. turns is at least 1.
 //
 //go:noescape
 func fused2AESNI(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
 
-// fused4AESNI is streamAESNI from block first on, mask4AVX2 and biasAVX2 for 256*turns logits, at least one turn.
+// fused4AESNI is streamAESNI from block first on, mask4AVX2 and biasAVX2 in one pass.
+// It marks 256*turns logits. turns is at least 1.
 //
 //go:noescape
 func fused4AESNI(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
 
-// fused8AESNI is streamAESNI from block first on, mask8AVX2 and biasAVX2 for 256*turns logits, at least one turn.
+// fused8AESNI is streamAESNI from block first on, mask8AVX2 and biasAVX2 in one pass.
+// It marks 256*turns logits. turns is at least 1.
 //
 //go:noescape
 func fused8AESNI(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
 
-// fused1VAES is streamVAES from block first on, mask1AVX2 and biasAVX2 for 256*turns logits, at least one turn.
+// fused1VAES is streamVAES from block first on, mask1AVX2 and biasAVX2 in one pass.
+// It marks 256*turns logits. turns is at least 1.
 //
 //go:noescape
 func fused1VAES(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
 
-// fused2VAES is streamVAES from block first on, mask2AVX2 and biasAVX2 for 256*turns logits, at least one turn.
+// fused2VAES is streamVAES from block first on, mask2AVX2 and biasAVX2 in one pass.
+// It marks 256*turns logits. turns is at least 1.
 //
 //go:noescape
 func fused2VAES(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
 
-// fused4VAES is streamVAES from block first on, mask4AVX2 and biasAVX2 for 256*turns logits, at least one turn.
+// fused4VAES is streamVAES from block first on, mask4AVX2 and biasAVX2 in one pass.
+// It marks 256*turns logits. turns is at least 1.
 //
 //go:noescape
 func fused4VAES(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
 
-// fused8VAES is streamVAES from block first on, mask8AVX2 and biasAVX2 for 256*turns logits, at least one turn.
+// fused8VAES is streamVAES from block first on, mask8AVX2 and biasAVX2 in one pass.
+// It marks 256*turns logits. turns is at least 1.
 //
 //go:noescape
 func fused8VAES(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)

@@ -7,11 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzScore packs any tokens on every backend and decides them under a key: the bits are
-// those of the specification, whatever the ids, the number of places before the text, and its length.
+// FuzzScore packs any tokens and decides them under a key, on every backend. The bits must be
+// those of the specification for all ids, starts and lengths.
 func FuzzScore(f *testing.F) {
 	f.Add([]byte{}, uint8(2), uint8(0), uint8(1), uint8(0), uint8(0))
-	f.Add([]byte{1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 3, 0, 0, 0x80}, uint8(4), uint8(3), uint8(77), uint8(9), uint8(2))
+	ids := []byte{1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 3, 0, 0, 0x80}
+	f.Add(ids, uint8(4), uint8(3), uint8(77), uint8(9), uint8(2))
 	f.Fuzz(func(t *testing.T, ids []byte, context, width, m, lane, from uint8) {
 		tokens := make([]int32, len(ids)/4)
 		for i := range tokens {
@@ -20,11 +21,11 @@ func FuzzScore(f *testing.F) {
 		start := min(int(from), len(tokens))
 		w := 1 << (width % 4)
 		table := NewTable(w, 1+int(m)%(1<<w-1), int(lane)%(128/w), 1)
-		keys, _ := testKey(t, m)
+		keys, _ := newTestKey(t, m)
 
 		want := make([]Input, len(tokens)-start)
 		packGeneric(want, tokens, start, int(context)%(MaxPacked+1))
-		valid := make([]Input, 0, len(want)) // what is scored: tokens are ids
+		valid := make([]Input, 0, len(want)) // Score takes tokens that are ids
 		for _, in := range want {
 			if binary.BigEndian.Uint32(in[12:]) < absent24 {
 				valid = append(valid, in)

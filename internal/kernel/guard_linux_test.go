@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -8,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// guarded returns size bytes between two pages that nobody may touch: at the end of its
-// own page, or at the start.
+// guarded returns size bytes between two pages that may not be touched. The bytes stand at the
+// end of the memory between them, or at the start.
 func guarded(t *testing.T, size int, atEnd bool) unsafe.Pointer {
 	t.Helper()
 	page := syscall.Getpagesize()
@@ -17,7 +18,8 @@ func guarded(t *testing.T, size int, atEnd bool) unsafe.Pointer {
 	if inner == 0 {
 		inner = page
 	}
-	mem, err := syscall.Mmap(-1, 0, inner+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	mem, err := syscall.Mmap(-1, 0, inner+2*page,
+		syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, syscall.Munmap(mem)) })
 	require.NoError(t, syscall.Mprotect(mem[:page], syscall.PROT_NONE))
@@ -29,13 +31,14 @@ func guarded(t *testing.T, size int, atEnd bool) unsafe.Pointer {
 	return unsafe.Pointer(unsafe.SliceData(mem[at:]))
 }
 
-// slice makes a slice of n values in guarded memory.
+// slice returns a slice of n values in guarded memory.
 func slice[T any](t *testing.T, n int, atEnd bool) []T {
 	var zero T
 	return unsafe.Slice((*T)(guarded(t, n*int(unsafe.Sizeof(zero)), atEnd)), n)
 }
 
-// No loop reads or writes outside what it was given: it would end the program.
+// TestGuardPages runs every loop on arguments next to guard pages. A loop that reads or writes
+// outside its arguments ends the program.
 func TestGuardPages(t *testing.T) {
 	keys := NewKeys(&[16]byte{3})
 	nonce := Nonce{1}
@@ -52,12 +55,12 @@ func TestGuardPages(t *testing.T) {
 }
 
 func testGuarded(t *testing.T, keys *Keys, nonce *Nonce, n int, atEnd bool) {
-	t.Run("", func(t *testing.T) { // unmaps
+	t.Run(fmt.Sprintf("n=%d/end=%t", n, atEnd), func(t *testing.T) { // its end unmaps the memory
 		row, mask := slice[float32](t, n, atEnd), slice[uint64](t, (n+63)/64, atEnd)
 		inputs, tokens := slice[Input](t, n, atEnd), slice[int32](t, n, atEnd)
 		half := slice[uint16](t, n, atEnd)
 		s := &slice[Scratch](t, 1, atEnd)[0]
-		s.buf = slice[byte](t, n+4*BlockSize, atEnd) // large enough: the collector sees no pointer there
+		s.buf = slice[byte](t, n+4*BlockSize, atEnd) // so large that no loop puts a Go pointer here
 		for _, width := range []int{1, 2, 4, 8} {
 			table := NewTable(width, 1, 5, 1)
 			stream := slice[byte](t, table.StreamSize(n), atEnd)
@@ -76,7 +79,7 @@ func testGuarded(t *testing.T, keys *Keys, nonce *Nonce, n int, atEnd bool) {
 			AtLeast(row[:min(n, ScanBlock)], 1, 2)
 			SumExp(slice[float32](t, len(mask), atEnd), row, mask, 1, 2, 3, 1)
 			CountLanes(s, keys, &slice[[MaxLanes]int64](t, 1, atEnd)[0], inputs)
-			keys.LastBytes(s, nil, nonce, n)
+			keys.Find255(s, nil, nonce, n)
 			keys.Blocks(s, inputs, nonce, slice[uint32](t, n, atEnd))
 			if n > 0 {
 				Floor(row, 1)

@@ -2,7 +2,7 @@ package kernel
 
 import "math"
 
-// A Format is one of logits in half precision.
+// A Format is a format of logits in half precision.
 type Format uint8
 
 const (
@@ -10,23 +10,7 @@ const (
 	FP16               // binary16 of IEEE 754
 )
 
-// widen returns a number of half precision, which a float32 holds exactly.
-func (f Format) widen(h uint16) float32 {
-	if f == BF16 {
-		return math.Float32frombits(uint32(h) << 16)
-	}
-	sign, exponent, fraction := uint32(h)>>15<<31, uint32(h)>>10&31, uint32(h)&1023
-	switch exponent {
-	case 0: // zero and subnormal numbers: fraction * 2^-24
-		return math.Float32frombits(sign | math.Float32bits(float32(fraction)*(1.0/(1<<24))))
-	case 31:
-		return math.Float32frombits(sign | 255<<23 | fraction<<13)
-	default:
-		return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
-	}
-}
-
-// ProcessHalf is [Table.Process] for a row in half precision: it writes src, widened and
+// ProcessHalf is [Table.Process] for a row in half precision. It writes src, widened and
 // marked, to the first len(src) entries of dst.
 func (t *Table) ProcessHalf(s *Scratch, k *Keys, nonce *Nonce, f Format, dst []float32, src []uint16) {
 	dst = dst[:len(src)]
@@ -46,8 +30,7 @@ func (t *Table) ProcessHalf(s *Scratch, k *Keys, nonce *Nonce, f Format, dst []f
 	}
 }
 
-// biasHalfChunk widens a part of a row, a chunk at most, and adds the biases of the
-// decisions in s.mask.
+// biasHalfChunk widens at most a chunk of a row and adds the biases of the decisions in s.mask.
 func biasHalfChunk(s *Scratch, f Format, dst []float32, src []uint16, delta float32) {
 	groups := len(src) / 8
 	if groups > 0 {
@@ -59,10 +42,11 @@ func biasHalfChunk(s *Scratch, f Format, dst []float32, src []uint16, delta floa
 	}
 }
 
-// Widen writes a row in half precision to dst as float32, unmarked.
+// Widen writes a row in half precision to the first len(src) entries of dst as float32,
+// unmarked.
 func Widen(s *Scratch, f Format, dst []float32, src []uint16) {
 	dst = dst[:len(src)]
-	minusZero := math.Float32frombits(1 << 31) // what changes nothing, not even -0
+	minusZero := math.Float32frombits(1 << 31) // changes no number that it is added to, not even -0
 	if active == Generic {
 		for i, h := range src {
 			dst[i] = f.widen(h) + minusZero

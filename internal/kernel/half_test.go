@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The numbers of half precision by their definitions, in float64.
+// TestWidenEveryNumber computes every number of half precision by its definition, in float64.
 func TestWidenEveryNumber(t *testing.T) {
 	for h := range 1 << 16 {
 		sign := 1 - 2*float64(h>>15)
@@ -33,7 +33,8 @@ func TestWidenEveryNumber(t *testing.T) {
 	}
 }
 
-// ProcessHalf is Process of the widened row, for every number there is and any length.
+// TestProcessHalf compares ProcessHalf with Process of the widened row, for every number and for
+// many lengths.
 func TestProcessHalf(t *testing.T) {
 	keys, nonce := NewKeys(&[16]byte{4}), Nonce{7}
 	rng := rand.New(rand.NewPCG(15, 16))

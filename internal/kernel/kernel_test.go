@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// greenBit is the specification read literally: lane v XOR lane of a little-endian
-// bit string is below m.
+// greenBit reads docs/spec.md literally: token v is green if lane v XOR lane of a little-endian bit
+// string is below m.
 func greenBit(stream []byte, v, width, m, lane int) bool {
 	v ^= lane
 	value := 0
@@ -22,13 +22,12 @@ func greenBit(stream []byte, v, width, m, lane int) bool {
 	return value < m
 }
 
-// eachShape runs f on every backend over lane widths, thresholds, tenant lanes and row
-// lengths.
+// eachShape runs f on every backend over lane widths, thresholds, tenant lanes and row lengths.
 func eachShape(t *testing.T, f func(t *testing.T, width, m, lane, n int, stream []byte)) {
-	onEachBackend(t, func(t *testing.T) { eachShapeOf(t, f) })
+	onEachBackend(t, func(t *testing.T) { eachShapeHere(t, f) })
 }
 
-func eachShapeOf(t *testing.T, f func(t *testing.T, width, m, lane, n int, stream []byte)) {
+func eachShapeHere(t *testing.T, f func(t *testing.T, width, m, lane, n int, stream []byte)) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, width := range []int{1, 2, 4, 8} {
 		for _, m := range []int{1, 1<<width - 1, 1 + rng.IntN(1<<width-1)} {
@@ -48,7 +47,6 @@ func eachShapeOf(t *testing.T, f func(t *testing.T, width, m, lane, n int, strea
 }
 
 func TestBias(t *testing.T) {
-	special := []float32{0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1e-40, math.MaxFloat32, -3.25}
 	eachShape(t, func(t *testing.T, width, m, lane, n int, stream []byte) {
 		table := NewTable(width, m, lane, 1.5)
 		require.Equal(t, len(stream), table.StreamSize(n))
@@ -97,7 +95,8 @@ func TestGreen(t *testing.T) {
 		for v := range n {
 			j := table.BlockOf(uint32(v))
 			block := (*[16]byte)(stream[16*j:])
-			require.Equal(t, greenBit(stream, v, width, m, lane), table.Green(block, uint32(v)), "token %d", v)
+			want := greenBit(stream, v, width, m, lane)
+			require.Equal(t, want, table.Green(block, uint32(v)), "token %d", v)
 		}
 	})
 }

@@ -7,15 +7,15 @@ import (
 	"math/bits"
 )
 
-// rounds is that of AES-128.
+// rounds is the number of rounds of AES-128.
 const rounds = 10
 
-// Keys is an AES-128 key, expanded for every backend. It is immutable and safe for
-// concurrent use. It holds secrets: whoever keeps one sees to it that it is not printed.
+// Keys is an AES-128 key, expanded for every backend. It is immutable and safe for concurrent
+// use. It holds secrets, and whoever keeps one must not print it.
 type Keys struct {
 	block  cipher.Block
 	stream cipher.AEAD
-	round  [rounds + 1][BlockSize]byte // empty where no assembly can use it
+	round  [rounds + 1][BlockSize]byte // zero if this machine has Generic alone
 }
 
 // NewKeys expands a key.
@@ -23,7 +23,7 @@ func NewKeys(key *[16]byte) *Keys {
 	k := new(Keys)
 	var err error
 	if k.block, err = aes.NewCipher(key[:]); err != nil {
-		panic("kernel: " + err.Error()) // 16 bytes are a key
+		panic("kernel: " + err.Error()) // unreachable: 16 bytes are a key
 	}
 	if k.stream, err = cipher.NewGCM(k.block); err != nil {
 		panic("kernel: " + err.Error())
@@ -34,8 +34,8 @@ func NewKeys(key *[16]byte) *Keys {
 	return k
 }
 
-// expand is the key schedule of FIPS 197, section 5.2. The S-box comes from the AES
-// instructions, so that no memory access depends on the key.
+// expand runs the key schedule of FIPS 197, section 5.2. The AES instructions serve as the
+// S-box, so that no memory access depends on the key.
 func (k *Keys) expand(key *[16]byte) {
 	words := make([]uint32, 4*len(k.round))
 	for i := range 4 {
@@ -54,6 +54,3 @@ func (k *Keys) expand(key *[16]byte) {
 		binary.LittleEndian.PutUint32(k.round[i/4][i%4*4:], w)
 	}
 }
-
-// Block encrypts one block. dst and src escape: they live in a Scratch or on the heap.
-func (k *Keys) Block(dst, src *[BlockSize]byte) { k.block.Encrypt(dst[:], src[:]) }

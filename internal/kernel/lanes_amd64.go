@@ -4,7 +4,7 @@
 
 package kernel
 
-// lanesAVX2 adds the bits that the lanes of n tokens read, at most 255 of them:
+// lanesAVX2 adds the bits that the lanes of n tokens read. n is at most 255:
 //
 //	for j := range n { for i := range 128 { ones[i] += bit (inputs[j][15]&127) ^ i of blocks[j] } }
 //

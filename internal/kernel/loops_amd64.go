@@ -4,9 +4,9 @@ package kernel
 
 import "unsafe"
 
-// The loops of the active backend. Callers have taken the Generic one elsewhere.
+// These functions dispatch the loops of AESNI and VAES. Their contracts are in loops_noasm.go.
+// Callers handle Generic themselves.
 
-// streamBlocks writes blocks first, first+1, ... of a nonce's keystream.
 func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32) {
 	if active == VAES {
 		streamVAES(dst, blocks, &keys.round, nonce, first)
@@ -15,7 +15,6 @@ func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32)
 	}
 }
 
-// encryptBlocks encrypts n independent blocks in place or to another place.
 func encryptBlocks(dst, src *[BlockSize]byte, n int, keys *Keys) {
 	if active == VAES {
 		encryptVAES(dst, src, n, &keys.round)
@@ -24,7 +23,6 @@ func encryptBlocks(dst, src *[BlockSize]byte, n int, keys *Keys) {
 	}
 }
 
-// maskGroups decides the tokens of n groups of groupSize bytes of keystream.
 func maskGroups(width int, dst, stream *byte, n int, luts *[3][BlockSize]byte) {
 	switch width {
 	case 1:
@@ -38,12 +36,10 @@ func maskGroups(width int, dst, stream *byte, n int, luts *[3][BlockSize]byte) {
 	}
 }
 
-// biasGroups adds the bias of a bitmap to 8*groups logits.
 func biasGroups(x *float32, groups int, mask *byte, delta float32) {
 	biasAVX2(x, groups, mask, delta)
 }
 
-// biasHalf is biasGroups for logits in half precision, which it widens.
 func biasHalf(f Format, x *float32, src *uint16, groups int, mask *byte, delta float32) {
 	if f == BF16 {
 		biasBF16AVX2(x, src, groups, mask, delta)
@@ -52,7 +48,6 @@ func biasHalf(f Format, x *float32, src *uint16, groups int, mask *byte, delta f
 	}
 }
 
-// scoreGroups decides inputs, a multiple of scoreGroup, a bit each.
 func scoreGroups(dst []byte, inputs []Input, keys *Keys, t *scoreTable) {
 	groups := len(inputs) / scoreGroup
 	_ = dst[groups*scoreGroup/8-1]
@@ -64,16 +59,13 @@ func scoreGroups(dst []byte, inputs []Input, keys *Keys, t *scoreTable) {
 	}
 }
 
-// packPlaces writes the inputs of n tokens, which have 4 more before them.
 func packPlaces(dst *Input, tokens *int32, n int, absent *Input) {
 	packAVX2(dst, tokens, n, absent)
 }
 
-// fusedTokens is how many tokens a turn of the fused loops marks.
+// fusedTokens is how many tokens one turn of the fused loops marks.
 const fusedTokens = 256
 
-// processTurns marks a part of a row with the keystream of a nonce, whole turns from block
-// 0 on, and returns how long that part is.
 func (t *Table) processTurns(k *Keys, nonce *Nonce, row []float32) int {
 	turns := len(row) / fusedTokens
 	if turns == 0 {
@@ -101,7 +93,6 @@ func (t *Table) processTurns(k *Keys, nonce *Nonce, row []float32) int {
 	return turns * fusedTokens
 }
 
-// floor adds c to a part of x and returns how long that part is.
 func floor(x []float32, c float32) int {
 	n := len(x) &^ 63
 	if len(available) == 1 || n == 0 {
@@ -111,7 +102,6 @@ func floor(x []float32, c float32) int {
 	return n
 }
 
-// countLanes is countLanesGeneric of the active backend.
 func countLanes(counts *[MaxLanes]uint8, blocks, inputs []Input) {
 	lanesAVX2(counts, &blocks[0], &inputs[0], len(blocks))
 }

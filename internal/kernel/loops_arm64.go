@@ -4,7 +4,7 @@ package kernel
 
 import "encoding/binary"
 
-// The stubs equal those of amd64, which carry the Go they stand for.
+// The stubs of amd64 with the same names carry the Go that they stand for.
 
 func subWordNEON(word uint32) uint32
 
@@ -38,6 +38,8 @@ func biasFP16NEON(x *float32, src *uint16, groups int, mask *byte, delta float32
 //go:noescape
 func packNEON(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
 
+// The functions below dispatch the loops of NEON. Their contracts are in loops_noasm.go.
+
 func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32) {
 	streamNEON(dst, blocks, &keys.round, nonce, first)
 }
@@ -47,7 +49,7 @@ func encryptBlocks(dst, src *[BlockSize]byte, n int, keys *Keys) {
 }
 
 func maskGroups(width int, dst, stream *byte, n int, luts *[3][BlockSize]byte) {
-	n *= groupSize / 32 // these take 32 bytes at once
+	n *= groupSize / 32 // these loops take 32 bytes at once
 	switch width {
 	case 1:
 		mask1NEON(dst, stream, n, luts)
@@ -64,7 +66,6 @@ func biasGroups(x *float32, groups int, mask *byte, delta float32) {
 	biasNEON(x, groups, mask, delta)
 }
 
-// biasHalf is biasGroups for logits in half precision, which it widens.
 func biasHalf(f Format, x *float32, src *uint16, groups int, mask *byte, delta float32) {
 	if f == BF16 {
 		biasBF16NEON(x, src, groups, mask, delta)
@@ -73,7 +74,7 @@ func biasHalf(f Format, x *float32, src *uint16, groups int, mask *byte, delta f
 	}
 }
 
-// scoreGroups has AES in assembly alone: the rest waits for a machine to measure on.
+// Only AES is assembly here. The rest needs an arm64 machine to measure on.
 func scoreGroups(dst []byte, inputs []Input, keys *Keys, t *scoreTable) {
 	var blocks [scoreGroup]Input
 	for ; len(inputs) >= scoreGroup; inputs, dst = inputs[scoreGroup:], dst[2:] {
@@ -106,5 +107,5 @@ func countLanes(counts *[MaxLanes]uint8, blocks, inputs []Input) {
 	countLanesGeneric(counts, blocks, inputs)
 }
 
-// processTurns is of amd64 alone: elsewhere a row is marked in chunks.
+// Only amd64 has fused loops. Here Process marks a row in chunks.
 func (t *Table) processTurns(*Keys, *Nonce, []float32) int { return 0 }

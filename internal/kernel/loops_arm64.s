@@ -2,8 +2,8 @@
 
 #include "textflag.h"
 
-// AES-128: AESE adds the key before SubBytes and ShiftRows, so the last key is added
-// apart. The round keys are in V16 to V26.
+// AES-128. AESE adds the key before SubBytes and ShiftRows, so an XOR adds the last key. V16 to
+// V26 hold the round keys.
 
 #define LOADKEYS(from) \
 	VLD1.P 64(from), [V16.B16, V17.B16, V18.B16, V19.B16] \
@@ -60,7 +60,7 @@
 	LAST(V0)
 
 // func subWordNEON(word uint32) uint32
-// With the same word in every column ShiftRows changes nothing.
+// With the same word in every column, ShiftRows changes nothing.
 TEXT ·subWordNEON(SB), NOSPLIT, $0-12
 	MOVWU word+0(FP), R0
 	VDUP  R0, V0.S4
@@ -70,7 +70,7 @@ TEXT ·subWordNEON(SB), NOSPLIT, $0-12
 	MOVW  R0, ret+8(FP)
 	RET
 
-// The counter is in R4, the nonce in V27.
+// R4 holds the counter, and V27 the nonce.
 #define COUNTER(x) \
 	VMOV V27.B16, x.B16 \
 	REVW R4, R5         \
@@ -149,7 +149,7 @@ one:
 end:
 	RET
 
-// Masks: V0 is the order of bytes, V1 and V2 what the nibbles set, V3 a mask of nibbles.
+// Masks. V0 holds the order of bytes, V1 and V2 the bits that the nibbles set, V3 a mask of nibbles.
 #define NIBBLES(x, t) \
 	VTBL  V0.B16, [x.B16], x.B16 \
 	VUSHR $4, x.B16, t.B16       \
@@ -263,7 +263,7 @@ loop:
 end:
 	RET
 
-// The assembler has no FADD of vectors: d = n + m, 4 floats.
+// d = n + m, 4 floats. The assembler has no FADD of vectors.
 #define FADD4(m, n, d) WORD $(0x4E20D400 | m<<16 | n<<5 | d)
 
 // func biasNEON(x *float32, groups int, mask *byte, delta float32)
@@ -294,14 +294,14 @@ loop:
 end:
 	RET
 
-// Two float32 vectors of 8 bfloat16 and float16 in V8.
+// Widens 8 bfloat16 or float16 in V8 to two vectors of float32.
 #define WIDENBF16 \
 	VUSHLL  $0, V8.H4, V6.S4  \
 	VUSHLL2 $0, V8.H8, V7.S4  \
 	VSHL    $16, V6.S4, V6.S4 \
 	VSHL    $16, V7.S4, V7.S4
 
-// FCVTL V8.4H, V6.4S and FCVTL2 V8.8H, V7.4S, which the assembler lacks.
+// FCVTL V8.4H, V6.4S and FCVTL2 V8.8H, V7.4S. The assembler lacks both.
 #define WIDENFP16 \
 	WORD $(0x0E217800 | 8<<5 | 6) \
 	WORD $(0x4E217800 | 8<<5 | 7)

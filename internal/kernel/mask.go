@@ -2,14 +2,14 @@ package kernel
 
 import "unsafe"
 
-// Mask sets bit v of dst, which is bit v%64 of word v/64, for each green token v
-// below n, and clears the other bits of the (n+63)/64 words. stream holds at least
+// Mask writes a bitmap of the green tokens below n: bit v%64 of dst[v/64] is set if token v is
+// green. It clears the other bits of the (n+63)/64 words. stream holds at least
 // [Table.StreamSize] of n bytes.
 func (t *Table) Mask(dst []uint64, stream []byte, n int) {
 	done := 0
 	if active != Generic {
-		// Whole groups that fill whole words.
-		perGroup := groupSize * t.perRow
+		// The loops take whole groups that fill whole words.
+		perGroup := groupSize * t.perByte
 		if whole := n / max(perGroup, 64); whole > 0 {
 			done = whole * max(perGroup, 64)
 			groups := done / perGroup
@@ -18,9 +18,9 @@ func (t *Table) Mask(dst []uint64, stream []byte, n int) {
 		}
 	}
 	if done < n {
-		t.maskGeneric(dst[done/64:], stream[done/t.perRow:], n-done)
+		t.maskGeneric(dst[done/64:], stream[done/t.perByte:], n-done)
 	}
 }
 
-// bytesOf is the memory of a bitmap, for loops of little-endian machines.
+// bytesOf returns the memory of a bitmap, for loops of little-endian machines.
 func bytesOf(words []uint64) *byte { return (*byte)(unsafe.Pointer(unsafe.SliceData(words))) }

@@ -4,30 +4,26 @@
 
 package kernel
 
-// mask1AVX2 decides the tokens of 128*n bytes of keystream, 8 a byte, and writes as many bits to dst.
-// luts are the order of bytes in a block, and the bits that a low and a high nibble set;
-// with a width of 8, the second is the threshold less 1.
+// mask1AVX2 decides the tokens of 128*n bytes of keystream, 8 per byte, and writes
+// one bit per token to dst. luts are those of a Table, see fillLuts.
 //
 //go:noescape
 func mask1AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 
-// mask2AVX2 decides the tokens of 128*n bytes of keystream, 4 a byte, and writes as many bits to dst.
-// luts are the order of bytes in a block, and the bits that a low and a high nibble set;
-// with a width of 8, the second is the threshold less 1.
+// mask2AVX2 decides the tokens of 128*n bytes of keystream, 4 per byte, and writes
+// one bit per token to dst. luts are those of a Table, see fillLuts.
 //
 //go:noescape
 func mask2AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 
-// mask4AVX2 decides the tokens of 128*n bytes of keystream, 2 a byte, and writes as many bits to dst.
-// luts are the order of bytes in a block, and the bits that a low and a high nibble set;
-// with a width of 8, the second is the threshold less 1.
+// mask4AVX2 decides the tokens of 128*n bytes of keystream, 2 per byte, and writes
+// one bit per token to dst. luts are those of a Table, see fillLuts.
 //
 //go:noescape
 func mask4AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)
 
-// mask8AVX2 decides the tokens of 128*n bytes of keystream, 1 a byte, and writes as many bits to dst.
-// luts are the order of bytes in a block, and the bits that a low and a high nibble set;
-// with a width of 8, the second is the threshold less 1.
+// mask8AVX2 decides the tokens of 128*n bytes of keystream, 1 per byte, and writes
+// one bit per token to dst. luts are those of a Table, see fillLuts.
 //
 //go:noescape
 func mask8AVX2(dst *byte, stream *byte, n int, luts *[3][16]byte)

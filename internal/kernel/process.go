@@ -1,8 +1,7 @@
 package kernel
 
-// Process marks a row in place with the keystream of a nonce: [Table.Bias] of
-// [Keys.Stream], a chunk at a time, so that neither keystream nor decisions leave the
-// cache.
+// Process marks a row in place with the keystream of a nonce. It equals [Table.Bias] of
+// [Keys.Stream], a chunk at a time, so that neither keystream nor decisions leave the cache.
 func (t *Table) Process(s *Scratch, k *Keys, nonce *Nonce, row []float32) {
 	if active == Generic {
 		t.biasGeneric(row, k.streamGeneric(s, nonce, t.StreamSize(len(row))))
@@ -20,8 +19,8 @@ func (t *Table) Process(s *Scratch, k *Keys, nonce *Nonce, row []float32) {
 	}
 }
 
-// ProcessMask writes the decisions of n tokens under the keystream of a nonce as
-// [Table.Mask] does.
+// ProcessMask writes the bitmap of n tokens under the keystream of a nonce, as [Table.Mask]
+// does.
 func (t *Table) ProcessMask(s *Scratch, k *Keys, nonce *Nonce, dst []uint64, n int) {
 	if active == Generic {
 		t.maskGeneric(dst, k.streamGeneric(s, nonce, t.StreamSize(n)), n)
@@ -41,11 +40,12 @@ func (t *Table) ProcessMask(s *Scratch, k *Keys, nonce *Nonce, dst []uint64, n i
 // blocks returns how many blocks of keystream decide n tokens.
 func (t *Table) blocks(n int) int { return t.StreamSize(n) / BlockSize }
 
-// decide fills s.mask with the decisions of n tokens, a chunk at most, from a block on.
+// decide fills s.mask with the decisions of n tokens, at most a chunk, whose keystream starts
+// at block.
 func (t *Table) decide(s *Scratch, k *Keys, nonce *Nonce, block uint32, n int) {
 	blocks := t.blocks(n)
 	streamBlocks(&s.stream[0], blocks, k, nonce, block)
-	// Of an odd number of blocks the last group holds old keystream too: its bits are
-	// past n.
-	maskGroups(t.width, &s.mask[0], &s.stream[0], (blocks*BlockSize+groupSize-1)/groupSize, &t.luts)
+	// The last group may end in old keystream. Its bits are past n.
+	groups := (blocks*BlockSize + groupSize - 1) / groupSize
+	maskGroups(t.width, &s.mask[0], &s.stream[0], groups, &t.luts)
 }

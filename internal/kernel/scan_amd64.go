@@ -4,14 +4,14 @@
 
 package kernel
 
-// blockMaxAVX2 sets each of blocks maxima:
+// blockMaxAVX2 writes one maximum per block:
 //
 //	for i := range blocks { dst[i] = maxGeneric(row[64*i:][:64]) }
 //
 //go:noescape
 func blockMaxAVX2(dst *float32, row *float32, blocks int)
 
-// groupMaxAVX2 sets 8 maxima for each of blocks 64 entries, none of which is NaN:
+// groupMaxAVX2 writes 8 maxima per block of 64 entries. No entry may be NaN:
 //
 //	for i := range 8*blocks { dst[i] = max over j of src[i/8*64 + i%8 + 8*j] }
 //
@@ -25,9 +25,11 @@ func groupMaxAVX2(dst *float32, src *float32, blocks int)
 //go:noescape
 func atLeastAVX2(row *float32, delta float32, floor float32) (bits uint64)
 
-// sumExpAVX2 sums over 64 entries for each of blocks words of green, to a different rounding:
+// sumExpAVX2 writes one sum per block of 64 entries. It rounds in another order than this:
 //
-//	for i := range 64*blocks { if y := row[i] + delta*green[i]; y < cut { dst[i/64] += exp((y-top)*scale) } }
+//	for i := range 64*blocks {
+//		if y := row[i] + delta*green[i]; y < cut { dst[i/64] += exp((y-top)*scale) }
+//	}
 //
 //go:noescape
 func sumExpAVX2(dst *float32, row *float32, green *uint64, blocks int, delta float32, cut float32, top float32, scale float32)

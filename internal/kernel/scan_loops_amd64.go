@@ -4,7 +4,9 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-// hasFMA says what every CPU with AVX2 has said so far.
+// These functions dispatch the scans. Their contracts are in generic.go.
+
+// hasFMA is true on every known CPU with AVX2.
 var hasFMA = cpu.X86.HasFMA
 
 func blockMax(dst, row []float32) {

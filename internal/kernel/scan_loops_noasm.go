@@ -2,6 +2,8 @@
 
 package kernel
 
+// These are the scans that a backend may supply. Their contracts are in generic.go.
+
 func blockMax(dst, row []float32) { blockMaxGeneric(dst, row) }
 
 func atLeast(row *[ScanBlock]float32, delta, floor float32) uint64 {

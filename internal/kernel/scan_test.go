@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// scanRow fills a row with normal numbers and what else a row may hold.
+// scanRow fills a row with normal numbers and a share of special ones.
 func scanRow(rng *rand.Rand, row []float32) {
 	odd := []float32{
 		float32(math.NaN()), float32(math.Inf(-1)), float32(math.Inf(1)), float32(math.Copysign(0, -1)), 0,
@@ -24,10 +24,9 @@ func scanRow(rng *rand.Rand, row []float32) {
 	}
 }
 
-// eachScan runs f under every backend, with rows of all lengths and alignments.
+// eachScan runs f on every backend, with rows of all lengths below 1024 and many alignments.
 func eachScan(t *testing.T, f func(t *testing.T, rng *rand.Rand, row []float32)) {
-	for _, backend := range Available() {
-		defer Use(backend)()
+	onEachBackend(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(41, 42))
 		memory := make([]float32, 1100)
 		for n := range 1024 {
@@ -36,7 +35,7 @@ func eachScan(t *testing.T, f func(t *testing.T, rng *rand.Rand, row []float32))
 			scanRow(rng, row)
 			f(t, rng, row)
 		}
-	}
+	})
 }
 
 func TestBlockMax(t *testing.T) {
@@ -65,17 +64,21 @@ func TestAtLeast(t *testing.T) {
 	eachScan(t, func(t *testing.T, rng *rand.Rand, row []float32) {
 		row = row[:min(len(row), ScanBlock)]
 		delta := float32(rng.IntN(3))
-		for _, floor := range []float32{float32(rng.NormFloat64() * 4), 2, 0, -math.MaxFloat32, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())} {
+		for _, floor := range []float32{
+			float32(rng.NormFloat64() * 4), 2, 0, -math.MaxFloat32,
+			float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
+		} {
 			got := AtLeast(row, delta, floor)
 			for i := range ScanBlock {
 				want := i < len(row) && float32(row[i]+delta) >= floor
-				require.Equal(t, want, got>>i&1 == 1, "entry %d of %v, plus %v, at least %v", i, row, delta, floor)
+				require.Equal(t, want, got>>i&1 == 1,
+					"entry %d of %v, plus %v, at least %v", i, row, delta, floor)
 			}
 		}
 	})
 }
 
-// TestSumExp holds every backend, and the Go code, to the bound on what is wrong.
+// TestSumExp holds every backend to the bound on the error.
 func TestSumExp(t *testing.T) {
 	eachScan(t, func(t *testing.T, rng *rand.Rand, row []float32) {
 		green := make([]uint64, (len(row)+63)/64)
@@ -100,16 +103,17 @@ func TestSumExp(t *testing.T) {
 		sums := make([]float32, len(green))
 		got := SumExp(sums, row, green, delta, cut, top, float32(1/temperature))
 		for i, want := range blocks {
-			require.InDelta(t, want, float64(sums[i]), SumExpError(float64(sums[i]), ScanBlock), "block %d", i)
+			bound := SumExpError(float64(sums[i]), ScanBlock)
+			require.InDelta(t, want, float64(sums[i]), bound, "block %d", i)
 		}
-		require.InDelta(t, want, got, SumExpError(got, len(row)), "n=%d delta=%v cut=%v top=%v T=%v", len(row), delta, cut, top, temperature)
+		require.InDelta(t, want, got, SumExpError(got, len(row)),
+			"n=%d delta=%v cut=%v top=%v T=%v", len(row), delta, cut, top, temperature)
 	})
 }
 
-// One term at a time: the bound allows 2^-24 (4|z| + 16).
+// TestSumExpTerms sums one term at a time. The bound allows a relative error of 2^-24 (4|z| + 16).
 func TestSumExpTerms(t *testing.T) {
-	for _, backend := range Available() {
-		defer Use(backend)()
+	onEachBackend(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(43, 44))
 		row, green, sums := make([]float32, ScanBlock), []uint64{0}, []float32{0}
 		worst := 0.0
@@ -125,8 +129,8 @@ func TestSumExpTerms(t *testing.T) {
 			require.Less(t, wrong, 1.0, "exp(%v)", z)
 			worst = max(worst, wrong)
 		}
-		assert.Greater(t, worst, 1e-6, "nothing is measured")
-	}
+		assert.Greater(t, worst, 1e-6, "the error that was measured")
+	})
 }
 
 func TestGroupMax(t *testing.T) {
@@ -140,7 +144,7 @@ func TestGroupMax(t *testing.T) {
 		groups := GroupMax(memory, row)
 		require.LessOrEqual(t, len(groups), len(memory)-1)
 		require.GreaterOrEqual(t, len(groups), (len(row)+7)/8)
-		// Each group is a part of 8 of a block of 64, or 8 in a row at the end.
+		// A group is every eighth entry of a block of 64, or 8 neighbours at the end of the row.
 		var want []float32
 		whole := len(row) / ScanBlock * ScanBlock
 		for b := 0; b < whole; b += ScanBlock {

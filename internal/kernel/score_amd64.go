@@ -4,15 +4,17 @@
 
 package kernel
 
-// packAVX2 writes the inputs of n positions, from tokens on; it reads the 4 tokens before them too.
-// absent has FF in the slots that are no context:
+// packAVX2 writes the inputs of n positions from tokens on. It also reads the 4 tokens before.
+// absent has FF in the slots that hold no context:
 //
-//	for i := range n { dst[i] = LE24(tokens[i-4]) ... LE24(tokens[i-1]) | absent, BE32(tokens[i]) }
+//	for i := range n {
+//		dst[i] = LE24(tokens[i-4]) ... LE24(tokens[i-1]) | absent, BE32(tokens[i])
+//	}
 //
 //go:noescape
 func packAVX2(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
 
-// scoreAESNI decides 16*groups packed pairs, a bit each; there is at least one group:
+// scoreAESNI decides 16*groups packed pairs, one bit each. groups is at least 1:
 //
 //	v := BE32(input[12:])
 //	block := AES(keys, input[:12] || BE32(v >> blockShift))
@@ -22,7 +24,7 @@ func packAVX2(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
 //go:noescape
 func scoreAESNI(dst *byte, inputs *[16]byte, groups int, keys *[11][16]byte, table *[176]byte)
 
-// scoreVAES decides 16*groups packed pairs, a bit each; there is at least one group:
+// scoreVAES decides 16*groups packed pairs, one bit each. groups is at least 1:
 //
 //	v := BE32(input[12:])
 //	block := AES(keys, input[:12] || BE32(v >> blockShift))

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkScore decides the tokens of a text of 4096 tokens under keys that share the
-// packed contexts. The floor adds a constant to as many numbers.
+// BenchmarkScore decides the tokens of a text of 4096 tokens. The keys share the packed contexts.
+// The floor adds a constant to as many numbers.
 func BenchmarkScore(b *testing.B) {
 	const n = 4096
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -22,7 +22,7 @@ func BenchmarkScore(b *testing.B) {
 			ks[i] = NewKeys(&[16]byte{byte(i)})
 		}
 		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
-			eachBackend(b, func(b *testing.B) {
+			onEachBackend(b, func(b *testing.B) {
 				table := NewTable(2, 1, 0, 1)
 				var s Scratch
 				ratio(b, "ns/pair", float64(n*keys), func() { Floor(row, 1e-30) }, func() {
@@ -48,9 +48,11 @@ func BenchmarkLanes(b *testing.B) {
 		inputs[i] = Input{byte(i), byte(i >> 8), 14: byte(rng.Uint32()), 15: byte(rng.Uint32())}
 	}
 	keys := NewKeys(&[16]byte{1})
-	eachBackend(b, func(b *testing.B) {
+	onEachBackend(b, func(b *testing.B) {
 		var s Scratch
 		var ones [MaxLanes]int64
-		ratio(b, "ns/pair", n*MaxLanes, func() { Floor(row, 1e-30) }, func() { CountLanes(&s, keys, &ones, inputs) })
+		ratio(b, "ns/pair", n*MaxLanes, func() { Floor(row, 1e-30) }, func() {
+			CountLanes(&s, keys, &ones, inputs)
+		})
 	})
 }

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"crypto/aes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -11,32 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// onEachBackend runs a test on every backend of this machine.
-func onEachBackend(t *testing.T, f func(t *testing.T)) {
-	for _, backend := range Available() {
-		t.Run(backend.String(), func(t *testing.T) {
-			defer Use(backend)()
-			f(t)
-		})
-	}
-}
-
-// testKey is a key, and the block cipher of the standard library under it.
-func testKey(t testing.TB, seed byte) (*Keys, func(in []byte) (out Input)) {
-	t.Helper()
-	key := [16]byte{seed, 1, 2, 3, 0xff, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, seed}
-	block, err := aes.NewCipher(key[:])
-	require.NoError(t, err)
-	return NewKeys(&key), func(in []byte) (out Input) {
-		block.Encrypt(out[:], in)
-		return out
-	}
-}
-
-// The reference packs, encrypts and decides as the specification reads, with crypto/aes
-// and without any code of this package.
+// TestScoreIsTheSpecification packs, encrypts and decides as docs/spec.md reads, with crypto/aes
+// and no code of this package.
 func TestScoreIsTheSpecification(t *testing.T) {
-	keys, encrypt := testKey(t, 7)
+	keys, encrypt := newTestKey(t, 7)
 	onEachBackend(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(5, 6))
 		for _, width := range []int{1, 2, 4, 8} {
@@ -63,7 +40,8 @@ func TestScoreIsTheSpecification(t *testing.T) {
 								block := encrypt(in[:])
 								want = greenBit(block[:], v%(128/width), width, m, lane)
 							}
-							require.Equal(t, want, dst[i/64]>>(i%64)&1 == 1, "w=%d m=%d lane=%d n=%d input %d", width, m, lane, n, i)
+							require.Equal(t, want, dst[i/64]>>(i%64)&1 == 1,
+								"w=%d m=%d lane=%d n=%d input %d", width, m, lane, n, i)
 						}
 					}
 				}
@@ -73,7 +51,7 @@ func TestScoreIsTheSpecification(t *testing.T) {
 }
 
 func TestScoreOfAComplement(t *testing.T) {
-	keys, _ := testKey(t, 8)
+	keys, _ := newTestKey(t, 8)
 	inputs := make([]Input, 100)
 	for i := range inputs {
 		inputs[i][15] = byte(i)
@@ -84,25 +62,6 @@ func TestScoreOfAComplement(t *testing.T) {
 		table.Score(new(Scratch), a, keys, inputs)
 		table.Complement().Score(new(Scratch), b, keys, inputs)
 		assert.Equal(t, [2]uint64{^a[0], ^a[1] & (1<<36 - 1)}, [2]uint64(b))
-	})
-}
-
-func TestEncryptIsAES(t *testing.T) {
-	keys, encrypt := testKey(t, 9)
-	onEachBackend(t, func(t *testing.T) {
-		for n := range 70 {
-			src, dst := make([]Input, n), make([]Input, n+1)
-			for i := range src {
-				src[i] = Input{byte(i), byte(n), 3}
-			}
-			keys.Encrypt(new(Scratch), dst, src)
-			for i := range src {
-				require.Equal(t, encrypt(src[i][:]), dst[i], "n=%d block %d", n, i)
-			}
-			require.Equal(t, Input{}, dst[n], "past the end")
-			keys.Encrypt(new(Scratch), src, src)
-			require.Equal(t, dst[:n], src)
-		}
 	})
 }
 
@@ -128,13 +87,14 @@ func TestPack(t *testing.T) {
 						var want []byte
 						for back := 4; back > 0; back-- {
 							id := uint32(1<<24 - 1)
-							if at := from + i - back; back <= width && at >= 0 && tokens[at] >= 0 && tokens[at] < 1<<24-1 {
+							at := from + i - back
+							if back <= width && at >= 0 && tokens[at] >= 0 && tokens[at] < 1<<24-1 {
 								id = uint32(tokens[at])
 							}
 							want = append(want, byte(id), byte(id>>8), byte(id>>16))
 						}
 						want = binary.BigEndian.AppendUint32(want, uint32(tokens[from+i]))
-						require.Equal(t, want, dst[i][:], fmt.Sprintf("width %d, %d tokens, place %d", width, n, from+i))
+						require.Equal(t, want, dst[i][:], "width %d, %d tokens, place %d", width, n, from+i)
 					}
 				}
 			}
@@ -142,9 +102,9 @@ func TestPack(t *testing.T) {
 	})
 }
 
-// A lane's count is that of its own table.
+// TestCountLanes compares the count of each lane with the decisions of its own table.
 func TestCountLanes(t *testing.T) {
-	keys, _ := testKey(t, 10)
+	keys, _ := newTestKey(t, 10)
 	rng := rand.New(rand.NewPCG(9, 10))
 	for _, n := range []int{0, 1, 239, 240, 241, 1000} {
 		inputs := make([]Input, n)
@@ -161,13 +121,15 @@ func TestCountLanes(t *testing.T) {
 				want[lane] -= int64(bits[i/64] >> (i % 64) & 1)
 			}
 		}
-		onEachBackend(t, func(t *testing.T) {
-			var got [MaxLanes]int64
-			for i := range got {
-				got[i] = 5
-			}
-			CountLanes(new(Scratch), keys, &got, inputs)
-			require.Equal(t, want, got, "%d inputs", n)
+		t.Run(fmt.Sprintf("n=%d", n), func(t *testing.T) {
+			onEachBackend(t, func(t *testing.T) {
+				var got [MaxLanes]int64
+				for i := range got {
+					got[i] = 5
+				}
+				CountLanes(new(Scratch), keys, &got, inputs)
+				require.Equal(t, want, got)
+			})
 		})
 	}
 }

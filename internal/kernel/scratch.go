@@ -1,18 +1,21 @@
 package kernel
 
 const (
-	// chunkBytes of keystream are made at once: they stay in the L1 cache until they
-	// have become decisions, and so do those.
+	// BlockSize is the number of bytes of a block of keystream. Streams are whole blocks.
+	BlockSize = 16
+	// chunkBytes is how many bytes of keystream are made at once. They and their decisions fit
+	// the L1 cache.
 	chunkBytes = 4096
-	// chunkTokens are decided at once at most.
+	// chunkTokens is the largest number of tokens that are decided at once.
 	chunkTokens = 8192
 	// groupSize is how many bytes of keystream the loops decide at once.
 	groupSize = 128
 )
 
-// Scratch is the working memory of one caller. The zero value is ready for use.
+// Scratch is the working memory of one caller. The zero value is ready for use. Two goroutines
+// must not share one.
 type Scratch struct {
-	in, out [BlockSize]byte // what goes through crypto/cipher escapes, and lives here
+	in, out [BlockSize]byte // arguments of crypto/cipher, which would escape from the stack
 	buf     []byte          // a whole keystream
 	stream  [chunkBytes]byte
 	mask    [chunkTokens / 8]byte

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// zipf draws a text with the vocabulary of a real tokenizer and words about as
-// frequent as in English, each of which prefers a few successors. It has more distinct
-// n-grams than prose of the same length, so it is the harder case.
+// zipf returns a text with the vocabulary of a real tokenizer and words about as frequent as in English.
+// Each word prefers a few successors. The text has more distinct n-grams than prose of the same
+// length, so it is the harder case.
 func zipf(tokens int) [][]int32 {
 	const vocab = 100277
 	r := rand.New(rand.NewPCG(1, 1))
@@ -26,8 +26,7 @@ func zipf(tokens int) [][]int32 {
 	return docs
 }
 
-// BenchmarkLogits reports the step as a multiple of copying the row, the floor, timed
-// in the same process.
+// BenchmarkLogits reports the time of a row as a multiple of copying one, in the same process.
 func BenchmarkLogits(b *testing.B) {
 	docs := zipf(1_000_000)
 	m := mustTrain(b, docs, 100277, Options{})

@@ -16,39 +16,39 @@ import (
 	"time"
 )
 
-// A cache file, little endian:
+// A cache file, little-endian:
 //
 //	magic        16 bytes
-//	key          32 bytes, what the model was made from
+//	key          32 bytes, hash of everything that the model depends on
 //	model, rest  2 x u64, the lengths of the two parts
 //	hashes       2 x 32 bytes, SHA-256 of the two parts
 //	hash         32 bytes, SHA-256 of the header up to here
 //	model        see encode.go
-//	rest         tokens of the corpus, documents, files: 3 x u64; the name: u32 and
-//	             bytes; the held-out documents: their number u32, then for each its
-//	             length u32 and ids
+//	rest         tokens of the corpus, documents, files: 3 x u64
+//	             name: length u32 and bytes
+//	             held-out documents: number u32, then for each its length u32 and ids
 //
-// Every byte is under a hash, so a file that is damaged or cut short is noticed.
+// The hashes cover every byte, so decoding finds damaged and truncated files.
 const (
 	cacheMagic  = "isotope lm cache"
 	headerSize  = 16 + 32 + 16 + 64 + 32
 	cachePrefix = "lm-"
 	cacheSuffix = ".bin"
 
-	// keepCached is how many models stay in the cache: the least recently used beyond
-	// that are removed. One is some 40 MB.
+	// keepCached is the number of models that stay in the cache. sweep removes the least
+	// recently used beyond it. A model takes about 40 MB.
 	keepCached = 4
 )
 
 var errCache = errors.New("damaged cache file")
 
-// cacheKey hashes everything the model depends on.
+// cacheKey returns a hash of everything that the model depends on.
 func cacheKey(corpus, tokenizer string, vocab, order int) [32]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "isotope/lm %d %d\n%s\n%s\n%d %d\n",
 		modelVersion, bundleVersion, corpus, tokenizer, vocab, order))
 }
 
-// anyCached reports whether the directory holds a model, of whatever key.
+// anyCached reports whether the directory holds a model of any key.
 func anyCached(dir string) bool {
 	list, _ := os.ReadDir(dir)
 	return slices.ContainsFunc(list, func(e os.DirEntry) bool {
@@ -60,8 +60,7 @@ func cacheFile(dir string, key [32]byte) string {
 	return filepath.Join(dir, cachePrefix+hex.EncodeToString(key[:16])+cacheSuffix)
 }
 
-// readCache returns the bundle stored under key. A file that is not there gives an
-// error that wraps os.ErrNotExist.
+// readCache returns the bundle stored under key. If there is no file, the error wraps os.ErrNotExist.
 func readCache(dir string, key [32]byte) (*Bundle, error) {
 	name := cacheFile(dir, key)
 	data, err := os.ReadFile(name)
@@ -72,14 +71,14 @@ func readCache(dir string, key [32]byte) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	// Marks it as used. Failing that, it will be removed earlier.
+	// Mark the file as used. If that fails, sweep removes it earlier.
 	now := time.Now()
 	_ = os.Chtimes(name, now, now)
 	return b, nil
 }
 
-// writeCache stores the bundle under key. Readers see the old file or the new one,
-// whole, and two writers do not disturb each other.
+// writeCache stores the bundle under key. A reader sees the whole old file or the whole new one, and
+// two writers do not disturb each other.
 func writeCache(dir string, key [32]byte, b *Bundle) error {
 	data, err := encodeBundle(b, key)
 	if err != nil {
@@ -107,8 +106,8 @@ func writeCache(dir string, key [32]byte, b *Bundle) error {
 	return nil
 }
 
-// sweep removes the models used longest ago, and what an interrupted writer left
-// behind. It removes nothing but files of our own names, and failing is no harm.
+// sweep removes the least recently used models, and temporary files of interrupted writers. It only
+// removes files whose names this package writes. A failure does no harm.
 func sweep(dir string) {
 	type entry struct {
 		name string
@@ -177,10 +176,11 @@ func encodeBundle(b *Bundle, key [32]byte) ([]byte, error) {
 
 func decodeBundle(data []byte, key [32]byte) (*Bundle, error) {
 	if len(data) < headerSize {
-		return nil, fmt.Errorf("%w: cut short", errCache)
+		return nil, fmt.Errorf("%w: truncated", errCache)
 	}
 	h := data[:headerSize]
-	if sum := sha256.Sum256(h[:headerSize-32]); !bytes.Equal(sum[:], h[headerSize-32:]) || string(h[:16]) != cacheMagic {
+	sum := sha256.Sum256(h[:headerSize-32])
+	if !bytes.Equal(sum[:], h[headerSize-32:]) || string(h[:16]) != cacheMagic {
 		return nil, fmt.Errorf("%w: wrong header", errCache)
 	}
 	if !bytes.Equal(h[16:48], key[:]) {
@@ -189,10 +189,10 @@ func decodeBundle(data []byte, key [32]byte) (*Bundle, error) {
 	model, rest := binary.LittleEndian.Uint64(h[48:]), binary.LittleEndian.Uint64(h[56:])
 	size := uint64(len(data) - headerSize)
 	if model > size || rest != size-model {
-		return nil, fmt.Errorf("%w: %d bytes in place of %d", errCache, size, model+rest)
+		return nil, fmt.Errorf("%w: %d bytes, want %d", errCache, size, model+rest)
 	}
 	modelPart, restPart := data[headerSize:][:model], data[headerSize+model:]
-	// decodeModel hashes its input, so the check costs no second pass.
+	// decodeModel hashes its input, so this check needs no second pass.
 	m, err := decodeModel(modelPart)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCache, err)
@@ -212,7 +212,7 @@ func decodeRest(b []byte, m *Model) (*Bundle, error) {
 	name := d.take(uint64(d.u32()))
 	n := d.u32()
 	if d.bad || uint64(n) > uint64(len(d.b))/4 || max(tokens, documents, files) > math.MaxInt64 {
-		return nil, fmt.Errorf("%w: cut short", errCache)
+		return nil, fmt.Errorf("%w: truncated", errCache)
 	}
 	out := &Bundle{
 		Model:     m,
@@ -226,13 +226,13 @@ func decodeRest(b []byte, m *Model) (*Bundle, error) {
 		doc := d.ids(d.u32())
 		for _, id := range doc {
 			if uint32(id) >= uint32(m.vocab) {
-				return nil, fmt.Errorf("%w: id %d", errCache, id)
+				return nil, fmt.Errorf("%w: id %d is outside the vocabulary", errCache, id)
 			}
 		}
 		out.HeldOut[i] = doc
 	}
 	if d.bad || len(d.b) != 0 {
-		return nil, fmt.Errorf("%w: cut short, or followed by something else", errCache)
+		return nil, fmt.Errorf("%w: truncated, or with bytes after its end", errCache)
 	}
 	return out, nil
 }

@@ -16,12 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// encoded returns the encoding of a model.
 func encoded(t testing.TB, m *Model) []byte {
 	var b bytes.Buffer
 	require.NoError(t, m.encode(&b))
 	return b.Bytes()
 }
 
+// testBundle returns a small bundle in which every field is set.
 func testBundle(t testing.TB) *Bundle {
 	docs := without8(randomDocs(rand.New(rand.NewPCG(8, 8)), 30, 20, 30))
 	return &Bundle{
@@ -70,10 +72,10 @@ func TestCacheRoundTrip(t *testing.T) {
 
 	list, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	assert.Len(t, list, 1, "no temporary file is left")
+	assert.Len(t, list, 1, "files, without a temporary one")
 }
 
-// Whatever byte is damaged and wherever the file ends, it is noticed.
+// TestCacheDamage changes bytes and truncates the file. Decoding must find every change.
 func TestCacheDamage(t *testing.T) {
 	key := cacheKey("c", "t", 30, 5)
 	data, err := encodeBundle(testBundle(t), key)
@@ -132,35 +134,41 @@ func TestSweepKeepsTheLastUsed(t *testing.T) {
 	assert.Equal(t, []string{"lm-0.bin", "lm-1.bin", "lm-1.tmp", "lm-2.bin", "lm-3.bin", "other.bin"}, names)
 }
 
-// The hash of a cache file keeps damage out; the decoder does not rely on it.
+// TestDecodeChecksWhatLogitsRelyOn: the hash of a cache file finds damage, but the decoder does not rely
+// on it.
 func TestDecodeChecksWhatLogitsRelyOn(t *testing.T) {
 	nan := float32(math.NaN())
-	for name, spoil := range map[string]func(m *Model){
-		"siblings out of order":     func(m *Model) { ids := m.levels[1].ids; ids[0], ids[1] = ids[1], ids[0] },
-		"a sibling twice":           func(m *Model) { m.levels[1].ids[1] = m.levels[1].ids[0] },
-		"id outside the vocabulary": func(m *Model) { m.levels[2].ids[0] = 30 },
-		"negative id":               func(m *Model) { m.levels[2].ids[0] = -1 },
-		"children that overlap":     func(m *Model) { m.levels[1].first[3] = m.levels[1].first[9] },
-		"children beyond the end":   func(m *Model) { m.levels[1].first[3] = 1 << 30 },
-		"children before the first": func(m *Model) { m.levels[1].first[0] = 1 },
-		"children without a parent": func(m *Model) { l := &m.levels[1]; l.first[len(l.first)-1]-- },
-		"lp is not a number":        func(m *Model) { m.levels[4].lp[0] = nan },
-		"bo is not a number":        func(m *Model) { m.levels[0].bo[5] = nan },
-		"a probability above one":   func(m *Model) { m.base[1] = 0.5 },
-		"breaks out of order":       func(m *Model) { m.breaks[0], m.breaks[1] = m.breaks[1], m.breaks[0] },
-		"break outside":             func(m *Model) { m.breaks[len(m.breaks)-1] = 30 },
-		"order":                     func(m *Model) { m.order = 6 },
-		"vocabulary":                func(m *Model) { m.vocab = 29 },
+	for _, c := range []struct {
+		name  string
+		spoil func(m *Model)
+	}{
+		{"siblings out of order", func(m *Model) { ids := m.levels[1].ids; ids[0], ids[1] = ids[1], ids[0] }},
+		{"a repeated sibling", func(m *Model) { m.levels[1].ids[1] = m.levels[1].ids[0] }},
+		{"id outside the vocabulary", func(m *Model) { m.levels[2].ids[0] = 30 }},
+		{"negative id", func(m *Model) { m.levels[2].ids[0] = -1 }},
+		{"children that overlap", func(m *Model) { m.levels[1].first[3] = m.levels[1].first[9] }},
+		{"children beyond the end", func(m *Model) { m.levels[1].first[3] = 1 << 30 }},
+		{"children before the first", func(m *Model) { m.levels[1].first[0] = 1 }},
+		{"children without a parent", func(m *Model) { l := &m.levels[1]; l.first[len(l.first)-1]-- }},
+		{"lp is NaN", func(m *Model) { m.levels[4].lp[0] = nan }},
+		{"bo is NaN", func(m *Model) { m.levels[0].bo[5] = nan }},
+		{"a probability above one", func(m *Model) { m.base[1] = 0.5 }},
+		{"breaks out of order", func(m *Model) { m.breaks[0], m.breaks[1] = m.breaks[1], m.breaks[0] }},
+		{"break outside the vocabulary", func(m *Model) { m.breaks[len(m.breaks)-1] = 30 }},
+		{"order", func(m *Model) { m.order = 6 }},
+		{"vocabulary", func(m *Model) { m.vocab = 29 }},
 	} {
-		m := testBundle(t).Model
-		require.Greater(t, m.levels[0].first[1], uint32(1), "the first two n-grams are siblings")
-		spoil(m)
-		_, err := decodeModel(encoded(t, m))
-		assert.ErrorIs(t, err, errFormat, name)
+		t.Run(c.name, func(t *testing.T) {
+			m := testBundle(t).Model
+			require.Greater(t, m.levels[0].first[1], uint32(1), "the first two n-grams are siblings")
+			c.spoil(m)
+			_, err := decodeModel(encoded(t, m))
+			assert.ErrorIs(t, err, errFormat)
+		})
 	}
 }
 
-// A few bytes that promise a large model must not cost memory.
+// TestDecodeDoesNotBelieveLengths: a few bytes that announce a large model must not cost memory.
 func TestDecodeDoesNotBelieveLengths(t *testing.T) {
 	var huge bytes.Buffer
 	huge.WriteString(modelMagic)
@@ -181,8 +189,8 @@ func TestDecodeDoesNotBelieveLengths(t *testing.T) {
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
 }
 
-// FuzzDecodeModel: no input panics, and what decodes is a model that works and encodes
-// to the same bytes.
+// FuzzDecodeModel: no input panics. An input that decodes gives a model that works and encodes to the
+// same bytes.
 func FuzzDecodeModel(f *testing.F) {
 	for order := 1; order <= 3; order++ {
 		o := modTen

@@ -14,33 +14,32 @@ import (
 	"unicode/utf8"
 )
 
-// A Corpus is text to train on.
+// A Corpus is training text.
 type Corpus struct {
 	Name  string // where it comes from
 	Files int    // files read
 
-	// Documents are in the order of the file names. Each is one or more paragraphs;
-	// every paragraph, the last too, ends with a blank line.
+	// Documents are in the order of the file names. Each is one or more paragraphs, and
+	// every paragraph ends with a blank line.
 	Documents []string
 
-	// Digest is "sha256:" and a hash of the names and contents of all files, in order.
-	// Modification times do not count, so that copies of a corpus are equal.
+	// Digest is "sha256:" and a hash of the names and contents of all files, in order. It
+	// does not include modification times, so that copies of a corpus are equal.
 	Digest string
 
-	// Warnings tell what was left out.
+	// Warnings say which text the corpus does not include.
 	Warnings []error
 }
 
-// MaxCorpus is the most text a corpus takes, in bytes. What comes after it is left
-// out, with a warning. Training takes about 100 bytes of memory a token.
+// MaxCorpus is the largest size of a corpus in bytes. A warning says how much text it does not include.
+// Training takes about 100 bytes of memory per token.
 const MaxCorpus = 64 << 20
 
-// maxFile is the largest file that is read.
+// maxFile is the largest size of a file in bytes.
 const maxFile = 256 << 20
 
-// GoComments reads the documentation in the Go distribution at root: the comments
-// outside function bodies in its packages and commands, without tests and without
-// files that programs generated.
+// GoComments reads the documentation in the Go distribution at root: the comments outside function
+// bodies in its packages and commands. It skips tests and generated files.
 func GoComments(ctx context.Context, root string, progress Progress) (*Corpus, error) {
 	s, err := goSource(ctx, root)
 	if err != nil {
@@ -49,10 +48,9 @@ func GoComments(ctx context.Context, root string, progress Progress) (*Corpus, e
 	return s.read(ctx, progress)
 }
 
-// TextDir reads the text files below dir: names ending in .txt, .text, .md, .markdown,
-// .rst and .adoc, without regard to case. Hidden files and directories are skipped,
-// symbolic links are not followed. Files that are not UTF-8 are left out, with a
-// warning.
+// TextDir reads the text files below dir. Their names end in .txt, .text, .md, .markdown, .rst or
+// .adoc, in any case. It skips hidden files and directories, and does not follow symbolic links. It
+// skips files that are not UTF-8, with a warning.
 func TextDir(ctx context.Context, dir string, progress Progress) (*Corpus, error) {
 	s, err := textSource(ctx, dir)
 	if err != nil {
@@ -61,14 +59,14 @@ func TextDir(ctx context.Context, dir string, progress Progress) (*Corpus, error
 	return s.read(ctx, progress)
 }
 
-// A source is a list of files and the way to find documents in one.
+// A source is a list of files, and a function that splits a file into documents.
 type source struct {
 	name  string
 	root  string
 	files []file // sorted by name
 	split func(src []byte) ([][]string, error)
-	// key tells apart paragraphs: a second one with the same key is dropped. Nil
-	// keeps all.
+	// key returns the key of a paragraph. Of paragraphs with the same key, read keeps the
+	// first. If key is nil, it keeps all.
 	key func(paragraph string) string
 }
 
@@ -96,7 +94,7 @@ func goSource(ctx context.Context, root string) (*source, error) {
 	return s, err
 }
 
-// goVersion is the first line of the file VERSION, which all releases have.
+// goVersion returns the first line of the file VERSION, which all releases have, or "Go".
 func goVersion(root string) string {
 	b, err := os.ReadFile(filepath.Join(root, "VERSION"))
 	if line, _, _ := strings.Cut(string(b), "\n"); err == nil && strings.HasPrefix(line, "go") {
@@ -105,8 +103,8 @@ func goVersion(root string) string {
 	return "Go"
 }
 
-// withoutDigits makes the comments of AddInt32 and AddInt64 one: such families are a
-// tenth of all paragraphs, and the model would recite them.
+// withoutDigits gives the comments of AddInt32 and AddInt64 the same key. Such families are a tenth of
+// all paragraphs, and the model would recite them.
 func withoutDigits(p string) string {
 	return strings.Map(func(r rune) rune {
 		if '0' <= r && r <= '9' {
@@ -140,7 +138,7 @@ func textSource(ctx context.Context, dir string) (*source, error) {
 
 var errNotUTF8 = errors.New("not UTF-8")
 
-// textDocuments cuts a file into documents of about two thousand bytes, at paragraphs.
+// textDocuments splits a file at paragraphs into documents of about two thousand bytes.
 func textDocuments(src []byte) ([][]string, error) {
 	if !utf8.Valid(src) {
 		return nil, errNotUTF8
@@ -158,9 +156,9 @@ func textDocuments(src []byte) ([][]string, error) {
 	return docs, nil
 }
 
-// list finds the files that take wants, in lexical order.
+// list finds the files for which take returns true, in lexical order.
 func (s *source) list(ctx context.Context, take func(name string, dir bool) bool) error {
-	// On some systems the root of a distribution is a link, which WalkDir would not enter.
+	// WalkDir does not enter a link, and on some systems the root of a distribution is one.
 	root, err := filepath.EvalSymlinks(s.root)
 	if err != nil {
 		return fmt.Errorf("corpus: %w", err)
@@ -203,13 +201,13 @@ func (s *source) list(ctx context.Context, take func(name string, dir bool) bool
 	return nil
 }
 
-// each reads all files, calls f with each from several goroutines, and returns the
-// digest: a hash of the name and the hash of the content of each.
+// each reads all files and returns their digest: a hash of the name and of the hash of the content of
+// each file. It calls f for each file, from several goroutines.
 func (s *source) each(ctx context.Context, m *meter, f func(i int, src []byte)) (string, error) {
 	sums := make([][sha256.Size]byte, len(s.files))
 	err := parallel(ctx, len(s.files), func(i int) error {
 		if s.files[i].size > maxFile {
-			return fmt.Errorf("corpus: %s: larger than %d MB", s.files[i].name, maxFile>>20)
+			return fmt.Errorf("corpus: %s is larger than %d MiB", s.files[i].name, maxFile>>20)
 		}
 		src, err := os.ReadFile(filepath.Join(s.root, filepath.FromSlash(s.files[i].name)))
 		if err != nil {
@@ -236,7 +234,7 @@ func (s *source) each(ctx context.Context, m *meter, f func(i int, src []byte)) 
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// digest reads the files for their digest only.
+// digest reads the files and returns their digest.
 func (s *source) digest(ctx context.Context, progress Progress) (string, error) {
 	return s.each(ctx, progress.start(StageCheck, s.size()), nil)
 }
@@ -248,7 +246,7 @@ func (s *source) size() (total int64) {
 	return total
 }
 
-// read makes the corpus.
+// read returns the corpus.
 func (s *source) read(ctx context.Context, progress Progress) (*Corpus, error) {
 	perFile := make([][][]string, len(s.files))
 	failed := make([]error, len(s.files))
@@ -261,7 +259,7 @@ func (s *source) read(ctx context.Context, progress Progress) (*Corpus, error) {
 	c := &Corpus{Name: s.name, Files: len(s.files), Digest: digest}
 	for i, err := range failed {
 		if err != nil {
-			c.Warnings = append(c.Warnings, fmt.Errorf("corpus: %s left out: %w", s.files[i].name, err))
+			c.Warnings = append(c.Warnings, fmt.Errorf("corpus: skipped %s: %w", s.files[i].name, err))
 		}
 	}
 	seen := make(map[string]bool)
@@ -291,10 +289,12 @@ func (s *source) read(ctx context.Context, progress Progress) (*Corpus, error) {
 		}
 	}
 	if dropped > 0 {
-		c.Warnings = append(c.Warnings, fmt.Errorf("corpus: the first %d MB are used, %d MB left out", MaxCorpus>>20, (dropped+1<<20-1)>>20))
+		c.Warnings = append(c.Warnings, fmt.Errorf("corpus: only the first %d MiB are used, %d MiB are not",
+			MaxCorpus>>20, (dropped+1<<20-1)>>20))
 	}
 	if len(c.Documents) == 0 {
-		return nil, fmt.Errorf("corpus: %s: %w: %d files, none with a paragraph of prose", s.root, ErrEmpty, len(s.files))
+		return nil, fmt.Errorf("corpus: %s: %w: none of %d files has a paragraph of prose",
+			s.root, ErrEmpty, len(s.files))
 	}
 	return c, nil
 }

@@ -14,10 +14,10 @@ import (
 func TestSentences(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"plain", "Read reads up to len(p) bytes into p.", "Read reads up to len(p) bytes into p."},
-		{"closing bracket", "It returns the first one (there is always one.)", "It returns the first one (there is always one.)"},
+		{"closing bracket", "It returns the first one (the last.)", "It returns the first one (the last.)"},
 		{"introduces code", "Copy copies from src to dst. For example:", "Copy copies from src to dst."},
-		{"nothing but an introduction", "The syntax of patterns is this:", ""},
-		{"abbreviation", "It takes a number of things, e.g. apples and pears", ""},
+		{"introduction alone", "The syntax of patterns is this:", ""},
+		{"abbreviation", "It takes things, e.g. apples and pears", ""},
 		{"short", "See Foo.", ""},
 		{"few words", "Implementation-defined behaviour.", ""},
 		{"no letter first", "// commented out, but it has a full stop.", ""},
@@ -29,7 +29,7 @@ func TestSentences(t *testing.T) {
 		{"empty", "", ""},
 		{"brackets only", `")"`, ""},
 	} {
-		assert.Equal(t, c.want, sentences(c.in), c.name)
+		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, sentences(c.in)) })
 	}
 }
 
@@ -114,7 +114,7 @@ func TestPlainParagraphs(t *testing.T) {
 	assert.Empty(t, plainParagraphs(""))
 }
 
-// tree writes files below a new directory.
+// tree writes files below a new directory and returns it.
 func tree(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -151,7 +151,7 @@ func TestTextDir(t *testing.T) {
 	}, c.Documents)
 	assert.Equal(t, 6, c.Files)
 	require.Len(t, c.Warnings, 1)
-	assert.EqualError(t, c.Warnings[0], "corpus: bad.txt left out: not UTF-8")
+	assert.EqualError(t, c.Warnings[0], "corpus: skipped bad.txt: not UTF-8")
 }
 
 func TestCorpusDigest(t *testing.T) {
@@ -184,7 +184,7 @@ func TestCorpusErrors(t *testing.T) {
 	assert.ErrorContains(t, err, "is not a directory")
 	_, err = TextDir(ctx, dir, nil)
 	assert.ErrorIs(t, err, ErrEmpty)
-	assert.ErrorContains(t, err, "1 files, none with a paragraph of prose")
+	assert.ErrorContains(t, err, "none of 1 files has a paragraph of prose")
 	_, err = TextDir(ctx, t.TempDir(), nil)
 	assert.ErrorIs(t, err, ErrEmpty)
 	_, err = GoComments(ctx, dir, nil)
@@ -205,8 +205,9 @@ func TestCorpusErrors(t *testing.T) {
 
 func TestGoComments(t *testing.T) {
 	dir := tree(t, map[string]string{
-		"VERSION":                "go1.99\ntime 2026-01-01\n",
-		"src/builtin/builtin.go": "// Package builtin documents predeclared identifiers.\npackage builtin\n",
+		"VERSION": "go1.99\ntime 2026-01-01\n",
+		"src/builtin/builtin.go": "// Package builtin documents predeclared identifiers.\n" +
+			"package builtin\n",
 		"src/b/b.go": "package b\n\n// AddInt32 atomically adds delta to something.\nfunc A()\n\n" +
 			"// AddInt64 atomically adds delta to something.\nfunc B()\n",
 		"src/b/b_test.go":         "// Package b has a comment in a test file.\npackage b\n",
@@ -218,7 +219,7 @@ func TestGoComments(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "doc comments of go1.99", c.Name)
 	assert.Equal(t, []string{
-		"AddInt32 atomically adds delta to something.\n\n", // and the other is the same but for digits
+		"AddInt32 atomically adds delta to something.\n\n", // AddInt64 differs in digits only
 		"Package builtin documents predeclared identifiers.\n\n",
 		"Package v does something that was vendored.\n\n",
 	}, c.Documents)

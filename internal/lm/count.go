@@ -1,13 +1,12 @@
 package lm
 
-// A stream is the training text laid out for counting: one token after the other,
-// with a begin mark before each document and after each break.
+// A stream is the sequence of all training tokens, with a begin mark before each document and after
+// each break.
 type stream struct {
 	ids []int32 // the begin mark is vocab
-	// depth[i] is the number of tokens before i back to the begin mark, which counts
-	// as one, capped at MaxOrder. An n-gram ends at i when depth[i] >= n-1; it starts
-	// with the begin mark when the two are equal. The mark itself has depth 0 and is
-	// context only.
+	// depth[i] is the number of tokens before i back to the begin mark, which counts as
+	// one. It is at most MaxOrder. An n-gram ends at i if depth[i] >= n-1. It starts with
+	// the begin mark if the two are equal. The mark itself has depth 0 and is only context.
 	depth []uint8
 }
 
@@ -26,22 +25,22 @@ func (s *stream) endsAt(i int32, n int) bool {
 	return d > 0 && d >= n-1
 }
 
-// ngrams are the distinct n-grams of one length, in lexicographic order.
+// ngrams holds the distinct n-grams of one length, in lexicographic order.
 type ngrams struct {
 	ids   []int32  // last token
-	rep   []int32  // a position where the n-gram ends: the first
-	count []uint32 // occurrences, later adjusted
+	rep   []int32  // the first position where the n-gram ends
+	count []uint32 // occurrences, replaced by adjust
 	rank  []int32  // for a position: the n-gram that ends there
-	first []uint32 // for a parent (an n-gram one shorter): its first child; one more at the end
+	first []uint32 // for a parent, an n-gram one shorter: its first child. Then the number of n-grams.
 }
 
-// countAll lists the n-grams of each length up to order. The result for length 1 is
-// dense, indexed by id, with vocab standing for the begin mark.
+// countAll returns the n-grams of each length up to order. The index of length 1 is the id, or vocab
+// for the begin mark.
 //
-// Sorting is one stable counting sort a length. Positions are sorted by their token
-// once; distributing them, in that order, over the rank of the n-gram that ends one
-// position earlier sorts them by the whole n-gram, because ranks are lexicographic.
-// No n-gram is ever packed into a key or hashed.
+// It sorts with one stable counting sort per length. First it sorts the positions by their token.
+// Then, in that order, it distributes them over the rank of the n-gram that ends one position
+// earlier. This sorts them by the whole n-gram, because ranks are lexicographic. It needs no hash
+// and no packed key.
 func countAll(s *stream, vocab, order int) []ngrams {
 	byToken := make([]int32, 0, len(s.ids))
 	start := make([]uint32, vocab+2)
@@ -63,7 +62,7 @@ func countAll(s *stream, vocab, order int) []ngrams {
 		one.rep[s.ids[i]] = int32(i)
 	}
 	byToken = byToken[:len(byToken)-int(one.count[vocab])] // the begin marks sort last
-	one.count[vocab] = 0                                   // nothing predicts one
+	one.count[vocab] = 0                                   // no context predicts a begin mark
 
 	all := make([]ngrams, 1, order)
 	all[0] = one
@@ -74,8 +73,8 @@ func countAll(s *stream, vocab, order int) []ngrams {
 	return all
 }
 
-// countOne lists the n-grams of length n, given the rank of the one shorter at each
-// position and the number of those.
+// countOne returns the n-grams of length n. prev holds the rank of the n-gram one shorter at each
+// position, and parents is the number of those n-grams.
 func countOne(s *stream, byToken, prev []int32, parents, n int) ngrams {
 	size := make([]uint32, parents)
 	total := 0
@@ -103,7 +102,8 @@ func countOne(s *stream, byToken, prev []int32, parents, n int) ngrams {
 			distinct++
 		}
 	}
-	g.ids, g.rep, g.count = make([]int32, 0, distinct), make([]int32, 0, distinct), make([]uint32, 0, distinct)
+	g.ids, g.rep = make([]int32, 0, distinct), make([]int32, 0, distinct)
+	g.count = make([]uint32, 0, distinct)
 	k := 0
 	for p, c := range size {
 		g.first[p] = uint32(len(g.ids))
@@ -120,9 +120,8 @@ func countOne(s *stream, byToken, prev []int32, parents, n int) ngrams {
 	return g
 }
 
-// adjust replaces the counts below the highest order by the number of distinct tokens
-// seen in front of the n-gram. One that starts with the begin mark has nothing in
-// front of it and keeps its count.
+// adjust replaces the counts below the highest order by the number of distinct tokens before the
+// n-gram. An n-gram that starts with the begin mark has no token before it and keeps its count.
 func adjust(s *stream, all []ngrams) {
 	for n := 1; n < len(all); n++ {
 		g, longer := &all[n-1], &all[n]
@@ -137,7 +136,7 @@ func adjust(s *stream, all []ngrams) {
 	}
 }
 
-// sum sets dst[i] to the sum of size[0..i]. dst is one shorter or as long.
+// sum sets dst[i] to the sum of size[0] to size[i]. dst is as long as size, or shorter.
 func sum(dst, size []uint32) {
 	var t uint32
 	for i := range dst {

@@ -10,31 +10,31 @@ import (
 	"math"
 )
 
-// The encoding of a model. All numbers are little endian.
+// The encoding of a model. All numbers are little-endian.
 //
 //	magic "isotope-lm" 00, version u8
 //	order u32, vocab u32, tokens u64
-//	breaks: u32 and so many ids
+//	breaks: their number u32, then ids
 //	base: vocab float32
-//	per level 1 to order:
-//	  beyond the first: number of n-grams u32, ids, lp float32 each
-//	  before the last: bo float32 and first u32 for each n-gram (vocab+1 at the first
-//	  level), and one more first
+//	for each level from 1 to order:
+//	  except the first: number of n-grams u32, ids, lp float32 each
+//	  except the last: for each n-gram (vocab+1 at the first level) bo float32,
+//	  then for each n-gram first u32, then one more first
 //
-// The version changes with the format, and also when training makes another model of
-// the same text.
+// The version changes with the format, and with every change of training that gives another model
+// for the same text.
 const (
 	modelMagic   = "isotope-lm\x00"
 	modelVersion = 1
 )
 
-// errFormat wraps what is wrong with an encoding.
+// errFormat is wrapped by the errors about an encoding.
 var errFormat = errors.New("not a model")
 
-// digestOf hashes the encoding.
+// digestOf returns the hash of the encoding.
 func digestOf(m *Model) string {
 	h := sha256.New()
-	m.encode(h) // a hash does not fail
+	m.encode(h) // writing to a hash does not fail
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
@@ -64,7 +64,7 @@ func (m *Model) encode(w io.Writer) error {
 	return e.flush()
 }
 
-// encodedSize is roughly what encode writes, to allocate once.
+// encodedSize returns about the number of bytes that encode writes, so that the caller allocates once.
 func (m *Model) encodedSize() int {
 	n := 64 + 4*(len(m.breaks)+len(m.base))
 	for i := range m.levels {
@@ -74,9 +74,8 @@ func (m *Model) encodedSize() int {
 	return n
 }
 
-// decodeModel reads what encode wrote and nothing else. It checks everything Logits
-// relies on, so that no input makes a model which panics, and takes no more memory
-// than a small multiple of the input.
+// decodeModel reads the output of encode. It checks everything that Logits relies on, so that no input
+// gives a model that panics. It uses no more memory than a small multiple of the input.
 func decodeModel(b []byte) (*Model, error) {
 	d := &decoder{b: b}
 	if string(d.take(uint64(len(modelMagic)))) != modelMagic {
@@ -86,14 +85,15 @@ func decodeModel(b []byte) (*Model, error) {
 		return nil, fmt.Errorf("%w: another version", errFormat)
 	}
 	order, vocab, tokens := d.u32(), d.u32(), d.u64()
-	if d.bad || order < 1 || order > MaxOrder || vocab < 1 || vocab >= math.MaxInt32-1 || tokens > math.MaxInt64 {
+	if d.bad || order < 1 || order > MaxOrder || vocab < 1 || vocab >= math.MaxInt32-1 ||
+		tokens > math.MaxInt64 {
 		return nil, fmt.Errorf("%w: order %d, vocabulary %d", errFormat, order, vocab)
 	}
 	m := &Model{order: int(order), vocab: int(vocab), tokens: int64(tokens)}
 	breaks := d.ids(d.u32())
 	m.base = d.floats(vocab)
 	if d.bad {
-		return nil, fmt.Errorf("%w: cut short", errFormat)
+		return nil, fmt.Errorf("%w: truncated", errFormat)
 	}
 	if !ascending(breaks, vocab) {
 		return nil, fmt.Errorf("%w: breaks out of order", errFormat)
@@ -107,7 +107,7 @@ func decodeModel(b []byte) (*Model, error) {
 			count = d.u32()
 			l.ids, l.lp = d.ids(count), d.floats(count)
 			if d.bad {
-				return nil, fmt.Errorf("%w: cut short", errFormat)
+				return nil, fmt.Errorf("%w: truncated", errFormat)
 			}
 			if err := m.levels[i-1].checkChildren(l.ids, vocab); err != nil {
 				return nil, err
@@ -118,15 +118,15 @@ func decodeModel(b []byte) (*Model, error) {
 		}
 	}
 	if d.bad || len(d.b) != 0 {
-		return nil, fmt.Errorf("%w: cut short, or followed by something else", errFormat)
+		return nil, fmt.Errorf("%w: truncated, or with bytes after its end", errFormat)
 	}
 	h := sha256.Sum256(b)
 	m.digest = "sha256:" + hex.EncodeToString(h[:])
 	return m, nil
 }
 
-// checkChildren checks that the children of a level partition the next one and are
-// sorted under each parent.
+// checkChildren checks that the children of a level partition the next level, and that they are sorted
+// under each parent.
 func (l *level) checkChildren(ids []int32, vocab uint32) error {
 	if l.first[0] != 0 || l.first[len(l.first)-1] != uint32(len(ids)) {
 		return fmt.Errorf("%w: n-grams without a parent", errFormat)
@@ -153,7 +153,7 @@ func ascending(ids []int32, vocab uint32) bool {
 	return true
 }
 
-// An encoder writes numbers through a buffer and remembers the first error.
+// An encoder writes numbers through a buffer and keeps the first error.
 type encoder struct {
 	w   io.Writer
 	buf []byte
@@ -196,8 +196,8 @@ func (e *encoder) floats(v []float32) {
 	}
 }
 
-// A decoder reads numbers. Lengths are checked against what is left before anything
-// is allocated; after the first failure everything is zero or empty.
+// A decoder reads numbers. It compares lengths with the rest of the input before it allocates. After
+// the first failure all results are zero or empty.
 type decoder struct {
 	b   []byte
 	bad bool
@@ -245,7 +245,7 @@ func (d *decoder) ids(n uint32) []int32 {
 	return v
 }
 
-// floats reads logarithms: not NaN, and not above 0 by more than rounding.
+// floats reads logarithms. A NaN, or a number above 0 by more than rounding, is a failure.
 func (d *decoder) floats(n uint32) []float32 {
 	p := d.take(4 * uint64(n))
 	v := make([]float32, len(p)/4)

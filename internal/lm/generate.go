@@ -10,27 +10,27 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// StageWrite is what a Progress hears from Generate, in tokens.
+// StageWrite is the stage that Generate reports to a Progress, in tokens.
 const StageWrite = "writing"
 
-// A Job is text to be written.
+// A Job describes the texts that Generate writes.
 type Job struct {
-	Prompts  [][]int32         // one text continues each
-	Tokens   int               // length of each text, without its prompt
-	Marks    []*watermark.Mark // as for watermark.NewSequence; none for unmarked text
+	Prompts  [][]int32         // Generate writes one text after each prompt
+	Tokens   int               // length of each text without its prompt
+	Marks    []*watermark.Mark // for watermark.NewSequence, none for unmarked text
 	Sampler  watermark.Sampler
-	Seed     [32]byte // text i depends on this and on i, and on no other text
+	Seed     [32]byte // text i depends on Seed and i, and on no other text
 	Progress Progress
 }
 
-// Generate writes the texts of a job on all cores; how many there are does not show.
-// The error says what is wrong with the marks, or that ctx is done.
+// Generate returns the texts of a job. It uses all cores, and their number does not change the texts.
+// It returns an error if the marks do not fit together or ctx is done.
 func (m *Model) Generate(ctx context.Context, job Job) ([][]int32, error) {
 	if _, err := watermark.NewSequence(job.Marks...); err != nil {
 		return nil, fmt.Errorf("lm: %w", err)
 	}
 	pool := sync.Pool{New: func() any {
-		seq, _ := watermark.NewSequence(job.Marks...) // the same marks as above
+		seq, _ := watermark.NewSequence(job.Marks...) // it succeeded above
 		return &writer{model: m, seq: seq, row: make([]float32, m.vocab)}
 	}}
 	texts := make([][]int32, len(job.Prompts))
@@ -41,7 +41,7 @@ func (m *Model) Generate(ctx context.Context, job Job) ([][]int32, error) {
 		seed := job.Seed
 		own := seed[len(seed)-8:]
 		binary.LittleEndian.PutUint64(own, binary.LittleEndian.Uint64(own)^uint64(i))
-		w.seq.SetSalt(binary.LittleEndian.Uint32(own)) // which text it is, for marks of two keys
+		w.seq.SetSalt(binary.LittleEndian.Uint32(own)) // the number of the text, for marks of two keys
 		texts[i] = w.write(job, job.Prompts[i], rand.New(rand.NewChaCha8(seed)))
 		meter.add(int64(job.Tokens))
 		return nil
@@ -52,7 +52,7 @@ func (m *Model) Generate(ctx context.Context, job Job) ([][]int32, error) {
 	return texts, nil
 }
 
-// A writer has what one text at a time needs.
+// A writer holds the state of one text at a time.
 type writer struct {
 	model *Model
 	seq   *watermark.Sequence

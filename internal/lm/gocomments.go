@@ -9,28 +9,27 @@ import (
 	"strings"
 )
 
-// goDocuments returns the comments of a Go file that stand outside function bodies,
-// each as its paragraphs: doc comments, those of fields and methods, and essays between
-// declarations. Code blocks, headings, directives and licences are dropped, and so is
-// whatever does not read like a sentence. Files that a program wrote, and files that do
-// not parse, have none.
+// goDocuments returns the comments of a Go file outside function bodies, each as a list of paragraphs.
+// They are doc comments, comments of fields and methods, and essays between declarations. It drops
+// code blocks, headings, directives and licences, and text that does not read like a sentence. It
+// returns nil for generated files and for files that do not parse.
 func goDocuments(src []byte) [][]string {
 	if isGenerated(src) {
 		return nil
 	}
-	// Objects are not needed. Functions must be parsed to find their end.
+	// The parser need not resolve objects. It must parse functions to find their end.
 	f, err := parser.ParseFile(token.NewFileSet(), "", src, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return nil
 	}
-	// Every [Name] is a link, so that the text comes without the brackets.
+	// Every [Name] is a link, so that the text has no brackets.
 	p := comment.Parser{
 		LookupPackage: func(name string) (string, bool) { return name, true },
 		LookupSym:     func(recv, name string) bool { return true },
 	}
 	var docs [][]string
 	decls := f.Decls
-	for _, g := range f.Comments { // in order, as are the declarations
+	for _, g := range f.Comments { // comments and declarations are in order
 		for len(decls) > 0 && decls[0].End() < g.Pos() {
 			decls = decls[1:]
 		}
@@ -50,7 +49,7 @@ func goDocuments(src []byte) [][]string {
 	return docs
 }
 
-// paragraphs collects the sentences among the blocks of a comment.
+// paragraphs returns the paragraphs of prose in a comment.
 func paragraphs(blocks []comment.Block) []string {
 	var out []string
 	for _, b := range blocks {
@@ -85,16 +84,17 @@ func writeText(s *strings.Builder, text []comment.Text) {
 	}
 }
 
-// isGenerated looks for the line "// Code generated ... DO NOT EDIT." before the
-// package clause (go.dev/s/generatedcode). It saves parsing a third of the bytes.
+// isGenerated reports whether the line "// Code generated ... DO NOT EDIT." stands before the package
+// clause (go.dev/s/generatedcode). Skipping such files saves parsing a third of the bytes.
 func isGenerated(src []byte) bool {
 	for line := range bytes.Lines(src) {
 		line = bytes.TrimRight(line, "\r\n")
-		if bytes.HasPrefix(line, []byte("// Code generated ")) && bytes.HasSuffix(line, []byte(" DO NOT EDIT.")) {
-			return true
-		}
-		if bytes.HasPrefix(line, []byte("package ")) {
+		switch {
+		case bytes.HasPrefix(line, []byte("package ")):
 			return false
+		case bytes.HasPrefix(line, []byte("// Code generated ")) &&
+			bytes.HasSuffix(line, []byte(" DO NOT EDIT.")):
+			return true
 		}
 	}
 	return false

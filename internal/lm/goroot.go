@@ -11,12 +11,12 @@ import (
 	"path/filepath"
 )
 
-// ErrNoGo says that no Go distribution was found to learn from.
+// ErrNoGo is the error if there is no Go distribution to train on.
 var ErrNoGo = errors.New("no Go distribution found")
 
-// FindGo finds the Go distribution on this machine and returns its root. It asks the
-// go command, which knows about $GOROOT, and when there is none looks at $GOROOT and
-// at the place this program was built with.
+// FindGo returns the root of the Go distribution on this machine. It asks the go command. Without one
+// it tries $GOROOT and the distribution that built this program. If all fail, the error wraps
+// [ErrNoGo].
 func FindGo(ctx context.Context) (string, error) {
 	for _, root := range []func() string{
 		func() string { return askGo(ctx) },
@@ -30,14 +30,13 @@ func FindGo(ctx context.Context) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	return "", fmt.Errorf("%w: the embedded model learns from its doc comments; "+
-		"install Go, set GOROOT, or name a directory of text files with --corpus DIR", ErrNoGo)
+	return "", fmt.Errorf("%w: the embedded model trains on its doc comments; "+
+		"install Go, set GOROOT, or give a directory of text files with --corpus DIR", ErrNoGo)
 }
 
 func askGo(ctx context.Context) string {
 	cmd := exec.CommandContext(ctx, "go", "env", "GOROOT")
-	// The go.mod of whatever directory we happen to be in must not make the go command
-	// fetch another toolchain.
+	// The go.mod of the current directory must not make the go command download a toolchain.
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOWORK=off", "GOFLAGS=")
 	out, err := cmd.Output()
 	if err != nil {
@@ -46,9 +45,8 @@ func askGo(ctx context.Context) string {
 	return string(bytes.TrimSpace(out))
 }
 
-// isGoRoot looks for the documentation of the predeclared identifiers, which every
-// distribution has and no other directory does. Some distributions package the
-// sources separately.
+// isGoRoot reports whether root has the documentation of the predeclared identifiers. Every Go
+// distribution has it, unless the sources are packaged separately.
 func isGoRoot(root string) bool {
 	info, err := os.Stat(filepath.Join(root, "src", "builtin", "builtin.go"))
 	return err == nil && info.Mode().IsRegular()

@@ -4,14 +4,13 @@ import "math"
 
 var negInf = math.Inf(-1)
 
-// ln is the natural logarithm of a positive, finite number, with a relative error
-// below 1e-14. math.Log has assembly on some machines and not on others; this one
-// gives the same bits on all of them: the conversions keep a compiler from fusing a
-// product into a sum (Go specification, "Floating-point operators").
+// ln returns the natural logarithm of a positive, finite number, with a relative error below 1e-14.
+// math.Log is assembly on some machines and Go on others. ln gives the same bits on all: the
+// conversions forbid fusing a product into a sum (Go specification, "Floating-point operators").
 //
-// x = f 2^e with f in [sqrt(1/2), sqrt(2)), and ln f = 2 artanh(s) for
-// s = (f-1)/(f+1), |s| < 0.172, whose series s + s^3/3 + s^5/5 + ... is cut after
-// s^19: the rest is below 1e-17.
+// It writes x = f 2^e with f in [sqrt(1/2), sqrt(2)), and uses ln f = 2 artanh(s) for
+// s = (f-1)/(f+1), |s| < 0.172. The series s + s^3/3 + s^5/5 + ... ends with s^19, and the rest is
+// below 1e-17.
 func ln(x float64) float64 {
 	f, e := math.Frexp(x)
 	if f < math.Sqrt2/2 {

@@ -14,58 +14,57 @@ import (
 	"github.com/isotope-wm/isotope/tokenize"
 )
 
-// bundleVersion changes when the same corpus gives other documents, another split
-// into what is learned and what is held out, or another order.
+// bundleVersion changes if the same corpus gives other documents, another set of held-out documents, or
+// another order.
 const bundleVersion = 1
 
-// A Config says what Load is to train, and where. Only Tokenizer is required.
+// A Config holds the parameters of [Load]. Only Tokenizer is required.
 type Config struct {
 	Tokenizer tokenize.Tokenizer
 
-	// Dir is a directory of text files, see TextDir. If it is empty the model learns
-	// from the Go distribution, see GoComments and FindGo.
+	// Dir is a directory of text files, see TextDir. If it is empty, the model trains on
+	// the Go distribution, see GoComments and FindGo.
 	Dir string
 
-	// CacheDir is where models are kept; if it is empty, the directory "isotope" in
-	// the user's cache directory.
+	// CacheDir is the directory of the cache. If it is empty, the cache is the directory
+	// "isotope" in the user's cache directory.
 	CacheDir string
 
-	// NoCache neither reads nor writes the cache.
+	// NoCache makes Load neither read nor write the cache.
 	NoCache bool
 
 	Order    int // see Options
 	Progress Progress
 }
 
-// A Bundle is a model with the documents it was not shown.
+// A Bundle is a model and the documents that it was not trained on.
 type Bundle struct {
 	Model *Model
 
-	// HeldOut are documents of the corpus that the model was not trained on, as ids,
-	// in a fixed random order. They serve as unmarked human text, and as prompts.
+	// HeldOut holds the ids of documents of the corpus that the model was not trained on, in
+	// a fixed random order. They serve as unmarked human text and as prompts.
 	HeldOut [][]int32
 
-	Corpus    string // where the text comes from
+	Corpus    string // name of the corpus
 	Files     int64  // files of the corpus
-	Documents int64  // documents, held-out ones included
-	Tokens    int64  // ids, held-out ones included
+	Documents int64  // documents, including held-out ones
+	Tokens    int64  // ids, including held-out documents
 
-	// FromCache is whether the model was read rather than trained.
+	// FromCache reports whether the model was read from the cache.
 	FromCache bool
 
-	// Warnings tell what the user should know, such as a cache that cannot be written
-	// or files that were left out. Those about files are given when a model is
-	// trained and not when it comes from the cache.
+	// Warnings say what the user should know, such as a cache that cannot be written. Those
+	// about skipped files are absent if the model comes from the cache.
 	Warnings []error
 }
 
-// Load returns the model of a corpus: from the cache if the same files were used
-// before with the same tokenizer, else by reading, tokenizing and training. Same means
-// same names and contents: all files are read to find out, which takes less than half
-// a second for a Go distribution on a warm disk.
+// Load returns the model of a corpus. It reads the model from the cache if that has one for the same
+// files and the same tokenizer. Else it reads, tokenizes and trains. Two files are the same if name
+// and content are. To find out, Load reads all files, which takes less than half a second for a Go
+// distribution on a warm disk.
 //
-// Trouble with the cache costs time and is a warning. That no Go distribution is
-// there wraps ErrNoGo, and a corpus without text ErrEmpty.
+// A failure of the cache is only a warning. Without a Go distribution the error wraps [ErrNoGo], and
+// for a corpus without text it wraps [ErrEmpty].
 func Load(ctx context.Context, c Config) (*Bundle, error) {
 	if c.Tokenizer == nil {
 		return nil, errors.New("lm: Load needs a tokenizer")
@@ -82,7 +81,7 @@ func Load(ctx context.Context, c Config) (*Bundle, error) {
 	if !c.NoCache {
 		if dir = c.CacheDir; dir == "" {
 			if dir, err = os.UserCacheDir(); err != nil {
-				warnings = append(warnings, fmt.Errorf("the model is not kept: %w", err))
+				warnings = append(warnings, fmt.Errorf("the model is not cached: %w", err))
 			} else {
 				dir = filepath.Join(dir, "isotope")
 			}
@@ -91,7 +90,7 @@ func Load(ctx context.Context, c Config) (*Bundle, error) {
 	key := func(digest string) [32]byte {
 		return cacheKey(digest, c.Tokenizer.Digest(), c.Tokenizer.Vocab(), c.Order)
 	}
-	if dir != "" && anyCached(dir) { // else there is no need to read everything twice
+	if dir != "" && anyCached(dir) { // else the digest could not help
 		digest, err := s.digest(ctx, c.Progress)
 		if err != nil {
 			return nil, err
@@ -102,7 +101,7 @@ func Load(ctx context.Context, c Config) (*Bundle, error) {
 			return b, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			warnings = append(warnings, fmt.Errorf("trained anew: %w", err))
+			warnings = append(warnings, fmt.Errorf("trained the model again: %w", err))
 		}
 	}
 	corpus, err := s.read(ctx, c.Progress)
@@ -116,7 +115,7 @@ func Load(ctx context.Context, c Config) (*Bundle, error) {
 	b.Warnings = append(warnings, corpus.Warnings...)
 	if dir != "" {
 		if err := writeCache(dir, key(corpus.Digest), b); err != nil {
-			b.Warnings = append(b.Warnings, fmt.Errorf("the model is not kept: %w", err))
+			b.Warnings = append(b.Warnings, fmt.Errorf("the model is not cached: %w", err))
 		}
 	}
 	return b, nil
@@ -133,7 +132,7 @@ func (c *Config) source(ctx context.Context) (*source, error) {
 	return goSource(ctx, root)
 }
 
-// assemble tokenizes a corpus and trains on it.
+// assemble tokenizes a corpus and trains a model on it.
 func assemble(ctx context.Context, corpus *Corpus, c Config) (*Bundle, error) {
 	t := c.Tokenizer
 	docs := make([][]int32, len(corpus.Documents))
@@ -142,7 +141,7 @@ func assemble(ctx context.Context, corpus *Corpus, c Config) (*Bundle, error) {
 		size += int64(len(d))
 	}
 	m := c.Progress.start(StageTokenize, size)
-	// In batches, since most documents are a sentence or two.
+	// A batch has several documents, because most are a sentence or two.
 	const batch = 64
 	err := parallel(ctx, (len(docs)+batch-1)/batch, func(k int) error {
 		var n int64
@@ -174,9 +173,8 @@ func assemble(ctx context.Context, corpus *Corpus, c Config) (*Bundle, error) {
 	return b, ctx.Err()
 }
 
-// OptionsFor returns the options for training on the ids of a tokenizer: those in docs
-// and those that come back from their own text may be generated, and a blank line
-// begins a text anew.
+// OptionsFor returns the options for training on the ids of a tokenizer. Usable ids are those in docs,
+// and those that the tokenizer returns for their own text. A new text starts after a blank line.
 func OptionsFor(t tokenize.Tokenizer, docs [][]int32) Options {
 	usable, ends := idsOf(t, docs)
 	return Options{
@@ -185,11 +183,10 @@ func OptionsFor(t tokenize.Tokenizer, docs [][]int32) Options {
 	}
 }
 
-// idsOf sorts out the ids of a tokenizer. Usable are those which come back when their
-// own text is tokenized, and those in the corpus: generated text is tokenized again
-// before anything is tested, and an id no text can give would be lost on the way. A
-// special token is not usable. An id ends a paragraph when its text ends in a blank
-// line.
+// idsOf returns the usable ids of a tokenizer, and those that end a paragraph. Usable ids are those in
+// the corpus, and those that the tokenizer returns for their own text. A test tokenizes generated
+// text again, and would lose ids that no text gives. Special tokens are not usable. An id ends a
+// paragraph if its text ends in a blank line.
 func idsOf(t tokenize.Tokenizer, docs [][]int32) (usable, ends []bool) {
 	usable, ends = make([]bool, t.Vocab()), make([]bool, t.Vocab())
 	for _, d := range docs {
@@ -213,11 +210,11 @@ func idsOf(t tokenize.Tokenizer, docs [][]int32) (usable, ends []bool) {
 	return usable, ends
 }
 
-// heldOutEvery is how many documents there are to one that is held out.
+// heldOutEvery is the number of documents for each held-out one.
 const heldOutEvery = 20
 
-// split holds out every so-many-th document and shuffles those: neighbours are about
-// the same thing.
+// split holds out one document in heldOutEvery and shuffles those, because neighbours have the same
+// subject.
 func split(docs [][]int32) (learn, held [][]int32) {
 	for i, d := range docs {
 		if i%heldOutEvery == heldOutEvery-1 {
@@ -231,10 +228,9 @@ func split(docs [][]int32) (learn, held [][]int32) {
 	return learn, held
 }
 
-// Prompts returns beginnings of held-out paragraphs: the first length ids of each that
-// is longer, no two the same, in a fixed order: first paragraphs of all documents, then
-// second ones, and so on. Disjoint parts of the list are disjoint sets of prompts. The
-// slices share memory with HeldOut.
+// Prompts returns the first length ids of every held-out paragraph that is longer. No two prompts are
+// equal, so disjoint parts of the list are disjoint sets of prompts. The order is fixed: the first
+// paragraphs of all documents, then the second ones, and so on. The slices share memory with HeldOut.
 func (b *Bundle) Prompts(length int) [][]int32 {
 	if length < 1 {
 		return nil
@@ -242,7 +238,7 @@ func (b *Bundle) Prompts(length int) [][]int32 {
 	var out [][]int32
 	seen := make(map[string]bool)
 	var key []byte
-	rest := slices.Clone(b.HeldOut) // of each document
+	rest := slices.Clone(b.HeldOut) // the unread part of each document
 	for left := true; left; {
 		left = false
 		for i, d := range rest {

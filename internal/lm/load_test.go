@@ -11,17 +11,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/tokenize"
 )
 
-// fable writes a corpus of a few files.
+// fable writes a corpus of a few files and returns its directory.
 func fable(t testing.TB) string {
 	files := map[string]string{}
 	for i, animal := range []string{"fox", "wolf", "bear", "hen", "owl"} {
 		var b strings.Builder
-		for j, verb := range []string{"sees", "eats", "likes", "knows", "meets", "helps", "fears", "hears", "finds"} {
+		for j, verb := range strings.Fields("sees eats likes knows meets helps fears hears finds") {
 			fmt.Fprintf(&b, "The %s %s the %s in the forest, %s.\n\n", animal, verb, "grape",
 				strings.Repeat("and then comes back again, ", 10+j)+"and it is good")
 		}
@@ -35,14 +36,15 @@ func TestLoad(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "cache")
 	var stages []string
 	last := map[string][2]int64{}
-	c := Config{Tokenizer: toy{}, Dir: fable(t), CacheDir: cache, Progress: func(stage string, done, total int64) {
+	progress := func(stage string, done, total int64) {
 		assert.LessOrEqual(t, last[stage][0], done)
 		assert.LessOrEqual(t, done, total)
 		last[stage] = [2]int64{done, total}
 		if len(stages) == 0 || stages[len(stages)-1] != stage {
 			stages = append(stages, stage)
 		}
-	}}
+	}
+	c := Config{Tokenizer: toy{}, Dir: fable(t), CacheDir: cache, Progress: progress}
 	b, err := Load(ctx, c)
 	require.NoError(t, err)
 	assert.False(t, b.FromCache)
@@ -65,14 +67,14 @@ func TestLoad(t *testing.T) {
 	b.Model.Logits(row, nil)
 	assert.True(t, math.IsInf(float64(row[257]), -1), "a special token")
 	assert.True(t, math.IsInf(float64(row[258]), -1), "an id that no text gives")
-	assert.False(t, math.IsInf(float64(row[0]), -1), "never seen, but a text can give it")
+	assert.False(t, math.IsInf(float64(row[0]), -1), "an unseen id that a text can give")
 	assert.Equal(t, row[:257], func() []float32 {
 		again := make([]float32, 259)
 		b.Model.Logits(again, []int32{'a', 'b', 'c', 'd', '.', 256})
 		return again[:257]
 	}(), "a blank line ends a paragraph")
-	ids := slices.IndexFunc(row, func(x float32) bool { return x == slices.Max(row) })
-	assert.Equal(t, int('T'), ids, "all paragraphs start with it")
+	likeliest := slices.Index(row, slices.Max(row))
+	assert.Equal(t, int('T'), likeliest, "the first letter of all paragraphs")
 
 	stages, last = nil, map[string][2]int64{}
 	again, err := Load(ctx, c)
@@ -83,19 +85,21 @@ func TestLoad(t *testing.T) {
 	assert.Equal(t, b.HeldOut, again.HeldOut)
 	assert.Equal(t, b.Documents, again.Documents)
 
-	// Another tokenizer, another order, another corpus: another model.
-	for _, change := range []func(*Config){
-		func(c *Config) { c.Tokenizer = toy{"2"} },
-		func(c *Config) { c.Order = 3 },
-		func(c *Config) { c.Dir = tree(t, map[string]string{"a.txt": "Something else entirely is here."}) },
-		func(c *Config) { c.NoCache = true },
+	corpus := tree(t, map[string]string{"a.txt": "Something else entirely is here."})
+	for _, c := range []struct {
+		name   string
+		config Config
+	}{
+		{"another tokenizer", Config{Tokenizer: toy{"2"}, Dir: c.Dir, CacheDir: cache}},
+		{"another order", Config{Tokenizer: toy{}, Dir: c.Dir, CacheDir: cache, Order: 3}},
+		{"another corpus", Config{Tokenizer: toy{}, Dir: corpus, CacheDir: cache}},
+		{"no cache", Config{Tokenizer: toy{}, Dir: c.Dir, CacheDir: cache, NoCache: true}},
 	} {
-		other := c
-		other.Progress = nil
-		change(&other)
-		b, err := Load(ctx, other)
-		require.NoError(t, err)
-		assert.False(t, b.FromCache)
+		t.Run(c.name, func(t *testing.T) {
+			b, err := Load(ctx, c.config)
+			require.NoError(t, err)
+			assert.False(t, b.FromCache)
+		})
 	}
 }
 
@@ -112,20 +116,30 @@ func TestLoadSurvivesADamagedCache(t *testing.T) {
 
 	flipped := slices.Clone(data)
 	flipped[len(data)/2] ^= 1
-	for _, bad := range [][]byte{flipped, data[:len(data)-1], data[:10], {}} {
-		require.NoError(t, os.WriteFile(names[0], bad, 0o600))
-		b, err := Load(ctx, c)
-		require.NoError(t, err)
-		assert.False(t, b.FromCache)
-		assert.Equal(t, first.Model.Digest(), b.Model.Digest())
-		require.Len(t, b.Warnings, 1)
-		assert.ErrorIs(t, b.Warnings[0], errCache)
-		assert.ErrorContains(t, b.Warnings[0], "trained anew: ")
+	for _, bad := range []struct {
+		name string
+		data []byte
+	}{
+		{"a flipped bit", flipped},
+		{"a byte less", data[:len(data)-1]},
+		{"ten bytes", data[:10]},
+		{"empty", nil},
+	} {
+		t.Run(bad.name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(names[0], bad.data, 0o600))
+			b, err := Load(ctx, c)
+			require.NoError(t, err)
+			assert.False(t, b.FromCache)
+			assert.Equal(t, first.Model.Digest(), b.Model.Digest())
+			require.Len(t, b.Warnings, 1)
+			assert.ErrorIs(t, b.Warnings[0], errCache)
+			assert.ErrorContains(t, b.Warnings[0], "trained the model again: ")
 
-		b, err = Load(ctx, c)
-		require.NoError(t, err)
-		assert.True(t, b.FromCache, "the damaged file was replaced")
-		assert.Empty(t, b.Warnings)
+			b, err = Load(ctx, c)
+			require.NoError(t, err)
+			assert.True(t, b.FromCache, "the damaged file was replaced")
+			assert.Empty(t, b.Warnings)
+		})
 	}
 }
 
@@ -136,9 +150,9 @@ func TestLoadWithoutAUsableCacheDirectory(t *testing.T) {
 	b, err := Load(ctx, Config{Tokenizer: toy{}, Dir: dir, CacheDir: filepath.Join(file, "sub")})
 	require.NoError(t, err)
 	require.Len(t, b.Warnings, 1)
-	assert.ErrorContains(t, b.Warnings[0], "the model is not kept: ")
+	assert.ErrorContains(t, b.Warnings[0], "the model is not cached: ")
 
-	// The user's own cache directory, where it is known and where it is not.
+	// The user's cache directory, if the system knows it and if not.
 	home := t.TempDir()
 	for _, name := range []string{"XDG_CACHE_HOME", "HOME", "LocalAppData"} {
 		t.Setenv(name, home)
@@ -199,17 +213,20 @@ func TestFindGo(t *testing.T) {
 
 func TestPrompts(t *testing.T) {
 	m := mustTrain(t, [][]int32{{1}}, 10, Options{Break: func(id int32) bool { return id == 0 }})
-	b := &Bundle{Model: m, HeldOut: [][]int32{{1, 2, 3, 0, 5, 6, 7, 0, 1, 2, 8, 0}, {1, 2, 4, 5}, {7, 8}, {}, {9, 8, 7, 0, 4, 0, 3, 2, 1}}}
-	assert.Equal(t, [][]int32{{1, 2}, {9, 8}, {5, 6}, {3, 2}}, b.Prompts(2), "longer paragraphs, no two prompts the same")
+	b := &Bundle{Model: m, HeldOut: [][]int32{
+		{1, 2, 3, 0, 5, 6, 7, 0, 1, 2, 8, 0}, {1, 2, 4, 5}, {7, 8}, {}, {9, 8, 7, 0, 4, 0, 3, 2, 1},
+	}}
+	assert.Equal(t, [][]int32{{1, 2}, {9, 8}, {5, 6}, {3, 2}}, b.Prompts(2),
+		"of longer paragraphs, all different")
 	assert.Equal(t, [][]int32{{1}, {7}, {9}, {5}, {4}, {3}}, b.Prompts(1))
 	assert.Empty(t, b.Prompts(4))
 	assert.Empty(t, b.Prompts(0))
 	p := b.Prompts(2)[0]
 	_ = append(p, 99)
-	assert.EqualValues(t, 3, b.HeldOut[0][2], "appending to a prompt leaves the document alone")
+	assert.EqualValues(t, 3, b.HeldOut[0][2], "appending to a prompt does not change the document")
 }
 
-// The model people see: real comments, a real tokenizer.
+// TestGoDistribution trains the model of the demo: real comments and a real tokenizer.
 func TestGoDistribution(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains on a whole Go distribution")
@@ -227,8 +244,7 @@ func TestGoDistribution(t *testing.T) {
 	prompts := b.Prompts(12)
 	assert.Greater(t, len(prompts), 500)
 
-	// A model that knows nothing is at ln 100,000 = 11.5 nats a token; one of single
-	// tokens is at about 7.
+	// A uniform model needs ln 100,000 = 11.5 nats per token, and one of single tokens about 7.
 	var nats float64
 	var n int
 	for _, d := range b.HeldOut {
@@ -248,7 +264,7 @@ func TestGoDistribution(t *testing.T) {
 		}
 		assert.InDelta(t, 1, sum, 1e-5)
 	}
-	// What has no text of its own is never generated, and all the rest can be.
+	// The model never generates an id without a text.
 	var text []byte
 	for id, x := range row {
 		if _, err := tok.Decode(text[:0], []int32{int32(id)}); err != nil {

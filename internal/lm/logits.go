@@ -2,23 +2,23 @@ package lm
 
 import "fmt"
 
-// Logits writes the natural logarithm of the probability of every id after context
-// to dst, whose length must be Vocab(). The exponentials sum to 1, and an id that is
-// not usable has -Inf.
+// Logits sets dst[id] to the natural logarithm of the probability of id after context. The
+// exponentials sum to 1, and an id that is not usable has -Inf. Logits panics unless dst has length
+// Vocab().
 //
-// The context is the text so far, prompt included, newest token last. All of it may
-// be passed, or the last Order()-1 tokens of it; a context shorter than that is taken
-// for the beginning of a text. An id outside the vocabulary hides what lies before it.
+// The context is the text so far, including the prompt, with the newest token last. The caller may
+// pass all of it, or at least its last Order()-1 tokens. A shorter context is the beginning of a
+// text. Tokens before an id outside the vocabulary do not count.
 //
-// A step copies one row and corrects it for the tokens seen after the context and
-// its shorter suffixes. It does not allocate.
+// Logits copies one row, and corrects the entries of tokens seen after the context and its shorter
+// suffixes. It does not allocate.
 func (m *Model) Logits(dst []float32, context []int32) {
 	if len(dst) != m.vocab {
-		panic(fmt.Sprintf("lm: a row of %d logits for a vocabulary of %d", len(dst), m.vocab))
+		panic(fmt.Sprintf("lm: row of %d logits, want %d", len(dst), m.vocab))
 	}
 	p := m.find(context)
 	addTo(dst, m.base, p.weight[0])
-	// From the shortest suffix up: what a longer one has seen, it decides.
+	// A longer suffix overwrites the entries of a shorter one.
 	for n := 1; n <= p.depth; n++ {
 		parent, l := &m.levels[n-1], &m.levels[n]
 		lo, hi := parent.first[p.node[n]], parent.first[p.node[n]+1]
@@ -30,8 +30,8 @@ func (m *Model) Logits(dst []float32, context []int32) {
 	}
 }
 
-// LogProb is the entry of next in the row that Logits writes, without the row. An id
-// outside the vocabulary has -Inf.
+// LogProb returns the entry of next in the row of Logits, without computing the row. An id outside the
+// vocabulary has -Inf.
 func (m *Model) LogProb(context []int32, next int32) float64 {
 	if uint32(next) >= uint32(m.vocab) {
 		return negInf
@@ -45,17 +45,17 @@ func (m *Model) LogProb(context []int32, next int32) float64 {
 	return float64(m.base[next] + p.weight[0])
 }
 
-// A path is where a context lies in the trie.
+// A path is the place of a context in the trie.
 type path struct {
-	depth int // length of the longest suffix of the context that was seen
-	// node[n] is the node of the suffix of n tokens, and weight[n] the logarithm of
-	// what the suffixes longer than n leave to it.
+	depth int // length of the longest suffix that was seen in training
+	// node[n] is the node of the suffix of n tokens. weight[n] is the logarithm of the
+	// weight that longer suffixes leave to it.
 	node   [MaxOrder]uint32
 	weight [MaxOrder]float32
 }
 
-// find looks up the suffixes of a context. When one was never seen, no longer one
-// was, so the search ends there.
+// find returns the path of a context. It stops at the first unseen suffix, because all longer ones are
+// unseen, too.
 func (m *Model) find(context []int32) (p path) {
 	var buf [MaxOrder]int32
 	h := m.history(&buf, context)
@@ -74,8 +74,8 @@ func (m *Model) find(context []int32) (p path) {
 	return p
 }
 
-// history writes the tokens that matter to the end of buf: at most order-1, back to
-// the begin mark that stands before the text and after a break.
+// history writes the tokens that count to the end of buf and returns them. They are at most order-1
+// tokens, back to the begin mark before the text or after a break.
 func (m *Model) history(buf *[MaxOrder]int32, context []int32) []int32 {
 	n := 0 // tokens kept
 	for n < m.order-1 {
@@ -99,7 +99,7 @@ func (m *Model) history(buf *[MaxOrder]int32, context []int32) []int32 {
 	return buf[MaxOrder-n:]
 }
 
-// node finds the node of an n-gram that may end a context.
+// node returns the node of an n-gram.
 func (m *Model) node(h []int32) (uint32, bool) {
 	at, ok := uint32(h[0]), true
 	for n := 1; n < len(h); n++ {
@@ -110,7 +110,7 @@ func (m *Model) node(h []int32) (uint32, bool) {
 	return at, true
 }
 
-// child finds the child of a node of length n by its token.
+// child returns the child of a node of length n by its token.
 func (m *Model) child(n int, node uint32, id int32) (uint32, bool) {
 	first, ids := m.levels[n-1].first, m.levels[n].ids
 	lo, hi := first[node], first[node+1]
@@ -126,8 +126,8 @@ func (m *Model) child(n int, node uint32, id int32) (uint32, bool) {
 	return lo, lo < end && ids[lo] == id
 }
 
-// addTo sets dst[i] = src[i] + c. It is the larger part of a step, so it is unrolled:
-// the compiler keeps neither the bounds checks nor the loop overhead.
+// addTo sets dst[i] = src[i] + c. It takes most of the time of Logits. It is unrolled, so that the
+// compiler drops the bounds checks.
 func addTo(dst, src []float32, c float32) {
 	dst = dst[:len(src)]
 	for len(src) >= 8 {

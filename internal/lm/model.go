@@ -2,55 +2,54 @@ package lm
 
 import "fmt"
 
-// MaxOrder is the longest n-gram a model can have.
+// MaxOrder is the largest length of an n-gram.
 const MaxOrder = 8
 
-// A Model gives the probability of every token after a context. It is immutable and
-// safe for concurrent use. Models come from [Train] and [Load].
+// A Model gives the probability of every token after a context. It is immutable and safe for
+// concurrent use. [Train] and [Load] return models.
 type Model struct {
 	order  int
 	vocab  int
-	tokens int64 // trained on
+	tokens int64 // of the training text
 	digest string
 
-	// The n-grams are a trie in which a path reads forward: the children of the
-	// node of (a, b) are the tokens seen after "a b". Children lie side by side,
-	// sorted by id, so a context is found by one binary search a token.
+	// The n-grams form a trie whose paths read forward: the children of the node of
+	// (a, b) are the tokens seen after "a b". Children are adjacent and sorted by id, so
+	// finding a context takes one binary search per token.
 	//
-	// Everything a step needs is a logarithm computed beforehand, in the back-off
-	// form of an interpolated model: ln p(w|h) = lp(hw) where hw was seen, and
-	// bo(h) + ln p(w|h') where it was not, with bo = ln g. The two forms are equal,
-	// because lp already contains the lower orders' share.
-	base   []float32 // ln p(w) for each id, -Inf where it is not usable
+	// The trie holds logarithms, in the back-off form of an interpolated model:
+	// ln p(w|h) is lp(hw) if hw was seen, or else bo(h) + ln p(w|h') with bo = ln g. The
+	// two forms are equal, because lp includes the share of the lower orders.
+	base   []float32 // ln p(w) for each id, -Inf if it is not usable
 	levels []level   // levels[n-1] holds the n-grams
 
-	breaks    []int32  // ids after which a text starts anew, ascending
+	breaks    []int32  // ids after which a new text starts, ascending
 	breakBits []uint64 // the same as a bitmap
 }
 
-// A level holds the n-grams of one length, in lexicographic order. The first level
-// is dense: its index is the id itself, and one more, vocab, is the begin mark.
+// A level holds the n-grams of one length, in lexicographic order. The index of the first level is the
+// id itself, and vocab for the begin mark.
 type level struct {
-	ids []int32   // last token; nil at the first level
-	lp  []float32 // ln p(last token | those before); nil at the first level, see base
-	// Absent at the last level, which has no children:
-	bo    []float32 // ln of the weight left to the shorter context
+	ids []int32   // last token, nil at the first level
+	lp  []float32 // ln p(last token | tokens before), nil at the first level, see base
+	// The last level has no children, and neither bo nor first.
+	bo    []float32 // ln of the weight of the shorter context
 	first []uint32  // children are [first[i], first[i+1]) of the next level
 }
 
-// Order is the length of the longest n-gram: a context of Order()-1 tokens counts.
+// Order returns the length of the longest n-gram. The last Order()-1 tokens of a context count.
 func (m *Model) Order() int { return m.order }
 
-// Vocab is the number of ids, and the length of a row of logits.
+// Vocab returns the number of ids, which is the length of a row of logits.
 func (m *Model) Vocab() int { return m.vocab }
 
-// Tokens is the number of tokens the model was trained on.
+// Tokens returns the number of tokens of the training text.
 func (m *Model) Tokens() int64 { return m.tokens }
 
-// Digest names the model: "sha256:" and the hash of its encoding.
+// Digest returns "sha256:" and the hash of the encoding of the model.
 func (m *Model) Digest() string { return m.digest }
 
-// String describes the model in one line.
+// String returns a line that describes the model.
 func (m *Model) String() string {
 	n := 0
 	for _, l := range m.levels {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// mustTrain returns the model of docs, and fails t on an error.
 func mustTrain(t testing.TB, docs [][]int32, vocab int, o Options) *Model {
 	t.Helper()
 	m, err := Train(docs, vocab, o)
@@ -20,12 +21,13 @@ func mustTrain(t testing.TB, docs [][]int32, vocab int, o Options) *Model {
 	return m
 }
 
-// modTen makes every tenth id a break and the one before it not usable.
+// modTen makes the ids that end in 9 breaks, and those that end in 8 not usable.
 var modTen = Options{
 	Usable: func(id int32) bool { return id%10 != 8 },
 	Break:  func(id int32) bool { return id%10 == 9 },
 }
 
+// without8 deletes the ids that modTen makes not usable.
 func without8(docs [][]int32) [][]int32 {
 	for i := range docs {
 		docs[i] = slices.DeleteFunc(docs[i], func(id int32) bool { return id%10 == 8 })
@@ -33,7 +35,8 @@ func without8(docs [][]int32) [][]int32 {
 	return docs
 }
 
-// The row of logits is the formula, for every order and every kind of context.
+// TestLogitsEqualTheFormula compares rows of logits with the formula, for every order and every kind of
+// context.
 func TestLogitsEqualTheFormula(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for order := 1; order <= MaxOrder; order++ {
@@ -41,7 +44,7 @@ func TestLogitsEqualTheFormula(t *testing.T) {
 			t.Run(fmt.Sprintf("order=%d/vocab=%d", order, size.vocab), func(t *testing.T) {
 				for _, o := range []Options{{}, modTen} {
 					docs := without8(randomDocs(r, size.vocab, size.docs, size.length))
-					docs = append(docs, []int32{0, 1}) // so that there is one at least
+					docs = append(docs, []int32{0, 1}) // there must be a token
 					o.Order = order
 					m, ref := mustTrain(t, docs, size.vocab, o), newReference(docs, size.vocab, o)
 					for range 30 {
@@ -64,7 +67,7 @@ func checkRow(t *testing.T, m *Model, ref *reference, text []int32) {
 	t.Helper()
 	row := make([]float32, m.Vocab())
 	for i := range row {
-		row[i] = float32(math.NaN()) // everything must be written
+		row[i] = float32(math.NaN()) // Logits must write every entry
 	}
 	m.Logits(row, text)
 	sum := 0.0
@@ -93,9 +96,9 @@ func TestContext(t *testing.T) {
 	})][:12]
 	assert.Equal(t, logits(text...), logits(text[12-4:]...), "only the last four tokens count")
 	assert.NotEqual(t, logits(text...), logits(text[12-3:]...), "three are the beginning of a text")
-	assert.Equal(t, logits(), logits(append(text, 9)...), "after a break a text starts anew")
+	assert.Equal(t, logits(), logits(append(text, 9)...), "a new text starts after a break")
 	assert.Equal(t, logits(text[0]), logits(append(text, 19, text[0])...))
-	assert.Equal(t, logits(-1, 3), logits(30, 3), "ids outside the vocabulary hide what lies before")
+	assert.Equal(t, logits(-1, 3), logits(30, 3), "tokens before an id outside the vocabulary do not count")
 	assert.Equal(t, logits(1, 2, -1, 3), logits(2, 1, 1<<30, 3))
 	assert.True(t, math.IsInf(m.LogProb(nil, 30), -1))
 	assert.True(t, math.IsInf(m.LogProb(nil, -1), -1))
@@ -133,7 +136,7 @@ func TestModelIsSafeForConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// A model of a text prefers how the text goes on.
+// TestModelLearns: a model prefers the tokens that follow in its text.
 func TestModelLearns(t *testing.T) {
 	var doc []int32
 	for range 50 {

@@ -7,21 +7,21 @@ import (
 	"sync/atomic"
 )
 
-// Stages of Load, in order, as told to a Progress. Not all are needed each time.
+// Stages of Load, in order. Load may skip some.
 const (
-	StageCheck    = "checking" // whether the corpus is one that is cached
+	StageCheck    = "checking" // whether the cache has the corpus
 	StageRead     = "reading"
 	StageTokenize = "tokenizing"
 	StageTrain    = "training"
 )
 
-// A Progress is told how far a stage has come. It is called by one goroutine at a
-// time, done never decreases within a stage, and the last call of a stage that
-// succeeds has done == total. Nil means that nobody wants to know.
+// A Progress receives reports about a stage. One goroutine at a time calls it. Within a stage done
+// never decreases, and the last call of a successful stage has done == total. A nil Progress receives
+// nothing.
 type Progress func(stage string, done, total int64)
 
-// A meter counts work done by several goroutines. It passes on about a hundred calls
-// a stage, not one for each of ten thousand files.
+// A meter counts the work of several goroutines. It makes about a hundred reports per stage, instead of
+// one for each of ten thousand files.
 type meter struct {
 	mu       sync.Mutex
 	report   Progress
@@ -50,9 +50,8 @@ func (m *meter) add(n int64) {
 	}
 }
 
-// parallel calls f(0) to f(n-1) from as many goroutines as there are processors, and
-// returns the error of the lowest index that had one. Results go by index, so the
-// order in which calls happen shows nowhere.
+// parallel calls f(0) to f(n-1) from one goroutine per processor. It returns the error of the lowest
+// index that failed. f stores its result by index, so the order of the calls does not matter.
 func parallel(ctx context.Context, n int, f func(i int) error) error {
 	var next atomic.Int64
 	var mu sync.Mutex
@@ -72,7 +71,7 @@ func parallel(ctx context.Context, n int, f func(i int) error) error {
 						firstIndex, firstErr = i, err
 					}
 					mu.Unlock()
-					next.Store(int64(n)) // lower indices are already under way
+					next.Store(int64(n)) // calls with lower indices have started already
 				}
 			}
 		})

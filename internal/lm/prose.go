@@ -6,16 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// This file decides what is prose. What reads like a paragraph is kept, the rest is
-// dropped: a model of text that is half tables writes tables.
+// This file decides what is prose. It keeps only text that reads like a paragraph, because a model of
+// tables writes tables.
 
-// join puts a wrapped paragraph on one line, with single spaces.
+// join returns a wrapped paragraph as one line with single spaces.
 func join(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// sentences returns the part of a paragraph of a doc comment that reads like English
-// prose: up to its last full stop, since what follows introduces a table or a piece of
-// code that is dropped. The result is empty unless the paragraph starts with a letter,
-// has a few words, and not much that looks like code.
+// sentences returns the part of a paragraph that reads like English prose. The part ends with the last
+// full stop, because the text after it introduces a table or code. The result is empty unless the
+// paragraph starts with a letter, has a few words, and has little that looks like code.
 func sentences(p string) string {
 	if !endsSentence(p) {
 		end := strings.LastIndexByte(p, ' ')
@@ -43,15 +42,15 @@ func sentences(p string) string {
 			code++ // operators, braces, bytes of other scripts
 		}
 	}
-	// Shares found by reading what they let through and what they stop.
+	// The shares were chosen by reading what they keep and what they drop.
 	if letters*100 < len(p)*84 || digits*100 > len(p)*5 || code*100 > len(p)*4 {
 		return ""
 	}
 	return p
 }
 
-// endsSentence reports whether a text ends with a full stop, which brackets and quotes
-// may close, and which is not that of an abbreviation.
+// endsSentence reports whether a text ends with a full stop that does not belong to an abbreviation.
+// Brackets and quotes may follow it.
 func endsSentence(s string) bool {
 	s = strings.TrimRight(s, `)"'`)
 	return s != "" && strings.IndexByte(".?!", s[len(s)-1]) >= 0 &&
@@ -60,9 +59,9 @@ func endsSentence(s string) bool {
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// plainParagraphs splits a text file into paragraphs at blank lines. What is indented
-// like code, fenced, a table or a heading of Markdown, or has few letters, is dropped.
-// It works for any language; a script without spaces is kept too.
+// plainParagraphs splits a text file at blank lines into paragraphs. It drops indented and fenced code,
+// tables and headings of Markdown, and paragraphs with few letters. It works for any language, and
+// for scripts without spaces.
 func plainParagraphs(text string) []string {
 	var out []string
 	var para []string
@@ -90,7 +89,7 @@ func plainParagraphs(text string) []string {
 			flush()
 			fence = bare[:3]
 		case len(para) == 0 && (line[0] == '\t' || strings.HasPrefix(line, "    ")):
-			// code, unless it goes on a paragraph
+			// code, because it does not continue a paragraph
 		case bare[0] == '#' || bare[0] == '|' || bare[0] == '<' || strings.Trim(bare, "=-*_ ") == "":
 			// heading, table, markup, rule or the underline of a heading
 			if bare[0] == '=' || bare[0] == '-' {
@@ -109,8 +108,8 @@ func plainParagraphs(text string) []string {
 	return out
 }
 
-// isText reports whether at least two thirds of a paragraph are letters, marks and
-// spaces, and there are a few of them.
+// isText reports whether a paragraph has at least 16 characters, and at least two thirds of them are
+// letters, marks and spaces.
 func isText(p string) bool {
 	letters := 0
 	for _, r := range p {

@@ -6,16 +6,16 @@ import (
 	"math/rand/v2"
 )
 
-// reference evaluates the formulas of the package comment straight from the text, with
-// maps, recursion and no thought for speed.
+// A reference evaluates the formulas of the package comment directly on the text. It uses maps and
+// recursion, and is slow.
 type reference struct {
 	order, vocab int
 	usable       []bool
 	breaks       map[int32]bool
 	raw          map[string]int            // n-gram -> occurrences
-	left         map[string]map[int32]bool // n-gram -> tokens seen in front of it
+	left         map[string]map[int32]bool // n-gram -> tokens seen before it
 	next         map[string]map[int32]bool // n-gram -> tokens seen after it
-	d            []discount                // by length
+	d            []discount                // index: length
 }
 
 func key(ids []int32) string { return fmt.Sprint(ids) }
@@ -32,7 +32,7 @@ func newReference(docs [][]int32, vocab int, o Options) *reference {
 	lengths := map[string]int{}
 	for _, doc := range docs {
 		for i, w := range doc {
-			h := r.history(doc[:i], i+1) // all of it
+			h := r.history(doc[:i], i+1) // the whole history
 			for n := 1; n <= min(o.Order, len(h)+1); n++ {
 				u := append(append([]int32{}, h[len(h)-n+1:]...), w)
 				r.raw[key(u)]++
@@ -64,7 +64,7 @@ func put(m map[string]map[int32]bool, k string, v int32) {
 	m[k][v] = true
 }
 
-// history is the last n tokens of a text, from the begin mark on.
+// history returns the last n tokens of a text, from the begin mark on.
 func (r *reference) history(text []int32, n int) []int32 {
 	h := []int32{int32(r.vocab)}
 	for _, id := range text {
@@ -76,7 +76,7 @@ func (r *reference) history(text []int32, n int) []int32 {
 }
 
 func (r *reference) count(u string, n int) int {
-	if n == r.order || len(r.left[u]) == 0 { // the latter starts with the begin mark
+	if n == r.order || len(r.left[u]) == 0 { // an n-gram without left starts with the begin mark
 		return r.raw[u]
 	}
 	return len(r.left[u])
@@ -112,7 +112,7 @@ func (r *reference) prob(h []int32, w int32) float64 {
 	return p
 }
 
-// row is what Logits must give for a text.
+// row returns the row that Logits must give for a text.
 func (r *reference) row(text []int32) []float64 {
 	h := r.history(text, r.order-1)
 	row := make([]float64, r.vocab)
@@ -122,8 +122,8 @@ func (r *reference) row(text []int32) []float64 {
 	return row
 }
 
-// randomDocs draws documents in which tokens depend on the one before, so that there
-// are repeated n-grams of all lengths.
+// randomDocs returns documents in which each token depends on the one before, so that n-grams of all
+// lengths repeat.
 func randomDocs(r *rand.Rand, vocab, docs, length int) [][]int32 {
 	out := make([][]int32, docs)
 	for d := range out {

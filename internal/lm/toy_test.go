@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// toy is a tokenizer of bytes, in which a blank line is one token, 256. Id 257 is
-// special, and 258 has the text of another id, so that no text gives it.
+// toy is a tokenizer of bytes. A blank line is the token 256. Id 257 is special. Id 258 has the text of
+// another id, so that no text gives it.
 type toy struct{ digest string }
 
 func (toy) Name() string     { return "toy" }
@@ -34,7 +34,7 @@ func (toy) Decode(dst []byte, ids []int32) ([]byte, error) {
 		case id == 258:
 			dst = append(dst, 'a')
 		default:
-			return dst, errors.New("toy: no such id")
+			return dst, errors.New("toy: unknown id")
 		}
 	}
 	return dst, nil

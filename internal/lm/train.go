@@ -6,31 +6,33 @@ import (
 	"math"
 )
 
-// DefaultOrder is the n-gram length of a zero Options.
+// DefaultOrder is the order if Options.Order is 0.
 const DefaultOrder = 5
 
-// Options tunes Train. The zero value is sound.
+// Options holds parameters of [Train]. The zero value is sound.
 type Options struct {
-	Order int // 1 to MaxOrder; 0 means DefaultOrder
+	Order int // 1 to MaxOrder, or 0 for DefaultOrder
 
-	// Usable reports whether an id may be generated; nil means every id is. An id in
-	// the training text must be.
+	// Usable reports whether the model may generate an id. Nil means all ids. The ids of the
+	// training text must be usable.
 	Usable func(id int32) bool
 
-	// Break reports whether a text starts anew after an id, such as one that ends a
-	// paragraph; nil means that none does.
+	// Break reports whether a new text starts after an id, such as one that ends a
+	// paragraph. Nil means after no id.
 	Break func(id int32) bool
 }
 
-// maxTokens keeps positions and ranks, begin marks included, within 31 bits.
+// maxTokens keeps positions and ranks, including begin marks, within 31 bits.
 const maxTokens = 1 << 30
 
-// ErrEmpty says that there was nothing to train on.
+// ErrEmpty is the error of a corpus without text.
 var ErrEmpty = errors.New("no text to train on")
 
-// Train makes a model of documents, each a sequence of ids below vocab. The same
-// documents in the same order give the same model, on any machine. Their text is not
-// kept.
+// Train returns a model of documents. Each document is a sequence of ids below vocab. The same
+// documents in the same order give the same model on every machine. The model does not keep docs.
+//
+// It returns an error if the order or vocab is outside its range, if an id is outside the vocabulary
+// or not usable, or if there are too many tokens. Without tokens the error wraps [ErrEmpty].
 func Train(docs [][]int32, vocab int, o Options) (*Model, error) {
 	if o.Order == 0 {
 		o.Order = DefaultOrder
@@ -39,7 +41,7 @@ func Train(docs [][]int32, vocab int, o Options) (*Model, error) {
 		return nil, fmt.Errorf("lm: order %d is not between 1 and %d", o.Order, MaxOrder)
 	}
 	if vocab < 1 || vocab >= math.MaxInt32-1 {
-		return nil, fmt.Errorf("lm: a vocabulary of %d ids", vocab)
+		return nil, fmt.Errorf("lm: vocabulary size %d is not between 1 and %d", vocab, math.MaxInt32-2)
 	}
 	usable := make([]bool, vocab)
 	numUsable := 0
@@ -67,7 +69,7 @@ func Train(docs [][]int32, vocab int, o Options) (*Model, error) {
 	return m, nil
 }
 
-// layOut makes the stream of the documents.
+// layOut returns the stream of the documents.
 func (m *Model) layOut(docs [][]int32, usable []bool) (*stream, error) {
 	var size int64
 	for d, doc := range docs {
@@ -75,7 +77,8 @@ func (m *Model) layOut(docs [][]int32, usable []bool) (*stream, error) {
 		size += int64(len(doc)) + 1
 		for i, id := range doc {
 			if uint32(id) >= uint32(m.vocab) {
-				return nil, fmt.Errorf("lm: document %d, token %d: id %d is outside the vocabulary of %d", d, i, id, m.vocab)
+				return nil, fmt.Errorf("lm: document %d, token %d: id %d is outside the vocabulary of %d ids",
+					d, i, id, m.vocab)
 			}
 			if !usable[id] {
 				return nil, fmt.Errorf("lm: document %d, token %d: id %d is not usable", d, i, id)
@@ -89,7 +92,7 @@ func (m *Model) layOut(docs [][]int32, usable []bool) (*stream, error) {
 		return nil, fmt.Errorf("lm: %w", ErrEmpty)
 	}
 	if size > maxTokens {
-		return nil, fmt.Errorf("lm: %d tokens are more than the %d a model can take", m.tokens, maxTokens)
+		return nil, fmt.Errorf("lm: too many tokens: %d (maximum %d with begin marks)", m.tokens, maxTokens)
 	}
 	s := &stream{ids: make([]int32, 0, size), depth: make([]uint8, 0, size)}
 	for _, doc := range docs {
@@ -105,13 +108,13 @@ func (m *Model) layOut(docs [][]int32, usable []bool) (*stream, error) {
 	return s, nil
 }
 
-// weigh turns adjusted counts into probabilities, from the shortest n-grams up, since
-// each length leans on the one before. Conversions to float64 around products keep
-// the result free of fused arithmetic, hence the same on every machine.
+// weigh turns adjusted counts into probabilities. It starts with the shortest n-grams, because each
+// length uses the one before. Conversions to float64 around products forbid fused arithmetic, so the
+// result is the same on every machine.
 func (m *Model) weigh(all []ngrams, usable []bool, numUsable int) {
 	m.levels = make([]level, len(all))
 
-	// Single tokens lean on the uniform distribution.
+	// Single tokens use the uniform distribution.
 	one := &all[0]
 	d := discountsOf(one.count)
 	total, left := weights(one.count, &d)
@@ -142,7 +145,7 @@ func (m *Model) weigh(all []ngrams, usable []bool, numUsable int) {
 		for parent := range parents {
 			lo, hi := g.first[parent], g.first[parent+1]
 			if lo == hi {
-				continue // nothing was seen after it: the shorter context has everything
+				continue // no token was seen after it, so the shorter context has all the weight
 			}
 			total, left := weights(g.count[lo:hi], &d)
 			up.bo[parent] = float32(ln(left))
@@ -156,7 +159,7 @@ func (m *Model) weigh(all []ngrams, usable []bool, numUsable int) {
 	}
 }
 
-// discountsOf counts the counts of one length.
+// discountsOf estimates the discounts of one length from its counts.
 func discountsOf(counts []uint32) discount {
 	var n [4]int64
 	for _, c := range counts {
@@ -167,8 +170,8 @@ func discountsOf(counts []uint32) discount {
 	return estimate(n)
 }
 
-// weights returns c(h), the sum of the counts after one context, and g(h), the share
-// of it that the discounts set free.
+// weights returns c(h), the sum of the counts after one context, and g(h), the share of c(h) that the
+// discounts take off.
 func weights(counts []uint32, d *discount) (total, left float64) {
 	var t int64
 	var n [3]int64

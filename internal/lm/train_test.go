@@ -23,9 +23,12 @@ func TestTrainErrors(t *testing.T) {
 		{"empty documents", [][]int32{{}, nil}, 10, Options{}, "no text to train on"},
 		{"order too high", ok, 10, Options{Order: 9}, "order 9 is not between 1 and 8"},
 		{"order negative", ok, 10, Options{Order: -1}, "order -1"},
-		{"no vocabulary", ok, 0, Options{}, "a vocabulary of 0 ids"},
-		{"vocabulary too large", ok, math.MaxInt32, Options{}, "a vocabulary of 2147483647 ids"},
-		{"id too large", [][]int32{{1}, {2, 10}}, 10, Options{}, "document 1, token 1: id 10 is outside the vocabulary of 10"},
+		{"no vocabulary", ok, 0, Options{}, "vocabulary size 0 is not"},
+		{"vocabulary too large", ok, math.MaxInt32, Options{}, "vocabulary size 2147483647 is not"},
+		{
+			"id too large", [][]int32{{1}, {2, 10}}, 10, Options{},
+			"document 1, token 1: id 10 is outside the vocabulary of 10 ids",
+		},
 		{"id negative", [][]int32{{-1}}, 10, Options{}, "id -1 is outside"},
 		{"id not usable", [][]int32{{7, 8}}, 10, modTen, "document 0, token 1: id 8 is not usable"},
 	} {
@@ -55,8 +58,8 @@ func TestTrainIsDeterministic(t *testing.T) {
 	assert.NotEqual(t, m.Digest(), mustTrain(t, other, 50, modTen).Digest())
 }
 
-// The digest covers every bit of the model, and must be the same on every machine and
-// with every Go release. It changes only together with modelVersion.
+// TestDigestIsPinned: the digest covers every bit of the model. It is the same on every machine and with
+// every Go release, and changes only together with modelVersion.
 func TestDigestIsPinned(t *testing.T) {
 	m := mustTrain(t, [][]int32{
 		{1, 2, 3, 4, 1, 2, 3, 5, 9, 1, 2, 4},
@@ -69,8 +72,8 @@ func TestDigestIsPinned(t *testing.T) {
 	assert.EqualValues(t, 33, m.Tokens())
 }
 
-// A student of the demo is trained on 20,000 tokens, and smaller ones must work too,
-// where the numbers of n-grams with counts one to four are ragged or zero.
+// TestTrainOnLittle trains on texts so small that some counts from one to four do not occur. The students
+// of the demo train on 20,000 tokens.
 func TestTrainOnLittle(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 6))
 	for _, docs := range [][][]int32{
@@ -96,7 +99,7 @@ func TestTrainOnLittle(t *testing.T) {
 }
 
 func TestDiscounts(t *testing.T) {
-	// By hand: Y = 1000/(1000+2*300) = 0.625; 1-2Y*0.3, 2-3Y*150/300, 3-4Y*90/150.
+	// Computed by hand: Y = 1000/(1000+2*300) = 0.625; 1-2Y*0.3, 2-3Y*150/300, 3-4Y*90/150.
 	d := estimate([4]int64{1000, 300, 150, 90})
 	assert.InDeltaSlice(t, []float64{0.625, 1.0625, 1.5}, d[:], 1e-12)
 	assert.Equal(t, d[0], d.of(1))
@@ -105,22 +108,28 @@ func TestDiscounts(t *testing.T) {
 	assert.Equal(t, d[2], d.of(1000))
 
 	half, single := discount{0.5, 0.5, 0.5}, discount{0.625, 0.625, 0.625}
-	for n, want := range map[[4]int64]discount{
-		{}:                    half,
-		{0, 5, 5, 5}:          half,
-		{5, 0, 5, 5}:          half,
-		{1000, 300, 0, 90}:    single,
-		{1000, 300, 150, 0}:   single,
-		{1000, 300, 9000, 90}: single, // D2 negative
-		{1000, 300, 1, 90}:    single, // D3 negative
+	for _, c := range []struct {
+		name string
+		n    [4]int64
+		want discount
+	}{
+		{"no n-grams", [4]int64{}, half},
+		{"no count 1", [4]int64{0, 5, 5, 5}, half},
+		{"no count 2", [4]int64{5, 0, 5, 5}, half},
+		{"no count 3", [4]int64{1000, 300, 0, 90}, single},
+		{"no count 4", [4]int64{1000, 300, 150, 0}, single},
+		{"negative D2", [4]int64{1000, 300, 9000, 90}, single},
+		{"negative D3", [4]int64{1000, 300, 1, 90}, single},
 	} {
-		assert.Equal(t, want, estimate(n), "%v", n)
+		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, estimate(c.n)) })
 	}
 }
 
 func TestLn(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
-	for _, x := range []float64{1, 0.5, math.Sqrt2 / 2, math.Nextafter(math.Sqrt2/2, 0), 1e-300, 1 - 1e-16, 1e-307, math.E, 1e300} {
+	for _, x := range []float64{
+		1, 0.5, math.Sqrt2 / 2, math.Nextafter(math.Sqrt2/2, 0), 1e-300, 1 - 1e-16, 1e-307, math.E, 1e300,
+	} {
 		assert.InDelta(t, math.Log(x), ln(x), 1e-14*math.Abs(math.Log(x))+1e-18, "%g", x)
 	}
 	for range 10000 {

@@ -2,10 +2,10 @@ package prf
 
 import "crypto/cipher"
 
-// cmac is AES-CMAC (RFC 4493; NIST SP 800-38B). The standard library has none.
+// cmac is AES-CMAC (RFC 4493, NIST SP 800-38B). The standard library does not have it.
 type cmac struct {
 	block  cipher.Block
-	k1, k2 [16]byte // for a whole and for a padded last block
+	k1, k2 [16]byte // for a last block that is whole, and for one that is padded
 }
 
 func newCMAC(block cipher.Block) *cmac {
@@ -28,8 +28,8 @@ func double(b [16]byte) [16]byte {
 	return d
 }
 
-// sum writes the tag of msg to x, which is also its working memory: x lives with
-// the caller because what passes through cipher.Block escapes to the heap.
+// sum writes the tag of msg to x and uses x as working memory. The caller owns x, because an
+// argument of cipher.Block escapes to the heap.
 func (m *cmac) sum(x *[16]byte, msg []byte) {
 	*x = [16]byte{}
 	for len(msg) > 16 {

@@ -10,8 +10,8 @@ import (
 // LeafSize is the length of a leaf in bytes.
 const LeafSize = 32
 
-// version begins the info string of every derivation, so that another wire format
-// can never share a key with this one.
+// version begins the info string of every derivation, so that no other wire format shares a key
+// with this one.
 const version = "isotope/1"
 
 // Purposes of derived keys.
@@ -21,10 +21,10 @@ const (
 	PurposeBand       = "band"
 	PurposePayload    = "payload"
 	PurposeGumbel     = "gumbel"          // first byte of a uniform
-	PurposeGumbelLow  = "gumbel-low"      // the rest
-	PurposeGumbel2    = "gumbel-dual"     // of the second key
-	PurposeGumbel2Low = "gumbel-dual-low" // of the second key
-	PurposeCoin       = "coin"            // which of two keys
+	PurposeGumbelLow  = "gumbel-low"      // its other bytes
+	PurposeGumbel2    = "gumbel-dual"     // first byte under the second key
+	PurposeGumbel2Low = "gumbel-dual-low" // its other bytes
+	PurposeCoin       = "coin"            // the choice between two keys
 	PurposeTournament = "tournament"
 )
 
@@ -33,8 +33,8 @@ func ID(leaf *[LeafSize]byte) string {
 	return hex.EncodeToString(expand(leaf, version+"\x00id", 8))
 }
 
-// Derive returns the child of a leaf under labels. Lengths are bound, so that
-// ("ab","c") and ("a","bc") are different children.
+// Derive returns the child of a leaf under labels. The derivation includes the lengths of labels,
+// so ("ab","c") and ("a","bc") give different children.
 func Derive(leaf *[LeafSize]byte, labels []string) *[LeafSize]byte {
 	info := []byte(version + "\x00derive\x00")
 	for _, label := range labels {
@@ -56,7 +56,7 @@ func subkey(leaf *[LeafSize]byte, purpose string, k, w int, group uint32) []byte
 func expand(leaf *[LeafSize]byte, info string, n int) []byte {
 	out, err := hkdf.Expand(sha256.New, leaf[:], info, n)
 	if err != nil {
-		panic("prf: " + err.Error()) // n is at most 32; HKDF allows 8160
+		panic("prf: " + err.Error()) // unreachable: n is at most 32, and HKDF allows 8160
 	}
 	return out
 }

@@ -11,11 +11,11 @@ import (
 const (
 	// MaxWidth is the largest context width.
 	MaxWidth = 16
-	// MaxVocab is the number of ids a token can have; the next one means absent.
+	// MaxVocab is the number of ids that a token can have. The next id means absent.
 	MaxVocab = absent
 
 	absent     = 1<<24 - 1
-	slotTokens = 4 // contexts up to this width fit a nonce as they are
+	slotTokens = 4 // contexts up to this width fit a nonce unchanged
 	nonceSize  = 12
 )
 
@@ -23,9 +23,9 @@ const (
 // bijection of the context.
 type Nonce = kernel.Nonce
 
-// A Function is the keyed function under one key, for contexts of one width. It is
-// immutable and safe for concurrent use; each caller brings its own [Scratch]. The
-// round keys are held behind a closure, where reflection does not reach them.
+// A Function is the keyed function under one key, for contexts of one width. It is immutable and
+// safe for concurrent use if each caller brings its own [Scratch]. A closure holds the round keys,
+// so that reflection does not reach them.
 type Function struct {
 	width int
 	keyed func() *keyed
@@ -33,11 +33,11 @@ type Function struct {
 
 type keyed struct {
 	keys *kernel.Keys
-	mac  *cmac // nil when contexts fit the nonce
+	mac  *cmac // nil if contexts fit the nonce
 }
 
-// New returns the function of a purpose: width is the number of context tokens,
-// lane the number of bits a token owns (0 for a purpose without lanes).
+// New returns the function of a purpose. width is the number of context tokens, in
+// [0, [MaxWidth]]. lane is the number of bits that a token owns, 0 for a purpose without lanes.
 func New(leaf *[LeafSize]byte, purpose string, width, lane int, group uint32) (*Function, error) {
 	key := subkey(leaf, purpose, width, lane, group)
 	context := subkey(leaf, PurposeContext, width, 0, group)
@@ -47,19 +47,20 @@ func New(leaf *[LeafSize]byte, purpose string, width, lane int, group uint32) (*
 // publicKey is K_pub.
 const publicKey = "isotope/1 dedup\x00"
 
-// Public returns the function whose blocks are dedup tags.
+// Public returns the function whose blocks are dedup tags, for contexts of width tokens.
 func Public(width int) (*Function, error) {
 	return Tags([16]byte([]byte(publicKey)), width)
 }
 
-// Tags returns the function whose blocks order a sample under a run key.
+// Tags returns the function whose blocks order a sample under a run key, for contexts of width
+// tokens.
 func Tags(key [16]byte, width int) (*Function, error) {
 	return newFunction(key[:], key[:], width)
 }
 
 func newFunction(key, context []byte, width int) (*Function, error) {
 	if width < 0 || width > MaxWidth {
-		return nil, fmt.Errorf("prf: width %d is outside 0 to %d", width, MaxWidth)
+		return nil, fmt.Errorf("prf: context width %d is outside 0 to %d", width, MaxWidth)
 	}
 	k := &keyed{keys: kernel.NewKeys((*[16]byte)(key))}
 	if width > slotTokens {
@@ -72,9 +73,8 @@ func newFunction(key, context []byte, width int) (*Function, error) {
 	return &Function{width: width, keyed: func() *keyed { return k }}, nil
 }
 
-// Scratch is the working memory of one caller. The zero value is ready for use. It
-// exists because what passes through the interfaces of crypto/cipher escapes: on
-// the stack it would cost an allocation a call.
+// Scratch is the working memory of one caller. The zero value is ready for use. Without it every
+// call would allocate, because arguments of the interfaces of crypto/cipher escape from the stack.
 type Scratch struct {
 	in    [16]byte // nonce || BE32(counter)
 	out   [16]byte
@@ -82,7 +82,7 @@ type Scratch struct {
 	loops kernel.Scratch
 }
 
-// Nonce returns the context that SetContext set last.
+// Nonce returns the nonce of the context that SetContext set last.
 func (s *Scratch) Nonce() Nonce { return Nonce(s.in[:nonceSize]) }
 
 // SetContext makes the last width tokens of context the current context.
@@ -105,54 +105,56 @@ func (f *Function) SetContext(s *Scratch, context []int32) {
 	copy(s.in[:nonceSize], s.out[:])
 }
 
-// Block returns block j of the current context. It is overwritten by the next call.
+// Block returns block j of the current context. It is valid until the next call with s.
 func (f *Function) Block(s *Scratch, j uint32) *[16]byte {
 	binary.BigEndian.PutUint32(s.in[nonceSize:], j)
 	f.keyed().keys.Block(&s.out, &s.in)
 	return &s.out
 }
 
-// Stream returns the first n bytes, rounded up to whole blocks, of the current
-// context's keystream. They are overwritten by the next call.
+// Stream returns the first n bytes, rounded up to whole blocks, of the current context's keystream.
+// They are valid until the next call with s.
 func (f *Function) Stream(s *Scratch, n int) []byte {
 	nonce := s.Nonce()
 	return f.keyed().keys.Stream(&s.loops, &nonce, n)
 }
 
-// Process marks a row in place with the current context's keystream.
+// Process marks a row in place with the current context's keystream. See [kernel.Table.Process].
 func (f *Function) Process(s *Scratch, t *kernel.Table, row []float32) {
 	nonce := s.Nonce()
 	t.Process(&s.loops, f.keyed().keys, &nonce, row)
 }
 
-// ProcessHalf is Process for a row in half precision; see [kernel.Table.ProcessHalf].
-func (f *Function) ProcessHalf(s *Scratch, t *kernel.Table, format kernel.Format, dst []float32, src []uint16) {
+// ProcessHalf is Process for a row in half precision. See [kernel.Table.ProcessHalf].
+func (f *Function) ProcessHalf(
+	s *Scratch, t *kernel.Table, format kernel.Format, dst []float32, src []uint16,
+) {
 	nonce := s.Nonce()
 	t.ProcessHalf(&s.loops, f.keyed().keys, &nonce, format, dst, src)
 }
 
-// Widen writes a row in half precision to dst, unmarked.
+// Widen writes a row in half precision to dst as float32, unmarked.
 func Widen(s *Scratch, format kernel.Format, dst []float32, src []uint16) {
 	kernel.Widen(&s.loops, format, dst, src)
 }
 
-// Mask writes the decisions of n tokens in the current context as a bitmap; see
+// Mask writes the decisions of n tokens in the current context as a bitmap. See
 // [kernel.Table.Mask].
 func (f *Function) Mask(s *Scratch, t *kernel.Table, dst []uint64, n int) {
 	nonce := s.Nonce()
 	t.ProcessMask(&s.loops, f.keyed().keys, &nonce, dst, n)
 }
 
-// An Input is a pair as the keyed function reads it: the nonce of its context, then the
-// token in big-endian order. Its block under the public key is the dedup tag. For widths
-// up to [MaxPacked] it is a bijection of the pair, and the same under every key.
+// An Input is a pair as the keyed function reads it: the nonce of its context, then the token in
+// big-endian order. Its block under the public key is the dedup tag. For widths up to [MaxPacked]
+// it is a bijection of the pair, and the same under every key.
 type Input = kernel.Input
 
-// MaxPacked is the largest width whose contexts fit a nonce as they are.
+// MaxPacked is the largest width whose contexts fit a nonce unchanged.
 const MaxPacked = kernel.MaxPacked
 
-// PackOne writes the input of a pair for a width up to [MaxPacked]; the last width ids of
-// context count.
+// PackOne writes the input of a pair for a width up to [MaxPacked]. The last width ids of context
+// count.
 func PackOne(dst *Input, context []int32, token int32, width int) {
 	kernel.PackOne(dst, context, token, width)
 }
@@ -164,8 +166,7 @@ func (f *Function) Input(s *Scratch, dst *Input, context []int32, token int32) {
 	binary.BigEndian.PutUint32(dst[nonceSize:], uint32(token))
 }
 
-// Inputs writes to dst[i] the input of tokens[from+i], whose context is the tokens
-// before it.
+// Inputs sets dst[i] to the input of tokens[from+i] after the tokens before it.
 func (f *Function) Inputs(s *Scratch, dst []Input, tokens []int32, from int) {
 	if f.width <= MaxPacked {
 		kernel.Pack(dst, tokens, from, f.width)
@@ -176,29 +177,29 @@ func (f *Function) Inputs(s *Scratch, dst []Input, tokens []int32, from int) {
 	}
 }
 
-// Encrypt writes the block of each input. dst and inputs may be the same.
+// Encrypt writes the block of each input. dst may be inputs.
 func (f *Function) Encrypt(s *Scratch, dst, inputs []Input) {
 	f.keyed().keys.Encrypt(&s.loops, dst, inputs)
 }
 
-// Score decides the token of each input by a table, as [kernel.Table.Score] does. The
-// width is at most [MaxPacked].
+// Score decides the token of each input by a table. See [kernel.Table.Score]. The width is at most
+// [MaxPacked].
 func (f *Function) Score(s *Scratch, t *kernel.Table, dst []uint64, inputs []Input) {
 	t.Score(&s.loops, dst, f.keyed().keys, inputs)
 }
 
-// CountLanes adds to ones[i] the inputs that read a 1 in tenant lane i; see
+// CountLanes adds to ones[i] the number of inputs that read a 1 in tenant lane i. See
 // [kernel.CountLanes].
 func (f *Function) CountLanes(s *Scratch, ones *[kernel.MaxLanes]int64, inputs []Input) {
 	kernel.CountLanes(&s.loops, f.keyed().keys, ones, inputs)
 }
 
-// tokenAt returns the id i places before the end of context.
+// tokenAt returns the id i places before the last one of context, or absent.
 func tokenAt(context []int32, i int) uint32 {
 	if i >= len(context) {
 		return absent
 	}
-	return min(uint32(context[len(context)-1-i]), absent) // a negative id is large
+	return min(uint32(context[len(context)-1-i]), absent) // a negative id becomes a large one
 }
 
 func put24(b []byte, v uint32) {

@@ -5,12 +5,11 @@ import (
 	"math/bits"
 )
 
-// NegLog returns floor(2^k * -ln(n / 2^64)) exactly, for k up to 50; n of 0 stands for
-// 2^64. Every logarithm of a mark's wire format is this one: integers alone, so that
-// no two machines differ.
+// NegLog returns floor(2^k * -ln(n / 2^64)) exactly, for k up to 50. The number 0 stands for 2^64.
+// It is the only logarithm of the wire format. It uses integers alone, so that all machines agree.
 //
-// A lower bound within 2^-77 decides, but for about one n in 2^(77-k), where
-// arithmetic of any precision does and allocates.
+// A lower bound within 2^-77 decides all but about one n in 2^(77-k). For those, NegLog computes
+// with more precision and allocates.
 func NegLog(n uint64, k uint) uint64 {
 	if n == 0 {
 		return 0
@@ -33,15 +32,15 @@ const (
 	ln2Lo = 0xc9e3b39803f2f6af
 )
 
-// negLogBelow returns -ln(n / 2^64), for n > 0, as an integer and 128 bits of fraction;
-// what is returned is at most the truth and less by under 2^-77.
+// negLogBelow returns a lower bound of -ln(n / 2^64) for n > 0, as an integer and 128 bits of
+// fraction. The bound is less than 2^-77 below the truth.
 //
-// With n = m 2^e, 1 <= m < 2, and r the table's reciprocal for the first 8 bits of m - 1,
-// m r = 1 - y with 0 < y < 2^-7.99, and
+// Let n = m 2^e with 1 <= m < 2, and let r be the table's reciprocal for the first 8 bits of m - 1.
+// Then m r = 1 - y with 0 < y < 2^-7.99, and
 //
 //	-ln(n/2^64) = (64-e) ln 2 - (-ln r) + y + y^2 (1/2 + y/3 + ... + y^7/9) + ...
 //
-// where y is exact, y^2 has 80 bits of fraction, and what follows y^9/9 is below 2^-82.
+// y is exact, y^2 has 80 bits of fraction, and the terms after y^9/9 are below 2^-82.
 func negLogBelow(n uint64) (whole, hi, lo uint64) {
 	shift := bits.LeadingZeros64(n)
 	m := n << shift
@@ -51,16 +50,16 @@ func negLogBelow(n uint64) (whole, hi, lo uint64) {
 	yh, _ := bits.Sub64(1<<63, ph, borrow)
 	yh, yl = yh<<1|yl>>63, yl<<1 // y in units of 2^-128
 
-	y := yh<<8 | yl>>56 // of 2^-72
+	y := yh<<8 | yl>>56 // in units of 2^-72
 	series := uint64(1<<64-1) / 9
 	for _, c := range [...]uint64{inverse8, inverse7, inverse6, inverse5, inverse4, inverse3, inverse2} {
 		t, _ := bits.Mul64(series, y)
 		series = c + t>>8
 	}
 	square, _ := bits.Mul64(y, y)
-	q, _ := bits.Mul64(square, series) // of 2^-80
+	q, _ := bits.Mul64(square, series) // in units of 2^-80
 
-	// (64-e) ln 2 is at most 64 times as wrong as ln 2.
+	// The error of (64-e) ln 2 is at most 64 times that of ln 2.
 	j := uint64(shift + 1)
 	carryLn2, lo2 := bits.Mul64(ln2Lo, j)
 	whole, hi = bits.Mul64(ln2Hi, j)
@@ -89,9 +88,9 @@ const (
 	inverse8 = 1 << 61
 )
 
-// negLogExact is NegLog by series of any precision: more of it until both ends of an
-// interval around the truth have one floor. They do at last, because the logarithm of
-// a rational other than 1 is irrational.
+// negLogExact is NegLog by series. It doubles the precision until both ends of an interval around
+// the truth have the same floor. This ends, because the logarithm of a rational other than 1 is
+// irrational.
 func negLogExact(n uint64, k uint) uint64 {
 	for precision := uint(128); ; precision *= 2 {
 		at, err := negLogSeries(n, precision)
@@ -104,8 +103,8 @@ func negLogExact(n uint64, k uint) uint64 {
 	}
 }
 
-// negLogSeries returns a lower bound of -ln(n/2^64) in units of 2^-precision, and an
-// upper bound of what it lacks.
+// negLogSeries returns a lower bound of -ln(n/2^64) in units of 2^-precision, and an upper bound of
+// its error.
 func negLogSeries(n uint64, precision uint) (at, err *big.Int) {
 	e := bits.Len64(n) - 1
 	one := new(big.Int).Lsh(big.NewInt(1), uint(e))
@@ -121,8 +120,8 @@ func negLogSeries(n uint64, precision uint) (at, err *big.Int) {
 	return at, big.NewInt(2 * (j*terms2 + termsM))
 }
 
-// artanh returns a lower bound of artanh(a/b), 0 <= a/b <= 1/3, in units of
-// 2^-precision, and an upper bound of what it lacks: two for each term of the series.
+// artanh returns a lower bound of artanh(a/b) for 0 <= a/b <= 1/3, in units of 2^-precision. lacks
+// is an upper bound of its error: two for each term of the series.
 func artanh(a, b *big.Int, precision uint) (sum *big.Int, lacks int64) {
 	power := new(big.Int).Lsh(a, precision)
 	power.Quo(power, b)

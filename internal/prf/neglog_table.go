@@ -1,7 +1,8 @@
 package prf
 
-// negLogTable has, for i from 0 to 255, r = floor(2^72 / (257+i)), a reciprocal of
-// 1 + (i+1)/256 in units of 2^-64, and ceil(2^128 * -ln(r / 2^64)) in two halves.
+// negLogTable holds two numbers for each i from 0 to 255. The first is r = floor(2^72 / (257+i)), a
+// reciprocal of 1 + (i+1)/256 in units of 2^-64. The second is ceil(2^128 * -ln(r / 2^64)) in two
+// halves.
 var negLogTable = [256][3]uint64{
 	{0xff00ff00ff00ff00, 0x00ff805515885e03, 0x50435ab4da6a5bb6},
 	{0xfe03f80fe03f80fe, 0x01fe02a6b106788f, 0xc77690391dc282d3},

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// oddNumbers are the numbers at which something in NegLog changes.
+// oddNumbers returns numbers near those at which NegLog takes another row of its table or another
+// exponent.
 func oddNumbers() []uint64 {
 	var out []uint64
 	for e := range 64 {
@@ -25,6 +26,7 @@ func oddNumbers() []uint64 {
 	return out
 }
 
+// TestNegLogIsTheSlowOne compares NegLog with the series of any precision.
 func TestNegLogIsTheSlowOne(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	numbers := oddNumbers()
@@ -42,7 +44,7 @@ func TestNegLogIsTheSlowOne(t *testing.T) {
 	assert.Zero(t, NegLog(0, 46), "-ln 1")
 }
 
-// TestNegLogBound measures what the fast bound lacks against 256 bits.
+// TestNegLogBound measures the error of the fast bound against 256 bits.
 func TestNegLogBound(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	numbers := oddNumbers()
@@ -70,11 +72,11 @@ func TestNegLogBound(t *testing.T) {
 		}
 	}
 	share, _ := new(big.Float).Quo(new(big.Float).SetInt(most), new(big.Float).SetInt(limit)).Float64()
-	t.Logf("at most %.3f of the bound", share)
-	assert.Greater(t, share, 0.01, "the bound is far too wide, or what is measured is not the error")
+	t.Logf("largest error: %.3f of the bound", share)
+	assert.Greater(t, share, 0.01, "the bound is far too wide, or the test does not measure the error")
 }
 
-// TestNegLogTable computes the table anew.
+// TestNegLogTable computes the table again.
 func TestNegLogTable(t *testing.T) {
 	for i, row := range negLogTable {
 		r := new(big.Int).Lsh(big.NewInt(1), 72)

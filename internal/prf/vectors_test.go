@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readVectors reads a file of test vectors, which a program that shares no code with
-// this one wrote: testdata/vectors/generate.py.
+// readVectors reads a file of test vectors. testdata/vectors/generate.py wrote them and shares no
+// code with this package. Tests of this package cannot import testmark.ReadVectors.
 func readVectors(t *testing.T, name string, to any) {
 	t.Helper()
 	text, err := os.ReadFile("../../testdata/vectors/" + name)
@@ -27,7 +27,8 @@ func vectorLeaf(t *testing.T, text string) *[LeafSize]byte {
 	return (*[LeafSize]byte)(b)
 }
 
-// What the public API only shows through decisions: keys, nonces and keystream.
+// TestVectorsKeystream checks keys, nonces and keystream, which the public API shows through
+// decisions alone.
 func TestVectorsKeystream(t *testing.T) {
 	var file struct {
 		Greenlist []struct {
@@ -45,9 +46,11 @@ func TestVectorsKeystream(t *testing.T) {
 	for _, v := range file.Greenlist {
 		t.Run(v.Name, func(t *testing.T) {
 			leaf := vectorLeaf(t, v.Leaf)
-			assert.Equal(t, v.KGreen, hex.EncodeToString(subkey(leaf, PurposeGreen, v.Width, v.W, v.Group)), "K_green")
+			green := subkey(leaf, PurposeGreen, v.Width, v.W, v.Group)
+			assert.Equal(t, v.KGreen, hex.EncodeToString(green), "K_green")
 			if v.KContext != "" {
-				assert.Equal(t, v.KContext, hex.EncodeToString(subkey(leaf, PurposeContext, v.Width, 0, v.Group)), "K_context")
+				context := subkey(leaf, PurposeContext, v.Width, 0, v.Group)
+				assert.Equal(t, v.KContext, hex.EncodeToString(context), "K_context")
 			}
 			f, err := New(leaf, PurposeGreen, v.Width, v.W, v.Group)
 			require.NoError(t, err)
@@ -55,7 +58,8 @@ func TestVectorsKeystream(t *testing.T) {
 			f.SetContext(&s, v.Before)
 			nonce := s.Nonce()
 			assert.Equal(t, v.Nonce, hex.EncodeToString(nonce[:]), "nonce")
-			assert.Equal(t, v.Keystream, hex.EncodeToString(f.Stream(&s, len(v.Keystream)/2)), "keystream at once")
+			stream := f.Stream(&s, len(v.Keystream)/2)
+			assert.Equal(t, v.Keystream, hex.EncodeToString(stream), "keystream at once")
 			var blocks []byte
 			for j := range uint32(len(v.Keystream) / 32) {
 				blocks = append(blocks, f.Block(&s, j)[:]...)
@@ -82,7 +86,9 @@ func TestVectorsDedupTag(t *testing.T) {
 			require.NoError(t, err)
 			var s Scratch
 			f.SetContext(&s, v.Context)
-			assert.Equal(t, v.Tag, hex.EncodeToString(f.Block(&s, v.ID)[:]), "width %d, context %v, id %d", v.Width, v.Context, v.ID)
+			tag := f.Block(&s, v.ID)
+			assert.Equal(t, v.Tag, hex.EncodeToString(tag[:]),
+				"width %d, context %v, id %d", v.Width, v.Context, v.ID)
 		})
 	}
 }

@@ -5,8 +5,8 @@ import "math"
 // Binomial returns log10 P(X >= k) for X ~ Bin(n, p). It panics if n < 0 or p is not
 // in [0, 1].
 //
-// The error is below 1e-13 * max(1, |log10 P|) up to n = 2^53, and in practice some
-// 1e-15 of the result. The time is bounded, whatever n.
+// The error is below 1e-13 * max(1, |log10 P|) up to n = 2^53, and about 1e-15 of the result in
+// practice. The time is bounded for all n.
 func Binomial(k, n int64, p float64) float64 {
 	if n < 0 {
 		panic("tail: negative number of trials")
@@ -23,11 +23,11 @@ func Binomial(k, n int64, p float64) float64 {
 	return log10(newTrials(n, p, 1-p, ln(p), log1p(-p)).tail(k))
 }
 
-// BinomialCritical returns the smallest k with Binomial(k, n, p) <= log10Alpha, and
-// n+1 if there is none. It panics where Binomial does, and if log10Alpha is NaN.
+// BinomialCritical returns the smallest k with Binomial(k, n, p) <= log10Alpha, or n+1 if there is
+// none. It panics as Binomial does, and if log10Alpha is NaN.
 func BinomialCritical(n int64, p float64, log10Alpha float64) int64 {
 	if math.IsNaN(log10Alpha) {
-		panic("tail: level is not a number")
+		panic("tail: level is NaN")
 	}
 	if Binomial(0, n, p) <= log10Alpha {
 		return 0
@@ -35,7 +35,7 @@ func BinomialCritical(n int64, p float64, log10Alpha float64) int64 {
 	if Binomial(n, n, p) > log10Alpha {
 		return n + 1
 	}
-	lo, hi := int64(0), n // lo is above the level, hi is not
+	lo, hi := int64(0), n // the tail at lo is above the level, and that at hi is not
 	for hi-lo > 1 {
 		mid := lo + (hi-lo)/2
 		if Binomial(mid, n, p) <= log10Alpha {
@@ -47,8 +47,8 @@ func BinomialCritical(n int64, p float64, log10Alpha float64) int64 {
 	return hi
 }
 
-// trials is a binomial law, both outcomes spelled out so that they can be swapped
-// without losing digits of the smaller probability.
+// trials is a binomial law. It holds both outcomes, so that swap keeps all digits of the smaller
+// probability.
 type trials struct {
 	n          int64
 	p, q       float64
@@ -72,8 +72,7 @@ func (x trials) tail(k int64) float64 {
 	if d > 0 {
 		return x.upper(k, d)
 	}
-	// At or below the mean the other side is the small one: P(X >= k) is
-	// 1 - P(n-X >= n-k+1).
+	// At or below the mean the other side is smaller: P(X >= k) = 1 - P(n-X >= n-k+1).
 	return log1mExp(x.swap().upper(x.n-k+1, 1-d))
 }
 
@@ -81,7 +80,7 @@ func (x trials) swap() trials {
 	return trials{x.n, x.q, x.p, x.logQ, x.logP, x.rest, x.mean}
 }
 
-// upper returns ln P(X >= k) for 0 < k <= n above the mean, d = k - n p > 0.
+// upper returns ln P(X >= k) for 0 < k <= n above the mean: d = k - n p > 0.
 func (x trials) upper(k int64, d float64) float64 {
 	if k == x.n {
 		return float64(x.n) * x.logP
@@ -89,9 +88,9 @@ func (x trials) upper(k int64, d float64) float64 {
 	return x.logPMF(k, d) + ln(x.sum(k, d))
 }
 
-// logPMF returns ln P(X = k) for 0 < k < n by the saddle-point form of Loader 2000,
-// "Fast and accurate computation of binomial probabilities". Differences of log-gamma
-// values would lose 12 digits at n = 1e12.
+// logPMF returns ln P(X = k) for 0 < k < n by the saddle-point form of Loader 2000, "Fast and
+// accurate computation of binomial probabilities". Differences of log-gamma values would lose 12
+// digits at n = 1e12.
 func (x trials) logPMF(k int64, d float64) float64 {
 	n, a, b := float64(x.n), float64(k), float64(x.n-k)
 	s := stirlingError(x.n) - stirlingError(k) - stirlingError(x.n-k)
@@ -110,7 +109,7 @@ func (x trials) sum(k int64, d float64) float64 {
 	return x.integral(a, b, d)
 }
 
-// series adds the terms P(X = k+j) / P(X = k), each from the one before.
+// series adds the terms P(X = k+j) / P(X = k). It computes each from the one before.
 func (x trials) series(a, b, odds float64) float64 {
 	s, term := 1.0, 1.0
 	for b > 0 {
@@ -118,7 +117,7 @@ func (x trials) series(a, b, odds float64) float64 {
 		term = float64(term * r)
 		s += term
 		a, b = a+1, b-1
-		// What is left is less than the geometric series of the last ratio.
+		// The remaining terms sum to less than the geometric series of the last ratio.
 		if r < 1 && term*r < 0x1p-56*s*(1-r) {
 			break
 		}
@@ -126,13 +125,13 @@ func (x trials) series(a, b, odds float64) float64 {
 	return s
 }
 
-// integral is the same sum as an incomplete beta integral (DLMF 8.17.5),
+// integral returns the same sum as an incomplete beta integral (DLMF 8.17.5),
 //
-//	k/p Int_0^p (1-u/p)^(k-1) (1+u/q)^(n-k) du,
+//	k/p Int_0^p (1-u/p)^(k-1) (1+u/q)^(n-k) du.
 //
-// whose integrand is positive and, for a long series, close to one half of a normal
-// curve. Its exponent is split into a linear part, known through d without
-// cancellation, and the remainders of the two logarithms.
+// The integrand is positive and, for a long series, close to one half of a normal curve. Its
+// exponent is split into a linear part and the remainders of the two logarithms. d gives the linear
+// part without cancellation.
 func (x trials) integral(a, b, d float64) float64 {
 	slope := (d - x.q) / (x.p * x.q)
 	curve := float64((a-1)/x.p/x.p) + float64(b/x.q/x.q)

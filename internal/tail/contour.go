@@ -5,34 +5,34 @@ import (
 	"math/bits"
 )
 
-// An estimate is the logarithm of a probability and a bound of its relative error. An
-// infinite error means that ln is an upper bound of the logarithm, and no more.
+// An estimate is the logarithm of a probability and a bound of its relative error. If the error is
+// infinite, ln is only an upper bound of the logarithm.
 type estimate struct{ ln, err float64 }
 
-// A line is the path of integration Re z = theta > 0 for P(S >= s), E[S] < s < top.
+// A line is the path of integration Re z = theta > 0 for P(S >= s) with E[S] < s < top.
 type line struct {
 	*lattice
 	s        int64
 	gap      float64 // E[S] - s
 	theta    float64
 	exponent float64 // K(theta) - theta s
-	loss     float64 // its error
+	loss     float64 // a bound of the rounding error of exponent
 }
 
-// newLine puts the line through the saddle point.
+// newLine returns the line through the saddle point.
 func newLine(l *lattice, s int64, gap float64) *line {
 	theta := l.saddle(gap, true)
 	exponent, loss := l.exponent(theta, gap, s)
 	return &line{l, s, gap, theta, exponent, loss}
 }
 
-// upper estimates P(S >= s) for E[S] < s < top; gap is E[S] - s.
+// upper estimates P(S >= s) for E[S] < s < top. gap is E[S] - s.
 func (l *lattice) upper(s int64, gap float64) estimate {
 	path := newLine(l, s, gap)
 	nodes, alias := path.nodes()
 	work := l.work()
-	// A node costs as much as some twenty steps of a convolution, and of many nodes most
-	// are left out.
+	// A node costs as much as about twenty steps of a convolution, and the integral skips most
+	// nodes if there are many.
 	if l.top < convolveTop && work < 5*float64(nodes)*float64(l.size()) {
 		if e, ok := path.convolve(); ok {
 			return e
@@ -47,7 +47,7 @@ func (l *lattice) upper(s int64, gap float64) estimate {
 	return e
 }
 
-// size is the number of atoms.
+// size returns the number of atoms.
 func (l *lattice) size() int {
 	n := 0
 	for _, g := range l.groups {
@@ -56,26 +56,26 @@ func (l *lattice) size() int {
 	return n
 }
 
-// integrate is the inversion integral of the tail,
+// integrate returns the inversion integral of the tail,
 //
 //	1/(2 pi i) Int E[e^(zS)] e^(-zs) / (1 - e^-z) dz
 //
-// over Re z = theta, |Im z| <= pi (Daniels 1987, "Tail probability approximations",
-// before anything is approximated). Through the saddle point nothing oscillates, and
-// e^(K(theta) - theta s) is taken out as a logarithm, so that nothing underflows.
+// over Re z = theta, |Im z| <= pi. It is the exact form from which Daniels 1987, "Tail probability
+// approximations", starts. Through the saddle point the integrand does not oscillate. The factor
+// e^(K(theta) - theta s) is kept as a logarithm, so that nothing underflows.
 //
-// The integrand has the period 2 pi i, hence the sum over n equidistant nodes is not an
-// approximation of the integral but equal to
+// The integrand has the period 2 pi i. Therefore the sum over n equidistant nodes does not
+// approximate the integral. It equals
 //
 //	sum over m of e^(theta m n) P(S >= s + m n),
 //
-// the tail plus terms that are positive, and small for large n. Chernoff's bound limits
-// them beforehand. So the sum errs towards 1, and n is chosen, not tried.
+// which is the tail plus positive terms that are small for large n. Chernoff's bound limits these
+// terms in advance. So the sum errs towards 1, and n can be chosen before the sum is computed.
 //
-// Where the integrand is small, its nodes are left out under a bound for all of them
-// together. A weight that divides nearly all others brings the integrand back far from
-// the real axis, and there the bound fails and the nodes are added: leaving them out
-// because their neighbours are small is how such tails go wrong.
+// The sum skips nodes where the integrand is small, under a bound for all of them together. If a
+// weight divides nearly all others, the integrand is large again far from the real axis. There the
+// bound is large too, and the sum includes the nodes. Skipping nodes because their neighbours are
+// small would be wrong.
 func (p *line) integrate(nodes uint64, alias float64) estimate {
 	chernoff := estimate{min(p.exponent, 0), math.Inf(1)}
 	if nodes == 0 {
@@ -89,18 +89,17 @@ func (p *line) integrate(nodes uint64, alias float64) estimate {
 	n := float64(nodes)
 	err := c.missing + c.rounding + float64(alias*n)
 	if !(c.sum > 0 && err < c.sum) {
-		// All digits are lost, but the sum is still a bound.
+		// All digits are lost, but the sum is still an upper bound.
 		chernoff.ln = min(chernoff.ln, p.exponent+ln((max(c.sum, 0)+err)/n))
 		return chernoff
 	}
 	return estimate{p.exponent + ln(c.sum/n), err/c.sum + p.loss}
 }
 
-// exponent returns K(theta) - theta s and a bound of its rounding error. Around the
-// mean it is the sum of the centred terms and theta gap. Far from it these are large
-// and cancel, and each law is better taken from its likeliest value, whose distance
-// from s is an integer: ln E[e^(theta x)] is theta x + ln p(x) - ln p'(x) for any x of
-// probability p' under the tilted law.
+// exponent returns K(theta) - theta s and a bound of its rounding error. Near the mean it adds the
+// centred terms and theta gap. Far from the mean these are large and cancel. Then it starts each
+// law at its likeliest value, whose distance from s is an integer: ln E[e^(theta x)] equals
+// theta x + ln p(x) - ln p'(x) for every x, where p' is the tilted law.
 func (l *lattice) exponent(theta, gap float64, s int64) (value, loss float64) {
 	k, _, _ := l.cumulants(theta)
 	value = k + float64(theta*gap)
@@ -112,7 +111,7 @@ func (l *lattice) exponent(theta, gap float64, s int64) (value, loss float64) {
 		_, most, lnTilted := g.tilted(theta)
 		a, n := &g.atoms[most], float64(g.count)
 		far += float64(n * (a.lnP - lnTilted))
-		// The tilted probabilities carry the rounding of their exponents.
+		// The tilted probabilities inherit the rounding of their exponents.
 		size += float64(n * (math.Abs(a.lnP) + float64(math.Abs(lnTilted)*(1+math.Abs(float64(theta*a.y))))))
 		distance += g.count * a.x
 	}
@@ -124,26 +123,25 @@ func (l *lattice) exponent(theta, gap float64, s int64) (value, loss float64) {
 	return value, float64(loss * 0x1p-51)
 }
 
-// nodes chooses how many nodes to use, an even number, and returns a bound for the
-// terms that make the sum too large, relative to e^exponent. Without such a number it
-// returns 0.
+// nodes returns an even number of nodes, and a bound of the terms that make the sum too large,
+// relative to e^exponent. It returns 0 if no number of nodes makes the bound small.
 func (p *line) nodes() (n uint64, alias float64) {
 	_, _, variance := p.cumulants(p.theta)
-	// Daniels' approximation of the tail, over e^exponent, sets the scale.
+	// The scale is Daniels' approximation of the tail, relative to e^exponent.
 	pole := 1 / expm1(p.theta)
 	level := ln(1+pole) - halfLog2Pi - half(ln(variance+float64(pole*(1+pole)))) - 37
 	for x := float64(9*math.Sqrt(variance)) + 16; x < 1<<60; x *= 1.25 {
 		n := 2 * uint64(half(x))
 		if b, a := p.below(n), p.above(n); b < level && a < level {
-			// Both are log-concave in the number of steps, so all further terms
-			// together are less than the first.
+			// Both are log-concave in the number of steps, so all later terms together
+			// are less than the first.
 			return n, 2 * (exp(b) + exp(a))
 		}
 	}
 	return 0, 0
 }
 
-// below bounds ln(P(S >= s-n) e^(-theta n)), over e^exponent.
+// below returns a bound of ln(P(S >= s-n) e^(-theta n)), relative to e^exponent.
 func (p *line) below(n uint64) float64 {
 	step := float64(n)
 	bound := -p.exponent - float64(p.theta*step)
@@ -155,7 +153,7 @@ func (p *line) below(n uint64) float64 {
 	return bound
 }
 
-// above bounds ln(P(S >= s+n) e^(theta n)), over e^exponent.
+// above returns a bound of ln(P(S >= s+n) e^(theta n)), relative to e^exponent.
 func (p *line) above(n uint64) float64 {
 	step := float64(n)
 	bound := float64(p.theta*step) - p.exponent
@@ -171,33 +169,33 @@ func (p *line) above(n uint64) float64 {
 	return bound + k + float64(t*gap)
 }
 
-// contourLimit bounds the work of one integral: nodes times atoms. It is a fraction of
-// a second.
+// contourLimit bounds the work of one integral, in nodes times atoms. It takes a fraction of a
+// second.
 const contourLimit = 1 << 21
 
-// A contour adds up the integrand at nodes theta + 2 pi i j/nodes.
+// A contour sums the integrand at the nodes theta + 2 pi i j/nodes.
 type contour struct {
-	edge, fall float64 // 1 - e^-theta, e^-theta
+	edge, fall float64 // 1 - e^-theta and e^-theta
 	nodes      uint64
-	offset     uint64 // sum of m x - s modulo nodes, see tilted
-	groups     []tilted
+	offset     uint64 // sum of m x - s modulo nodes, with m and x as in tiltedAtom
+	groups     []tiltedGroup
 
 	sum, missing, rounding float64
 
 	atoms, spreads, budget int64
 }
 
-// A tilted is a group under the law tilted by theta. Each term is centred on a mixture
-// of its atoms in the proportions m/count with integers m, close to the probabilities,
-// so that the phase taken out is a multiple of that of one step, known exactly, and
-// what remains is small.
-type tilted struct {
+// A tiltedGroup is a group under the law tilted by theta. Each term is centred on a mixture of its
+// atoms in the proportions m/count, where the integers m are close to count times the probabilities.
+// So the phase of the centre is an exact multiple of the phase of one step, and the rest is small.
+type tiltedGroup struct {
 	count   float64
 	atoms   []tiltedAtom
 	spreads []spread
 	angles  []float64
 }
 
+// A tiltedAtom is a value x and its tilted probability p.
 type tiltedAtom struct {
 	x, m int64
 	p    float64
@@ -205,15 +203,17 @@ type tiltedAtom struct {
 	rest float64 // p - m/count
 }
 
-// A spread is the probability that two independent terms differ by d.
+// A spread is the probability p that two independent terms differ by d.
 type spread struct {
 	d int64
 	p float64
 }
 
-func newTilted(g *group, theta float64) tilted {
+func newTilted(g *group, theta float64) tiltedGroup {
 	n := float64(g.count)
-	t := tilted{count: n, atoms: make([]tiltedAtom, len(g.atoms)), angles: make([]float64, len(g.atoms))}
+	t := tiltedGroup{
+		count: n, atoms: make([]tiltedAtom, len(g.atoms)), angles: make([]float64, len(g.atoms)),
+	}
 	k := g.generating(theta)
 	p, most, _ := g.tilted(theta)
 	left, rest := g.count, 0.0
@@ -275,7 +275,7 @@ func newContour(p *line, nodes uint64) *contour {
 	return c
 }
 
-// modulo is x modulo the number of nodes.
+// modulo returns x modulo the number of nodes.
 func (c *contour) modulo(x int64) uint64 {
 	if x >= 0 {
 		return uint64(x) % c.nodes
@@ -283,15 +283,14 @@ func (c *contour) modulo(x int64) uint64 {
 	return (c.nodes - uint64(-x)%c.nodes) % c.nodes
 }
 
-// cover adds the nodes lo..hi and their mirror images.
+// cover adds the nodes lo to hi and their mirror images.
 func (c *contour) cover(lo, hi uint64) {
 	if c.budget < 0 {
 		return
 	}
 	c.budget -= c.spreads
 	count := float64(hi-lo) + 1
-	// Nothing in the sum exceeds the node on the real axis, 1/edge, which is also
-	// about the sum.
+	// No node exceeds the one on the real axis, 1/edge. The sum is about as large.
 	if b := c.envelope(lo, hi) + ln(count); b < -42 {
 		c.missing += float64(2 * exp(b) / c.edge)
 		return
@@ -307,9 +306,9 @@ func (c *contour) cover(lo, hi uint64) {
 	c.cover(mid+1, hi)
 }
 
-// envelope bounds the logarithm of the integrand at nodes lo..hi, relative to the real
-// axis: the square of a characteristic function at t is 1 - 2 E[sin^2(t d/2)], d being
-// the difference of two independent terms.
+// envelope returns a bound of the logarithm of the integrand at the nodes lo to hi, relative to the
+// real axis. The squared modulus of a characteristic function at t is 1 - 2 E[sin^2(t d/2)], where d
+// is the difference of two independent terms.
 func (c *contour) envelope(lo, hi uint64) float64 {
 	bound := 0.0
 	for i := range c.groups {
@@ -319,7 +318,7 @@ func (c *contour) envelope(lo, hi uint64) float64 {
 			qa, ra := c.turns(uint64(s.d), lo)
 			qb, rb := c.turns(uint64(s.d), hi)
 			if qa != qb {
-				continue // passes a full turn, where the sine is 0
+				continue // the range contains a full turn, where the sine is 0
 			}
 			n := float64(c.nodes)
 			x := min(float64(min(ra, c.nodes-ra)), float64(min(rb, c.nodes-rb))) / n
@@ -336,13 +335,13 @@ func (c *contour) envelope(lo, hi uint64) float64 {
 	return bound
 }
 
-// turns is d j / nodes, as a quotient and a remainder.
+// turns returns the quotient and the remainder of d j / nodes.
 func (c *contour) turns(d, j uint64) (quo, rem uint64) {
 	hi, lo := bits.Mul64(d, j)
 	return bits.Div64(hi, lo, c.nodes)
 }
 
-// angle is 2 pi x j/nodes, reduced to [-pi, pi] before anything is rounded.
+// angle returns 2 pi x j/nodes, reduced to [-pi, pi] before it is rounded.
 func (c *contour) angle(x, j uint64) float64 {
 	_, r := c.turns(x, j)
 	f := float64(r)
@@ -364,7 +363,7 @@ func (c *contour) node(j uint64) {
 		phase += float64(g.count * li)
 		slack := math.Abs(re) + math.Abs(im)
 		if lr < -0.5 && lr > -700 {
-			slack *= exp(-lr) // a rounding of 1 + re + i im weighs more when that is small
+			slack *= exp(-lr) // a rounding of 1 + re + i im weighs more if that number is small
 		}
 		size += float64(g.count * slack)
 	}
@@ -391,8 +390,8 @@ func (c *contour) node(j uint64) {
 	c.rounding += float64(bound * (0x1p-49 + float64(0x1p-51*size)))
 }
 
-// remainder is E[e^(i(angle - mean angle))] - 1 for one term at node j.
-func (g *tilted) remainder(c *contour, j uint64) (re, im float64) {
+// remainder returns E[e^(i(angle - mean angle))] - 1 for one term at node j.
+func (g *tiltedGroup) remainder(c *contour, j uint64) (re, im float64) {
 	mean := 0.0
 	for i := range g.atoms {
 		a := &g.atoms[i]

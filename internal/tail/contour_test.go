@@ -10,15 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// newTestLattice builds a normalised lattice and translates s.
+// newTestLattice returns a normalised lattice, and s in its unit.
 func newTestLattice(groups []Bernoulli, s int64) (*lattice, int64) {
 	var l lattice
 	for _, g := range groups {
-		l.add(g.Count, []atom{{x: 0, p: 1 - g.P, lnP: log1p(-g.P)}, {x: g.Weight, p: g.P, lnP: ln(g.P)}})
+		no := atom{x: 0, p: 1 - g.P, lnP: log1p(-g.P)}
+		yes := atom{x: g.Weight, p: g.P, lnP: ln(g.P)}
+		l.add(g.Count, []atom{no, yes})
 	}
 	return &l, l.normalise(s)
 }
 
+// ramp returns groups of count terms, with the weights 1 to weights.
 func ramp(weights, count int64, p float64) []Bernoulli {
 	var groups []Bernoulli
 	for w := int64(1); w <= weights; w++ {
@@ -27,34 +30,43 @@ func ramp(weights, count int64, p float64) []Bernoulli {
 	return groups
 }
 
-// testLines calls f with the paths of many laws and values above the mean.
-func testLines(f func(name string, p *line)) {
-	for _, groups := range [][]Bernoulli{
-		ramp(4, 10, 0.25), ramp(15, 10, 0.25), ramp(15, 4, 1.0/256), ramp(3, 1, 0.5), ramp(7, 30, 0.9),
-		{{2, 100, 0.25}, {1, 1, 0.25}}, {{15, 40, 0.25}, {1, 5, 0.25}, {4, 3, 0.5}},
-		{{10, 50, 0.25}, {20, 50, 0.25}, {3, 2, 0.5}}, {{1, 200, 0.1}, {90, 2, 0.01}},
+// eachLine runs f with the paths of many laws and of values above their means.
+func eachLine(t *testing.T, f func(t *testing.T, p *line)) {
+	for _, c := range []struct {
+		name   string
+		groups []Bernoulli
+	}{
+		{"weights to 4", ramp(4, 10, 0.25)},
+		{"weights to 15", ramp(15, 10, 0.25)},
+		{"rare", ramp(15, 4, 1.0/256)},
+		{"six terms", ramp(3, 1, 0.5)},
+		{"frequent", ramp(7, 30, 0.9)},
+		{"one odd term", []Bernoulli{{2, 100, 0.25}, {1, 1, 0.25}}},
+		{"resonance at 15", []Bernoulli{{15, 40, 0.25}, {1, 5, 0.25}, {4, 3, 0.5}}},
+		{"resonance at 10", []Bernoulli{{10, 50, 0.25}, {20, 50, 0.25}, {3, 2, 0.5}}},
+		{"heavy and rare", []Bernoulli{{1, 200, 0.1}, {90, 2, 0.01}}},
 	} {
-		l, _ := newTestLattice(groups, 1)
+		l, _ := newTestLattice(c.groups, 1)
 		for i := int64(1); i < 40; i++ {
 			s := l.top * i / 40
 			if gap := l.gap(s); gap < 0 {
-				f(fmt.Sprintf("%v s=%d", groups, s), newLine(l, s, gap))
+				t.Run(fmt.Sprintf("%s/s=%d", c.name, s), func(t *testing.T) { f(t, newLine(l, s, gap)) })
 			}
 		}
 	}
 }
 
-// The integral against the convolution, everywhere.
+// TestIntegrateConvolve compares the integral with the convolution.
 func TestIntegrateConvolve(t *testing.T) {
 	worst, loss := 0.0, 0.0
-	testLines(func(name string, p *line) {
+	eachLine(t, func(t *testing.T, p *line) {
 		nodes, alias := p.nodes()
-		require.NotZero(t, nodes, name)
+		require.NotZero(t, nodes)
 		got := p.integrate(nodes, alias)
 		want, ok := p.convolve()
-		require.True(t, ok, name)
-		require.InDelta(t, want.ln, got.ln, got.err+want.err, name)
-		require.GreaterOrEqual(t, got.ln+math.Log1p(got.err), want.ln-1e-14*max(1, -want.ln), name)
+		require.True(t, ok)
+		require.InDelta(t, want.ln, got.ln, got.err+want.err)
+		require.GreaterOrEqual(t, got.ln+math.Log1p(got.err), want.ln-1e-14*max(1, -want.ln))
 		if e := math.Abs(got.ln - want.ln); e > worst {
 			worst = e
 		}
@@ -64,7 +76,7 @@ func TestIntegrateConvolve(t *testing.T) {
 	require.Less(t, loss, 1e-10)
 }
 
-// One group forced through the integral, against the binomial law.
+// TestIntegrateBinomial compares the integral of a single group with the binomial law.
 func TestIntegrateBinomial(t *testing.T) {
 	worst := 0.0
 	for _, n := range []int64{10, 300, 1e4, 1e6, 1e9, 1e12} {
@@ -90,10 +102,9 @@ func TestIntegrateBinomial(t *testing.T) {
 	t.Logf("worst relative error %.2g", worst)
 }
 
-// With too few nodes the sum is not wrong by an unknown amount: it is the tail plus
-// its aliases.
+// TestIntegrateAliases: with too few nodes, the sum is the tail plus its aliases.
 func TestIntegrateAliases(t *testing.T) {
-	testLines(func(name string, p *line) {
+	eachLine(t, func(t *testing.T, p *line) {
 		const nodes = 16
 		c := newContour(p, nodes)
 		c.cover(0, nodes/2)
@@ -113,16 +124,16 @@ func TestIntegrateAliases(t *testing.T) {
 			}
 			want += math.Exp(tail.ln + p.theta*nodes*float64(m) - p.exponent)
 		}
-		if p.theta*nodes*200 > 50 { // else the sum to the left is longer
-			require.InEpsilon(t, want, got, 1e-9, name)
+		if p.theta*nodes*200 > 50 { // else want lacks terms to the left
+			require.InEpsilon(t, want, got, 1e-9)
 		}
 	})
 }
 
-// The bound under which nodes are left out must hold at every node.
+// TestEnvelope: the bound under which the sum skips nodes holds at every node.
 func TestEnvelope(t *testing.T) {
 	random := rand.New(rand.NewPCG(19, 20))
-	testLines(func(name string, p *line) {
+	eachLine(t, func(t *testing.T, p *line) {
 		nodes := uint64(50 + 2*random.IntN(2000))
 		c := newContour(p, nodes)
 		for range 10 {
@@ -134,17 +145,18 @@ func TestEnvelope(t *testing.T) {
 				for _, g := range c.groups {
 					var z complex128
 					for _, a := range g.atoms {
-						z += complex(a.p, 0) * cmplx.Exp(complex(0, 2*math.Pi*float64(a.x)*float64(j)/float64(nodes)))
+						angle := 2 * math.Pi * float64(a.x) * float64(j) / float64(nodes)
+						z += complex(a.p, 0) * cmplx.Exp(complex(0, angle))
 					}
 					size += g.count * math.Log(cmplx.Abs(z))
 				}
-				require.LessOrEqual(t, size, bound+1e-9, "%s nodes %d of %d..%d", name, j, lo, hi)
+				require.LessOrEqual(t, size, bound+1e-9, "node %d of %d to %d", j, lo, hi)
 			}
 		}
 	})
 }
 
-// Near a resonance the integrand comes back; the nodes there must be in the sum.
+// TestResonanceIsAdded: near a resonance the integrand is large again, and the sum includes its nodes.
 func TestResonanceIsAdded(t *testing.T) {
 	l, s := newTestLattice([]Bernoulli{{15, 300, 0.25}, {1, 5, 0.25}}, 1501)
 	p := newLine(l, s, l.gap(s))
@@ -153,21 +165,28 @@ func TestResonanceIsAdded(t *testing.T) {
 	require.InEpsilon(t, -3.164656528158*math.Ln10, e.ln, 1e-12)
 
 	c := newContour(p, nodes)
-	c.cover(0, nodes/20) // up to the first minimum only
+	c.cover(0, nodes/20) // up to the first minimum of the integrand
 	early := p.exponent + ln(c.sum/float64(nodes))
-	require.Greater(t, math.Abs(early-e.ln), 1e-3, "a case without resonance")
+	require.Greater(t, math.Abs(early-e.ln), 1e-3, "the case has no resonance")
 }
 
 func TestRoot(t *testing.T) {
 	for _, want := range []float64{1e-12, 0.003, 1, 77, 1e9} {
-		for name, f := range map[string]func(x float64) (y, slope float64){
-			"line":     func(x float64) (float64, float64) { return x - want, 1 },
-			"pole":     func(x float64) (float64, float64) { return 1/want - 1/x, 1 / x / x },
-			"flat":     func(x float64) (float64, float64) { return math.Atan(x - want), 1 / (1 + (x-want)*(x-want)) },
-			"no slope": func(x float64) (float64, float64) { return x - want, 0 },
-			"step":     func(x float64) (float64, float64) { return math.Copysign(1, x-want), 1e-9 },
+		for _, c := range []struct {
+			name string
+			f    func(x float64) (y, slope float64)
+		}{
+			{"line", func(x float64) (float64, float64) { return x - want, 1 }},
+			{"pole", func(x float64) (float64, float64) { return 1/want - 1/x, 1 / x / x }},
+			{"flat", func(x float64) (float64, float64) {
+				return math.Atan(x - want), 1 / (1 + (x-want)*(x-want))
+			}},
+			{"no slope", func(x float64) (float64, float64) { return x - want, 0 }},
+			{"step", func(x float64) (float64, float64) { return math.Copysign(1, x-want), 1e-9 }},
 		} {
-			require.InEpsilon(t, want, root(f), 1e-6, "%s %v", name, want)
+			t.Run(fmt.Sprintf("%s/%v", c.name, want), func(t *testing.T) {
+				require.InEpsilon(t, want, root(c.f), 1e-6)
+			})
 		}
 	}
 }

@@ -1,9 +1,9 @@
 package tail
 
-// convolveTop bounds the memory of a convolution.
+// convolveTop bounds the memory of a convolution, in values of S.
 const convolveTop = 1 << 20
 
-// work is the number of steps of a convolution of all terms.
+// work returns the number of steps of a convolution of all terms.
 func (l *lattice) work() float64 {
 	sum := 0.0
 	for _, g := range l.groups {
@@ -12,9 +12,9 @@ func (l *lattice) work() float64 {
 	return sum * (float64(l.top) + 1) / 2
 }
 
-// convolve is the tail by repeated convolution of the tilted laws, for small problems.
-// All terms are positive, so it loses no digits where the integral does: in gaps
-// between the values S can take.
+// convolve estimates the tail by repeated convolution of the tilted laws, for small problems. All
+// terms are positive, so it keeps its digits where the integral loses them: in gaps between the
+// values of S.
 func (p *line) convolve() (e estimate, ok bool) {
 	law := make([]float64, p.top+1)
 	law[0] = 1

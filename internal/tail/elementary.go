@@ -2,16 +2,17 @@ package tail
 
 import "math"
 
-// The elementary functions of package math differ in the last bits from machine to
-// machine (assembly, fused multiply-add), and math.Log is off by 14 % for subnormal
-// numbers on amd64. A p-value is evidence and should be the same number everywhere,
-// so these are written out in operations that IEEE 754 pins down: a product is
-// converted before it is added, which forbids fusing (Go specification, "Floating-point
-// operators"), and math.FMA, where it is meant, is exact on every machine. Their error
-// is below two units in the last place.
+// The elementary functions of package math differ in the last bits between machines, because of
+// assembly and fused multiply-add. math.Log is off by 14 % for subnormal numbers on amd64. A p-value
+// is evidence, and every machine must compute the same number.
+//
+// So the functions below use only operations that IEEE 754 defines exactly. The code converts every
+// product before it adds it, which forbids fusing (Go specification, "Floating-point operators").
+// Where it needs a fused operation it calls math.FMA, which is exact on every machine. The error of
+// each function is below two units in the last place.
 
 const (
-	ln2Hi = 0x1.62e42feep-1 // exact when multiplied by an exponent
+	ln2Hi = 0x1.62e42feep-1 // its product with an exponent is exact
 	ln2Lo = 1.908214929270587816144265680755001343603e-10
 
 	halfPi1 = 0x1.921fb54442d18p0
@@ -19,7 +20,7 @@ const (
 	halfPi3 = -0x1.f1976b7ed8fbcp-110
 )
 
-// half is x/2, which the compiler may turn into a product and fuse.
+// half returns x/2. The compiler may turn x/2 into a product and fuse it.
 func half(x float64) float64 { return float64(x / 2) }
 
 // inverseFactorial holds 1/j!.
@@ -41,12 +42,12 @@ var odd = func() (f [16]float64) {
 	return f
 }()
 
-// expm1Small is e^r - 1 for |r| < 0.36: the Taylor series.
+// expm1Small returns e^r - 1 for |r| < 0.36, by the Taylor series.
 func expm1Small(r float64) float64 {
 	return r + expm1mxSmall(r)
 }
 
-// expm1mxSmall is e^r - 1 - r for |r| < 0.36.
+// expm1mxSmall returns e^r - 1 - r for |r| < 0.36.
 func expm1mxSmall(r float64) float64 {
 	f := &inverseFactorial
 	s := f[14]
@@ -56,7 +57,7 @@ func expm1mxSmall(r float64) float64 {
 	return float64(float64(r*r) * s)
 }
 
-// exp is e^x: x = k ln 2 + r with |r| <= ln(2)/2.
+// exp returns e^x. It writes x = k ln 2 + r with |r| <= ln(2)/2.
 func exp(x float64) float64 {
 	switch {
 	case x < -746:
@@ -75,7 +76,7 @@ func exp(x float64) float64 {
 	return math.Ldexp(y, int(k))
 }
 
-// expm1 is e^x - 1.
+// expm1 returns e^x - 1.
 func expm1(x float64) float64 {
 	if x > -0.36 && x < 0.36 {
 		return expm1Small(x)
@@ -83,7 +84,7 @@ func expm1(x float64) float64 {
 	return exp(x) - 1
 }
 
-// expm1mx is e^x - 1 - x.
+// expm1mx returns e^x - 1 - x.
 func expm1mx(x float64) float64 {
 	if x > -0.36 && x < 0.36 {
 		return expm1mxSmall(x)
@@ -91,7 +92,7 @@ func expm1mx(x float64) float64 {
 	return exp(x) - 1 - x
 }
 
-// ln is the natural logarithm: x = 2^e m with m in [sqrt(1/2), sqrt 2), and
+// ln returns the natural logarithm. It writes x = 2^e m with m in [sqrt(1/2), sqrt 2), and uses
 // ln m = 2 atanh((m-1)/(m+1)).
 func ln(x float64) float64 {
 	switch {
@@ -114,13 +115,13 @@ func ln(x float64) float64 {
 	for j := 9; j >= 1; j-- {
 		s = odd[j] + float64(w*s)
 	}
-	// 2v is f - v f.
+	// 2v equals f - v f.
 	rest := float64(v * (f - float64(2*w*s)))
 	e := float64(i)
 	return float64(e*ln2Hi) - ((rest - float64(e*ln2Lo)) - f)
 }
 
-// log1p is ln(1+x).
+// log1p returns ln(1+x).
 func log1p(x float64) float64 {
 	if x > -0.4 && x < 0.7 {
 		return x + log1pmx(x)
@@ -129,7 +130,7 @@ func log1p(x float64) float64 {
 	if u <= 0 || u > math.MaxFloat64 {
 		return ln(u)
 	}
-	// What 1+x lost in rounding, to first order.
+	// The rounding error of 1+x, to first order.
 	c := x - (u - 1)
 	if x > 1 {
 		c = 1 - (u - x)
@@ -137,8 +138,8 @@ func log1p(x float64) float64 {
 	return ln(u) + c/u
 }
 
-// log1pmx is ln(1+x) - x without the cancellation at small x. There the logarithm is
-// 2 atanh(v), v = x/(2+x), whose first term differs from x by x v exactly.
+// log1pmx returns ln(1+x) - x without cancellation at small x. There the logarithm is 2 atanh(v) with
+// v = x/(2+x), and its first term differs from x by exactly x v.
 func log1pmx(x float64) float64 {
 	if !(x > -0.4 && x < 0.7) {
 		return log1p(x) - x
@@ -152,8 +153,7 @@ func log1pmx(x float64) float64 {
 	return float64(2*v*w*s) - float64(x*v)
 }
 
-// sincos returns the sine and cosine of t, |t| < 2^31. Beyond, the argument has lost
-// its meaning.
+// sincos returns the sine and cosine of t for |t| < 2^31. The results for larger t mean nothing.
 func sincos(t float64) (sin, cos float64) {
 	k := math.Floor(float64(t*(2/math.Pi)) + 0.5)
 	r := math.FMA(-k, halfPi1, t)
@@ -191,8 +191,8 @@ var arctan8 = [9]float64{
 	0.7853981633974483096156608458198757210493,
 }
 
-// atan2 is the angle of (x, y), finite and not both zero: the nearest eighth of the
-// tangent from a table, the rest, at most 1/16, from the series.
+// atan2 returns the angle of (x, y), which are finite and not both zero. A table gives the angle of
+// the nearest eighth of the tangent, and the series that of the rest, which is at most 1/16.
 func atan2(y, x float64) float64 {
 	a, b := math.Abs(y), math.Abs(x)
 	steep := a > b
@@ -217,7 +217,7 @@ func atan2(y, x float64) float64 {
 	return math.Copysign(t, y)
 }
 
-// sinmx is sin x - x.
+// sinmx returns sin x - x.
 func sinmx(x float64) float64 {
 	if x < -0.8 || x > 0.8 {
 		s, _ := sincos(x)
@@ -232,11 +232,11 @@ func sinmx(x float64) float64 {
 	return float64(x * w * s)
 }
 
-// complexLog1p is ln(1+z), z = a + i b.
+// complexLog1p returns ln(1+z) for z = a + i b.
 func complexLog1p(a, b float64) (re, im float64) {
 	u := 1 + a
 	if a < -0.3 {
-		// Exact, and its square keeps its digits when z is close to -1.
+		// u is exact, and its square keeps its digits if z is close to -1.
 		if u == 0 && b == 0 {
 			return math.Inf(-1), 0
 		}
@@ -245,13 +245,13 @@ func complexLog1p(a, b float64) (re, im float64) {
 	return half(log1p(float64(2*a) + float64(a*a) + float64(b*b))), atan2(b, u)
 }
 
-// complexLog1pmx is ln(1+z) - z, z = a + i b, off the negative axis.
+// complexLog1pmx returns ln(1+z) - z for z = a + i b off the negative axis.
 func complexLog1pmx(a, b float64) (re, im float64) {
 	if math.Abs(a)+math.Abs(b) > 0.3 {
 		re, im = complexLog1p(a, b)
 		return re - a, im - b
 	}
-	// As in log1pmx: 2 v^3 (1/3 + v^2/5 + ...) - z v, v = z/(2+z).
+	// As in log1pmx, it is 2 v^3 (1/3 + v^2/5 + ...) - z v with v = z/(2+z).
 	d := float64((2+a)*(2+a)) + float64(b*b)
 	vr := (float64(a*(2+a)) + float64(b*b)) / d
 	vi := float64(2*b) / d
@@ -266,7 +266,7 @@ func complexLog1pmx(a, b float64) (re, im float64) {
 	return multiply(vr, vi, float64(2*sr)-a, float64(2*si)-b)
 }
 
-// multiply is (a + i b)(c + i d).
+// multiply returns (a + i b)(c + i d).
 func multiply(a, b, c, d float64) (re, im float64) {
 	return float64(a*c) - float64(b*d), float64(a*d) + float64(b*c)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The standard library is a good oracle for normal numbers, to its last bit or two.
+// TestElementary compares with the standard library, which is good to the last bit or two for normal
+// numbers.
 func TestElementary(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	near := func(want, got, ulps float64, name string, x float64) {
@@ -37,7 +38,9 @@ func TestElementaryEdges(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	require.Equal(t, -inf, ln(0))
 	require.Equal(t, inf, ln(inf))
-	require.True(t, math.IsNaN(ln(-1)) && math.IsNaN(ln(nan)) && math.IsNaN(exp(nan)) && math.IsNaN(log1p(nan)))
+	for _, x := range []float64{ln(-1), ln(nan), exp(nan), log1p(nan)} {
+		require.True(t, math.IsNaN(x))
+	}
 	require.Equal(t, 0.0, ln(1))
 	require.InEpsilon(t, -1074*math.Ln2, ln(5e-324), 1e-15)
 	require.Equal(t, -inf, log1p(-1))
@@ -52,7 +55,7 @@ func TestElementaryEdges(t *testing.T) {
 	require.Equal(t, math.Pi, atan2(0, -1))
 	require.Equal(t, -math.Pi/2, atan2(-1, 0))
 
-	// Close to -1, where the square of the modulus is not 1 and a little.
+	// Close to -1, the square of the modulus is far from 1.
 	for e := -40; e < 0; e++ {
 		x := math.Ldexp(1, e)
 		re, im := complexLog1p(x-1, 0)
@@ -66,7 +69,8 @@ func TestElementaryEdges(t *testing.T) {
 	require.Equal(t, -inf, re)
 }
 
-// ln(1+x)-x and e^x-1-x against their series, in steps that no rounding spoils.
+// TestRemainders compares ln(1+x)-x and e^x-1-x with their series, whose terms have small rounding
+// errors.
 func TestRemainders(t *testing.T) {
 	for i := range 2000 {
 		x := math.Ldexp(float64(i-1000)/1000, -i%40)
@@ -83,19 +87,19 @@ func TestRemainders(t *testing.T) {
 }
 
 func TestStirling(t *testing.T) {
-	// The table and the series meet: both against differences of lgammas, which lose
-	// some digits.
+	// Differences of log-gamma values check the table and the series. They lose some digits.
 	for n := int64(1); n < 40; n++ {
 		x := float64(n)
 		lg, _ := math.Lgamma(x + 1)
-		require.InDelta(t, lg-(x*math.Log(x)-x+0.5*math.Log(2*math.Pi*x)), stirlingError(n), 1e-13, "%d", n)
+		want := lg - (x*math.Log(x) - x + 0.5*math.Log(2*math.Pi*x))
+		require.InDelta(t, want, stirlingError(n), 1e-13, "%d", n)
 	}
-	// From 40 digits.
+	// Computed with 40 digits.
 	require.InEpsilon(t, 0.005207655919609640441, stirlingError(16), 1e-15)
 	require.InEpsilon(t, 8.333333333305555556e-7, stirlingError(100000), 1e-15)
 }
 
-// The rule integrates every polynomial below degree 2n.
+// TestGaussLegendre: the rule integrates every polynomial of a degree below 2n.
 func TestGaussLegendre(t *testing.T) {
 	for _, degree := range []int{0, 1, 2, 17, 50, 2*legendreNodes - 1} {
 		s := 0.0
@@ -116,6 +120,7 @@ func TestExcess(t *testing.T) {
 		want.Mul(want, big.NewFloat(p))
 		want.Sub(new(big.Float).SetPrec(300).SetInt64(k), want)
 		f, _ := want.Float64()
-		require.InDelta(t, f, excess(k, n, p), 0x1p-51*math.Abs(f)+0x1p-104*float64(n), "k=%d n=%d p=%v", k, n, p)
+		slack := 0x1p-51*math.Abs(f) + 0x1p-104*float64(n)
+		require.InDelta(t, f, excess(k, n, p), slack, "k=%d n=%d p=%v", k, n, p)
 	}
 }

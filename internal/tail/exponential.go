@@ -6,23 +6,22 @@ import (
 	"slices"
 )
 
-// An Exponential is a group of Count independent terms, each Weight times a standard
-// exponential variable.
+// An Exponential is a group of Count independent terms. Each is Weight times a standard exponential
+// variable.
 type Exponential struct {
-	Weight float64
-	Count  int64
+	Weight float64 // finite and not negative
+	Count  int64   // not negative
 }
 
-// WeightedExponential returns log10 P(S >= s) for the sum S of all terms of all
-// groups. It panics if a weight is negative or not finite, a count is negative, or s is
-// NaN.
+// WeightedExponential returns log10 P(S >= s) for the sum S of all terms of all groups. It panics if
+// a weight is negative or not finite, a count is negative, or s is NaN.
 //
-// The error is below 1e-12 * max(1, |log10 P|), from a single term on. Should the
-// quadrature not converge, or s exceed 1e15 times the largest weight, the result is an
-// upper bound: Chernoff's, or 0 for s below the mean.
+// The error is below 1e-12 * max(1, |log10 P|) for any number of terms. If the quadrature does not
+// converge, or s exceeds 1e15 times the largest weight, the result is an upper bound. It is then
+// Chernoff's bound, or 0 for s below the mean.
 func WeightedExponential(groups []Exponential, s float64) float64 {
 	if s != s {
-		panic("tail: not a number")
+		panic("tail: score is NaN")
 	}
 	terms := make([]Exponential, 0, len(groups))
 	for _, g := range groups {
@@ -43,14 +42,14 @@ func WeightedExponential(groups []Exponential, s float64) float64 {
 		return math.Inf(-1)
 	}
 	slices.SortFunc(terms, func(a, b Exponential) int { return cmp.Compare(b.Weight, a.Weight) })
-	// A power of two takes the largest weight to [1/2, 1) without rounding.
+	// A power of two brings the largest weight into [1/2, 1) without rounding.
 	_, e := math.Frexp(terms[0].Weight)
 	s = math.Ldexp(s, -e)
 	switch {
 	case s < 1e-80:
-		return 0 // P(S < s) is below that of the largest term, 2 s
+		return 0 // P(S < s) is below that of the largest term, which is at most 2 s
 	case math.IsInf(s, 1):
-		return -math.MaxFloat64 / 16 // no float is as low as the tail
+		return -math.MaxFloat64 / 16 // the logarithm of the tail is below all floats
 	}
 	merged := terms[:0]
 	for _, g := range terms {
@@ -73,18 +72,18 @@ func WeightedExponential(groups []Exponential, s float64) float64 {
 	}
 	if r := s / merged[0].Weight; r > 1e15 && r > 1e5*count {
 		// Here 1 - w x has no digits left. Chernoff's bound at x = 0.9999/w is
-		// log10 P <= -0.43425 r + 4 count, and that is below this.
+		// log10 P <= -0.43425 r + 4 count, which is below the result.
 		return -0.434 * s / merged[0].Weight
 	}
 	return newHypo(merged, s).tail()
 }
 
-// A hypo is a hypoexponential law with the path on which its tail is integrated, a
-// parabola through x on the real axis.
+// A hypo is a hypoexponential law and the path of integration of its tail: a parabola through x on
+// the real axis.
 type hypo struct {
 	terms []Exponential // weights at most 1, descending
 	gap   float64       // E[S] - s
-	upper bool          // P(S >= s), with 0 < x < 1/weight; else P(S < s), with x < 0
+	upper bool          // integrate P(S >= s) with 0 < x < 1/weight, else P(S < s) with x < 0
 	x     float64
 	scale []float64 // weight/(1 - weight x), per group
 	drift float64   // K'(x) - s
@@ -109,13 +108,13 @@ func newHypo(terms []Exponential, s float64) *hypo {
 		k3 += float64(float64(g.Count) * u * u * u)
 	}
 	h.drift = h.slope(h.x)
-	// With bend = K'''/(6 K''), K''' = 2 k3, the path z = x + bend t^2 + i t follows that
+	// With bend = K'''/(6 K'') and K''' = 2 k3, the path z = x + bend t^2 + i t follows the path
 	// of steepest descent to third order.
 	h.bend = k3 / (3 * k2)
 	return h
 }
 
-// slope is K'(x) - s = E[S] - s + x sum of n w^2/(1 - w x).
+// slope returns K'(x) - s = E[S] - s + x sum of n w^2/(1 - w x).
 func (h *hypo) slope(x float64) float64 {
 	sum := 0.0
 	for _, g := range h.terms {
@@ -125,8 +124,8 @@ func (h *hypo) slope(x float64) float64 {
 	return h.gap + float64(x*sum)
 }
 
-// saddle finds the x where K(x) - x s - ln |x| has its minimum. In the variable y of
-// x = y/(1+w y), w the largest weight, or of x = -y, the derivative is nearly linear.
+// saddle sets x to the minimum of K(x) - x s - ln |x|. It searches in the variable y, in which the
+// derivative is nearly linear: x = y/(1+w y) with w the largest weight, or x = -y.
 func (h *hypo) saddle() {
 	w := h.terms[0].Weight
 	at := func(y float64) (x, dx float64) {
@@ -154,12 +153,13 @@ func (h *hypo) saddle() {
 
 // tail returns log10 P(S >= s).
 //
-// It is the inversion integral 1/(2 pi i) Int E[e^(zS)] e^(-zs)/z dz, along a parabola
-// open to the right around the poles, close to the path of steepest descent (Daniels
-// 1954). With few terms the integrand falls off slowly along a straight line; bent, the
-// path gains the factor e^(-s bend t^2), and one term is no harder than a thousand. The
-// trapezoidal rule converges exponentially (Trefethen and Weideman 2014, "The
-// exponentially convergent trapezoidal rule"); the step is halved until nothing changes.
+// It takes the inversion integral 1/(2 pi i) Int E[e^(zS)] e^(-zs)/z dz along a parabola that opens
+// to the right around the poles. The parabola is close to the path of steepest descent (Daniels
+// 1954). With few terms the integrand falls off slowly along a straight line. The bend adds the
+// factor e^(-s bend t^2), so one term is as easy as a thousand.
+//
+// The trapezoidal rule converges exponentially (Trefethen and Weideman 2014, "The exponentially
+// convergent trapezoidal rule"). The step is halved until the sum no longer changes.
 func (h *hypo) tail() float64 {
 	exponent := float64(h.x * h.gap)
 	for _, g := range h.terms {
@@ -173,7 +173,7 @@ func (h *hypo) tail() float64 {
 	sum, err := h.integrate()
 	if !(err < 0x1p-20*sum) {
 		if h.upper {
-			return log10(exponent) // Chernoff
+			return log10(exponent) // Chernoff's bound
 		}
 		return 0
 	}
@@ -183,14 +183,14 @@ func (h *hypo) tail() float64 {
 	return log10(log1mExp(min(exponent+ln(sum-err), 0)))
 }
 
-// integrate returns the integral over e^exponent, and a bound of its error.
+// integrate returns the integral relative to e^exponent, and a bound of its error.
 func (h *hypo) integrate() (value, err float64) {
 	var k2 float64
 	for i, g := range h.terms {
 		k2 += float64(float64(g.Count) * h.scale[i] * h.scale[i])
 	}
-	// A pole at the distance d in t lets the rule err by e^(-2 pi d/step). The nearest
-	// are that of the kernel, at 0, to which an upper path bends, and 1/w.
+	// A pole at the distance d in t makes the rule err by e^(-2 pi d/step). The nearest poles are
+	// 1/w and that of the kernel at 0, towards which an upper path bends.
 	near := math.Abs(h.x)
 	if h.upper {
 		near = min(2*near/(1+math.Sqrt(1+float64(4*h.bend*near))), 1/h.scale[0])
@@ -214,10 +214,10 @@ func (h *hypo) integrate() (value, err float64) {
 	return value, math.Inf(1)
 }
 
-// A trapezoid adds up an integrand over both halves of the path.
+// A trapezoid is the sum of the integrand over both halves of the path.
 type trapezoid struct{ sum, rounding float64 }
 
-// add adds the nodes start, start + step, ... until they vanish.
+// add adds the nodes start, start + step, ... until they no longer change the sum.
 func (h *hypo) add(total *trapezoid, start, step float64) {
 	const maxNodes = 1 << 16
 	for j := range maxNodes {
@@ -235,7 +235,8 @@ func (h *hypo) add(total *trapezoid, start, step float64) {
 	total.rounding = math.Inf(1)
 }
 
-// node is the integrand at z = x + bend t^2 + i t, with respect to t.
+// node returns the integrand at z = x + bend t^2 + i t with respect to t, a bound of its modulus, and
+// a bound of its rounding error.
 func (h *hypo) node(t float64) (value, size, rounding float64) {
 	a := float64(h.bend * float64(t*t)) // z - x = a + i t
 	re, im := float64(h.drift*a), float64(h.drift*t)

@@ -31,16 +31,19 @@ func TestWeightedExponentialReference(t *testing.T) {
 		{[]tail.Exponential{{1, 1e12}, {3, 1e11}}, 1300010000000, -12.69632939201269820225},
 		{[]tail.Exponential{{0.5, 5000}, {1.25, 300}, {7, 40}}, 4000, -25.62009182879271510724},
 	} {
-		got := tail.WeightedExponential(c.groups, c.s)
-		assert.InEpsilon(t, c.want, got, 1e-13, "%v s=%v", c.groups, c.s)
-		t.Logf("%v s=%v: %.2g", c.groups, c.s, got/c.want-1)
+		t.Run(fmt.Sprintf("%v/s=%v", c.groups, c.s), func(t *testing.T) {
+			got := tail.WeightedExponential(c.groups, c.s)
+			assert.InEpsilon(t, c.want, got, 1e-13)
+			t.Logf("relative error %.2g", got/c.want-1)
+		})
 	}
 }
 
-// exponentialTail is e^x P(S >= s) and e^x P(S < s), x = s/w for the least weight w.
-// In units of w an exponential of weight v is a geometric number of standard
-// exponentials, with success probability w/v, so S is a Gamma variable with a random
-// number of terms, and everything is a sum of positive numbers.
+// exponentialTail returns x = s/w for the least weight w, e^x P(S >= s) and e^x P(S < s).
+//
+// In units of w, an exponential of weight v is a geometric number of standard exponentials, with
+// success probability w/v. So S is a Gamma variable with a random number of terms, and both results
+// are sums of positive numbers.
 func exponentialTail(groups []tail.Exponential, s float64) (x float64, upper, lower *big.Float) {
 	w := math.Inf(1)
 	for _, g := range groups {
@@ -66,7 +69,7 @@ func exponentialTail(groups []tail.Exponential, s float64) (x float64, upper, lo
 	term := bigInt(1) // x^j/j!
 	upper, lower = bigZero(), bigZero()
 	t := bigZero()
-	for j := 0; float64(j) < x || small(term, lower); j++ {
+	for j := 0; float64(j) < x || matters(term, lower); j++ {
 		alive := bigZero()
 		for _, m := range stages {
 			alive.Add(alive, m)
@@ -121,20 +124,20 @@ func TestWeightedExponentialWhole(t *testing.T) {
 	}
 }
 
-// One weight is the gamma law; two almost equal ones are close to it, and force the
-// integral.
+// TestWeightedExponentialGamma: one weight gives the gamma law. Two nearly equal weights are close to
+// it, and take the integral.
 func TestWeightedExponentialGamma(t *testing.T) {
 	for _, n := range []int64{1, 2, 5, 39, 1000, 1e6, 1e9} {
 		for _, f := range []float64{0.01, 0.7, 1, 1.1, 3, 50} {
 			s := float64(n) * f
 			want := tail.Gamma(n, s)
 			require.Equal(t, want, tail.WeightedExponential([]tail.Exponential{{4, n}, {0, 7}, {3, 0}}, 4*s))
-			if n > 1 && n < 1e8 { // where the difference does not show
+			if n > 1 && n < 1e8 { // else the weights differ too much
 				near := math.Nextafter(1, 0)
 				got := tail.WeightedExponential([]tail.Exponential{{1, n / 2}, {near, n - n/2}}, s)
 				require.InDelta(t, want, got, tolerance*max(1, -want), "n=%d s=%v", n, s)
 			}
-			// A negligible second group leaves the first, however few terms it has.
+			// A negligible second group changes nothing, however few terms the first has.
 			got := tail.WeightedExponential([]tail.Exponential{{1, n}, {1e-18, 1}}, s)
 			require.InDelta(t, want, got, tolerance*max(1, -want), "n=%d s=%v", n, s)
 		}
@@ -154,19 +157,20 @@ func TestWeightedExponentialEdges(t *testing.T) {
 		got := tail.WeightedExponential(one, s)
 		assert.LessOrEqual(t, got, 0.0)
 		if s > 1 {
-			// The largest weight's tail with a polynomial in front.
+			// The tail of the largest weight times a polynomial.
 			assert.InEpsilon(t, -s/2/math.Ln10, got, 1e-4, "s=%v", s)
 		} else {
 			assert.Greater(t, got, -1e-30)
 		}
 	}
-	// Any unit will do.
+	// The unit does not matter.
 	want := tail.WeightedExponential(one, 30)
 	for _, unit := range []float64{0x1p-900, 0x1p900} {
 		got := tail.WeightedExponential([]tail.Exponential{{2 * unit, 3}, {unit, 1}}, 30*unit)
 		assert.Equal(t, want, got)
 	}
-	assert.Equal(t, -math.MaxFloat64/16, tail.WeightedExponential([]tail.Exponential{{1e-300, 1}, {1e-301, 2}}, 1e300))
+	tiny := []tail.Exponential{{1e-300, 1}, {1e-301, 2}}
+	assert.Equal(t, -math.MaxFloat64/16, tail.WeightedExponential(tiny, 1e300))
 	for _, bad := range []tail.Exponential{{-1, 1}, {1, -1}, {math.NaN(), 1}, {inf, 1}} {
 		assert.Panics(t, func() { tail.WeightedExponential([]tail.Exponential{bad}, 1) })
 	}
@@ -191,11 +195,13 @@ func BenchmarkWeightedExponential(b *testing.B) {
 	}
 }
 
-// TestWeightedExponentialFarOut: where the quadrature has no digits left the result
-// is a bound, at least the tail of the largest term alone.
+// TestWeightedExponentialFarOut: where the quadrature has no digits left, the result is a bound. It is
+// at least the tail of the largest term alone.
 func TestWeightedExponentialFarOut(t *testing.T) {
 	for _, s := range []float64{1e16, 1e17, 1e300, 1.7e308} {
-		for _, groups := range [][]tail.Exponential{{{0.999, 1}, {0.5, 1}}, {{0.6, 3}, {0.5, 2}}, {{0.999, 1}}} {
+		for _, groups := range [][]tail.Exponential{
+			{{0.999, 1}, {0.5, 1}}, {{0.6, 3}, {0.5, 2}}, {{0.999, 1}},
+		} {
 			got := tail.WeightedExponential(groups, s)
 			least := -s / groups[0].Weight * math.Log10E
 			assert.GreaterOrEqual(t, got, least*(1+1e-12), "%v at %v", groups, s)
@@ -204,5 +210,6 @@ func TestWeightedExponentialFarOut(t *testing.T) {
 			}
 		}
 	}
-	assert.Less(t, tail.WeightedExponential([]tail.Exponential{{1e-300, 1}, {1e-301, 1}}, 1e300), -1e300)
+	tiny := []tail.Exponential{{1e-300, 1}, {1e-301, 1}}
+	assert.Less(t, tail.WeightedExponential(tiny, 1e300), -1e300)
 }

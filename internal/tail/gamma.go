@@ -2,14 +2,14 @@ package tail
 
 import "math"
 
-// Gamma returns log10 P(G >= s) for G ~ Gamma(n, 1), the sum of n standard exponential
-// variables. It panics if n < 0 or s is NaN. The error is that of [Binomial].
+// Gamma returns log10 P(G >= s) for G ~ Gamma(n, 1), the sum of n standard exponential variables. It
+// panics if n < 0 or s is NaN. [Binomial] states the error.
 func Gamma(n int64, s float64) float64 {
 	if n < 0 {
 		panic("tail: negative number of terms")
 	}
 	if s != s {
-		panic("tail: not a number")
+		panic("tail: score is NaN")
 	}
 	switch {
 	case s <= 0:
@@ -17,7 +17,7 @@ func Gamma(n int64, s float64) float64 {
 	case n == 0 || math.IsInf(s, 1):
 		return math.Inf(-1)
 	}
-	// G >= s exactly when a Poisson process of rate 1 has fewer than n events by s.
+	// G >= s if and only if a Poisson process of rate 1 has fewer than n events by s.
 	if d := -excess(n, 1, s); d > 0 {
 		return log10(gammaUpper(n, s, d))
 	} else {
@@ -25,8 +25,8 @@ func Gamma(n int64, s float64) float64 {
 	}
 }
 
-// gammaUpper is ln P(G >= s), d = s - n > 0: the Poisson probabilities of n-1, n-2, ...
-// (DLMF 8.4.10), or the integral of the density from s,
+// gammaUpper returns ln P(G >= s) for d = s - n > 0. It adds the Poisson probabilities of n-1, n-2,
+// ... (DLMF 8.4.10), or takes the integral of the density from s,
 //
 //	P(N = n-1) Int_0^inf (1+u/s)^(n-1) e^-u du.
 func gammaUpper(n int64, s, d float64) float64 {
@@ -50,7 +50,8 @@ func gammaUpper(n int64, s, d float64) float64 {
 	return logPoisson(n-1, s, -1-d) + ln(sum)
 }
 
-// gammaLower is ln P(G < s), d = s - n <= 0: the Poisson probabilities of n, n+1, ..., or
+// gammaLower returns ln P(G < s) for d = s - n <= 0. It adds the Poisson probabilities of n, n+1,
+// ..., or takes the integral
 //
 //	P(N = n-1) Int_0^s (1-u/s)^(n-1) e^u du.
 func gammaLower(n int64, s, d float64) float64 {
@@ -74,8 +75,8 @@ func gammaLower(n int64, s, d float64) float64 {
 	return logPoisson(n-1, s, -1-d) + ln(sum)
 }
 
-// logPoisson is ln P(N = m) for a Poisson variable N of mean s, d = m - s, in the
-// saddle-point form (Loader 2000).
+// logPoisson returns ln P(N = m) for a Poisson variable N of mean s, by the saddle-point form of
+// Loader 2000. d is m - s.
 func logPoisson(m int64, s, d float64) float64 {
 	if m == 0 {
 		return -s

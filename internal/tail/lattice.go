@@ -7,25 +7,24 @@ import (
 	"slices"
 )
 
-// A Bernoulli is a group of Count independent terms, each Weight with probability P
-// and 0 otherwise.
+// A Bernoulli is a group of independent terms. Each is Weight with probability P, and 0 otherwise.
 type Bernoulli struct {
-	Weight, Count int64
-	P             float64
+	Weight, Count int64   // value and number of the terms
+	P             float64 // in [0, 1]
 }
 
-// A Lattice is a group of Count independent terms of one law on the integers: Min+i
-// with probability P[i], up to a common factor of the P that should be 1.
+// A Lattice is a group of Count independent terms with one law on the integers: a term is Min+i with
+// probability P[i]. The P may all be wrong by a common factor close to 1.
 type Lattice struct {
 	Min, Count int64
 	P          []float64
 }
 
 // WeightedBernoulli returns log10 P(S >= s) for the sum S of all terms of all groups.
-// Weights may have any sign. It panics if a count is negative, a probability is not in
-// [0, 1], or |S| or the range of S could exceed 2^62.
+// Weights may have any sign. It panics if a count is negative, a probability is not in [0, 1], or
+// |S| or the range of S could exceed 2^62.
 //
-// See [LatticeSum] for accuracy and time.
+// [LatticeSum] states accuracy and time.
 func WeightedBernoulli(groups []Bernoulli, s int64) float64 {
 	var l lattice
 	for _, g := range groups {
@@ -44,8 +43,8 @@ func WeightedBernoulli(groups []Bernoulli, s int64) float64 {
 	return l.tail(s)
 }
 
-// PoissonBinomial returns log10 P(S >= k) for the number S of successes among
-// independent trials with the probabilities p. It panics if one is not in [0, 1].
+// PoissonBinomial returns log10 P(S >= k) for the number S of successes among independent trials
+// with probabilities p. It panics if a probability is not in [0, 1].
 func PoissonBinomial(p []float64, k int64) float64 {
 	groups := make([]Bernoulli, len(p))
 	for i, p := range p {
@@ -54,23 +53,22 @@ func PoissonBinomial(p []float64, k int64) float64 {
 	return WeightedBernoulli(groups, k)
 }
 
-// LatticeSum returns log10 P(S >= s) for the sum S of all terms of all groups. It
-// panics if a count or a probability is negative or not finite, if the probabilities
-// of a group do not add up to 1 within 1e-9, or if |S| or the range of S could exceed
-// 2^62.
+// LatticeSum returns log10 P(S >= s) for the sum S of all terms of all groups. It panics if a count
+// or a probability is negative or not finite, or if |S| or the range of S could exceed 2^62. It also
+// panics if the probabilities of a group do not add up to 1 within 1e-9.
 //
-// The error is below 1e-12 * max(1, |log10 P|), and in practice some 1e-14 of the
-// result, as long as a value in a few is a possible one and the values of a term span
-// less than some thousands; weights up to 15, or those of a tournament, whatever their
-// divisors, are far on the safe side. Bounds of all that is left out and of the digits
-// that are lost are part of the result, so it errs towards 1 only, and beyond those
-// conditions it does so visibly: by some 1e-10 in wide gaps between the values S can
-// take or next to rare and heavy terms, unless the problem is small enough to convolve;
-// and with spans of millions the result may be no more than Chernoff's bound. Below the
-// mean, that is 0.
+// The error is below 1e-12 * max(1, |log10 P|), and about 1e-14 of the result in practice. This
+// needs two conditions: S takes at least one value in a few, and the values of a term span less
+// than some thousands. Weights up to 15 meet them by far, and so do those of a tournament, whatever
+// their divisors.
 //
-// The time is independent of the counts and proportional to the number of different
-// groups; a group of m values adds a term of m^2.
+// The result includes bounds of all skipped terms and lost digits, so it errs towards 1 only. If a
+// condition fails, the error is visible. It is about 1e-10 in wide gaps between the values of S, or
+// next to rare and heavy terms, unless the problem is small enough to convolve. With spans of
+// millions, the result may only be Chernoff's bound. Below the mean that is 0.
+//
+// The time does not depend on the counts. It is proportional to the number of different groups, and
+// a group of m values adds a term of m^2.
 func LatticeSum(groups []Lattice, s int64) float64 {
 	var l lattice
 	for _, g := range groups {
@@ -93,29 +91,29 @@ func LatticeSum(groups []Lattice, s int64) float64 {
 	return l.tail(s)
 }
 
-// An atom is a value x and its probability; y is x minus the mean of its law.
+// An atom is a value x and its probability. y is x minus the mean of its law.
 type atom struct {
 	x         int64
 	p, lnP, y float64
 }
 
-// A group is a number of independent terms of one law, atoms in ascending order.
+// A group is count independent terms of one law, whose atoms are in ascending order.
 type group struct {
 	count int64
 	atoms []atom
 }
 
-// A lattice is a sum of independent groups of integer terms. Once normalised, each
-// law begins at 0 and the values have no common divisor.
+// A lattice is a sum of independent groups of integer terms. After normalise, each law begins at 0,
+// and the values have no common divisor.
 type lattice struct {
 	groups []group
-	low    int64 // the least sum, which is taken off the groups
-	top    int64 // the largest one, counted from low
+	low    int64 // the least sum, which the groups do not contain
+	top    int64 // the largest sum less low
 }
 
 const maxSum = 1 << 62
 
-// add appends a group of ascending atoms and takes off its least value.
+// add appends a group of ascending atoms and subtracts its least value.
 func (l *lattice) add(count int64, atoms []atom) {
 	if count < 0 {
 		panic("tail: negative number of terms")
@@ -175,8 +173,8 @@ func (l *lattice) tail(s int64) float64 {
 		}
 		return log10(e.ln + log1p(e.err))
 	} else {
-		// At or below the mean the other side is the small one: P(S >= s) is
-		// 1 - P(top-S >= top-s+1), the gap -gap-1.
+		// At or below the mean the other side is smaller: P(S >= s) is
+		// 1 - P(top-S >= top-s+1), whose gap is -gap-1.
 		r := l.reflect()
 		s = l.top - s + 1
 		if s == l.top {
@@ -190,8 +188,8 @@ func (l *lattice) tail(s int64) float64 {
 	}
 }
 
-// normalise divides by the greatest common divisor, merges equal groups and centres
-// the atoms. It returns s in the new unit, rounded up: P(S >= s) stays the same.
+// normalise divides by the greatest common divisor, merges equal groups and centres the atoms. It
+// returns s in the new unit, rounded up, so that P(S >= s) stays the same.
 func (l *lattice) normalise(s int64) int64 {
 	var d int64
 	for _, g := range l.groups {
@@ -238,7 +236,7 @@ func gcd(a, b int64) int64 {
 	return a
 }
 
-// reflect is the law of top - S.
+// reflect returns the law of top - S.
 func (l *lattice) reflect() *lattice {
 	r := &lattice{groups: make([]group, len(l.groups)), top: l.top}
 	for i, g := range l.groups {
@@ -254,7 +252,7 @@ func (l *lattice) reflect() *lattice {
 	return r
 }
 
-// gap is E[S] - s, rounded once or twice.
+// gap returns E[S] - s, rounded once or twice.
 func (l *lattice) gap(s int64) float64 {
 	var d neumaier
 	d.addInt(-s)
@@ -266,7 +264,7 @@ func (l *lattice) gap(s int64) float64 {
 	return d.value()
 }
 
-// logTop is ln P(S = top).
+// logTop returns ln P(S = top).
 func (l *lattice) logTop() float64 {
 	sum := 0.0
 	for _, g := range l.groups {

@@ -2,17 +2,18 @@ package tail_test
 
 import (
 	"fmt"
-	"github.com/stretchr/testify/require"
 	"math"
 	"math/big"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
+// weights returns groups of one probability, from pairs of a weight and a count.
 func weights(p float64, countOf ...int64) []tail.Bernoulli {
 	var groups []tail.Bernoulli
 	for i := 0; i < len(countOf); i += 2 {
@@ -21,6 +22,7 @@ func weights(p float64, countOf ...int64) []tail.Bernoulli {
 	return groups
 }
 
+// ramp returns groups of count terms, with the weights from, from+step, ..., to.
 func ramp(from, to, step, count int64, p float64) []tail.Bernoulli {
 	var groups []tail.Bernoulli
 	for w := from; w != to+step; w += step {
@@ -63,13 +65,15 @@ func TestWeightedBernoulliReference(t *testing.T) {
 		{"synthid", synthid, 533499, -15.2459575065, 1e-10},
 		{"synthid", synthid, 615996, -90.209756255, 1e-9},
 	} {
-		got := tail.WeightedBernoulli(c.groups, c.s)
-		assert.InDelta(t, c.want, got, c.digits, "%s s=%d", c.name, c.s)
-		t.Logf("%s s=%d: %.15g %.1g", c.name, c.s, got, math.Abs(got-c.want))
+		t.Run(fmt.Sprintf("%s/s=%d", c.name, c.s), func(t *testing.T) {
+			got := tail.WeightedBernoulli(c.groups, c.s)
+			assert.InDelta(t, c.want, got, c.digits)
+			t.Logf("%.15g, error %.1g", got, math.Abs(got-c.want))
+		})
 	}
 }
 
-// bernoulliLaw is the oracle of weighted Bernoulli sums.
+// bernoulliLaw returns the exact law of a weighted Bernoulli sum.
 func bernoulliLaw(groups []tail.Bernoulli) *law {
 	l := newLaw()
 	for _, g := range groups {
@@ -88,7 +92,7 @@ func bernoulliLaw(groups []tail.Bernoulli) *law {
 	return l
 }
 
-// compareLaw checks P(S >= s) for some or all s in and around the support, and returns
+// compareLaw checks P(S >= s) for every step-th s of the support and for s outside of it. It returns
 // the worst error.
 func compareLaw(t *testing.T, l *law, step int, got func(s int64) float64, name any) (worst float64) {
 	t.Helper()
@@ -152,8 +156,8 @@ func TestWeightedBernoulliWhole(t *testing.T) {
 	}
 }
 
-// latticeLaw is the oracle of sums of general integer laws; it scales the
-// probabilities as the package does, in its own arithmetic.
+// latticeLaw returns the exact law of a sum of general integer laws. It scales the probabilities as the
+// package does, in its own arithmetic.
 func latticeLaw(groups []tail.Lattice) *law {
 	l := newLaw()
 	for _, g := range groups {
@@ -200,7 +204,7 @@ func TestLatticeSumWhole(t *testing.T) {
 			continue
 		}
 		l := latticeLaw(groups)
-		// The oracle keeps values that the highest probabilities of 0 exclude.
+		// The oracle keeps the largest values even if they have probability 0.
 		for l.p[len(l.p)-1].Sign() == 0 {
 			l.p = l.p[:len(l.p)-1]
 		}
@@ -212,9 +216,9 @@ func TestLatticeSumWhole(t *testing.T) {
 	}
 }
 
-// Sums of a great and a small group have an exact oracle at any size: the binomial
-// tail of the great one, averaged over the small one. The great weight is a multiple
-// of nearly everything, so these are the resonant cases.
+// TestWeightedBernoulliResonance adds a great and a small group. Such sums have an exact oracle at any
+// size: the binomial tail of the great group, averaged over the small one. Nearly all values are
+// multiples of the great weight, so these cases have resonances.
 func TestWeightedBernoulliResonance(t *testing.T) {
 	worst := 0.0
 	for _, c := range []struct{ great, small tail.Bernoulli }{
@@ -244,12 +248,13 @@ func TestWeightedBernoulliResonance(t *testing.T) {
 				exponent := math.Inf(1)
 				for j := range c.small.Count + 1 {
 					rest := s - j*c.small.Weight
-					// Binomial tails are compared with exact ones elsewhere.
+					// Other tests compare binomial tails with exact ones.
 					var x float64
 					if w := c.great.Weight; w > 0 {
 						x = tail.Binomial(ceilDiv(rest, w), c.great.Count, c.great.P)
 					} else {
-						x = tail.Binomial(c.great.Count-floorDiv(-rest, -w), c.great.Count, 1-c.great.P)
+						n := c.great.Count
+						x = tail.Binomial(n-floorDiv(-rest, -w), n, 1-c.great.P)
 					}
 					if math.IsInf(x, -1) {
 						continue
@@ -280,6 +285,7 @@ func TestWeightedBernoulliResonance(t *testing.T) {
 	}
 }
 
+// ceilDiv and floorDiv return a/b rounded up and down.
 func ceilDiv(a, b int64) int64 { return -floorDiv(-a, b) }
 
 func floorDiv(a, b int64) int64 {
@@ -290,15 +296,15 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// bigPow10 is 10^x, good to float64's own rounding of the fraction.
+// bigPow10 returns 10^x. Its fraction has the precision of a float64.
 func bigPow10(x float64) *big.Float {
 	e := math.Floor(x / math.Log10(2))
 	m := bigFloat(math.Exp((x - e*math.Log10(2)) * math.Ln10))
 	return m.SetMantExp(m, int(e))
 }
 
-// Both ways of writing the law of SynthID's weighted mean: thirty groups, or one of
-// some 4800 values.
+// TestLatticeSumSynthID compares two forms of the law of SynthID's weighted mean: thirty groups, and
+// one group of about 4800 values.
 func TestLatticeSumSynthID(t *testing.T) {
 	layers := ramp(290, 29, -9, 1, 0.5)
 	one := bernoulliLaw(layers)
@@ -334,7 +340,7 @@ func TestPoissonBinomial(t *testing.T) {
 	}
 	compareLaw(t, l, 1, func(s int64) float64 { return tail.PoissonBinomial(p, s) }, "poisson binomial")
 
-	// Equal trials are binomial.
+	// Equal trials have a binomial law.
 	for i := range p {
 		p[i] = 0.375
 	}
@@ -348,7 +354,7 @@ func TestPoissonBinomial(t *testing.T) {
 
 func TestLatticeEdges(t *testing.T) {
 	inf := math.Inf(-1)
-	// No terms, and terms without chance.
+	// No terms, and terms that are not random.
 	assert.Equal(t, 0.0, tail.WeightedBernoulli(nil, 0))
 	assert.Equal(t, inf, tail.WeightedBernoulli(nil, 1))
 	sure := []tail.Bernoulli{{5, 3, 1}, {-2, 4, 1}, {100, 7, 0}, {100, 0, 0.5}, {0, 9, 0.5}}
@@ -357,17 +363,18 @@ func TestLatticeEdges(t *testing.T) {
 	assert.Equal(t, 0.0, tail.LatticeSum([]tail.Lattice{{Min: 5, Count: 2, P: []float64{1}}}, 10))
 	assert.Equal(t, inf, tail.LatticeSum([]tail.Lattice{{Min: 5, Count: 2, P: []float64{1}}}, 11))
 
-	// Common divisors, whatever s.
+	// Common divisors, for every s.
 	for s := int64(1); s <= 300; s++ {
-		require.Equal(t, tail.Binomial((s+2)/3, 100, 0.25), tail.WeightedBernoulli(weights(0.25, 3, 60, 3, 40), s))
+		want := tail.Binomial((s+2)/3, 100, 0.25)
+		require.Equal(t, want, tail.WeightedBernoulli(weights(0.25, 3, 60, 3, 40), s))
 	}
-	// The edges of the support, exactly, and at any depth.
+	// The ends of the support are exact, at any depth.
 	deep := weights(1e-300, 2, 1e9, 3, 1e9)
 	assert.InEpsilon(t, -600e9, tail.WeightedBernoulli(deep, 5e9), 1e-15)
 	assert.Less(t, tail.WeightedBernoulli(deep, 5e9-1), -599e9)
 	assert.InEpsilon(t, -291, tail.WeightedBernoulli(deep, 3), 1e-13)
-	// A rare 3 is as likely as a rare 2, which no saddle point sees: the integral loses
-	// all digits, and what is left is an upper bound.
+	// A rare 3 is as likely as a rare 2, and one saddle point cannot show both. The integral loses
+	// all digits, and the result is an upper bound.
 	assert.Greater(t, tail.WeightedBernoulli(deep, 1), math.Log10(2)-291)
 	assert.Less(t, tail.WeightedBernoulli(deep, 1), -100.0)
 
@@ -387,7 +394,7 @@ func TestLatticeEdges(t *testing.T) {
 	}
 }
 
-// What is too large to add up in full is bounded from above, never guessed.
+// TestWeightedBernoulliBound: a problem that is too large for the sum gets an upper bound.
 func TestWeightedBernoulliBound(t *testing.T) {
 	for _, c := range []struct {
 		great, small tail.Bernoulli
@@ -408,8 +415,8 @@ func TestWeightedBernoulliBound(t *testing.T) {
 	}
 }
 
-// Laws without oracle, of any size: the tail is a number, falls with s, and is
-// never below the probability of the largest sum.
+// TestWeightedBernoulliWild checks laws of any size that have no oracle. The tail is a number, does not
+// rise with s, and is not below the probability of the largest sum.
 func TestWeightedBernoulliWild(t *testing.T) {
 	random := rand.New(rand.NewPCG(21, 22))
 	laws := 200
@@ -444,8 +451,8 @@ func TestWeightedBernoulliWild(t *testing.T) {
 	}
 }
 
-// In a gap between the values of S the integral is a small difference of large
-// numbers. The digits it loses are made up for in one direction.
+// TestWeightedBernoulliGap: in a gap between the values of S, the integral is a small difference of
+// large numbers. The result may only be too large.
 func TestWeightedBernoulliGap(t *testing.T) {
 	groups := []tail.Bernoulli{{1, 1000, 0.25}, {100000, 3, 1e-6}}
 	exact := math.Log10(-math.Expm1(3 * math.Log1p(-1e-6))) // one of the three or more
@@ -454,7 +461,7 @@ func TestWeightedBernoulliGap(t *testing.T) {
 		require.GreaterOrEqual(t, got, exact-1e-13, "s=%d", s)
 		require.InDelta(t, exact, got, 1e-8, "s=%d", s)
 	}
-	// The same gap from below: the complement of top-S >= s is what is integrated.
+	// The same gap from below, where the package integrates the complement.
 	groups = []tail.Bernoulli{{-1, 1000, 0.25}, {-100000, 3, 1e-6}}
 	exact = 3 * math.Log1p(-1e-6) / math.Ln10 // none of the three
 	for s := int64(1000); s < 99000; s += 9100 {

@@ -2,8 +2,8 @@ package tail
 
 import "math"
 
-// log10 turns a natural logarithm of a probability into a decimal one; a rounding
-// above certainty is certainty, and zero has no sign.
+// log10 converts the natural logarithm of a probability to a decimal one. It turns a rounding above
+// 0 into 0, and -0 into 0.
 func log10(ln float64) float64 {
 	if x := ln / math.Ln10; !(x >= 0) {
 		return x
@@ -11,8 +11,8 @@ func log10(ln float64) float64 {
 	return 0
 }
 
-// log1mExp returns ln(1 - e^x) for x <= 0 (Maechler 2012, "Accurately computing
-// log(1 - exp(-|a|))").
+// log1mExp returns ln(1 - e^x) for x <= 0, as in Maechler 2012, "Accurately computing
+// log(1 - exp(-|a|))".
 func log1mExp(x float64) float64 {
 	if x > -math.Ln2 {
 		return ln(-expm1(x))

@@ -2,20 +2,20 @@ package tail
 
 import "math"
 
-// Minimax returns the minimax score h of Li, Ruan, Wang, Long and Su 2025, "A statistical
-// framework of watermarks for large language models: Pivot, detection efficiency and
-// optimal rules", for the uniform variable r = e^lnR of a Gumbel mark, against all laws of
-// the next token whose largest probability is at most 1-delta:
+// Minimax returns the minimax score h of Li, Ruan, Wang, Long and Su 2025, "A statistical framework
+// of watermarks for large language models: Pivot, detection efficiency and optimal rules". r = e^lnR
+// is the uniform variable of a Gumbel mark. h is minimax against all laws of the next token whose
+// largest probability is at most 1-delta:
 //
 //	h = ln( k r^(delta/(1-delta)) + r^(1/rest - 1) ),  k = floor(1/(1-delta)), rest = 1 - k (1-delta)
 //
-// the log likelihood ratio of the least favourable law, k tokens of probability 1-delta
-// and one of the rest. As k (1-delta) + rest = 1, e^h integrates to 1 over r in (0,1): it
-// is an e-value. It increases in r. It panics unless delta is in (0,1) and lnR <= 0.
+// It is the log likelihood ratio of the least favourable law, which has k tokens of probability
+// 1-delta and one of the rest. Since k (1-delta) + rest = 1, the integral of e^h over r in (0,1) is
+// 1. So e^h is an e-value. h increases in r. Minimax panics unless delta is in (0,1) and lnR <= 0.
 func Minimax(lnR, delta float64) float64 {
 	least := newLeastFavourable(delta)
 	if !(lnR <= 0) {
-		panic("tail: not the logarithm of a probability")
+		panic("tail: the logarithm of a probability is above 0 or NaN")
 	}
 	if math.IsInf(lnR, -1) {
 		return lnR
@@ -23,12 +23,12 @@ func Minimax(lnR, delta float64) float64 {
 	return logSum(ln(least.k)+float64((1/least.p-1)*lnR), least.last(lnR))
 }
 
-// MinimaxBelow returns ln E[e^h | r <= e^lnR], what [Minimax] is worth on average where
-// all that is known of r is that it is at most e^lnR. It panics as Minimax does.
+// MinimaxBelow returns ln E[e^h | r <= e^lnR] for the h of [Minimax]: the value if r is only known to
+// be at most e^lnR. It panics as Minimax does.
 func MinimaxBelow(lnR, delta float64) float64 {
 	least := newLeastFavourable(delta)
 	if !(lnR <= 0) {
-		panic("tail: not the logarithm of a probability")
+		panic("tail: the logarithm of a probability is above 0 or NaN")
 	}
 	if math.IsInf(lnR, -1) {
 		return lnR
@@ -48,7 +48,7 @@ func newLeastFavourable(delta float64) leastFavourable {
 	return leastFavourable{k, p, max(math.FMA(-k, p, 1), 0)}
 }
 
-// last is (1/rest - 1) lnR.
+// last returns (1/rest - 1) lnR.
 func (l leastFavourable) last(lnR float64) float64 {
 	if l.rest == 0 {
 		return math.Inf(-1)
@@ -56,7 +56,7 @@ func (l leastFavourable) last(lnR float64) float64 {
 	return float64((1/l.rest - 1) * lnR)
 }
 
-// logSum is ln(e^a + e^b), a finite.
+// logSum returns ln(e^a + e^b) for a finite a.
 func logSum(a, b float64) float64 {
 	if b > a {
 		a, b = b, a
@@ -64,11 +64,11 @@ func logSum(a, b float64) float64 {
 	return a + log1p(exp(b-a))
 }
 
-// LogRank returns ln(1 - e^-s) for s >= 0: the logarithm of the uniform variable whose
-// exponential score is s.
+// LogRank returns ln(1 - e^-s): the logarithm of the uniform variable whose exponential score is s.
+// It panics unless s >= 0.
 func LogRank(s float64) float64 {
 	if !(s >= 0) {
-		panic("tail: negative score")
+		panic("tail: score is negative or NaN")
 	}
 	if s == 0 {
 		return math.Inf(-1)

@@ -10,8 +10,8 @@ import (
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
-// mixtureTail is log10 P(X + w B >= s) for one or two terms X of any law and a binomial
-// B: binomial tails, averaged over X. Those are compared with exact ones elsewhere.
+// mixtureTail returns log10 P(X + w B >= s) for one or two terms X of any law and a binomial B. It
+// averages binomial tails over X. Other tests compare binomial tails with exact ones.
 func mixtureTail(x tail.Lattice, w, n int64, p float64, s int64) float64 {
 	l := latticeLaw([]tail.Lattice{x})
 	var logs []float64
@@ -30,9 +30,9 @@ func mixtureTail(x tail.Lattice, w, n int64, p float64, s int64) float64 {
 	return most + math.Log10(sum)
 }
 
-// A few terms of any law beside many of one weight. At the resonances of that weight
-// the few decide the sign of the integrand: where their characteristic function is
-// negative there, and exactly real, a phase lost makes the tail too small or too large.
+// TestLatticeSumMixture adds a few terms of any law to many terms of one weight. At the resonances of
+// that weight the few terms decide the sign of the integrand. If their characteristic function is
+// real and negative there, a lost phase makes the tail too small or too large.
 func TestLatticeSumMixture(t *testing.T) {
 	random := rand.New(rand.NewPCG(21, 22))
 	low, high := 0.0, 0.0
@@ -61,8 +61,8 @@ func TestLatticeSumMixture(t *testing.T) {
 		want, got := mixtureTail(x, w, n, p, s), tail.LatticeSum([]tail.Lattice{x, many}, s)
 		e := (got - want) / max(1, -want)
 		low, high = min(low, e), max(high, e)
-		require.GreaterOrEqual(t, e, -tolerance, "%v w=%d n=%d p=%v s=%d: want %v, got %v", x, w, n, p, s, want, got)
-		require.LessOrEqual(t, e, tolerance, "%v w=%d n=%d p=%v s=%d: want %v, got %v", x, w, n, p, s, want, got)
+		require.InDelta(t, 0, e, tolerance, "%v w=%d n=%d p=%v s=%d: want %v, got %v",
+			x, w, n, p, s, want, got)
 	}
 	t.Logf("errors from %.2g to %.2g", low, high)
 }

@@ -2,9 +2,9 @@ package tail
 
 import "math"
 
-// Bonferroni returns the log10 of the p-value of the best of several tests, whatever
-// their dependence: tests times p, at most 1. It panics if log10P is NaN or tests < 1;
-// a log10P above 0 counts as 0.
+// Bonferroni returns the log10 of the adjusted p-value of the best of several tests, with any
+// dependence between them: tests times p, at most 1. It panics if log10P is NaN or tests < 1. A
+// log10P above 0 counts as 0.
 func Bonferroni(log10P float64, tests int64) float64 {
 	checkTests(log10P, tests)
 	if tests == 1 {
@@ -13,14 +13,13 @@ func Bonferroni(log10P float64, tests int64) float64 {
 	return min(log10P+ln(float64(tests))/math.Ln10, 0)
 }
 
-// Sidak returns the log10 of the p-value of the best of several independent tests,
-// 1 - (1-p)^tests (Sidak 1967). It panics if log10P is NaN or tests < 1; a log10P
-// above 0 counts as 0.
+// Sidak returns the log10 of the adjusted p-value of the best of several independent tests:
+// 1 - (1-p)^tests (Sidak 1967). It panics if log10P is NaN or tests < 1. A log10P above 0 counts
+// as 0.
 func Sidak(log10P float64, tests int64) float64 {
 	checkTests(log10P, tests)
 	bound := Bonferroni(log10P, tests)
-	// Two tests' p-values overlap by less than tests * p of the bound, and the bound
-	// errs upwards.
+	// The bound errs upwards, by a relative error of less than tests * p.
 	if tests == 1 || bound < -17 {
 		return bound
 	}
@@ -30,9 +29,9 @@ func Sidak(log10P float64, tests int64) float64 {
 
 func checkTests(log10P float64, tests int64) {
 	if math.IsNaN(log10P) {
-		panic("tail: p-value is not a number")
+		panic("tail: p-value is NaN")
 	}
 	if tests < 1 {
-		panic("tail: fewer than one test")
+		panic("tail: the number of tests is below 1")
 	}
 }

@@ -6,19 +6,19 @@ import "math"
 func Normal(z float64) float64 {
 	switch {
 	case z != z:
-		panic("tail: not a number")
+		panic("tail: z-score is NaN")
 	case math.IsInf(z, 0):
 		return min(math.Copysign(math.Inf(1), -z), 0)
 	case z < 0:
 		return log10(log1mExp(logNormal(-z)))
 	}
-	// Beyond 1e154 the square is no float. The largest float is an upper bound.
+	// Beyond 1e154 the square overflows. The largest float is an upper bound.
 	return max(log10(logNormal(z)), -math.MaxFloat64)
 }
 
-// logNormal is ln Q(z) for z >= 0: the density at z and the Mills ratio
+// logNormal returns ln P(Z >= z) for z >= 0: the logarithm of the density at z times the Mills ratio
 //
-//	M(z) = Int_0^inf exp(-z u - u^2/2) du
+//	M(z) = Int_0^inf exp(-z u - u^2/2) du,
 //
 // which is its definition with u = t - z.
 func logNormal(z float64) float64 {

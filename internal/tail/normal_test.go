@@ -1,6 +1,7 @@
 package tail_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -15,7 +16,7 @@ func TestNormalReference(t *testing.T) {
 		{1, -0.799545541491970}, {5, -6.54264567239065}, {10, -23.1180534054861},
 		{40, -349.437006459346}, {100, -2173.87154286903}, {1000, -217150.640041994},
 
-		// 50 digits.
+		// Computed with 50 digits.
 		{-10, -3.309260121306722299015e-24}, {-3, -0.0005866493137900666910233},
 		{-0.5, -0.1602313922778490173286}, {0, -0.3010299956639811952137},
 		{1e-9, -0.3010299960104980573045}, {0.5, -0.5106919892652407744713},
@@ -24,10 +25,13 @@ func TestNormalReference(t *testing.T) {
 		{20, -88.56009534307559192032}, {38, -315.5397897039625078947},
 		{10000, -21714728.49425252990456},
 	} {
-		assert.InEpsilon(t, c.want, tail.Normal(c.z), 1e-14, "z=%v", c.z)
+		t.Run(fmt.Sprintf("z=%v", c.z), func(t *testing.T) {
+			assert.InEpsilon(t, c.want, tail.Normal(c.z), 1e-14)
+		})
 	}
 }
 
+// TestNormalErfc compares with the complementary error function of package math.
 func TestNormalErfc(t *testing.T) {
 	last := 0.0
 	for z := -8.0; z < 36; z += 1.0 / 64 {
@@ -45,7 +49,7 @@ func TestNormalEdges(t *testing.T) {
 	assert.False(t, math.Signbit(tail.Normal(-1e300)))
 	assert.Equal(t, math.Inf(-1), tail.Normal(math.Inf(1)))
 	assert.InEpsilon(t, -2.171472409516259e299, tail.Normal(1e150), 1e-14)
-	assert.Equal(t, -math.MaxFloat64, tail.Normal(1e200), "no float is low enough")
+	assert.Equal(t, -math.MaxFloat64, tail.Normal(1e200), "the logarithm is below all floats")
 	assert.Panics(t, func() { tail.Normal(math.NaN()) })
 }
 

@@ -8,9 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The oracles share nothing with the package: exact integers, or big.Float with so
-// many bits that their rounding does not matter.
-
+// oracleBits is the precision of the oracles. They share no code with the package. They use exact
+// integers, or so many bits that rounding does not matter.
 const oracleBits = 320
 
 func bigFloat(x float64) *big.Float { return new(big.Float).SetPrec(oracleBits).SetFloat64(x) }
@@ -19,7 +18,7 @@ func bigInt(x int64) *big.Float { return new(big.Float).SetPrec(oracleBits).SetI
 
 func bigZero() *big.Float { return new(big.Float).SetPrec(oracleBits) }
 
-// log10Big is log10 of a probability, from its complement where it is close to 1.
+// log10Big returns log10 of a probability. Above 1/2 it uses the complement.
 func log10Big(t testing.TB, p *big.Float) float64 {
 	t.Helper()
 	if p.Sign() == 0 {
@@ -39,7 +38,7 @@ func log10Big(t testing.TB, p *big.Float) float64 {
 	return float64(e)*math.Log10(2) + math.Log10(f)
 }
 
-// power is b^n by squaring.
+// power returns b^n by squaring.
 func power(b *big.Float, n int64) *big.Float {
 	r, s := bigInt(1), bigZero().Set(b)
 	for ; n > 0; n >>= 1 {
@@ -51,7 +50,7 @@ func power(b *big.Float, n int64) *big.Float {
 	return r
 }
 
-// binomialTails returns P(X >= k) for k = 0..n+1, n small.
+// binomialTails returns P(X >= k) for k from 0 to n+1 and a small n.
 func binomialTails(n int64, p float64) []*big.Float {
 	tails := make([]*big.Float, n+2)
 	tails[n+1] = bigZero()
@@ -66,8 +65,8 @@ func binomialTails(n int64, p float64) []*big.Float {
 	return tails
 }
 
-// binomialTail returns P(X >= k) for one k and any n a loop can count to: one term
-// in full, the others from their neighbours, the shorter side first.
+// binomialTail returns P(X >= k) for one k and any n that a loop can count to. It computes one term in
+// full and the others from their neighbours, on the side of k that has the smaller sum.
 func binomialTail(k, n int64, p float64) *big.Float {
 	q := bigZero().Sub(bigInt(1), bigFloat(p))
 	term := bigZero().Mul(power(bigFloat(p), k), power(q, n-k))
@@ -78,7 +77,7 @@ func binomialTail(k, n int64, p float64) *big.Float {
 	odds := bigZero().Quo(bigFloat(p), q)
 	sum := bigZero()
 	if float64(k) > float64(n)*p {
-		for i := k; i <= n && small(term, sum); i++ {
+		for i := k; i <= n && matters(term, sum); i++ {
 			sum.Add(sum, term)
 			term.Mul(term, odds)
 			term.Mul(term, bigInt(n-i))
@@ -86,7 +85,7 @@ func binomialTail(k, n int64, p float64) *big.Float {
 		}
 		return sum
 	}
-	for i := k; i >= 1 && small(term, sum); i-- {
+	for i := k; i >= 1 && matters(term, sum); i-- {
 		term.Quo(term, odds)
 		term.Mul(term, bigInt(i))
 		term.Quo(term, bigInt(n-i+1))
@@ -95,13 +94,12 @@ func binomialTail(k, n int64, p float64) *big.Float {
 	return sum.Sub(bigInt(1), sum)
 }
 
-// small reports that a term still matters to a sum.
-func small(term, sum *big.Float) bool {
+// matters reports whether a term is large enough to change a sum.
+func matters(term, sum *big.Float) bool {
 	return sum.Sign() == 0 || term.Sign() != 0 && term.MantExp(nil) > sum.MantExp(nil)-200
 }
 
-// requireClose asserts |got - want| <= tol * max(1, |want|), and that got does not
-// make a result look more significant than it is by more than that.
+// requireClose asserts |got - want| <= tol * max(1, |want|).
 func requireClose(t testing.TB, want, got, tol float64, msg string, args ...any) {
 	t.Helper()
 	if math.IsInf(want, -1) {
@@ -111,7 +109,7 @@ func requireClose(t testing.TB, want, got, tol float64, msg string, args ...any)
 	require.InDelta(t, want, got, tol*max(1, math.Abs(want)), append([]any{msg}, args...)...)
 }
 
-// law is the law of an integer sum, from min upwards, by plain convolution.
+// A law is the law of an integer sum: min+i has probability p[i]. add convolves it.
 type law struct {
 	min int64
 	p   []*big.Float
@@ -119,7 +117,7 @@ type law struct {
 
 func newLaw() *law { return &law{0, []*big.Float{bigInt(1)}} }
 
-// add convolves with one term: from min upwards with the probabilities p.
+// add convolves l with the law of one term: min+i has probability p[i].
 func (l *law) add(min int64, p []*big.Float) {
 	sum := make([]*big.Float, len(l.p)+len(p)-1)
 	for i := range sum {
@@ -140,7 +138,7 @@ func (l *law) add(min int64, p []*big.Float) {
 	l.p = sum
 }
 
-// tails returns P(S >= min+i).
+// tails returns P(S >= min+i) for every i.
 func (l *law) tails() []*big.Float {
 	tails := make([]*big.Float, len(l.p)+1)
 	tails[len(l.p)] = bigZero()

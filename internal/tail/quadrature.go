@@ -2,27 +2,25 @@ package tail
 
 import "math"
 
-// The tails of the normal, binomial and gamma laws are integrals over densities, taken
-// from the value tested outwards. All have the shape of one side of a bell, so one
-// Gauss-Legendre rule serves them, and being integrals of positive functions they
-// lose no digits.
+// The tails of the normal, binomial and gamma laws are integrals over densities, from the tested
+// value outwards. All have the shape of one side of a bell, so one Gauss-Legendre rule serves them.
+// They lose no digits, because the integrands are positive.
 
-// seriesTerms bounds the number of terms of a ratio series; a longer one is replaced
-// by an integral.
+// seriesTerms bounds the number of terms of a ratio series. An integral replaces a longer one.
 const seriesTerms = 192
 
-// short reports that a series of terms that fall from 1, first by the ratio r and then
-// ever faster, reaches the last bit within seriesTerms: 40 nats down geometrically, or
-// 9 standard deviations out.
+// short reports whether a series of terms reaches the last bit within seriesTerms. Its terms fall
+// from 1, first by the ratio r and then faster. They reach the last bit after a geometric fall by 40
+// nats, or 9 standard deviations out.
 func short(r, variance float64) bool {
 	return -ln(r)*seriesTerms > 40 || 81*variance < seriesTerms*seriesTerms
 }
 
-// decay returns the integral of exp(rest(u) - slope u) over [0, limit], where rest has
-// neither value nor slope at 0, and second derivative -curve there.
+// decay returns the integral of exp(rest(u) - slope u) over [0, limit]. At 0, the value and the slope
+// of rest are 0, and its second derivative is -curve.
 func decay(slope, curve, limit float64, rest func(u float64) float64) float64 {
-	// Where the quadratic has fallen by 44 nats, the cubic term has not brought back
-	// what counts; the laws that come here are wide enough for that.
+	// Where the quadratic term has fallen by 44 nats, the cubic term does not matter yet. The laws
+	// of the callers are wide enough for that.
 	end := 2 * 44 / (slope + math.Sqrt(float64(slope*slope)+float64(2*44*curve)))
 	end = min(end, limit)
 	s := 0.0
@@ -40,9 +38,9 @@ var legendre = gaussLegendre()
 
 type rule struct{ node, weight [legendreNodes]float64 }
 
-// gaussLegendre finds the zeros of the Legendre polynomial by Newton's method from
-// the usual cosine guess; the weights are 2/((1-x^2) P'(x)^2) (Abramowitz and Stegun
-// 25.4.29), halved for the shorter interval.
+// gaussLegendre finds the zeros of the Legendre polynomial by Newton's method from the usual cosine
+// guess. The weights are 2/((1-x^2) P'(x)^2) (Abramowitz and Stegun 25.4.29), halved because the
+// interval is half as long.
 func gaussLegendre() (r rule) {
 	const n = legendreNodes
 	for i := range n {

@@ -2,7 +2,7 @@ package tail
 
 import "math"
 
-// cumulants returns the cumulant generating function of S - E[S] at theta,
+// cumulants returns the cumulant generating function of S - E[S] at theta, which is
 // ln E[exp(theta (S - E[S]))], and its first two derivatives.
 func (l *lattice) cumulants(theta float64) (k, k1, k2 float64) {
 	for _, g := range l.groups {
@@ -15,7 +15,7 @@ func (l *lattice) cumulants(theta float64) (k, k1, k2 float64) {
 	return k, k1, k2
 }
 
-// cumulants is the same for one term.
+// cumulants returns the same for one term of the group.
 func (g *group) cumulants(theta float64) (k, k1, k2 float64) {
 	k = g.generating(theta)
 	for i := range g.atoms {
@@ -30,8 +30,8 @@ func (g *group) cumulants(theta float64) (k, k1, k2 float64) {
 	return k, k1, k2
 }
 
-// generating is ln E[e^(theta y)]. As y has mean 0, what the exponential has beyond its
-// first two terms is a sum of positive numbers, small when theta is.
+// generating returns ln E[e^(theta y)]. y has mean 0. So the terms of the exponential after the first
+// two give a sum of positive numbers, which is small if theta is.
 func (g *group) generating(theta float64) float64 {
 	top := 0.0
 	for i := range g.atoms {
@@ -57,7 +57,7 @@ func (g *group) generating(theta float64) float64 {
 	return top + ln(sum)
 }
 
-// tilt is the probability of an atom under the tilted law, p e^(theta y - k).
+// tilt returns the probability of an atom under the tilted law, p e^(theta y - k).
 func (a *atom) tilt(theta, k float64) float64 {
 	e := float64(theta*a.y) - k
 	if e > 30 {
@@ -66,7 +66,7 @@ func (a *atom) tilt(theta, k float64) float64 {
 	return float64(a.p * exp(e))
 }
 
-// shift is what the tilt adds to p, to its own last digits.
+// shift returns the difference of tilt and p, with a small relative error.
 func (a *atom) shift(theta, k float64) float64 {
 	e := float64(theta*a.y) - k
 	if e > 30 {
@@ -75,8 +75,8 @@ func (a *atom) shift(theta, k float64) float64 {
 	return float64(a.p * expm1(e))
 }
 
-// tilted returns the tilted probabilities, which add up to 1 whatever rounding theta y
-// suffered, the likeliest atom, and ln p of that one.
+// tilted returns the tilted probabilities, the index of the likeliest atom, and the logarithm of its
+// tilted probability. The probabilities add up to 1 even if theta y is rounded.
 func (g *group) tilted(theta float64) (p []float64, most int, lnMost float64) {
 	k := g.generating(theta)
 	p = make([]float64, len(g.atoms))
@@ -97,11 +97,10 @@ func (g *group) tilted(theta float64) (p []float64, most int, lnMost float64) {
 	return p, most, log1p(-others)
 }
 
-// saddle solves K'(theta) = E[S] - gap for theta >= 0, where K is the centred cumulant
-// generating function and gap < 0. With the kernel 1/(1 - e^-z) of the tail it solves
-// for the saddle point of the product, which stays some standard deviations away from
-// the pole at 0 when s is near the mean. A few digits are enough: the integral is the
-// same along every line.
+// saddle solves K'(theta) = -gap for theta >= 0. K is the centred cumulant generating function, and
+// gap = E[S] - s < 0. With kernel it solves for the saddle point of the product with the kernel
+// 1/(1 - e^-z) of the tail. That point keeps a distance from the pole at 0 even if s is near the
+// mean. A few digits are enough, because the integral is the same along every line.
 func (l *lattice) saddle(gap float64, kernel bool) float64 {
 	return root(func(theta float64) (f, slope float64) {
 		_, k1, k2 := l.cumulants(theta)
@@ -114,8 +113,8 @@ func (l *lattice) saddle(gap float64, kernel bool) float64 {
 	})
 }
 
-// root finds the zero of an increasing function of x > 0, negative near 0, to some
-// digits: Newton's method as long as it halves the value, else bisection of ln x.
+// root returns the zero of an increasing function of x > 0 that is negative near 0, to about 7
+// digits. It uses Newton's method as long as a step halves the value, and else bisects ln x.
 func root(f func(x float64) (value, slope float64)) float64 {
 	lo, hi := 0.0, math.Inf(1)
 	x, last := 1.0, math.Inf(1)

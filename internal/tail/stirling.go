@@ -2,8 +2,8 @@ package tail
 
 const halfLog2Pi = 0.91893853320467274178032973640561763986 // ln(2 pi)/2
 
-// stirlingTable holds the error of Stirling's formula for the factorials it serves
-// worst: ln n! - ln(sqrt(2 pi n) (n/e)^n), n = 0..15. The entry of 0 is not used.
+// stirlingTable holds the error of Stirling's formula, ln n! - ln(sqrt(2 pi n) (n/e)^n), for n from 0
+// to 15. The entry of 0 is not used.
 var stirlingTable = [16]float64{
 	0,
 	0.081061466795327258219670263594382360138,
@@ -23,9 +23,9 @@ var stirlingTable = [16]float64{
 	0.0055547335519628013710386899597924632867,
 }
 
-// stirlingError is ln n! - ln(sqrt(2 pi n) (n/e)^n), what Stirling's formula lacks
-// (stirlerr in Loader 2000). It is the asymptotic series of Abramowitz and Stegun
-// 6.1.41, whose next term is below 2e-18 from n = 16 on.
+// stirlingError returns ln n! - ln(sqrt(2 pi n) (n/e)^n), the error of Stirling's formula (stirlerr
+// in Loader 2000). From n = 16 on it uses the asymptotic series of Abramowitz and Stegun 6.1.41,
+// whose next term is below 2e-18.
 func stirlingError(n int64) float64 {
 	if n < int64(len(stirlingTable)) {
 		return stirlingTable[n]
@@ -48,14 +48,13 @@ func stirlingError(n int64) float64 {
 	return x * s
 }
 
-// deviance is x ln(x/m) + m - x for x > 0, m > 0, where d = x - m is given apart
-// because the caller knows it to more digits than x and m show (bd0 in Loader
-// 2000, which takes x and m).
+// deviance returns x ln(x/m) + m - x for x > 0 and m > 0 (bd0 in Loader 2000). The caller also passes
+// d = x - m, which it knows to more digits than x and m show.
 func deviance(x, m, d float64) float64 {
 	if u := -d / x; u > -0.4 && u < 0.7 {
 		return -x * log1pmx(u)
 	}
-	// The quotient of two floats may overflow, the difference of logarithms not.
+	// The quotient of two floats may overflow. The difference of logarithms does not.
 	l := ln(x / m)
 	if m < 1e-280 {
 		l = ln(x) - ln(m)

@@ -2,9 +2,9 @@ package tail
 
 import "math"
 
-// A neumaier is a sum that carries its own rounding error (Neumaier 1974). The laws
-// here are tested close to means that are much larger than their standard deviations,
-// so differences from the mean are taken before anything is rounded.
+// A neumaier is a sum that carries its own rounding error (Neumaier 1974). Scores lie close to means
+// that are much larger than the standard deviation, so differences from the mean must be taken
+// before anything is rounded.
 type neumaier struct{ sum, rest float64 }
 
 func (s *neumaier) add(x float64) {
@@ -17,7 +17,7 @@ func (s *neumaier) add(x float64) {
 	s.sum = t
 }
 
-// addInt adds n, which need not be an exact float.
+// addInt adds n. A float64 need not hold n exactly.
 func (s *neumaier) addInt(n int64) {
 	hi, lo := halves(n)
 	s.add(hi)
@@ -30,19 +30,19 @@ func (s *neumaier) addProduct(n int64, x float64) {
 	for _, m := range [2]float64{hi, lo} {
 		h := float64(m * x)
 		s.add(h)
-		s.add(math.FMA(m, x, -h)) // what h lost
+		s.add(math.FMA(m, x, -h)) // the rounding error of h
 	}
 }
 
 func (s *neumaier) value() float64 { return s.sum + s.rest }
 
-// halves splits an integer into two exact floats.
+// halves returns two floats whose exact sum is n.
 func halves(n int64) (hi, lo float64) {
 	const half = 1 << 32
 	return float64(float64(n>>32) * half), float64(n & (half - 1))
 }
 
-// excess returns k - n x, however close the two are.
+// excess returns k - n x to full precision, even if the two are close.
 func excess(k, n int64, x float64) float64 {
 	var s neumaier
 	s.addInt(k)

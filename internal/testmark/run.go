@@ -36,7 +36,8 @@ func NeedTool(t testing.TB, name string) string {
 	case os.Getenv("ISOTOPE_REQUIRE_TOOLS") != "":
 		t.Fatalf("%s is not installed, and ISOTOPE_REQUIRE_TOOLS is set", name)
 	default:
-		t.Skipf("NOT CHECKED AGAINST %s: install it, or set ISOTOPE_REQUIRE_TOOLS to make this an error", name)
+		t.Skipf("NOT CHECKED AGAINST %s: install it, or set ISOTOPE_REQUIRE_TOOLS to make this an error",
+			name)
 	}
 	return path
 }

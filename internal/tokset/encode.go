@@ -10,19 +10,19 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// ErrMalformed is the one error of Decode.
+// ErrMalformed is the only error of Decode.
 var ErrMalformed = errors.New("malformed set of pairs")
 
 // idSize is the length of an encoded id: ids are below 2^24.
 const idSize = 3
 
-// AppendBinary appends the set's canonical encoding: sets that hold the same have the
-// same bytes, however they came about.
+// AppendBinary appends the canonical encoding of the set to dst. Sets with equal contents have equal
+// encodings, whatever the order of texts and merges.
 //
 //	positions u64le, units u64le, excluded u64le
 //	units in the order of the bytes of their tags:
 //	    ids LE24 (context, then token), weight u8, count u64le
-//	excluded contexts in order: nonces of 12 bytes
+//	excluded contexts in the order of their bytes: nonces of 12 bytes
 func (s *Set) AppendBinary(dst []byte) []byte {
 	s.settle()
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.positions))
@@ -45,7 +45,9 @@ func (s *Set) AppendBinary(dst []byte) []byte {
 		dst = append(dst, u.weight)
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(u.count))
 	}
-	nonces := slices.SortedFunc(maps.Keys(s.excluded), func(a, b prf.Nonce) int { return bytes.Compare(a[:], b[:]) })
+	nonces := slices.SortedFunc(maps.Keys(s.excluded), func(a, b prf.Nonce) int {
+		return bytes.Compare(a[:], b[:])
+	})
 	for _, n := range nonces {
 		dst = append(dst, n[:]...)
 	}
@@ -56,9 +58,8 @@ func append24(dst []byte, id int32) []byte {
 	return append(dst, byte(id), byte(id>>8), byte(id>>16))
 }
 
-// Decode reads a set for c, of ids below vocab and weights up to maxWeight, that
-// AppendBinary wrote, and returns it with what follows in data. Memory is bounded by
-// the length of data.
+// Decode reads a set with config c that AppendBinary wrote, and returns it with the rest of data. Its
+// ids must be below vocab and its weights at most maxWeight. The length of data bounds the memory.
 func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, error) {
 	const header = 3 * 8
 	if len(data) < header {
@@ -77,7 +78,7 @@ func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, er
 	s := New(c)
 	s.positions = positions
 	ids := make([]int32, c.Width+1)
-	rest := positions // not yet accounted for
+	rest := positions // of units that are not yet read
 	for i := range int(units) {
 		for j := range ids {
 			ids[j] = int32(data[0]) | int32(data[1])<<8 | int32(data[2])<<16
@@ -95,7 +96,7 @@ func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, er
 		s.BeginText()
 		s.addPair(ids[:c.Width], ids[c.Width], unit{weight: weight, count: count})
 		if len(s.units) != i+1 {
-			return nil, nil, ErrMalformed // a unit twice
+			return nil, nil, ErrMalformed // a repeated unit
 		}
 	}
 	tags := s.allTags()
@@ -105,7 +106,7 @@ func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, er
 		}
 	}
 	if rest > 0 && (c.Size == 0 || len(s.units) < c.Size) {
-		return nil, nil, ErrMalformed // only a full sample loses positions
+		return nil, nil, ErrMalformed // only a full sample drops positions
 	}
 	if rest > 0 {
 		s.setLimit()

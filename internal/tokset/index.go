@@ -8,37 +8,39 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// An index finds units by their inputs: open addressing with linear probing, at most half
-// full, and a quarter while it is small. Inputs are compared whole, so it is exact. Places are chosen by a hash that is
-// seeded anew in each process, so that nobody can write a text whose pairs meet in one
-// place; nothing that a Set returns depends on them.
+// An index finds units by their inputs. It uses open addressing with linear probing, and is at most
+// half full, or a quarter while it is small. It compares whole inputs, so it is exact.
+//
+// A hash with new seeds in each process chooses the slots. Thus nobody can write a text whose pairs
+// all meet in one slot. No result of a Set depends on the seeds.
 type index struct {
-	slots []uint32 // 1 + the unit, 0 where there is none; a power of two
+	slots []uint32 // 1 + the unit, or 0 if empty. The length is a power of two.
 	shift uint     // 64 - log2(len(slots))
 }
 
-// seeds of the hash: see [index.find].
+// seeds are the seeds of hash.
 var seeds = [2]uint64{rand.Uint64(), rand.Uint64()}
 
 const (
-	minSlots = 1 << 8 // of a first table
-	// smallSlots is how many fit the second cache of any processor.
+	// minSlots is the size of the first table.
+	minSlots = 1 << 8
+	// smallSlots is the size of a table that fits the L2 cache of any processor.
 	smallSlots = 1 << 15
 )
 
-// hash folds the product of the seeded halves of an input (as wyhash does, by Wang Yi).
+// hash folds the product of the seeded halves of an input, as in wyhash by Wang Yi.
 func hash(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^seeds[0], b^seeds[1])
 	return hi ^ lo
 }
 
-// halves returns an input as two numbers.
+// halves returns the two halves of an input as little-endian numbers.
 func halves(in *prf.Input) (a, b uint64) {
 	return binary.LittleEndian.Uint64(in[:]), binary.LittleEndian.Uint64(in[8:])
 }
 
-// find returns the unit of an input, of whose second half last says what counts, or makes len(inputs) its place and returns that.
-// There is room: see grow.
+// find returns the unit of in. If there is none, it enters in as unit len(inputs) and returns that
+// with ok false. last masks the significant bits of the second half. The caller has called grow.
 func (x *index) find(inputs []prf.Input, in *prf.Input, last uint64) (unit int, ok bool) {
 	a, b := halves(in)
 	b &= last
@@ -55,11 +57,11 @@ func (x *index) find(inputs []prf.Input, in *prf.Input, last uint64) (unit int, 
 	}
 }
 
-// grow makes room for more units beside inputs.
+// grow makes room for more units besides those of inputs.
 func (x *index) grow(inputs []prf.Input, more int, last uint64) {
 	need := 2 * (len(inputs) + more)
 	if need <= smallSlots {
-		need *= 2 // fewer collisions, whose branches nobody predicts
+		need *= 2 // fewer collisions, and thus fewer mispredicted branches
 	}
 	if need <= len(x.slots) {
 		return
@@ -69,7 +71,7 @@ func (x *index) grow(inputs []prf.Input, more int, last uint64) {
 	x.fill(inputs, last)
 }
 
-// rebuild makes the index that of inputs, which are distinct and not more than there were.
+// rebuild makes x the index of inputs. They are distinct and not more than before.
 func (x *index) rebuild(inputs []prf.Input, last uint64) {
 	clear(x.slots)
 	x.fill(inputs, last)
@@ -82,8 +84,8 @@ func (x *index) fill(inputs []prf.Input, last uint64) {
 	}
 }
 
-// reset empties an index of so many units. A table that was much too large is let go,
-// so that one long text does not make every short one after it slow.
+// reset empties an index of the given number of units. It drops a table that is much too large:
+// clearing it would make every short text after one long text slow.
 func (x *index) reset(units int) {
 	if len(x.slots) > max(minSlots, 64*units) {
 		x.slots = nil

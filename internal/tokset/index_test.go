@@ -19,8 +19,8 @@ func withSeeds(a, b uint64, f func()) {
 	f()
 }
 
-// Pairs that one process keeps in one place are spread in another: nobody can write them
-// ahead.
+// TestCraftedPairsDoNotMeet: pairs that one process keeps in the same slot lie in many slots of
+// another process. So nobody can prepare such pairs.
 func TestCraftedPairsDoNotMeet(t *testing.T) {
 	const shift = 64 - 10
 	var crafted []prf.Input
@@ -34,17 +34,17 @@ func TestCraftedPairsDoNotMeet(t *testing.T) {
 		}
 	})
 	withSeeds(0x9e3779b97f4a7c15, 0xd1b54a32d192ed03, func() {
-		places := map[uint64]bool{}
+		slots := map[uint64]bool{}
 		for i := range crafted {
 			a, b := halves(&crafted[i])
-			places[hash(a, b)>>shift] = true
+			slots[hash(a, b)>>shift] = true
 		}
-		assert.Greater(t, len(places), 100, "of 200 pairs in 1024 places")
+		assert.Greater(t, len(slots), 100, "slots of 200 pairs, of 1024 slots")
 	})
 	assert.NotEqual(t, [2]uint64{}, seeds)
 }
 
-// No result depends on the seeds.
+// TestSeedsDoNotShow compares results under four seeds.
 func TestSeedsDoNotShow(t *testing.T) {
 	rng := rand.New(rand.NewPCG(41, 42))
 	text := make([]int32, 5000)
@@ -67,10 +67,12 @@ func TestSeedsDoNotShow(t *testing.T) {
 	}
 }
 
-// AddRun is Add of each position.
+// TestAddRunIsAdd compares AddRun with Add of each position.
 func TestAddRunIsAdd(t *testing.T) {
 	rng := rand.New(rand.NewPCG(43, 44))
-	for _, c := range []Config{{Width: 0}, {Width: 2}, {Width: 4}, {Width: 2, Rule: ByContext}, {Width: 6}, {Width: 1, Size: 30}} {
+	for _, c := range []Config{
+		{Width: 0}, {Width: 2}, {Width: 4}, {Width: 2, Rule: ByContext}, {Width: 6}, {Width: 1, Size: 30},
+	} {
 		for _, n := range []int{0, 1, c.Width, c.Width + 1, 511, 512, 513, 1500} {
 			text, weights := make([]int32, n), make([]uint8, n)
 			for i := range text {
@@ -79,7 +81,7 @@ func TestAddRunIsAdd(t *testing.T) {
 			for _, w := range [][]uint8{nil, weights} {
 				one, run, noting := New(c), New(c), New(c)
 				var firsts, noted []int
-				for range 2 { // the second time all are known
+				for range 2 { // the second time no unit is new
 					one.BeginText()
 					run.BeginText()
 					noting.BeginText()
@@ -125,8 +127,8 @@ func TestTextsOfOneSizeDoNotAllocate(t *testing.T) {
 	}))
 }
 
-// One long text does not make every later Reset clear its table.
-func TestResetLetsALargeTableGo(t *testing.T) {
+// TestResetDropsALargeTable: after one long text, a later Reset need not clear a large table.
+func TestResetDropsALargeTable(t *testing.T) {
 	s := New(Config{Width: 0})
 	for i := range int32(200_000) {
 		s.Add(nil, i, 1)

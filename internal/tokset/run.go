@@ -6,18 +6,18 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// chunk is how many positions are packed at once.
+// chunk is the number of positions that are packed at once.
 const chunk = 512
 
-// AddRun counts the positions of consecutive tokens of a text that have Width tokens of
-// the run before them: what Add does for each of them. weights has one for each token, or
-// is nil when all are 1. first, unless it is nil, is called for each position that begins
-// a unit, in the order of the units; a sample has no such order.
+// AddRun calls Add for each token of a run that has Width tokens of the run before it. weights holds
+// one weight per token, or is nil if all are 1. AddRun calls first, unless it is nil, for each
+// position that begins a unit. The calls have the order of the units, except in a sample.
 func (s *Set) AddRun(tokens []int32, weights []uint8, first func(position int)) {
 	if s.packed == nil {
 		s.packed = make([]prf.Input, chunk)
 	}
-	plain := s.config.Rule == ByPair && s.config.Size == 0 && s.config.Width <= prf.MaxPacked && weights == nil && first == nil
+	plain := s.config.Rule == ByPair && s.config.Size == 0 && s.config.Width <= prf.MaxPacked &&
+		weights == nil && first == nil
 	for from := s.config.Width; from < len(tokens); from += chunk {
 		packed := s.packed[:min(chunk, len(tokens)-from)]
 		s.tags.Inputs(&s.scratch, packed, tokens, from)
@@ -30,7 +30,7 @@ func (s *Set) AddRun(tokens []int32, weights []uint8, first func(position int)) 
 	}
 }
 
-// enterChunk enters positions from on.
+// enterChunk enters the positions of packed, the first of which is from.
 func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights []uint8, first func(int)) {
 	if s.config.Size > 0 {
 		s.ordered = slices.Grow(s.ordered[:0], chunk)[:len(packed)]
@@ -51,11 +51,11 @@ func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights [
 	}
 }
 
-// enterPairs is enterChunk for the usual case: pairs of weight 1 that are all kept and
-// that are their inputs.
+// enterPairs is enterChunk for the usual case: the set keeps all pairs, they have weight 1, and they
+// equal their inputs.
 func (s *Set) enterPairs(packed []prf.Input) {
 	s.index.grow(s.inputs, len(packed), 1<<64-1)
-	// Room for all of them, so that the loop need not look.
+	// There is room for all of them, so that the loop need not check.
 	held := len(s.inputs)
 	inputs := slices.Grow(s.inputs, len(packed))[:held+len(packed)]
 	units := slices.Grow(s.units, len(packed))[:held+len(packed)]
@@ -65,7 +65,7 @@ func (s *Set) enterPairs(packed []prf.Input) {
 		in := &packed[i]
 		a, b := halves(in)
 		at := hash(a, b) >> shift
-		// index.find, written out: a call would cost as much again.
+		// This is index.find. A call would double the time.
 		for {
 			slot := &slots[at&mask]
 			if *slot == 0 {

@@ -6,11 +6,11 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// settle cuts a sample to its size. Between cuts it may grow to twice that, so that
-// each unit costs O(log size) whatever the text.
+// settle cuts a sample to its size. Between cuts the sample may grow to twice the size, so that each
+// unit costs O(log size) for any text.
 //
-// A unit that is kept in the end was below the limit from its first position on,
-// since limits only fall; so its count is exact, in one set and after any merge.
+// Limits only fall. So a unit that is kept in the end was below the limit from its first position
+// on, and its count is exact, in one set and after any merge.
 func (s *Set) settle() {
 	size := s.config.Size
 	if size == 0 || len(s.units) <= size {
@@ -42,7 +42,7 @@ func (s *Set) settle() {
 	s.setLimit()
 }
 
-// setLimit makes the largest tag of a full sample its limit.
+// setLimit sets the limit of a full sample to its largest tag.
 func (s *Set) setLimit() {
 	tags := s.allTags()
 	limit := tags[0]

@@ -11,9 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// A position is a token after a context of one token.
 type position struct{ context, token int32 }
 
-// fill adds texts of width-1 positions.
+// fill adds texts whose contexts have one token.
 func fill(s *Set, texts ...[]position) {
 	for _, text := range texts {
 		s.BeginText()
@@ -42,7 +43,7 @@ func TestByPairCountsEachPair(t *testing.T) {
 }
 
 func TestByContextKeepsTheFirstOfOneText(t *testing.T) {
-	// Whatever the tags say, later tokens of the same text do not count.
+	// Later tokens of the same text do not count, whatever their tags are.
 	for token := range int32(50) {
 		s := New(Config{Width: 1, Rule: ByContext})
 		fill(s, []position{{1, token}, {1, token + 1}, {1, token + 2}})
@@ -51,7 +52,7 @@ func TestByContextKeepsTheFirstOfOneText(t *testing.T) {
 	}
 }
 
-// tagOf is the dedup tag of docs/spec.md for a context of one token.
+// tagOf computes the dedup tag of docs/spec.md for a context of one token.
 func tagOf(t *testing.T, context, token int32) []byte {
 	t.Helper()
 	block, err := aes.NewCipher([]byte("isotope/1 dedup\x00"))
@@ -80,35 +81,41 @@ func TestByContextChoosesByTagBetweenTexts(t *testing.T) {
 
 func TestOrderAndShardsDoNotMatter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	for _, rule := range []Rule{ByPair, ByContext} {
-		for range 50 {
-			texts := randomTexts(rng, 12)
-			whole := New(Config{Width: 1, Rule: rule})
-			fill(whole, texts...)
-			whole.Exclude([]int32{3})
-			want := whole.AppendBinary(nil)
+	for _, c := range []struct {
+		name string
+		rule Rule
+	}{{"by pair", ByPair}, {"by context", ByContext}} {
+		t.Run(c.name, func(t *testing.T) {
+			config := Config{Width: 1, Rule: c.rule}
+			for range 50 {
+				texts := randomTexts(rng, 12)
+				whole := New(config)
+				fill(whole, texts...)
+				whole.Exclude([]int32{3})
+				want := whole.AppendBinary(nil)
 
-			rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
-			shards := []*Set{New(Config{Width: 1, Rule: rule}), New(Config{Width: 1, Rule: rule}), New(Config{Width: 1, Rule: rule})}
-			shards[rng.IntN(3)].Exclude([]int32{3})
-			for _, text := range texts {
-				fill(shards[rng.IntN(3)], text)
-			}
-			merged := New(Config{Width: 1, Rule: rule})
-			for _, i := range rng.Perm(3) {
-				merged.Merge(shards[i])
-			}
-			require.Equal(t, want, merged.AppendBinary(nil))
-			require.Equal(t, want, merged.Clone().AppendBinary(nil))
+				rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
+				shards := []*Set{New(config), New(config), New(config)}
+				shards[rng.IntN(3)].Exclude([]int32{3})
+				for _, text := range texts {
+					fill(shards[rng.IntN(3)], text)
+				}
+				merged := New(config)
+				for _, i := range rng.Perm(3) {
+					merged.Merge(shards[i])
+				}
+				require.Equal(t, want, merged.AppendBinary(nil))
+				require.Equal(t, want, merged.Clone().AppendBinary(nil))
 
-			decoded, rest, err := Decode(want, Config{Width: 1, Rule: rule}, 100, 15)
-			require.NoError(t, err)
-			require.Empty(t, rest)
-			require.Equal(t, want, decoded.AppendBinary(nil))
-			fill(decoded, texts[0])
-			fill(merged, texts[0])
-			require.Equal(t, merged.AppendBinary(nil), decoded.AppendBinary(nil), "a decoded set goes on")
-		}
+				decoded, rest, err := Decode(want, config, 100, 15)
+				require.NoError(t, err)
+				require.Empty(t, rest)
+				require.Equal(t, want, decoded.AppendBinary(nil))
+				fill(decoded, texts[0])
+				fill(merged, texts[0])
+				require.Equal(t, merged.AppendBinary(nil), decoded.AppendBinary(nil), "after one more text")
+			}
+		})
 	}
 }
 
@@ -144,8 +151,9 @@ func TestMergeOfItself(t *testing.T) {
 }
 
 func TestMergeOfDifferentSetsPanics(t *testing.T) {
-	assert.Panics(t, func() { New(Config{Width: 1, Rule: ByPair}).Merge(New(Config{Width: 2, Rule: ByPair})) })
-	assert.Panics(t, func() { New(Config{Width: 1, Rule: ByPair}).Merge(New(Config{Width: 1, Rule: ByContext})) })
+	s := New(Config{Width: 1, Rule: ByPair})
+	assert.Panics(t, func() { s.Merge(New(Config{Width: 2, Rule: ByPair})) })
+	assert.Panics(t, func() { s.Merge(New(Config{Width: 1, Rule: ByContext})) })
 }
 
 func TestDecodeRefuses(t *testing.T) {
@@ -165,26 +173,33 @@ func TestDecodeRefuses(t *testing.T) {
 		c[at] = b
 		return c
 	}
-	for name, data := range map[string][]byte{
-		"units swapped":         join(good[:header], unitB, unitA, rest),
-		"a unit twice":          join(good[:header], unitA, unitA, rest),
-		"2^63 units":            change(15, 0x80),
-		"2^63 excluded":         change(23, 0x80),
-		"a negative position":   change(7, 0x80),
-		"positions unaccounted": change(0, 9),
-		"too few positions":     change(0, 1),
-		"count 0":               change(header+7, 0),
-		"weight 16":             change(header+6, 16),
+	for _, c := range []struct {
+		name   string
+		data   []byte
+		config Config
+		vocab  int
+	}{
+		{"units swapped", join(good[:header], unitB, unitA, rest), Config{Width: 1}, 100},
+		{"a repeated unit", join(good[:header], unitA, unitA, rest), Config{Width: 1}, 100},
+		{"2^63 units", change(15, 0x80), Config{Width: 1}, 100},
+		{"2^63 excluded contexts", change(23, 0x80), Config{Width: 1}, 100},
+		{"negative positions", change(7, 0x80), Config{Width: 1}, 100},
+		{"positions without a unit", change(0, 9), Config{Width: 1}, 100},
+		{"too few positions", change(0, 1), Config{Width: 1}, 100},
+		{"count 0", change(header+7, 0), Config{Width: 1}, 100},
+		{"weight 16", change(header+6, 16), Config{Width: 1}, 100},
+		{"another width", good, Config{Width: 2}, 100},
+		{"an id outside the vocabulary", good, Config{Width: 1}, 4},
+		{"more units than the sample holds", good, Config{Width: 1, Size: 1}, 100},
 	} {
-		_, _, err := Decode(data, Config{Width: 1}, 100, 15)
-		assert.ErrorIs(t, err, ErrMalformed, name)
+		t.Run(c.name, func(t *testing.T) {
+			_, _, err := Decode(c.data, c.config, c.vocab, 15)
+			assert.ErrorIs(t, err, ErrMalformed)
+		})
 	}
-	_, _, err := Decode(good, Config{Width: 2}, 100, 15)
-	assert.ErrorIs(t, err, ErrMalformed, "another width")
-	_, _, err = Decode(good, Config{Width: 1}, 4, 15)
-	assert.ErrorIs(t, err, ErrMalformed, "an id outside the vocabulary")
-	_, _, err = Decode(good, Config{Width: 1, Size: 1}, 100, 15)
-	assert.ErrorIs(t, err, ErrMalformed, "more units than the sample holds")
+	_, left, err := Decode(append(good, 1, 2), Config{Width: 1}, 100, 15)
+	require.NoError(t, err, "the encoding that all of these change")
+	assert.Equal(t, []byte{1, 2}, left)
 }
 
 func FuzzDecode(f *testing.F) {

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the test vectors of docs/spec.md, and detects, by the reading of that page in isotope1.py.
+"""Writes the test vectors of docs/spec.md, and detects marks. isotope1.py implements that page.
 
     python3 generate.py write [DIR]
     python3 generate.py detect --tokens FILE... --key KEYFILE --profile PROFILE
                                [--selector KEYFILE] [--prompt FILE...]
 
-A token file is one text: ids with anything between them. Needs OpenSSL 3 and no network, and
-writes the same bytes every time.
+A token file is one text: ids with anything between them. The script needs OpenSSL 3 and no
+network. It writes the same bytes every time.
 """
 import argparse, hashlib, json, os, re, struct, sys
 sys.dont_write_bytecode = True
@@ -36,7 +36,7 @@ def greenlist():
         mark = iso.Mark(leaf, k, *gamma, group, lane)
         context = iso.context(before, k)
         nonce = iso.nonces(mark.k_context, [context])[0]
-        if k > 4:  # the batched CMAC against OpenSSL's own
+        if k > 4:  # the CMAC of OpenSSL agrees
             assert nonce == iso.openssl_cmac(mark.k_context, b"".join(t.to_bytes(3, "little") for t in context))[:12]
         green = mark.greenlist(nonce, vocab)
         bits = sum(1 << v for v, yes in enumerate(green) if yes).to_bytes((vocab + 7) // 8, "little")
@@ -68,7 +68,7 @@ def greenlist():
 ABSENT = iso.ABSENT
 
 def bias():
-    """One float32 addition for each logit, which a float64 addition rounded once more also gives."""
+    """Adds delta to green logits in float32. A float64 sum rounded to float32 is the same."""
     def f32(x):
         return struct.unpack("<f", struct.pack("<f", x))[0]
     def bits(x):
@@ -77,7 +77,7 @@ def bias():
               "4b7fffff", "cb800001", "7f7fffff", "ff7fffff", "3dcccccd", "c0000000", "40490fdb", "33800000"]
     out = []
     cases = [(delta, (1, 1), [values[v // 2 % 16] for v in range(64)]) for delta in (2, 0.1, 1.5, 100, 1e-7)]
-    every = [values[v // 8 % 16] for v in range(256)]  # each value in each place of eight
+    every = [values[v // 8 % 16] for v in range(256)]  # each value in each place of a group of eight
     cases += [(2, gamma, every) for gamma in ((1, 1), (1, 2), (3, 4), (65, 8))]
     for delta, gamma, logits in cases:
         green = iso.Mark(A, 1, *gamma).greenlist(iso.nonces(b"", [(5,)])[0], len(logits))
@@ -297,7 +297,7 @@ def f32(x):
     return struct.unpack("<f", struct.pack("<f", x))[0]
 
 def candidates(name, n, vocab=50257):
-    """Distinct ids in no order, and float32 probabilities that do not sum to 1."""
+    """Returns distinct ids in mixed order, and float32 weights. Weights do not sum to 1."""
     chosen = sorted(set(ids(name, n, vocab)), key=lambda v: seed(f"order {v}"))
     return chosen, [f32(0.5 ** (i % 7) * (1 + int.from_bytes(seed(f"{name} p {v}")[:2], "big") / 65536)) for i, v in enumerate(chosen)]
 
@@ -405,7 +405,10 @@ def draw_detection():
         return iso.write_draws(draw_profile(GUMBEL, selector, **fields), A, selector, [], vs, probs,
                                [int.from_bytes(seed(f"{name} u {i}")[:4], "big") / 2**32 for i in range(n)], salt)
     def best(name, p, n):
-        """Of a few candidates the one that scores most: a text no tournament would write, but far from chance."""
+        """Returns a text whose ids score most among a few candidates.
+
+        No tournament would write this text, but its score is far from chance.
+        """
         mark, out = iso.profile_mark(p, A), []
         for i in range(n):
             c = iso.context(out, p["width"])
@@ -428,7 +431,7 @@ def draw_detection():
 # ---- generate.json, detect.json
 
 def marked_text(name, p, leaf, n, prompt=(), candidates=6, message=0):
-    """Ids of which most are green under a message: the first green one of a few candidates."""
+    """Returns n ids, most of them green under a message. Each is the first green of candidates."""
     mark, out = iso.profile_mark(p, leaf), list(prompt)
     for i in range(n):
         context = iso.context(out, p["width"])
@@ -549,10 +552,10 @@ def main():
         return write(a.directory)
     p = iso.parse_profile(open(a.profile, "rb").read())
     if ("selector" in p) != (a.selector is not None):
-        sys.exit("a selector key is needed when, and only when, the profile has a band")
+        sys.exit("give --selector if the profile has a band, and only then")
     selector = iso.read_key(a.selector) if a.selector else None
     if selector and iso.key_id(selector) != p["selector"]:
-        sys.exit("the selector key is not the profile's")
+        sys.exit("the selector key is not the profile's: give the key with the id in its field selector")
     def read(files):
         return [[int(t) for t in re.findall(r"-?\d+", open(f).read())] for f in files]
     found = iso.detect(p, iso.read_key(a.key), selector, read(a.tokens), read(a.prompt))

@@ -1,7 +1,7 @@
-"""A second reading of docs/spec.md: Python's standard library, and OpenSSL's AES.
+"""Implements docs/spec.md a second time, with Python's standard library and OpenSSL's AES.
 
-Keys reach openssl on its command line, where other users of the machine can read them:
-this is for checking, not for keys in use.
+openssl gets the keys on its command line, where other users of the machine can read them.
+Use this module for checks. Do not give it keys in use.
 """
 import hashlib, hmac, json, re, struct, subprocess, sys
 from decimal import Decimal, getcontext
@@ -11,7 +11,7 @@ getcontext().prec = 60
 ABSENT = 0xFFFFFF
 PUBLIC = b"isotope/1 dedup\0"
 
-# ---- AES, by OpenSSL
+# ---- AES of OpenSSL
 
 def openssl(*args, data):
     return subprocess.run(["openssl", *args], input=data, stdout=subprocess.PIPE, check=True).stdout
@@ -33,7 +33,10 @@ def xor(a, b):
     return bytes(x ^ y for x, y in zip(a, b))
 
 def cmac(key, messages):
-    """RFC 4493 over messages of one length, not empty: a few calls of openssl for them all."""
+    """Returns the CMAC (RFC 4493) of each message.
+
+    All messages have the same length, above 0. A few calls of openssl serve them all.
+    """
     def double(block):
         n = int.from_bytes(block, "big") << 1
         return ((n & (1 << 128) - 1) ^ (0x87 if n >> 128 else 0)).to_bytes(16, "big")
@@ -74,7 +77,7 @@ def read_key(path):
         sys.exit(f"{path}: not a key file")
     return bytes.fromhex(found[1])
 
-# ---- contexts, green lists, bands, tags: batches, one entry for each context
+# ---- contexts, green lists, bands, tags: functions on lists take one entry per context
 
 def context(before, k):
     last = list(before)[-k:] if k else []
@@ -103,7 +106,7 @@ class Mark:
         self.k_payload = purpose(leaf, b"payload", k, 0, group)
 
     def payload(self, bits, contexts):
-        """The column of each context, 0 where it is free of the message."""
+        """Returns the column of each context. A context of column 0 carries no message."""
         starts = nonces(self.k_context, contexts)
         blocks = ecb(self.k_payload, [n + bytes(4) for n in starts])
         return [b[0] & 1 and 1 + int.from_bytes(b[8:], "little") % (2**bits - 1) for b in blocks]
@@ -126,11 +129,11 @@ class Mark:
 # ---- keyed draws
 
 def neglog(n, f):
-    """floor(2^f * -ln(n / 2^64)); 60 digits leave some 20 to decide with."""
+    """Returns floor(2^f * -ln(n / 2^64)). 60 digits leave about 20 for the floor."""
     if n == 2**64:
         return 0
     x = -(Decimal(n) / 2**64).ln() * 2**f
-    assert abs(x - x.to_integral_value()) > Decimal("1e-30"), "too close to a whole number to tell"
+    assert abs(x - x.to_integral_value()) > Decimal("1e-30"), "too close to a whole number for this precision"
     return int(x)
 
 class Gumbel:
@@ -142,7 +145,7 @@ class Gumbel:
                      for name in (b"gumbel", b"gumbel-dual")[:2 if self.m else 1]]
 
     def uniforms(self, pairs):
-        """U of each pair, under each key."""
+        """Returns, for each key, the number U of each pair."""
         starts = nonces(self.k_context, [c for c, _ in pairs])
         ids = [v ^ self.lane for _, v in pairs]
         out = []
@@ -157,21 +160,21 @@ class Gumbel:
         return [[neglog(2**64 - u, 32) for u in us] for us in self.uniforms(pairs)]
 
     def score(self, pairs):
-        """Of each pair (its score, its unweighted score)."""
+        """Returns, for each pair, its score and its unweighted score."""
         parts = self.parts(pairs)
         if not self.m:
             return [(s, s) for s in parts[0]]
         return [((self.m * a + (256 - self.m) * b) // 256, a + b) for a, b in zip(*parts)]
 
     def key(self, context, salt):
-        """0 or 1: which key a context has in the request of a salt."""
+        """Returns 0 or 1, the key that a context uses in a request with this salt."""
         if not self.m:
             return 0
         nonce = nonces(self.k_context, [context])[0]
         return 0 if ecb(self.k_coin, [nonce + struct.pack(">I", salt)])[0][0] < self.m else 1
 
     def draw(self, context, ids, weights, salt=0):
-        """The drawn id; weights are floats."""
+        """Returns the drawn id, or -1 where no weight is above 0. Weights are floats."""
         us = self.uniforms([(context, v) for v in ids])[self.key(context, salt)]
         rank = [((2 * neglog(u + 1, 46) + 1) / w, v) for u, v, w in zip(us, ids, weights) if w > 0]
         return min(rank)[1] if rank else -1
@@ -185,7 +188,7 @@ class Tournament:
         self.weights = [(10 * (depth - 1) - 9 * l) // d for l in range(depth)] if depth > 1 else [1]
 
     def bits(self, pairs):
-        """Of each pair its bits as a number."""
+        """Returns the bits of each pair as a number."""
         starts = nonces(self.k_context, [c for c, _ in pairs])
         ids = [v ^ self.lane for _, v in pairs]
         blocks = ecb(self.k_tournament, [n + struct.pack(">I", v // 4) for n, v in zip(starts, ids)])
@@ -195,20 +198,20 @@ class Tournament:
         return [(sum(w for l, w in enumerate(self.weights) if b >> l & 1), bin(b).count("1")) for b in self.bits(pairs)]
 
     def settle(self, context, ids, weights, candidates):
-        """The weights after all layers, to many digits; they sum to 1."""
+        """Returns the weights after all layers, to 60 digits. They sum to 1."""
         p = [Decimal(w) for w in weights]
         p = [w / sum(p) for w in p]
         bits = self.bits([(context, v) for v in ids])
         for l in range(self.depth):
             ones = [b >> l & 1 for b in bits]
             q = sum(w for w, one in zip(p, ones) if one)
-            # The best of several draws has a 1 but when all have a 0.
+            # The winner has a 0 only where all candidates have a 0.
             win, lose = (1 - (1 - q)**candidates, (1 - q)**candidates)
             p = [w / q * win if one else w / (1 - q) * lose for w, one in zip(p, ones)]
         return p
 
 def gamma_tail(n, x):
-    """P(Gamma(n, 1) >= x)."""
+    """Returns P(Gamma(n, 1) >= x)."""
     term, total = Decimal(1), Decimal(1)
     for j in range(1, n):
         term = term * x / j
@@ -216,8 +219,11 @@ def gamma_tail(n, x):
     return total * (-x).exp() if n else Decimal(int(x <= 0))
 
 def exponential_tail(n, a, b, x):
-    """P(a G1 + b G2 >= x) for two Gamma(n, 1) variables: an exponential variable of the larger mean is
-    a geometric number of those of the smaller, so that the sum is a mixture of Gamma laws."""
+    """Returns P(a G1 + b G2 >= x) for two independent Gamma(n, 1) variables.
+
+    An exponential variable of the larger mean is the sum of a geometric number of exponential
+    variables of the smaller mean. So the sum is a mixture of Gamma laws.
+    """
     a, b = max(a, b), min(a, b)
     p = Decimal(b) / Decimal(a)
     y = Decimal(x) / Decimal(b)
@@ -236,7 +242,10 @@ def exponential_tail(n, a, b, x):
     return total
 
 def layers_tail(n, weights, s):
-    """P(the sum of n times each weight, each with a fair bit, >= s), by counting."""
+    """Returns P(sum >= s), where each weight counts n times, each time by a fair bit.
+
+    It counts the outcomes.
+    """
     law = {0: 1}
     for w in weights * n:
         more = dict(law)
@@ -290,31 +299,31 @@ RULES = {
 }
 
 def parse_profile(data):
-    """The profile with its defaults, or ValueError."""
+    """Returns the profile with its defaults. Raises ValueError if data holds no profile."""
     given = json.loads(data.decode(), object_pairs_hook=once, parse_constant=bad)
-    type(given) is dict or bad("not an object")
-    RULES["scheme"](given.get("scheme")) or bad("the scheme is missing or unknown")
+    type(given) is dict or bad("the text is not an object")
+    RULES["scheme"](given.get("scheme")) or bad("scheme is missing or unknown")
     needs, defaults, bits = OF_SCHEME[given["scheme"]]
     p = {**DEFAULTS, **defaults, **given}
     for name in REQUIRED + needs:
         name in p or bad(f"{name} is missing")
     for other, (names, more, _) in OF_SCHEME.items():
         for name in names + list(more):
-            name in needs or name in defaults or name not in p or bad(f"{name} is for another scheme")
+            name in needs or name in defaults or name not in p or bad(f"{name} belongs to another scheme")
     for name, value in p.items():
         name in RULES and RULES[name](value) or bad(f"{name} is unknown or has a wrong value")
     p = {name: int(v) if type(v) is float and v == v // 1 else v for name, v in p.items()}
-    (p["tokenizer"] == "none") == ("tokenizer_digest" not in p) or bad("tokenizer_digest")
-    (p["band"] == [0, 65536]) == ("selector" not in p) or bad("selector")
-    p["mask"] == "none" or p["width"] > 0 or bad("mask")
-    all(v < p["vocab"] for v in p["exempt"]) or bad("exempt")
-    p["lane"] < 128 // bits(p) or bad("lane")
-    p["payload"] == 0 or p.get("gamma") == 0.5 or bad("payload")
-    p["scheme"] == "greenlist" or p["width"] > 0 or bad("a keyed draw needs a context")
+    (p["tokenizer"] == "none") == ("tokenizer_digest" not in p) or bad("a tokenizer and tokenizer_digest go together")
+    (p["band"] == [0, 65536]) == ("selector" not in p) or bad("a band and its selector go together")
+    p["mask"] == "none" or p["width"] > 0 or bad("mask context needs a width above 0")
+    all(v < p["vocab"] for v in p["exempt"]) or bad("exempt holds an id that is not below vocab")
+    p["lane"] < 128 // bits(p) or bad("lane is too large for the bits of a token")
+    p["payload"] == 0 or p.get("gamma") == 0.5 or bad("payload needs gamma 1/2")
+    p["scheme"] == "greenlist" or p["width"] > 0 or bad("a keyed draw needs a width above 0")
     return p
 
 def number(v):
-    """RFC 8785, 3.2.2.3, for what a profile holds: 0 to 2^32."""
+    """Writes a number by section 3.2.2.3 of RFC 8785. Numbers of a profile are 0 to 2^32."""
     digits = repr(v)
     if v and v < 1e-6:
         mantissa, exponent = digits.split("e")
@@ -341,14 +350,14 @@ def profile_mark(p, leaf):
 # ---- detection
 
 def log10_tail(n, s, m, w):
-    """log10 P(Binomial(n, m/2^w) >= s): the tail is an integer over 2^(w n)."""
+    """Returns log10 P(Binomial(n, m/2^w) >= s). The tail is an integer over 2^(w n)."""
     def start(count, a, b):
-        """The sum over j < count of C(n,j) a^j b^(n-j), each term, an integer, from the one before."""
+        """Returns the sum over j < count of C(n,j) a^j b^(n-j). Every term is an integer."""
         total, term = 0, b**n
         for j in range(count):
             total, term = total + term, term * (n - j) * a // ((j + 1) * b)
         return total
-    def ratio(a):  # a / 2^(w n); the first 256 bits of a are enough
+    def ratio(a):  # returns a / 2^(w n), from the first 256 bits of a
         cut = max(a.bit_length() - 256, 0)
         return Decimal(a >> cut) * Decimal(2) ** (cut - w * n)
     if s * 2**w > n * m:
@@ -356,14 +365,14 @@ def log10_tail(n, s, m, w):
     below = ratio(start(s, m, 2**w - m))
     if below > Decimal("0.1"):
         return (1 - below).log10()
-    return 0 - sum(below**i / i for i in range(1, 61)) / Decimal(10).ln()  # log(1 - below) by its series
+    return 0 - sum(below**i / i for i in range(1, 61)) / Decimal(10).ln()  # the series of ln(1 - below)
 
 def units(p, leaf, selector, texts, prompts, free_only=True):
-    """The (context, id) pairs to score, and what was skipped."""
+    """Returns the (context, id) pairs to score, and the count of each reason to skip."""
     k, vocab, banded = p["width"], p["vocab"], p["band"] != [0, 65536]
     reasons = ("vocab", "short_context", "band") + ("payload",) * (p["payload"] > 0) + ("excluded", "duplicate")
     skipped = dict.fromkeys(reasons, 0)
-    left = []  # (text, context, id) of the positions that no reason has taken yet
+    left = []  # (text, context, id) of each position that no reason has skipped yet
     for number_, ids in enumerate(texts):
         for i, v in enumerate(ids):
             if any(not 0 <= t < vocab for t in ids[max(i - k, 0):i + 1]):
@@ -380,7 +389,7 @@ def units(p, leaf, selector, texts, prompts, free_only=True):
         left = keep("band", [p["band"][0] <= h < p["band"][1] for h in hashes(selector, k, [c for _, c, _ in left])])
     if p["payload"] and free_only:
         left = keep("payload", [column == 0 for column in profile_mark(p, leaf).payload(p["payload"], [c for _, c, _ in left])])
-    best, first = {}, set()  # what is scored once -> the tag and the pair that stand for it
+    best, first = {}, set()  # unit, which is scored once -> its tag and its pair
     of = []
     for (number_, c, v), tag in zip(left, tags([(c, v) for _, c, v in left])):
         unit = tag if p["dedup"] == "pair" else c
@@ -405,7 +414,7 @@ def detect(p, leaf, selector, texts, prompts):
             "log10_p": float(log10_tail(len(pairs), green, *dyadic(p["gamma"])))}
 
 def detect_draw(p, leaf, texts, pairs, skipped):
-    """For the one key, whatever the number of variants."""
+    """Tests one key. It does not read the number of variants."""
     mark, n = profile_mark(p, leaf), len(pairs)
     scores = mark.score(pairs)
     s, plain = sum(a for a, _ in scores), sum(b for _, b in scores)
@@ -423,7 +432,7 @@ def detect_draw(p, leaf, texts, pairs, skipped):
     return found
 
 def decode(p, leaf, selector, texts, prompts):
-    """The message, by trying every one."""
+    """Returns the message. It tries every one."""
     pairs, _ = units(p, leaf, selector, texts, prompts, free_only=False)
     mark, bits = profile_mark(p, leaf), p["payload"]
     seen = list(zip(mark.green(pairs), mark.payload(bits, [c for c, _ in pairs])))
@@ -437,7 +446,7 @@ def decode(p, leaf, selector, texts, prompts):
 # ---- generation
 
 def positions(p, leaf, selector, every):
-    """For each position of a text, prompt included, its context and whether it is marked."""
+    """Returns, for each position of a text and its prompt, the context and whether it is marked."""
     contexts = [context(every[:i], p["width"]) for i in range(len(every))]
     new = [p["mask"] == "none" or c not in contexts[:i] for i, c in enumerate(contexts)]
     if p["band"] != [0, 65536]:
@@ -445,7 +454,10 @@ def positions(p, leaf, selector, every):
     return contexts, new
 
 def write_draws(p, leaf, selector, prompt, ids, weights, us, salt=0):
-    """A text drawn by a gumbelmax from the same candidates at each position; us are the ordinary random numbers."""
+    """Returns a text that gumbelmax draws from the same candidates at each position.
+
+    us are the ordinary random numbers. They decide where a position is not marked.
+    """
     out, before = [], list(prompt) if p["prompt_context"] else []
     for u in us:
         contexts, marked = positions(p, leaf, selector, before + [0])
@@ -462,7 +474,7 @@ def write_draws(p, leaf, selector, prompt, ids, weights, us, salt=0):
     return out
 
 def generate(p, leaf, selector, prompt, ids):
-    """For each generated id: '-' where its position is not marked, else 'g' or 'r' for the id."""
+    """Returns a letter per generated id: '-' where its position is not marked, else 'g' or 'r'."""
     start = len(prompt) if p["prompt_context"] else 0
     every = (prompt if p["prompt_context"] else []) + ids
     contexts, new = positions(p, leaf, selector, every)

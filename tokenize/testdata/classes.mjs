@@ -1,9 +1,9 @@
-// Writes ../class_table.go: for every code point, what the patterns of the
-// encodings call it, asked of the regular expression engine inside OpenAI's
-// tiktoken rather than of a Unicode database, so that the two cannot differ.
+// Writes ../class_table.go: the classes of every code point in the patterns of
+// the encodings. It asks the regular expression engine of OpenAI's tiktoken, so
+// that the table cannot differ from it, as one of a Unicode database could.
 //
-// The table in the repository is that of npm tiktoken 1.0.22 (Unicode 16.0),
-// made with Node 20 from this directory by
+// npm tiktoken 1.0.22 (Unicode 16.0) and Node 20 made the table in the
+// repository. In this directory, run
 //
 //   npm install --prefix "$DIR" tiktoken@1.0.22
 //   node classes.mjs "$DIR"/node_modules/tiktoken && gofmt -w ../class_table.go
@@ -33,7 +33,7 @@ const last = 0x10ffff;
 const of = new Uint8Array(last + 1);
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 for (const [bit, pattern] of classes) {
-  // An encoder skips what its pattern does not match, so what it decodes again
+  // An encoder skips text that its pattern does not match, so the decoded text
   // is the class.
   const only = new Tiktoken(bpe_ranks, {}, pattern);
   for (let from = 0; from <= last; from += 2048) {

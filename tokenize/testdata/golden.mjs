@@ -1,15 +1,14 @@
 // Writes golden.json.gz: texts, and the ids that OpenAI's tiktoken gives them
 // (npm package tiktoken, "ordinary" encoding: special tokens are plain text).
 //
-// The file in the repository was made with tiktoken 1.0.22 and Node 20, from this
-// directory, by
+// tiktoken 1.0.22 and Node 20 made the file in the repository. In this directory,
+// run
 //
 //   npm install --prefix "$DIR" tiktoken@1.0.22
 //   node golden.mjs "$DIR"/node_modules/tiktoken
 //
-// DIR is any empty directory outside the repository. The texts were written for
-// this file or come from its seeded generator, so that another run gives the same
-// cases.
+// DIR is any empty directory outside the repository. Texts are below or come from
+// a generator with a fixed seed, so another run gives the same cases.
 
 import crypto from "node:crypto";
 import fs from "node:fs";
@@ -125,8 +124,8 @@ for (const [kind, make] of Object.entries(kinds)) {
   for (let i = 0; i < 350; i++) cases.push({ name: `fuzz ${kind} ${i}`, text: make() });
 }
 
-// Of a long text only a hash of the ids is kept: SHA-256 of them as little-endian
-// 32-bit integers.
+// A long text keeps only a hash of its ids: SHA-256 of little-endian 32-bit
+// integers.
 const size = 8192;
 const long = {
   "a": "a".repeat(size),
@@ -159,7 +158,7 @@ function same(a, b) {
 const golden = { oracle: `npm tiktoken ${version}`, encodings: names.filter((n) => n !== "p50k_edit"), cases: [], long: [] };
 function encode(text) {
   const ids = new Map(names.map((name, i) => [name, encodings[i].encode(text, [], [])]));
-  // One set of ids serves both, as the two differ in special tokens only.
+  // One set of ids serves both, because they differ only in special tokens.
   if (!same(ids.get("p50k_base"), ids.get("p50k_edit"))) throw new Error("p50k_base and p50k_edit differ");
   return golden.encodings.map((name) => ids.get(name));
 }

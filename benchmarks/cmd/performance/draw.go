@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// draw replaces what stands between <!-- NAME --> and <!-- end --> in the page by the
-// table of that name. A table without a place is an error.
+// draw replaces the text between <!-- NAME --> and <!-- end --> in the page by the table of that name.
+// It returns an error if the page has no place for a table.
 func draw(page []byte, tables map[string]func(*results) string, r *results) ([]byte, error) {
 	for name, table := range tables {
 		begin, end := "<!-- "+name+" -->\n", "<!-- end -->"
 		before, rest, ok := bytes.Cut(page, []byte(begin))
 		if !ok {
-			return nil, fmt.Errorf("has no place for the table %q", name)
+			return nil, fmt.Errorf("no place for the table %q; add <!-- %s --> and <!-- end -->", name, name)
 		}
 		_, after, ok := bytes.Cut(rest, []byte(end))
 		if !ok {
-			return nil, fmt.Errorf("the table %q has no end", name)
+			return nil, fmt.Errorf("no <!-- end --> after the table %q", name)
 		}
 		page = bytes.Join([][]byte{before, []byte(begin), []byte(table(r)), []byte(end), after}, nil)
 	}
@@ -27,10 +27,12 @@ func draw(page []byte, tables map[string]func(*results) string, r *results) ([]b
 // A grid is a Markdown table under construction.
 type grid struct{ strings.Builder }
 
+// row adds a row.
 func (g *grid) row(cells ...string) {
 	fmt.Fprintf(g, "| %s |\n", strings.Join(cells, " | "))
 }
 
+// head adds the header, with all columns but the first aligned to the right.
 func (g *grid) head(cells ...string) {
 	g.row(cells...)
 	g.row(append([]string{"---"}, repeat("--:", len(cells)-1)...)...)
@@ -44,7 +46,7 @@ func repeat(s string, n int) []string {
 	return all
 }
 
-// times writes a factor, or a dash where something was not measured.
+// times returns a factor as text, or a dash if ok is false.
 func times(x float64, ok bool) string {
 	switch {
 	case !ok:
@@ -56,7 +58,7 @@ func times(x float64, ok bool) string {
 	}
 }
 
-// duration writes nanoseconds.
+// duration returns nanoseconds as text, or a dash if ok is false.
 func duration(ns float64, ok bool) string {
 	switch {
 	case !ok:
@@ -70,6 +72,7 @@ func duration(ns float64, ok bool) string {
 	}
 }
 
+// rate returns a rate per microsecond as text, or a dash if ok is false.
 func rate(perMicro float64, ok bool) string {
 	if !ok {
 		return "-"

@@ -1,10 +1,10 @@
-// Performance measures the speed of marking, sampling, scoring and tokenizing, and draws
-// docs/performance.md, its plot, and the table of the README from the raw output:
+// Performance measures the speed of marking, sampling, scoring and tokenizing. From the raw output it
+// draws docs/performance.md, its plot, and the table of the README:
 //
-//	go run ./cmd/performance        # about a minute, on a machine with nothing else to do
-//	go run ./cmd/performance -draw  # from results/speed.txt as it is
+//	go run ./cmd/performance        # takes about a minute on an idle machine
+//	go run ./cmd/performance -draw  # draws from results/speed.txt without measuring
 //
-// It is run in the directory of this module.
+// Run it in the directory of this module.
 package main
 
 import (
@@ -23,19 +23,19 @@ const (
 	plotFile = "../docs/performance.svg"
 )
 
-// pages are the files with tables.
+// pages maps the files with tables to their tables.
 var pages = map[string]map[string]func(*results) string{
 	"../docs/performance.md": tables,
 	"../README.md":           {"speed": speedTable},
 }
 
 func main() {
-	drawOnly := flag.Bool("draw", false, "draw from "+rawFile+", without measuring")
-	turns := flag.Int("turns", 100, "of each benchmark")
-	bench := flag.String("bench", ".", "which benchmarks; a part of them cannot be drawn")
+	drawOnly := flag.Bool("draw", false, "draw from "+rawFile+" without measuring")
+	turns := flag.Int("turns", 100, "turns per benchmark")
+	bench := flag.String("bench", ".", "`regexp` of the benchmarks to run; the pages need all of them")
 	flag.Parse()
 	if flag.NArg() > 0 || *turns < 10 {
-		fmt.Fprintln(os.Stderr, "performance: -turns is at least 10, and there are no arguments")
+		fmt.Fprintln(os.Stderr, "performance: want -turns >= 10 and no arguments")
 		os.Exit(2)
 	}
 	if err := run(*drawOnly, *turns, *bench); err != nil {
@@ -44,6 +44,7 @@ func main() {
 	}
 }
 
+// run measures, unless drawOnly is set, and draws pages and plot.
 func run(drawOnly bool, turns int, bench string) error {
 	if !drawOnly {
 		if err := measure(turns, bench); err != nil {
@@ -77,11 +78,15 @@ func run(drawOnly bool, turns int, bench string) error {
 	return os.WriteFile(plotFile, plot, 0o644)
 }
 
-// measure runs the benchmarks and writes the raw file, whole or not at all.
+// measure runs the benchmarks and writes the raw file if all of them succeed.
 func measure(turns int, bench string) error {
-	args := []string{"test", "./speed", "-run", "^$", "-bench", bench, "-benchtime", fmt.Sprintf("%dx", turns), "-timeout", "2h"}
+	args := []string{
+		"test", "./speed", "-run", "^$", "-bench", bench, "-benchtime", fmt.Sprintf("%dx", turns),
+		"-timeout", "2h",
+	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# go %s\n# %s %s/%s, %d CPUs: %s\n", strings.Join(args, " "), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu())
+	fmt.Fprintf(&out, "# go %s\n# %s %s/%s, %d CPUs: %s\n", strings.Join(args, " "),
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu())
 	cmd := exec.Command("go", args...)
 	cmd.Stdout, cmd.Stderr = io.MultiWriter(&out, os.Stderr), os.Stderr
 	if err := cmd.Run(); err != nil {
@@ -90,7 +95,7 @@ func measure(turns int, bench string) error {
 	return os.WriteFile(rawFile, out.Bytes(), 0o644)
 }
 
-// cpu describes the processor where Linux says what it is.
+// cpu returns the name, the model and the cache size of the processor, or "unknown".
 func cpu() string {
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
@@ -104,5 +109,6 @@ func cpu() string {
 			fields[name] = strings.TrimSpace(value)
 		}
 	}
-	return fmt.Sprintf("%s, family %s model %s, %s", fields["model name"], fields["cpu family"], fields["model"], fields["cache size"])
+	return fmt.Sprintf("%s, family %s model %s, %s",
+		fields["model name"], fields["cpu family"], fields["model"], fields["cache size"])
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// results are what was measured: values by unit, by benchmark.
+// results holds measured values by benchmark and unit.
 type results struct {
-	header []string // how, and where
+	header []string // the command and the machine
 	values map[string]map[string]float64
 }
 
@@ -47,13 +47,13 @@ func parse(raw []byte) (*results, error) {
 	return r, in.Err()
 }
 
-// get returns a value, or ok false when it was not measured.
+// get returns the value of a benchmark in a unit. ok is false if it was not measured.
 func (r *results) get(unit, format string, args ...any) (x float64, ok bool) {
 	x, ok = r.values[fmt.Sprintf(format, args...)][unit]
 	return x, ok
 }
 
-// floor returns the time of the floor of a benchmark, in ns.
+// floor returns the time of a benchmark's floor in ns.
 func (r *results) floor(format string, args ...any) (float64, bool) {
 	t, ok := r.get("ns/op", format, args...)
 	x, _ := r.get("x_floor", format, args...)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPagesAreDrawn fails when a page or the plot is not what the raw file gives.
+// TestPagesAreDrawn fails if a page or the plot differs from the one drawn from the raw file.
 func TestPagesAreDrawn(t *testing.T) {
 	t.Chdir("../..")
 	raw, err := os.ReadFile(rawFile)
@@ -16,11 +16,13 @@ func TestPagesAreDrawn(t *testing.T) {
 	r, err := parse(raw)
 	require.NoError(t, err)
 	for name, tables := range pages {
-		page, err := os.ReadFile(name)
-		require.NoError(t, err)
-		drawn, err := draw(page, tables, r)
-		require.NoError(t, err)
-		assert.Equal(t, string(page), string(drawn), "go run ./cmd/performance -draw")
+		t.Run(name, func(t *testing.T) {
+			page, err := os.ReadFile(name)
+			require.NoError(t, err)
+			drawn, err := draw(page, tables, r)
+			require.NoError(t, err)
+			assert.Equal(t, string(page), string(drawn), "go run ./cmd/performance -draw")
+		})
 	}
 	svg, err := plot(r)
 	require.NoError(t, err)

@@ -9,9 +9,10 @@ import (
 
 var vocabs = []int{32768, 50257, 128256, 151936, 200064, 262144}
 
-// vocab is the one that has all measurements.
+// vocab is the vocabulary size with all measurements.
 const vocab = 128256
 
+// tables maps the names of tables to their functions.
 var tables = map[string]func(*results) string{
 	"machine": machine,
 	"mark":    markTable,
@@ -26,6 +27,7 @@ var tables = map[string]func(*results) string{
 	"allocs":  allocTable,
 }
 
+// machine returns the command and the machine of the measurement.
 func machine(r *results) string {
 	return "```\n" + strings.Join(r.header, "\n") + "\n```\n"
 }
@@ -37,7 +39,9 @@ func markTable(r *results) string {
 	g.head("vocabulary", "floor", "VAES", "AES-NI", "generic Go", "VAES, from DRAM", "generic, from DRAM")
 	for _, v := range vocabs {
 		cells := []string{strconv.Itoa(v), duration(r.floor(processName, v, 1, "hot", "vaes"))}
-		for _, c := range [][2]string{{"hot", "vaes"}, {"hot", "aesni"}, {"hot", "generic"}, {"dram", "vaes"}, {"dram", "generic"}} {
+		for _, c := range [][2]string{
+			{"hot", "vaes"}, {"hot", "aesni"}, {"hot", "generic"}, {"dram", "vaes"}, {"dram", "generic"},
+		} {
 			cells = append(cells, times(r.get("x_floor", processName, v, 1, c[0], c[1])))
 		}
 		g.row(cells...)
@@ -69,7 +73,8 @@ func waysTable(r *results) string {
 	g.head("way", "time", "of the floor", "of ours")
 	for _, impl := range [][2]string{{"vaes", "VAES"}, {"aesni", "AES-NI"}, {"generic", "generic Go"}} {
 		name := fmt.Sprintf(processName, vocab, 1, "hot", impl[0])
-		g.row("this library, "+impl[1], duration(r.get("ns/op", "%s", name)), times(r.get("x_floor", "%s", name)), "")
+		g.row("this library, "+impl[1],
+			duration(r.get("ns/op", "%s", name)), times(r.get("x_floor", "%s", name)), "")
 	}
 	for _, way := range []struct{ name, text string }{
 		{"perm", "seed, permute the vocabulary, bias the first half (the reference green list)"},
@@ -79,7 +84,8 @@ func waysTable(r *results) string {
 		{"siphash", "SipHash-2-4 for each token"},
 	} {
 		name := "MarkBy/method=" + way.name + "/vocab=" + strconv.Itoa(vocab) + "/mem=hot"
-		g.row(way.text, duration(r.get("ns/op", "%s", name)), times(r.get("x_floor", "%s", name)), times(r.get("x_ours", "%s", name)))
+		g.row(way.text, duration(r.get("ns/op", "%s", name)),
+			times(r.get("x_floor", "%s", name)), times(r.get("x_ours", "%s", name)))
 	}
 	return g.String()
 }
@@ -88,7 +94,8 @@ const sampleName = "Sample/scheme=%s/sampler=%s/rows=%s/vocab=%d/impl=%s"
 
 func sampleTable(r *results) string {
 	var g grid
-	g.head("sampler, rows", "unmarked", "marked", "marked, of the floor", "marked, generic Go", "heap and sort, unmarked", "heap and sort, of ours marked")
+	g.head("sampler, rows", "unmarked", "marked", "marked, of the floor", "marked, generic Go",
+		"heap and sort, unmarked", "heap and sort, of ours marked")
 	for _, s := range []struct{ name, text, baseline string }{
 		{"topk40-topp0.9", "top-k 40, top-p 0.9", "heap"},
 		{"topp0.9", "top-p 0.9", "sort"},
@@ -99,7 +106,8 @@ func sampleTable(r *results) string {
 		for _, shape := range []string{"flat", "peaked"} {
 			base, factor := "-", "-"
 			if s.baseline != "" {
-				name := fmt.Sprintf("SampleBy/method=%s/sampler=%s/rows=%s/vocab=%d", s.baseline, s.name, shape, vocab)
+				name := fmt.Sprintf("SampleBy/method=%s/sampler=%s/rows=%s/vocab=%d",
+					s.baseline, s.name, shape, vocab)
 				base, factor = duration(r.get("ns/op", "%s", name)), times(r.get("x_ours", "%s", name))
 			}
 			g.row(
@@ -146,7 +154,8 @@ func scoreTable(r *results) string {
 		}
 		cells := []string{text}
 		for _, impl := range []string{"vaes", "aesni", "generic"} {
-			cells = append(cells, rate(r.get("M/s", "Score/scheme=greenlist/w=1/keys=%d/impl=%s", keys, impl)))
+			const name = "Score/scheme=greenlist/w=1/keys=%d/impl=%s"
+			cells = append(cells, rate(r.get("M/s", name, keys, impl)))
 		}
 		g.row(cells...)
 	}
@@ -162,7 +171,7 @@ func scoreTable(r *results) string {
 
 const dedupName = "%s/scheme=greenlist/dedup=pair/tokens=%d/impl=%s"
 
-// dedupAndScore returns the rate of deduplication and of scoring under one key, one after the other.
+// dedupAndScore returns the rate of deduplication followed by scoring under one key.
 func dedupAndScore(r *results, tokens int, impl string) (float64, bool) {
 	dedup, ok := r.get("ns/op", dedupName, "Dedup", tokens, impl)
 	score, has := r.get("ns/op", "Score/scheme=greenlist/w=1/keys=1/impl=%s", impl)
@@ -171,7 +180,8 @@ func dedupAndScore(r *results, tokens int, impl string) (float64, bool) {
 
 func detectTable(r *results) string {
 	var g grid
-	g.head("tokens in a text", "dedup", "dedup and score", "the whole test", "dedup and score, AES-NI", "dedup and score, generic Go")
+	g.head("tokens in a text", "dedup", "dedup and score", "the whole test", "dedup and score, AES-NI",
+		"dedup and score, generic Go")
 	for _, n := range []int{256, 1024, 4096, 32768} {
 		g.row(strconv.Itoa(n),
 			rate(r.get("M/s", dedupName, "Dedup", n, "vaes")),
@@ -200,6 +210,7 @@ func encodeTable(r *results) string {
 	return g.String()
 }
 
+// megabytes returns a rate in MB/s as text, or a dash if ok is false.
 func megabytes(x float64, ok bool) string {
 	if !ok {
 		return "-"
@@ -207,7 +218,7 @@ func megabytes(x float64, ok bool) string {
 	return fmt.Sprintf("%.1f MB/s", x)
 }
 
-// allocTable lists what allocates in a steady state.
+// allocTable lists the benchmarks that allocate in a steady state.
 func allocTable(r *results) string {
 	measured, some := 0, []string{}
 	for name, values := range r.values {
@@ -223,7 +234,9 @@ func allocTable(r *results) string {
 	}
 	slices.Sort(some)
 	if len(some) == 0 {
-		return fmt.Sprintf("None of the %d benchmarks of this library allocates in a steady state.\n", measured)
+		return fmt.Sprintf("None of the %d benchmarks of this library allocates in a steady state.\n",
+			measured)
 	}
-	return fmt.Sprintf("%d of %d benchmarks of this library allocate in a steady state:\n\n    %s\n", len(some), measured, strings.Join(some, "\n    "))
+	return fmt.Sprintf("%d of %d benchmarks of this library allocate in a steady state:\n\n    %s\n",
+		len(some), measured, strings.Join(some, "\n    "))
 }

@@ -10,10 +10,10 @@ import (
 
 const rounds = 10 // of AES-128
 
-// A backend is a width of vectors for AES.
+// A backend is the width of vectors for AES.
 type backend struct {
 	name   string
-	bytes  int // of a vector
+	bytes  int // per vector
 	vector func() VecVirtual
 }
 
@@ -35,7 +35,7 @@ func (b backend) loadKey(keys Register, round int, to VecVirtual) {
 	}
 }
 
-// encrypt runs AES-128 over blocks, interleaved.
+// encrypt runs AES-128 over blocks. It interleaves their rounds.
 func (b backend) encrypt(keys Register, state []VecVirtual) {
 	key := b.vector()
 	b.loadKey(keys, 0, key)
@@ -56,7 +56,7 @@ func (b backend) encrypt(keys Register, state []VecVirtual) {
 	}
 }
 
-// table16 is a constant of 16-byte lanes, twice.
+// table16 defines a constant of 32 bytes that holds lane twice.
 func table16(name string, lane [16]byte) Mem {
 	data := GLOBL(name, RODATA|NOPTR)
 	for i := range 4 {
@@ -65,7 +65,7 @@ func table16(name string, lane [16]byte) Mem {
 	return data
 }
 
-// table32 is a constant of 8 dwords.
+// table32 defines a constant of 8 dwords.
 func table32(name string, words [8]uint32) Mem {
 	data := GLOBL(name, RODATA|NOPTR)
 	for i := range 4 {
@@ -74,7 +74,7 @@ func table32(name string, words [8]uint32) Mem {
 	return data
 }
 
-// aes is the family of AES-128.
+// aes writes the family of AES-128.
 func aes() {
 	features()
 	subWord()
@@ -90,8 +90,8 @@ func aes() {
 	}
 }
 
-// features asks for what golang.org/x/sys/cpu does not tell: AES on 256-bit vectors
-// without AVX-512, and the conversion of half precision.
+// features writes cpuidECX. It finds two features that golang.org/x/sys/cpu does not report: AES on
+// 256-bit vectors without AVX-512, and the conversion of half precision.
 func features() {
 	TEXT("cpuidECX", NOSPLIT|NOFRAME, "func(leaf uint32) (ecx uint32)")
 	Doc("cpuidECX returns register ECX of a CPUID leaf, subleaf 0.")
@@ -102,8 +102,8 @@ func features() {
 	RET()
 }
 
-// subWord is the S-box on 4 bytes, for the key schedule: with the same word in every
-// column, ShiftRows changes nothing and SubBytes remains.
+// subWord writes the S-box on 4 bytes, for the key schedule. With the same word in every column,
+// ShiftRows changes nothing and SubBytes remains.
 func subWord() {
 	TEXT("subWordAESNI", NOSPLIT|NOFRAME, "func(word uint32) uint32")
 	Doc("subWordAESNI returns SubWord of FIPS 197, section 5.2.")
@@ -119,9 +119,10 @@ func subWord() {
 	RET()
 }
 
-// stream is AES-CTR keystream.
+// stream writes the loop of AES-CTR keystream.
 func (b backend) stream(swap, lanes Mem, step [16]Mem) {
-	TEXT("stream"+b.name, NOSPLIT, "func(dst *byte, blocks int, keys *[11][16]byte, nonce *[12]byte, first uint32)")
+	TEXT("stream"+b.name, NOSPLIT,
+		"func(dst *byte, blocks int, keys *[11][16]byte, nonce *[12]byte, first uint32)")
 	Doc("stream"+b.name+" writes blocks AES(keys, nonce || BE32(first + i)) to dst:",
 		"",
 		"\tfor i := range blocks { dst[16*i:] = AES(keys, nonce || BE32(first+i)) }")
@@ -132,7 +133,7 @@ func (b backend) stream(swap, lanes Mem, step [16]Mem) {
 	nonce := Load(Param("nonce"), GP64())
 	first := Load(Param("first"), GP32())
 
-	// The counter in native order in the last dword of each lane.
+	// The last dword of each lane holds the counter in native order.
 	counter, order := b.vector(), b.vector()
 	VMOVQ(Mem{Base: nonce}, half(counter).(VecVirtual))
 	VPINSRD(U8(2), Mem{Base: nonce, Disp: 8}, half(counter), half(counter))
@@ -185,10 +186,10 @@ func (b backend) stream(swap, lanes Mem, step [16]Mem) {
 	RET()
 }
 
-// encryptBlocks is AES of independent blocks.
+// encryptBlocks writes the loop of AES over independent blocks.
 func (b backend) encryptBlocks() {
 	TEXT("encrypt"+b.name, NOSPLIT, "func(dst, src *[16]byte, n int, keys *[11][16]byte)")
-	Doc("encrypt"+b.name+" encrypts n blocks; dst may be src:",
+	Doc("encrypt"+b.name+" encrypts n blocks. dst may be src:",
 		"",
 		"\tfor i := range n { dst[i] = AES(keys, src[i]) }")
 	Pragma("noescape")

@@ -6,8 +6,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// bias is the family of masks and biases. AES has no part in it, so that one set of
-// loops serves both backends.
+// bias writes the family of biases. It uses no AES, so one set of loops serves both backends.
 func bias() {
 	floor()
 	var bits [3]Mem
@@ -23,10 +22,10 @@ func bias() {
 	}
 }
 
-// floor is the pass that every benchmark divides by.
+// floor writes the loop by whose time every benchmark divides.
 func floor() {
 	TEXT("floorAVX2", NOSPLIT, "func(x *float32, n int, c float32)")
-	Doc("floorAVX2 adds c to n floats, n a multiple of 64. It is the floor of the benchmarks:",
+	Doc("floorAVX2 adds c to n floats. n is a multiple of 64. It is the floor of the benchmarks:",
 		"",
 		"\tfor i := range n { x[i] += c }")
 	Pragma("noescape")
@@ -53,10 +52,10 @@ func floor() {
 	RET()
 }
 
-// A row is a format of logits. read loads 8 of them, as float32, and adds.
+// A row is a format of logits. add loads 8 of them as float32 and adds them to a vector.
 type row struct {
 	name, param, source string
-	size                int // of one in bytes
+	size                int // bytes per logit
 	add                 func(from Mem, to VecVirtual)
 }
 
@@ -77,13 +76,14 @@ var rows = []row{
 	}},
 }
 
-// write adds the bias of a bitmap. AND with one bit for each dword leaves a positive
-// number or 0, and VPSIGND by it leaves delta or 0.
+// write writes the loop that adds the biases of a bitmap. AND with one bit for each dword leaves a
+// positive number or 0, and VPSIGND by it leaves delta or 0.
 func (r row) write(bits [3]Mem) {
 	TEXT(r.name+"AVX2", NOSPLIT, "func("+r.param+", groups int, mask *byte, delta float32)")
 	Doc(r.name+"AVX2 adds delta, or 0, to 8*groups logits:",
 		"",
-		"\tfor i := range 8*groups { if mask bit i { x[i] = "+r.source+" + delta } else { x[i] = "+r.source+" + 0 } }")
+		"\tfor i := range 8*groups { if mask bit i { x[i] = "+r.source+
+			" + delta } else { x[i] = "+r.source+" + 0 } }")
 	Pragma("noescape")
 	x := Load(Param("x"), GP64())
 	src := x
@@ -116,7 +116,7 @@ func (r row) write(bits [3]Mem) {
 	for half := range perLoop / 4 {
 		word, top := YMM(), YMM()
 		VPBROADCASTD(Mem{Base: mask, Disp: 4 * half}, word)
-		VPSRLD(U8(8), word, top) // the sign bit would turn VPSIGND around
+		VPSRLD(U8(8), word, top) // a set sign bit would make VPSIGND negate
 		for i := range 4 {
 			add, at := YMM(), 4*half+i
 			if i < 3 {

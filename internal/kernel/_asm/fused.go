@@ -8,14 +8,14 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// fusedTokens is how many tokens a turn of the fused loops marks.
+// fusedTokens is how many tokens one turn of the fused loops marks.
 const fusedTokens = 256
 
-// fused is the family of loops that do all of marking at once. A turn biases 256 logits
-// by decisions made two turns before, and makes those for two turns later: the rounds of
-// AES, which two ports of the processor run, stand between the additions and stores, which
-// need the others. Two turns are longer than the chain from a counter to its decisions; after
-// one, the additions would wait for it and keep AES out of the queues.
+// fused writes the family of loops that make keystream, decide and add biases in one pass. A turn
+// adds the biases that were decided two turns before, and decides those for two turns later. Two
+// ports of the processor run AES, and the additions and stores between its rounds need the others.
+// Two turns are longer than the chain from a counter to its decisions. After one turn the additions
+// would wait for the chain and keep AES out of the queues.
 func fused() {
 	swap := table16("swapCounter", [16]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 14, 13, 12})
 	lanes := table32("counterLanes", [8]uint32{3: 0, 7: 1})
@@ -41,8 +41,11 @@ func fused() {
 
 func (b backend) fused(width int, m masker, swap, lanes Mem, step [16]Mem, bits [3]Mem) {
 	name := "fused" + strconv.Itoa(width) + b.name
-	TEXT(name, 0, "func(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)")
-	Doc(name + " is stream" + b.name + " from block first on, mask" + strconv.Itoa(width) + "AVX2 and biasAVX2 for 256*turns logits, at least one turn.")
+	TEXT(name, 0, "func(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, "+
+		"luts *[3][16]byte, delta float32)")
+	mask := "mask" + strconv.Itoa(width) + "AVX2"
+	Doc(name+" is stream"+b.name+" from block first on, "+mask+" and biasAVX2 in one pass.",
+		"It marks 256*turns logits. turns is at least 1.")
 	Pragma("noescape")
 	x := Load(Param("x"), GP64())
 	turns := Load(Param("turns"), GP64())
@@ -51,8 +54,8 @@ func (b backend) fused(width int, m masker, swap, lanes Mem, step [16]Mem, bits 
 	first := Load(Param("first"), GP32())
 	luts := Load(Param("luts"), GP64())
 
-	masks := AllocLocal(3 * fusedTokens / 8) // of this turn and of the next two
-	tables := AllocLocal(3 * 32)             // luts, twice each
+	masks := AllocLocal(3 * fusedTokens / 8) // for this turn and the next two
+	tables := AllocLocal(3 * 32)             // each of luts twice
 	now, next, far := GP64(), GP64(), GP64()
 	LEAQ(masks, now)
 	LEAQ(masks.Offset(fusedTokens/8), next)
@@ -62,7 +65,7 @@ func (b backend) fused(width int, m masker, swap, lanes Mem, step [16]Mem, bits 
 		VBROADCASTI128(Mem{Base: luts, Disp: 16 * i}, lut)
 		VMOVDQU(lut, tables.Offset(32*i))
 	}
-	// The counter in native order in the last dword of each lane.
+	// The last dword of each lane holds the counter in native order.
 	counter := YMM()
 	VMOVQ(Mem{Base: nonce}, counter.AsX())
 	VPINSRD(U8(2), Mem{Base: nonce, Disp: 8}, counter.AsX(), counter.AsX())
@@ -75,9 +78,9 @@ func (b backend) fused(width int, m masker, swap, lanes Mem, step [16]Mem, bits 
 	VBROADCASTSS(NewParamAddr("delta", 48), delta)
 
 	perVector := b.bytes / 16
-	vectors := 2 * width / perVector // of AES for a turn
+	vectors := 2 * width / perVector // of AES per turn
 	inFlight := min(vectors, 8)
-	// Constants stay in registers where AES leaves some.
+	// Constants stay in registers if AES leaves some free.
 	var selects [3]Op
 	for i := range bits {
 		selects[i] = bits[i]
@@ -88,7 +91,7 @@ func (b backend) fused(width int, m masker, swap, lanes Mem, step [16]Mem, bits 
 		}
 	}
 
-	// encrypt makes the decisions of the turn after the next, with steps between the rounds.
+	// encrypt decides for the turn after the next, and runs steps between the rounds.
 	encrypt := func(steps []func()) {
 		slots, slot := vectors*(rounds-1), 0
 		for wave := 0; wave < vectors; wave += inFlight {
@@ -130,7 +133,7 @@ func (b backend) fused(width int, m masker, swap, lanes Mem, step [16]Mem, bits 
 					m.mask(b, width, state[i+1-group:i+1], tables, to.Offset(b.bytes/width*(1-group)))
 				case width == 8 && b.bytes == 32:
 					m.mask(b, width, state[i:i+1], tables, to)
-				case width == 8 && i%2 == 1: // a whole dword, as the next turn reads it
+				case width == 8 && i%2 == 1: // a whole dword, because the loop reads dwords
 					low, high := m.bits(b, state[i-1], tables), m.bits(b, s, tables)
 					SHLL(U8(16), high)
 					ORL(high, low)
@@ -154,7 +157,7 @@ func (b backend) fused(width int, m masker, swap, lanes Mem, step [16]Mem, bits 
 				if i < 3 {
 					VPAND(selects[i], dword, add)
 				} else {
-					VPSRLD(U8(8), dword, top) // the sign bit would turn VPSIGND around
+					VPSRLD(U8(8), dword, top) // a set sign bit would make VPSIGND negate
 					VPAND(selects[2], top, add)
 				}
 				VPSIGND(add, delta, add)

@@ -8,7 +8,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// constant is a table of 16-byte rows.
+// constant defines a table of 16-byte rows.
 func constant(name string, rows ...[16]byte) Mem {
 	data := GLOBL(name, RODATA|NOPTR)
 	for i, row := range rows {
@@ -18,9 +18,9 @@ func constant(name string, rows ...[16]byte) Mem {
 	return data
 }
 
-// lanes is the family of tenant lanes. Of 128 lanes of one bit, lane i of token v reads bit
-// v XOR i of a block: the block is put in the order of the token, once for all lanes, and
-// each bit is added to a counter of its own.
+// lanes writes the family of tenant lanes. Of 128 lanes of one bit, lane i of token v reads bit
+// v XOR i of a block. The loop puts the block in the order of the token, once for all lanes, and
+// adds each bit to a counter of its own.
 func lanes() {
 	var orders, inners [][16]byte
 	for j := range 16 { // bytes i XOR j
@@ -44,8 +44,12 @@ func lanes() {
 	}
 	order, inner := constant("laneOrder", orders...), constant("laneInner", inners...)
 	low := table16("laneNibble", [16]byte{15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15})
-	bit := table32("laneBits", [8]uint32{0x08040201, 0x80402010, 0x08040201, 0x80402010, 0x08040201, 0x80402010, 0x08040201, 0x80402010})
-	var spread [4]Mem // byte i/8 of the block, for 32 lanes
+	var bitOf [8]uint32 // byte i selects bit i%8
+	for i := range bitOf {
+		bitOf[i] = [2]uint32{0x08040201, 0x80402010}[i%2]
+	}
+	bit := table32("laneBits", bitOf)
+	var spread [4]Mem // byte i/8 of the block for lane i, in four parts of 32 lanes
 	for part := range spread {
 		var words [8]uint32
 		for i := range words {
@@ -55,7 +59,7 @@ func lanes() {
 	}
 
 	TEXT("lanesAVX2", NOSPLIT, "func(ones *[128]uint8, blocks, inputs *[16]byte, n int)")
-	Doc("lanesAVX2 adds the bits that the lanes of n tokens read, at most 255 of them:",
+	Doc("lanesAVX2 adds the bits that the lanes of n tokens read. n is at most 255:",
 		"",
 		"\tfor j := range n { for i := range 128 { ones[i] += bit (inputs[j][15]&127) ^ i of blocks[j] } }")
 	Pragma("noescape")

@@ -1,11 +1,13 @@
-// Gen writes the assembly of package kernel for amd64, one family of loops a call:
+// Command _asm writes the assembly of package kernel for amd64, one family of loops per call:
 //
-//	go run . -family aes -out ../aes_amd64.s -stubs ../aes_amd64.go
+//	go run . -family aes -out ../aes_amd64.s -stubs ../aes_amd64.go -pkg kernel
 //
-// Rules for all of them, which the lint test of package kernel checks in what comes out:
-// VEX mnemonics only, since one legacy SSE instruction after a 256-bit one costs over a
-// hundred cycles on some CPUs; VZEROUPPER before every RET; no register above 15, which
-// only AVX-512 has.
+// The lint test of package kernel checks three rules in the output:
+//
+//   - VEX mnemonics only. A legacy SSE instruction after a 256-bit one costs over a hundred
+//     cycles on some CPUs.
+//   - VZEROUPPER before every RET of a function that uses vector registers.
+//   - No register above 15, because only AVX-512 has them.
 package main
 
 import (
@@ -18,7 +20,7 @@ import (
 	"github.com/mmcloughlin/avo/build"
 )
 
-// families are the files of assembly, and what writes their functions.
+// families maps each file of assembly to the function that writes it.
 var families = map[string]func(){
 	"aes":   aes,
 	"mask":  masks,
@@ -31,11 +33,11 @@ var families = map[string]func(){
 
 func main() {
 	names := strings.Join(slices.Sorted(maps.Keys(families)), ", ")
-	family := flag.String("family", "", "what to write: "+names)
+	family := flag.String("family", "", "family of loops to write: "+names)
 	flag.Parse() // avo has its own flags: -out, -stubs, -pkg
 	write, ok := families[*family]
 	if !ok {
-		log.Fatalf("gen: -family is one of %s", names)
+		log.Fatalf("_asm: unknown family %q (want one of %s)", *family, names)
 	}
 	build.ConstraintExpr("amd64,!purego")
 	write()

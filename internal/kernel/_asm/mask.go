@@ -8,9 +8,9 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// A masker turns keystream into bitmaps. The tenant lane moves bytes within a block, which
-// is one shuffle, and tokens within a byte; the latter, the threshold and the complement
-// are in the tables of the two nibbles.
+// A masker turns keystream into bitmaps. The tenant lane moves bytes within a block, which takes one
+// shuffle, and tokens within a byte. The tables of the two nibbles include the latter, the threshold
+// and the complement.
 type masker struct {
 	nibble, order Mem
 	fold          map[int]Mem
@@ -27,10 +27,10 @@ func newMasker() masker {
 	}
 }
 
-// group is how many vectors of keystream are decided together.
+// group returns how many vectors of keystream are decided together.
 func (m masker) group(width int) int { return map[int]int{1: 1, 2: 2, 4: 4, 8: 1}[width] }
 
-// mask writes the decisions of a group of vectors of keystream, which it uses up. tables
+// mask writes the decisions of a group of vectors of keystream and overwrites the vectors. tables
 // holds the order of bytes and the tables of the nibbles, 32 bytes each.
 func (m masker) mask(b backend, width int, x []VecVirtual, tables, to Mem) {
 	if width == 8 {
@@ -56,7 +56,7 @@ func (m masker) mask(b backend, width int, x []VecVirtual, tables, to Mem) {
 			VPMADDUBSW(m.fold[width], x, x)
 		}
 	}
-	// Packing goes by 128-bit lanes, whose order is put right at the end.
+	// Packing works within 128-bit lanes. The last step restores their order.
 	switch width {
 	case 2:
 		VPACKUSWB(x[1], x[0], x[0])
@@ -78,7 +78,7 @@ func (m masker) mask(b backend, width int, x []VecVirtual, tables, to Mem) {
 	VMOVDQU(x[0], to)
 }
 
-// bits returns the decisions of a vector with a width of 8.
+// bits returns the decisions of a vector for a lane width of 8.
 func (m masker) bits(b backend, x VecVirtual, tables Mem) GPVirtual {
 	VPSHUFB(tables, x, x)
 	least, bits := b.vector(), GP32()
@@ -88,18 +88,18 @@ func (m masker) bits(b backend, x VecVirtual, tables Mem) GPVirtual {
 	return bits
 }
 
-// maskGroup is how many bytes of keystream are decided at once: groupSize of the Go code.
+// maskGroup equals groupSize of the Go code.
 const maskGroup = 128
 
-// masks writes the loops that turn keystream into bitmaps, one for each lane width.
+// masks writes the loops that turn keystream into bitmaps, one per lane width.
 func masks() {
 	m := newMasker()
 	for _, width := range []int{1, 2, 4, 8} {
 		name := "mask" + strconv.Itoa(width) + "AVX2"
 		TEXT(name, NOSPLIT, "func(dst, stream *byte, n int, luts *[3][16]byte)")
-		Doc(name+" decides the tokens of 128*n bytes of keystream, "+strconv.Itoa(8/width)+" a byte, and writes as many bits to dst.",
-			"luts are the order of bytes in a block, and the bits that a low and a high nibble set;",
-			"with a width of 8, the second is the threshold less 1.")
+		perByte := strconv.Itoa(8 / width)
+		Doc(name+" decides the tokens of 128*n bytes of keystream, "+perByte+" per byte, and writes",
+			"one bit per token to dst. luts are those of a Table, see fillLuts.")
 		Pragma("noescape")
 		dst := Load(Param("dst"), GP64())
 		stream := Load(Param("stream"), GP64())
@@ -132,6 +132,7 @@ func masks() {
 	}
 }
 
+// repeat returns 8 dwords w.
 func repeat(w uint32) (words [8]uint32) {
 	for i := range words {
 		words[i] = w

@@ -8,10 +8,9 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// scanBlock is how many floats the scans take together: 8 vectors.
 const (
-	scanBlock   = 64
-	scanVectors = scanBlock / 8
+	scanBlock   = 64            // ScanBlock of the Go code
+	scanVectors = scanBlock / 8 // per block
 )
 
 // scans writes the loops that read a row for the sampler.
@@ -22,7 +21,7 @@ func scans() {
 	sumExp()
 }
 
-// floats8 is a constant of 8 equal floats.
+// floats8 defines a constant of 8 floats x.
 func floats8(name string, x float32) Mem {
 	return table32(name, repeat(math.Float32bits(x)))
 }
@@ -31,7 +30,7 @@ func vector(row Register, i int) Mem { return Mem{Base: row, Disp: 32 * i} }
 
 func blockMax() {
 	TEXT("blockMaxAVX2", NOSPLIT, "func(dst, row *float32, blocks int)")
-	Doc("blockMaxAVX2 sets each of blocks maxima:",
+	Doc("blockMaxAVX2 writes one maximum per block:",
 		"",
 		"\tfor i := range blocks { dst[i] = maxGeneric(row[64*i:][:64]) }")
 	Pragma("noescape")
@@ -45,8 +44,8 @@ func blockMax() {
 	Label("loop")
 	TESTQ(blocks, blocks)
 	JE(LabelRef("end"))
-	// Of two operands, of which one is NaN, the instruction returns the second in
-	// Intel's order, which is the first here: the maximum so far.
+	// If an operand is NaN, VMAXPS returns the second one in Intel's order. That is the first one
+	// here: the maximum so far.
 	top := []VecVirtual{YMM(), YMM()}
 	for i := range scanVectors {
 		x, so := YMM(), top[i%2]
@@ -78,7 +77,7 @@ func blockMax() {
 
 func groupMax() {
 	TEXT("groupMaxAVX2", NOSPLIT, "func(dst, src *float32, blocks int)")
-	Doc("groupMaxAVX2 sets 8 maxima for each of blocks 64 entries, none of which is NaN:",
+	Doc("groupMaxAVX2 writes 8 maxima per block of 64 entries. No entry may be NaN:",
 		"",
 		"\tfor i := range 8*blocks { dst[i] = max over j of src[i/8*64 + i%8 + 8*j] }")
 	Pragma("noescape")
@@ -131,13 +130,16 @@ func atLeast() {
 	RET()
 }
 
-// sumExp takes e^z as 2^k e^r, |r| <= ln(2)/2, and e^r as its series to degree 7, which
-// is good to 2^-27.
+// sumExp writes the loop of SumExp. It computes e^z as 2^k e^r with |r| <= ln(2)/2, and e^r by its
+// series to degree 7, with a relative error of about 2^-27.
 func sumExp() {
-	TEXT("sumExpAVX2", NOSPLIT, "func(dst, row *float32, green *uint64, blocks int, delta, cut, top, scale float32)")
-	Doc("sumExpAVX2 sums over 64 entries for each of blocks words of green, to a different rounding:",
+	TEXT("sumExpAVX2", NOSPLIT,
+		"func(dst, row *float32, green *uint64, blocks int, delta, cut, top, scale float32)")
+	Doc("sumExpAVX2 writes one sum per block of 64 entries. It rounds in another order than this:",
 		"",
-		"\tfor i := range 64*blocks { if y := row[i] + delta*green[i]; y < cut { dst[i/64] += exp((y-top)*scale) } }")
+		"\tfor i := range 64*blocks {",
+		"\t\tif y := row[i] + delta*green[i]; y < cut { dst[i/64] += exp((y-top)*scale) }",
+		"\t}")
 	Pragma("noescape")
 	dst := Load(Param("dst"), GP64())
 	row := Load(Param("row"), GP64())
@@ -152,7 +154,7 @@ func sumExp() {
 	delta, cut, top, scale := broadcast("delta"), broadcast("cut"), broadcast("top"), broadcast("scale")
 	least := floats8("leastExp", -87)
 	log2e := floats8("log2e", math.Log2E)
-	const ln2High = 0x1.62e4p-1 // so short that k times it is exact
+	const ln2High = 0x1.62e4p-1 // so few bits that its product with k is exact
 	high, low := floats8("ln2High", ln2High), floats8("ln2Low", float32(math.Ln2-ln2High))
 	var series [8]Mem
 	factorial := 1.0
@@ -187,7 +189,7 @@ func sumExp() {
 		VMULPS(scale, y, y)
 		bound := YMM()
 		VMOVUPS(least, bound)
-		VMAXPS(bound, y, y) // the bound where y is NaN, too
+		VMAXPS(bound, y, y) // this is the bound if y is NaN
 		k, p := YMM(), YMM()
 		VMULPS(log2e, y, k)
 		VROUNDPS(U8(8), k, k)

@@ -8,7 +8,7 @@ import (
 
 const scoreGroup = 16 // as in the Go code
 
-// Places in the Go struct scoreTable.
+// Offsets in the Go struct scoreTable, in bytes.
 const (
 	scoreLane      = 0
 	scoreMask      = 32
@@ -19,7 +19,7 @@ const (
 	scoreBit       = 160
 )
 
-// score is the family of loops that decide pairs.
+// score writes the family of loops that decide pairs.
 func score() {
 	pack()
 	swap := table16("swapDwords", [16]byte{3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12})
@@ -30,17 +30,19 @@ func score() {
 	}
 }
 
-// pack is what a detector does first, for widths up to 4.
+// pack writes the loop that packs pairs of widths up to 4.
 func pack() {
 	const no = 0x80
 	slots := table16("packSlots", [16]byte{0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, no, no, no, no})
 	token := table16("packToken", [16]byte{no, no, no, no, no, no, no, no, no, no, no, no, 15, 14, 13, 12})
 	largest := table32("packAbsent", repeat(1<<24-1))
 	TEXT("packAVX2", NOSPLIT, "func(dst *[16]byte, tokens *int32, n int, absent *[16]byte)")
-	Doc("packAVX2 writes the inputs of n positions, from tokens on; it reads the 4 tokens before them too.",
-		"absent has FF in the slots that are no context:",
+	Doc("packAVX2 writes the inputs of n positions from tokens on. It also reads the 4 tokens before.",
+		"absent has FF in the slots that hold no context:",
 		"",
-		"\tfor i := range n { dst[i] = LE24(tokens[i-4]) ... LE24(tokens[i-1]) | absent, BE32(tokens[i]) }")
+		"\tfor i := range n {",
+		"\t\tdst[i] = LE24(tokens[i-4]) ... LE24(tokens[i-1]) | absent, BE32(tokens[i])",
+		"\t}")
 	Pragma("noescape")
 	dst := Load(Param("dst"), GP64())
 	from := Load(Param("tokens"), GP64())
@@ -94,13 +96,14 @@ func pack() {
 	RET()
 }
 
-// score decides packed pairs, 8 vectors at once. AES uses two ports of the processor and
-// would leave the others idle while a burst of it fills the queues; so the pairs of the next
-// burst are made ready, and those of the last one decided, between its rounds, by way of the
-// stack.
+// score writes the loop that decides packed pairs, 8 vectors at once. AES uses two ports of the
+// processor, and a burst of it would fill the queues and leave the other ports idle. Between its
+// rounds the loop therefore prepares the pairs of the next burst, and decides those of the last one.
+// The stack holds both.
 func (b backend) score(low5, swap, interleave Mem) {
-	TEXT("score"+b.name, 0, "func(dst *byte, inputs *[16]byte, groups int, keys *[11][16]byte, table *[176]byte)")
-	Doc("score"+b.name+" decides 16*groups packed pairs, a bit each; there is at least one group:",
+	TEXT("score"+b.name, 0,
+		"func(dst *byte, inputs *[16]byte, groups int, keys *[11][16]byte, table *[176]byte)")
+	Doc("score"+b.name+" decides 16*groups packed pairs, one bit each. groups is at least 1:",
 		"",
 		"\tv := BE32(input[12:])",
 		"\tblock := AES(keys, input[:12] || BE32(v >> blockShift))",
@@ -115,7 +118,7 @@ func (b backend) score(low5, swap, interleave Mem) {
 	at := func(disp int) Mem { return Mem{Base: table, Disp: disp} }
 
 	const inFlight = 8
-	per := inFlight * b.bytes / 16 // pairs of a burst
+	per := inFlight * b.bytes / 16 // pairs per burst
 	if per < scoreGroup {
 		SHLQ(U8(1), bursts)
 	}
@@ -124,10 +127,10 @@ func (b backend) score(low5, swap, interleave Mem) {
 	readyIDs, ids := AllocLocal(2*b.bytes), AllocLocal(2*b.bytes)
 	place := func(m Mem, i int) Mem { return m.Offset(b.bytes * i) }
 
-	next := GP64() // the inputs to make ready
+	next := GP64() // the inputs to prepare
 	MOVQ(inputs, next)
-	// prepare replaces tokens by the numbers of their blocks. Dword i of each lane of a
-	// gathered vector is that of vector i.
+	// prepare replaces tokens by the numbers of their blocks. Dword i of each lane of a gathered
+	// vector belongs to vector i.
 	prepare := func() (steps []func()) {
 		for half := range 2 {
 			pairs, gathered, numbers := b.vector(), b.vector(), b.vector()
@@ -224,12 +227,12 @@ func (b backend) score(low5, swap, interleave Mem) {
 		}
 	}
 	run(prepare())
-	// The first burst has none before it: what is decided then is overwritten.
+	// No burst comes before the first one. The loop overwrites what it decides then.
 	advance := GP64()
 	XORQ(advance, advance)
 
 	Label("loop")
-	// The last burst has none after it, and makes itself ready again.
+	// No burst comes after the last one, so it prepares itself again.
 	ahead := GP64()
 	LEAQ(Mem{Base: next, Disp: 16 * per}, ahead)
 	CMPQ(bursts, U8(1))

@@ -36,7 +36,8 @@ type Text struct {
 // Mark returns the mark of the text's profile under key. It panics on an error, so that
 // goroutines of a test can call it.
 func (x *Text) Mark(key watermark.Key, opts ...watermark.Option) *watermark.Mark {
-	m, err := watermark.New(key, watermark.GreenList{Gamma: x.Gamma, Delta: 2, Width: x.Width}, x.Vocab, opts...)
+	green := watermark.GreenList{Gamma: x.Gamma, Delta: 2, Width: x.Width}
+	m, err := watermark.New(key, green, x.Vocab, opts...)
 	if err != nil {
 		panic(err)
 	}
@@ -77,8 +78,14 @@ func Texts(t testing.TB) []*Text {
 	}
 	rng := rand.New(rand.NewPCG(101, 102))
 	texts := []*Text{
-		{Name: "prose, doc comments", Gamma: 0.5, Width: 2, IDs: ids(packageComment(from("src/text/template/doc.go")))},
-		{Name: "prose, test data", Gamma: 0.25, Width: 1, IDs: ids(from("src/compress/testdata/gettysburg.txt"))},
+		{
+			Name: "prose, doc comments", Gamma: 0.5, Width: 2,
+			IDs: ids(packageComment(from("src/text/template/doc.go"))),
+		},
+		{
+			Name: "prose, test data", Gamma: 0.25, Width: 1,
+			IDs: ids(from("src/compress/testdata/gettysburg.txt")),
+		},
 		{Name: "code", Gamma: 0.25, Width: 2, IDs: ids(from("src/net/http/server.go"))},
 		{Name: "test data, digits", Gamma: 0.5, Width: 1, IDs: ids(from("src/compress/testdata/e.txt"))},
 		{Name: "a licence", Gamma: 0.0625, Width: 1, IDs: ids(from("LICENSE"))},
@@ -87,7 +94,10 @@ func Texts(t testing.TB) []*Text {
 		{Name: "a table", Gamma: 0.25, Width: 1, Repeats: true, IDs: ids(table(rng))},
 		{Name: "scripts, module test data", Gamma: 0.5, Width: 2, IDs: ids(goldenScripts(t))},
 		{Name: "scripts, generated", Gamma: 0.80078125, Width: 1, IDs: ids(scripts(rng))},
-		{Name: "a loop", Gamma: 0.5, Width: 3, Repeats: true, IDs: loop(testmark.Uniform(rng, 60, testmark.Vocab))},
+		{
+			Name: "a loop", Gamma: 0.5, Width: 3, Repeats: true,
+			IDs: loop(testmark.Uniform(rng, 60, testmark.Vocab)),
+		},
 		{Name: "random tokens", Gamma: 0.25, Width: 2, IDs: testmark.Uniform(rng, MaxTokens, testmark.Vocab)},
 		{
 			Name: "marked under another key", Gamma: 0.5, Width: 1,

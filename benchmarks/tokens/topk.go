@@ -5,19 +5,24 @@ import (
 	"sync"
 )
 
-// A cut is a model that can write its k most likely tokens only: what an engine with top-k
-// sampling has. A row then costs as much as k exponentials, whatever the vocabulary.
-type cut struct {
+// A topK is a model that can only write its k most likely tokens, as with top-k sampling. A row then
+// costs as much as k exponentials for any vocabulary.
+type topK struct {
 	model
 	k    int
 	heap sync.Pool // of *[]float32
 }
 
-func newCut(m model, k int) *cut {
-	return &cut{model: m, k: k, heap: sync.Pool{New: func() any { h := make([]float32, 0, k); return &h }}}
+// newTopK returns a topK of m.
+func newTopK(m model, k int) *topK {
+	return &topK{model: m, k: k, heap: sync.Pool{New: func() any {
+		h := make([]float32, 0, k)
+		return &h
+	}}}
 }
 
-func (c *cut) Logits(dst []float32, context []int32) {
+// Logits writes the row of the model, with -Inf for all but its k largest logits.
+func (c *topK) Logits(dst []float32, context []int32) {
 	c.model.Logits(dst, context)
 	p := c.heap.Get().(*[]float32)
 	defer c.heap.Put(p)
@@ -47,7 +52,7 @@ func (c *cut) Logits(dst []float32, context []int32) {
 		}
 	}
 	for i, x := range dst {
-		if x < h[0] { // what ties with the last one stays
+		if x < h[0] { // ties with the smallest of the k stay
 			dst[i] = float32(math.Inf(-1))
 		}
 	}

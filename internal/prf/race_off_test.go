@@ -1,5 +1,0 @@
-//go:build !race
-
-package prf
-
-const raceEnabled = false
