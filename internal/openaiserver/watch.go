@@ -1,4 +1,4 @@
-package main
+package openaiserver
 
 import (
 	"context"
@@ -13,31 +13,31 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A record is what the log says of a request: ids of keys and never a key, numbers and
-// never a text unless the server was asked to.
+// A record collects what the log says about a request: ids of keys but never a key, and no text
+// unless Config.LogText is set.
 type record struct {
 	id                             string
 	tenant                         *Tenant
-	keyIDs                         []string // of the marks; none for an unmarked answer
-	reason                         string   // why it could not be marked
+	keyIDs                         []string // of the marks; empty for an unmarked answer
+	reason                         string   // why the answer could not be marked
 	stream                         bool
 	promptTokens, completionTokens int
-	finish                         string
-	prompt, text                   string // only where the server logs text
+	finish                         Finish
+	prompt, text                   string // only with Config.LogText
 	events                         *eventStream
 }
 
-// A handler serves a request and fills in its record. The errors that are no *apiError
-// are not the client's to see.
+// A handler serves a request and fills in its record. The client sees an error only if it is an
+// *apiError.
 type handler func(http.ResponseWriter, *http.Request, *record) error
 
-// statusGone is what the log shows where the client left, or did not read.
+// statusGone is the status that the log shows for a client that left, or did not read.
 const statusGone = 499
 
-// errGone is wrapped by the errors of writing a response.
+// errGone is wrapped by errors about writing a response.
 var errGone = errors.New("the client is gone")
 
-// watched lets in who has a key, answers with what goes wrong, and logs and counts.
+// watched wraps a handler: it checks the API key, answers with errors, logs and counts.
 func (s *Server) watched(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -58,7 +58,7 @@ func (s *Server) watched(h handler) http.Handler {
 	})
 }
 
-// fail tells the client what went wrong, if there is still a way to.
+// fail sends an error to the client if that is still possible, and returns the status to log.
 func fail(w http.ResponseWriter, r *http.Request, rec *record, err error) (status int) {
 	var e *apiError
 	switch {
@@ -68,7 +68,7 @@ func fail(w http.ResponseWriter, r *http.Request, rec *record, err error) (statu
 	default:
 		e = errInternal
 	}
-	if rec.events != nil { // the response has begun; a client that is gone does not matter
+	if rec.events != nil { // the response has begun, so the error is an event
 		_ = rec.events.send(e)
 		return e.status
 	}
@@ -81,7 +81,7 @@ func fail(w http.ResponseWriter, r *http.Request, rec *record, err error) (statu
 
 func (s *Server) log(r *http.Request, rec *record, status int, err error, took time.Duration) {
 	attrs := []slog.Attr{
-		slog.String("id", rec.id), slog.String("route", r.Pattern), slog.Int("status", status), // a path can be anything
+		slog.String("id", rec.id), slog.String("route", r.Pattern), slog.Int("status", status), // not the path, which a client can choose
 	}
 	level := slog.LevelInfo
 	if rec.tenant != nil {
@@ -89,14 +89,14 @@ func (s *Server) log(r *http.Request, rec *record, status int, err error, took t
 	}
 	if rec.completionTokens > 0 || rec.promptTokens > 0 {
 		attrs = append(attrs, slog.Bool("marked", len(rec.keyIDs) > 0), slog.Any("key_ids", rec.keyIDs), slog.Bool("stream", rec.stream),
-			slog.Int("prompt_tokens", rec.promptTokens), slog.Int("completion_tokens", rec.completionTokens), slog.String("finish", rec.finish))
+			slog.Int("prompt_tokens", rec.promptTokens), slog.Int("completion_tokens", rec.completionTokens), slog.String("finish", string(rec.finish)))
 	}
 	if rec.reason != "" {
 		level, attrs = slog.LevelWarn, append(attrs, slog.String("not_marked", rec.reason))
 	}
 	var e *apiError
 	if errors.As(err, &e) {
-		attrs = append(attrs, slog.String("error", e.code)) // a message can quote the request
+		attrs = append(attrs, slog.String("error", e.code)) // not the message, which can quote the request
 	} else if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
@@ -109,13 +109,13 @@ func (s *Server) log(r *http.Request, rec *record, status int, err error, took t
 	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", append(attrs, slog.Int64("took_us", took.Microseconds()))...)
 }
 
-// metrics count what is served since the start. The last two are how an operator sees
-// that marking works: the share of green pairs in each layer is well above gamma.
+// metrics count since the start of the server. The last two show an operator that marking
+// works: the share of green pairs in each layer is well above gamma.
 type metrics struct {
 	all                expvar.Map
 	inFlight           expvar.Int
 	byStatus           expvar.Map
-	tokensByTenant     expvar.Map // who takes how much: distillation needs a lot
+	tokensByTenant     expvar.Map // distillation needs many
 	marked, unmarked   expvar.Int // answers
 	prompt, completion expvar.Int // tokens
 	scored, green      expvar.Map // distinct pairs of each answer, by layer
@@ -133,7 +133,7 @@ func (m *metrics) init() {
 
 func (m *metrics) count(status int) { m.byStatus.Add(strconv.Itoa(status), 1) }
 
-// written counts an answer, whole or cut short.
+// written counts an answer, also one that was cut short.
 func (m *metrics) written(marks []*watermark.Mark, tokens []watermark.Token, rec *record) {
 	m.prompt.Add(int64(rec.promptTokens))
 	m.completion.Add(int64(len(tokens)))
@@ -143,16 +143,17 @@ func (m *metrics) written(marks []*watermark.Mark, tokens []watermark.Token, rec
 		return
 	}
 	m.marked.Add(1)
-	for i, mark := range marks {
+	for _, mark := range marks {
 		test := detect.New(mark, nil)
 		test.Add(tokens)
 		r := test.Result()
-		m.scored.Add(layers[i].name, r.Scored)
-		m.green.Add(layers[i].name, r.Green)
+		m.scored.Add(layerOf(mark), r.Scored)
+		m.green.Add(layerOf(mark), r.Green)
 	}
 }
 
-// Metrics is a handler for the operator alone: it shows tenants and how well marks do.
+// Metrics returns a handler of the server's counts as JSON. Serve it to the operator alone,
+// because it shows the tenants and how well the marks work.
 func (s *Server) Metrics() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -1,4 +1,4 @@
-package main
+package openaiserver
 
 import (
 	"bufio"
@@ -21,7 +21,7 @@ import (
 // endless is more text than any test waits for.
 func endless(c *Config) { c.MaxTokens, c.Generate = 1<<30, 24*time.Hour }
 
-// open begins an endless stream and returns it once its first text is there.
+// open begins an endless stream and returns it after its first text.
 func open(t *testing.T, url string) (body *bufio.Reader, hangUp func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -43,7 +43,7 @@ func open(t *testing.T, url string) (body *bufio.Reader, hangUp func()) {
 	return body, cancel
 }
 
-// eventually waits for what must come, for as long as the machine is slow.
+// eventually waits for a condition that must come true, also on a slow machine.
 func eventually(t *testing.T, what func() bool) {
 	t.Helper()
 	require.Eventually(t, what, time.Minute, time.Millisecond)
@@ -58,11 +58,11 @@ func TestDisconnectStopsGeneration(t *testing.T) {
 	e := s.log.entries(t)
 	require.Len(t, e, 1)
 	assert.EqualValues(t, 499, e[0]["status"])
-	assert.Positive(t, e[0]["completion_tokens"], "what was written is accounted for")
+	assert.Positive(t, e[0]["completion_tokens"], "the log counts what was written")
 	assert.Empty(t, e[0]["finish"])
 	assert.Len(t, s.slots, 0)
 
-	// The same without a stream: the client is gone before there is an answer.
+	// Without a stream the client is gone before there is an answer.
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
@@ -96,7 +96,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	assert.Equal(t, 200, status)
 }
 
-// TestQueue: a request waits for its turn, and one whose client leaves meanwhile waits no longer.
+// TestQueue checks that a request waits for its turn, but not after its client has left.
 func TestQueue(t *testing.T) {
 	s := start(t, func(c *Config) {
 		endless(c)
@@ -126,7 +126,7 @@ func TestQueue(t *testing.T) {
 	assert.NoError(t, <-served)
 }
 
-// TestConcurrentRequests: answers do not depend on what else is being served.
+// TestConcurrentRequests checks that answers do not depend on other requests.
 func TestConcurrentRequests(t *testing.T) {
 	s := start(t, func(c *Config) { c.Concurrent = 4 })
 	keys := []string{acmeKey, globexKey}
@@ -176,7 +176,7 @@ func TestTimeout(t *testing.T) {
 	assert.Equal(t, 504, status)
 	assert.Contains(t, text, `"code":"timeout"`)
 
-	// A stream has begun with 200: the error is an event, and there is no [DONE].
+	// A stream has begun with status 200, so the error is an event, without [DONE].
 	client := s.client(acmeKey)
 	stream := client.Completions.NewStreaming(t.Context(), textParams("", 1<<30, 1))
 	for stream.Next() {
@@ -186,13 +186,13 @@ func TestTimeout(t *testing.T) {
 	eventually(t, func() bool { return strings.Contains(s.metrics.byStatus.String(), `"504": 2`) })
 }
 
-// TestSlowReader: who does not read does not hold a slot for ever.
+// TestSlowReader checks that a client that does not read does not hold a slot for ever.
 func TestSlowReader(t *testing.T) {
 	s := start(t, func(c *Config) {
 		endless(c)
 		c.Write = 100 * time.Millisecond
 	})
-	// Buffers on the way would take a few megabytes of text first.
+	// Larger buffers would take megabytes of text first.
 	h := httptest.NewUnstartedServer(s)
 	h.Listener = smallBuffers{h.Listener}
 	h.Start()
@@ -204,14 +204,14 @@ func TestSlowReader(t *testing.T) {
 	body := fmt.Sprintf(`{"model":"isotope-lm","prompt":"","max_tokens":%d,"stream":true}`, 1<<30)
 	_, err = fmt.Fprintf(c, "POST /v1/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", acmeKey, len(body), body)
 	require.NoError(t, err)
-	eventually(t, func() bool { return len(s.log.entries(t)) == 1 }) // and nobody reads
+	eventually(t, func() bool { return len(s.log.entries(t)) == 1 }) // although nobody reads
 	e := s.log.entries(t)[0]
 	assert.EqualValues(t, 499, e["status"])
 	assert.Positive(t, e["completion_tokens"], "it had its turn")
 	assert.Empty(t, s.slots)
 }
 
-// smallBuffers accepts connections that hold little of what is not read.
+// smallBuffers accepts connections with small buffers for what the client does not read.
 type smallBuffers struct{ net.Listener }
 
 func (l smallBuffers) Accept() (net.Conn, error) {
@@ -222,7 +222,7 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 	return c, c.(*net.TCPConn).SetWriteBuffer(4096)
 }
 
-// TestShutdown: an interrupt lets an answer end, and ends one that does not.
+// TestShutdown checks that an interrupt lets an answer end, and ends an endless one.
 func TestShutdown(t *testing.T) {
 	s := start(t, endless)
 	serve := func(grace time.Duration) (url string, interrupt func(), served chan error) {
@@ -230,7 +230,7 @@ func TestShutdown(t *testing.T) {
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		served = make(chan error, 1)
-		go func() { served <- s.serve(ctx, l, grace) }()
+		go func() { served <- s.Serve(ctx, l, grace) }()
 		return "http://" + l.Addr().String(), cancel, served
 	}
 
@@ -254,7 +254,7 @@ func TestShutdown(t *testing.T) {
 		return err != nil
 	})
 	line := ""
-	for range 50 { // and the answer goes on
+	for range 50 { // while the answer continues
 		more, err := body.ReadString('\n')
 		require.NoError(t, err)
 		line += more
@@ -266,21 +266,24 @@ func TestShutdown(t *testing.T) {
 
 func TestLargeRequests(t *testing.T) {
 	s := start(t, nil)
-	for body, want := range map[string]struct {
-		status int
-		code   string
+	for _, c := range []struct {
+		name, body string
+		status     int
+		code       string
 	}{
-		strings.Repeat(" ", 1<<16+1): {413, "request_too_large"},
-		`{"model":"isotope-lm","prompt":"` + strings.Repeat("river ", 2000) + `"}`: {400, "context_length_exceeded"},
-		`{"model":"isotope-lm","prompt":"","max_tokens":1001}`:                     {400, "invalid_value"},
+		{"a large body", strings.Repeat(" ", 1<<16+1), 413, "request_too_large"},
+		{"a long prompt", `{"model":"isotope-lm","prompt":"` + strings.Repeat("river ", 2000) + `"}`, 400, "context_length_exceeded"},
+		{"a long answer", `{"model":"isotope-lm","prompt":"","max_tokens":1001}`, 400, "invalid_value"},
 	} {
-		status, text, _ := s.post(t, "/v1/completions", acmeKey, body)
-		assert.Equal(t, want.status, status)
-		var e struct {
-			Error struct{ Code, Message string }
-		}
-		require.NoError(t, json.Unmarshal([]byte(text), &e), text)
-		assert.Equal(t, want.code, e.Error.Code)
-		assert.NotEmpty(t, e.Error.Message)
+		t.Run(c.name, func(t *testing.T) {
+			status, text, _ := s.post(t, "/v1/completions", acmeKey, c.body)
+			assert.Equal(t, c.status, status)
+			var e struct {
+				Error struct{ Code, Message string }
+			}
+			require.NoError(t, json.Unmarshal([]byte(text), &e), text)
+			assert.Equal(t, c.code, e.Error.Code)
+			assert.NotEmpty(t, e.Error.Message)
+		})
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package openaiserver
 
 import (
 	"math/rand/v2"
@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestCutterDoesNotDependOnPieces: however a text is cut into tokens, the pieces make up
-// the text before the first stop sequence, and none of them ends within a character.
+// TestCutterDoesNotDependOnPieces checks that the pieces make up the text before the first stop
+// sequence, and that none of them ends within a character, however tokens cut the text.
 func TestCutterDoesNotDependOnPieces(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	letters := []string{"a", "b", "é", "€", "𝄞", "\n"}
@@ -68,7 +68,7 @@ func TestCutterEndsWithinACharacter(t *testing.T) {
 	piece, _ = c.add([]byte("\xac"))
 	assert.Equal(t, "€", piece)
 	piece, _ = c.add([]byte("\xff\x80\x80\x80\x80b\xf0\x9f"))
-	assert.Equal(t, "\xff\x80\x80\x80\x80b", piece, "what is no character is not waited for")
+	assert.Equal(t, "\xff\x80\x80\x80\x80b", piece, "bytes that cannot become a character are not held back")
 	assert.Equal(t, "\xf0\x9f", c.rest())
 	assert.Empty(t, c.rest())
 }

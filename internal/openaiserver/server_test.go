@@ -1,4 +1,4 @@
-package main
+package openaiserver
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -56,7 +57,7 @@ func testTenants(t testing.TB) *Tenants {
 	return tenants
 }
 
-// writeCorpus makes a directory of sentences from a small grammar.
+// writeCorpus writes sentences of a small grammar to a directory.
 func writeCorpus(dir string) error {
 	rng := rand.New(rand.NewPCG(1, 2))
 	pick := func(words string) string {
@@ -78,7 +79,7 @@ func writeCorpus(dir string) error {
 }
 
 // testModel trains the model of all tests once.
-var testModel = sync.OnceValues(func() (*lm.Model, error) {
+var testModel = sync.OnceValues(func() (*ngram, error) {
 	dir, err := os.MkdirTemp("", "isotope-server-")
 	if err != nil {
 		return nil, err
@@ -95,8 +96,52 @@ var testModel = sync.OnceValues(func() (*lm.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.Model, nil
+	return &ngram{b.Model, t}, nil
 })
+
+// ngram is the embedded model without a batch.
+type ngram struct {
+	*lm.Model
+	tokenizer tokenize.Tokenizer
+}
+
+func (m *ngram) Info() Info {
+	return Info{Digest: m.Digest(), Vocab: m.Vocab(), Tokenizer: m.tokenizer.Name(), TokenizerDigest: m.tokenizer.Digest()}
+}
+
+func (m *ngram) Text(prompt string) ([]watermark.Token, error) {
+	return m.tokenizer.Append(nil, []byte(prompt)), nil
+}
+
+func (m *ngram) Chat(messages []Message) ([]watermark.Token, error) {
+	texts := make([]string, len(messages))
+	for i, message := range messages {
+		texts[i] = message.Content
+	}
+	return m.Text(strings.Join(texts, "\n\n"))
+}
+
+func (m *ngram) AppendText(dst []byte, t watermark.Token) ([]byte, error) {
+	return m.tokenizer.Decode(dst, []watermark.Token{t})
+}
+
+func (m *ngram) Generate(ctx context.Context, r *Request, emit func(watermark.Token) bool) (Finish, error) {
+	row, text := make([]float32, m.Vocab()), slices.Clone(r.Prompt)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		m.Logits(row, text)
+		token, err := r.Draw(row)
+		if err != nil {
+			return "", err
+		}
+		if !emit(token) {
+			return FinishLength, nil
+		}
+		text = append(text, token)
+	}
+}
 
 // A logBuffer is read while requests are still being served.
 type logBuffer struct {
@@ -116,7 +161,7 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// entries are the log's lines about requests.
+// entries returns the lines of the log about requests.
 func (l *logBuffer) entries(t *testing.T) (list []map[string]any) {
 	for line := range strings.Lines(l.String()) {
 		var e map[string]any
@@ -131,24 +176,24 @@ func (l *logBuffer) entries(t *testing.T) (list []map[string]any) {
 // A testServer is a Server on a socket.
 type testServer struct {
 	*Server
-	url string
-	log *logBuffer
+	url   string
+	log   *logBuffer
+	ngram *ngram
 }
 
-// start serves what a test changes in the default Config.
+// start serves a Config that change may alter.
 func start(t testing.TB, change func(*Config)) *testServer {
 	t.Helper()
 	model, err := testModel()
 	require.NoError(t, err)
-	tok, err := tokenize.Get("cl100k_base")
-	require.NoError(t, err)
 	root, err := watermark.ParseKey(testRoot)
 	require.NoError(t, err)
-	marker, err := NewMarker(root, "e1", testScheme, tok)
+	tenants := testTenants(t)
+	marker, err := NewMarker(root, tenants, testScheme, model.Vocab())
 	require.NoError(t, err)
 	log := &logBuffer{}
 	c := Config{
-		Name: "isotope-lm", Model: model, Tokenizer: tok, Tenants: testTenants(t), Marker: marker, FailClosed: true,
+		Name: "isotope-lm", Model: model, Tenants: tenants, Marker: marker, TopK: 50, MinP: 0.03, FailClosed: true,
 		Log: slog.New(slog.NewJSONHandler(log, nil)),
 		Limits: Limits{MaxTokens: 1000, DefaultTokens: 20, Prompt: 500, Body: 1 << 16, Concurrent: 8,
 			Queue: time.Minute, Generate: time.Minute, Write: time.Minute},
@@ -156,19 +201,19 @@ func start(t testing.TB, change func(*Config)) *testServer {
 	if change != nil {
 		change(&c)
 	}
-	s, err := NewServer(c)
+	s, err := New(c)
 	require.NoError(t, err)
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
-	return &testServer{Server: s, url: h.URL, log: log}
+	return &testServer{Server: s, url: h.URL, log: log, ngram: model}
 }
 
-// client is OpenAI's own client, as an account uses it.
+// client returns OpenAI's own client with the API key of an account.
 func (s *testServer) client(apiKey string) openai.Client {
 	return openai.NewClient(option.WithBaseURL(s.url+"/v1"), option.WithAPIKey(apiKey), option.WithMaxRetries(0))
 }
 
-// post sends a body as it is and returns the status and the answer.
+// post sends a body as it is, and returns the status and the answer.
 func (s *testServer) post(t *testing.T, path, apiKey, body string) (int, string, http.Header) {
 	t.Helper()
 	req, err := http.NewRequest("POST", s.url+path, strings.NewReader(body))
@@ -213,7 +258,7 @@ func TestChat(t *testing.T) {
 	assert.EqualValues(t, "chat.completion", got.Object)
 	assert.True(t, strings.HasPrefix(got.ID, "chatcmpl-"))
 	assert.InDelta(t, time.Now().Unix(), got.Created, 3600)
-	prompt := s.tokenizer.Append(nil, []byte("Write.\n\nThe old river"))
+	prompt := s.ngram.tokenizer.Append(nil, []byte("Write.\n\nThe old river"))
 	assert.EqualValues(t, len(prompt), got.Usage.PromptTokens)
 	assert.EqualValues(t, 30, got.Usage.CompletionTokens)
 	assert.EqualValues(t, len(prompt)+30, got.Usage.TotalTokens)
@@ -230,7 +275,7 @@ func TestChat(t *testing.T) {
 	globex := s.client(globexKey)
 	theirs, err := globex.Chat.Completions.New(t.Context(), chatParams("The old river", 30, 1))
 	require.NoError(t, err)
-	assert.NotEqual(t, text, theirs.Choices[0].Message.Content, "two tenants see no draw under two keys")
+	assert.NotEqual(t, text, theirs.Choices[0].Message.Content, "two tenants cannot compare one draw under two keys")
 
 	unseeded := openai.ChatCompletionNewParams{Model: "isotope-lm", Messages: chatParams("The old river", 0, 0).Messages, MaxTokens: openai.Int(60)}
 	a, err := client.Chat.Completions.New(t.Context(), unseeded)
@@ -265,8 +310,8 @@ func TestCompletions(t *testing.T) {
 	assert.Zero(t, short.Usage.PromptTokens)
 }
 
-// TestGreedy: a temperature of 0 and a nucleus of nothing take the most probable token,
-// and the marks decide which one that is.
+// TestGreedy checks that a temperature of 0 and a top_p of 0 take the most probable token, which
+// depends on the marks.
 func TestGreedy(t *testing.T) {
 	marked, unmarked := start(t, nil), start(t, func(c *Config) { c.Marker = nil })
 	texts := map[string]bool{}
@@ -403,7 +448,7 @@ func TestStop(t *testing.T) {
 		assert.Equal(t, want, acc.Choices[0].Message.Content)
 		assert.Equal(t, "stop", acc.Choices[0].FinishReason)
 	}
-	// One that never comes, although the text ends as if it did.
+	// A stop sequence that never comes, although the text ends with its beginning.
 	for _, stop := range []string{"zebra", text[len(text)-3:] + "zebra"} {
 		params.Stop = openai.ChatCompletionNewParamsStopUnion{OfString: openai.String(stop)}
 		got, err := client.Chat.Completions.New(t.Context(), params)
@@ -413,8 +458,8 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// TestSeeds: a seed is no way to compare two accounts' keys draw by draw, and gives each
-// prompt its own draws, although the model has forgotten it after a paragraph.
+// TestSeeds checks that one seed gives two accounts different draws, and different draws for each
+// prompt, although the model forgets the prompt after a paragraph.
 func TestSeeds(t *testing.T) {
 	s := start(t, func(c *Config) { c.Marker = nil })
 	var texts []string

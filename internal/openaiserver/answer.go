@@ -1,38 +1,43 @@
-package main
+package openaiserver
 
 import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+
+	"github.com/isotope-wm/isotope/watermark"
 )
 
-// An endpoint is what sets chat and completions apart.
+// An endpoint holds what differs between chat and completions.
 type endpoint struct {
-	prefix        string // of ids
-	object, chunk string
-	taken         []string
+	prefix        string   // of ids
+	object, chunk string   // names of answers and of events
+	taken         []string // parameters
 	prompt        func(*request) (string, error)
+	encode        func(m Model, q *request, prompt string) ([]watermark.Token, error)
 	whole, part   func(text string) choice
-	last          func() choice // of a stream
+	last          func() choice // the last choice of a stream
 }
 
 var chat = endpoint{
 	prefix: "chatcmpl-", object: "chat.completion", chunk: "chat.completion.chunk",
 	taken: takenByChat, prompt: (*request).chatPrompt,
-	whole: func(text string) choice { return choice{Message: &turn{Role: "assistant", Content: &text}} },
-	part:  func(text string) choice { return choice{Delta: &turn{Content: &text}} },
-	last:  func() choice { return choice{Delta: &turn{}} },
+	encode: func(m Model, q *request, _ string) ([]watermark.Token, error) { return m.Chat(q.messages()) },
+	whole:  func(text string) choice { return choice{Message: &turn{Role: "assistant", Content: &text}} },
+	part:   func(text string) choice { return choice{Delta: &turn{Content: &text}} },
+	last:   func() choice { return choice{Delta: &turn{}} },
 }
 
 var completions = endpoint{
 	prefix: "cmpl-", object: "text_completion", chunk: "text_completion",
 	taken: takenByCompletions, prompt: (*request).textPrompt,
-	whole: func(text string) choice { return choice{Text: &text} },
-	part:  func(text string) choice { return choice{Text: &text} },
-	last:  func() choice { return choice{Text: new(string)} },
+	encode: func(m Model, _ *request, prompt string) ([]watermark.Token, error) { return m.Text(prompt) },
+	whole:  func(text string) choice { return choice{Text: &text} },
+	part:   func(text string) choice { return choice{Text: &text} },
+	last:   func() choice { return choice{Text: new(string)} },
 }
 
-// An answer is a response, or one event of a stream.
+// An answer is the body of a response, or of one event of a stream.
 type answer struct {
 	ID                string   `json:"id"`
 	Object            string   `json:"object"`
@@ -49,7 +54,7 @@ type choice struct {
 	Message      *turn     `json:"message,omitempty"`
 	Delta        *turn     `json:"delta,omitempty"`
 	Logprobs     *struct{} `json:"logprobs"` // always null
-	FinishReason *string   `json:"finish_reason"`
+	FinishReason *Finish   `json:"finish_reason"`
 }
 
 type turn struct {
@@ -65,7 +70,7 @@ type usage struct {
 
 func usageOf(prompt, completion int) *usage { return &usage{prompt, completion, prompt + completion} }
 
-// modelObject describes the one model there is.
+// modelObject describes the model that the server has.
 func (s *Server) modelObject() map[string]any {
 	return map[string]any{"id": s.config.Name, "object": "model", "created": s.created, "owned_by": "isotope"}
 }
@@ -85,7 +90,7 @@ func (s *Server) checkModel(name string) error {
 	if name == s.config.Name {
 		return nil
 	}
-	return &apiError{http.StatusNotFound, "invalid_request_error", "model_not_found", "model", "The model does not exist; GET /v1/models lists those that do."}
+	return &apiError{http.StatusNotFound, "invalid_request_error", "model_not_found", "model", "The model does not exist. GET /v1/models lists the models of this server."}
 }
 
 // newID returns a random id of 96 bits.

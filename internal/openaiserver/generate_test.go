@@ -1,4 +1,4 @@
-package main
+package openaiserver
 
 import (
 	"context"
@@ -12,9 +12,9 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// TestSameAsGenerate: the server writes what the embedded model's own generator writes
-// with the same marks, prompt, sampler and seed. The prompt's last tokens are context of
-// the first marks.
+// TestSameAsGenerate checks that the server writes what the generator of the embedded model
+// writes with the same marks, prompt, sampler and seed. The last tokens of the prompt are
+// context of the first marks.
 func TestSameAsGenerate(t *testing.T) {
 	s := start(t, nil)
 	tenant := s.config.Tenants.Find(acmeKey)
@@ -22,13 +22,13 @@ func TestSameAsGenerate(t *testing.T) {
 	require.NoError(t, err)
 	for seed := range int64(8) {
 		q := request{Seed: &seed}
-		prompt := s.tokenizer.Append(nil, []byte("The old river"))
-		ids, err := s.model.Generate(context.Background(), lm.Job{
+		prompt := s.ngram.tokenizer.Append(nil, []byte("The old river"))
+		ids, err := s.ngram.Model.Generate(context.Background(), lm.Job{
 			Prompts: [][]int32{prompt}, Tokens: 12, Marks: marks, Seed: q.seedFor(tenant, "The old river"),
 			Sampler: watermark.Sampler{Temperature: 0.7, TopP: 0.95, TopK: 50, MinP: 0.03},
 		})
 		require.NoError(t, err)
-		want, err := s.tokenizer.Decode(nil, ids[0])
+		want, err := s.ngram.tokenizer.Decode(nil, ids[0])
 		require.NoError(t, err)
 		params := textParams("The old river", 12, seed)
 		params.Temperature, params.TopP = openai.Float(0.7), openai.Float(0.95)

@@ -1,4 +1,4 @@
-package main
+package openaiserver
 
 import (
 	"context"
@@ -21,7 +21,8 @@ func newEventStream(w http.ResponseWriter, timeout time.Duration) *eventStream {
 	return &eventStream{w: w, control: http.NewResponseController(w), timeout: timeout}
 }
 
-// send writes one event, at once. A client that does not read is an error in the end.
+// send writes one event and flushes it. It returns an error for a client that does not read
+// within the timeout.
 func (s *eventStream) send(v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -44,8 +45,9 @@ func (s *eventStream) raw(data []byte) error {
 	return nil
 }
 
-// stream answers with an event for each piece of text, and then the reason why it ended,
-// the usage if it is asked for, and "[DONE]". What goes wrong on the way is an event too.
+// stream answers with an event for each piece of text. It then sends the reason why the text
+// ended, the usage if the request asks for it, and "[DONE]". The caller sends an error as an
+// event too.
 func (s *Server) stream(ctx context.Context, w http.ResponseWriter, e endpoint, a answer, q *request, j job, rec *record) error {
 	events := newEventStream(w, s.config.Write)
 	rec.events = events

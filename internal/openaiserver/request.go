@@ -1,4 +1,4 @@
-package main
+package openaiserver
 
 import (
 	"bytes"
@@ -16,13 +16,13 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A request is what both endpoints take, as OpenAI spells it.
+// A request is the body of a request to either endpoint, as OpenAI spells it.
 type request struct {
 	Model               string          `json:"model"`
 	Messages            []message       `json:"messages"` // chat
 	Prompt              json.RawMessage `json:"prompt"`   // completions
 	MaxTokens           *int            `json:"max_tokens"`
-	MaxCompletionTokens *int            `json:"max_completion_tokens"` // chat; the newer name
+	MaxCompletionTokens *int            `json:"max_completion_tokens"` // chat; the newer name of max_tokens
 	Temperature         *float64        `json:"temperature"`
 	TopP                *float64        `json:"top_p"`
 	Seed                *int64          `json:"seed"`
@@ -33,7 +33,7 @@ type request struct {
 	} `json:"stream_options"`
 }
 
-// taken are the parameters of each endpoint, and those that change nothing here.
+// The parameters that the endpoints take, among them some that have no effect on this server.
 var (
 	takenByBoth = []string{"model", "max_tokens", "temperature", "top_p", "seed", "stop", "stream", "stream_options",
 		"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"}
@@ -41,9 +41,9 @@ var (
 	takenByCompletions = []string{"prompt"}
 )
 
-// refused are the parameters that are known and not served, with the values at which they
-// ask for nothing. Log-probabilities would show what the marks did to each token, a logit
-// bias would show it by trial and push against it.
+// refused lists the parameters that the server knows and refuses, with the values that ask for
+// nothing. Log-probabilities would show what the marks did to each token. A logit bias would
+// let a client find the marks by trial, and push against them.
 var refused = map[string][]string{
 	"logprobs": {"false"}, "top_logprobs": nil, "logit_bias": {"{}"},
 	"n": {"1"}, "best_of": {"1"}, "echo": {"false"}, "suffix": {`""`},
@@ -52,56 +52,54 @@ var refused = map[string][]string{
 	"response_format": {`{"type":"text"}`}, "modalities": {`["text"]`}, "audio": nil, "prediction": nil, "web_search_options": nil,
 }
 
-// readRequest decodes a body and refuses what is not taken: a parameter that is silently
-// ignored is a wrong answer.
+// readRequest decodes the body of a request. It returns an error for any other parameter,
+// because an answer that ignores a parameter is wrong.
 func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken []string) (*request, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return nil, &apiError{http.StatusRequestEntityTooLarge, "invalid_request_error", "request_too_large", "",
-			fmt.Sprintf("The request is larger than %d bytes.", limit)}
+			fmt.Sprintf("The request is too large. The limit is %d bytes.", limit)}
 	}
 	if err != nil {
-		return nil, badRequest("", "invalid_request", "The request's body could not be read.")
+		return nil, badRequest("", "invalid_request", "The body of the request could not be read.")
 	}
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil || fields == nil {
-		return nil, badRequest("", "invalid_request", "The request's body is not one JSON object.")
+		return nil, badRequest("", "invalid_request", "The body of the request must be one JSON object.")
 	}
 	for name, value := range fields {
 		if off, known := refused[name]; known {
 			var compact bytes.Buffer
 			if err := json.Compact(&compact, value); err != nil {
-				return nil, badRequest(name, "", "%s is not JSON.", name)
+				return nil, badRequest(name, "", "%s must be valid JSON.", name)
 			}
 			if v := compact.String(); v != "null" && !slices.Contains(off, v) {
 				return nil, badRequest(name, "unsupported_parameter", "%s is not supported by this server.", name)
 			}
 		} else if !slices.Contains(takenByBoth, name) && !slices.Contains(taken, name) {
-			return nil, badRequest("", "invalid_request", "Unrecognized request argument supplied: %q", name)
+			return nil, badRequest("", "invalid_request", "%q is not a parameter of this endpoint. Leave it out.", name)
 		}
 	}
 	var q request
 	if err := json.Unmarshal(body, &q); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
-			return nil, badRequest(wrong.Field, "invalid_type", "%s is of the wrong type: a JSON %s.", wrong.Field, wrong.Value)
+			return nil, badRequest(wrong.Field, "invalid_type", "%s has the wrong type, a JSON %s.", wrong.Field, wrong.Value)
 		}
 		return nil, badRequest("", "invalid_request", "%v", err)
 	}
 	return &q, nil
 }
 
-// job checks the numbers of a request and returns what is to be written, without the
-// prompt and the marks.
-func (q *request) job(l Limits, tenant *Tenant, prompt string) (job, error) {
+// job checks the numbers of a request and returns the job, without its prompt and marks.
+func (q *request) job(c *Config, tenant *Tenant, prompt string) (job, error) {
+	l := c.Limits
 	j := job{maxTokens: l.DefaultTokens, stop: q.Stop, seed: q.seedFor(tenant, prompt), sampler: watermark.Sampler{
-		Temperature: float32(orOne(q.Temperature)), TopP: float32(orOne(q.TopP)),
-		// The improbable tokens of the embedded model are mostly noise.
-		TopK: 50, MinP: 0.03,
+		Temperature: float32(orOne(q.Temperature)), TopP: float32(orOne(q.TopP)), TopK: c.TopK, MinP: c.MinP,
 	}}
 	if q.TopP != nil && j.sampler.TopP == 0 {
-		j.sampler.TopP = math.SmallestNonzeroFloat32 // for a Sampler 0 keeps all, and here it keeps one
+		j.sampler.TopP = math.SmallestNonzeroFloat32 // OpenAI's 0 keeps one token; a Sampler's keeps all
 	}
 	name := "max_tokens"
 	if q.MaxTokens != nil {
@@ -118,9 +116,9 @@ func (q *request) job(l Limits, tenant *Tenant, prompt string) (job, error) {
 	case !(orOne(q.TopP) >= 0 && orOne(q.TopP) <= 1):
 		return job{}, badRequest("top_p", "invalid_value", "top_p must be between 0 and 1.")
 	case len(q.Stop) > 4 || slices.Contains(q.Stop, ""):
-		return job{}, badRequest("stop", "invalid_value", "stop takes up to 4 sequences, none of them empty.")
+		return job{}, badRequest("stop", "invalid_value", "stop must hold at most 4 sequences, and none may be empty.")
 	case q.StreamOptions != nil && !q.Stream:
-		return job{}, badRequest("stream_options", "invalid_value", "stream_options is for requests with stream set.")
+		return job{}, badRequest("stream_options", "invalid_value", "stream_options needs stream to be true.")
 	}
 	return j, nil
 }
@@ -132,9 +130,9 @@ func orOne(x *float64) float64 {
 	return *x
 }
 
-// seedFor makes a request reproducible where it asks for that. The tenant is part of it:
-// two accounts shall not see one draw under two keys. So is the prompt: this model forgets
-// it soon, and answers to a list of prompts under one seed would be one answer.
+// seedFor returns the seed of a request, which is random unless the request has one. It
+// includes the tenant, so that two accounts cannot compare one draw under two keys. It includes
+// the prompt, because a model that soon forgets it would answer every prompt alike.
 func (q *request) seedFor(tenant *Tenant, prompt string) (seed [32]byte) {
 	if q.Seed == nil {
 		rand.Read(seed[:])
@@ -143,7 +141,7 @@ func (q *request) seedFor(tenant *Tenant, prompt string) (seed [32]byte) {
 	return sha256.Sum256(fmt.Appendf(nil, "isotope example server\n%d\n%s\n%s", *q.Seed, tenant.ID, prompt))
 }
 
-// stops are a string or a list of strings.
+// stops reads a string or a list of strings.
 type stops []string
 
 func (s *stops) UnmarshalJSON(text []byte) error {
@@ -160,13 +158,13 @@ func (s *stops) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// A message is one turn of a chat.
+// A message is one turn of a chat, as a request has it.
 type message struct {
 	Role    string  `json:"role,omitempty"`
 	Content content `json:"content"`
 }
 
-// A content is a text, or a list of parts that are texts.
+// A content reads a text, or a list of parts that are texts.
 type content string
 
 func (c *content) UnmarshalJSON(text []byte) error {
@@ -178,7 +176,7 @@ func (c *content) UnmarshalJSON(text []byte) error {
 		return nil
 	}
 	if err := json.Unmarshal(text, &parts); err != nil {
-		return errors.New("messages: content is neither a string nor a list of parts")
+		return errors.New("messages: content must be a string or a list of parts")
 	}
 	var all strings.Builder
 	for _, p := range parts {
@@ -191,8 +189,8 @@ func (c *content) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// chatPrompt is the text that the model continues. It has no template for chats: of a
-// 5-gram model only the end of the last message reaches the first token anyway.
+// chatPrompt returns the texts of all messages, for the log and the seed. The model sees the
+// messages themselves.
 func (q *request) chatPrompt() (string, error) {
 	if len(q.Messages) == 0 {
 		return "", badRequest("messages", "invalid_value", "messages must hold at least one message.")
@@ -200,14 +198,23 @@ func (q *request) chatPrompt() (string, error) {
 	texts := make([]string, len(q.Messages))
 	for i, m := range q.Messages {
 		if !slices.Contains([]string{"developer", "system", "user", "assistant"}, m.Role) {
-			return "", badRequest(fmt.Sprintf("messages[%d].role", i), "invalid_value", "A role is one of developer, system, user and assistant.")
+			return "", badRequest(fmt.Sprintf("messages[%d].role", i), "invalid_value", "role must be developer, system, user or assistant.")
 		}
 		texts[i] = string(m.Content)
 	}
 	return strings.Join(texts, "\n\n"), nil
 }
 
-// textPrompt is the prompt of a completion: a string, or a list of one.
+// messages returns the messages of a chat.
+func (q *request) messages() []Message {
+	list := make([]Message, len(q.Messages))
+	for i, m := range q.Messages {
+		list[i] = Message{Role: m.Role, Content: string(m.Content)}
+	}
+	return list
+}
+
+// textPrompt returns the prompt of a completion: a string, or a list of one.
 func (q *request) textPrompt() (string, error) {
 	var prompt stops
 	if q.Prompt != nil && prompt.UnmarshalJSON(q.Prompt) != nil || len(prompt) > 1 {

@@ -1,4 +1,4 @@
-package main
+package openaiserver
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// BenchmarkMarking is what the marks add to the server's loop: the time of a text with
-// them over that of the same length without, pair by pair, and the median of that. The
-// model is the denominator and takes little time here, so that the ratio is an upper
-// bound for a server whose model is a large one.
+// BenchmarkMarking measures what marks add to the loop of the server: the time of a text with
+// marks over that of an unmarked text of the same length, pair by pair, and the median of these
+// ratios. The embedded model takes little time, so the ratio is an upper bound for a server with
+// a large model.
 func BenchmarkMarking(b *testing.B) {
 	s := start(b, nil)
 	marks, err := s.config.Marker.Marks(s.config.Tenants.Find(acmeKey))

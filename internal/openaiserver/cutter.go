@@ -1,4 +1,4 @@
-package main
+package openaiserver
 
 import (
 	"bytes"
@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// A cutter turns the bytes of tokens into pieces of text that can be sent: nothing of a
-// stop sequence, and no part of a character.
+// A cutter turns the bytes of tokens into pieces of text that can be sent. A piece contains no
+// part of a stop sequence, and does not end within a character.
 type cutter struct {
 	stops []string
 	held  []byte
 }
 
-// add appends bytes and returns the text that is settled by now. After a stop sequence,
-// which is not part of the text, stopped is true and the text is complete.
+// add appends bytes and returns the text that later bytes cannot change. stopped is true once a
+// stop sequence is complete; the text ends before it.
 func (c *cutter) add(b []byte) (piece string, stopped bool) {
 	c.held = append(c.held, b...)
 	end := -1
@@ -33,7 +33,7 @@ func (c *cutter) add(b []byte) (piece string, stopped bool) {
 	return c.take(len(c.held) - keep), false
 }
 
-// rest returns what was held back, once nothing can follow.
+// rest returns what add has held back, at the end of the text.
 func (c *cutter) rest() string { return c.take(len(c.held)) }
 
 func (c *cutter) take(n int) string {
@@ -42,7 +42,7 @@ func (c *cutter) take(n int) string {
 	return piece
 }
 
-// overlap is the length of the longest end of text that begins s, and is not all of it.
+// overlap returns the length of the longest proper prefix of s with which text ends.
 func overlap(text []byte, s string) int {
 	for n := min(len(text), len(s)-1); n > 0; n-- {
 		if strings.HasPrefix(s, string(text[len(text)-n:])) {
@@ -52,7 +52,7 @@ func overlap(text []byte, s string) int {
 	return 0
 }
 
-// partOfCharacter is the length of the character that text ends within.
+// partOfCharacter returns the number of bytes of an incomplete character at the end of text.
 func partOfCharacter(text []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
 		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
