@@ -30,7 +30,7 @@ func (GreenList) masksRepeats() bool { return false }
 // maxDelta is far above any useful bias and far below what overflows a float32.
 const maxDelta = 100
 
-func (g GreenList) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
+func (g GreenList) bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error) {
 	m, w, err := lanesOf(g.Gamma)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (g *greenList) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
 	return append(dst, g.score(s, p))
 }
 
-func (g *greenList) unweighted() bound { return g }
+func (g *greenList) unweighted() boundScheme { return g }
 
 // green decides a token of the current context by a table.
 func (g *greenList) green(s *prf.Scratch, table *kernel.Table, t Token) bool {

@@ -6,7 +6,7 @@ import (
 )
 
 // masks holds bitmaps for GreenMass.
-var masks = sync.Pool{New: func() any { return new([]uint64) }}
+var maskBuffers = sync.Pool{New: func() any { return new([]uint64) }}
 
 // GreenMass returns the probability that a draw at this temperature would be green if
 // the mark were not there: the green share of softmax(logits/temperature), in [0,1].
@@ -33,8 +33,8 @@ func (m *Mark) GreenMass(logits []float32, context []Token, temperature float32)
 	if top == negInf {
 		return 0, false
 	}
-	buf := masks.Get().(*[]uint64)
-	defer masks.Put(buf)
+	buf := maskBuffers.Get().(*[]uint64)
+	defer maskBuffers.Put(buf)
 	words := (len(logits) + 63) / 64
 	if cap(*buf) < words {
 		*buf = make([]uint64, words)

@@ -41,7 +41,7 @@ func (GumbelMax) masksRepeats() bool { return true }
 // gumbelLanes is how many tokens share a block of the first bytes.
 const gumbelLanes = 16
 
-func (g GumbelMax) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
+func (g GumbelMax) bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error) {
 	if g.Width < 1 {
 		return nil, paramError("width", "%d is below 1: a keyed draw without a context always draws the same", g.Width)
 	}
@@ -134,7 +134,7 @@ func (g *gumbelMax) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
 	return dst
 }
 
-func (g *gumbelMax) unweighted() bound {
+func (g *gumbelMax) unweighted() boundScheme {
 	if g.second == nil {
 		return g
 	}

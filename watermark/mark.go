@@ -25,30 +25,30 @@ type Scheme interface {
 	fmt.Stringer
 	contextWidth() int
 	masksRepeats() bool // unless an option says otherwise
-	bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error)
+	bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error)
 }
 
 // bound is a Scheme under a key: a bias or a keyedDraw. Its methods are called with
 // contexts of the band.
-type bound interface {
+type boundScheme interface {
 	score(s *prf.Scratch, p Pair) int64
 	parts(s *prf.Scratch, p Pair, dst []int64) []int64
 	law() Law
-	unweighted() bound // itself if its scores have no weights
+	unweighted() boundScheme // itself if its scores have no weights
 }
 
 // bias is a bound scheme that changes raw logits.
-type bias interface {
-	bound
+type boundBias interface {
+	boundScheme
 	process(s *prf.Scratch, logits []float32, context []Token)
 	mask(s *prf.Scratch, dst []uint64, n int, context []Token)
 	pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int
-	tint(s *prf.Scratch, context []Token) tint
+	biasAt(s *prf.Scratch, context []Token) rowBias
 }
 
 // keyedDraw is a bound scheme that draws among the candidates that truncation left.
-type keyedDraw interface {
-	bound
+type boundDraw interface {
+	boundScheme
 	setContext(s *scratch, context []Token)
 	// choose returns the index of the drawn candidate, or -1 when none has a positive
 	// weight. It may change weights.
@@ -62,7 +62,7 @@ type scratch struct {
 	prf.Scratch
 	list    []candidate
 	bits    []uint32
-	chooser chooser
+	scanner rowScanner
 }
 
 // A Mark is a [Scheme] bound to a [Key]. It is immutable, safe for concurrent use
@@ -75,11 +75,11 @@ type scratch struct {
 // absent.
 type Mark struct {
 	scheme  Scheme
-	bound   bound
-	bias    bias      // bound if it is one, else nil
-	keyed   keyedDraw // bound if it is one, else nil
+	bound   boundScheme
+	bias    boundBias // bound if it is one, else nil
+	keyed   boundDraw // bound if it is one, else nil
 	salt    uint32
-	half    half
+	half    keyHalf
 	vocab   int
 	keyID   string
 	id      string
@@ -142,10 +142,10 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 }
 
 // use makes b the mark's bound scheme.
-func (m *Mark) use(b bound) {
+func (m *Mark) use(b boundScheme) {
 	m.bound = b
-	m.bias, _ = b.(bias)
-	m.keyed, _ = b.(keyedDraw)
+	m.bias, _ = b.(boundBias)
+	m.keyed, _ = b.(boundDraw)
 }
 
 // identity spells out everything that a score depends on, and no secret.
@@ -199,10 +199,10 @@ func (m *Mark) Salted(salt uint32) *Mark {
 }
 
 // half says which key of a mark of two keys a mark has alone.
-type half int
+type keyHalf int
 
 const (
-	whole half = iota
+	wholeKey keyHalf = iota
 	firstHalf
 	secondHalf
 )
@@ -219,7 +219,7 @@ func (m *Mark) Halves() (first, second *Mark, ok bool) {
 	return m.halfOf(g, g.first, firstHalf), m.halfOf(g, g.second, secondHalf), true
 }
 
-func (m *Mark) halfOf(g *gumbelMax, f *uniforms, which half) *Mark {
+func (m *Mark) halfOf(g *gumbelMax, f *uniforms, which keyHalf) *Mark {
 	c := *m
 	c.half = which
 	c.scheme = GumbelMax{Width: g.params.Width}
@@ -263,9 +263,9 @@ func (m *Mark) process(s *scratch, logits []float32, context []Token) {
 func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt uint32) {
 	row := logits[:min(len(logits), m.vocab)]
 	if g, ok := m.keyed.(*gumbelMax); ok {
-		if top := s.chooser.scan(row); s.chooser.bounded(top, 1) {
+		if top := s.scanner.scan(row); s.scanner.bounded(top, 1) {
 			m.keyed.setContext(s, context)
-			c := g.chooseOfRow(s, row, &tint{}, top, 1, salt)
+			c := g.chooseOfRow(s, row, &rowBias{}, top, 1, salt)
 			leave(logits, c)
 			return
 		}

@@ -12,7 +12,7 @@ import (
 // Only the tokens near the top, the head, get an exponential each. The rest of the mass
 // is known to within bounds, and so is the mass that the nucleus must reach. Nearly
 // always both bounds end it at the same token.
-func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept []candidate, ok bool) {
+func (c *rowScanner) nucleus(row []float32, t *rowBias, p Sampler, top float32) (kept []candidate, ok bool) {
 	const (
 		firstDepth, deeper = 4, 1.5 // nats below the top; twice as deep while most is missing
 		deepest            = 90     // where weights are below what bounds the tail
@@ -65,7 +65,7 @@ func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept 
 const minHead = 32
 
 // head collects the tokens whose biased logits, by c.green, are at least cut.
-func (c *chooser) head(row []float32, delta, cut float32) []candidate {
+func (c *rowScanner) head(row []float32, delta, cut float32) []candidate {
 	list := c.collect(row, delta, cut)
 	add := [2]float32{0, delta}
 	n := 0
@@ -84,7 +84,7 @@ func (c *chooser) head(row []float32, delta, cut float32) []candidate {
 
 // total returns the sum of all weights, given that of the head, and by how much the
 // specification's own sum may differ from it, its roundings included.
-func (c *chooser) total(row []float32, delta, cut, top, temperature float32, head float64) (total, slack float64) {
+func (c *rowScanner) total(row []float32, delta, cut, top, temperature float32, head float64) (total, slack float64) {
 	c.sums = sized(c.sums, len(c.green))
 	tail := kernel.SumExp(c.sums, row, c.green, delta, cut, top, float32(1/float64(temperature)))
 	total = head + tail
@@ -94,7 +94,7 @@ func (c *chooser) total(row []float32, delta, cut, top, temperature float32, hea
 // lastInNucleus returns the candidate with which the running sum of weights, the best
 // first, reaches topP of the total, and whether that is certain. It is a selection by
 // mass: of two parts, it goes on in the one where the sum passes.
-func (c *chooser) lastInNucleus(head []candidate, topP, total, slack float64) (candidate, bool) {
+func (c *rowScanner) lastInNucleus(head []candidate, topP, total, slack float64) (candidate, bool) {
 	low, high := topP*(total-slack)-slack, topP*(total+slack)+slack
 	if !(low > 0) {
 		return candidate{}, false

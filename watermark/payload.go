@@ -87,11 +87,11 @@ func (m *Mark) ScorePayload(dst []PayloadScore, pairs []Pair) []PayloadScore {
 
 // A payloadCarrier is a bound scheme that can carry a message.
 type payloadCarrier interface {
-	carry(p Payload, f *prf.Function) (bound, error)
+	carry(p Payload, f *prf.Function) (boundScheme, error)
 }
 
 // newCarrier gives a bound scheme its payload.
-func newCarrier(b bound, p Payload, leaf *[prf.LeafSize]byte, width int, group uint32) (bound, error) {
+func newCarrier(b boundScheme, p Payload, leaf *[prf.LeafSize]byte, width int, group uint32) (boundScheme, error) {
 	c, ok := b.(payloadCarrier)
 	if !ok {
 		return nil, paramError("payload", "needs a green list")
@@ -104,7 +104,7 @@ func newCarrier(b bound, p Payload, leaf *[prf.LeafSize]byte, width int, group u
 }
 
 // carry implements payloadCarrier.
-func (g *greenList) carry(p Payload, f *prf.Function) (bound, error) {
+func (g *greenList) carry(p Payload, f *prf.Function) (boundScheme, error) {
 	if g.params.Gamma != 0.5 {
 		return nil, paramError("payload", "needs gamma 1/2, where a list and its complement are alike, not %v", g.params.Gamma)
 	}
@@ -169,7 +169,7 @@ func (g *payloadList) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
 	return append(dst, g.score(s, p))
 }
 
-func (g *payloadList) unweighted() bound { return g }
+func (g *payloadList) unweighted() boundScheme { return g }
 
 func (g *payloadList) scorePayload(s *prf.Scratch, p Pair) PayloadScore {
 	g.f.SetContext(s, p.Context)

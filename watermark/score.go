@@ -81,7 +81,7 @@ func (m *Mark) Law() Law { return m.bound.law() }
 // [InMessage] for those that carry the message of a [Payload], and returns the extended
 // slice. It is safe for concurrent use.
 func (m *Mark) Score(dst []int64, pairs []Pair) []int64 {
-	if _, ok := m.bound.(packedBound); ok && m.Width() <= MaxPackedWidth {
+	if _, ok := m.bound.(packedScorer); ok && m.Width() <= MaxPackedWidth {
 		return m.scoreBatches(dst, pairs)
 	}
 	s := m.scratch.Get().(*scratch)

@@ -23,8 +23,8 @@ func (m *Mark) ScorePacked(dst []int64, pairs []Packed) []int64 {
 	if m.Width() > MaxPackedWidth {
 		panic("watermark: pairs of this width cannot be packed")
 	}
-	s := scorings.Get().(*scoring)
-	defer scorings.Put(s)
+	s := scoringBuffers.Get().(*scoringBuffer)
+	defer scoringBuffers.Put(s)
 	for len(pairs) > 0 {
 		n := min(len(pairs), scoreBatch)
 		dst = m.scorePacked(s, dst, pairs[:n])
@@ -41,8 +41,8 @@ func (m *Mark) CountPacked(pairs []Packed) (green int64, ok bool) {
 	if !ok || m.in != nil || m.Width() > MaxPackedWidth {
 		return 0, false
 	}
-	s := scorings.Get().(*scoring)
-	defer scorings.Put(s)
+	s := scoringBuffers.Get().(*scoringBuffer)
+	defer scoringBuffers.Put(s)
 	for len(pairs) > 0 {
 		n := min(len(pairs), scoreBatch)
 		g.f.Score(&s.Scratch, g.table, s.bits[:], pairs[:n])
@@ -67,8 +67,8 @@ func (m *Mark) CountLanes(green *[MaxLanes]int64, pairs []Packed) (ok bool) {
 	if !ok || m.in != nil || m.Width() > MaxPackedWidth || g.params.Gamma != 0.5 {
 		return false
 	}
-	s := scorings.Get().(*scoring)
-	defer scorings.Put(s)
+	s := scoringBuffers.Get().(*scoringBuffer)
+	defer scoringBuffers.Put(s)
 	var ones [MaxLanes]int64
 	g.f.CountLanes(&s.Scratch, &ones, pairs)
 	for i, n := range ones {
@@ -79,8 +79,8 @@ func (m *Mark) CountLanes(green *[MaxLanes]int64, pairs []Packed) (ok bool) {
 
 // scoreBatches is Score by way of packed pairs.
 func (m *Mark) scoreBatches(dst []int64, pairs []Pair) []int64 {
-	s := scorings.Get().(*scoring)
-	defer scorings.Put(s)
+	s := scoringBuffers.Get().(*scoringBuffer)
+	defer scoringBuffers.Put(s)
 	width := m.Width()
 	for len(pairs) > 0 {
 		n := min(len(pairs), scoreBatch)
@@ -93,17 +93,17 @@ func (m *Mark) scoreBatches(dst []int64, pairs []Pair) []int64 {
 	return dst
 }
 
-// A packedBound is a bound scheme that scores packed pairs at once.
-type packedBound interface {
+// A packedScorer is a bound scheme that scores packed pairs at once.
+type packedScorer interface {
 	// scorePacked appends a score for each of at most scoreBatch pairs.
-	scorePacked(s *scoring, dst []int64, pairs []Packed) []int64
+	scorePacked(s *scoringBuffer, dst []int64, pairs []Packed) []int64
 }
 
 // scoreBatch is how many pairs are scored at once: they stay in the L1 cache.
 const scoreBatch = 512
 
 // scoring is the working memory of one batch.
-type scoring struct {
+type scoringBuffer struct {
 	prf.Scratch
 	pairs  [scoreBatch]Packed
 	blocks [scoreBatch]Packed
@@ -111,11 +111,11 @@ type scoring struct {
 	ids    [MaxPackedWidth]Token
 }
 
-var scorings = sync.Pool{New: func() any { return new(scoring) }}
+var scoringBuffers = sync.Pool{New: func() any { return new(scoringBuffer) }}
 
-func (m *Mark) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64 {
+func (m *Mark) scorePacked(s *scoringBuffer, dst []int64, pairs []Packed) []int64 {
 	at := len(dst)
-	if b, ok := m.bound.(packedBound); ok {
+	if b, ok := m.bound.(packedScorer); ok {
 		dst = b.scorePacked(s, dst, pairs)
 	} else {
 		for i := range pairs {
@@ -135,7 +135,7 @@ func (m *Mark) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64 {
 }
 
 // firstBlocks returns block 0 of each pair's context. It is overwritten by the next call.
-func (s *scoring) firstBlocks(f *prf.Function, pairs []Packed) []Packed {
+func (s *scoringBuffer) firstBlocks(f *prf.Function, pairs []Packed) []Packed {
 	blocks := s.blocks[:len(pairs)]
 	copy(blocks, pairs)
 	for i := range blocks {
@@ -146,7 +146,7 @@ func (s *scoring) firstBlocks(f *prf.Function, pairs []Packed) []Packed {
 }
 
 // unpack returns a pair, whose context is overwritten by the next call.
-func (s *scoring) unpack(p *Packed, width int) Pair {
+func (s *scoringBuffer) unpack(p *Packed, width int) Pair {
 	context := s.ids[:width]
 	for i := range context {
 		slot := p[3*(MaxPackedWidth-width+i):]
@@ -155,8 +155,8 @@ func (s *scoring) unpack(p *Packed, width int) Pair {
 	return Pair{Context: context, Token: Token(binary.BigEndian.Uint32(p[len(prf.Nonce{}):]))}
 }
 
-// scorePacked implements packedBound.
-func (g *greenList) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64 {
+// scorePacked implements packedScorer.
+func (g *greenList) scorePacked(s *scoringBuffer, dst []int64, pairs []Packed) []int64 {
 	g.f.Score(&s.Scratch, g.table, s.bits[:], pairs)
 	for i := range pairs {
 		dst = append(dst, int64(s.bits[i/64]>>(i%64)&1))
@@ -164,8 +164,8 @@ func (g *greenList) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64
 	return dst
 }
 
-// scorePacked implements packedBound.
-func (g *payloadList) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64 {
+// scorePacked implements packedScorer.
+func (g *payloadList) scorePacked(s *scoringBuffer, dst []int64, pairs []Packed) []int64 {
 	at := len(dst)
 	dst = g.greenList.scorePacked(s, dst, pairs)
 	blocks := s.firstBlocks(g.columns, pairs)

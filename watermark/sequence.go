@@ -182,12 +182,12 @@ func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
 	row, bias := s.inVocab(logits), s.bias()
 	if sampler.isGreedy() {
 		s.counts.Greedy++
-		return s.scratch.chooser.argmax(row, &bias)
+		return s.scratch.scanner.argmax(row, &bias)
 	}
-	if t, ok := s.sampleWhole(row, &bias, sampler, u); ok {
+	if t, ok := s.sampleUntruncated(row, &bias, sampler, u); ok {
 		return t
 	}
-	return s.chooseID(s.draw, s.scratch.chooser.survivors(row, &bias, sampler), u)
+	return s.chooseID(s.draw, s.scratch.scanner.survivors(row, &bias, sampler), u)
 }
 
 // inVocab returns the part of a row that the marks' vocabulary reaches.
@@ -199,17 +199,17 @@ func (s *Sequence) inVocab(logits []float32) []float32 {
 }
 
 // bias returns the bias of the next position. There is at most one: bands are disjoint.
-func (s *Sequence) bias() tint {
-	scratch := &s.scratch.chooser.scratch
+func (s *Sequence) bias() rowBias {
+	scratch := &s.scratch.scanner.scratch
 	for i, m := range s.biases {
 		if r := s.repeats[i]; r != nil && r.has(scratch, s.tokens) {
 			continue
 		}
 		if m.in.has(scratch, s.tokens) {
-			return m.bias.tint(scratch, s.tokens)
+			return m.bias.biasAt(scratch, s.tokens)
 		}
 	}
-	return tint{}
+	return rowBias{}
 }
 
 // Pick draws the token of the next position among the survivors of truncation, whose logits
@@ -224,7 +224,7 @@ func (s *Sequence) Pick(ids []Token, probs []float32, u float64) int {
 // ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as
 // [Mark.Process] does, where it marks; elsewhere the row stays what it is.
 func (s *Sequence) ProcessDraw(logits []float32) {
-	before, forced := s.counts, !severalAbove(s.inVocab(logits))
+	before, forced := s.counts, !rowHasChoice(s.inVocab(logits))
 	switch m := s.draw.mark; {
 	case m == nil:
 		s.counts.Ordinary++
@@ -242,7 +242,7 @@ func (s *Sequence) ProcessDraw(logits []float32) {
 // returns its index.
 func (s *Sequence) choose(d keyedMark, list []candidate, u float64) int {
 	switch {
-	case !severalWeigh(list):
+	case !hasChoice(list):
 		s.counts.Forced++
 	case d.mark == nil:
 		s.counts.Ordinary++

@@ -95,7 +95,7 @@ func (s *Speculation) Counts() DrawCounts { return s.seq.counts }
 func (s *Speculation) Row(dst Row, logits []float32, sampler Sampler) Row {
 	dst = Row{IDs: dst.IDs[:0], Probs: dst.Probs[:0]}
 	row, bias := s.seq.inVocab(logits), s.seq.bias()
-	chooser := &s.seq.scratch.chooser
+	chooser := &s.seq.scratch.scanner
 	if sampler.isGreedy() {
 		if t := chooser.argmax(row, &bias); t >= 0 {
 			dst = Row{IDs: append(dst.IDs, t), Probs: append(dst.Probs, 1)}

@@ -43,7 +43,7 @@ func (Tournament) masksRepeats() bool { return true }
 // tournamentLanes is how many tokens share a block.
 const tournamentLanes = 4
 
-func (t Tournament) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
+func (t Tournament) bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error) {
 	t = withDefaults(t).(Tournament)
 	switch {
 	case t.Width < 1:
@@ -116,7 +116,7 @@ func (t *tournament) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
 	return append(dst, int64(t.row(s, p)))
 }
 
-func (t *tournament) unweighted() bound {
+func (t *tournament) unweighted() boundScheme {
 	if !t.weighted {
 		return t
 	}

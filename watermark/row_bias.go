@@ -7,25 +7,25 @@ import (
 
 // A tint is a bias at one position, for one who wants to know a few colours and not
 // to write a row. The zero tint biases nothing.
-type tint struct {
+type rowBias struct {
 	delta float32
 	table *kernel.Table
 	f     *prf.Function
 	s     *prf.Scratch // holds the context
 }
 
-func (g *greenList) tint(s *prf.Scratch, context []Token) tint {
+func (g *greenList) biasAt(s *prf.Scratch, context []Token) rowBias {
 	g.f.SetContext(s, context)
-	return tint{delta: float32(g.params.Delta), table: g.table, f: g.f, s: s}
+	return rowBias{delta: float32(g.params.Delta), table: g.table, f: g.f, s: s}
 }
 
-func (g *payloadList) tint(s *prf.Scratch, context []Token) tint {
-	return tint{delta: float32(g.params.Delta), table: g.list(s, context), f: g.f, s: s}
+func (g *payloadList) biasAt(s *prf.Scratch, context []Token) rowBias {
+	return rowBias{delta: float32(g.params.Delta), table: g.list(s, context), f: g.f, s: s}
 }
 
 // bias returns what the tint adds to token v, which block decides, without a branch on
 // its colour.
-func (t *tint) bias(block *[kernel.BlockSize]byte, v uint32) float32 {
+func (t *rowBias) bias(block *[kernel.BlockSize]byte, v uint32) float32 {
 	green := 0
 	if t.table.Green(block, v) {
 		green = 1
@@ -34,7 +34,7 @@ func (t *tint) bias(block *[kernel.BlockSize]byte, v uint32) float32 {
 }
 
 // mask writes the green bitmap of n tokens to dst, grown as needed, and returns it.
-func (t *tint) mask(dst []uint64, n int) []uint64 {
+func (t *rowBias) mask(dst []uint64, n int) []uint64 {
 	dst = sized(dst, (n+63)/64)
 	if t.table == nil {
 		clear(dst)

@@ -8,7 +8,7 @@ import "github.com/isotope-wm/isotope/internal/kernel"
 //
 // The tokens near the top get an exponential each, the others one sum for each block, good
 // to within bounds. Only the block in which the running sum passes u is looked into.
-func (c *chooser) walk(row []float32, t *tint, top, temperature float32, u float64) (id Token, ok bool) {
+func (c *rowScanner) walk(row []float32, t *rowBias, top, temperature float32, u float64) (id Token, ok bool) {
 	if !(u >= 0 && u < 1) {
 		return 0, false
 	}
@@ -34,7 +34,7 @@ func (c *chooser) walk(row []float32, t *tint, top, temperature float32, u float
 
 // passes returns the token at which the running sum passes target, if that is certain when
 // sums and target are wrong by slack together. c.sums are the blocks without the head.
-func (c *chooser) passes(row []float32, delta float32, head []candidate, top, temperature float32, target, slack float64) (Token, bool) {
+func (c *rowScanner) passes(row []float32, delta float32, head []candidate, top, temperature float32, target, slack float64) (Token, bool) {
 	sum := 0.0
 	for b, tail := range c.sums {
 		block := sum + float64(tail)

@@ -22,7 +22,7 @@ var (
 	weightsUp [4 * 64]float64 // of tokens from i/4 to (i+1)/4 nats below the top
 )
 
-const lastByte = 255
+const topByte = 255
 
 func init() {
 	for b := range uint64(256) {
@@ -42,7 +42,7 @@ const logMargin = 1e-9
 // choose is chooseAll, a candidate's first byte before the rest.
 func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64) int {
 	f := g.key(s, salt)
-	c := &s.chooser
+	c := &s.scanner
 	c.index = c.index[:0]
 	for i := range list {
 		c.index = append(c.index, (uint32(list[i].id)^g.lane)/gumbelLanes)
@@ -77,8 +77,8 @@ func (f *uniforms) join(s *prf.Scratch, high byte, v uint32) uint64 {
 // chooseOfRow returns what chooseAll chooses among all tokens of row above -Inf, biased
 // by t and weighed at a temperature; there is one. The row has been scanned, and
 // arithmetic on top, its largest logit, is bounded.
-func (g *gumbelMax) chooseOfRow(s *scratch, row []float32, t *tint, top, temperature float32, salt uint32) candidate {
-	c := &s.chooser
+func (g *gumbelMax) chooseOfRow(s *scratch, row []float32, t *rowBias, top, temperature float32, salt uint32) candidate {
+	c := &s.scanner
 	r := race{
 		s: s, f: g.key(s, salt), lane: g.lane,
 		top: c.best(row, t, top).logit, temperature: float64(temperature),
@@ -92,17 +92,17 @@ func (g *gumbelMax) chooseOfRow(s *scratch, row []float32, t *tint, top, tempera
 		r.log = min(r.log, logMost[b]-r.depth(list[i].logit))
 	}
 	// That leaves few with a byte that bounds them.
-	list = c.collect(row, t.delta, r.floor(r.log-logLeast[lastByte-1]))
+	list = c.collect(row, t.delta, r.floor(r.log-logLeast[topByte-1]))
 	c.colour(list, t, len(row))
 	for i, b := range r.bytes(list) {
-		if b != lastByte && logLeast[b]-r.depth(list[i].logit) <= r.log+logMargin {
+		if b != topByte && logLeast[b]-r.depth(list[i].logit) <= r.log+logMargin {
 			r.consider(list[i], b)
 		}
 	}
-	list = r.lastBytes(row, t)
+	list = r.tokensOfTopByte(row, t)
 	c.colour(list, t, len(row))
 	for _, x := range list {
-		r.consider(x, lastByte)
+		r.consider(x, topByte)
 	}
 	return r.best
 }
@@ -121,7 +121,7 @@ type race struct {
 
 // bytes returns the first byte of each candidate's U. They are overwritten by the next call.
 func (r *race) bytes(list []candidate) []byte {
-	c := &r.s.chooser
+	c := &r.s.scanner
 	c.bytes = c.bytes[:0]
 	c.index = c.index[:0]
 	for i := range list {
@@ -164,8 +164,8 @@ func (r *race) consider(x candidate, high byte) {
 
 // lastBytes returns the tokens with the last byte that may yet win, their logits as they
 // are in row. The list is good until the next of a chooser.
-func (r *race) lastBytes(row []float32, t *tint) []candidate {
-	c := &r.s.chooser
+func (r *race) tokensOfTopByte(row []float32, t *rowBias) []candidate {
+	c := &r.s.scanner
 	lanes := (len(row) + gumbelLanes - 1) &^ (gumbelLanes - 1) // a tenant lane stays within
 	c.last = r.f.high.LastBytes(&r.s.Scratch, c.last[:0], lanes)
 	c.index = c.index[:0]
@@ -182,7 +182,7 @@ func (r *race) lastBytes(row []float32, t *tint) []candidate {
 			continue
 		}
 		low := binary.LittleEndian.Uint64(c.blocks[i][at%2*8:])
-		missing := -(uint64(lastByte)<<56 | low>>8) - 1 // 2^64 less U+1
+		missing := -(uint64(topByte)<<56 | low>>8) - 1 // 2^64 less U+1
 		const toDrawBits = 64 - drawBits
 		q := float64(2*(missing>>toDrawBits) + 1)
 		// The maximum of a block is at hand, where the row itself may be far away.

@@ -52,7 +52,7 @@ func TestGumbelMaxOfRow(t *testing.T) {
 				if g := m.keyed.(*gumbelMax); x > negInf && kind != "nothing" {
 					var s scratch
 					g.setContext(&s, context)
-					if g.first.number(&s.Scratch, uint32(i)^g.lane)>>56 == lastByte {
+					if g.first.number(&s.Scratch, uint32(i)^g.lane)>>56 == topByte {
 						lastBytes++
 					}
 				}

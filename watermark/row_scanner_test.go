@@ -217,8 +217,8 @@ func TestBoundsDecide(t *testing.T) {
 		nucleus, walk := 0, 0
 		for range draws {
 			rowKinds[kind](rng, row)
-			var c chooser
-			var nothing tint
+			var c rowScanner
+			var nothing rowBias
 			top := c.scan(row)
 			kept, ok := c.nucleus(row, &nothing, Sampler{Temperature: 0.8, TopP: 0.9}, top)
 			if ok {
@@ -257,7 +257,7 @@ func TestKthLargest(t *testing.T) {
 // A selection by mass agrees with the running sum, wherever it ends.
 func TestLastInNucleus(t *testing.T) {
 	rng := rand.New(rand.NewPCG(25, 25))
-	var c chooser
+	var c rowScanner
 	for range 2000 {
 		list := make([]candidate, 1+rng.IntN(300))
 		total := 0.0
@@ -305,7 +305,7 @@ func TestSurvivors(t *testing.T) {
 				for _, p := range []Sampler{{Temperature: 1, TopK: 1 + rng.IntN(60)}, {Temperature: 1, TopP: rng.Float32()}, {Temperature: 2, MinP: rng.Float32()}} {
 					want, _ := p.survivors(nil, biased)
 					bias := s.bias()
-					got := s.scratch.chooser.survivors(row, &bias, p)
+					got := s.scratch.scanner.survivors(row, &bias, p)
 					require.Equal(t, len(want), len(got), "%s, %s, %+v", kind, name, p)
 					for i := range want {
 						require.Equal(t, want[i], got[i], "%s, %s, %+v", kind, name, p)

@@ -19,8 +19,8 @@ func (m *Mark) ProcessFP16(dst []float32, src []uint16, context []Token) {
 	m.processHalf(kernel.FP16, dst, src, context)
 }
 
-// A halfBound is a bound scheme that widens and marks in one pass.
-type halfBound interface {
+// A halfProcessor is a bound scheme that widens and marks in one pass.
+type halfProcessor interface {
 	processHalf(s *prf.Scratch, f kernel.Format, dst []float32, src []uint16, context []Token)
 }
 
@@ -29,7 +29,7 @@ func (m *Mark) processHalf(f kernel.Format, dst []float32, src []uint16, context
 	n := min(len(src), m.vocab)
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
-	b, ok := m.bound.(halfBound)
+	b, ok := m.bound.(halfProcessor)
 	in := m.in.has(&s.Scratch, context)
 	if ok && in {
 		b.processHalf(&s.Scratch, f, dst[:n], src[:n], context)
@@ -40,13 +40,13 @@ func (m *Mark) processHalf(f kernel.Format, dst []float32, src []uint16, context
 	m.process(s, dst, context)
 }
 
-// processHalf implements halfBound.
+// processHalf implements halfProcessor.
 func (g *greenList) processHalf(s *prf.Scratch, f kernel.Format, dst []float32, src []uint16, context []Token) {
 	g.f.SetContext(s, context)
 	g.f.ProcessHalf(s, g.table, f, dst, src)
 }
 
-// processHalf implements halfBound.
+// processHalf implements halfProcessor.
 func (g *payloadList) processHalf(s *prf.Scratch, f kernel.Format, dst []float32, src []uint16, context []Token) {
 	t := g.list(s, context)
 	g.f.ProcessHalf(s, t, f, dst, src)

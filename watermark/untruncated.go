@@ -1,14 +1,14 @@
 package watermark
 
-// sampleWhole is Sample where nothing is truncated, without a list of all tokens; elsewhere
+// sampleUntruncated is Sample where nothing is truncated, without a list of all tokens; elsewhere
 // ok is false, and nothing has been counted.
-func (s *Sequence) sampleWhole(row []float32, t *tint, p Sampler, u float64) (id Token, ok bool) {
-	if !p.isWhole(len(row)) {
+func (s *Sequence) sampleUntruncated(row []float32, t *rowBias, p Sampler, u float64) (id Token, ok bool) {
+	if !p.keepsAll(len(row)) {
 		return 0, false
 	}
-	c := &s.scratch.chooser
+	c := &s.scratch.scanner
 	top := c.scan(row)
-	if !c.bounded(top, p.Temperature) || !severalAbove(row) {
+	if !c.bounded(top, p.Temperature) || !rowHasChoice(row) {
 		return 0, false
 	}
 	switch d := s.draw.mark; {
@@ -32,13 +32,13 @@ func (s *Sequence) sampleWhole(row []float32, t *tint, p Sampler, u float64) (id
 	return kept[drawIndex(kept, u)].id, true
 }
 
-// isWhole reports whether p truncates no row of n tokens.
-func (p Sampler) isWhole(n int) bool {
+// keepsAll reports whether p truncates no row of n tokens.
+func (p Sampler) keepsAll(n int) bool {
 	return (p.TopK <= 0 || p.TopK >= n) && !(p.TopP > 0 && p.TopP < 1) && !(p.MinP > 0 && p.MinP <= 1)
 }
 
-// severalWeigh reports whether two candidates or more have a positive weight.
-func severalWeigh(list []candidate) bool {
+// hasChoice reports whether two candidates or more have a positive weight.
+func hasChoice(list []candidate) bool {
 	n := 0
 	for i := range list {
 		if list[i].weight > 0 {
@@ -50,8 +50,8 @@ func severalWeigh(list []candidate) bool {
 	return false
 }
 
-// severalAbove reports whether two entries of row or more are above -Inf.
-func severalAbove(row []float32) bool {
+// rowHasChoice reports whether two entries of row or more are above -Inf.
+func rowHasChoice(row []float32) bool {
 	n := 0
 	for _, x := range row {
 		if x > negInf {

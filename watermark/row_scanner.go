@@ -18,7 +18,7 @@ import (
 // what enough unbiased logits reach: rounding is monotonous, so its biased logit is no
 // larger. Taking delta from the threshold instead would round the other way and lose
 // ties.
-type chooser struct {
+type rowScanner struct {
 	maxima []float32   // of the blocks of the row
 	tops   []float32   // maxima of maxima
 	groups []float32   // scratch of a selection
@@ -35,7 +35,7 @@ type chooser struct {
 }
 
 // argmax returns the best token of row as t biases it, or -1 when none is above -Inf.
-func (c *chooser) argmax(row []float32, t *tint) Token {
+func (c *rowScanner) argmax(row []float32, t *rowBias) Token {
 	top := c.scan(row)
 	if top == negInf {
 		return -1
@@ -45,7 +45,7 @@ func (c *chooser) argmax(row []float32, t *tint) Token {
 
 // survivors returns the candidates that p, which is not greedy, leaves of row as t biases
 // it, with their weights, in order of ids. They are overwritten by the next call.
-func (c *chooser) survivors(row []float32, t *tint, p Sampler) []candidate {
+func (c *rowScanner) survivors(row []float32, t *rowBias, p Sampler) []candidate {
 	top := c.scan(row)
 	if top == negInf {
 		return nil
@@ -78,7 +78,7 @@ func (c *chooser) survivors(row []float32, t *tint, p Sampler) []candidate {
 }
 
 // topK returns the k best tokens of row as t biases it.
-func (c *chooser) topK(row []float32, t *tint, k int) []candidate {
+func (c *rowScanner) topK(row []float32, t *rowBias, k int) []candidate {
 	least := c.kth(row, k)
 	if t.table != nil && least > negInf {
 		// The k-th of some biased logits is nearer to that of all than an unbiased
@@ -94,7 +94,7 @@ func (c *chooser) topK(row []float32, t *tint, k int) []candidate {
 }
 
 // scan sets the maxima of row and returns the largest.
-func (c *chooser) scan(row []float32) float32 {
+func (c *rowScanner) scan(row []float32) float32 {
 	c.maxima = sized(c.maxima, (len(row)+kernel.ScanBlock-1)/kernel.ScanBlock)
 	kernel.BlockMax(c.maxima, row)
 	c.tops = kernel.GroupMax(sized(c.tops, len(c.maxima)/8+8), c.maxima)
@@ -108,13 +108,13 @@ func (c *chooser) scan(row []float32) float32 {
 }
 
 // bounded reports whether the float32 arithmetic of bounds holds for such numbers.
-func (c *chooser) bounded(top, temperature float32) bool {
+func (c *rowScanner) bounded(top, temperature float32) bool {
 	const least, most = 1e-6, 1e6
 	return top < math.MaxFloat32/2 && top > -math.MaxFloat32/2 && temperature > least && temperature < most
 }
 
 // best returns the best candidate of row as t biases it, whose largest logit is top.
-func (c *chooser) best(row []float32, t *tint, top float32) candidate {
+func (c *rowScanner) best(row []float32, t *rowBias, top float32) candidate {
 	list := c.collect(row, t.delta, top)
 	c.colour(list, t, len(row))
 	best := list[0]
@@ -132,7 +132,7 @@ const streamShare = 4
 
 // colour biases candidates in order of ids, of a row of n tokens. It makes the blocks
 // that they need, or the whole keystream where that is cheaper.
-func (c *chooser) colour(list []candidate, t *tint, n int) {
+func (c *rowScanner) colour(list []candidate, t *rowBias, n int) {
 	if t.table == nil || len(list) == 0 {
 		return
 	}
@@ -165,7 +165,7 @@ func (c *chooser) colour(list []candidate, t *tint, n int) {
 
 // collect returns the tokens above -Inf whose logits reach floor with delta, in order of
 // ids, with the logits as they are in row.
-func (c *chooser) collect(row []float32, delta, floor float32) []candidate {
+func (c *rowScanner) collect(row []float32, delta, floor float32) []candidate {
 	floor = max(floor, -math.MaxFloat32)
 	list := c.list[:0]
 	for m := 0; m < len(c.maxima); m += kernel.ScanBlock {
@@ -184,7 +184,7 @@ func (c *chooser) collect(row []float32, delta, floor float32) []candidate {
 
 // kth returns the k-th largest logit of row, or -Inf when fewer are above it. k is from
 // 1 to len(row)-1.
-func (c *chooser) kth(row []float32, k int) float32 {
+func (c *rowScanner) kth(row []float32, k int) float32 {
 	const share = 2 // of as many maxima, the k-th is near enough to the k-th logit
 	var least float32
 	switch n := len(c.maxima); {
@@ -203,7 +203,7 @@ func (c *chooser) kth(row []float32, k int) float32 {
 }
 
 // kthOf returns the k-th largest logit of list, or -Inf when it holds fewer.
-func (c *chooser) kthOf(list []candidate, k int) float32 {
+func (c *rowScanner) kthOf(list []candidate, k int) float32 {
 	if len(list) < k {
 		return negInf
 	}
@@ -215,7 +215,7 @@ func (c *chooser) kthOf(list []candidate, k int) float32 {
 }
 
 // bestOf keeps the k best of list, which is in order of ids and stays so.
-func (c *chooser) bestOf(list []candidate, k int) []candidate {
+func (c *rowScanner) bestOf(list []candidate, k int) []candidate {
 	if len(list) <= k {
 		return list
 	}
@@ -240,7 +240,7 @@ func (c *chooser) bestOf(list []candidate, k int) []candidate {
 
 // above returns the tokens that can be MinP times as probable as the best, weighed; no
 // weight needs the sum of all.
-func (c *chooser) above(row []float32, t *tint, p Sampler, best float32) []candidate {
+func (c *rowScanner) above(row []float32, t *rowBias, p Sampler, best float32) []candidate {
 	// A margin for the roundings here and in the exponential.
 	depth := -math.Log(float64(p.MinP))*(1+1e-6) + 1e-6
 	cut := float32(float64(best) - depth*float64(p.Temperature))
