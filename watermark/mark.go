@@ -120,7 +120,7 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 		return nil, err
 	}
 	if o.mask && width == 0 {
-		return nil, paramError("mask", "needs a width above 0: every token has the same empty context")
+		return nil, errMaskWithoutContext()
 	}
 	if o.payload.Bits > 0 {
 		if bound, err = newCarrier(bound, o.payload, key.leaf(), width, o.lane.Group); err != nil {

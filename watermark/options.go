@@ -49,3 +49,7 @@ func (MarkRepeats) apply(o *options) error { o.mask = false; return nil }
 type NoPromptContext struct{}
 
 func (NoPromptContext) apply(o *options) error { o.skipPrompt = true; return nil }
+
+func errMaskWithoutContext() error {
+	return paramError("mask", "needs a width above 0; with width 0 all positions have the same empty context")
+}

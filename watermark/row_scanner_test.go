@@ -304,7 +304,7 @@ func TestSurvivors(t *testing.T) {
 				s.Process(biased)
 				for _, p := range []Sampler{{Temperature: 1, TopK: 1 + rng.IntN(60)}, {Temperature: 1, TopP: rng.Float32()}, {Temperature: 2, MinP: rng.Float32()}} {
 					want, _ := p.survivors(nil, biased)
-					bias := s.bias()
+					_, bias := s.biased(row)
 					got := s.scratch.scanner.survivors(row, &bias, p)
 					require.Equal(t, len(want), len(got), "%s, %s, %+v", kind, name, p)
 					for i := range want {
