@@ -1,7 +1,6 @@
 package watermark_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -303,16 +302,4 @@ func TestMarkIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-func ExampleMark_Mask() {
-	key, _ := watermark.ParseKey("isotope-secret-key-1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
-	mark, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 4}, 128)
-	if err != nil {
-		panic(err)
-	}
-	words := make([]uint64, 2)
-	mark.Mask(words, []watermark.Token{1, 2, 3, 128255})
-	fmt.Printf("%016x\n", words)
-	// Output: [09e9c9044ac6b38f 8c585ee438c716f4]
 }

@@ -1,7 +1,6 @@
 package watermark_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -188,54 +187,6 @@ func TestNewSpeculationRefuses(t *testing.T) {
 		_, err := watermark.NewSpeculation(marks[0], marks[1], green)
 		assert.NoError(t, err)
 	}
-}
-
-// A draft model proposes three tokens at a time; a target model verifies them.
-func ExampleSpeculation() {
-	const vocab, ahead = 1000, 3
-	key, _ := watermark.ParseKey("isotope-secret-key-1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
-	mark, _ := watermark.New(key, watermark.GumbelMax{Width: 4, Dual: 0.5}, vocab)
-	first, second, _ := mark.Halves()
-	spec, _ := watermark.NewSpeculation(first, second)
-	sampler := watermark.Sampler{Temperature: 1}
-	rng := rand.New(rand.NewPCG(1, 2))
-	draftModel := func() []float32 { return make([]float32, vocab) }
-	targetModel := func() []float32 { return make([]float32, vocab) }
-
-	prompt := []watermark.Token{1, 2, 3, 4}
-	spec.Reset(prompt)
-	text := append([]watermark.Token(nil), prompt...)
-	var draft [ahead]watermark.Row
-	var proposed [ahead]watermark.Token
-	var target watermark.Row
-	for len(text) < 40 {
-		for i := range ahead {
-			draft[i] = spec.Row(draft[i], draftModel(), sampler)
-			proposed[i] = spec.Draft(draft[i], rng.Float64())
-			spec.Accept(proposed[i])
-		}
-		spec.Rewind(ahead)
-		accepted := true
-		for i := 0; i < ahead && accepted; i++ {
-			var t watermark.Token
-			target = spec.Row(target, targetModel(), sampler)
-			t, accepted = spec.Verify(draft[i], target, proposed[i], rng.Float64(), rng.Float64())
-			spec.Accept(t)
-			text = append(text, t)
-		}
-		if accepted {
-			target = spec.Row(target, targetModel(), sampler)
-			t := spec.Target(target, rng.Float64())
-			spec.Accept(t)
-			text = append(text, t)
-		}
-	}
-	var sum int64
-	for i := 4; i < len(text); i++ {
-		sum += mark.Score(nil, []watermark.Pair{{Context: text[:i], Token: text[i]}})[0]
-	}
-	fmt.Println(len(text), "tokens, a mean score above 1, that of chance:", sum/int64(len(text)-4) > watermark.ScoreUnit)
-	// Output: 40 tokens, a mean score above 1, that of chance: true
 }
 
 // TestDrawsDoNotAllocate covers every call of the hot path for the keyed draws, once
