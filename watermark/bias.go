@@ -1,13 +1,14 @@
 package watermark
 
-// A Bias is a scheme of your own that changes raw logits, such as a list that another program
-// defines. [Sequence.AddBias] applies it along a text; the Sequence keeps the context, rewinds
-// it, and leaves repeated contexts unmarked if you ask for that.
+// A Bias is your own scheme. It changes raw logits, for instance by a list that another program
+// defines. [Sequence.AddBias] applies it along a text. The Sequence keeps the context, rewinds
+// it, and can leave repeated contexts unmarked.
 //
 // A test needs a detect.Scorer that makes the same decisions. Write both on one type, so that
-// Width is the same method and one function decides a (context, token) pair for both. For an
-// exact p-value the decisions for different pairs must be independent under a random key, and
-// each must have exactly the law that the Scorer declares. docs/extending.md shows how.
+// Width is the same method and one function decides a (context, token) pair for both. A p-value
+// is exact if each decision has exactly the law that the Scorer declares, and decisions for
+// different pairs are independent. Both must hold under a random key. docs/extending.md shows
+// how.
 //
 // A Bias that several Sequences share must be safe for concurrent use.
 type Bias interface {

@@ -37,12 +37,12 @@ func TestKeyFile(t *testing.T) {
 
 func TestReadKeyFileRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ text, says string }{
-		"nothing":       {"", "no key"},
-		"only comments": {"# a\n\n#b\n", "no key"},
-		"two keys":      {testSecret + "\n" + testSecret + "\n", "more than one"},
+		"nothing":       {"", "does not have a key"},
+		"only comments": {"# a\n\n#b\n", "does not have a key"},
+		"two keys":      {testSecret + "\n" + testSecret + "\n", "more than one key"},
 		"something":     {"hello\n", "not a key"},
 		"half a key":    {testSecret[:40] + "\n", "not a key"},
-		"too long":      {strings.Repeat("# comment\n", 10000), "longer than"},
+		"too long":      {strings.Repeat("# comment\n", 10000), "too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "k")

@@ -2,10 +2,10 @@ package watermark
 
 import "math"
 
-// draw returns the index at which the running sum of probs, each multiplied by
-// factor, passes u times the whole, or -1 when nothing is positive. A nil factor is
-// 1. What is negative, infinite or no number counts as 0.
-func draw(probs []float32, u float64, factor func(i int) float64) int {
+// pickIndex returns the index at which the running sum of probs, each multiplied by its factor,
+// passes u times the total. It returns -1 if no probability is positive. A nil factor means 1.
+// Negative and infinite probabilities and NaN count as 0.
+func pickIndex(probs []float32, u float64, factor func(i int) float64) int {
 	weight := func(i int) float64 {
 		p := float64(probs[i])
 		if !(p > 0) || math.IsInf(p, 1) {
@@ -33,5 +33,5 @@ func draw(probs []float32, u float64, factor func(i int) float64) int {
 			return i
 		}
 	}
-	return last // rounding left u*total at or above the sum
+	return last // u*total was rounded up to the sum
 }

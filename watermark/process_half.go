@@ -5,11 +5,10 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// ProcessBF16 is [Mark.Process] for a row in bfloat16, as a model leaves it on a device:
-// it writes src, widened to float32 and marked in the same pass, to the first len(src)
-// entries of dst, of which there must be as many. Every engine widens its logits before
-// it samples; done here, the mark costs next to nothing. Where the mark changes nothing,
-// entries are widened all the same.
+// ProcessBF16 is [Mark.Process] for a row in bfloat16. It widens src to float32 and marks it in
+// the same pass. It writes the result to the first len(src) entries of dst, which must not be
+// shorter. Engines widen their logits before they sample in any case, so the mark costs next to
+// nothing here. Entries that the mark does not change are widened too.
 func (m *Mark) ProcessBF16(dst []float32, src []uint16, context []Token) {
 	m.processHalf(kernel.BF16, dst, src, context)
 }
@@ -19,7 +18,7 @@ func (m *Mark) ProcessFP16(dst []float32, src []uint16, context []Token) {
 	m.processHalf(kernel.FP16, dst, src, context)
 }
 
-// A halfProcessor is a bound scheme that widens and marks in one pass.
+// A halfProcessor is a bound scheme that can widen and mark in one pass.
 type halfProcessor interface {
 	processHalf(s *prf.Scratch, f kernel.Format, dst []float32, src []uint16, context []Token)
 }
@@ -52,12 +51,11 @@ func (g *payloadList) processHalf(s *prf.Scratch, f kernel.Format, dst []float32
 	g.f.ProcessHalf(s, t, f, dst, src)
 }
 
-// ProcessBatch is [Mark.Process] for rows of several positions, such as the sequences of
-// a batch: row i follows contexts[i]. It panics when there are not as many contexts as
-// rows.
+// ProcessBatch is [Mark.Process] for the rows of several positions, such as those of a batch. Row i
+// follows contexts[i]. It panics if the numbers of rows and contexts differ.
 func (m *Mark) ProcessBatch(rows [][]float32, contexts [][]Token) {
 	if len(rows) != len(contexts) {
-		panic("watermark: a batch has not as many contexts as rows")
+		panic("watermark: ProcessBatch: the numbers of rows and contexts differ")
 	}
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)

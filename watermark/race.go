@@ -12,14 +12,14 @@ import (
 //
 //	NegLog((b+1) 2^56) <= E <= NegLog(b 2^56 + 1)
 //
-// so that most tokens lose a draw before their other 56 bits, a logarithm or an
-// exponential are looked at. A b of 255 bounds nothing from below; of those, one in 256,
-// the other bits do, by -ln(1-x) >= x.
+// Most tokens therefore lose a draw before it needs their other 56 bits, a logarithm or an
+// exponential. A byte of 255, as one token in 256 has, gives no lower bound. For these tokens the
+// other bits give one, by -ln(1-x) >= x.
 var (
-	leastOf   [256]float64 // 2 E + 1
-	logLeast  [256]float64
-	logMost   [256]float64
-	weightsUp [4 * 64]float64 // of tokens from i/4 to (i+1)/4 nats below the top
+	leastOf   [256]float64    // least numerator of a first byte
+	logLeast  [256]float64    // its logarithm
+	logMost   [256]float64    // logarithm of the largest numerator of a first byte
+	weightsUp [4 * 64]float64 // upper bound of the weights from i/4 to (i+1)/4 nats below the top
 )
 
 const topByte = 255
@@ -35,11 +35,11 @@ func init() {
 	}
 }
 
-// logMargin is above the errors of logarithms and exponentials in bounds, and far below
-// what they let through.
+// logMargin is larger than the rounding errors in the bounds, and far too small to let more tokens
+// through.
 const logMargin = 1e-9
 
-// choose is chooseAll, a candidate's first byte before the rest.
+// choose is chooseAll, but looks at the first byte of a candidate before the rest.
 func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64) int {
 	f := g.key(s, salt)
 	c := &s.scanner
@@ -56,7 +56,7 @@ func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64)
 		}
 		v := uint32(x.id) ^ g.lane
 		high := c.blocks[i][v%gumbelLanes]
-		// A quotient of two floats is monotonous: this cannot lose the least.
+		// Division of floats is monotonic, so this cannot drop the least q.
 		if best >= 0 && leastOf[high]/x.weight > least {
 			continue
 		}
@@ -68,15 +68,15 @@ func (g *gumbelMax) choose(s *scratch, list []candidate, salt uint32, _ float64)
 	return best
 }
 
-// join completes U of token v from its first byte.
+// join returns U of token v, given its first byte.
 func (f *uniforms) join(s *prf.Scratch, high byte, v uint32) uint64 {
 	low := binary.LittleEndian.Uint64(f.low.Block(s, v/2)[v%2*8:])
 	return uint64(high)<<56 | low>>8
 }
 
-// chooseOfRow returns what chooseAll chooses among all tokens of row above -Inf, biased
-// by t and weighed at a temperature; there is one. The row has been scanned, and
-// arithmetic on top, its largest logit, is bounded.
+// chooseOfRow returns the candidate that chooseAll would choose among all tokens of row above -Inf,
+// with the bias t and weights at a temperature. There must be one. The caller has scanned the row,
+// whose largest logit is top, and has checked that it is bounded.
 func (g *gumbelMax) chooseOfRow(s *scratch, row []float32, t *rowBias, top, temperature float32, salt uint32) candidate {
 	c := &s.scanner
 	r := race{
@@ -84,14 +84,14 @@ func (g *gumbelMax) chooseOfRow(s *scratch, row []float32, t *rowBias, top, temp
 		top: c.best(row, t, top).logit, temperature: float64(temperature),
 		best: candidate{id: -1}, least: math.Inf(1), log: math.Inf(1),
 	}
-	// The tokens near the top bound the least q from above.
+	// The tokens near the top give an upper bound of the least q.
 	const near = 24
 	list := c.collect(row, t.delta, c.kth(row, min(near, max(len(row)-1, 1))))
 	c.colour(list, t, len(row))
 	for i, b := range r.bytes(list) {
 		r.log = min(r.log, logMost[b]-r.depth(list[i].logit))
 	}
-	// That leaves few with a byte that bounds them.
+	// Few tokens are left whose first byte gives a lower bound.
 	list = c.collect(row, t.delta, r.floor(r.log-logLeast[topByte-1]))
 	c.colour(list, t, len(row))
 	for i, b := range r.bytes(list) {
@@ -107,19 +107,19 @@ func (g *gumbelMax) chooseOfRow(s *scratch, row []float32, t *rowBias, top, temp
 	return r.best
 }
 
-// A race is a draw among the tokens of a row.
+// A race finds the token of a row with the least q.
 type race struct {
 	s           *scratch
 	f           *uniforms
 	lane        uint32
-	top         float32
+	top         float32 // largest biased logit
 	temperature float64
-	best        candidate
-	least       float64 // q of best
-	log         float64 // the logarithm of a q that the least does not exceed
+	best        candidate // so far
+	least       float64   // q of best
+	log         float64   // logarithm of an upper bound of the least q
 }
 
-// bytes returns the first byte of each candidate's U. They are overwritten by the next call.
+// bytes returns the first byte of each candidate's U. The next call overwrites them.
 func (r *race) bytes(list []candidate) []byte {
 	c := &r.s.scanner
 	c.bytes = c.bytes[:0]
@@ -135,18 +135,18 @@ func (r *race) bytes(list []candidate) []byte {
 	return c.bytes
 }
 
-// depth returns the logarithm of a weight.
+// depth returns the logarithm of the weight of a logit.
 func (r *race) depth(logit float32) float64 {
 	return (float64(logit) - float64(r.top)) / r.temperature
 }
 
-// floor returns a logit below those of all weights down to e^-depth.
+// floor returns a logit below every logit with a weight of e^-depth or more.
 func (r *race) floor(depth float64) float32 {
 	const margin = 1e-6
 	return math.Nextafter32(float32(float64(r.top)-(depth+margin)*r.temperature), negInf)
 }
 
-// consider lets a token, of the first byte high, take part.
+// consider compares a token with the best one so far. high is its first byte.
 func (r *race) consider(x candidate, high byte) {
 	x.weight = 1
 	if x.logit != r.top {
@@ -162,11 +162,11 @@ func (r *race) consider(x candidate, high byte) {
 	}
 }
 
-// lastBytes returns the tokens with the last byte that may yet win, their logits as they
-// are in row. The list is good until the next of a chooser.
+// tokensOfTopByte returns the tokens with first byte 255 that may still win, with the logits that
+// they have in row. The slice is valid until the scanner's next call.
 func (r *race) tokensOfTopByte(row []float32, t *rowBias) []candidate {
 	c := &r.s.scanner
-	lanes := (len(row) + gumbelLanes - 1) &^ (gumbelLanes - 1) // a tenant lane stays within
+	lanes := (len(row) + gumbelLanes - 1) &^ (gumbelLanes - 1) // a lane permutes tokens within a block
 	c.last = r.f.high.LastBytes(&r.s.Scratch, c.last[:0], lanes)
 	c.index = c.index[:0]
 	for _, at := range c.last {
@@ -182,10 +182,10 @@ func (r *race) tokensOfTopByte(row []float32, t *rowBias) []candidate {
 			continue
 		}
 		low := binary.LittleEndian.Uint64(c.blocks[i][at%2*8:])
-		missing := -(uint64(topByte)<<56 | low>>8) - 1 // 2^64 less U+1
+		missing := -(uint64(topByte)<<56 | low>>8) - 1 // 2^64 - (U+1)
 		const toDrawBits = 64 - drawBits
 		q := float64(2*(missing>>toDrawBits) + 1)
-		// The maximum of a block is at hand, where the row itself may be far away.
+		// The maximum of the block is in the cache. The row itself may not be.
 		if r.mayWin(q, c.maxima[v/kernel.ScanBlock]+t.delta, floor, least) && r.mayWin(q, row[v]+t.delta, floor, least) {
 			list = append(list, candidate{logit: row[v], id: Token(v)})
 		}
@@ -194,8 +194,8 @@ func (r *race) tokensOfTopByte(row []float32, t *rowBias) []candidate {
 	return list
 }
 
-// mayWin reports whether q over the weight of some logit up to one is at most least. floor
-// is below what has such a weight with any q.
+// mayWin reports whether a token with numerator q can have a quotient of at most least, if its
+// logit is at most logit. No token below floor can.
 func (r *race) mayWin(q float64, logit, floor float32, least float64) bool {
 	if !(logit >= floor) {
 		return false

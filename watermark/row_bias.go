@@ -5,8 +5,8 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// A tint is a bias at one position, for one who wants to know a few colours and not
-// to write a row. The zero tint biases nothing.
+// A rowBias is the bias at one position. It answers the colour of single tokens, so that callers need
+// not write a whole row. The zero rowBias changes nothing.
 type rowBias struct {
 	delta float32
 	table *kernel.Table
@@ -23,8 +23,8 @@ func (g *payloadList) biasAt(s *prf.Scratch, context []Token) rowBias {
 	return rowBias{delta: float32(g.params.Delta), table: g.list(s, context), f: g.f, s: s}
 }
 
-// bias returns what the tint adds to token v, which block decides, without a branch on
-// its colour.
+// bias returns what is added to the logit of token v, given the block that decides its colour. It
+// does not branch on the colour.
 func (t *rowBias) bias(block *[kernel.BlockSize]byte, v uint32) float32 {
 	green := 0
 	if t.table.Green(block, v) {
@@ -33,7 +33,7 @@ func (t *rowBias) bias(block *[kernel.BlockSize]byte, v uint32) float32 {
 	return [2]float32{0, t.delta}[green]
 }
 
-// mask writes the green bitmap of n tokens to dst, grown as needed, and returns it.
+// mask returns the green bitmap of n tokens. It reuses the memory of dst.
 func (t *rowBias) mask(dst []uint64, n int) []uint64 {
 	dst = sized(dst, (n+63)/64)
 	if t.table == nil {

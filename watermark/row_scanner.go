@@ -9,32 +9,31 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// A chooser takes from a row and a tint what a Sampler takes from the biased row, token
-// for token, and neither writes nor copies the row. It reads it once, for the
-// maxima of blocks; from then on it looks only at blocks that can matter. The zero
-// chooser is ready for use.
+// A rowScanner takes from a row and its bias what a Sampler takes from the biased row, token for
+// token. It neither writes nor copies the row. It reads the row once, for the maxima of blocks,
+// and then looks only at blocks that can matter. The zero rowScanner is ready for use.
 //
-// A token can matter when its logit plus delta, in float32 as the bias adds it, reaches
-// what enough unbiased logits reach: rounding is monotonous, so its biased logit is no
-// larger. Taking delta from the threshold instead would round the other way and lose
-// ties.
+// A token can matter if its logit plus delta reaches a threshold that enough unbiased logits
+// reach. The sum must be a float32 sum, as in the bias. Rounding is monotonic, so the biased
+// logit of any other token is below the threshold. Subtracting delta from the threshold instead
+// would round the other way and lose ties.
 type rowScanner struct {
 	maxima []float32   // of the blocks of the row
 	tops   []float32   // maxima of maxima
-	groups []float32   // scratch of a selection
-	sums   []float32   // of the blocks, for one who needs them
+	groups []float32   // working memory of a selection
+	sums   []float32   // block sums, filled only when a method needs them
 	list   []candidate // in order of ids
-	ranked []candidate
-	green  []uint64
-	index  []uint32
-	last   []uint32
-	bytes  []byte
+	ranked []candidate // a copy of candidates that a selection reorders
+	green  []uint64    // bitmap of the green list
+	index  []uint32    // numbers of keystream blocks
+	last   []uint32    // places of the first byte 255
+	bytes  []byte      // first bytes of U
 	blocks [][kernel.BlockSize]byte
 
-	scratch prf.Scratch // for the tint
+	scratch prf.Scratch // holds the context of the bias
 }
 
-// argmax returns the best token of row as t biases it, or -1 when none is above -Inf.
+// argmax returns the best token of row under the bias t, or -1 if none is above -Inf.
 func (c *rowScanner) argmax(row []float32, t *rowBias) Token {
 	top := c.scan(row)
 	if top == negInf {
@@ -43,8 +42,8 @@ func (c *rowScanner) argmax(row []float32, t *rowBias) Token {
 	return c.best(row, t, top).id
 }
 
-// survivors returns the candidates that p, which is not greedy, leaves of row as t biases
-// it, with their weights, in order of ids. They are overwritten by the next call.
+// survivors returns the candidates that p leaves of row under the bias t, with their weights, in
+// order of ids. p must not be greedy. The next call overwrites them.
 func (c *rowScanner) survivors(row []float32, t *rowBias, p Sampler) []candidate {
 	top := c.scan(row)
 	if top == negInf {
@@ -77,12 +76,12 @@ func (c *rowScanner) survivors(row []float32, t *rowBias, p Sampler) []candidate
 	return keepMinP(list, p.MinP)
 }
 
-// topK returns the k best tokens of row as t biases it.
+// topK returns the k best tokens of row under the bias t.
 func (c *rowScanner) topK(row []float32, t *rowBias, k int) []candidate {
 	least := c.kth(row, k)
 	if t.table != nil && least > negInf {
-		// The k-th of some biased logits is nearer to that of all than an unbiased
-		// one, and leaves fewer tokens whose colour matters.
+		// The k-th largest of some biased logits is a better bound than the k-th largest
+		// unbiased logit, and leaves fewer tokens whose colour matters.
 		const share = 4
 		list := c.collect(row, 0, least-t.delta/share)
 		c.colour(list, t, len(row))
@@ -93,7 +92,7 @@ func (c *rowScanner) topK(row []float32, t *rowBias, k int) []candidate {
 	return c.bestOf(list, k)
 }
 
-// scan sets the maxima of row and returns the largest.
+// scan sets the maxima of the blocks of row, and returns the largest.
 func (c *rowScanner) scan(row []float32) float32 {
 	c.maxima = sized(c.maxima, (len(row)+kernel.ScanBlock-1)/kernel.ScanBlock)
 	kernel.BlockMax(c.maxima, row)
@@ -107,13 +106,14 @@ func (c *rowScanner) scan(row []float32) float32 {
 	return top
 }
 
-// bounded reports whether the float32 arithmetic of bounds holds for such numbers.
+// bounded reports whether the bounds, which use float32 arithmetic, hold for a row with this largest
+// logit.
 func (c *rowScanner) bounded(top, temperature float32) bool {
 	const least, most = 1e-6, 1e6
 	return top < math.MaxFloat32/2 && top > -math.MaxFloat32/2 && temperature > least && temperature < most
 }
 
-// best returns the best candidate of row as t biases it, whose largest logit is top.
+// best returns the best candidate of row under the bias t. top is the largest unbiased logit.
 func (c *rowScanner) best(row []float32, t *rowBias, top float32) candidate {
 	list := c.collect(row, t.delta, top)
 	c.colour(list, t, len(row))
@@ -126,12 +126,11 @@ func (c *rowScanner) best(row []float32, t *rowBias, top float32) candidate {
 	return best
 }
 
-// streamShare is how many blocks of a keystream, as a whole, take as long as one that is
-// asked for.
+// streamShare is the number of blocks of a whole keystream that take as long as a single block.
 const streamShare = 4
 
-// colour biases candidates in order of ids, of a row of n tokens. It makes the blocks
-// that they need, or the whole keystream where that is cheaper.
+// colour adds the bias t to candidates, which are in order of ids and come from a row of n tokens. It
+// computes the keystream blocks that they need, or the whole keystream if that is cheaper.
 func (c *rowScanner) colour(list []candidate, t *rowBias, n int) {
 	if t.table == nil || len(list) == 0 {
 		return
@@ -163,8 +162,8 @@ func (c *rowScanner) colour(list []candidate, t *rowBias, n int) {
 	}
 }
 
-// collect returns the tokens above -Inf whose logits reach floor with delta, in order of
-// ids, with the logits as they are in row.
+// collect returns the tokens above -Inf whose logit plus delta reaches floor, in order of ids, with
+// the logits that they have in row.
 func (c *rowScanner) collect(row []float32, delta, floor float32) []candidate {
 	floor = max(floor, -math.MaxFloat32)
 	list := c.list[:0]
@@ -182,10 +181,10 @@ func (c *rowScanner) collect(row []float32, delta, floor float32) []candidate {
 	return list
 }
 
-// kth returns the k-th largest logit of row, or -Inf when fewer are above it. k is from
-// 1 to len(row)-1.
+// kth returns the k-th largest logit of row, or -Inf if fewer than k are above that. k is from 1 to
+// len(row)-1.
 func (c *rowScanner) kth(row []float32, k int) float32 {
-	const share = 2 // of as many maxima, the k-th is near enough to the k-th logit
+	const share = 2 // among this many times k maxima, the k-th is close to the k-th logit
 	var least float32
 	switch n := len(c.maxima); {
 	case k <= len(c.tops)/share:
@@ -197,12 +196,12 @@ func (c *rowScanner) kth(row []float32, k int) float32 {
 	default:
 		least = negInf
 	}
-	// At least k logits are at or above least.
+	// At least k logits reach least.
 	list := c.collect(row, 0, least)
 	return c.kthOf(list, k)
 }
 
-// kthOf returns the k-th largest logit of list, or -Inf when it holds fewer.
+// kthOf returns the k-th largest logit of list, or -Inf if list is shorter.
 func (c *rowScanner) kthOf(list []candidate, k int) float32 {
 	if len(list) < k {
 		return negInf
@@ -214,7 +213,7 @@ func (c *rowScanner) kthOf(list []candidate, k int) float32 {
 	return kthLargest(c.groups, k)
 }
 
-// bestOf keeps the k best of list, which is in order of ids and stays so.
+// bestOf returns the k best candidates of list in order of ids, the order that list must have.
 func (c *rowScanner) bestOf(list []candidate, k int) []candidate {
 	if len(list) <= k {
 		return list
@@ -238,10 +237,10 @@ func (c *rowScanner) bestOf(list []candidate, k int) []candidate {
 	return kept
 }
 
-// above returns the tokens that can be MinP times as probable as the best, weighed; no
-// weight needs the sum of all.
+// above returns, with their weights, the tokens that can be MinP times as probable as the best. best
+// is the largest biased logit.
 func (c *rowScanner) above(row []float32, t *rowBias, p Sampler, best float32) []candidate {
-	// A margin for the roundings here and in the exponential.
+	// The margin covers rounding errors, here and in the exponential.
 	depth := -math.Log(float64(p.MinP))*(1+1e-6) + 1e-6
 	cut := float32(float64(best) - depth*float64(p.Temperature))
 	list := c.collect(row, t.delta, math.Nextafter32(cut, negInf))
@@ -250,8 +249,8 @@ func (c *rowScanner) above(row []float32, t *rowBias, p Sampler, best float32) [
 	return list
 }
 
-// keepMinP removes what is less than share times as probable as the best, which has
-// weight 1.
+// keepMinP removes candidates that are less than share times as probable as the best, whose weight
+// is 1.
 func keepMinP(list []candidate, share float32) []candidate {
 	if !(share > 0 && share <= 1) {
 		return list
@@ -259,8 +258,8 @@ func keepMinP(list []candidate, share float32) []candidate {
 	return slices.DeleteFunc(list, func(c candidate) bool { return c.weight < float64(share) })
 }
 
-// kthLargest returns the k-th largest entry of a, k from 1 to len(a), and reorders a,
-// which holds no NaN.
+// kthLargest returns the k-th largest entry of a, which must not contain NaN. k is from 1 to len(a).
+// It reorders a.
 func kthLargest(a []float32, k int) float32 {
 	const few = 12
 	lo, hi := 0, len(a)
@@ -302,5 +301,5 @@ func kthLargest(a []float32, k int) float32 {
 	return a[k-1]
 }
 
-// sized returns a slice of n entries that uses the memory of s.
+// sized returns a slice of n entries that reuses the memory of s.
 func sized[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }

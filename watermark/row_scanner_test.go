@@ -226,7 +226,7 @@ func TestBoundsDecide(t *testing.T) {
 				assert.NotEmpty(t, kept)
 			}
 			u := rng.Float64()
-			got, ok := c.walk(row, &nothing, top, 0.8, u)
+			got, ok := c.runningSum(row, &nothing, top, 0.8, u)
 			if ok {
 				walk++
 				want, _ := Sampler{Temperature: 0.8}.draw(nil, row, u)

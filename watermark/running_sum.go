@@ -2,13 +2,13 @@ package watermark
 
 import "github.com/isotope-wm/isotope/internal/kernel"
 
-// walk draws from all tokens of row as t biases it, at a temperature, by the running sum
-// in order of ids, or says ok false where it cannot tell: the specification must then decide.
-// top is the largest biased logit.
+// runningSum draws from all tokens of row under the bias t, at a temperature, by the running sum in
+// order of ids. top is the largest biased logit. ok is false if the bounds cannot decide; the caller
+// then runs the exact sampler.
 //
-// The tokens near the top get an exponential each, the others one sum for each block, good
-// to within bounds. Only the block in which the running sum passes u is looked into.
-func (c *rowScanner) walk(row []float32, t *rowBias, top, temperature float32, u float64) (id Token, ok bool) {
+// It computes an exponential only for tokens near the maximum. The others are summed by block, within
+// bounds. It examines only the block in which the running sum passes u.
+func (c *rowScanner) runningSum(row []float32, t *rowBias, top, temperature float32, u float64) (id Token, ok bool) {
 	if !(u >= 0 && u < 1) {
 		return 0, false
 	}
@@ -32,8 +32,9 @@ func (c *rowScanner) walk(row []float32, t *rowBias, top, temperature float32, u
 	return 0, false
 }
 
-// passes returns the token at which the running sum passes target, if that is certain when
-// sums and target are wrong by slack together. c.sums are the blocks without the head.
+// passes returns the token at which the running sum passes target. ok is false if an error of
+// slack, in sums and target together, could change the result. c.sums must hold the block sums
+// without the head.
 func (c *rowScanner) passes(row []float32, delta float32, head []candidate, top, temperature float32, target, slack float64) (Token, bool) {
 	sum := 0.0
 	for b, tail := range c.sums {

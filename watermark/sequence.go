@@ -6,8 +6,8 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// A Sequence applies marks along one text: any number of biases, and at most one keyed draw.
-// It keeps the tokens that are context, applies repeated-context masking and owns all working
+// A Sequence applies marks along one text: any number of biases, and at most one keyed draw. It
+// keeps the tokens that are context and applies repeated-context masking. It owns all working
 // memory, so a step does not allocate once its buffers have grown. One goroutine at a time may
 // use it. Make one for each request, or Reset one for the next.
 //

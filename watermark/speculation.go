@@ -34,9 +34,9 @@ import (
 //		}
 //	}
 //
-// If all are accepted, [Speculation.Target] draws one more from the next row of the target
-// model. A draft without a distribution, such as an n-gram draft, needs no Speculation: let
-// [Sequence.Sample] draw each token and accept the draft if it is the same.
+// If all are accepted, [Speculation.Target] draws one more from the next row of the target model.
+// A draft without a distribution, such as an n-gram draft, does not need a Speculation. Let
+// [Sequence.Sample] draw each token, and accept the draft if it is the same.
 type Speculation struct {
 	seq           *Sequence // with the keyed draw of the target
 	draft         sequenceDraw
@@ -49,9 +49,9 @@ type Row struct {
 	Probs []float32 // one for each id; need not sum to 1; negative numbers, infinities and NaN count as 0
 }
 
-// NewSpeculation returns a Speculation with two keyed draws and any number of biases, which
-// apply to the logits of both models. The draws must have the same width, band and masking, and
-// different keys: marks of two keys, or both [Mark.Halves] of one mark. An error is a
+// NewSpeculation returns a Speculation with two keyed draws and any number of biases, which apply
+// to the logits of both models. The draws must have the same width, band and masking. They must
+// have different keys: marks of two keys, or both [Mark.Halves] of one mark. An error is a
 // [*ParamError].
 func NewSpeculation(draft, target *Mark, biases ...*Mark) (*Speculation, error) {
 	for _, m := range []*Mark{draft, target} {

@@ -1,7 +1,7 @@
 package watermark
 
-// sampleUntruncated is Sample where nothing is truncated, without a list of all tokens; elsewhere
-// ok is false, and nothing has been counted.
+// sampleUntruncated is Sample for a sampler that truncates nothing. It does not make a list of all
+// tokens. ok is false if it does not apply; it has then counted nothing.
 func (s *Sequence) sampleUntruncated(row []float32, t *rowBias, p Sampler, u float64) (id Token, ok bool) {
 	if !p.keepsAll(len(row)) {
 		return 0, false
@@ -25,19 +25,19 @@ func (s *Sequence) sampleUntruncated(row []float32, t *rowBias, p Sampler, u flo
 			return g.chooseOfRow(&s.scratch, row, t, top, p.Temperature, s.salt).id, true
 		}
 	}
-	if id, ok = c.walk(row, t, c.best(row, t, top).logit, p.Temperature, u); ok {
+	if id, ok = c.runningSum(row, t, c.best(row, t, top).logit, p.Temperature, u); ok {
 		return id, true
 	}
 	kept := c.survivors(row, t, p)
 	return kept[drawIndex(kept, u)].id, true
 }
 
-// keepsAll reports whether p truncates no row of n tokens.
+// keepsAll reports whether p keeps every token of a row of n tokens.
 func (p Sampler) keepsAll(n int) bool {
 	return (p.TopK <= 0 || p.TopK >= n) && !(p.TopP > 0 && p.TopP < 1) && !(p.MinP > 0 && p.MinP <= 1)
 }
 
-// hasChoice reports whether two candidates or more have a positive weight.
+// hasChoice reports whether at least two candidates have a positive weight.
 func hasChoice(list []candidate) bool {
 	n := 0
 	for i := range list {
@@ -50,7 +50,7 @@ func hasChoice(list []candidate) bool {
 	return false
 }
 
-// rowHasChoice reports whether two entries of row or more are above -Inf.
+// rowHasChoice reports whether at least two entries of row are above -Inf.
 func rowHasChoice(row []float32) bool {
 	n := 0
 	for _, x := range row {

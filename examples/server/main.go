@@ -1,6 +1,6 @@
 // Server is an inference server whose text can be found again. It offers OpenAI's chat and
 // completions endpoints over the embedded language model, and marks each tenant's answers with
-// the tenant's keys. The README beside it is a tutorial.
+// the tenant's keys. The README next to it is a tutorial.
 //
 // This file is all that knows the model. The handlers are in internal/openaiserver; behind its
 // Model interface any other engine can take the place of this one.

@@ -1,5 +1,5 @@
-// Package openaiserver serves OpenAI's chat, completions and models endpoints over a
-// language model, and marks every answer with the keys of the account that asks.
+// Package openaiserver serves OpenAI's chat, completions and models endpoints over a language
+// model. It marks every answer with the keys of the account that asks.
 //
 // Getting started: implement [Model] for your engine, read the [Tenants], make a [Marker]
 // from the root key, and serve [New]'s Server. examples/server does so with the embedded

@@ -20,9 +20,9 @@ type job struct {
 	stop      []string
 }
 
-// write generates until the limit, a stop sequence, the model's own end or the end of ctx, and
-// passes the text to emit in pieces. It returns the tokens, also those before an error, and
-// why the text ended.
+// write generates a text and passes it to emit in pieces. It ends at the limit, at a stop
+// sequence, at the model's end of text or with ctx. It returns the tokens, also those before an
+// error, and why the text ended.
 func (s *Server) write(ctx context.Context, j job, emit func(piece string) error) (tokens []watermark.Token, finish Finish, err error) {
 	r, err := newRequest(j)
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
-// A Marker finds the marks of a tenant's requests: one of the master key, one of the tenant's
-// cohort and one of the tenant itself, each in its part of the contexts ([registry.Split]). It
-// is safe for concurrent use.
+// A Marker finds the marks of a tenant's requests. They are those of the master key, of the
+// tenant's cohort and of the tenant, each in its part of the contexts ([registry.Split]). It is
+// safe for concurrent use.
 type Marker struct {
 	marks *registry.Marker // nil without a root key
 }
 
 // NewMarker returns the Marker of the tenants under a root key, for a vocabulary of vocab ids.
-// With the zero root it returns a Marker that can mark nothing, for a server that shall start
-// although its key cannot be read.
+// With the zero root it returns a Marker that can mark nothing. A server can then start although
+// its key cannot be read.
 func NewMarker(root watermark.Key, tenants *Tenants, scheme watermark.Scheme, vocab int) (*Marker, error) {
 	if root.IsZero() {
 		return &Marker{}, nil

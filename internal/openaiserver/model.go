@@ -34,9 +34,9 @@ type Model interface {
 	// result does not matter after emit has returned false.
 	//
 	// The server calls Generate on a goroutine of the request, and emit must be called there.
-	// emit may wait for a client that reads slowly. An engine that decodes several requests
-	// in one step therefore draws on its own goroutine, by [Request.Draw], and passes the
-	// tokens to Generate through a channel.
+	// emit may wait for a client that reads slowly. An engine that decodes several requests in
+	// one step therefore calls [Request.Draw] on its own goroutine. It passes the tokens to
+	// Generate through a channel.
 	Generate(ctx context.Context, r *Request, emit func(watermark.Token) bool) (Finish, error)
 }
 
@@ -66,10 +66,12 @@ const (
 
 // A Request is a text for a [Model] to write. One goroutine at a time may use it.
 //
-// A model has two ways to draw. [Request.Draw] does everything. An engine with a sampler of
-// its own uses Sequence, Sampler and Seed instead: it calls Process on raw logits before it
-// truncates, draws, and calls Accept. A request that the engine preempts keeps its state
-// here, so that the engine continues by decoding Prompt and what it has drawn since.
+// A model has two ways to draw. [Request.Draw] does everything. An engine that has a sampler uses
+// Sequence, Sampler and Seed instead. It calls Process on raw logits before it truncates, draws,
+// and calls Accept.
+//
+// A request keeps its state while the engine preempts it. To continue, the engine decodes Prompt
+// and the tokens that it has drawn since.
 type Request struct {
 	Prompt    []watermark.Token
 	MaxTokens int                 // emit returns false after as many tokens

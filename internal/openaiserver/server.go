@@ -199,8 +199,8 @@ func (s *Server) prepare(w http.ResponseWriter, r *http.Request, e endpoint, rec
 	return q, j, err
 }
 
-// marksFor returns the marks of a request. It returns none if the server does not mark, and if
-// the request cannot be marked and the server may serve it all the same.
+// marksFor returns the marks of a request. It returns none if the server does not mark. It also
+// returns none if the request cannot be marked, and the server may serve it unmarked.
 func (s *Server) marksFor(rec *record) ([]*watermark.Mark, error) {
 	if s.config.Marker == nil {
 		return nil, nil

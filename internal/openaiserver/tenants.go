@@ -24,9 +24,9 @@ type Tenant struct {
 	APIKeys []string `json:"api_keys"`
 }
 
-// Tenants finds a tenant by the API key of a request. It is a file of its own and not a part of
-// the registry, because a registry refuses anything that looks like a key or a hash.
-// [Tenants.Registry] returns the registry of the same accounts.
+// Tenants finds a tenant by the API key of a request. The registry cannot hold the hashes,
+// because it refuses anything that looks like a key. [Tenants.Registry] returns the registry of
+// the same accounts.
 type Tenants struct {
 	Epoch  string // the release of the model
 	List   []*Tenant

@@ -13,8 +13,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A record collects what the log says about a request: ids of keys but never a key, and no text
-// unless Config.LogText is set.
+// A record collects the facts about a request for the log. It holds ids of keys but never a key,
+// and no text unless Config.LogText is set.
 type record struct {
 	id                             string
 	tenant                         *Tenant
