@@ -29,7 +29,7 @@ func (b *ownBias) Process(logits []float32, context []Token) {
 }
 
 // TestBiasIsLikeAMark compares a Sequence that has a green list as a mark with one that has it as
-// a Bias: they must bias, draw, mask, rewind and reset alike, to the bit.
+// a Bias: they must bias, draw, mask, rewind and reset alike, bit for bit.
 func TestBiasIsLikeAMark(t *testing.T) {
 	const vocab = 300
 	list := watermark.GreenList{Gamma: 0.25, Delta: 1.5, Width: 2}

@@ -41,10 +41,10 @@
 //
 // # Errors and concurrency
 //
-// [New], [NewSequence] and [ParseProfile] check all parameters, and return a [*ParamError] that
-// names the wrong one. After that nothing fails: the hot path returns no errors, takes no locks
-// and does not allocate. A Mark is safe for concurrent use. A Sequence belongs to one goroutine at
-// a time.
+// [New], [NewSequence] and [ParseProfile] check all parameters. An error about a parameter is a
+// [*ParamError] that names it. After that nothing fails: the hot path returns no errors, takes no
+// locks and does not allocate. A Mark is safe for concurrent use. A Sequence belongs to one
+// goroutine at a time.
 //
 // # What a mark proves
 //

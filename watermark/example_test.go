@@ -208,7 +208,7 @@ func ExampleNewSequence() {
 }
 
 // A draft model proposes tokens, and the target model rejects some of them. Rewind takes rejected
-// tokens back, so that the text goes on as if nobody had proposed them.
+// tokens back, so that the text continues as if nobody had proposed them.
 func ExampleSequence_Rewind() {
 	mark, _ := watermark.New(exampleKey(), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, 6, watermark.MaskRepeats{})
 	seq, _ := watermark.NewSequence(mark)

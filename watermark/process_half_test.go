@@ -13,8 +13,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A row in half precision is marked as its float32 form is, by every kind of mark, inside
-// and outside of a band, past the vocabulary and in a batch.
+// TestProcessHalfIsProcess checks that a row in half precision is marked like its float32 form.
+// It tries every kind of mark, contexts inside and outside a band, padding, and batches.
 func TestProcessHalfIsProcess(t *testing.T) {
 	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("5a", 32))
 	require.NoError(t, err)

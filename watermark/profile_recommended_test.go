@@ -10,7 +10,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// greenCost is the divergence of a biased step whose green mass is p.
+// greenCost returns the divergence of a biased step with green mass p, in nats.
 func greenCost(p, delta float64) float64 {
 	a := math.Expm1(delta)
 	g := (1 + a) * p / (1 + a*p)

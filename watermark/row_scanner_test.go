@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// plainSample is Sample as its comment says it: a copy of the row, the marks, the
-// sampler.
+// plainSample is Sample as its comment describes it: it copies the row, applies the marks and then
+// the sampler.
 func plainSample(s *Sequence, logits []float32, p Sampler, u float64) Token {
 	if s.vocab > 0 {
 		logits = logits[:min(len(logits), s.vocab)]
@@ -42,25 +42,31 @@ func plainSample(s *Sequence, logits []float32, p Sampler, u float64) Token {
 	return kept[i].id
 }
 
-// rowKinds are the shapes of rows that a draw meets, and some that it should not.
-var rowKinds = map[string]func(rng *rand.Rand, row []float32){
-	"flat":  func(rng *rand.Rand, row []float32) { normal(rng, row, 3) },
-	"ties":  func(rng *rand.Rand, row []float32) { normal(rng, row, 2); quantise(row, 0.5) },
-	"equal": func(rng *rand.Rand, row []float32) { normal(rng, row, 0) },
-	"peaked": func(rng *rand.Rand, row []float32) {
+// A rowKind fills rows of one shape.
+type rowKind struct {
+	name string
+	fill func(rng *rand.Rand, row []float32)
+}
+
+// rowKinds are the shapes of rows that a draw meets, and some that it should not meet.
+var rowKinds = []rowKind{
+	{"flat", func(rng *rand.Rand, row []float32) { normal(rng, row, 3) }},
+	{"ties", func(rng *rand.Rand, row []float32) { normal(rng, row, 2); quantise(row, 0.5) }},
+	{"equal", func(rng *rand.Rand, row []float32) { normal(rng, row, 0) }},
+	{"peaked", func(rng *rand.Rand, row []float32) {
 		normal(rng, row, 1.5)
 		for range 1 + rng.IntN(20) {
 			row[rng.IntN(len(row))] += float32(15 * rng.Float64())
 		}
-	},
-	"sorted": func(rng *rand.Rand, row []float32) {
+	}},
+	{"sorted", func(rng *rand.Rand, row []float32) {
 		normal(rng, row, 3)
 		slices.Sort(row)
 		if rng.IntN(2) == 0 {
 			slices.Reverse(row)
 		}
-	},
-	"grammar": func(rng *rand.Rand, row []float32) { // few tokens are allowed
+	}},
+	{"grammar", func(rng *rand.Rand, row []float32) { // few tokens are allowed
 		normal(rng, row, 3)
 		allowed := rng.IntN(60)
 		for i := range row {
@@ -68,26 +74,31 @@ var rowKinds = map[string]func(rng *rand.Rand, row []float32){
 				row[i] = negInf
 			}
 		}
-	},
-	"odd": func(rng *rand.Rand, row []float32) {
+	}},
+	{"odd", func(rng *rand.Rand, row []float32) {
 		normal(rng, row, 2)
 		odd := []float32{float32(math.NaN()), negInf, 0, float32(math.Copysign(0, -1)), 1e-40, math.MaxFloat32, -math.MaxFloat32, float32(math.Inf(1))}
 		kinds := odd[:4+rng.IntN(len(odd)-3)]
 		for range rng.IntN(len(row) + 1) {
 			row[rng.IntN(len(row))] = kinds[rng.IntN(len(kinds))]
 		}
-	},
-	"large": func(rng *rand.Rand, row []float32) { // where adding delta rounds
+	}},
+	{"large", func(rng *rand.Rand, row []float32) { // where adding delta rounds
 		normal(rng, row, 4)
 		for i := range row {
 			row[i] += 1 << 21
 		}
-	},
-	"nothing": func(_ *rand.Rand, row []float32) {
+	}},
+	{"nothing", func(_ *rand.Rand, row []float32) {
 		for i := range row {
 			row[i] = []float32{negInf, float32(math.NaN())}[i%2]
 		}
-	},
+	}},
+}
+
+// rowsOf returns the rowKind with this name.
+func rowsOf(name string) rowKind {
+	return rowKinds[slices.IndexFunc(rowKinds, func(k rowKind) bool { return k.name == name })]
 }
 
 func normal(rng *rand.Rand, row []float32, sd float64) {
@@ -102,45 +113,51 @@ func quantise(row []float32, step float64) {
 	}
 }
 
-// testMarks are the biases, alone and together, that a Sequence may have.
-func testMarks(t *testing.T, vocab int) map[string]func() *Sequence {
-	key, selector := Key{}, Key{}
-	key = mustKey(t, 1)
-	selector = mustKey(t, 2)
+// A testSequence makes a Sequence of a kind.
+type testSequence struct {
+	name string
+	make func() *Sequence
+}
+
+// testSequences returns the biases and draws, alone and together, that a Sequence may have.
+func testSequences(t *testing.T, vocab int) []testSequence {
+	key, selector := mustKey(t, 1), mustKey(t, 2)
 	mark := func(g Scheme, opts ...Option) *Mark {
 		m, err := New(key, g, vocab, opts...)
 		require.NoError(t, err)
 		return m
 	}
 	half := GreenList{Gamma: 0.5, Delta: 2, Width: 1}
-	kinds := map[string][]*Mark{
-		"none":           nil,
-		"half":           {mark(half)},
-		"quarter":        {mark(GreenList{Gamma: 0.25, Delta: 0.3, Width: 1})},
-		"fine":           {mark(GreenList{Gamma: 101.0 / 256, Delta: 5, Width: 1})},
-		"eighth":         {mark(GreenList{Gamma: 0.5, Delta: 0.125, Width: 1})}, // half a unit in the last place of large logits
-		"masked":         {mark(half, MaskRepeats{})},
-		"lane":           {mark(half, Lane{Group: 3, Index: 77})},
-		"payload":        {mark(half, Payload{Bits: 6, Message: 41})},
-		"gumbelmax":      {mark(GumbelMax{Width: 2})},
-		"gumbelmax, k=6": {mark(GumbelMax{Width: 6}, Lane{Group: 1, Index: 11})},
-		"both":           {mark(GumbelMax{Width: 4, Dual: 0.25}, MaskRepeats{}), mark(half)},
-		"tournament":     {mark(Tournament{Width: 2, Depth: 10}), mark(half)},
-		"bands": {
-			mark(half, Band{Selector: selector, Lo: 0, Hi: 20000}, MaskRepeats{}),
-			mark(GreenList{Gamma: 0.75, Delta: 1, Width: 1}, Band{Selector: selector, Lo: 20000, Hi: 40000}),
-			mark(GreenList{Gamma: 1.0 / 16, Delta: 3, Width: 1}, Band{Selector: selector, Lo: 45000, Hi: 65536}),
-		},
-	}
-	made := map[string]func() *Sequence{}
-	for name, marks := range kinds {
-		made[name] = func() *Sequence {
+	var made []testSequence
+	add := func(name string, marks ...*Mark) {
+		made = append(made, testSequence{name, func() *Sequence {
 			s, err := NewSequence(marks...)
 			require.NoError(t, err)
 			return s
-		}
+		}})
 	}
+	add("none")
+	add("half", mark(half))
+	add("quarter", mark(GreenList{Gamma: 0.25, Delta: 0.3, Width: 1}))
+	add("fine", mark(GreenList{Gamma: 101.0 / 256, Delta: 5, Width: 1}))
+	add("eighth", mark(GreenList{Gamma: 0.5, Delta: 0.125, Width: 1})) // half a unit in the last place of large logits
+	add("masked", mark(half, MaskRepeats{}))
+	add("lane", mark(half, Lane{Group: 3, Index: 77}))
+	add("payload", mark(half, Payload{Bits: 6, Message: 41}))
+	add("gumbelmax", mark(GumbelMax{Width: 2}))
+	add("gumbelmax, k=6", mark(GumbelMax{Width: 6}, Lane{Group: 1, Index: 11}))
+	add("both", mark(GumbelMax{Width: 4, Dual: 0.25}, MaskRepeats{}), mark(half))
+	add("tournament", mark(Tournament{Width: 2, Depth: 10}), mark(half))
+	add("bands",
+		mark(half, Band{Selector: selector, Lo: 0, Hi: 20000}, MaskRepeats{}),
+		mark(GreenList{Gamma: 0.75, Delta: 1, Width: 1}, Band{Selector: selector, Lo: 20000, Hi: 40000}),
+		mark(GreenList{Gamma: 1.0 / 16, Delta: 3, Width: 1}, Band{Selector: selector, Lo: 45000, Hi: 65536}))
 	return made
+}
+
+// sequenceOf returns a Sequence of the kind with this name.
+func sequenceOf(kinds []testSequence, name string) *Sequence {
+	return kinds[slices.IndexFunc(kinds, func(k testSequence) bool { return k.name == name })].make()
 }
 
 func mustKey(t *testing.T, n byte) Key {
@@ -150,8 +167,8 @@ func mustKey(t *testing.T, n byte) Key {
 	return k
 }
 
-// TestSampleIsThePlainPath compares tokens, not distributions: with the same random
-// number Sample draws what the sampler draws from the marked row.
+// TestSampleIsThePlainPath compares tokens and not distributions: with the same random number Sample
+// draws what the sampler draws from the marked row.
 func TestSampleIsThePlainPath(t *testing.T) {
 	samplers := func(rng *rand.Rand) Sampler {
 		return Sampler{
@@ -161,20 +178,20 @@ func TestSampleIsThePlainPath(t *testing.T) {
 			MinP:        []float32{0, 0, 0.01, 0.3, 1, 2}[rng.IntN(6)],
 		}
 	}
-	for kind, fill := range rowKinds {
-		t.Run(kind, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(21, uint64(len(kind))))
+	for _, kind := range rowKinds {
+		t.Run(kind.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(21, uint64(len(kind.name))))
 			for _, vocab := range []int{1, 3, 63, 64, 65, 700, 4500} {
 				row := make([]float32, vocab)
-				for name, sequence := range testMarks(t, vocab) {
-					s := sequence()
+				for _, sequence := range testSequences(t, vocab) {
+					s := sequence.make()
 					for range 4 {
-						fill(rng, row)
+						kind.fill(rng, row)
 						s.Accept(rng.Int32N(5)) // contexts repeat
 						p, u := samplers(rng), []float64{0, rng.Float64(), 1 - 0x1p-53}[min(rng.IntN(6), 2)]
 						before := slices.Clone(row)
 						want := plainSample(s, row, p, u)
-						require.Equal(t, want, s.Sample(row, p, u), "%s, V=%d, %+v, u=%v", name, vocab, p, u)
+						require.Equal(t, want, s.Sample(row, p, u), "%s, V=%d, %+v, u=%v", sequence.name, vocab, p, u)
 						for i := range row {
 							require.Equal(t, math.Float32bits(before[i]), math.Float32bits(row[i]), "the row is written")
 						}
@@ -185,20 +202,20 @@ func TestSampleIsThePlainPath(t *testing.T) {
 	}
 }
 
-// TestSampleOfLargeRows is the same where selections by blocks and by mass take place.
+// TestSampleOfLargeRows does the same where selections by blocks and by mass take place.
 func TestSampleOfLargeRows(t *testing.T) {
 	const vocab = 32768
 	rng := rand.New(rand.NewPCG(22, 22))
 	row := make([]float32, vocab+100) // a padded head
-	marks := testMarks(t, vocab)
+	kinds := testSequences(t, vocab)
 	for _, kind := range []string{"flat", "ties", "peaked", "sorted", "grammar"} {
 		for _, name := range []string{"none", "half", "fine", "payload", "gumbelmax", "both"} {
-			s := marks[name]()
+			s := sequenceOf(kinds, name)
 			for i, p := range []Sampler{
 				{}, {Temperature: 0.8, TopK: 40, TopP: 0.9}, {Temperature: 1, TopK: 400}, {Temperature: 0.7, TopP: 0.9},
 				{Temperature: 1, TopP: 0.6, MinP: 0.02}, {Temperature: 1, MinP: 0.05}, {Temperature: 1.5, TopP: 0.999}, {Temperature: 0.9},
 			} {
-				rowKinds[kind](rng, row)
+				rowsOf(kind).fill(rng, row)
 				s.Accept(Token(i))
 				u := rng.Float64()
 				require.Equal(t, plainSample(s, row, p, u), s.Sample(row, p, u), "%s, %s, %+v, u=%v", kind, name, p, u)
@@ -207,16 +224,16 @@ func TestSampleOfLargeRows(t *testing.T) {
 	}
 }
 
-// TestBoundsDecide shows that the bounds suffice on rows as models have them: if they did
-// not, every draw would fall back on the specification.
+// TestBoundsDecide checks that the bounds nearly always decide, on rows like those of models.
+// Otherwise every draw would fall back on the exact sampler.
 func TestBoundsDecide(t *testing.T) {
 	const vocab, draws = 32000, 60
 	rng := rand.New(rand.NewPCG(23, 23))
 	row := make([]float32, vocab)
 	for _, kind := range []string{"flat", "peaked"} {
-		nucleus, walk := 0, 0
+		nucleus, sum := 0, 0
 		for range draws {
-			rowKinds[kind](rng, row)
+			rowsOf(kind).fill(rng, row)
 			var c rowScanner
 			var nothing rowBias
 			top := c.scan(row)
@@ -228,13 +245,13 @@ func TestBoundsDecide(t *testing.T) {
 			u := rng.Float64()
 			got, ok := c.runningSum(row, &nothing, top, 0.8, u)
 			if ok {
-				walk++
+				sum++
 				want, _ := Sampler{Temperature: 0.8}.draw(nil, row, u)
 				assert.Equal(t, want, got)
 			}
 		}
 		assert.Greater(t, nucleus, draws*9/10, kind)
-		assert.Greater(t, walk, draws*9/10, kind)
+		assert.Greater(t, sum, draws*9/10, kind)
 	}
 }
 
@@ -254,7 +271,7 @@ func TestKthLargest(t *testing.T) {
 	}
 }
 
-// A selection by mass agrees with the running sum, wherever it ends.
+// TestLastInNucleus checks that a selection by mass agrees with the running sum.
 func TestLastInNucleus(t *testing.T) {
 	rng := rand.New(rand.NewPCG(25, 25))
 	var c rowScanner
@@ -286,19 +303,19 @@ func TestLastInNucleus(t *testing.T) {
 	}
 }
 
-// TestSurvivors compares all that truncation leaves, with the weights. The logits of
-// "large" are where adding delta rounds: a token can tie with the k-th by the bias and not
-// by a threshold without it.
+// TestSurvivors compares all that truncation leaves, weights included. In rows of the kind "large"
+// adding delta rounds, so that a token can tie with the k-th under the bias but not by a threshold
+// without it.
 func TestSurvivors(t *testing.T) {
 	const vocab = 1000
 	rng := rand.New(rand.NewPCG(26, 26))
 	row := make([]float32, vocab)
-	marks := testMarks(t, vocab)
+	kinds := testSequences(t, vocab)
 	for _, kind := range []string{"large", "ties", "flat", "odd"} {
 		for _, name := range []string{"eighth", "half", "quarter"} {
-			s := marks[name]()
+			s := sequenceOf(kinds, name)
 			for i := range 100 {
-				rowKinds[kind](rng, row)
+				rowsOf(kind).fill(rng, row)
 				s.Accept(Token(i))
 				biased := slices.Clone(row)
 				s.Process(biased)

@@ -11,8 +11,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// speculate writes n tokens by speculative decoding with models of random rows, which depend on
-// the last token, and returns the text and how many tokens were accepted.
+// speculate writes n tokens by speculative decoding. The rows of its models are random and depend
+// on the last token. It returns the text and the number of accepted tokens.
 func speculate(spec *watermark.Speculation, prompt []Token, n, ahead, vocab int, rng *rand.Rand) (text []Token, accepted int) {
 	row := make([]float32, vocab)
 	model := func(name uint64, text []Token) []float32 {
@@ -54,8 +54,8 @@ func speculate(spec *watermark.Speculation, prompt []Token, n, ahead, vocab int,
 	return text[len(prompt) : len(prompt)+n], accepted
 }
 
-// The mark of two keys sees a text whose draft and target had one each, and a bias beside
-// them is there too.
+// TestSpeculationMarks checks that a mark of two keys finds a text whose draft and target had one
+// key each, and that a bias is found too.
 func TestSpeculationMarks(t *testing.T) {
 	const vocab, n = 100, 600
 	dual := newMark(t, numbered(t, 1), watermark.GumbelMax{Width: 4, Dual: 0.5}, vocab)
@@ -89,8 +89,8 @@ func TestSpeculationMarks(t *testing.T) {
 	assert.Greater(t, green, n*6/10)
 }
 
-// Speculating further ahead and rewinding more leaves the same marks: each position is drawn
-// from the state it would have had anyway.
+// TestSpeculationRewinds checks that rewinding does not change the marks: each position is drawn
+// from the state that it would have had anyway.
 func TestSpeculationRewinds(t *testing.T) {
 	const vocab = 8 // contexts repeat
 	draft := newMark(t, numbered(t, 1), watermark.GumbelMax{Width: 1}, vocab)
@@ -164,22 +164,27 @@ func TestNewSpeculationRefuses(t *testing.T) {
 	good := newMark(t, b, g, 100)
 	green := newMark(t, a, watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, 100)
 	band := watermark.Band{Selector: a, Hi: 7}
-	for name, marks := range map[string][2]*watermark.Mark{
-		"nil":               {nil, good},
-		"a bias":            {green, good},
-		"one key":           {newMark(t, b, g, 100), good},
-		"one key, a depth":  {newMark(t, b, watermark.Tournament{Depth: 3, Width: 4}, 100), good},
-		"half and whole":    {newMark(t, a, g, 100), second},
-		"one half":          {first, first},
-		"other width":       {newMark(t, a, watermark.GumbelMax{Width: 3}, 100), good},
-		"other band":        {newMark(t, a, g, 100, band), good},
-		"other mask":        {newMark(t, a, g, 100, watermark.MarkRepeats{}), good},
-		"other vocabulary":  {newMark(t, a, g, 101), good},
-		"other prompt rule": {newMark(t, a, g, 100, watermark.NoPromptContext{}), good},
+	for _, c := range []struct {
+		name  string
+		marks [2]*watermark.Mark
+	}{
+		{"nil", [2]*watermark.Mark{nil, good}},
+		{"a bias", [2]*watermark.Mark{green, good}},
+		{"one key", [2]*watermark.Mark{newMark(t, b, g, 100), good}},
+		{"one key, a depth", [2]*watermark.Mark{newMark(t, b, watermark.Tournament{Depth: 3, Width: 4}, 100), good}},
+		{"half and whole", [2]*watermark.Mark{newMark(t, a, g, 100), second}},
+		{"one half", [2]*watermark.Mark{first, first}},
+		{"other width", [2]*watermark.Mark{newMark(t, a, watermark.GumbelMax{Width: 3}, 100), good}},
+		{"other band", [2]*watermark.Mark{newMark(t, a, g, 100, band), good}},
+		{"other mask", [2]*watermark.Mark{newMark(t, a, g, 100, watermark.MarkRepeats{}), good}},
+		{"other vocabulary", [2]*watermark.Mark{newMark(t, a, g, 101), good}},
+		{"other prompt rule", [2]*watermark.Mark{newMark(t, a, g, 100, watermark.NoPromptContext{}), good}},
 	} {
-		_, err := watermark.NewSpeculation(marks[0], marks[1])
-		var param *watermark.ParamError
-		assert.ErrorAs(t, err, &param, name)
+		t.Run(c.name, func(t *testing.T) {
+			_, err := watermark.NewSpeculation(c.marks[0], c.marks[1])
+			var param *watermark.ParamError
+			assert.ErrorAs(t, err, &param)
+		})
 	}
 	_, err := watermark.NewSpeculation(first, second, good)
 	assert.Error(t, err, "a third keyed draw")
@@ -200,14 +205,19 @@ func TestDrawsDoNotAllocate(t *testing.T) {
 	logits, row := make([]float32, vocab), make([]float32, vocab)
 	randomRow(logits, rng)
 	sel := numbered(t, 9)
-	for name, scheme := range keyedSchemes {
-		for optName, opts := range map[string][]watermark.Option{
-			"plain": nil, "band": {watermark.Band{Selector: sel, Hi: 30000}}, "lane": {watermark.Lane{Group: 1, Index: 3}}, "unmasked": {watermark.MarkRepeats{}},
+	for _, k := range keyedSchemes {
+		for _, option := range []struct {
+			name string
+			opts []watermark.Option
+		}{
+			{"plain", nil}, {"band", []watermark.Option{watermark.Band{Selector: sel, Hi: 30000}}},
+			{"lane", []watermark.Option{watermark.Lane{Group: 1, Index: 3}}}, {"unmasked", []watermark.Option{watermark.MarkRepeats{}}},
 		} {
-			m := newMark(t, numbered(t, 1), scheme, vocab, opts...)
+			opts := option.opts
+			m := newMark(t, numbered(t, 1), k.scheme, vocab, opts...)
 			bias := newMark(t, numbered(t, 2), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, vocab)
 			s := newSequence(t, bias, m)
-			spec, err := watermark.NewSpeculation(newMark(t, numbered(t, 3), scheme, vocab, opts...), m)
+			spec, err := watermark.NewSpeculation(newMark(t, numbered(t, 3), k.scheme, vocab, opts...), m)
 			require.NoError(t, err)
 			plain := m.Unweighted()
 			context := []Token{1, 2, 3, 4, 5, 6, 7, 8, 9}
@@ -238,7 +248,7 @@ func TestDrawsDoNotAllocate(t *testing.T) {
 				spec.Target(b, 0.1)
 			}
 			step()
-			assert.Zero(t, testing.AllocsPerRun(10, step), "%s %s", name, optName)
+			assert.Zero(t, testing.AllocsPerRun(10, step), "%s %s", k.name, option.name)
 		}
 	}
 }

@@ -142,7 +142,7 @@ func (e *engine) step(s *slot, row []float32) (ended bool) {
 	default:
 	}
 	if len(s.out) == cap(s.out) {
-		return false // the client is slow; the others go on
+		return false // the client is slow; the others continue
 	}
 	t, err := s.r.Draw(row)
 	switch {
