@@ -126,11 +126,11 @@ func (p *Profile) MarkMessage(message uint32, key Key, selector ...Key) (*Mark, 
 	opts := []Option{p.Lane, Payload{Bits: p.Payload, Message: message}}
 	if p.Selector != "" {
 		if len(selector) != 1 || selector[0].ID() != p.Selector {
-			return nil, paramError("selector", "does not match the profile, which needs the key %s", p.Selector)
+			return nil, paramError("selector", "is not the profile's, which is the key %s", p.Selector)
 		}
 		opts = append(opts, Band{Selector: selector[0], Lo: p.BandLo, Hi: p.BandHi})
 	} else if len(selector) > 0 {
-		return nil, paramError("selector", "is given, but the profile covers all contexts; leave it out")
+		return nil, paramError("selector", "is given, but the profile's band is everything; leave it out")
 	}
 	opts = append(opts, maskOption(p.Mask))
 	if p.NoPromptContext {
@@ -186,7 +186,7 @@ func (p *Profile) checked() (*Profile, error) {
 	case c.BandLo < 0 || c.BandLo >= c.BandHi || c.BandHi > BandSize:
 		return nil, paramError("band", "[%d,%d) is not a part of [0,%d)", c.BandLo, c.BandHi, BandSize)
 	case band.isEverything() && c.Selector != "":
-		return nil, paramError("selector", "is given, but the band covers all contexts; leave it out")
+		return nil, paramError("selector", "is given, but the band is everything; leave it out")
 	case !band.isEverything() && !isHex(c.Selector, 16):
 		return nil, paramError("selector", "%s is not a key id; a band needs the 16 hex digits of its selector", quote(c.Selector))
 	case c.Mask != MaskNone && c.Mask != MaskContext:
@@ -211,7 +211,7 @@ func (p *Profile) checked() (*Profile, error) {
 	}
 	for i, id := range c.Exempt {
 		if id < 0 || int(id) >= c.Vocab || i > 0 && c.Exempt[i-1] >= id {
-			return nil, paramError("exempt", "has id %d at index %d; ids must ascend and be below the vocabulary size", id, i)
+			return nil, paramError("exempt", "must hold ascending ids below the vocabulary size; id %d at index %d is out of order or out of range", id, i)
 		}
 	}
 	// New checks the other parameters. Any key will do.
