@@ -1,5 +1,5 @@
-// Quickstart marks a text while a model samples it, and then finds the mark. The model is a
-// stand-in that gives every token the same logit. Any source of logits can take its place.
+// Quickstart marks a text while a model samples it, and tests it. The model is a
+// stand-in that likes every token alike; any source of logits takes its place.
 package main
 
 import (
