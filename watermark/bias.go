@@ -71,9 +71,7 @@ func (s *Sequence) AddBias(b Bias, opts ...Option) error {
 	return nil
 }
 
-// context returns the last Width tokens of a text. Its capacity is its length, so that a Bias that
-// appends to it does not overwrite the text.
+// context returns the last Width tokens of a text.
 func (b *sequenceBias) context(tokens []Token) []Token {
-	n := len(tokens)
-	return tokens[max(n-b.width, 0):n:n]
+	return tokens[max(len(tokens)-b.width, 0):]
 }

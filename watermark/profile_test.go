@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -173,6 +174,7 @@ func TestMarkProfile(t *testing.T) {
 			p, err := m.Profile("cl100k_base", digest)
 			require.NoError(t, err)
 			assert.Equal(t, []string{"cl100k_base", digest, c.dedup}, []string{p.Tokenizer, p.TokenizerDigest, p.Dedup})
+			assert.Equal(t, slices.Contains(c.opts, watermark.Option(watermark.NoPromptContext{})), p.NoPromptContext)
 			text, err := p.MarshalJSON()
 			require.NoError(t, err)
 			read, err := watermark.ParseProfile(text)
