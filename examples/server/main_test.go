@@ -46,10 +46,10 @@ func files(t *testing.T) string {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "tenants.json"),
 		[]byte(`{"epoch":"e1","tenants":[{"id":"acme","cohort":"east","api_keys":["`+hashOf(acmeKey)+`"]}]}`), 0o600))
 	rng := rand.New(rand.NewPCG(1, 2))
-	words := strings.Fields("river mountain library engine garden letter window harbor market teacher painter captain village bridge forest")
+	noun := func() string { return string([]byte{'a' + byte(rng.IntN(10)), 'a' + byte(rng.IntN(10))}) } // more than top-k keeps
 	var b strings.Builder
-	for range 2000 {
-		fmt.Fprintf(&b, "The %s near the %s follows a %s.\n\n", words[rng.IntN(len(words))], words[rng.IntN(len(words))], words[rng.IntN(len(words))])
+	for range 3000 {
+		fmt.Fprintf(&b, "The %s near the %s follows a %s.\n\n", noun(), noun(), noun())
 	}
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "corpus"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "corpus", "corpus.txt"), []byte(b.String()), 0o644))
@@ -113,17 +113,19 @@ func TestRun(t *testing.T) {
 		return ""
 	}
 	require.Eventually(t, func() bool { return addr("serving") != "" }, time.Minute, time.Millisecond, log.String())
-	status, answer := post(t, "http://"+addr("serving")+"/v1/completions", `{"model":"isotope-lm","prompt":"The river","max_tokens":25,"seed":7}`)
+	status, answer := post(t, "http://"+addr("serving")+"/v1/completions", `{"model":"isotope-lm","prompt":"The ab near","max_tokens":25,"seed":7}`)
 	require.Equal(t, 200, status, string(answer))
 	var completion struct{ Choices []struct{ Text string } }
 	require.NoError(t, json.Unmarshal(answer, &completion))
-	assert.Equal(t, expected(t, dir, "The river", 25, 7), completion.Choices[0].Text)
-	status, chat := post(t, "http://"+addr("serving")+"/v1/chat/completions",
-		`{"model":"isotope-lm","messages":[{"role":"system","content":"Write."},{"role":"user","content":"The river"}],"max_tokens":5}`)
-	assert.Equal(t, 200, status, string(chat))
-	tokenizer, err := tokenize.Get("cl100k_base")
-	require.NoError(t, err)
-	assert.Contains(t, string(chat), fmt.Sprintf(`"prompt_tokens":%d,`, len(tokenizer.Append(nil, []byte("Write.\n\nThe river")))))
+	assert.Equal(t, expected(t, dir, "The ab near", 25, 7), completion.Choices[0].Text)
+	status, answer = post(t, "http://"+addr("serving")+"/v1/chat/completions",
+		`{"model":"isotope-lm","messages":[{"role":"system","content":"Write."},{"role":"user","content":"The"}],"max_tokens":5,"seed":7}`)
+	require.Equal(t, 200, status, string(answer))
+	var chat struct {
+		Choices []struct{ Message struct{ Content string } }
+	}
+	require.NoError(t, json.Unmarshal(answer, &chat))
+	assert.Equal(t, expected(t, dir, "Write.\n\nThe", 5, 7), chat.Choices[0].Message.Content)
 
 	resp, err := http.Get("http://" + addr("metrics") + "/metrics")
 	require.NoError(t, err)
@@ -146,7 +148,7 @@ func expected(t *testing.T, dir, prompt string, tokens int, seed int64) string {
 	require.NoError(t, err)
 	tokenizer, err := tokenize.Get("cl100k_base")
 	require.NoError(t, err)
-	file := filepath.Join(dir, "registry.json")
+	file := filepath.Join(t.TempDir(), "registry.json")
 	require.NoError(t, run(t.Context(), []string{"-root", filepath.Join(dir, "root.key"), "-tenants", filepath.Join(dir, "tenants.json"), "-write-registry", file}, io.Discard))
 	f, err := os.Open(file)
 	require.NoError(t, err)

@@ -228,13 +228,30 @@ func TestEngineEndsText(t *testing.T) {
 	assert.EqualValues(t, n, got.Usage.CompletionTokens, "the end is not a token of the text")
 }
 
+// A limited model has a context, and does not end a text there itself.
+type limited struct {
+	*ngram
+	context int
+}
+
+func (m *limited) Info() Info {
+	info := m.ngram.Info()
+	info.Context = m.context
+	return info
+}
+
 // TestContext checks that an answer ends where the context of the model is full, and that a
-// prompt leaves room for a token.
+// prompt leaves room for a token, whether the model ends the text or the server does.
 func TestContext(t *testing.T) {
 	e := newEngine(t, 1)
 	e.context = 40
 	e.start(t)
-	s := start(t, func(c *Config) { c.Model = e })
+	t.Run("by the engine", func(t *testing.T) { testContext(t, e) })
+	t.Run("by the server", func(t *testing.T) { testContext(t, &limited{e.ngram, 40}) })
+}
+
+func testContext(t *testing.T, m Model) {
+	s := start(t, func(c *Config) { c.Model = m })
 	for _, c := range []struct {
 		name        string
 		prompt, max int
@@ -249,7 +266,7 @@ func TestContext(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			prompt := "The" + strings.Repeat(" river", c.prompt-1)
-			require.Len(t, e.tokenizer.Append(nil, []byte(prompt)), c.prompt)
+			require.Len(t, s.ngram.tokenizer.Append(nil, []byte(prompt)), c.prompt)
 			status, text, _ := s.post(t, "/v1/completions", acmeKey, fmt.Sprintf(`{"model":"isotope-lm","prompt":%q,"max_tokens":%d}`, prompt, c.max))
 			if c.answer == 0 {
 				assert.Equal(t, 400, status)
