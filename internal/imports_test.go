@@ -45,7 +45,8 @@ var mayImport = map[string][]string{
 	"cmd/isotope/internal/report":  {"detect", "internal/tail"},
 	"cmd/isotope/internal/collect": {"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile"},
 	"examples/quickstart":          {"watermark", "detect"},
-	"examples/server":              {"watermark", "detect", "tokenize", "internal/lm"},
+	"internal/openaiserver":        {"watermark", "watermark/registry", "detect"},
+	"examples/server":              {"watermark", "tokenize", "internal/lm", "internal/openaiserver"},
 	"cmd/isotope/internal/audit":   {"detect", "cmd/isotope/internal/collect", "internal/reading", "cmd/isotope/internal/report", "internal/tail", "tokenize", "watermark"},
 	"cmd/isotope": {
 		"detect", "cmd/isotope/internal/audit", "cmd/isotope/internal/collect", "internal/lm", "cmd/isotope/internal/report", "tokenize", "watermark", "watermark/registry",

@@ -6,8 +6,8 @@ import (
 	"github.com/isotope-wm/isotope/internal/kernel"
 )
 
-// Draws are the specification's on every backend that this machine has; the fastest runs
-// these tests on their own.
+// TestSampleOnEveryBackend checks that draws equal the exact sampler's on every backend of this
+// machine. The fastest backend runs the same tests without this one.
 func TestSampleOnEveryBackend(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the kernels that a draw uses have tests on every backend")

@@ -5,11 +5,10 @@ import "github.com/isotope-wm/isotope/internal/prf"
 // BandSize is the number of parts into which a [Band] divides the contexts.
 const BandSize = 1 << 16
 
-// A Band confines a mark to a keyed part of the contexts, so that several marks can
-// share one text. Context c belongs to the band when Lo <= h(c) < Hi, where h is a keyed
-// hash of c to [0, [BandSize]) under Selector. Marks that divide the contexts between
-// them have the same selector and the same width. The default band holds all contexts
-// and needs no selector.
+// A Band confines a mark to a keyed part of the contexts, so that several marks can share one
+// text. Context c belongs to the band if Lo <= h(c) < Hi. The keyed hash h maps contexts to [0,
+// [BandSize]) under Selector. Marks that divide the contexts between them have the same selector
+// and the same width. The default band holds all contexts and needs no selector.
 type Band struct {
 	Selector Key
 	Lo, Hi   int // 0 <= Lo < Hi <= BandSize

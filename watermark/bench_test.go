@@ -13,7 +13,7 @@ import (
 // benchVocab is the vocabulary of a current open model.
 const benchVocab = 128256
 
-// nsPer times f beside the benchmark proper: the best of several rounds.
+// nsPer returns the time of f in nanoseconds, the best of several rounds.
 func nsPer(f func()) float64 {
 	best := math.Inf(1)
 	for range 7 {
@@ -27,7 +27,7 @@ func nsPer(f func()) float64 {
 	return best
 }
 
-// pass is the loop that no marking of a row in Go can beat.
+// pass is a loop that no Go code which marks a row can beat.
 func pass(row []float32) {
 	for i := range row {
 		row[i] += 0.5
@@ -52,33 +52,36 @@ func BenchmarkProcess(b *testing.B) {
 	}
 }
 
-// BenchmarkSample reports a marked draw beside the same draw without a mark.
+// BenchmarkSample reports a marked draw as a multiple of the same draw without a mark.
 func BenchmarkSample(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	logits := make([]float32, benchVocab)
 	for i := range logits {
 		logits[i] = float32(rng.NormFloat64() * 3)
 	}
-	for name, sampler := range map[string]watermark.Sampler{
-		"top-k":  {Temperature: 0.8, TopK: 40, TopP: 0.9},
-		"top-p":  {Temperature: 0.8, TopP: 0.9},
-		"greedy": {},
+	for _, c := range []struct {
+		name    string
+		sampler watermark.Sampler
+	}{
+		{"top-k", watermark.Sampler{Temperature: 0.8, TopK: 40, TopP: 0.9}},
+		{"top-p", watermark.Sampler{Temperature: 0.8, TopP: 0.9}},
+		{"greedy", watermark.Sampler{}},
 	} {
 		plain := newSequence(b)
 		marked := newSequence(b, newMark(b, testKey(b), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, benchVocab))
-		b.Run("sampler="+name, func(b *testing.B) {
-			unmarked := nsPer(func() { plain.Sample(logits, sampler, 0.3) })
+		b.Run("c.sampler="+c.name, func(b *testing.B) {
+			unmarked := nsPer(func() { plain.Sample(logits, c.sampler, 0.3) })
 			b.ReportAllocs()
 			for b.Loop() {
-				marked.Sample(logits, sampler, 0.3)
+				marked.Sample(logits, c.sampler, 0.3)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/unmarked, "x_unmarked")
 		})
 	}
 }
 
-// BenchmarkDraws reports the scalar code of keyed draws, with no kernel of its own, as a
-// multiple of a plain Go pass over a row of the vocabulary.
+// BenchmarkDraws reports keyed draws as a multiple of a plain Go pass over a row of the
+// vocabulary.
 func BenchmarkDraws(b *testing.B) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	logits, row := make([]float32, benchVocab), make([]float32, benchVocab)
@@ -95,21 +98,24 @@ func BenchmarkDraws(b *testing.B) {
 		pairs[i] = watermark.Pair{Context: []watermark.Token{1, 2, 3, watermark.Token(i)}, Token: watermark.Token(i * 7)}
 	}
 	scores := make([]int64, 0, len(pairs))
-	for name, scheme := range map[string]watermark.Scheme{
-		"gumbelmax":  watermark.GumbelMax{Width: 4},
-		"tournament": watermark.Tournament{Depth: 30, Width: 4},
+	for _, c := range []namedScheme{
+		{"gumbelmax", watermark.GumbelMax{Width: 4}},
+		{"tournament", watermark.Tournament{Depth: 30, Width: 4}},
 	} {
-		m := newMark(b, testKey(b), scheme, benchVocab)
-		for what, f := range map[string]func(){
-			"pick-50":   func() { m.Pick(ids, probs, context, 0.5) },
-			"row":       func() { copy(row, logits); m.Process(row, context) },
-			"score-100": func() { scores = m.Score(scores[:0], pairs) },
+		m := newMark(b, testKey(b), c.scheme, benchVocab)
+		for _, what := range []struct {
+			name string
+			f    func()
+		}{
+			{"pick-50", func() { m.Pick(ids, probs, context, 0.5) }},
+			{"row", func() { copy(row, logits); m.Process(row, context) }},
+			{"score-100", func() { scores = m.Score(scores[:0], pairs) }},
 		} {
-			b.Run(fmt.Sprintf("scheme=%s/what=%s/impl=generic", name, what), func(b *testing.B) {
+			b.Run(fmt.Sprintf("scheme=%s/what=%s/impl=generic", c.name, what.name), func(b *testing.B) {
 				floor := nsPer(func() { pass(row) })
 				b.ReportAllocs()
 				for b.Loop() {
-					f()
+					what.f()
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/floor, "x_go_floor")
 			})

@@ -15,8 +15,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// drawsOf is how many draws a test of distortion makes: ISOTOPE_DRAWS, 10000000 for the
-// full figure, or a number that takes a moment.
+// drawsOf returns the number of draws in a test of distortion. ISOTOPE_DRAWS sets it, to 10000000
+// for the full result; the default takes a moment.
 func drawsOf(t *testing.T) int {
 	text := os.Getenv("ISOTOPE_DRAWS")
 	if text == "" {
@@ -46,7 +46,7 @@ func chiSquare(t *testing.T, counts []int, probs []float64) (x, log10P float64) 
 	return x, tail.Gamma(int64(len(probs)/2), x/2)
 }
 
-// numbered returns the key of a number.
+// numbered returns a key for each number.
 func numbered(t testing.TB, n uint64) watermark.Key {
 	t.Helper()
 	k, err := watermark.ParseKey(fmt.Sprintf("isotope-secret-key-1:%064x", n))
@@ -54,29 +54,29 @@ func numbered(t testing.TB, n uint64) watermark.Key {
 	return k
 }
 
-// contextOf is the i-th of many different contexts.
+// contextOf returns the i-th of many different contexts.
 func contextOf(dst []Token, i int) []Token {
 	return append(dst[:0], Token(i%4096), Token(i/4096%4096), Token(i/4096/4096), 7)
 }
 
-var distortionSchemes = map[string]watermark.Scheme{
-	"gumbelmax":             watermark.GumbelMax{Width: 4},
-	"gumbelmax, two keys":   watermark.GumbelMax{Width: 4, Dual: 0.25},
-	"tournament, 30 layers": watermark.Tournament{Depth: 30, Width: 4},
-	"tournament, 1 layer":   watermark.Tournament{Depth: 1, Width: 4},
-	"gumbelmax, width 5":    watermark.GumbelMax{Width: 5},
+var distortionSchemes = []namedScheme{
+	{"gumbelmax", watermark.GumbelMax{Width: 4}},
+	{"gumbelmax, two keys", watermark.GumbelMax{Width: 4, Dual: 0.25}},
+	{"tournament, 30 layers", watermark.Tournament{Depth: 30, Width: 4}},
+	{"tournament, 1 layer", watermark.Tournament{Depth: 1, Width: 4}},
+	{"gumbelmax, width 5", watermark.GumbelMax{Width: 5}},
 }
 
-// distortionProbs have large and small probabilities.
+// distortionProbs contains large and small probabilities.
 var distortionProbs = []float32{0.5, 0.25, 0.125, 0.0625, 0.03125, 0.0244140625, 0.0068359375}
 
-// Each token of a keyed draw has the probability that the plain sampler gives it, over
-// contexts.
+// TestDrawsAreNotDistorted checks that a keyed draw gives each token the probability that the
+// plain sampler gives it, over contexts.
 func TestDrawsAreNotDistorted(t *testing.T) {
-	for name, scheme := range distortionSchemes {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range distortionSchemes {
+		t.Run(c.name, func(t *testing.T) {
 			n := drawsOf(t)
-			m := newMark(t, numbered(t, 1), scheme, 5000, watermark.Lane{Index: 3})
+			m := newMark(t, numbered(t, 1), c.scheme, 5000, watermark.Lane{Index: 3})
 			rng := rand.New(rand.NewPCG(3, 3))
 			ids := []Token{7, 4000, 2, 1000, 3, 31, 32}
 			probs := make([]float64, len(ids))
@@ -102,7 +102,8 @@ func TestDrawsAreNotDistorted(t *testing.T) {
 	}
 }
 
-// What claims nothing shows that the test would see it.
+// TestLargerMatchesDistort checks that the test would see a distortion, by a tournament that
+// distorts.
 func TestLargerMatchesDistort(t *testing.T) {
 	m := newMark(t, numbered(t, 1), watermark.Tournament{Depth: 5, Width: 4, Candidates: 4}, 5000)
 	rng := rand.New(rand.NewPCG(8, 8))
@@ -127,11 +128,11 @@ func plainDraw(probs []float32, u float64) int {
 	return len(probs) - 1
 }
 
-// A whole text has the model's probability over keys, repeated contexts and all; and it
-// would not, were repeated contexts marked too.
+// TestTextsAreNotDistorted checks that a whole text has the model's probability over keys,
+// although contexts repeat. It would not have that if repeated contexts were marked too.
 func TestTextsAreNotDistorted(t *testing.T) {
-	// A model of order 1 over three tokens, and texts of four: 81 cells. Each context is one
-	// token, so that most texts repeat one.
+	// The model is of order 1 over three tokens. Texts of four tokens make 81 cells. A context is
+	// one token, so most texts repeat one.
 	model := [3][]float32{{0.5, 0.25, 0.25}, {0.25, 0.5, 0.25}, {0.125, 0.375, 0.5}}
 	const length = 4
 	probs := make([]float64, 81)
@@ -163,24 +164,27 @@ func TestTextsAreNotDistorted(t *testing.T) {
 		}
 		return counts
 	}
-	for name, scheme := range map[string]watermark.Scheme{
-		"gumbelmax":           watermark.GumbelMax{Width: 1},
-		"gumbelmax, two keys": watermark.GumbelMax{Width: 1, Dual: 0.5},
-		"tournament":          watermark.Tournament{Depth: 6, Width: 1},
+	for _, c := range []struct {
+		name   string
+		scheme watermark.Scheme
+	}{
+		{"gumbelmax", watermark.GumbelMax{Width: 1}},
+		{"gumbelmax, two keys", watermark.GumbelMax{Width: 1, Dual: 0.5}},
+		{"tournament", watermark.Tournament{Depth: 6, Width: 1}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			x, log10P := chiSquare(t, write(t, scheme), probs)
+		t.Run(c.name, func(t *testing.T) {
+			x, log10P := chiSquare(t, write(t, c.scheme), probs)
 			t.Logf("%d texts, 80 degrees of freedom: chi-square %.1f, p %.3g", n, x, math.Pow(10, log10P))
 			assert.Greater(t, log10P, -6.0)
-			x, log10P = chiSquare(t, write(t, scheme, watermark.MarkRepeats{}), probs)
+			x, log10P = chiSquare(t, write(t, c.scheme, watermark.MarkRepeats{}), probs)
 			t.Logf("without masking: chi-square %.1f, log10 p %.1f", x, log10P)
 			assert.Less(t, log10P, -50.0)
 		})
 	}
 }
 
-// Speculative decoding with two keys has the target's distribution and accepts as often as
-// it would without a mark.
+// TestSpeculationIsNotDistorted checks that speculative decoding with two keys has the target's
+// distribution, and accepts as often as without a mark.
 func TestSpeculationIsNotDistorted(t *testing.T) {
 	draftProbs := []float64{0.1, 0.4, 0.05, 0.2, 0.05, 0.15, 0.05}
 	targetProbs := []float64{0.3, 0.2, 0.1, 0.2, 0.1, 0.04, 0.06}
@@ -196,14 +200,17 @@ func TestSpeculationIsNotDistorted(t *testing.T) {
 	first, second, ok := dual.Halves()
 	require.True(t, ok)
 	tour := watermark.Tournament{Depth: 12, Width: 4}
-	for name, marks := range map[string][2]*watermark.Mark{
-		"gumbelmax":  {first, second},
-		"tournament": {newMark(t, numbered(t, 2), tour, 5000), newMark(t, numbered(t, 3), tour, 5000)},
-		"mixed":      {newMark(t, numbered(t, 2), tour, 5000), newMark(t, numbered(t, 3), watermark.GumbelMax{Width: 4}, 5000)},
+	for _, c := range []struct {
+		name  string
+		marks [2]*watermark.Mark
+	}{
+		{"gumbelmax", [2]*watermark.Mark{first, second}},
+		{"tournament", [2]*watermark.Mark{newMark(t, numbered(t, 2), tour, 5000), newMark(t, numbered(t, 3), tour, 5000)}},
+		{"mixed", [2]*watermark.Mark{newMark(t, numbered(t, 2), tour, 5000), newMark(t, numbered(t, 3), watermark.GumbelMax{Width: 4}, 5000)}},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			n := drawsOf(t)
-			spec, err := watermark.NewSpeculation(marks[0], marks[1])
+			spec, err := watermark.NewSpeculation(c.marks[0], c.marks[1])
 			require.NoError(t, err)
 			rng := rand.New(rand.NewPCG(5, 5))
 			counts, accepted := make([]int, len(draftProbs)), 0
@@ -229,8 +236,8 @@ func TestSpeculationIsNotDistorted(t *testing.T) {
 	}
 }
 
-// With one key for both models a rejected token's luck would follow it into the residual: what
-// NewSpeculation refuses is a distortion.
+// TestOneKeyForBothModelsDistorts checks why NewSpeculation refuses one key for both models. The
+// draw from the residual would depend on the rejected token.
 func TestOneKeyForBothModelsDistorts(t *testing.T) {
 	m := newMark(t, numbered(t, 1), watermark.GumbelMax{Width: 4}, 5000)
 	draft, target := []float32{0.7, 0.2, 0.1}, []float32{0.2, 0.5, 0.3}
@@ -250,9 +257,8 @@ func TestOneKeyForBothModelsDistorts(t *testing.T) {
 	assert.Less(t, log10P, -20.0)
 }
 
-// Neither band's scores follow another law when the other is on: over keys, the mean and
-// the spread of the scores of a mark that did not write the text are those of chance, in
-// text that another mark wrote.
+// TestBandsDoNotSeeEachOther checks the scores of a mark that did not write a text, in text that
+// another mark wrote. Over keys their mean and spread are those of chance.
 func TestBandsDoNotSeeEachOther(t *testing.T) {
 	trace := watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}
 	draw := watermark.GumbelMax{Width: 4}

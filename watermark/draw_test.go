@@ -25,8 +25,8 @@ func drawMark(t testing.TB, label string, s Scheme, vocab int, opts ...Option) *
 	return m
 }
 
-// Weights that are the numerators of q make all q equal to 1: the lower id wins, wherever
-// it stands.
+// TestGumbelTiesGoToTheLowerID uses the numerators of q as weights, which makes all q equal to 1.
+// The lower id wins, wherever it is in the list.
 func TestGumbelTiesGoToTheLowerID(t *testing.T) {
 	m := drawMark(t, "ties", GumbelMax{Width: 2}, 1000)
 	g := m.bound.(*gumbelMax)
@@ -42,7 +42,7 @@ func TestGumbelTiesGoToTheLowerID(t *testing.T) {
 	}
 }
 
-// The numbers at the ends: the least probable winner and the surest one.
+// TestNumerators checks the smallest and the largest numerator.
 func TestNumerators(t *testing.T) {
 	assert.Equal(t, 1.0, numerator(math.MaxUint64), "U+1 = 2^64")
 	assert.Equal(t, 1.0, numerator(math.MaxUint64-1), "a logarithm below a step")
@@ -51,8 +51,8 @@ func TestNumerators(t *testing.T) {
 	assert.NotEqual(t, numerator(1), numerator(0))
 }
 
-// The draw compares logarithms over probabilities: against one in floating point, which
-// agrees wherever it is not close.
+// TestGumbelChoosesTheLeast compares the draw with one in floating point, which agrees except
+// where two tokens are close.
 func TestGumbelChoosesTheLeast(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, lane := range []int{0, 9} {
@@ -83,8 +83,8 @@ func TestGumbelChoosesTheLeast(t *testing.T) {
 	}
 }
 
-// No score is likelier than an exponential variable: the numbers that score s or more are
-// at most 2^64 e^-s many.
+// TestScoresAreDominated checks that a score exceeds a bound at most as often as an exponential
+// variable: at most 2^64 e^-s numbers score s or more.
 func TestScoresAreDominated(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
 	for _, s := range []uint64{1, 2, 1 << 20, 1 << 32, 40 << 32, prf.NegLog(3, 32), prf.NegLog(2, 32), prf.NegLog(1, 32), rng.Uint64N(44 << 32), rng.Uint64N(44 << 32)} {
@@ -110,7 +110,8 @@ func TestScoresAreDominated(t *testing.T) {
 	assert.Equal(t, uint64(190530846196), scoreOf(math.MaxUint64), "64 ln 2")
 }
 
-// A tournament in full, with all its matches, has the law that settle computes.
+// TestTournamentIsATournament plays tournaments in full, with all their matches, and compares
+// their law with what settle computes.
 func TestTournamentIsATournament(t *testing.T) {
 	probs := []float64{0.4, 0.3, 0.2, 0.1}
 	for _, params := range []Tournament{{Depth: 1, Width: 1}, {Depth: 2, Width: 1}, {Depth: 2, Width: 1, Candidates: 3}, {Depth: 1, Width: 1, Candidates: 5}, {Depth: 3, Width: 1}} {
@@ -187,7 +188,7 @@ func TestLayerWeights(t *testing.T) {
 	assert.EqualValues(t, 29, Layers{Depth: 30, Weighted: true}.Weights()[29])
 }
 
-// Underflow and overflow end in a draw, never in nothing.
+// TestExtremeWeights checks that underflow and overflow still end in a draw.
 func TestExtremeWeights(t *testing.T) {
 	g := drawMark(t, "extreme", GumbelMax{Width: 1}, 100)
 	tour := drawMark(t, "extreme", Tournament{Depth: 32, Width: 1, Candidates: 16}, 100)

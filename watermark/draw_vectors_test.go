@@ -31,7 +31,7 @@ func TestVectorsNegLog(t *testing.T) {
 	}
 }
 
-// A drawVector is what rows of gumbelmax.json and tournament.json have in common.
+// A drawVector holds the fields that rows of gumbelmax.json and tournament.json have in common.
 type drawVector struct {
 	Name, Leaf                     string
 	Width, Depth, Candidates, Lane int
@@ -164,8 +164,8 @@ func TestVectorsTournament(t *testing.T) {
 	}
 }
 
-// A draw by u shows the reweighted probabilities: token i is drawn for u between the sum
-// of those before it and its own.
+// TestVectorsSettled reads the reweighted probabilities off draws by u: token i is drawn for u
+// between the sum of the probabilities before it and the sum with its own.
 func TestVectorsSettled(t *testing.T) {
 	var file struct {
 		Settled []struct {

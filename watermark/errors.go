@@ -2,12 +2,13 @@ package watermark
 
 import "fmt"
 
-// A ParamError says which parameter of a mark is wrong, and why.
+// A ParamError is an error about one parameter of a mark.
 type ParamError struct {
-	Param  string // as it is spelt in Go or in a profile, "gamma" for one
-	Reason string
+	Param  string // the name in Go or in a profile, such as "gamma"
+	Reason string // what is wrong with it
 }
 
+// Error returns the name and the reason.
 func (e *ParamError) Error() string { return "watermark: " + e.Param + " " + e.Reason }
 
 func paramError(param, format string, args ...any) error {

@@ -8,17 +8,20 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// GreenList biases a keyed part of the vocabulary (Kirchenbauer et al. 2023): each
-// (context, token) pair is green with probability Gamma, and Delta is added to the
-// logits of green tokens. Decisions are independent for each pair, which makes the
-// null law of a count of distinct green pairs exactly binomial.
+// GreenList is a bias of a keyed part of the vocabulary (Kirchenbauer et al. 2023). Each (context,
+// token) pair is green with probability Gamma, independently of all others, and green tokens get
+// Delta added to their logits. So the number of green pairs among distinct ones is exactly binomial
+// if the text does not depend on the key.
+//
+// [Sequence.Sample] divides logits by its temperature after the bias. At temperature T a delta
+// acts like delta/T at temperature 1.
 type GreenList struct {
-	Gamma float64 // green share, m/256 with 0 < m < 256; 1/2 and 1/4 are the fastest
-	Delta float64 // added to green logits, in nats; in (0, 100], and above 0 as a float32
+	Gamma float64 // probability of green, m/256 with 0 < m < 256; 1/2 and 1/4 are the fastest
+	Delta float64 // added to the logits of green tokens, in nats; in (0, 100], and above 0 as a float32
 	Width int     // tokens of context, 0 to MaxWidth; 1 or 2 to survive training
 }
 
-// String returns the parameters that scores depend on; Delta is not one of them.
+// String returns the parameters that scores depend on. Delta is not one of them.
 func (g GreenList) String() string {
 	return fmt.Sprintf("greenlist gamma=%v width=%d", g.Gamma, g.Width)
 }
@@ -27,19 +30,19 @@ func (g GreenList) contextWidth() int { return g.Width }
 
 func (GreenList) masksRepeats() bool { return false }
 
-// maxDelta is far above any useful bias and far below what overflows a float32.
+// maxDelta is far above any useful bias, and far below an overflow of float32.
 const maxDelta = 100
 
-func (g GreenList) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
+func (g GreenList) bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error) {
 	m, w, err := lanesOf(g.Gamma)
 	if err != nil {
 		return nil, err
 	}
-	if !(float32(g.Delta) > 0 && g.Delta <= maxDelta) { // 1e-60 is 0 as a float32
+	if !(float32(g.Delta) > 0 && g.Delta <= maxDelta) { // a float32 cannot hold 1e-60
 		return nil, paramError("delta", "%v is outside (0, %d]", g.Delta, maxDelta)
 	}
 	if lane.Index >= 128/w {
-		return nil, paramError("lane", "%d is outside 0 to %d: gamma %v gives %d bits to a token", lane.Index, 128/w-1, g.Gamma, w)
+		return nil, paramError("lane", "%d is outside 0 to %d; with gamma %v a token takes %d of 128 bits", lane.Index, 128/w-1, g.Gamma, w)
 	}
 	f, err := prf.New(leaf, prf.PurposeGreen, g.Width, w, lane.Group)
 	if err != nil {
@@ -54,7 +57,7 @@ func (g GreenList) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
 	}, nil
 }
 
-// lanesOf writes gamma as m/2^w with the smallest w of 1, 2, 4 and 8.
+// lanesOf returns gamma as m/2^w with the smallest w of 1, 2, 4 and 8.
 func lanesOf(gamma float64) (m, w int, err error) {
 	scaled := gamma * 256
 	if scaled != math.Trunc(scaled) || scaled < 1 || scaled > 255 {
@@ -107,9 +110,9 @@ func (g *greenList) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
 	return append(dst, g.score(s, p))
 }
 
-func (g *greenList) unweighted() bound { return g }
+func (g *greenList) unweighted() boundScheme { return g }
 
-// green decides a token of the current context by a table.
+// green reports whether a token is green in the current context, under table.
 func (g *greenList) green(s *prf.Scratch, table *kernel.Table, t Token) bool {
 	v := uint32(t)
 	return table.Green(g.f.Block(s, table.BlockOf(v)), v)
@@ -120,9 +123,9 @@ func (g *greenList) pick(s *prf.Scratch, ids []Token, probs []float32, context [
 	return g.draw(s, g.table, ids, probs, u)
 }
 
-// draw is pick in the current context, by a table.
+// draw is pick in the current context, under table.
 func (g *greenList) draw(s *prf.Scratch, table *kernel.Table, ids []Token, probs []float32, u float64) int {
-	return draw(probs, u, func(i int) float64 {
+	return pickIndex(probs, u, func(i int) float64 {
 		if g.green(s, table, ids[i]) {
 			return g.odds
 		}

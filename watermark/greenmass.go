@@ -5,20 +5,21 @@ import (
 	"sync"
 )
 
-// masks holds bitmaps for GreenMass.
-var masks = sync.Pool{New: func() any { return new([]uint64) }}
+// maskBuffers holds bitmaps for GreenMass.
+var maskBuffers = sync.Pool{New: func() any { return new([]uint64) }}
 
-// GreenMass returns the probability that a draw at this temperature would be green if
-// the mark were not there: the green share of softmax(logits/temperature), in [0,1].
-// That one number a step, in a [GreenMassHistogram], is all that planning needs; it
-// says nothing of the text. logits are raw, before Process and before truncation;
-// entries past the vocabulary are ignored. NaN and -Inf have no mass, and several
-// +Inf share it all.
+// GreenMass returns the probability, in [0,1], that an unmarked draw at this temperature is green:
+// the green share of softmax(logits/temperature). Collect it for each step in a
+// [GreenMassHistogram], which is all that planning needs and which reveals nothing about the text.
+// logits are raw, before Process and before truncation. GreenMass ignores entries past the
+// vocabulary. NaN and -Inf have no mass, and several +Inf share it all.
 //
-// ok is false, and the step is not one to log, when the mark is a keyed draw, the context
-// is outside the mark's band, the temperature is not a positive number, or no token has any
-// mass. Like Process, GreenMass does not allocate once its buffers have grown, and is safe
-// for concurrent use; it takes an exponential for each token.
+// ok is false for a step that a histogram must not contain. That is the case for a keyed draw,
+// for a context outside the mark's band, for a temperature that is not a positive number, and if
+// no token has mass.
+//
+// GreenMass computes an exponential for each token. It does not allocate once its buffers have
+// grown, and it is safe for concurrent use.
 func (m *Mark) GreenMass(logits []float32, context []Token, temperature float32) (mass float64, ok bool) {
 	if m.bias == nil || !(temperature > 0) || math.IsInf(float64(temperature), 0) || !m.marks(context) {
 		return 0, false
@@ -33,8 +34,8 @@ func (m *Mark) GreenMass(logits []float32, context []Token, temperature float32)
 	if top == negInf {
 		return 0, false
 	}
-	buf := masks.Get().(*[]uint64)
-	defer masks.Put(buf)
+	buf := maskBuffers.Get().(*[]uint64)
+	defer maskBuffers.Put(buf)
 	words := (len(logits) + 63) / 64
 	if cap(*buf) < words {
 		*buf = make([]uint64, words)
@@ -46,7 +47,7 @@ func (m *Mark) GreenMass(logits []float32, context []Token, temperature float32)
 	for i, x := range logits {
 		var w float64
 		switch {
-		case x == top: // also where +Inf meets +Inf
+		case x == top: // +Inf, too, whose difference would be NaN
 			w = 1
 		case x > negInf:
 			w = math.Exp((float64(x) - float64(top)) / float64(temperature))
@@ -57,7 +58,7 @@ func (m *Mark) GreenMass(logits []float32, context []Token, temperature float32)
 	return min(green/all, 1), true
 }
 
-// marks reports whether the mark's band has the context.
+// marks reports whether the context lies in the mark's band.
 func (m *Mark) marks(context []Token) bool {
 	if m.in == nil {
 		return true

@@ -8,29 +8,28 @@ import (
 	"math"
 )
 
-// The bins of a GreenMassHistogram: logits from -massLimit on, massStep wide. What is
-// outside is in the first and the last.
+// The bins of a GreenMassHistogram begin at the logit -massLimit and are massStep wide. The first
+// and the last bin also hold what lies outside.
 const (
 	massBins  = 64
 	massLimit = 8.0
 	massStep  = 2 * massLimit / massBins
 )
 
-// A GreenMassHistogram counts the steps of a model by their green mass before the bias
-// ([Mark.GreenMass]), in 64 bins of its logit ln(P/(1-P)). From it follow the green
-// rate, the distortion and the tokens needed at any bias (package detect, MassLaw).
-// It holds no text and no key, and its law does not depend on the key: the colours are
-// random. What it does depend on is the model, the kind of text, the
-// temperature and gamma; the last two it knows. One goroutine at a time; have one for
-// each and Merge them.
+// A GreenMassHistogram counts the steps of a model by their green mass P before the bias
+// ([Mark.GreenMass]). It has 64 bins of the logit ln(P/(1-P)). From it package detect computes
+// the green rate, the distortion and the number of tokens that a test needs, for any bias.
+//
+// It holds no text and no key. Its distribution depends on the model, the kind of text, the
+// temperature and gamma, but not on the key. It stores the temperature and gamma. One goroutine at
+// a time may use it: give each goroutine its own and Merge them.
 type GreenMassHistogram struct {
 	gamma, temperature float64
 	counts             [massBins]int64
 }
 
-// NewGreenMassHistogram returns an empty histogram for marks of one gamma, in (0,1),
-// and draws at one temperature, above 0. What is wrong with a parameter is a
-// [*ParamError].
+// NewGreenMassHistogram returns an empty histogram for marks of one gamma, in (0,1), and draws at
+// one temperature, above 0. An error is a [*ParamError].
 func NewGreenMassHistogram(gamma, temperature float64) (*GreenMassHistogram, error) {
 	if !(gamma > 0 && gamma < 1) {
 		return nil, paramError("gamma", "%v is outside (0,1)", gamma)
@@ -41,18 +40,18 @@ func NewGreenMassHistogram(gamma, temperature float64) (*GreenMassHistogram, err
 	return &GreenMassHistogram{gamma: gamma, temperature: temperature}, nil
 }
 
-// Gamma returns the green share of the marks whose steps are counted.
+// Gamma returns the gamma of the marks.
 func (h *GreenMassHistogram) Gamma() float64 { return h.gamma }
 
 // Temperature returns the temperature of the draws.
 func (h *GreenMassHistogram) Temperature() float64 { return h.temperature }
 
-// Add counts a step by its green mass. NaN is ignored.
+// Add counts a step with this green mass. It ignores NaN.
 func (h *GreenMassHistogram) Add(mass float64) {
 	if math.IsNaN(mass) {
 		return
 	}
-	// The logit of 0 and less is -Inf or NaN, that of 1 and more +Inf or NaN.
+	// The logit is -Inf or NaN for a mass of 0 and less, and +Inf or NaN for 1 and more.
 	switch logit := math.Log(mass / (1 - mass)); {
 	case mass >= 1 || logit >= massLimit:
 		h.counts[massBins-1]++
@@ -63,10 +62,11 @@ func (h *GreenMassHistogram) Add(mass float64) {
 	}
 }
 
-// Merge adds the counts of other. Both must be of one gamma and one temperature.
+// Merge adds the counts of other. It returns an error unless both have the same gamma and
+// temperature.
 func (h *GreenMassHistogram) Merge(other *GreenMassHistogram) error {
 	if h.gamma != other.gamma || h.temperature != other.temperature {
-		return fmt.Errorf("watermark: cannot merge green masses of gamma %v at temperature %v with gamma %v at temperature %v",
+		return fmt.Errorf("watermark: green mass histograms differ: gamma %v at temperature %v, and gamma %v at temperature %v",
 			h.gamma, h.temperature, other.gamma, other.temperature)
 	}
 	for i, n := range other.counts {
@@ -75,7 +75,7 @@ func (h *GreenMassHistogram) Merge(other *GreenMassHistogram) error {
 	return nil
 }
 
-// Steps returns the number of steps counted.
+// Steps returns the number of counted steps.
 func (h *GreenMassHistogram) Steps() int64 {
 	var sum int64
 	for _, n := range h.counts {
@@ -84,10 +84,9 @@ func (h *GreenMassHistogram) Steps() int64 {
 	return sum
 }
 
-// Bins yields the bins that are not empty, from the smallest mass on: the mass in the
-// middle of the bin's logits and the number of steps. The first and the last bin,
-// where the model leaves no choice, stand for the masses 0 and 1: a bias does nothing
-// there.
+// Bins yields a mass and a number of steps for each bin that is not empty, in ascending order.
+// The mass is that of the middle of the bin's logits. For the first and the last bin it is 0 and
+// 1: there the model leaves no choice, and a bias changes nothing.
 func (h *GreenMassHistogram) Bins() iter.Seq2[float64, int64] {
 	return func(yield func(float64, int64) bool) {
 		for i, n := range h.counts {
@@ -108,7 +107,7 @@ func (h *GreenMassHistogram) Bins() iter.Seq2[float64, int64] {
 	}
 }
 
-// greenMassJSON is the JSON of a GreenMassHistogram, version 1.
+// greenMassJSON is version 1 of the JSON form of a GreenMassHistogram.
 type greenMassJSON struct {
 	Version     int     `json:"version"`
 	Gamma       float64 `json:"gamma"`
@@ -118,14 +117,14 @@ type greenMassJSON struct {
 	Counts      []int64 `json:"counts"`
 }
 
-// MarshalJSON writes {"version":1,"gamma":..,"temperature":..,"logit_from":-8,
-// "logit_to":8,"counts":[64 numbers]}.
+// MarshalJSON returns {"version":1,"gamma":..,"temperature":..,"logit_from":-8,"logit_to":8,
+// "counts":[64 numbers]}.
 func (h *GreenMassHistogram) MarshalJSON() ([]byte, error) {
 	return json.Marshal(greenMassJSON{1, h.gamma, h.temperature, -massLimit, massLimit, h.counts[:]})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote. Unknown fields, other bins and negative
-// counts are errors; after one the histogram is what it was.
+// UnmarshalJSON reads the form that MarshalJSON returns. It returns an error for unknown fields,
+// other bins and negative counts, and then leaves the histogram unchanged.
 func (h *GreenMassHistogram) UnmarshalJSON(data []byte) error {
 	var j greenMassJSON
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -134,10 +133,10 @@ func (h *GreenMassHistogram) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("watermark: green mass histogram: %w", err)
 	}
 	if j.Version != 1 {
-		return fmt.Errorf("watermark: green mass histogram of version %d; this program knows 1", j.Version)
+		return fmt.Errorf("watermark: green mass histogram: version %d is not supported; this program reads version 1", j.Version)
 	}
 	if j.LogitFrom != -massLimit || j.LogitTo != massLimit || len(j.Counts) != massBins {
-		return fmt.Errorf("watermark: green mass histogram: %d bins from %v to %v; this program knows %d from %v to %v",
+		return fmt.Errorf("watermark: green mass histogram: %d bins from %v to %v are not supported; this program reads %d bins from %v to %v",
 			len(j.Counts), j.LogitFrom, j.LogitTo, massBins, -massLimit, massLimit)
 	}
 	read, err := NewGreenMassHistogram(j.Gamma, j.Temperature)
@@ -146,7 +145,7 @@ func (h *GreenMassHistogram) UnmarshalJSON(data []byte) error {
 	}
 	for i, n := range j.Counts {
 		if n < 0 || n > 1<<56 {
-			return fmt.Errorf("watermark: green mass histogram: the count %d of bin %d is out of range", n, i)
+			return fmt.Errorf("watermark: green mass histogram: the count %d of bin %d is outside 0 to 2^56", n, i)
 		}
 		read.counts[i] = n
 	}

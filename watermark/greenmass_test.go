@@ -50,8 +50,8 @@ func TestGreenMassIsTheShareOfTheSoftmax(t *testing.T) {
 	}
 }
 
-// TestGreenMassPredictsTheBias: e^(delta/T) P / (1 + (e^(delta/T)-1) P) is the mass
-// after Process.
+// TestGreenMassPredictsTheBias checks that the mass after Process is e^(delta/T) P / (1 +
+// (e^(delta/T)-1) P).
 func TestGreenMassPredictsTheBias(t *testing.T) {
 	const delta, temperature = 1.5, 0.7
 	m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.25, Delta: delta, Width: 1}, 500)
@@ -113,14 +113,20 @@ func TestGreenMassDoesNotAllocate(t *testing.T) {
 	}))
 }
 
-func TestGreenMassHistogram(t *testing.T) {
+// testHistogram returns a histogram with steps in the outer bins and in two others.
+func testHistogram(t *testing.T) *watermark.GreenMassHistogram {
 	h, err := watermark.NewGreenMassHistogram(0.25, 0.8)
 	require.NoError(t, err)
-	assert.Equal(t, 0.25, h.Gamma())
-	assert.Equal(t, 0.8, h.Temperature())
 	for _, mass := range []float64{0, -1, 1e-300, 1, 2, 1 - 1e-16, 0.5, 0.5, 0.3, math.NaN(), math.Inf(1), math.Inf(-1)} {
 		h.Add(mass)
 	}
+	return h
+}
+
+func TestGreenMassHistogram(t *testing.T) {
+	h := testHistogram(t)
+	assert.Equal(t, 0.25, h.Gamma())
+	assert.Equal(t, 0.8, h.Temperature())
 	assert.EqualValues(t, 11, h.Steps())
 	var masses []float64
 	var counts []int64
@@ -132,54 +138,88 @@ func TestGreenMassHistogram(t *testing.T) {
 	for range h.Bins() {
 		break
 	}
+}
 
-	// A bin is off by at most half its width in the logit.
+// TestGreenMassHistogramBins checks that the middle of a bin differs from a mass in it by half the
+// width of a bin at most.
+func TestGreenMassHistogramBins(t *testing.T) {
 	for _, mass := range []float64{0.001, 0.02, 0.3, 0.77, 0.99} {
 		one, err := watermark.NewGreenMassHistogram(0.5, 1)
 		require.NoError(t, err)
 		one.Add(mass)
 		for middle := range one.Bins() {
-			assert.LessOrEqual(t, math.Abs(math.Log(mass/(1-mass))-math.Log(middle/(1-middle))), 0.125+1e-12)
+			assert.LessOrEqual(t, math.Abs(math.Log(mass/(1-mass))-math.Log(middle/(1-middle))), 0.125+1e-12, "%v", mass)
 		}
 	}
+}
 
+func TestGreenMassHistogramMerge(t *testing.T) {
+	h := testHistogram(t)
 	other, err := watermark.NewGreenMassHistogram(0.25, 0.8)
 	require.NoError(t, err)
 	other.Add(0.5)
 	require.NoError(t, h.Merge(other))
 	assert.EqualValues(t, 12, h.Steps())
-	hot, err := watermark.NewGreenMassHistogram(0.25, 1)
-	require.NoError(t, err)
-	assert.ErrorContains(t, h.Merge(hot), "temperature")
+	for _, c := range []struct {
+		name               string
+		gamma, temperature float64
+	}{{"another temperature", 0.25, 1}, {"another gamma", 0.5, 0.8}} {
+		t.Run(c.name, func(t *testing.T) {
+			differs, err := watermark.NewGreenMassHistogram(c.gamma, c.temperature)
+			require.NoError(t, err)
+			assert.ErrorContains(t, h.Merge(differs), "differ")
+			assert.EqualValues(t, 12, h.Steps())
+		})
+	}
+}
 
+func TestGreenMassHistogramJSON(t *testing.T) {
+	h := testHistogram(t)
 	text, err := json.Marshal(h)
 	require.NoError(t, err)
 	var back watermark.GreenMassHistogram
 	require.NoError(t, json.Unmarshal(text, &back))
 	assert.Equal(t, *h, back)
-	for bad, says := range map[string]string{
-		`{"version":2}`: "version 2",
-		`{"version":1,"gamma":0.25,"temperature":1,"logit_from":-8,"logit_to":8,"counts":[1]}`: "1 bins",
-		`{"version":1,"colour":3}`: "colour",
-		`[]`:                       "cannot unmarshal",
-	} {
-		assert.ErrorContains(t, json.Unmarshal([]byte(bad), &back), says)
-		assert.Equal(t, *h, back)
-	}
-	negative := append([]int64{-1}, make([]int64, 63)...)
-	for _, change := range []map[string]any{{"counts": negative}, {"gamma": 1}, {"temperature": 0}} {
+	with := func(field string, value any) string {
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(text, &fields))
-		for k, v := range change {
-			fields[k] = v
-		}
-		bad, err := json.Marshal(fields)
+		fields[field] = value
+		changed, err := json.Marshal(fields)
 		require.NoError(t, err)
-		assert.Error(t, json.Unmarshal(bad, &back), "%v", change)
+		return string(changed)
 	}
-	for _, p := range [][2]float64{{0, 1}, {1, 1}, {0.5, 0}, {0.5, -1}, {0.5, math.Inf(1)}, {math.NaN(), 1}, {0.5, math.NaN()}} {
-		_, err := watermark.NewGreenMassHistogram(p[0], p[1])
-		var param *watermark.ParamError
-		assert.ErrorAs(t, err, &param)
+	for _, c := range []struct{ name, text, want string }{
+		{"another version", `{"version":2}`, "version 2 is not supported"},
+		{"another number of bins", `{"version":1,"gamma":0.25,"temperature":1,"logit_from":-8,"logit_to":8,"counts":[1]}`, "1 bins"},
+		{"other bins", with("logit_to", 9), "from -8 to 9"},
+		{"an unknown field", `{"version":1,"colour":3}`, "colour"},
+		{"an array", `[]`, "cannot unmarshal"},
+		{"a negative count", with("counts", append([]int64{-1}, make([]int64, 63)...)), "count -1 of bin 0"},
+		{"gamma 1", with("gamma", 1), "gamma"},
+		{"temperature 0", with("temperature", 0), "temperature"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.ErrorContains(t, json.Unmarshal([]byte(c.text), &back), c.want)
+			assert.Equal(t, *h, back, "unchanged")
+		})
+	}
+}
+
+func TestNewGreenMassHistogramRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name               string
+		gamma, temperature float64
+		param              string
+	}{
+		{"gamma 0", 0, 1, "gamma"}, {"gamma 1", 1, 1, "gamma"}, {"gamma NaN", math.NaN(), 1, "gamma"},
+		{"temperature 0", 0.5, 0, "temperature"}, {"negative temperature", 0.5, -1, "temperature"},
+		{"infinite temperature", 0.5, math.Inf(1), "temperature"}, {"temperature NaN", 0.5, math.NaN(), "temperature"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := watermark.NewGreenMassHistogram(c.gamma, c.temperature)
+			var param *watermark.ParamError
+			require.ErrorAs(t, err, &param)
+			assert.Equal(t, c.param, param.Param)
+		})
 	}
 }

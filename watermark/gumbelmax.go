@@ -9,20 +9,20 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// GumbelMax is a keyed draw that leaves the distribution of each token as it is
-// (Aaronson 2022): the token v with the least -ln(u_v)/p_v is drawn, where u_v is a keyed
-// uniform number of the context and the token, and p_v the probability of v. A text whose u are
-// closer to 1 than chance brings them depends on the key.
+// GumbelMax is a keyed draw that leaves the distribution of each token as it is, on average over
+// keys (Aaronson 2022). It draws the token v with the least -ln(u_v)/p_v. Here p_v is the
+// probability of v, and u_v is a keyed uniform number of the context and v. In marked text the u
+// are closer to 1 than chance makes them.
 //
-// The draw is a function of key and context: a request repeated is an answer repeated. Two
-// things help. [Key.Variants] gives several keys, one of which marks a text; a test of each
-// is counted. Dual gives each context one of two keys, by a coin that falls differently in
-// each request ([Sequence.SetSalt]); a test looks at both.
+// The draw is a function of the key and the context, so the same request gets the same answer. Two
+// things change that. [Key.Variants] gives several keys, one of which marks each text; a test tries
+// them all, and adjusts for that. Dual chooses one of two keys for each context, by a coin that
+// differs between requests ([Sequence.SetSalt]); one test covers both keys.
 type GumbelMax struct {
 	Width int // tokens of context, 1 to MaxWidth; 4 for provenance
-	// Dual is the probability that a context takes the first of two keys, m/256 with
-	// 0 < m < 256; 0 is a mark of one key. A score is Dual times the first
-	// key's and 1-Dual times the second's.
+	// Dual is the probability that a context uses the first of two keys, m/256 with
+	// 0 < m < 256. 0 means one key. A score is Dual times the score under the first key plus
+	// 1-Dual times the score under the second.
 	Dual float64
 }
 
@@ -41,16 +41,16 @@ func (GumbelMax) masksRepeats() bool { return true }
 // gumbelLanes is how many tokens share a block of the first bytes.
 const gumbelLanes = 16
 
-func (g GumbelMax) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
+func (g GumbelMax) bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error) {
 	if g.Width < 1 {
-		return nil, paramError("width", "%d is below 1: a keyed draw without a context always draws the same", g.Width)
+		return nil, paramError("width", "%d is below 1; without a context a keyed draw would always draw the same", g.Width)
 	}
 	m := g.Dual * 256
 	if m != math.Trunc(m) || m < 0 || m > 255 {
 		return nil, paramError("dual", "%v is not m/256 with 0 <= m < 256", g.Dual)
 	}
 	if lane.Index >= gumbelLanes {
-		return nil, paramError("lane", "%d is outside 0 to %d: a keyed draw gives 8 bits to a token", lane.Index, gumbelLanes-1)
+		return nil, paramError("lane", "%d is outside 0 to %d; a GumbelMax takes 8 of 128 bits for a token", lane.Index, gumbelLanes-1)
 	}
 	b := &gumbelMax{params: g, lane: uint32(lane.Index), m: uint64(m), weights: [2]uint64{256, 0}}
 	var err error
@@ -70,8 +70,8 @@ func (g GumbelMax) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
 
 // uniforms gives each (context, token) pair a number of 64 bits.
 type uniforms struct {
-	high *prf.Function // a byte for each token
-	low  *prf.Function // 8 bytes for each token; has the nonces of high: one K_context serves both
+	high *prf.Function // gives a byte for each token
+	low  *prf.Function // gives 8 bytes for each token; has the nonces of high, so one K_context serves both
 }
 
 func newUniforms(leaf *[prf.LeafSize]byte, high, low string, width int, group uint32) (*uniforms, error) {
@@ -86,8 +86,8 @@ func newUniforms(leaf *[prf.LeafSize]byte, high, low string, width int, group ui
 	return &uniforms{high: h, low: l}, nil
 }
 
-// number returns U of token v in the current context: of 64 uniform bits the highest 8
-// from one block that 16 tokens share, and the others from one that two share.
+// number returns U of token v in the current context: 64 uniform bits. The highest 8 come from a
+// block that 16 tokens share, the others from a block that two tokens share.
 func (f *uniforms) number(s *prf.Scratch, v uint32) uint64 {
 	high := f.high.Block(s, v/gumbelLanes)[v%gumbelLanes]
 	low := binary.LittleEndian.Uint64(f.low.Block(s, v/2)[v%2*8:])
@@ -101,16 +101,16 @@ type gumbelMax struct {
 	first   *uniforms
 	second  *uniforms     // nil for one key
 	coin    *prf.Function // nil for one key
-	m       uint64        // coins below are for the first key
-	weights [2]uint64     // of scores, in 256ths
+	m       uint64        // coins below m choose the first key
+	weights [2]uint64     // weights of the scores under the two keys, in 256ths
 }
 
 func (g *gumbelMax) law() Law {
 	return Exponential{First: float64(g.weights[0]) / 256, Second: float64(g.weights[1]) / 256}
 }
 
-// scoreOf is -ln((2^64 - U)/2^64) in fixed point, rounded down.
-func scoreOf(u uint64) uint64 { return prf.NegLog(-u, 32) } // -0 stands for 2^64
+// scoreOf returns -ln((2^64 - U)/2^64) in units of 1/ScoreUnit, rounded down.
+func scoreOf(u uint64) uint64 { return prf.NegLog(-u, 32) } // NegLog takes 0 for 2^64
 
 func (g *gumbelMax) score(s *prf.Scratch, p Pair) int64 {
 	g.first.high.SetContext(s, p.Context)
@@ -118,7 +118,7 @@ func (g *gumbelMax) score(s *prf.Scratch, p Pair) int64 {
 	sum := g.weights[0] * scoreOf(g.first.number(s, v))
 	if g.second != nil {
 		hi, lo := bits.Mul64(g.weights[1], scoreOf(g.second.number(s, v)))
-		_ = hi // below 2^38 times 2^8
+		_ = hi // 0: the factors are below 2^38 and 2^8
 		sum += lo
 	}
 	return int64(sum / 256)
@@ -134,7 +134,7 @@ func (g *gumbelMax) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
 	return dst
 }
 
-func (g *gumbelMax) unweighted() bound {
+func (g *gumbelMax) unweighted() boundScheme {
 	if g.second == nil {
 		return g
 	}
@@ -148,7 +148,7 @@ func (g *gumbelMax) setContext(s *scratch, context []Token) {
 	g.first.high.SetContext(&s.Scratch, context)
 }
 
-// key returns the key of the current context in the request of a salt.
+// key returns the numbers that draw in the current context, in the request with this salt.
 func (g *gumbelMax) key(s *scratch, salt uint32) *uniforms {
 	if g.second == nil || uint64(g.coin.Block(&s.Scratch, salt)[0]) < g.m {
 		return g.first
@@ -156,18 +156,17 @@ func (g *gumbelMax) key(s *scratch, salt uint32) *uniforms {
 	return g.second
 }
 
-// drawBits is the number of bits of a logarithm's fraction in a draw: as many as let twice
-// a logarithm of 64 bits, and one, be a float64.
+// drawBits is the number of fraction bits of a logarithm in a draw. With 46, the number 2 E + 1
+// fits a float64 without rounding for every U.
 const drawBits = 46
 
-// numerator is 2 E + 1 without rounding, E being -ln((U+1)/2^64) in fixed point, rounded
-// down.
+// numerator returns 2 E + 1, where E is -ln((U+1)/2^64) in fixed point, rounded down. The result is
+// not rounded.
 func numerator(u uint64) float64 { return float64(2*prf.NegLog(u+1, drawBits) + 1) }
 
-// chooseAll returns the index of the candidate with the least q = (2 E + 1)/weight among those
-// with a positive weight, or -1 without any; ties go to the lower id. E is -ln((U+1)/2^64)
-// in fixed point, rounded down, and 2 E + 1 a float64 without rounding, so that each q is
-// one division, the same everywhere.
+// chooseAll returns the index of the candidate with the least q = numerator/weight. It ignores
+// candidates without a positive weight, and returns -1 if there are no others. Ties go to the
+// lower id. A numerator is exact, so each q has one rounding, and is the same on every machine.
 func (g *gumbelMax) chooseAll(s *scratch, list []candidate, salt uint32) int {
 	f := g.key(s, salt)
 	best := -1
@@ -184,7 +183,7 @@ func (g *gumbelMax) chooseAll(s *scratch, list []candidate, salt uint32) int {
 	return best
 }
 
-// settle leaves the chosen candidate of a row alone.
+// settle leaves a weight to the chosen candidate alone.
 func (g *gumbelMax) settle(s *scratch, list []candidate, salt uint32) {
 	chosen := g.choose(s, list, salt, 0)
 	for i := range list {

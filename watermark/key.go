@@ -14,38 +14,36 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// secretPrefix begins the text form of a key, so that scanners for leaked secrets
-// have something to look for.
+// secretPrefix begins the text form of a key, so that scanners can find leaked keys.
 const secretPrefix = "isotope-secret-key-1:"
 
-// A Key is a 256-bit secret. The bytes are held behind a closure, where neither a
-// fmt verb nor an encoder nor reflection reaches them, however deep a Key is nested:
-// printing, logging or encoding one shows its public [Key.ID] at most.
-// [Key.Secret] is the one way out.
+// A Key is a 256-bit secret. A closure holds the bytes, out of reach of fmt verbs, encoders and
+// reflection, however deep a Key is nested. Printing, logging or encoding a Key shows its public
+// [Key.ID] at most. Only [Key.Secret] reveals the secret.
 //
-// The zero Key is no key: [New] refuses it. Keys are compared with [Key.Equal]; ==
+// The zero Key does not hold a secret, and [New] refuses it. Compare keys with [Key.Equal]; ==
 // does not compile. A Key is safe for concurrent use.
 type Key struct {
 	leaf func() *[prf.LeafSize]byte
 }
 
-// keyOf takes a pointer, because a traceback prints arguments that are arrays.
+// keyOf takes a pointer, because a traceback prints the contents of array arguments.
 func keyOf(leaf *[prf.LeafSize]byte) Key {
 	return Key{leaf: func() *[prf.LeafSize]byte { return leaf }}
 }
 
-// NewKey returns a random key from the operating system's generator.
+// NewKey returns a random key from the generator of the operating system.
 func NewKey() Key {
 	var leaf [prf.LeafSize]byte
-	rand.Read(leaf[:]) // never fails: crypto/rand ends the program instead
+	rand.Read(leaf[:]) // cannot fail; crypto/rand ends the program instead
 	return keyOf(&leaf)
 }
 
-// errKeyText never quotes its input: a mistyped secret is still a secret.
-var errKeyText = errors.New(`watermark: not a key: want "` + secretPrefix + `" and 64 lower-case hex digits`)
+// errKeyText does not quote its input, because a mistyped secret is still a secret.
+var errKeyText = errors.New(`watermark: not a key; want "` + secretPrefix + `" and 64 lower-case hex digits`)
 
-// ParseKey reads what [Key.Secret] wrote; white space around it is ignored. The
-// error does not contain the text.
+// ParseKey reads a key in the form that [Key.Secret] returns. It ignores white space around it.
+// The error does not contain the text.
 func ParseKey(text string) (Key, error) {
 	digits, ok := strings.CutPrefix(strings.TrimSpace(text), secretPrefix)
 	if !ok || len(digits) != 2*prf.LeafSize || digits != strings.ToLower(digits) {
@@ -61,10 +59,10 @@ func ParseKey(text string) (Key, error) {
 // IsZero reports whether k is the zero Key.
 func (k Key) IsZero() bool { return k.leaf == nil }
 
-// Derive returns an independent key for a path of labels, such as model, epoch,
-// cohort and tenant. The same labels always give the same key, and no derived key
-// tells anything about its parent or its siblings. A key that marks text should not
-// be a parent as well. Derive of the zero Key is the zero Key.
+// Derive returns the key for a path of labels, such as model, epoch, cohort and tenant. The same
+// labels always give the same key. A derived key reveals nothing about its parent or its
+// siblings. Do not mark text with a key that you also derive from. Derive of the zero Key returns
+// the zero Key.
 func (k Key) Derive(label ...string) Key {
 	if k.IsZero() {
 		return Key{}
@@ -72,10 +70,10 @@ func (k Key) Derive(label ...string) Key {
 	return keyOf(prf.Derive(k.leaf(), label))
 }
 
-// Variants returns n keys derived from k, for a keyed draw that must not give one answer to
-// one request: a text is marked with one of them, chosen for each request by chance or by a
-// number of the request, and a test tries all, which costs it log10 n digits of its p-value
-// (Sidak). They are k.Derive("variant", "0"), ..., in decimal.
+// Variants returns n keys derived from k, so that a keyed draw does not always give the same
+// answer to the same request. Mark each text with one of them, chosen at random or by a number of
+// the request. A test tries all n, which costs log10 n digits of its p-value (Sidak). The keys are
+// k.Derive("variant", "0") and so on, in decimal.
 func (k Key) Variants(n int) []Key {
 	keys := make([]Key, max(n, 0))
 	for i := range keys {
@@ -84,8 +82,8 @@ func (k Key) Variants(n int) []Key {
 	return keys
 }
 
-// ID returns the public fingerprint, 16 hex digits that are safe to log, or "" for
-// the zero Key.
+// ID returns the public fingerprint of the key: 16 hex digits that are safe to log. It returns ""
+// for the zero Key.
 func (k Key) ID() string {
 	if k.IsZero() {
 		return ""
@@ -93,8 +91,8 @@ func (k Key) ID() string {
 	return prf.ID(k.leaf())
 }
 
-// Secret returns the secret in its text form, or "" for the zero Key. Whoever reads
-// the result can mark text and forge marks.
+// Secret returns the text form of the secret, or "" for the zero Key. Anyone who reads it can mark
+// text and forge marks.
 func (k Key) Secret() string {
 	if k.IsZero() {
 		return ""
@@ -102,7 +100,7 @@ func (k Key) Secret() string {
 	return secretPrefix + hex.EncodeToString(k.leaf()[:])
 }
 
-// Equal reports, in constant time, whether k and other are the same key.
+// Equal reports in constant time whether k and other are the same key.
 func (k Key) Equal(other Key) bool {
 	if k.IsZero() || other.IsZero() {
 		return k.IsZero() == other.IsZero()
@@ -110,7 +108,7 @@ func (k Key) Equal(other Key) bool {
 	return subtle.ConstantTimeCompare(k.leaf()[:], other.leaf()[:]) == 1
 }
 
-// String returns "key " and the ID.
+// String returns "key " and the [Key.ID], or "key none" for the zero Key.
 func (k Key) String() string {
 	if k.IsZero() {
 		return "key none"
@@ -118,12 +116,12 @@ func (k Key) String() string {
 	return "key " + k.ID()
 }
 
-// Format prints String for every verb that a type can define.
+// Format implements [fmt.Formatter]. It prints [Key.String] for every verb.
 func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.String()) }
 
-// LogValue logs String.
+// LogValue implements [slog.LogValuer] with [Key.String].
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-// MarshalText returns String, so that an encoder shows which key it met. [ParseKey]
-// does not read it and there is no UnmarshalText: a key is saved with [WriteKeyFile].
+// MarshalText returns [Key.String], so that encoded data shows which key it had. There is no
+// UnmarshalText, and [ParseKey] does not read the result. Save a key with [WriteKeyFile].
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }

@@ -37,7 +37,7 @@ func leaks(out string, k watermark.Key) bool {
 	digits := strings.TrimPrefix(k.Secret(), "isotope-secret-key-1:")
 	raw, _ := hex.DecodeString(digits)
 	var list, goSyntax, numbers []string
-	for _, b := range raw[:8] { // eight bytes in a row are no coincidence
+	for _, b := range raw[:8] { // eight bytes in a row do not occur by chance
 		list = append(list, fmt.Sprint(b))
 		goSyntax = append(goSyntax, fmt.Sprintf("0x%x", b))
 		numbers = append(numbers, fmt.Sprintf("%#02x", b))
@@ -69,7 +69,7 @@ type nested struct {
 	Mark     *watermark.Mark
 }
 
-// holders returns values that hold k in every way a program would.
+// holders returns values that hold k in every way in which a program could.
 func holders(t *testing.T, k watermark.Key) map[string]any {
 	mark, err := watermark.New(k, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, 100,
 		watermark.Band{Selector: k, Lo: 0, Hi: 5})
@@ -224,14 +224,23 @@ func TestParseKey(t *testing.T) {
 	assert.True(t, k.Equal(again))
 
 	digits := strings.TrimPrefix(testSecret, "isotope-secret-key-1:")
-	for _, text := range []string{
-		"", "isotope-secret-key-1:", digits, testSecret + "00", testSecret[:len(testSecret)-1],
-		testSecret[:len(testSecret)-1] + "g", "isotope-secret-key-2:" + digits, strings.ToUpper(testSecret),
-		"isotope-secret-key-1:" + strings.ToUpper(digits), testSecret + " " + testSecret,
+	for _, c := range []struct{ name, text string }{
+		{"empty", ""},
+		{"the prefix", "isotope-secret-key-1:"},
+		{"the digits", digits},
+		{"more digits", testSecret + "00"},
+		{"a digit less", testSecret[:len(testSecret)-1]},
+		{"a letter that is not a digit", testSecret[:len(testSecret)-1] + "g"},
+		{"another version", "isotope-secret-key-2:" + digits},
+		{"upper case", strings.ToUpper(testSecret)},
+		{"upper-case digits", "isotope-secret-key-1:" + strings.ToUpper(digits)},
+		{"two keys", testSecret + " " + testSecret},
 	} {
-		_, err := watermark.ParseKey(text)
-		require.Error(t, err, "%q", text)
-		assert.NotContains(t, err.Error(), "1e1f")
+		t.Run(c.name, func(t *testing.T) {
+			_, err := watermark.ParseKey(c.text)
+			require.ErrorContains(t, err, "not a key")
+			assert.NotContains(t, err.Error(), "1e1f")
+		})
 	}
 }
 

@@ -11,12 +11,11 @@ import (
 	"strings"
 )
 
-// maxKeyFile bounds what ReadKeyFile reads: a key and its comments are short.
+// maxKeyFile is the largest size of a key file in bytes.
 const maxKeyFile = 1 << 16
 
-// WriteKeyFile creates a key file that only its owner can read. It never overwrites:
-// an existing file is an error that wraps [os.ErrExist]. Comment lines go before the
-// key.
+// WriteKeyFile creates a key file that only its owner can read, with comment lines before the key.
+// It never overwrites a file: if there is one, the error wraps [os.ErrExist].
 func WriteKeyFile(path string, k Key, comment ...string) (err error) {
 	if k.IsZero() {
 		return errors.New("watermark: cannot write the zero key")
@@ -33,7 +32,7 @@ func WriteKeyFile(path string, k Key, comment ...string) (err error) {
 			err = fmt.Errorf("watermark: key file: %w", e)
 		}
 		if err != nil {
-			os.Remove(path) // half a key file must not stand in the way of a whole one
+			os.Remove(path) // a partial file, so that a retry can create it
 		}
 	}()
 	var b bytes.Buffer
@@ -47,16 +46,16 @@ func WriteKeyFile(path string, k Key, comment ...string) (err error) {
 	return f.Sync()
 }
 
-// ReadKeyFile reads a file of one key and any number of "#" comment lines. On
-// systems with permission bits it refuses a file that anybody but its owner can
-// read. No error quotes the file.
+// ReadKeyFile reads a file that holds one key and any number of "#" comment lines, in at most 64
+// KiB. On systems with permission bits it refuses a file that others can read. Errors never quote
+// the file. If there is no such file the error wraps [os.ErrNotExist].
 func ReadKeyFile(path string) (Key, error) {
 	if strings.Contains(path, "isotope-secret-key") {
-		return Key{}, errors.New("watermark: a key was given where the name of a key file belongs; it may be in the shell's history now")
+		return Key{}, errors.New("watermark: got a key in place of the name of a key file; it may now be in the shell's history, so treat it as leaked")
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return Key{}, fmt.Errorf("watermark: key file: %w; 'isotope keygen FILE' makes one", err)
+		return Key{}, fmt.Errorf("watermark: key file: %w; make one with 'isotope keygen FILE'", err)
 	}
 	if err != nil {
 		return Key{}, fmt.Errorf("watermark: key file: %w", err)
@@ -74,7 +73,7 @@ func ReadKeyFile(path string) (Key, error) {
 		return Key{}, fmt.Errorf("watermark: key file: %w", err)
 	}
 	if len(text) > maxKeyFile {
-		return Key{}, fmt.Errorf("watermark: key file %s: longer than %d bytes", path, maxKeyFile)
+		return Key{}, fmt.Errorf("watermark: key file %s: too large (maximum %d bytes)", path, maxKeyFile)
 	}
 	k, err := parseKeyFile(text)
 	if err != nil {
@@ -95,12 +94,12 @@ func parseKeyFile(text []byte) (Key, error) {
 			return Key{}, err
 		}
 		if !k.IsZero() {
-			return Key{}, errors.New("watermark: more than one key")
+			return Key{}, errors.New("watermark: the file has more than one key; keep one key in a file")
 		}
 		k = next
 	}
 	if k.IsZero() {
-		return Key{}, errors.New("watermark: no key in it")
+		return Key{}, errors.New("watermark: the file does not have a key")
 	}
 	return k, nil
 }

@@ -1,6 +1,7 @@
 package watermark_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,19 +37,19 @@ func TestKeyFile(t *testing.T) {
 }
 
 func TestReadKeyFileRefuses(t *testing.T) {
-	for name, c := range map[string]struct{ text, says string }{
-		"nothing":       {"", "no key"},
-		"only comments": {"# a\n\n#b\n", "no key"},
-		"two keys":      {testSecret + "\n" + testSecret + "\n", "more than one"},
-		"something":     {"hello\n", "not a key"},
-		"half a key":    {testSecret[:40] + "\n", "not a key"},
-		"too long":      {strings.Repeat("# comment\n", 10000), "longer than"},
+	for _, c := range []struct{ name, text, want string }{
+		{"nothing", "", "does not have a key"},
+		{"only comments", "# a\n\n#b\n", "does not have a key"},
+		{"two keys", testSecret + "\n" + testSecret + "\n", "more than one key"},
+		{"something else", "hello\n", "not a key"},
+		{"half a key", testSecret[:40] + "\n", "not a key"},
+		{"too large", strings.Repeat("# comment\n", 10000), "too large"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "k")
 			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
 			_, err := watermark.ReadKeyFile(path)
-			require.ErrorContains(t, err, c.says)
+			require.ErrorContains(t, err, c.want)
 			assert.ErrorContains(t, err, path)
 			assert.NotContains(t, err.Error(), "000102030405")
 		})
@@ -64,9 +65,11 @@ func TestReadKeyFileRefusesWhatOthersCanRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "k")
 	require.NoError(t, watermark.WriteKeyFile(path, watermark.NewKey()))
 	for _, mode := range []os.FileMode{0o604, 0o640, 0o644, 0o666} {
-		require.NoError(t, os.Chmod(path, mode))
-		_, err := watermark.ReadKeyFile(path)
-		assert.ErrorContains(t, err, "chmod 600", "%o", mode)
+		t.Run(fmt.Sprintf("%04o", mode), func(t *testing.T) {
+			require.NoError(t, os.Chmod(path, mode))
+			_, err := watermark.ReadKeyFile(path)
+			assert.ErrorContains(t, err, "chmod 600")
+		})
 	}
 	require.NoError(t, os.Chmod(path, 0o400))
 	_, err := watermark.ReadKeyFile(path)

@@ -8,78 +8,77 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// A Token is a vocabulary index, as the model's own tokenizer numbers it.
+// A Token is a vocabulary index, as the model's tokenizer numbers it.
 type Token = int32
 
 const (
 	// MaxWidth is the largest context width.
 	MaxWidth = prf.MaxWidth
-	// MaxVocab is the largest vocabulary: ids are below 2^24-1.
+	// MaxVocab is the largest vocabulary size, 2^24-1.
 	MaxVocab = prf.MaxVocab
 )
 
-// A Scheme is the public parameters of a mark: a comparable struct. [GreenList] is a
-// bias of the logits; [GumbelMax] and [Tournament] are keyed draws, which can leave the
-// distribution of each token as it is.
+// A Scheme holds the public parameters of a mark, as a comparable struct. [GreenList] is a bias of
+// the logits. [GumbelMax] and [Tournament] are keyed draws, which can leave the distribution of each
+// token as it is. Other packages cannot implement Scheme; a [Bias] is open to them.
 type Scheme interface {
 	fmt.Stringer
 	contextWidth() int
-	masksRepeats() bool // unless an option says otherwise
-	bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error)
+	masksRepeats() bool // the default; options can change it
+	bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error)
 }
 
-// bound is a Scheme under a key: a bias or a keyedDraw. Its methods are called with
-// contexts of the band.
-type bound interface {
+// boundScheme is a Scheme under a key: a boundBias or a boundDraw. Callers pass contexts of the band
+// only.
+type boundScheme interface {
 	score(s *prf.Scratch, p Pair) int64
 	parts(s *prf.Scratch, p Pair, dst []int64) []int64
 	law() Law
-	unweighted() bound // itself if its scores have no weights
+	unweighted() boundScheme // the same scheme with scores without weights
 }
 
-// bias is a bound scheme that changes raw logits.
-type bias interface {
-	bound
+// boundBias is a bound scheme that changes raw logits.
+type boundBias interface {
+	boundScheme
 	process(s *prf.Scratch, logits []float32, context []Token)
 	mask(s *prf.Scratch, dst []uint64, n int, context []Token)
 	pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int
-	tint(s *prf.Scratch, context []Token) tint
+	biasAt(s *prf.Scratch, context []Token) rowBias
 }
 
-// keyedDraw is a bound scheme that draws among the candidates that truncation left.
-type keyedDraw interface {
-	bound
+// boundDraw is a bound scheme that draws among the candidates that truncation left.
+type boundDraw interface {
+	boundScheme
 	setContext(s *scratch, context []Token)
-	// choose returns the index of the drawn candidate, or -1 when none has a positive
-	// weight. It may change weights.
+	// choose returns the index of the drawn candidate, or -1 if no weight is positive. It may
+	// change weights.
 	choose(s *scratch, list []candidate, salt uint32, u float64) int
-	// settle leaves the weights with which an ordinary draw makes the keyed one.
+	// settle changes the weights so that an ordinary draw makes the keyed one.
 	settle(s *scratch, list []candidate, salt uint32)
 }
 
-// scratch is the working memory of one caller.
+// scratch is the working memory of a caller.
 type scratch struct {
 	prf.Scratch
 	list    []candidate
 	bits    []uint32
-	chooser chooser
+	scanner rowScanner
 }
 
-// A Mark is a [Scheme] bound to a [Key]. It is immutable, safe for concurrent use
-// without locks, and a pure function of the last Width tokens, so that engines may
-// speculate, roll back, search in beams and retry.
+// A Mark is a [Scheme] bound to a [Key] by [New] or [Profile.Mark]. It is immutable and safe for
+// concurrent use without locks, so requests share it. It is a pure function of the last Width tokens,
+// so engines may speculate, roll back, search in beams and retry.
 //
-// A context is given with its newest token last; only its last Width tokens count.
-// A context shorter than that is the start of a text, which is a context like any
-// other. So is one that holds an id outside [0, [MaxVocab]): such an id counts as
-// absent.
+// Methods take a context with its newest token last, and use its last Width tokens only. A shorter
+// context is the start of a text, and is a context of its own. So is one with an id outside
+// [0, [MaxVocab]): the id counts as absent.
 type Mark struct {
 	scheme  Scheme
-	bound   bound
-	bias    bias      // bound if it is one, else nil
-	keyed   keyedDraw // bound if it is one, else nil
+	bound   boundScheme
+	bias    boundBias // bound if it is one, else nil
+	keyed   boundDraw // bound if it is one, else nil
 	salt    uint32
-	half    half
+	half    keyHalf
 	vocab   int
 	keyID   string
 	id      string
@@ -89,15 +88,16 @@ type Mark struct {
 	payload Payload
 	masked  bool
 	prompts bool       // prompt tokens are context
-	scratch *sync.Pool // shared by copies
+	scratch *sync.Pool // copies of the mark share it
 }
 
-// New binds scheme to key for a vocabulary of vocab ids, in [1, [MaxVocab]]. What is
-// wrong with a parameter is a [*ParamError]. The vocabulary size is not part of the
-// lists: padding a vocabulary changes no decision.
+// New binds a scheme to a key, for a vocabulary of vocab ids, 1 to [MaxVocab]. vocab must cover every
+// id that the model may generate, control tokens included: [Sequence.Sample] never draws an id beyond
+// it. The lists do not depend on vocab, so padding a vocabulary does not change a decision. An error
+// is a [*ParamError].
 func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 	if key.IsZero() {
-		return nil, paramError("key", "is the zero Key; make one with NewKey or read one with ReadKeyFile")
+		return nil, paramError("key", "is the zero Key; make one with NewKey, or read one with ReadKeyFile")
 	}
 	if err := checkScheme(scheme); err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 		return nil, err
 	}
 	if o.mask && width == 0 {
-		return nil, paramError("mask", "needs a width above 0: every token has the same empty context")
+		return nil, errMaskWithoutContext()
 	}
 	if o.payload.Bits > 0 {
 		if bound, err = newCarrier(bound, o.payload, key.leaf(), width, o.lane.Group); err != nil {
@@ -141,14 +141,14 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 	return m, nil
 }
 
-// use makes b the mark's bound scheme.
-func (m *Mark) use(b bound) {
+// use sets the mark's scheme, bound to its key.
+func (m *Mark) use(b boundScheme) {
 	m.bound = b
-	m.bias, _ = b.(bias)
-	m.keyed, _ = b.(keyedDraw)
+	m.bias, _ = b.(boundBias)
+	m.keyed, _ = b.(boundDraw)
 }
 
-// identity spells out everything that a score depends on, and no secret.
+// identity returns an ID that names everything that a score depends on, and does not hold a secret.
 func (m *Mark) identity() string {
 	id := fmt.Sprintf("isotope/1 %v vocab=%d key=%s", m.scheme, m.vocab, m.keyID)
 	if !m.band.isEverything() {
@@ -157,60 +157,59 @@ func (m *Mark) identity() string {
 	if m.lane != (Lane{}) {
 		id += fmt.Sprintf(" lane=%d/%d", m.lane.Group, m.lane.Index)
 	}
-	if m.payload.Bits > 0 { // scores do not depend on the message
+	if m.payload.Bits > 0 { // not the message, which scores do not depend on
 		id += fmt.Sprintf(" payload=%d", m.payload.Bits)
 	}
-	if m.half == secondHalf { // the first has the lists of a mark of one key
+	if m.half == secondHalf { // the first half has the lists of a mark of one key
 		id += " second"
 	}
 	return id
 }
 
-// ID names the mark: scheme, vocabulary, key fingerprint, band, lane and the number of
-// payload bits. Marks with equal IDs score alike. It holds no secret and no message.
+// ID returns the name of the mark: scheme, vocabulary, key fingerprint, band, lane and number of payload
+// bits. Marks with equal IDs score alike. An ID does not hold a secret or a message.
 func (m *Mark) ID() string { return m.id }
 
 // KeyID returns the fingerprint of the mark's key.
 func (m *Mark) KeyID() string { return m.keyID }
 
-// Scheme returns the parameters the mark was made with.
+// Scheme returns the parameters of the mark.
 func (m *Mark) Scheme() Scheme { return m.scheme }
 
-// Width returns the number of context tokens that decide a position.
+// Width returns the number of context tokens that decide a position, 0 to [MaxWidth].
 func (m *Mark) Width() int { return m.scheme.contextWidth() }
 
 // Vocab returns the vocabulary size.
 func (m *Mark) Vocab() int { return m.vocab }
 
-// IsKeyedDraw reports whether the mark is a keyed draw ([GumbelMax], [Tournament]), which
-// comes after truncation, and not a bias of raw logits.
+// IsKeyedDraw reports whether the mark is a keyed draw ([GumbelMax], [Tournament]), which comes after
+// truncation, and not a bias of raw logits.
 func (m *Mark) IsKeyedDraw() bool { return m.keyed != nil }
 
-// MasksRepeats reports whether a [Sequence] leaves repeated contexts unmarked.
+// MasksRepeats reports whether a [Sequence] leaves repeated contexts unmarked; see [MaskRepeats].
 func (m *Mark) MasksRepeats() bool { return m.masked }
 
-// Salted returns the mark for the request of a salt, which decides which of its two keys a
-// context has; see [GumbelMax]. Scores and ID do not depend on it, and marks of one key do
-// not. A mark is made with salt 0.
+// Salted returns the mark with a salt, the number of a request. The salt decides which of two keys a
+// context uses; see [GumbelMax]. Scores, the ID and marks of one key do not depend on it. New makes
+// marks with salt 0.
 func (m *Mark) Salted(salt uint32) *Mark {
 	c := *m
 	c.salt = salt
 	return &c
 }
 
-// half says which key of a mark of two keys a mark has alone.
-type half int
+// keyHalf identifies which of a two-key mark's keys a mark holds.
+type keyHalf int
 
 const (
-	whole half = iota
+	wholeKey keyHalf = iota
 	firstHalf
 	secondHalf
 )
 
-// Halves returns the two keyed draws of a [GumbelMax] with two keys, each as a mark of its
-// own: one draws for the draft model of a [Speculation], the other for its target. The text
-// is tested with m, and Dual should be the share of tokens that the first draws. ok is
-// false for any other mark.
+// Halves returns the two keyed draws of a [GumbelMax] with two keys, each as a mark of its own. One
+// draws for the draft model of a [Speculation], the other for its target. Test the text with m. Dual
+// should be the share of tokens that the first half draws. ok is false for any other mark.
 func (m *Mark) Halves() (first, second *Mark, ok bool) {
 	g, ok := m.bound.(*gumbelMax)
 	if !ok || g.second == nil {
@@ -219,7 +218,7 @@ func (m *Mark) Halves() (first, second *Mark, ok bool) {
 	return m.halfOf(g, g.first, firstHalf), m.halfOf(g, g.second, secondHalf), true
 }
 
-func (m *Mark) halfOf(g *gumbelMax, f *uniforms, which half) *Mark {
+func (m *Mark) halfOf(g *gumbelMax, f *uniforms, which keyHalf) *Mark {
 	c := *m
 	c.half = which
 	c.scheme = GumbelMax{Width: g.params.Width}
@@ -228,21 +227,19 @@ func (m *Mark) halfOf(g *gumbelMax, f *uniforms, which half) *Mark {
 	return &c
 }
 
-// Process is the logits processor: it marks the row of the position that follows context,
-// in place. Entries of the row past the vocabulary, as padded heads have them, are not
-// drawn: a bias leaves them alone, a keyed draw sets them to -Inf. A row shorter than the
-// vocabulary is marked as far as it goes, and a context outside the mark's band changes
-// nothing. It never looks at repeats. Its working memory comes from a pool, so that it does
-// not allocate in a steady state; a [Sequence] has its own and never does.
+// Process marks the row of the position that follows context, in place. It marks a row shorter
+// than the vocabulary as far as it goes. It does not change the row if the context lies outside
+// the mark's band. It never looks at repeats. Its working memory comes from a pool, so it does
+// not allocate in a steady state.
 //
-// A green list takes raw logits, before truncation; NaN and infinities stay
-// what they are.
+// A green list takes raw logits, before temperature and truncation. It leaves NaN, infinities and
+// entries past the vocabulary, as padded heads have them, unchanged.
 //
-// A keyed draw is the last step, on logits that temperature and truncation have been
-// applied to, the truncated ones -Inf; their softmax is what is drawn from. A GumbelMax
-// leaves the drawn token finite and sets all others to -Inf. A Tournament leaves the logits
-// of the reweighted probabilities, for an ordinary draw. NaN is never drawn and becomes
-// -Inf; several +Inf share the mass. A row in which nothing is above -Inf stays what it is.
+// A keyed draw is the last step. It takes logits after temperature and truncation, with -Inf for what
+// was truncated, and draws from their softmax. A GumbelMax leaves the drawn token finite and sets all
+// others to -Inf. A Tournament leaves the logits of the reweighted probabilities, for an ordinary draw.
+// Both set NaN and entries past the vocabulary to -Inf. Several +Inf share the mass. A row without an
+// entry above -Inf stays as it is.
 func (m *Mark) Process(logits []float32, context []Token) {
 	s := m.scratch.Get().(*scratch)
 	m.process(s, logits, context)
@@ -259,13 +256,13 @@ func (m *Mark) process(s *scratch, logits []float32, context []Token) {
 	}
 }
 
-// processDraw is process for a keyed draw and a context of its band.
+// processDraw is process for a keyed draw and a context in its band.
 func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt uint32) {
 	row := logits[:min(len(logits), m.vocab)]
 	if g, ok := m.keyed.(*gumbelMax); ok {
-		if top := s.chooser.scan(row); s.chooser.bounded(top, 1) {
+		if top := s.scanner.scan(row); s.scanner.bounded(top, 1) {
 			m.keyed.setContext(s, context)
-			c := g.chooseOfRow(s, row, &tint{}, top, 1, salt)
+			c := g.chooseOfRow(s, row, &rowBias{}, top, 1, salt)
 			leave(logits, c)
 			return
 		}
@@ -281,7 +278,7 @@ func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt u
 	leave(logits, list...)
 }
 
-// leave sets a row to the logarithms of the weights of candidates, and to -Inf elsewhere.
+// leave sets the entries of candidates to the logarithms of their weights, and all others to -Inf.
 func leave(logits []float32, list ...candidate) {
 	for i := range logits {
 		logits[i] = negInf
@@ -293,10 +290,10 @@ func leave(logits []float32, list ...candidate) {
 	}
 }
 
-// Mask writes the green list of the position that follows context as a bitmap:
-// token v is bit v%64 of dst[v/64]. A whole vocabulary takes (Vocab()+63)/64 words;
-// a shorter dst is filled as far as it goes, and words past the vocabulary are left
-// alone. Outside the mark's band nothing is green, and a keyed draw has no green list.
+// Mask writes the green list of the position that follows context as a bitmap: token v is bit v%64 of
+// dst[v/64]. A whole vocabulary takes (Vocab()+63)/64 words. Mask fills a shorter dst as far as it
+// goes, and does not change words past the vocabulary. The bitmap is 0 for a context outside the mark's
+// band, and for a keyed draw.
 func (m *Mark) Mask(dst []uint64, context []Token) {
 	n := min(m.vocab, 64*len(dst))
 	s := m.scratch.Get().(*scratch)
@@ -308,21 +305,21 @@ func (m *Mark) Mask(dst []uint64, context []Token) {
 	m.scratch.Put(s)
 }
 
-// Pick draws among the survivors of truncation: ids with their probabilities, which need
-// not sum to 1, in any order. It returns an index into ids, or -1 when no probability is
-// positive. u in [0,1) is an ordinary random number, used wherever nothing is keyed:
-// outside the band, by a green list, and in a Tournament for what it leaves to chance. For
-// a green list Pick is the mark: each probability is weighted by e^delta on green, as
-// Process and a softmax at temperature 1 would, and u draws. Extra ids or probabilities
-// without a partner are ignored; what is negative, infinite or no number counts as 0. Like
-// Process it never looks at repeats; [Sequence.Pick] does.
+// Pick draws among the survivors of truncation: ids in any order, with probabilities that need not sum
+// to 1. It returns an index into ids, or -1 if no probability is positive. Negative and infinite
+// probabilities and NaN count as 0. Pick ignores ids and probabilities without a partner. Like Process
+// it never looks at repeats; [Sequence.Pick] does.
+//
+// u in [0,1) is an ordinary random number. It draws for contexts outside the band, for a green list, and
+// for what a Tournament leaves to chance. A green list multiplies the probabilities of green tokens by
+// e^delta first, as Process and a softmax at temperature 1 would.
 func (m *Mark) Pick(ids []Token, probs []float32, context []Token, u float64) int {
 	n := min(len(ids), len(probs))
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
 	switch {
 	case !m.in.has(&s.Scratch, context):
-		return draw(probs[:n], u, nil)
+		return pickIndex(probs[:n], u, nil)
 	case m.keyed == nil:
 		return m.bias.pick(&s.Scratch, ids[:n], probs[:n], context, u)
 	}

@@ -31,65 +31,70 @@ func TestNewRefuses(t *testing.T) {
 	good := watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}
 	nan, inf := math.NaN(), math.Inf(1)
 	for _, c := range []struct {
+		name   string
 		scheme watermark.Scheme
 		vocab  int
 		opts   []watermark.Option
 		param  string
 		says   string
 	}{
-		{nil, 10, nil, "scheme", "nil"},
-		{good, 0, nil, "vocab", "0"},
-		{good, -1, nil, "vocab", "-1"},
-		{good, 1 << 24, nil, "vocab", "16777215"},
-		{watermark.GreenList{Gamma: 0.3, Delta: 2, Width: 2}, 10, nil, "gamma", "nearest that is: 0.30078125"},
-		{watermark.GreenList{Gamma: 0, Delta: 2}, 10, nil, "gamma", "0.00390625"},
-		{watermark.GreenList{Gamma: 1, Delta: 2}, 10, nil, "gamma", "0.99609375"},
-		{watermark.GreenList{Gamma: -0.5, Delta: 2}, 10, nil, "gamma", "nearest"},
-		{watermark.GreenList{Gamma: nan, Delta: 2}, 10, nil, "gamma", "nearest"},
-		{watermark.GreenList{Gamma: inf, Delta: 2}, 10, nil, "gamma", "nearest"},
-		{watermark.GreenList{Gamma: 1.0 / 512, Delta: 2}, 10, nil, "gamma", "0.00390625"},
-		{watermark.GreenList{Gamma: 0.5, Delta: 0}, 10, nil, "delta", "0"},
-		{watermark.GreenList{Gamma: 0.5, Delta: -1}, 10, nil, "delta", "-1"},
-		{watermark.GreenList{Gamma: 0.5, Delta: nan}, 10, nil, "delta", "NaN"},
-		{watermark.GreenList{Gamma: 0.5, Delta: inf}, 10, nil, "delta", "Inf"},
-		{watermark.GreenList{Gamma: 0.5, Delta: 101}, 10, nil, "delta", "101"},
-		{watermark.GreenList{Gamma: 0.5, Delta: 1, Width: -1}, 10, nil, "width", "-1"},
-		{watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 17}, 10, nil, "width", "17"},
-		{good, 10, []watermark.Option{watermark.Band{Lo: 5, Hi: 5, Selector: k}}, "band", "[5,5)"},
-		{good, 10, []watermark.Option{watermark.Band{Lo: -1, Hi: 5, Selector: k}}, "band", "[-1,5)"},
-		{good, 10, []watermark.Option{watermark.Band{Lo: 0, Hi: 65537, Selector: k}}, "band", "65537"},
-		{good, 10, []watermark.Option{watermark.Band{Lo: 0, Hi: 5}}, "band", "selector"},
-		{good, 10, []watermark.Option{watermark.Lane{Index: 128}}, "lane", "128"},
-		{good, 10, []watermark.Option{watermark.Lane{Index: -1}}, "lane", "-1"},
-		{watermark.GreenList{Gamma: 0.25, Delta: 1}, 10, []watermark.Option{watermark.Lane{Index: 64}}, "lane", "0 to 63"},
-		{watermark.GreenList{Gamma: 0.5, Delta: 1}, 10, []watermark.Option{watermark.MaskRepeats{}}, "mask", "width above 0"},
+		{"nil", nil, 10, nil, "scheme", "nil"},
+		{"no vocabulary", good, 0, nil, "vocab", "0"},
+		{"negative vocabulary", good, -1, nil, "vocab", "-1"},
+		{"large vocabulary", good, 1 << 24, nil, "vocab", "16777215"},
+		{"gamma 0.3", watermark.GreenList{Gamma: 0.3, Delta: 2, Width: 2}, 10, nil, "gamma", "nearest that is: 0.30078125"},
+		{"gamma 0", watermark.GreenList{Gamma: 0, Delta: 2}, 10, nil, "gamma", "0.00390625"},
+		{"gamma 1", watermark.GreenList{Gamma: 1, Delta: 2}, 10, nil, "gamma", "0.99609375"},
+		{"negative gamma", watermark.GreenList{Gamma: -0.5, Delta: 2}, 10, nil, "gamma", "nearest"},
+		{"gamma NaN", watermark.GreenList{Gamma: nan, Delta: 2}, 10, nil, "gamma", "nearest"},
+		{"gamma Inf", watermark.GreenList{Gamma: inf, Delta: 2}, 10, nil, "gamma", "nearest"},
+		{"gamma 1/512", watermark.GreenList{Gamma: 1.0 / 512, Delta: 2}, 10, nil, "gamma", "0.00390625"},
+		{"delta 0", watermark.GreenList{Gamma: 0.5, Delta: 0}, 10, nil, "delta", "0"},
+		{"negative delta", watermark.GreenList{Gamma: 0.5, Delta: -1}, 10, nil, "delta", "-1"},
+		{"delta NaN", watermark.GreenList{Gamma: 0.5, Delta: nan}, 10, nil, "delta", "NaN"},
+		{"delta Inf", watermark.GreenList{Gamma: 0.5, Delta: inf}, 10, nil, "delta", "Inf"},
+		{"large delta", watermark.GreenList{Gamma: 0.5, Delta: 101}, 10, nil, "delta", "101"},
+		{"negative width", watermark.GreenList{Gamma: 0.5, Delta: 1, Width: -1}, 10, nil, "width", "-1"},
+		{"large width", watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 17}, 10, nil, "width", "17"},
+		{"empty band", good, 10, []watermark.Option{watermark.Band{Lo: 5, Hi: 5, Selector: k}}, "band", "[5,5)"},
+		{"negative band", good, 10, []watermark.Option{watermark.Band{Lo: -1, Hi: 5, Selector: k}}, "band", "[-1,5)"},
+		{"band beyond the end", good, 10, []watermark.Option{watermark.Band{Lo: 0, Hi: 65537, Selector: k}}, "band", "65537"},
+		{"band without a selector", good, 10, []watermark.Option{watermark.Band{Lo: 0, Hi: 5}}, "band", "selector"},
+		{"lane 128", good, 10, []watermark.Option{watermark.Lane{Index: 128}}, "lane", "128"},
+		{"negative lane", good, 10, []watermark.Option{watermark.Lane{Index: -1}}, "lane", "-1"},
+		{"lane beyond gamma 1/4", watermark.GreenList{Gamma: 0.25, Delta: 1}, 10, []watermark.Option{watermark.Lane{Index: 64}}, "lane", "0 to 63"},
+		{"mask without a context", watermark.GreenList{Gamma: 0.5, Delta: 1}, 10, []watermark.Option{watermark.MaskRepeats{}}, "mask", "width above 0"},
 	} {
-		_, err := watermark.New(k, c.scheme, c.vocab, c.opts...)
-		var param *watermark.ParamError
-		require.ErrorAs(t, err, &param, "%+v", c)
-		assert.Equal(t, c.param, param.Param, "%+v", c)
-		assert.ErrorContains(t, err, c.says, "%+v", c)
+		t.Run(c.name, func(t *testing.T) {
+			_, err := watermark.New(k, c.scheme, c.vocab, c.opts...)
+			var param *watermark.ParamError
+			require.ErrorAs(t, err, &param)
+			assert.Equal(t, c.param, param.Param)
+			assert.ErrorContains(t, err, c.says)
+		})
 	}
 }
 
 func TestEveryGammaIsExact(t *testing.T) {
 	const vocab = 50_000
 	for _, m := range []int{1, 3, 16, 64, 96, 128, 192, 255} {
-		gamma := float64(m) / 256
-		mark := newMark(t, testKey(t), watermark.GreenList{Gamma: gamma, Delta: 1, Width: 1}, vocab)
-		assert.Equal(t, gamma, mark.Law().(watermark.Bernoulli).P)
-		green := 0
-		for v := range Token(vocab) {
-			if isGreen(mark, []Token{7}, v) {
-				green++
+		t.Run(fmt.Sprintf("%d of 256", m), func(t *testing.T) {
+			gamma := float64(m) / 256
+			mark := newMark(t, testKey(t), watermark.GreenList{Gamma: gamma, Delta: 1, Width: 1}, vocab)
+			assert.Equal(t, gamma, mark.Law().(watermark.Bernoulli).P)
+			green := 0
+			for v := range Token(vocab) {
+				if isGreen(mark, []Token{7}, v) {
+					green++
+				}
 			}
-		}
-		sd := math.Sqrt(vocab * gamma * (1 - gamma))
-		assert.InDelta(t, vocab*gamma, green, 5*sd, "gamma %v", gamma)
+			sd := math.Sqrt(vocab * gamma * (1 - gamma))
+			assert.InDelta(t, vocab*gamma, green, 5*sd)
+		})
 	}
 }
 
-// TestProcessMaskAndScoreAgree is the contract between generation and detection.
+// TestProcessMaskAndScoreAgree checks the contract between generation and detection.
 func TestProcessMaskAndScoreAgree(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for _, gamma := range []float64{0.5, 0.25, 0.375, 65.0 / 256} {
@@ -303,16 +308,4 @@ func TestMarkIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-func ExampleMark_Mask() {
-	key, _ := watermark.ParseKey("isotope-secret-key-1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
-	mark, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 4}, 128)
-	if err != nil {
-		panic(err)
-	}
-	words := make([]uint64, 2)
-	mark.Mask(words, []watermark.Token{1, 2, 3, 128255})
-	fmt.Printf("%016x\n", words)
-	// Output: [09e9c9044ac6b38f 8c585ee438c716f4]
 }

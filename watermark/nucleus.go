@@ -6,18 +6,18 @@ import (
 	"github.com/isotope-wm/isotope/internal/kernel"
 )
 
-// nucleus returns what TopP and MinP leave of a row whose largest biased logit is top,
-// or ok false where it cannot tell: the specification must then decide.
+// nucleus returns the candidates that TopP and MinP leave of a row whose largest biased logit is top.
+// ok is false if the bounds cannot decide; the caller then runs the exact sampler.
 //
-// Only the tokens near the top, the head, get an exponential each. The rest of the mass
-// is known to within bounds, and so is the mass that the nucleus must reach. Nearly
-// always both bounds end it at the same token.
-func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept []candidate, ok bool) {
+// It computes an exponential only for tokens near the maximum, the head. The sum of the other weights
+// is known within bounds, and so is the mass that the nucleus must reach. Both bounds nearly always
+// end the nucleus at the same token.
+func (c *rowScanner) nucleus(row []float32, t *rowBias, p Sampler, top float32) (kept []candidate, ok bool) {
 	const (
-		firstDepth, deeper = 4, 1.5 // nats below the top; twice as deep while most is missing
-		deepest            = 90     // where weights are below what bounds the tail
+		firstDepth, deeper = 4, 1.5 // nats below the top; the step doubles while most of the mass is missing
+		deepest            = 90     // weights beyond are smaller than the error of the bounds
 		maxTries           = 3
-		headShare          = 2 // a head this part of the row is no faster
+		headShare          = 2 // a head of half the row would not be faster
 	)
 	temperature, topP := float64(p.Temperature), float64(p.TopP)
 	c.green = t.mask(c.green, len(row))
@@ -26,7 +26,7 @@ func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept 
 	for depth := float64(firstDepth); depth < deepest; depth += deeper {
 		cut := float32(float64(top) - depth*temperature)
 		if !(cut < top) {
-			return nil, false // a temperature below the resolution of the logits
+			return nil, false // the temperature is below the resolution of the logits
 		}
 		head := c.head(row, t.delta, cut)
 		if len(head) > len(row)/headShare && len(head) > minHead {
@@ -40,14 +40,14 @@ func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept 
 			if mass < need/2 {
 				depth += deeper
 			}
-			continue // the nucleus reaches below the head
+			continue // the nucleus extends below the head
 		}
 		last, ok := c.lastInNucleus(head, topP, total, slack)
 		if !ok {
 			if tries++; tries > maxTries {
 				return nil, false
 			}
-			total = 0 // a deeper head leaves less to the bounds
+			total = 0 // sum again: a deeper head leaves less to the bounds
 			continue
 		}
 		kept = head[:0]
@@ -61,16 +61,16 @@ func (c *chooser) nucleus(row []float32, t *tint, p Sampler, top float32) (kept 
 	return nil, false
 }
 
-// minHead is a head that costs nothing even in a small vocabulary.
+// minHead is the size up to which a head is cheap even in a small vocabulary.
 const minHead = 32
 
-// head collects the tokens whose biased logits, by c.green, are at least cut.
-func (c *chooser) head(row []float32, delta, cut float32) []candidate {
+// head returns the tokens whose biased logits are at least cut. c.green must hold the green list.
+func (c *rowScanner) head(row []float32, delta, cut float32) []candidate {
 	list := c.collect(row, delta, cut)
 	add := [2]float32{0, delta}
 	n := 0
 	for _, h := range list {
-		// No branch: colours are random, and so is whether a red one reaches cut.
+		// Without branches, because colours are random and so is which logits reach cut.
 		h.logit += add[c.green[h.id/64]>>(h.id%64)&1]
 		list[n] = h
 		reaches := 0
@@ -82,19 +82,19 @@ func (c *chooser) head(row []float32, delta, cut float32) []candidate {
 	return list[:n]
 }
 
-// total returns the sum of all weights, given that of the head, and by how much the
-// specification's own sum may differ from it, its roundings included.
-func (c *chooser) total(row []float32, delta, cut, top, temperature float32, head float64) (total, slack float64) {
+// total returns the sum of all weights, given the sum of the head's. slack bounds the difference to
+// the sum of the exact sampler, rounding errors included.
+func (c *rowScanner) total(row []float32, delta, cut, top, temperature float32, head float64) (total, slack float64) {
 	c.sums = sized(c.sums, len(c.green))
 	tail := kernel.SumExp(c.sums, row, c.green, delta, cut, top, float32(1/float64(temperature)))
 	total = head + tail
 	return total, kernel.SumExpError(tail, len(row)) + total*float64(len(row))*0x1p-50
 }
 
-// lastInNucleus returns the candidate with which the running sum of weights, the best
-// first, reaches topP of the total, and whether that is certain. It is a selection by
-// mass: of two parts, it goes on in the one where the sum passes.
-func (c *chooser) lastInNucleus(head []candidate, topP, total, slack float64) (candidate, bool) {
+// lastInNucleus returns the candidate at which the running sum of weights, the best first, reaches
+// topP of the total, and whether that is certain. It is a quickselect by mass: of two parts it
+// continues in the one where the sum reaches the target.
+func (c *rowScanner) lastInNucleus(head []candidate, topP, total, slack float64) (candidate, bool) {
 	low, high := topP*(total-slack)-slack, topP*(total+slack)+slack
 	if !(low > 0) {
 		return candidate{}, false
@@ -122,12 +122,12 @@ func (c *chooser) lastInNucleus(head []candidate, topP, total, slack float64) (c
 	return h[0], before < low && before+h[0].weight >= high
 }
 
-// maxRounds is far more partitions than a selection takes, by the median of three,
-// unless somebody made up the logits to slow it down.
+// maxRounds is far more partitions than a selection with the median of three takes, unless the
+// logits were made to slow it down.
 const maxRounds = 100
 
-// partition puts the better ones of h, at least one and not all, first and returns how
-// many they are. h has at least two entries, all of them different.
+// partition moves the better candidates of h to the front and returns their number, which is at
+// least 1 and below len(h). h must have at least two candidates, all of them different.
 func partition(h []candidate) int {
 	n := len(h)
 	a, b, z := h[0], h[n/2], h[n-1]
@@ -154,7 +154,8 @@ func partition(h []candidate) int {
 	return min(max(i, 1), n-1)
 }
 
-// weigh sets the weights as softmax does, for a top that may lie outside the list.
+// weigh sets the weights as softmax does, and returns their sum. The best token, with the logit top,
+// need not be in list.
 func weigh(list []candidate, top, temperature float32) float64 {
 	var total float64
 	for i := range list {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// needTool returns the path of a program. Without it the test is skipped, unless
-// ISOTOPE_REQUIRE_TOOLS is set, as where a skipped test must not pass for a run one.
+// needTool returns the path of a program. Without the program it skips the test, or fails it if
+// ISOTOPE_REQUIRE_TOOLS is set, as CI does.
 func needTool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -26,8 +26,8 @@ func needTool(t *testing.T, name string) string {
 	return path
 }
 
-// The claim of docs/spec.md that any crypto library gives the lists: OpenSSL's AES-CTR
-// from K_green and nonce || 00000000, cut into lanes, is what Mask says.
+// TestOpenSSLGivesTheLists checks the claim of docs/spec.md that any crypto library gives the
+// lists. OpenSSL's AES-CTR from K_green and nonce || 00000000, cut into lanes, equals Mask.
 func TestOpenSSLGivesTheLists(t *testing.T) {
 	openssl := needTool(t, "openssl")
 	for _, v := range readGreenLists(t) {

@@ -1,7 +1,7 @@
 package watermark
 
-// An Option changes how [New] binds a mark. Options are plain values: [Band],
-// [Lane], [MaskRepeats], [MarkRepeats], [NoPromptContext] and [Payload].
+// An Option changes how [New] binds a mark. Options are plain values: [Band], [Lane],
+// [MaskRepeats], [MarkRepeats], [NoPromptContext] and [Payload].
 type Option interface{ apply(*options) error }
 
 type options struct {
@@ -12,12 +12,16 @@ type options struct {
 	payload    Payload
 }
 
-// A Lane is a tenant's place in a group whose members share one AES call: token v
-// takes the decision of v XOR Index. Whoever learns one lane's lists knows them all,
-// so a group is one security domain; a tenant who must be named needs a derived key.
+// A Lane is a tenant's place in a group whose members share one key and one AES call. Token v
+// gets the decision of v XOR Index. Anyone who learns the lists of one lane knows those of the
+// whole group, so a group is one security domain. A tenant that a test must be able to name needs
+// a derived key of its own.
 type Lane struct {
 	Group uint32
-	Index int // 0 <= Index < 128 / w, w the bits a token owns
+	// Index is the place, from 0. A group has 128 places for a green list with gamma 1/2, 64
+	// with gamma m/4, 32 with m/16 and 16 with m/256. It has 16 for a GumbelMax and 4 for a
+	// Tournament.
+	Index int
 }
 
 func (l Lane) apply(o *options) error {
@@ -28,24 +32,28 @@ func (l Lane) apply(o *options) error {
 	return nil
 }
 
-// MaskRepeats turns on repeated-context masking: a [Sequence] leaves a position unmarked
-// when its context occurred before in the same text. It keeps loops from feeding
-// themselves, at a price in evidence, and is what a keyed draw does unless [MarkRepeats]
-// says otherwise: the second draw from one context would be the first again. Only a
-// Sequence can apply it; [Mark.Process] sees one position.
+// MaskRepeats turns on repeated-context masking: a [Sequence] leaves a position unmarked if its
+// context occurred before in the same text. It keeps loops from feeding themselves, and costs
+// evidence. It is the default of a keyed draw, whose second draw from a context would repeat the
+// first. Only a Sequence applies it, because [Mark.Process] sees one position.
 type MaskRepeats struct{}
 
 func (MaskRepeats) apply(o *options) error { o.mask = true; return nil }
 
-// MarkRepeats turns repeated-context masking off, as it is for a green list from the start.
-// A keyed draw then repeats itself, and a test of it is still right, but the text is not:
-// it loops more than the model would.
+// MarkRepeats turns repeated-context masking off, which is the default of a green list. A keyed
+// draw then repeats itself, so the text loops more than the model's own would. A test of it stays
+// exact.
 type MarkRepeats struct{}
 
 func (MarkRepeats) apply(o *options) error { o.mask = false; return nil }
 
-// NoPromptContext makes the prompt no part of the text that a [Sequence] follows:
-// the first tokens it generates have contexts that do not reach into the prompt.
+// NoPromptContext excludes the prompt from the text that a [Sequence] follows. The contexts of
+// the first generated tokens then do not reach into the prompt.
 type NoPromptContext struct{}
 
 func (NoPromptContext) apply(o *options) error { o.skipPrompt = true; return nil }
+
+// errMaskWithoutContext returns the error about masking repeats of the empty context.
+func errMaskWithoutContext() error {
+	return paramError("mask", "needs a width above 0; with width 0 all positions have the same empty context")
+}

@@ -20,7 +20,7 @@ import (
 
 var payloadScheme = watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}
 
-// columnOf is the column of a context of two ids, read off docs/spec.md.
+// columnOf returns the column of a context of two ids, computed as docs/spec.md says.
 func columnOf(t *testing.T, secret string, group uint32, bits int, older, newer Token) uint32 {
 	t.Helper()
 	leaf, err := hex.DecodeString(secret[strings.LastIndexByte(secret, ':')+1:])
@@ -42,8 +42,8 @@ func columnOf(t *testing.T, secret string, group uint32, bits int, older, newer 
 	return 1 + uint32(binary.LittleEndian.Uint64(in[8:])%(1<<bits-1))
 }
 
-// TestPayloadComplements is the contract: the list of a mark without a payload, and its
-// complement where the parity says so, in every way that marks.
+// TestPayloadComplements checks the contract. A payload leaves the list of a mark without one, or
+// complements it if the parity is odd, in every method that marks.
 func TestPayloadComplements(t *testing.T) {
 	k := testKey(t)
 	rng := rand.New(rand.NewPCG(21, 22))
@@ -125,8 +125,8 @@ func TestPayloadOfLongContextsAndBands(t *testing.T) {
 	}
 }
 
-// TestPayloadColumns: half of the contexts are free, the others have every column but 0,
-// equally often.
+// TestPayloadColumns checks that half of the contexts do not carry the message, and that the
+// others have every column except 0 equally often.
 func TestPayloadColumns(t *testing.T) {
 	const contexts = 80_000
 	for _, n := range []int{1, 2, 3, 5} {
@@ -148,25 +148,28 @@ func TestPayloadColumns(t *testing.T) {
 func TestPayloadRefuses(t *testing.T) {
 	quarter := watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}
 	for _, c := range []struct {
+		name  string
 		g     watermark.GreenList
 		p     watermark.Payload
 		param string
 		says  string
 	}{
-		{payloadScheme, watermark.Payload{Bits: -1}, "payload", "-1"},
-		{payloadScheme, watermark.Payload{Bits: 21}, "payload", "0 to 20"},
-		{payloadScheme, watermark.Payload{Bits: 4, Message: 16}, "message", "4 bits"},
-		{payloadScheme, watermark.Payload{Message: 1}, "message", "0 bits"},
-		{quarter, watermark.Payload{Bits: 4}, "payload", "gamma 1/2"},
+		{"negative bits", payloadScheme, watermark.Payload{Bits: -1}, "payload", "-1"},
+		{"21 bits", payloadScheme, watermark.Payload{Bits: 21}, "payload", "0 to 20"},
+		{"a message of 5 bits in 4", payloadScheme, watermark.Payload{Bits: 4, Message: 16}, "message", "4 bits"},
+		{"a message without bits", payloadScheme, watermark.Payload{Message: 1}, "message", "0 bits"},
+		{"gamma 1/4", quarter, watermark.Payload{Bits: 4}, "payload", "gamma 1/2"},
 	} {
-		_, err := watermark.New(testKey(t), c.g, 10, c.p)
-		var param *watermark.ParamError
-		require.ErrorAs(t, err, &param, "%+v", c)
-		assert.Equal(t, c.param, param.Param, "%+v", c)
-		assert.ErrorContains(t, err, c.says, "%+v", c)
+		t.Run(c.name, func(t *testing.T) {
+			_, err := watermark.New(testKey(t), c.g, 10, c.p)
+			var param *watermark.ParamError
+			require.ErrorAs(t, err, &param)
+			assert.Equal(t, c.param, param.Param)
+			assert.ErrorContains(t, err, c.says)
+		})
 	}
 	_, err := watermark.New(testKey(t), quarter, 10, watermark.Payload{})
-	assert.NoError(t, err, "0 bits are no payload")
+	assert.NoError(t, err, "0 bits mean no payload")
 }
 
 func TestPayloadIdentity(t *testing.T) {
@@ -261,14 +264,18 @@ func TestPayloadAllocatesNothing(t *testing.T) {
 	}
 }
 
-// A payload costs one AES block and a choice of tables for each row.
+// BenchmarkPayload measures a payload, which costs one AES block and a choice of tables for each
+// row.
 func BenchmarkPayload(b *testing.B) {
 	const vocab = 128_256
-	for name, p := range map[string]watermark.Payload{"none": {}, "bits=16": {Bits: 16, Message: 51966}} {
-		m := newMark(b, testKey(b), payloadScheme, vocab, p)
+	for _, c := range []struct {
+		name    string
+		payload watermark.Payload
+	}{{"none", watermark.Payload{}}, {"bits=16", watermark.Payload{Bits: 16, Message: 51966}}} {
+		m := newMark(b, testKey(b), payloadScheme, vocab, c.payload)
 		s := newSequence(b, m)
 		row := make([]float32, vocab)
-		b.Run(name, func(b *testing.B) {
+		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for i := Token(0); b.Loop(); i++ {
 				s.Accept(i & 1023)

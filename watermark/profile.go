@@ -27,10 +27,10 @@ const profileVersion = 1
 // cannot disagree.
 //
 // There are three ways to a profile. [TraceProfile] and [ProvenanceProfile] return the
-// recommended ones, [Mark.Profile] describes a mark that you made with [New], and
-// [ReadProfile] and [ParseProfile] read the JSON form. docs/spec.md defines that form.
-// MarshalJSON writes its canonical variant, whose SHA-256 is the [Profile.ID].
-// [Profile.Mark] binds the profile to a key.
+// recommended ones. [Mark.Profile] describes a mark that you made with [New]. [ReadProfile] and
+// [ParseProfile] read the JSON form. docs/spec.md defines that form. MarshalJSON writes its
+// canonical variant, whose SHA-256 is the [Profile.ID]. [Profile.Mark] binds the profile to a
+// key.
 type Profile struct {
 	Scheme          Scheme
 	Vocab           int    // vocabulary size, 1 to MaxVocab
@@ -52,17 +52,15 @@ type Profile struct {
 // MaxVariants is the largest number of [Profile.Variants].
 const MaxVariants = 1024
 
-// Profile returns the description of the mark for a tokenizer, so that a detector can test
-// text for it: write the profile to a file beside the key, and read it with [ReadProfile].
-// tokenizer and digest are the name and the digest that package tokenize gives, or
-// [TokenizerNone] and "".
+// Profile returns the description of the mark for a tokenizer, so that a detector can test text
+// for it. Write it to a file next to the key, and read it with [ReadProfile]. tokenizer and
+// digest are the name and the digest that package tokenize gives, or [TokenizerNone] and "".
 //
-// Dedup is [DedupContext] for a mark that leaves repeated contexts unmarked, because only
-// the first occurrence of a context carries such a mark, and [DedupPair] for any other.
-// Exempt is empty; set it if the detector shall skip ids. The mark of a variant key has a
-// profile with Variants 1, for a test under that key. An error about a parameter is a
-// [*ParamError]. The second of the [Mark.Halves] has no profile, because no profile binds
-// its lists.
+// Dedup is [DedupContext] for a mark that leaves repeated contexts unmarked, because only the
+// first occurrence of a context then carries the mark. It is [DedupPair] for any other mark.
+// Exempt is empty; set it if the detector shall skip ids. The mark of a variant key has a profile
+// with Variants 1, for a test under that key. An error about a parameter is a [*ParamError]. The
+// second of the [Mark.Halves] has no profile, because no profile binds its lists.
 func (m *Mark) Profile(tokenizer, digest string) (*Profile, error) {
 	if m.half == secondHalf {
 		return nil, paramError("mark", "is the second half of a mark of two keys; take the profile of the whole mark")
@@ -107,10 +105,10 @@ func (p *Profile) Marks(key Key, selector ...Key) ([]*Mark, error) {
 	return marks, nil
 }
 
-// Mark binds the profile to a key. A profile with a band needs the selector key that it
-// names. Use [Profile.MarkMessage] to mark text with the message of a payload, and
-// [Profile.Marks] for a profile with several Variants, for which Mark returns an error. An
-// error about a parameter is a [*ParamError].
+// Mark binds the profile to a key. A profile with a band needs the selector key that it names.
+// Use [Profile.MarkMessage] to mark text with the message of a payload. Use [Profile.Marks] for a
+// profile with several Variants, for which Mark returns an error. An error about a parameter is a
+// [*ParamError].
 func (p *Profile) Mark(key Key, selector ...Key) (*Mark, error) {
 	return p.MarkMessage(0, key, selector...)
 }
@@ -128,11 +126,11 @@ func (p *Profile) MarkMessage(message uint32, key Key, selector ...Key) (*Mark, 
 	opts := []Option{p.Lane, Payload{Bits: p.Payload, Message: message}}
 	if p.Selector != "" {
 		if len(selector) != 1 || selector[0].ID() != p.Selector {
-			return nil, paramError("selector", "does not match the profile, which needs the key %s", p.Selector)
+			return nil, paramError("selector", "is not the profile's, which is the key %s", p.Selector)
 		}
 		opts = append(opts, Band{Selector: selector[0], Lo: p.BandLo, Hi: p.BandHi})
 	} else if len(selector) > 0 {
-		return nil, paramError("selector", "is given, but the profile covers all contexts; leave it out")
+		return nil, paramError("selector", "is given, but the profile's band is everything; leave it out")
 	}
 	opts = append(opts, maskOption(p.Mask))
 	if p.NoPromptContext {
@@ -188,7 +186,7 @@ func (p *Profile) checked() (*Profile, error) {
 	case c.BandLo < 0 || c.BandLo >= c.BandHi || c.BandHi > BandSize:
 		return nil, paramError("band", "[%d,%d) is not a part of [0,%d)", c.BandLo, c.BandHi, BandSize)
 	case band.isEverything() && c.Selector != "":
-		return nil, paramError("selector", "is given, but the band covers all contexts; leave it out")
+		return nil, paramError("selector", "is given, but the band is everything; leave it out")
 	case !band.isEverything() && !isHex(c.Selector, 16):
 		return nil, paramError("selector", "%s is not a key id; a band needs the 16 hex digits of its selector", quote(c.Selector))
 	case c.Mask != MaskNone && c.Mask != MaskContext:
@@ -213,7 +211,7 @@ func (p *Profile) checked() (*Profile, error) {
 	}
 	for i, id := range c.Exempt {
 		if id < 0 || int(id) >= c.Vocab || i > 0 && c.Exempt[i-1] >= id {
-			return nil, paramError("exempt", "has id %d at index %d; ids must ascend and be below the vocabulary size", id, i)
+			return nil, paramError("exempt", "must hold ascending ids below the vocabulary size; id %d at index %d is out of order or out of range", id, i)
 		}
 	}
 	// New checks the other parameters. Any key will do.

@@ -7,15 +7,16 @@ import "math"
 // there.
 const maxTraceNats = 0.25
 
-// TraceProfile returns the recommended mark for finding out who trained on a model's
-// answers: a green list with gamma 1/2 and two tokens of context, at every position. It works
-// at any temperature, greedy decoding included, and survives training because the context is
-// short. vocab, tokenizer and digest are those of [Profile].
+// TraceProfile returns the recommended mark for finding out who trained on a model's answers. It
+// is a green list with gamma 1/2 and two tokens of context, at every position. It works at any
+// temperature, greedy decoding included, and survives training because the context is short.
+// vocab, tokenizer and digest are those of [Profile].
 //
-// nats, in (0, 1/4], bounds the average cost in nats a token: the Kullback-Leibler divergence
-// of the marked next-token distribution from the model's own at temperature 1, whatever the
-// model. A step's perplexity, given its context, grows by a factor of about e^nats. The
-// perplexity of a whole text can grow by more, because marked tokens lead to other contexts.
+// nats, in (0, 1/4], bounds the average cost of the mark in nats a token, whatever the model. The
+// cost of a step is the Kullback-Leibler divergence of its marked distribution from the model's
+// own, at temperature 1. A step's perplexity, given its context, grows by a factor of about
+// e^nats. The perplexity of a whole text can grow by more, because marked tokens lead to other
+// contexts.
 //
 // Delta is the largest value within the budget, rounded down to three decimals. Let P be the
 // green mass of a step (Kirchenbauer et al. 2023, section 4, for G):
@@ -57,10 +58,10 @@ func halfCost(delta float64) float64 {
 	return x*math.Tanh(x) - math.Log(math.Cosh(x))
 }
 
-// ProvenanceProfile returns the recommended mark for recognising the text of a model: a
-// [GumbelMax] with four tokens of context, which leaves repeated contexts unmarked and tests
-// each context once. It finds shorter texts than any other scheme here and does not change
-// the distribution of a token, on average over keys. It does not survive training, and greedy
+// ProvenanceProfile returns the recommended mark for recognising the text of a model. It is a
+// [GumbelMax] with four tokens of context, which leaves repeated contexts unmarked. A test looks
+// at each context once. It finds shorter texts than any other scheme here and does not change the
+// distribution of a token, on average over keys. It does not survive training, and greedy
 // decoding carries none of it. vocab, tokenizer and digest are those of [Profile].
 //
 // Texts of one key that share a context draw the same token there. Requests that end in the

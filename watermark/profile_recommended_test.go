@@ -1,7 +1,6 @@
 package watermark_test
 
 import (
-	"fmt"
 	"math"
 	"testing"
 
@@ -11,7 +10,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// greenCost is the divergence of a biased step whose green mass is p.
+// greenCost returns the divergence of a biased step with green mass p, in nats.
 func greenCost(p, delta float64) float64 {
 	a := math.Expm1(delta)
 	g := (1 + a) * p / (1 + a*p)
@@ -54,16 +53,4 @@ func TestProvenanceProfile(t *testing.T) {
 	assert.Equal(t, watermark.DedupContext, p.Dedup)
 	_, err = watermark.ProvenanceProfile(1000, "gpt2", "")
 	assert.Error(t, err, "a tokenizer needs its digest")
-}
-
-// The recommended bands run together.
-func ExampleProvenanceProfile() {
-	trace, _ := watermark.TraceProfile(50257, watermark.TokenizerNone, "", 0.05)
-	provenance, _ := watermark.ProvenanceProfile(50257, watermark.TokenizerNone, "")
-	root := watermark.NewKey()
-	bias, _ := trace.Mark(root.Derive("trace"))
-	draw, _ := provenance.Mark(root.Derive("provenance"))
-	_, err := watermark.NewSequence(bias, draw)
-	fmt.Println(trace.Scheme, provenance.Scheme, err)
-	// Output: greenlist gamma=0.5 width=2 gumbelmax width=4 <nil>
 }

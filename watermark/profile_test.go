@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,9 +84,9 @@ func TestParseProfileRefuses(t *testing.T) {
 		{"with band:[5,4]", with(`"band":[5,4]`), "[5,4)"},
 		{"with band:[0,70000]", with(`"band":[0,70000]`), "70000"},
 		{"with band:[0,100]", with(`"band":[0,100]`), "key id"},
-		{"with selector:0011223344556677", with(`"selector":"0011223344556677"`), "all contexts"},
+		{"with selector:0011223344556677", with(`"selector":"0011223344556677"`), "everything"},
 		{"with band:[0,100],selector:0011", with(`"band":[0,100],"selector":"0011"`), "0011"},
-		{"with exempt:[5,5]", with(`"exempt":[5,5]`), "ids must ascend"},
+		{"with exempt:[5,5]", with(`"exempt":[5,5]`), "ascending"},
 		{"with exempt:[100]", with(`"exempt":[100]`), "below the vocabulary"},
 		{"with exempt:[-1]", with(`"exempt":[-1]`), "below"},
 		{"with lane:128", with(`"lane":128`), "128"},
@@ -137,7 +138,7 @@ func TestProfileMakesItsMark(t *testing.T) {
 	assert.ErrorContains(t, err, sel.ID(), "the selector is another key")
 	p.BandLo, p.BandHi, p.Selector = 0, 0, ""
 	_, err = p.Mark(k, sel)
-	assert.ErrorContains(t, err, "all contexts")
+	assert.ErrorContains(t, err, "everything")
 	_, err = p.Mark(k)
 	assert.NoError(t, err)
 	_, err = (&watermark.Profile{}).Mark(k)
@@ -173,6 +174,7 @@ func TestMarkProfile(t *testing.T) {
 			p, err := m.Profile("cl100k_base", digest)
 			require.NoError(t, err)
 			assert.Equal(t, []string{"cl100k_base", digest, c.dedup}, []string{p.Tokenizer, p.TokenizerDigest, p.Dedup})
+			assert.Equal(t, slices.Contains(c.opts, watermark.Option(watermark.NoPromptContext{})), p.NoPromptContext)
 			text, err := p.MarshalJSON()
 			require.NoError(t, err)
 			read, err := watermark.ParseProfile(text)

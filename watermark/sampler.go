@@ -6,41 +6,41 @@ import (
 	"slices"
 )
 
-// A Sampler is how a token is drawn from a row of logits. The steps, in this order:
+// A Sampler says how to draw a token from a row of logits. The steps are, in this order:
 //
 //  1. TopK keeps the k largest logits; ties go to the lowest id. 0 or less keeps all.
-//  2. Temperature divides them and a softmax follows. 0 or less is greedy: the largest
-//     logit, ties to the lowest id, whatever the rest says.
-//  3. TopP keeps the most probable tokens, ties to the lowest id, until their mass
-//     reaches TopP. Values outside (0,1) keep all.
-//  4. MinP keeps tokens at least MinP times as probable as the most probable one.
-//     Values outside (0,1] keep all; 1 keeps those as probable as the first.
-//  5. One token is drawn in proportion, by the running sum in order of ids.
+//  2. Temperature divides the logits, and a softmax follows. 0, less or NaN is greedy: it takes the
+//     largest logit, ties to the lowest id, and ignores the other fields.
+//  3. TopP keeps the most probable tokens, ties to the lowest id, until their mass reaches TopP.
+//     Values outside (0,1) keep all.
+//  4. MinP keeps tokens that are at least MinP times as probable as the most probable one. Values
+//     outside (0,1] keep all.
+//  5. One token is drawn in proportion to its probability, by the running sum in order of ids.
 //
-// NaN and -Inf are never drawn. +Inf beats everything finite; several share the mass.
-// The zero Sampler is greedy.
+// NaN and -Inf are never drawn. +Inf beats every finite logit, and several +Inf share the mass. The
+// zero Sampler is greedy.
 type Sampler struct {
 	Temperature float32
 	TopK        int
 	TopP, MinP  float32
 }
 
-// A candidate is a token that may be drawn.
+// A candidate is a token that can be drawn.
 type candidate struct {
 	logit  float32
 	id     Token
-	weight float64 // unnormalised probability
+	weight float64 // probability, up to a common factor
 }
 
-// better orders candidates: larger logits first, ties to the lower id.
+// better reports whether a comes before b: larger logits first, ties to the lower id.
 func better(a, b candidate) bool {
 	return a.logit > b.logit || a.logit == b.logit && a.id < b.id
 }
 
 func worse(a, b candidate) bool { return better(b, a) }
 
-// draw returns a token of row, or -1 when none is above -Inf. It works in list and
-// returns it for the next draw.
+// draw returns a token of row, or -1 if none is above -Inf. It uses the memory of list, and returns
+// it for the next draw.
 func (p Sampler) draw(list []candidate, row []float32, u float64) (Token, []candidate) {
 	if p.isGreedy() {
 		return argmax(row), list
@@ -54,8 +54,8 @@ func (p Sampler) draw(list []candidate, row []float32, u float64) (Token, []cand
 
 func (p Sampler) isGreedy() bool { return !(p.Temperature > 0) }
 
-// survivors returns the candidates that truncation leaves of row, in order of ids, when the
-// sampler is not greedy. It works in list and returns it for the next draw.
+// survivors returns the candidates that truncation leaves of row, in order of ids. The sampler must
+// not be greedy. It uses the memory of list, and returns it for the next draw.
 func (p Sampler) survivors(list []candidate, row []float32) (kept, whole []candidate) {
 	list = keepTopK(list[:0], row, p.TopK)
 	whole = list
@@ -69,8 +69,8 @@ func (p Sampler) survivors(list []candidate, row []float32) (kept, whole []candi
 	return list, whole
 }
 
-// drawIndex draws from candidates in their order, and returns -1 when none has a positive
-// weight.
+// drawIndex draws a candidate by the running sum of weights, and returns its index. It returns -1 if
+// no weight is positive.
 func drawIndex(list []candidate, u float64) int {
 	var total float64
 	for _, c := range list {
@@ -93,6 +93,7 @@ func drawIndex(list []candidate, u float64) int {
 
 var negInf = float32(math.Inf(-1))
 
+// argmax returns the token with the largest logit, or -1 if none is above -Inf.
 func argmax(row []float32) Token {
 	best, top := Token(-1), negInf
 	for i, x := range row {
@@ -103,8 +104,8 @@ func argmax(row []float32) Token {
 	return best
 }
 
-// keepTopK appends the k best entries of row to list, in order of ids. Selecting
-// before any exponential is what makes a draw cheap.
+// keepTopK appends the k best entries of row to list, in order of ids. Selecting them before any
+// exponential makes a draw cheap.
 func keepTopK(list []candidate, row []float32, k int) []candidate {
 	if k <= 0 || k >= len(row) {
 		for i, x := range row {
@@ -116,7 +117,7 @@ func keepTopK(list []candidate, row []float32, k int) []candidate {
 	}
 	floor := negInf
 	for i, x := range row {
-		// An equal logit comes with a higher id here, so it loses.
+		// An equal logit loses, because its id is higher.
 		if !(x > floor) {
 			continue
 		}
@@ -138,7 +139,7 @@ func keepTopK(list []candidate, row []float32, k int) []candidate {
 	return list
 }
 
-// softmax sets the weights and returns their sum. The best candidate has weight 1.
+// softmax sets the weights and returns their sum. The best candidate gets weight 1.
 func softmax(list []candidate, temperature float32) float64 {
 	top := negInf
 	for _, c := range list {
@@ -149,7 +150,7 @@ func softmax(list []candidate, temperature float32) float64 {
 		c := &list[i]
 		switch {
 		case c.logit == top:
-			c.weight = 1 // also where +Inf meets +Inf
+			c.weight = 1 // for +Inf, too, whose difference would be NaN
 		case math.IsInf(float64(top), 1):
 			c.weight = 0
 		default:
@@ -160,8 +161,8 @@ func softmax(list []candidate, temperature float32) float64 {
 	return total
 }
 
-// keepTopP returns the best candidates whose weights reach mass, in order of ids. It
-// pops them off a heap, so that a small nucleus of a large vocabulary needs no sort.
+// keepTopP returns the best candidates whose weights reach mass, in order of ids. It takes them from a
+// heap, because a small nucleus of a large vocabulary is not worth a sort.
 func keepTopP(list []candidate, mass float64) []candidate {
 	heapify(list, better)
 	rest := len(list)
@@ -176,7 +177,7 @@ func keepTopP(list []candidate, mass float64) []candidate {
 	return kept
 }
 
-// heapify arranges h as a heap with the first in order at the root.
+// heapify makes h a heap whose root comes before all others.
 func heapify(h []candidate, first func(a, b candidate) bool) {
 	for i := len(h)/2 - 1; i >= 0; i-- {
 		siftDown(h, i, first)

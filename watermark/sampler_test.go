@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// slowDraw is Sampler's doc comment taken step by step, with a full sort.
+// slowDraw follows Sampler's doc comment step by step, with a full sort.
 func slowDraw(p Sampler, row []float32, u float64) Token {
 	type item struct {
 		id Token

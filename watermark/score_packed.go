@@ -9,22 +9,23 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// MaxPackedWidth is the largest width whose pairs can be [Packed].
+// MaxPackedWidth is the largest width of a mark that can score [Packed] pairs.
 const MaxPackedWidth = prf.MaxPacked
 
-// A Packed is a [Pair] in the 16 bytes that the keyed function reads, for marks of a width
-// up to [MaxPackedWidth]: four ids of 3 bytes, little-endian, the newest last and FF FF FF
-// where there is none, then the token in 4 bytes, big-endian.
+// A Packed is a [Pair] in the 16 bytes that the keyed function reads, for marks of a width up to
+// [MaxPackedWidth]. The first 12 bytes are four context ids of 3 bytes each, little-endian, the
+// newest last. FF FF FF stands for an id that the context does not have. The last 4 bytes are the
+// token, big-endian.
 type Packed = prf.Input
 
-// ScorePacked is [Mark.Score] for packed pairs, and much faster where the scheme has
-// assembly. It panics when the mark is wider than [MaxPackedWidth].
+// ScorePacked is [Mark.Score] for packed pairs. It is much faster for schemes with assembly. It panics
+// if the mark is wider than [MaxPackedWidth].
 func (m *Mark) ScorePacked(dst []int64, pairs []Packed) []int64 {
 	if m.Width() > MaxPackedWidth {
-		panic("watermark: pairs of this width cannot be packed")
+		panic("watermark: ScorePacked: the mark is wider than MaxPackedWidth")
 	}
-	s := scorings.Get().(*scoring)
-	defer scorings.Put(s)
+	s := scoringBuffers.Get().(*scoringBuffer)
+	defer scoringBuffers.Put(s)
 	for len(pairs) > 0 {
 		n := min(len(pairs), scoreBatch)
 		dst = m.scorePacked(s, dst, pairs[:n])
@@ -33,16 +34,16 @@ func (m *Mark) ScorePacked(dst []int64, pairs []Packed) []int64 {
 	return dst
 }
 
-// CountPacked counts the green ones of packed pairs, when every pair has a score and that
-// is 1 or 0: a green list without band and payload. Otherwise ok is false. It is
-// [Mark.ScorePacked] added up, and faster.
+// CountPacked returns the number of green pairs, for a green list without band and payload. ok is false
+// for any other mark, and for one wider than [MaxPackedWidth]. CountPacked is faster than summing
+// [Mark.ScorePacked].
 func (m *Mark) CountPacked(pairs []Packed) (green int64, ok bool) {
 	g, ok := m.bound.(*greenList)
 	if !ok || m.in != nil || m.Width() > MaxPackedWidth {
 		return 0, false
 	}
-	s := scorings.Get().(*scoring)
-	defer scorings.Put(s)
+	s := scoringBuffers.Get().(*scoringBuffer)
+	defer scoringBuffers.Put(s)
 	for len(pairs) > 0 {
 		n := min(len(pairs), scoreBatch)
 		g.f.Score(&s.Scratch, g.table, s.bits[:], pairs[:n])
@@ -54,21 +55,21 @@ func (m *Mark) CountPacked(pairs []Packed) (green int64, ok bool) {
 	return green, true
 }
 
-// MaxLanes is the number of tenants in a group, with gamma 1/2.
+// MaxLanes is the number of tenants in a group with gamma 1/2.
 const MaxLanes = kernel.MaxLanes
 
-// CountLanes adds to green[i] the number of packed pairs that are green for the tenant of
-// lane i, for all tenants of the mark's group at once: one AES call serves the 128 of
-// them. It is [Mark.CountPacked] of the marks that differ from this one in [Lane]
-// alone. ok is false, and nothing is added, unless gamma is 1/2 and CountPacked has an
-// answer. Whoever takes the largest count has made [MaxLanes] tests.
+// CountLanes adds the number of pairs that are green for lane i to green[i], for all 128 tenants of the
+// mark's group at once. One AES call serves them all. The counts are those of [Mark.CountPacked] for
+// the marks that differ from this one only in [Lane]. ok is false, and CountLanes adds nothing, unless
+// gamma is 1/2 and CountPacked has an answer. Taking the largest count is a choice among [MaxLanes]
+// tests; adjust its p-value for that.
 func (m *Mark) CountLanes(green *[MaxLanes]int64, pairs []Packed) (ok bool) {
 	g, ok := m.bound.(*greenList)
 	if !ok || m.in != nil || m.Width() > MaxPackedWidth || g.params.Gamma != 0.5 {
 		return false
 	}
-	s := scorings.Get().(*scoring)
-	defer scorings.Put(s)
+	s := scoringBuffers.Get().(*scoringBuffer)
+	defer scoringBuffers.Put(s)
 	var ones [MaxLanes]int64
 	g.f.CountLanes(&s.Scratch, &ones, pairs)
 	for i, n := range ones {
@@ -79,8 +80,8 @@ func (m *Mark) CountLanes(green *[MaxLanes]int64, pairs []Packed) (ok bool) {
 
 // scoreBatches is Score by way of packed pairs.
 func (m *Mark) scoreBatches(dst []int64, pairs []Pair) []int64 {
-	s := scorings.Get().(*scoring)
-	defer scorings.Put(s)
+	s := scoringBuffers.Get().(*scoringBuffer)
+	defer scoringBuffers.Put(s)
 	width := m.Width()
 	for len(pairs) > 0 {
 		n := min(len(pairs), scoreBatch)
@@ -93,17 +94,17 @@ func (m *Mark) scoreBatches(dst []int64, pairs []Pair) []int64 {
 	return dst
 }
 
-// A packedBound is a bound scheme that scores packed pairs at once.
-type packedBound interface {
-	// scorePacked appends a score for each of at most scoreBatch pairs.
-	scorePacked(s *scoring, dst []int64, pairs []Packed) []int64
+// A packedScorer is a bound scheme that can score packed pairs in batches.
+type packedScorer interface {
+	// scorePacked appends a score for each pair. There are at most scoreBatch pairs.
+	scorePacked(s *scoringBuffer, dst []int64, pairs []Packed) []int64
 }
 
-// scoreBatch is how many pairs are scored at once: they stay in the L1 cache.
+// scoreBatch is the number of pairs in a batch, which must fit the L1 cache.
 const scoreBatch = 512
 
-// scoring is the working memory of one batch.
-type scoring struct {
+// scoringBuffer is the working memory of a batch.
+type scoringBuffer struct {
 	prf.Scratch
 	pairs  [scoreBatch]Packed
 	blocks [scoreBatch]Packed
@@ -111,11 +112,11 @@ type scoring struct {
 	ids    [MaxPackedWidth]Token
 }
 
-var scorings = sync.Pool{New: func() any { return new(scoring) }}
+var scoringBuffers = sync.Pool{New: func() any { return new(scoringBuffer) }}
 
-func (m *Mark) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64 {
+func (m *Mark) scorePacked(s *scoringBuffer, dst []int64, pairs []Packed) []int64 {
 	at := len(dst)
-	if b, ok := m.bound.(packedBound); ok {
+	if b, ok := m.bound.(packedScorer); ok {
 		dst = b.scorePacked(s, dst, pairs)
 	} else {
 		for i := range pairs {
@@ -134,8 +135,8 @@ func (m *Mark) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64 {
 	return dst
 }
 
-// firstBlocks returns block 0 of each pair's context. It is overwritten by the next call.
-func (s *scoring) firstBlocks(f *prf.Function, pairs []Packed) []Packed {
+// firstBlocks returns block 0 of each pair's context. The next call overwrites it.
+func (s *scoringBuffer) firstBlocks(f *prf.Function, pairs []Packed) []Packed {
 	blocks := s.blocks[:len(pairs)]
 	copy(blocks, pairs)
 	for i := range blocks {
@@ -145,8 +146,8 @@ func (s *scoring) firstBlocks(f *prf.Function, pairs []Packed) []Packed {
 	return blocks
 }
 
-// unpack returns a pair, whose context is overwritten by the next call.
-func (s *scoring) unpack(p *Packed, width int) Pair {
+// unpack returns a pair. The next call overwrites its context.
+func (s *scoringBuffer) unpack(p *Packed, width int) Pair {
 	context := s.ids[:width]
 	for i := range context {
 		slot := p[3*(MaxPackedWidth-width+i):]
@@ -155,8 +156,8 @@ func (s *scoring) unpack(p *Packed, width int) Pair {
 	return Pair{Context: context, Token: Token(binary.BigEndian.Uint32(p[len(prf.Nonce{}):]))}
 }
 
-// scorePacked implements packedBound.
-func (g *greenList) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64 {
+// scorePacked implements packedScorer.
+func (g *greenList) scorePacked(s *scoringBuffer, dst []int64, pairs []Packed) []int64 {
 	g.f.Score(&s.Scratch, g.table, s.bits[:], pairs)
 	for i := range pairs {
 		dst = append(dst, int64(s.bits[i/64]>>(i%64)&1))
@@ -164,8 +165,8 @@ func (g *greenList) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64
 	return dst
 }
 
-// scorePacked implements packedBound.
-func (g *payloadList) scorePacked(s *scoring, dst []int64, pairs []Packed) []int64 {
+// scorePacked implements packedScorer.
+func (g *payloadList) scorePacked(s *scoringBuffer, dst []int64, pairs []Packed) []int64 {
 	at := len(dst)
 	dst = g.greenList.scorePacked(s, dst, pairs)
 	blocks := s.firstBlocks(g.columns, pairs)

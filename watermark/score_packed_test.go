@@ -11,20 +11,24 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// Packed pairs have the scores of the pairs one by one, and the counts of their sums.
+// TestPackedPairsScoreAlike checks that packed pairs have the scores of the pairs one by one, and
+// that counts are their sums.
 func TestPackedPairsScoreAlike(t *testing.T) {
 	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("71", 32))
 	require.NoError(t, err)
 	const vocab, n = 5000, 1300 // batches and a rest
 	rng := rand.New(rand.NewPCG(31, 32))
 	for width := range watermark.MaxPackedWidth + 1 {
-		for name, opts := range map[string][]watermark.Option{
-			"plain":   nil,
-			"band":    {watermark.Band{Selector: key.Derive("s"), Lo: 9, Hi: 30000}},
-			"lane":    {watermark.Lane{Group: 3, Index: 77}},
-			"payload": {watermark.Payload{Bits: 5, Message: 3}, watermark.Band{Selector: key.Derive("s"), Lo: 0, Hi: 40000}},
+		for _, c := range []struct {
+			name string
+			opts []watermark.Option
+		}{
+			{"plain", nil},
+			{"band", []watermark.Option{watermark.Band{Selector: key.Derive("s"), Lo: 9, Hi: 30000}}},
+			{"lane", []watermark.Option{watermark.Lane{Group: 3, Index: 77}}},
+			{"payload", []watermark.Option{watermark.Payload{Bits: 5, Message: 3}, watermark.Band{Selector: key.Derive("s"), Lo: 0, Hi: 40000}}},
 		} {
-			m, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: width}, vocab, opts...)
+			m, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: width}, vocab, c.opts...)
 			require.NoError(t, err)
 			pairs, packed := make([]watermark.Pair, n), make([]watermark.Packed, n)
 			var want []int64
@@ -45,17 +49,17 @@ func TestPackedPairsScoreAlike(t *testing.T) {
 				pairs[i] = watermark.Pair{Context: context, Token: v}
 				want = m.Score(want, pairs[i:i+1])
 				green += want[i]
-				if name == "plain" || name == "lane" { // by way of the list
+				if c.name == "plain" || c.name == "lane" { // by way of the list
 					m.Mask(mask, context)
 					require.Equal(t, want[i], int64(mask[v/64]>>(v%64)&1))
 				}
 			}
-			assert.Equal(t, want, m.Score(nil, pairs), "%s, width %d: together", name, width)
-			assert.Equal(t, append([]int64{7}, want...), m.ScorePacked([]int64{7}, packed), "%s, width %d: packed", name, width)
+			assert.Equal(t, want, m.Score(nil, pairs), "%s, width %d: together", c.name, width)
+			assert.Equal(t, append([]int64{7}, want...), m.ScorePacked([]int64{7}, packed), "%s, width %d: packed", c.name, width)
 			sum, ok := m.CountPacked(packed)
-			assert.Equal(t, name == "plain" || name == "lane", ok, name)
+			assert.Equal(t, c.name == "plain" || c.name == "lane", ok, c.name)
 			if ok {
-				assert.Equal(t, green, sum, "%s, width %d", name, width)
+				assert.Equal(t, green, sum, "%s, width %d", c.name, width)
 			}
 		}
 	}

@@ -2,62 +2,72 @@ package watermark
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// A Sequence walks marks along one text: any number of biases, and at most one keyed
-// draw. It keeps the tokens that are context,
-// applies repeated-context masking, and owns all working memory, so that a step
-// does not allocate once its buffers have grown. One goroutine at a time; make one
-// for each request or Reset one for the next.
+// A Sequence applies marks along one text: any number of biases, and at most one keyed draw. It
+// keeps the tokens that are context and applies repeated-context masking. It owns all working
+// memory, so a step does not allocate once its buffers have grown. One goroutine at a time may
+// use it. Make one for each request, or Reset one for the next.
 //
 // [Sequence.Sample] does everything. An engine with a sampler of its own calls
-// [Sequence.Process] on raw logits, which applies the biases, and, when there is a keyed
-// draw, [Sequence.Pick] or [Sequence.ProcessDraw] on what its truncation left.
+// [Sequence.Process] on raw logits, which applies the biases. If there is a keyed draw, it then
+// calls [Sequence.Pick] or [Sequence.ProcessDraw] on what its truncation left. An engine that
+// always makes both calls is right for every scheme.
 type Sequence struct {
-	biases  []*Mark
-	repeats []*repeats // one for each bias, nil where it does not mask repeats
-	draw    keyedMark
-	vocab   int // of all marks; 0 without any
-	prompts bool
-	tokens  []Token // the prompt if it is context, then the accepted tokens
-	start   int     // where accepted tokens begin
+	biases  []sequenceBias
+	draw    sequenceDraw
+	repeats []*repeats // the distinct records of biases and draw
+	vocab   int        // of all marks; 0 without marks
+	prompts bool       // prompt tokens are context
+	tokens  []Token    // the prompt if it is context, then the accepted tokens
+	start   int        // where accepted tokens begin
 	salt    uint32
 	counts  DrawCounts
 	scratch scratch
 	list    []candidate
+	row     []float32 // copy of a row for a Bias
 }
 
-// A keyedMark is a keyed draw in a Sequence, or none.
-type keyedMark struct {
+// A sequenceBias is a bias in a Sequence: a mark, or a Bias of the caller.
+type sequenceBias struct {
+	mark    *Mark // nil for a Bias
+	own     Bias  // nil for a mark
+	width   int
+	band    Band
+	in      *selector
+	repeats *repeats // nil if repeats are marked
+}
+
+// A sequenceDraw is the keyed draw of a Sequence, or none.
+type sequenceDraw struct {
 	mark    *Mark    // nil for none
-	repeats *repeats // nil where the mark does not mask repeats
+	repeats *repeats // nil if repeats are marked
 }
 
-// DrawCounts says what a [Sequence] has drawn since Reset, by calls of Sample, Pick and
-// ProcessDraw; Rewind takes none back. Their sum is the number of these calls. Candidates
-// have a positive probability or, in a row, a logit above -Inf.
+// DrawCounts counts the draws of a [Sequence] since Reset, by calls of Sample, Pick and
+// ProcessDraw. Rewind does not take any back. The counts sum to the number of these calls. A
+// candidate is a token with a positive probability or, in a row, with a logit above -Inf.
 type DrawCounts struct {
 	Keyed     int64 // by the keyed draw, among two candidates or more
-	Forced    int64 // one candidate, or none: nothing to draw, as under a grammar
-	Repeated  int64 // an ordinary draw, because the context occurred before
-	OutOfBand int64 // an ordinary draw, because the context is outside the draw's band
+	Forced    int64 // with one candidate or none, as a grammar leaves them
+	Repeated  int64 // by chance, because the context occurred before
+	OutOfBand int64 // by chance, because the context lies outside the draw's band
 	Greedy    int64 // at temperature 0, where only a bias marks
-	Ordinary  int64 // there is no keyed draw
+	Ordinary  int64 // by chance, because there is no keyed draw
 }
 
-// NewSequence returns a Sequence that applies marks together: any number of biases whose
-// bands are disjoint, under one selector and one width, and at most one keyed draw, whose
-// width and band are its own. They must agree on the vocabulary and on whether prompts are
-// context. Without marks it is a plain sampler, for requests that are not marked. Call
-// Reset before the first text that has a prompt.
+// NewSequence returns a Sequence that applies marks together. The bands of biases must be
+// disjoint, under the same selector and width. The keyed draw may have a width and a band of its
+// own. All marks must agree on the vocabulary, and on whether prompts are context. Without marks
+// the Sequence is a plain sampler, for requests that shall not be marked. Call Reset before the
+// first text that has a prompt. An error is a [*ParamError].
 func NewSequence(marks ...*Mark) (*Sequence, error) {
 	s := new(Sequence)
 	for i, m := range marks {
 		if m == nil {
-			return nil, paramError("marks", "hold a nil at %d", i)
+			return nil, paramError("marks", "contain nil at index %d", i)
 		}
 		if m.vocab != marks[0].vocab {
 			return nil, paramError("marks", "differ in vocabulary: %d and %d", marks[0].vocab, m.vocab)
@@ -67,31 +77,20 @@ func NewSequence(marks ...*Mark) (*Sequence, error) {
 		}
 		if m.IsKeyedDraw() {
 			if s.draw.mark != nil {
-				return nil, paramError("marks", "hold two keyed draws: a token can be drawn by one only")
+				return nil, paramError("marks", "contain two keyed draws; a token can be drawn by one only")
 			}
 			s.draw.mark, s.salt = m, m.salt
 			continue
 		}
-		for _, other := range s.biases {
-			if err := disjoint(other, m); err != nil {
-				return nil, err
-			}
+		if err := s.add(sequenceBias{mark: m, width: m.Width(), band: m.band, in: m.in}, m.masked); err != nil {
+			return nil, err
 		}
-		s.biases = append(s.biases, m)
 	}
-	s.repeats = make([]*repeats, len(s.biases))
 	if len(marks) > 0 {
 		s.prompts, s.vocab = marks[0].prompts, marks[0].vocab
 	}
-	var err error
-	for i, m := range s.biases {
-		if m.masked {
-			if s.repeats[i], err = s.repeatsOf(m.Width()); err != nil {
-				return nil, err
-			}
-		}
-	}
 	if m := s.draw.mark; m != nil && m.masked {
+		var err error
 		if s.draw.repeats, err = s.repeatsOf(m.Width()); err != nil {
 			return nil, err
 		}
@@ -99,13 +98,29 @@ func NewSequence(marks ...*Mark) (*Sequence, error) {
 	return s, nil
 }
 
-// disjoint returns nil when two biases can never meet in one position.
-func disjoint(a, b *Mark) error {
+// add adds a bias, unless it could meet another one at a position.
+func (s *Sequence) add(b sequenceBias, masked bool) (err error) {
+	for _, other := range s.biases {
+		if err := disjoint(other, b); err != nil {
+			return err
+		}
+	}
+	if masked {
+		if b.repeats, err = s.repeatsOf(b.width); err != nil {
+			return err
+		}
+	}
+	s.biases = append(s.biases, b)
+	return nil
+}
+
+// disjoint returns an error if two biases can meet at one position.
+func disjoint(a, b sequenceBias) error {
 	switch {
 	case a.band.isEverything() || b.band.isEverything():
-		return paramError("marks", "overlap: a band of one of them is everything")
-	case a.Width() != b.Width():
-		return paramError("marks", "have bands over different contexts: widths %d and %d", a.Width(), b.Width())
+		return paramError("marks", "overlap: one of them covers all contexts; give each a band")
+	case a.width != b.width:
+		return paramError("marks", "have bands over different contexts: widths %d and %d", a.width, b.width)
 	case !a.band.Selector.Equal(b.band.Selector):
 		return paramError("marks", "have bands under different selectors: %s and %s", a.band.Selector.ID(), b.band.Selector.ID())
 	case a.band.Lo < b.band.Hi && b.band.Lo < a.band.Hi:
@@ -114,22 +129,28 @@ func disjoint(a, b *Mark) error {
 	return nil
 }
 
-// repeatsOf returns the record of contexts of a width, shared between marks.
+// repeatsOf returns the record of the contexts of a width, which marks share.
 func (s *Sequence) repeatsOf(width int) (*repeats, error) {
 	for _, r := range s.repeats {
-		if r != nil && r.width == width {
+		if r.width == width {
 			return r, nil
 		}
 	}
-	return newRepeats(width)
+	r, err := newRepeats(width)
+	if err == nil {
+		s.repeats = append(s.repeats, r)
+	}
+	return r, err
 }
 
-// Reset begins a new text after a prompt, which may be empty. The prompt's tokens
-// are context, and its contexts count as having occurred, unless the marks were
-// made with [NoPromptContext].
+// Reset begins a new text after a prompt, which may be empty. The prompt's tokens are context,
+// and its contexts count as having occurred, unless the marks were made with [NoPromptContext].
+// To resume a text, Reset to its prompt and Accept its tokens.
 func (s *Sequence) Reset(prompt []Token) {
 	s.tokens = s.tokens[:0]
-	s.eachRepeats((*repeats).reset)
+	for _, r := range s.repeats {
+		r.reset()
+	}
 	s.counts = DrawCounts{}
 	if s.prompts {
 		for _, t := range prompt {
@@ -139,58 +160,66 @@ func (s *Sequence) Reset(prompt []Token) {
 	s.start = len(s.tokens)
 }
 
-// SetSalt says which request the next text belongs to, for a mark of two keys; see [GumbelMax].
-// Without it the salt is that of [Mark.Salted]. Reset does not change it.
+// SetSalt sets the number of the request, for a mark of two keys; see [GumbelMax]. The default is
+// the salt of [Mark.Salted]. Reset does not change it.
 func (s *Sequence) SetSalt(salt uint32) { s.salt = salt }
 
-// Counts returns what has been drawn since Reset.
+// Counts returns the counts of draws since Reset.
 func (s *Sequence) Counts() DrawCounts { return s.counts }
 
 // Process applies the biases to the raw logits of the next position, in place; see
-// [Mark.Process]. A keyed draw comes after truncation: [Sequence.Pick] or
-// [Sequence.ProcessDraw].
+// [Mark.Process]. It does not apply the keyed draw, which comes after truncation: call
+// [Sequence.Pick] or [Sequence.ProcessDraw] for it.
 func (s *Sequence) Process(logits []float32) {
-	for i, m := range s.biases {
-		if r := s.repeats[i]; r != nil && r.has(&s.scratch.Scratch, s.tokens) {
-			continue
+	for i := range s.biases {
+		b := &s.biases[i]
+		switch {
+		case b.repeats != nil && b.repeats.has(&s.scratch.Scratch, s.tokens):
+		case b.own == nil:
+			b.mark.process(&s.scratch, logits, s.tokens)
+		case b.in.has(&s.scratch.Scratch, s.tokens):
+			b.own.Process(s.inVocab(logits), b.context(s.tokens))
 		}
-		m.process(&s.scratch, logits, s.tokens)
 	}
 }
 
-// Accept appends the token of the next position.
+// Accept appends the token of the next position to the text.
 func (s *Sequence) Accept(t Token) {
-	s.eachRepeats(func(r *repeats) { r.add(&s.scratch.Scratch, s.tokens, +1) })
+	for _, r := range s.repeats {
+		r.add(&s.scratch.Scratch, s.tokens, +1)
+	}
 	s.tokens = append(s.tokens, t)
 }
 
-// Rewind undoes the last n Accepts, for speculative decoding. It never goes behind
-// Reset: a larger n undoes all there are, and a negative n none.
+// Rewind undoes the last n Accepts, as speculative decoding needs. It does not go back beyond
+// Reset: a larger n undoes all Accepts, and a negative n none.
 func (s *Sequence) Rewind(n int) {
 	for range min(n, len(s.tokens)-s.start) {
 		s.tokens = s.tokens[:len(s.tokens)-1]
-		s.eachRepeats(func(r *repeats) { r.add(&s.scratch.Scratch, s.tokens, -1) })
+		for _, r := range s.repeats {
+			r.add(&s.scratch.Scratch, s.tokens, -1)
+		}
 	}
 }
 
-// Sample draws the token of the next position from raw logits: biases, then the sampler's
-// truncation, then the keyed draw or an ordinary one. u in [0,1) is an ordinary random
-// number. It does not write logits, and it does not Accept what it drew. Entries past the
-// marks' vocabulary are never drawn. See [Sampler] for the rules; the result is -1 only
-// when there is nothing to draw.
+// Sample draws the token of the next position from raw logits. It applies the biases, then the
+// sampler's truncation, then the keyed draw or an ordinary one; [Sampler] gives the rules. u in
+// [0,1) is an ordinary random number. Sample does not write to logits and does not Accept the
+// token. Entries past the vocabulary of the marks are never drawn. Sample returns -1 if no entry
+// can be drawn.
 func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
-	row, bias := s.inVocab(logits), s.bias()
+	row, bias := s.biased(logits)
 	if sampler.isGreedy() {
 		s.counts.Greedy++
-		return s.scratch.chooser.argmax(row, &bias)
+		return s.scratch.scanner.argmax(row, &bias)
 	}
-	if t, ok := s.sampleWhole(row, &bias, sampler, u); ok {
+	if t, ok := s.sampleUntruncated(row, &bias, sampler, u); ok {
 		return t
 	}
-	return s.chooseID(s.draw, s.scratch.chooser.survivors(row, &bias, sampler), u)
+	return s.chooseID(s.draw, s.scratch.scanner.survivors(row, &bias, sampler), u)
 }
 
-// inVocab returns the part of a row that the marks' vocabulary reaches.
+// inVocab returns the part of a row within the vocabulary of the marks.
 func (s *Sequence) inVocab(logits []float32) []float32 {
 	if s.vocab > 0 {
 		return logits[:min(len(logits), s.vocab)]
@@ -198,33 +227,39 @@ func (s *Sequence) inVocab(logits []float32) []float32 {
 	return logits
 }
 
-// bias returns the bias of the next position. There is at most one: bands are disjoint.
-func (s *Sequence) bias() tint {
-	scratch := &s.scratch.chooser.scratch
-	for i, m := range s.biases {
-		if r := s.repeats[i]; r != nil && r.has(scratch, s.tokens) {
+// biased returns the row of the next position and the bias to draw it with. Bands are disjoint, so
+// there is at most one bias. A Bias of the caller writes to a copy of the row.
+func (s *Sequence) biased(logits []float32) (row []float32, bias rowBias) {
+	row = s.inVocab(logits)
+	scratch := &s.scratch.scanner.scratch
+	for i := range s.biases {
+		b := &s.biases[i]
+		if b.repeats != nil && b.repeats.has(scratch, s.tokens) || !b.in.has(scratch, s.tokens) {
 			continue
 		}
-		if m.in.has(scratch, s.tokens) {
-			return m.bias.tint(scratch, s.tokens)
+		if b.own == nil {
+			return row, b.mark.bias.biasAt(scratch, s.tokens)
 		}
+		s.row = append(s.row[:0], row...)
+		b.own.Process(s.row, b.context(s.tokens))
+		return s.row, rowBias{}
 	}
-	return tint{}
+	return row, rowBias{}
 }
 
 // Pick draws the token of the next position among the survivors of truncation, whose logits
-// Process has seen before: by the keyed draw, or by u alone where there is none or where it
-// does not mark. See [Mark.Pick] for what it returns; biases take no part.
+// [Sequence.Process] has biased. It uses the keyed draw where that marks, and u alone elsewhere.
+// See [Mark.Pick] for its arguments and its result.
 func (s *Sequence) Pick(ids []Token, probs []float32, u float64) int {
 	n := min(len(ids), len(probs))
 	s.list = appendCandidates(s.list[:0], ids[:n], probs[:n])
 	return s.choose(s.draw, s.list, u)
 }
 
-// ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as
-// [Mark.Process] does, where it marks; elsewhere the row stays what it is.
+// ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as [Mark.Process]
+// does, where the draw marks. Elsewhere it does not change the row.
 func (s *Sequence) ProcessDraw(logits []float32) {
-	before, forced := s.counts, !severalAbove(s.inVocab(logits))
+	before, forced := s.counts, !rowHasChoice(s.inVocab(logits))
 	switch m := s.draw.mark; {
 	case m == nil:
 		s.counts.Ordinary++
@@ -238,11 +273,11 @@ func (s *Sequence) ProcessDraw(logits []float32) {
 	}
 }
 
-// choose draws one of candidates by a keyed draw, or by u alone where it does not mark, and
-// returns its index.
-func (s *Sequence) choose(d keyedMark, list []candidate, u float64) int {
+// choose draws one of list by a keyed draw where it marks, and by u alone elsewhere. It returns
+// the index, or -1 if no weight is positive.
+func (s *Sequence) choose(d sequenceDraw, list []candidate, u float64) int {
 	switch {
-	case !severalWeigh(list):
+	case !hasChoice(list):
 		s.counts.Forced++
 	case d.mark == nil:
 		s.counts.Ordinary++
@@ -255,17 +290,16 @@ func (s *Sequence) choose(d keyedMark, list []candidate, u float64) int {
 	return drawIndex(list, u)
 }
 
-// chooseID is choose, and returns the id or -1.
-func (s *Sequence) chooseID(d keyedMark, list []candidate, u float64) Token {
+// chooseID is choose for callers that need the id. It returns -1 if there is none.
+func (s *Sequence) chooseID(d sequenceDraw, list []candidate, u float64) Token {
 	if i := s.choose(d, list, u); i >= 0 {
 		return list[i].id
 	}
 	return -1
 }
 
-// isKeyed reports whether a keyed draw marks the next position, and counts one that it does
-// not.
-func (s *Sequence) isKeyed(d keyedMark) bool {
+// isKeyed reports whether a keyed draw marks the next position. If not, it counts why.
+func (s *Sequence) isKeyed(d sequenceDraw) bool {
 	switch {
 	case !d.mark.in.has(&s.scratch.Scratch, s.tokens):
 		s.counts.OutOfBand++
@@ -277,25 +311,10 @@ func (s *Sequence) isKeyed(d keyedMark) bool {
 	return false
 }
 
-// eachRepeats calls f once for each record, however many marks share it.
-func (s *Sequence) eachRepeats(f func(*repeats)) {
-	for i, r := range s.repeats {
-		if r == nil {
-			continue
-		}
-		if !slices.Contains(s.repeats[:i], r) {
-			f(r)
-		}
-	}
-	if r := s.draw.repeats; r != nil && !slices.Contains(s.repeats, r) {
-		f(r)
-	}
-}
-
 // repeats counts how often each context has occurred in a text.
 type repeats struct {
 	width int
-	pack  *prf.Function // any function of the text alone would do
+	pack  *prf.Function // gives each context its nonce; needs no key
 	count map[prf.Nonce]int32
 }
 

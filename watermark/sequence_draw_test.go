@@ -12,11 +12,17 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-var keyedSchemes = map[string]watermark.Scheme{
-	"gumbelmax":  watermark.GumbelMax{Width: 4},
-	"two keys":   watermark.GumbelMax{Width: 2, Dual: 0.5},
-	"tournament": watermark.Tournament{Depth: 30, Width: 4},
-	"a match":    watermark.Tournament{Depth: 7, Width: 9, Candidates: 5},
+// A namedScheme is a row of a table.
+type namedScheme struct {
+	name   string
+	scheme watermark.Scheme
+}
+
+var keyedSchemes = []namedScheme{
+	{"gumbelmax", watermark.GumbelMax{Width: 4}},
+	{"two keys", watermark.GumbelMax{Width: 2, Dual: 0.5}},
+	{"tournament", watermark.Tournament{Depth: 30, Width: 4}},
+	{"five candidates", watermark.Tournament{Depth: 7, Width: 9, Candidates: 5}},
 }
 
 var hotSampler = watermark.Sampler{Temperature: 1, TopK: 30, TopP: 0.95}
@@ -28,14 +34,15 @@ func randomRow(row []float32, rng *rand.Rand) {
 	}
 }
 
-// Sample is bias, truncation, draw; the same by hand with the steps that an engine takes.
+// TestSampleIsItsSteps compares Sample with the steps that an engine takes: bias, truncation,
+// draw.
 func TestSampleIsItsSteps(t *testing.T) {
 	const vocab = 300
-	for name, scheme := range keyedSchemes {
-		t.Run(name, func(t *testing.T) {
+	for _, k := range keyedSchemes {
+		t.Run(k.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			bias := newMark(t, numbered(t, 1), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, vocab)
-			draw := newMark(t, numbered(t, 2), scheme, vocab).Salted(9)
+			draw := newMark(t, numbered(t, 2), k.scheme, vocab).Salted(9)
 			s := newSequence(t, bias, draw)
 			row, hand := make([]float32, vocab), make([]float32, vocab)
 			prompt := []Token{1, 2, 3, 4, 5, 6, 7, 8, 9}
@@ -57,7 +64,7 @@ func TestSampleIsItsSteps(t *testing.T) {
 				// draw is close.
 				want := Token(draw.Pick(ids, probs, text, u))
 				assert.Equal(t, want, got)
-				if _, ok := scheme.(watermark.GumbelMax); ok {
+				if _, ok := k.scheme.(watermark.GumbelMax); ok {
 					draw.Process(hand, text)
 					finite := 0
 					for i, x := range hand {
@@ -78,13 +85,14 @@ func TestSampleIsItsSteps(t *testing.T) {
 	}
 }
 
-// Outside the band and where a context repeats, a keyed draw is the plain sampler's.
+// TestUnmarkedPositionsArePlain checks that a keyed draw equals the plain sampler's outside the
+// band, and where a context repeats.
 func TestUnmarkedPositionsArePlain(t *testing.T) {
 	const vocab = 40
 	selector := numbered(t, 99)
-	for name, scheme := range keyedSchemes {
-		t.Run(name, func(t *testing.T) {
-			m := newMark(t, numbered(t, 3), scheme, vocab, watermark.Band{Selector: selector, Lo: 0, Hi: 32768})
+	for _, k := range keyedSchemes {
+		t.Run(k.name, func(t *testing.T) {
+			m := newMark(t, numbered(t, 3), k.scheme, vocab, watermark.Band{Selector: selector, Lo: 0, Hi: 32768})
 			marked, plain := newSequence(t, m), newSequence(t)
 			rng := rand.New(rand.NewPCG(3, 4))
 			row := make([]float32, vocab)
@@ -133,10 +141,10 @@ func TestUnmarkedPositionsArePlain(t *testing.T) {
 
 func TestRewindOfDrawsIsExact(t *testing.T) {
 	const vocab = 64
-	for name, scheme := range keyedSchemes {
-		t.Run(name, func(t *testing.T) {
+	for _, k := range keyedSchemes {
+		t.Run(k.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(5, 6))
-			draw := newMark(t, numbered(t, 1), scheme, vocab)
+			draw := newMark(t, numbered(t, 1), k.scheme, vocab)
 			bias := newMark(t, numbered(t, 2), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 3}, vocab, watermark.MaskRepeats{})
 			straight, rewinding := newSequence(t, draw, bias), newSequence(t, bias, draw)
 			prompt := []Token{1, 2, 1, 2}
@@ -162,12 +170,13 @@ func TestRewindOfDrawsIsExact(t *testing.T) {
 	}
 }
 
-// What an engine's row may hold besides numbers, and what a grammar leaves of it.
+// TestRowsOfStructuredOutput draws from rows with entries that are not numbers, and from what a
+// grammar leaves of a row.
 func TestRowsOfStructuredOutput(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	for name, scheme := range keyedSchemes {
-		t.Run(name, func(t *testing.T) {
-			m := newMark(t, numbered(t, 1), scheme, 6)
+	for _, k := range keyedSchemes {
+		t.Run(k.name, func(t *testing.T) {
+			m := newMark(t, numbered(t, 1), k.scheme, 6)
 			s := newSequence(t, m)
 			for c := range Token(30) {
 				context := []Token{c, 1, 2, 3}
@@ -211,7 +220,8 @@ func TestRowsOfStructuredOutput(t *testing.T) {
 	}
 }
 
-// A green list marks greedy text, and a keyed draw beside it changes nothing there.
+// TestGreedyIsTheBiasAlone checks that a green list marks greedy text, and that a keyed draw does
+// not change it.
 func TestGreedyIsTheBiasAlone(t *testing.T) {
 	const vocab = 50
 	bias := newMark(t, numbered(t, 1), watermark.GreenList{Gamma: 0.5, Delta: 3, Width: 1}, vocab)
@@ -289,16 +299,21 @@ func TestNewSequenceOfDraws(t *testing.T) {
 	gumbel := newMark(t, k, watermark.GumbelMax{Width: 4}, 100)
 	tour := newMark(t, k.Derive("t"), watermark.Tournament{Depth: 3, Width: 2}, 100)
 	green := newMark(t, k.Derive("g"), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, 100)
-	for name, marks := range map[string][]*watermark.Mark{
-		"two keyed draws":  {gumbel, green, tour},
-		"one draw twice":   {gumbel, gumbel},
-		"other vocabulary": {green, newMark(t, k, watermark.GumbelMax{Width: 4}, 101)},
-		"other prompts":    {green, newMark(t, k, watermark.GumbelMax{Width: 4}, 100, watermark.NoPromptContext{})},
-		"two green lists":  {green, gumbel, green},
+	for _, c := range []struct {
+		name  string
+		marks []*watermark.Mark
+	}{
+		{"two keyed draws", []*watermark.Mark{gumbel, green, tour}},
+		{"one draw twice", []*watermark.Mark{gumbel, gumbel}},
+		{"other vocabulary", []*watermark.Mark{green, newMark(t, k, watermark.GumbelMax{Width: 4}, 101)}},
+		{"other prompts", []*watermark.Mark{green, newMark(t, k, watermark.GumbelMax{Width: 4}, 100, watermark.NoPromptContext{})}},
+		{"two green lists", []*watermark.Mark{green, gumbel, green}},
 	} {
-		_, err := watermark.NewSequence(marks...)
-		var param *watermark.ParamError
-		assert.ErrorAs(t, err, &param, name)
+		t.Run(c.name, func(t *testing.T) {
+			_, err := watermark.NewSequence(c.marks...)
+			var param *watermark.ParamError
+			assert.ErrorAs(t, err, &param)
+		})
 	}
 	newSequence(t, gumbel)
 	newSequence(t, tour, green)
@@ -306,27 +321,36 @@ func TestNewSequenceOfDraws(t *testing.T) {
 
 func TestNewRefusesDraws(t *testing.T) {
 	k := numbered(t, 1)
-	for _, v := range []struct {
+	for _, c := range []struct {
+		name   string
 		scheme watermark.Scheme
 		opts   []watermark.Option
 		param  string
 	}{
-		{watermark.GumbelMax{}, nil, "width"}, {watermark.GumbelMax{Width: -1}, nil, "width"}, {watermark.GumbelMax{Width: 17}, nil, "width"},
-		{watermark.GumbelMax{Width: 1, Dual: 0.3}, nil, "dual"}, {watermark.GumbelMax{Width: 1, Dual: 1}, nil, "dual"},
-		{watermark.GumbelMax{Width: 1, Dual: -0.5}, nil, "dual"}, {watermark.GumbelMax{Width: 1, Dual: math.NaN()}, nil, "dual"},
-		{watermark.GumbelMax{Width: 1}, []watermark.Option{watermark.Lane{Index: 16}}, "lane"},
-		{watermark.GumbelMax{Width: 1}, []watermark.Option{watermark.Payload{Bits: 2}}, "payload"},
-		{watermark.Tournament{Depth: 3}, nil, "width"}, {watermark.Tournament{Width: 2}, nil, "depth"}, {watermark.Tournament{Width: 2, Depth: 33}, nil, "depth"},
-		{watermark.Tournament{Width: 2, Depth: 3, Candidates: 1}, nil, "candidates"}, {watermark.Tournament{Width: 2, Depth: 3, Candidates: 17}, nil, "candidates"},
-		{watermark.Tournament{Width: 2, Depth: 3}, []watermark.Option{watermark.Lane{Index: 4}}, "lane"},
-		{watermark.Tournament{Width: 2, Depth: 3}, []watermark.Option{watermark.Payload{Bits: 2}}, "payload"},
-		{watermark.Tournament{Width: 0, Depth: 3}, []watermark.Option{watermark.MarkRepeats{}}, "width"},
+		{"gumbelmax without a context", watermark.GumbelMax{}, nil, "width"},
+		{"gumbelmax, negative width", watermark.GumbelMax{Width: -1}, nil, "width"},
+		{"gumbelmax, large width", watermark.GumbelMax{Width: 17}, nil, "width"},
+		{"dual 0.3", watermark.GumbelMax{Width: 1, Dual: 0.3}, nil, "dual"},
+		{"dual 1", watermark.GumbelMax{Width: 1, Dual: 1}, nil, "dual"},
+		{"negative dual", watermark.GumbelMax{Width: 1, Dual: -0.5}, nil, "dual"},
+		{"dual NaN", watermark.GumbelMax{Width: 1, Dual: math.NaN()}, nil, "dual"},
+		{"gumbelmax, lane 16", watermark.GumbelMax{Width: 1}, []watermark.Option{watermark.Lane{Index: 16}}, "lane"},
+		{"gumbelmax with a payload", watermark.GumbelMax{Width: 1}, []watermark.Option{watermark.Payload{Bits: 2}}, "payload"},
+		{"tournament without a context", watermark.Tournament{Depth: 3}, nil, "width"},
+		{"no layers", watermark.Tournament{Width: 2}, nil, "depth"},
+		{"33 layers", watermark.Tournament{Width: 2, Depth: 33}, nil, "depth"},
+		{"one candidate", watermark.Tournament{Width: 2, Depth: 3, Candidates: 1}, nil, "candidates"},
+		{"17 candidates", watermark.Tournament{Width: 2, Depth: 3, Candidates: 17}, nil, "candidates"},
+		{"tournament, lane 4", watermark.Tournament{Width: 2, Depth: 3}, []watermark.Option{watermark.Lane{Index: 4}}, "lane"},
+		{"tournament with a payload", watermark.Tournament{Width: 2, Depth: 3}, []watermark.Option{watermark.Payload{Bits: 2}}, "payload"},
+		{"repeats of the empty context", watermark.Tournament{Width: 0, Depth: 3}, []watermark.Option{watermark.MarkRepeats{}}, "width"},
 	} {
-		_, err := watermark.New(k, v.scheme, 100, v.opts...)
-		var param *watermark.ParamError
-		if assert.ErrorAs(t, err, &param, "%+v", v) {
-			assert.Equal(t, v.param, param.Param, "%+v", v)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			_, err := watermark.New(k, c.scheme, 100, c.opts...)
+			var param *watermark.ParamError
+			require.ErrorAs(t, err, &param)
+			assert.Equal(t, c.param, param.Param)
+		})
 	}
 }
 

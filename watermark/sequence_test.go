@@ -18,7 +18,7 @@ func newSequence(t testing.TB, marks ...*watermark.Mark) *watermark.Sequence {
 	return s
 }
 
-// biased reports what a Sequence would add to a flat row next.
+// biased returns what a Sequence adds to a row of zeros at the next position.
 func biased(s *watermark.Sequence, vocab int) []float32 {
 	row := make([]float32, vocab)
 	s.Process(row)
@@ -88,8 +88,7 @@ func TestRepeatedContextsAreMasked(t *testing.T) {
 	assert.True(t, marked(unmasked))
 }
 
-// TestRewindIsExact compares a sequence that speculates and rewinds with one that
-// never did.
+// TestRewindIsExact compares a Sequence that speculates and rewinds with one that does neither.
 func TestRewindIsExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	for _, width := range []int{1, 3, 6} {
@@ -133,18 +132,21 @@ func TestNewSequenceRefuses(t *testing.T) {
 	g1 := watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1}
 	low := watermark.Band{Selector: sel, Lo: 0, Hi: 100}
 	all := newMark(t, k, g, 100)
-	for name, marks := range map[string][]*watermark.Mark{
-		"a nil":               {all, nil},
-		"one twice":           {all, all},
-		"everything and band": {newMark(t, k, g, 100, low), all},
-		"overlap":             {newMark(t, k, g, 100, low), newMark(t, k, g, 100, watermark.Band{Selector: sel, Lo: 99, Hi: 200})},
-		"other selector":      {newMark(t, k, g, 100, low), newMark(t, k, g, 100, watermark.Band{Selector: k, Lo: 100, Hi: 200})},
-		"other width":         {newMark(t, k, g, 100, low), newMark(t, k, g1, 100, watermark.Band{Selector: sel, Lo: 100, Hi: 200})},
-		"other vocabulary":    {newMark(t, k, g, 100, low), newMark(t, k, g, 101, watermark.Band{Selector: sel, Lo: 100, Hi: 200})},
-		"other prompts":       {newMark(t, k, g, 100, low), newMark(t, k, g, 100, watermark.Band{Selector: sel, Lo: 100, Hi: 200}, watermark.NoPromptContext{})},
+	for _, c := range []struct {
+		name  string
+		marks []*watermark.Mark
+	}{
+		{"a nil", []*watermark.Mark{all, nil}},
+		{"one twice", []*watermark.Mark{all, all}},
+		{"everything and band", []*watermark.Mark{newMark(t, k, g, 100, low), all}},
+		{"overlap", []*watermark.Mark{newMark(t, k, g, 100, low), newMark(t, k, g, 100, watermark.Band{Selector: sel, Lo: 99, Hi: 200})}},
+		{"other selector", []*watermark.Mark{newMark(t, k, g, 100, low), newMark(t, k, g, 100, watermark.Band{Selector: k, Lo: 100, Hi: 200})}},
+		{"other width", []*watermark.Mark{newMark(t, k, g, 100, low), newMark(t, k, g1, 100, watermark.Band{Selector: sel, Lo: 100, Hi: 200})}},
+		{"other vocabulary", []*watermark.Mark{newMark(t, k, g, 100, low), newMark(t, k, g, 101, watermark.Band{Selector: sel, Lo: 100, Hi: 200})}},
+		{"other prompts", []*watermark.Mark{newMark(t, k, g, 100, low), newMark(t, k, g, 100, watermark.Band{Selector: sel, Lo: 100, Hi: 200}, watermark.NoPromptContext{})}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := watermark.NewSequence(marks...)
+		t.Run(c.name, func(t *testing.T) {
+			_, err := watermark.NewSequence(c.marks...)
 			var param *watermark.ParamError
 			require.ErrorAs(t, err, &param)
 			assert.NotContains(t, err.Error(), "isotope-secret-key")
@@ -195,15 +197,18 @@ func TestNothingAllocates(t *testing.T) {
 	}
 	const vocab = 5000
 	sel := watermark.NewKey()
-	for name, opts := range map[string][]watermark.Option{
-		"plain":  nil,
-		"masked": {watermark.MaskRepeats{}},
-		"band":   {watermark.Band{Selector: sel, Hi: 30000}},
-		"lane":   {watermark.Lane{Group: 1, Index: 3}},
+	for _, c := range []struct {
+		name string
+		opts []watermark.Option
+	}{
+		{"plain", nil},
+		{"masked", []watermark.Option{watermark.MaskRepeats{}}},
+		{"band", []watermark.Option{watermark.Band{Selector: sel, Hi: 30000}}},
+		{"lane", []watermark.Option{watermark.Lane{Group: 1, Index: 3}}},
 	} {
 		for _, width := range []int{1, 2, 4, 9} {
 			for _, gamma := range []float64{0.5, 0.25, 1.0 / 16, 0.3984375} {
-				m := newMark(t, testKey(t), watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, vocab, opts...)
+				m := newMark(t, testKey(t), watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, vocab, c.opts...)
 				s := newSequence(t, m)
 				row, mask := make([]float32, vocab), make([]uint64, (vocab+63)/64)
 				context := []Token{1, 2, 3, 4, 5, 6, 7, 8, 9}
@@ -225,7 +230,7 @@ func TestNothingAllocates(t *testing.T) {
 					scores = m.Score(scores[:0], pairs)
 				}
 				step()
-				assert.Zero(t, testing.AllocsPerRun(20, step), "%s width=%d gamma=%v", name, width, gamma)
+				assert.Zero(t, testing.AllocsPerRun(20, step), "%s width=%d gamma=%v", c.name, width, gamma)
 			}
 		}
 	}

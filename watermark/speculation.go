@@ -8,13 +8,14 @@ import (
 // A Speculation follows one text that a small draft model proposes and a large target model
 // verifies (Leviathan et al. 2023, "Fast Inference from Transformers via Speculative
 // Decoding"; Chen et al. 2023, "Accelerating Large Language Model Decoding with Speculative
-// Sampling"), with a keyed draw in both, as in SynthID-Text (Dathathri et al. 2024,
-// supplementary algorithm 6): the draft model draws with the draft key, an ordinary random
-// number accepts or rejects, and what replaces a rejected token is drawn from the residual
-// with the target key. The keys are independent, so that every token has the target's
-// distribution and is accepted as often as without a mark. Each token depends on one of the
-// two keys: a test looks at both, that of a GumbelMax with two keys at once
-// ([Mark.Halves]), any other key by key.
+// Sampling"). Both models have a keyed draw, as in SynthID-Text (Dathathri et al. 2024,
+// supplementary algorithm 6).
+//
+// The draft model draws with the draft key. An ordinary random number accepts or rejects the
+// token. The replacement of a rejected token is drawn from the residual with the target key.
+// The keys are independent, so every token has the target's distribution, and is accepted as
+// often as without a mark. Each token depends on one of the two keys. A test of a GumbelMax
+// with two keys ([Mark.Halves]) looks at both at once; other keys are tested one by one.
 //
 // It is a [Sequence] and is used like one, by one goroutine at a time:
 //
@@ -33,35 +34,36 @@ import (
 //		}
 //	}
 //
-// When all are accepted the target model's next row gives one more, by [Speculation.Target].
+// If all are accepted, [Speculation.Target] draws one more from the next row of the target model.
+// A draft without a distribution, such as an n-gram draft, does not need a Speculation. Let
+// [Sequence.Sample] draw each token, and accept the draft if it is the same.
 type Speculation struct {
-	seq           *Sequence // its keyed draw is the target's
-	draft         keyedMark
+	seq           *Sequence // with the keyed draw of the target
+	draft         sequenceDraw
 	proposed, row []candidate
 }
 
-// A Row is a distribution over tokens: what truncation left, with probabilities that need
-// not sum to 1, in any order, each id once. What is negative, infinite or no number counts
-// as 0.
+// A Row is a distribution over the tokens that truncation left, in any order, each id once.
 type Row struct {
 	IDs   []Token
-	Probs []float32
+	Probs []float32 // one for each id; need not sum to 1; negative numbers, infinities and NaN count as 0
 }
 
-// NewSpeculation returns a Speculation with two keyed draws and any number of biases, which
-// apply to the logits of both models. The draws must be of one width, band and masking, and
-// of different keys: either marks of different keys, or both [Mark.Halves] of one.
+// NewSpeculation returns a Speculation with two keyed draws and any number of biases, which apply
+// to the logits of both models. The draws must have the same width, band and masking. They must
+// have different keys: marks of two keys, or both [Mark.Halves] of one mark. An error is a
+// [*ParamError].
 func NewSpeculation(draft, target *Mark, biases ...*Mark) (*Speculation, error) {
 	for _, m := range []*Mark{draft, target} {
 		if m == nil || !m.IsKeyedDraw() {
-			return nil, paramError("marks", "of a speculation are a keyed draw for the draft model and one for the target model")
+			return nil, paramError("marks", "of a speculation must be keyed draws, one for the draft model and one for the target model")
 		}
 	}
 	switch {
 	case draft.keyID == target.keyID && draft.half+target.half != firstHalf+secondHalf:
-		return nil, paramError("marks", "of draft and target have the key %s both: what is drawn after a rejection would depend on what was rejected", draft.keyID)
+		return nil, paramError("marks", "of draft and target use the same key %s; a draw after a rejection would depend on the rejected token", draft.keyID)
 	case draft.Width() != target.Width() || !draft.band.equal(target.band) || draft.masked != target.masked:
-		return nil, paramError("marks", "of draft and target differ in width, band or mask, and would mark different positions")
+		return nil, paramError("marks", "of draft and target differ in width, band or mask, and so would mark different positions")
 	case draft.vocab != target.vocab || draft.prompts != target.prompts:
 		return nil, paramError("marks", "of draft and target differ in vocabulary or in whether prompts are context")
 	}
@@ -69,8 +71,11 @@ func NewSpeculation(draft, target *Mark, biases ...*Mark) (*Speculation, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Speculation{seq: seq, draft: keyedMark{mark: draft, repeats: seq.draw.repeats}}, nil
+	return &Speculation{seq: seq, draft: sequenceDraw{mark: draft, repeats: seq.draw.repeats}}, nil
 }
+
+// AddBias is [Sequence.AddBias]. The Bias applies to the logits of both models.
+func (s *Speculation) AddBias(b Bias, opts ...Option) error { return s.seq.AddBias(b, opts...) }
 
 // Reset is [Sequence.Reset].
 func (s *Speculation) Reset(prompt []Token) { s.seq.Reset(prompt) }
@@ -78,7 +83,7 @@ func (s *Speculation) Reset(prompt []Token) { s.seq.Reset(prompt) }
 // SetSalt is [Sequence.SetSalt].
 func (s *Speculation) SetSalt(salt uint32) { s.seq.SetSalt(salt) }
 
-// Process is [Sequence.Process], for the raw logits of either model.
+// Process is [Sequence.Process]. It takes the raw logits of either model.
 func (s *Speculation) Process(logits []float32) { s.seq.Process(logits) }
 
 // Accept is [Sequence.Accept].
@@ -87,47 +92,47 @@ func (s *Speculation) Accept(t Token) { s.seq.Accept(t) }
 // Rewind is [Sequence.Rewind].
 func (s *Speculation) Rewind(n int) { s.seq.Rewind(n) }
 
-// Counts is [Sequence.Counts], of Draft, Target and the draws of Verify.
+// Counts is [Sequence.Counts]. It counts the draws of Draft, Target and Verify.
 func (s *Speculation) Counts() DrawCounts { return s.seq.counts }
 
-// Row returns the distribution that a sampler leaves of raw logits, of either model, after the
-// biases; greedy, it is one token. It works in dst and does not write logits.
+// Row returns the distribution that a sampler leaves of the raw logits of either model, after the
+// biases. A greedy sampler leaves one token. Row reuses the memory of dst and does not write to
+// logits.
 func (s *Speculation) Row(dst Row, logits []float32, sampler Sampler) Row {
 	dst = Row{IDs: dst.IDs[:0], Probs: dst.Probs[:0]}
-	row, bias := s.seq.inVocab(logits), s.seq.bias()
-	chooser := &s.seq.scratch.chooser
+	row, bias := s.seq.biased(logits)
+	scanner := &s.seq.scratch.scanner
 	if sampler.isGreedy() {
-		if t := chooser.argmax(row, &bias); t >= 0 {
+		if t := scanner.argmax(row, &bias); t >= 0 {
 			dst = Row{IDs: append(dst.IDs, t), Probs: append(dst.Probs, 1)}
 		}
 		return dst
 	}
-	for _, c := range chooser.survivors(row, &bias, sampler) {
+	for _, c := range scanner.survivors(row, &bias, sampler) {
 		dst.IDs, dst.Probs = append(dst.IDs, c.id), append(dst.Probs, float32(c.weight))
 	}
 	return dst
 }
 
-// Draft draws the token of the next position from the draft model's row, with the draft key
-// where it marks and by u in [0,1) alone where it does not. It is -1 when nothing has a
-// positive probability.
+// Draft draws the token of the next position from the draft model's row. It uses the draft key
+// where that marks, and u in [0,1) alone elsewhere. It returns -1 if no probability is positive.
 func (s *Speculation) Draft(row Row, u float64) Token {
 	s.row = row.candidates(s.row)
 	return s.seq.chooseID(s.draft, s.row, u)
 }
 
-// Target draws the token of the next position from the target model's row, with the target key:
-// the one after the last, when all proposed tokens have been accepted.
+// Target is Draft with the target key and the target model's row. It draws one more token after
+// all proposed ones have been accepted.
 func (s *Speculation) Target(row Row, u float64) Token {
 	s.row = row.candidates(s.row)
 	return s.seq.chooseID(s.seq.draw, s.row, u)
 }
 
-// Verify decides on the token that Draft proposed for the next position: with p and q the
-// probabilities of token in the rows of draft and target, it is accepted when coin < q/p,
-// and else replaced by a draw from what the target has more, max(q-p, 0) for each token,
-// with the target key. coin and u in [0,1) are independent ordinary random numbers, also of
-// those that Draft had.
+// Verify accepts or replaces the token that Draft proposed for the next position. Let p and q be
+// the probabilities of token in the rows of draft and target. Verify accepts token if
+// coin < q/p. Otherwise it draws from the residual, max(q-p, 0) for each token, with the target
+// key. coin and u in [0,1) are ordinary random numbers, independent of each other and of those
+// that Draft had.
 func (s *Speculation) Verify(draft, target Row, token Token, coin, u float64) (t Token, accepted bool) {
 	s.proposed, s.row = draft.candidates(s.proposed), target.candidates(s.row)
 	normalize(s.proposed)
@@ -148,13 +153,13 @@ func (s *Speculation) Verify(draft, target Row, token Token, coin, u float64) (t
 		}
 		left = left || c.weight > 0
 	}
-	if !left { // equal rows but for rounding
+	if !left { // the rows are equal up to rounding
 		s.row = target.candidates(s.row)
 	}
 	return s.seq.chooseID(s.seq.draw, s.row, u), false
 }
 
-// candidates returns a row in order of ids, in list.
+// candidates returns the row in order of ids. It reuses the memory of list.
 func (r Row) candidates(list []candidate) []candidate {
 	n := min(len(r.IDs), len(r.Probs))
 	list = appendCandidates(list[:0], r.IDs[:n], r.Probs[:n])
@@ -164,6 +169,7 @@ func (r Row) candidates(list []candidate) []candidate {
 	return list
 }
 
+// normalize makes the weights sum to 1, unless all are 0.
 func normalize(list []candidate) {
 	var total float64
 	for _, c := range list {
@@ -176,7 +182,7 @@ func normalize(list []candidate) {
 	}
 }
 
-// weightOf returns the weight of an id in a list in order of ids.
+// weightOf returns the weight of id in list, which is in order of ids, or 0.
 func weightOf(list []candidate, id Token) float64 {
 	i, ok := slices.BinarySearchFunc(list, id, func(c candidate, id Token) int { return cmp.Compare(c.id, id) })
 	if !ok {

@@ -1,7 +1,6 @@
 package watermark_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -12,8 +11,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// speculate writes n tokens by speculative decoding with models of random rows, which depend on
-// the last token, and returns the text and how many tokens were accepted.
+// speculate writes n tokens by speculative decoding. The rows of its models are random and depend
+// on the last token. It returns the text and the number of accepted tokens.
 func speculate(spec *watermark.Speculation, prompt []Token, n, ahead, vocab int, rng *rand.Rand) (text []Token, accepted int) {
 	row := make([]float32, vocab)
 	model := func(name uint64, text []Token) []float32 {
@@ -55,8 +54,8 @@ func speculate(spec *watermark.Speculation, prompt []Token, n, ahead, vocab int,
 	return text[len(prompt) : len(prompt)+n], accepted
 }
 
-// The mark of two keys sees a text whose draft and target had one each, and a bias beside
-// them is there too.
+// TestSpeculationMarks checks that a mark of two keys finds a text whose draft and target had one
+// key each, and that a bias is found too.
 func TestSpeculationMarks(t *testing.T) {
 	const vocab, n = 100, 600
 	dual := newMark(t, numbered(t, 1), watermark.GumbelMax{Width: 4, Dual: 0.5}, vocab)
@@ -90,8 +89,8 @@ func TestSpeculationMarks(t *testing.T) {
 	assert.Greater(t, green, n*6/10)
 }
 
-// Speculating further ahead and rewinding more leaves the same marks: each position is drawn
-// from the state it would have had anyway.
+// TestSpeculationRewinds checks that rewinding does not change the marks: each position is drawn
+// from the state that it would have had anyway.
 func TestSpeculationRewinds(t *testing.T) {
 	const vocab = 8 // contexts repeat
 	draft := newMark(t, numbered(t, 1), watermark.GumbelMax{Width: 1}, vocab)
@@ -165,22 +164,27 @@ func TestNewSpeculationRefuses(t *testing.T) {
 	good := newMark(t, b, g, 100)
 	green := newMark(t, a, watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, 100)
 	band := watermark.Band{Selector: a, Hi: 7}
-	for name, marks := range map[string][2]*watermark.Mark{
-		"nil":               {nil, good},
-		"a bias":            {green, good},
-		"one key":           {newMark(t, b, g, 100), good},
-		"one key, a depth":  {newMark(t, b, watermark.Tournament{Depth: 3, Width: 4}, 100), good},
-		"half and whole":    {newMark(t, a, g, 100), second},
-		"one half":          {first, first},
-		"other width":       {newMark(t, a, watermark.GumbelMax{Width: 3}, 100), good},
-		"other band":        {newMark(t, a, g, 100, band), good},
-		"other mask":        {newMark(t, a, g, 100, watermark.MarkRepeats{}), good},
-		"other vocabulary":  {newMark(t, a, g, 101), good},
-		"other prompt rule": {newMark(t, a, g, 100, watermark.NoPromptContext{}), good},
+	for _, c := range []struct {
+		name  string
+		marks [2]*watermark.Mark
+	}{
+		{"nil", [2]*watermark.Mark{nil, good}},
+		{"a bias", [2]*watermark.Mark{green, good}},
+		{"one key", [2]*watermark.Mark{newMark(t, b, g, 100), good}},
+		{"one key, a depth", [2]*watermark.Mark{newMark(t, b, watermark.Tournament{Depth: 3, Width: 4}, 100), good}},
+		{"half and whole", [2]*watermark.Mark{newMark(t, a, g, 100), second}},
+		{"one half", [2]*watermark.Mark{first, first}},
+		{"other width", [2]*watermark.Mark{newMark(t, a, watermark.GumbelMax{Width: 3}, 100), good}},
+		{"other band", [2]*watermark.Mark{newMark(t, a, g, 100, band), good}},
+		{"other mask", [2]*watermark.Mark{newMark(t, a, g, 100, watermark.MarkRepeats{}), good}},
+		{"other vocabulary", [2]*watermark.Mark{newMark(t, a, g, 101), good}},
+		{"other prompt rule", [2]*watermark.Mark{newMark(t, a, g, 100, watermark.NoPromptContext{}), good}},
 	} {
-		_, err := watermark.NewSpeculation(marks[0], marks[1])
-		var param *watermark.ParamError
-		assert.ErrorAs(t, err, &param, name)
+		t.Run(c.name, func(t *testing.T) {
+			_, err := watermark.NewSpeculation(c.marks[0], c.marks[1])
+			var param *watermark.ParamError
+			assert.ErrorAs(t, err, &param)
+		})
 	}
 	_, err := watermark.NewSpeculation(first, second, good)
 	assert.Error(t, err, "a third keyed draw")
@@ -188,54 +192,6 @@ func TestNewSpeculationRefuses(t *testing.T) {
 		_, err := watermark.NewSpeculation(marks[0], marks[1], green)
 		assert.NoError(t, err)
 	}
-}
-
-// A draft model proposes three tokens at a time; a target model verifies them.
-func ExampleSpeculation() {
-	const vocab, ahead = 1000, 3
-	key, _ := watermark.ParseKey("isotope-secret-key-1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
-	mark, _ := watermark.New(key, watermark.GumbelMax{Width: 4, Dual: 0.5}, vocab)
-	first, second, _ := mark.Halves()
-	spec, _ := watermark.NewSpeculation(first, second)
-	sampler := watermark.Sampler{Temperature: 1}
-	rng := rand.New(rand.NewPCG(1, 2))
-	draftModel := func() []float32 { return make([]float32, vocab) }
-	targetModel := func() []float32 { return make([]float32, vocab) }
-
-	prompt := []watermark.Token{1, 2, 3, 4}
-	spec.Reset(prompt)
-	text := append([]watermark.Token(nil), prompt...)
-	var draft [ahead]watermark.Row
-	var proposed [ahead]watermark.Token
-	var target watermark.Row
-	for len(text) < 40 {
-		for i := range ahead {
-			draft[i] = spec.Row(draft[i], draftModel(), sampler)
-			proposed[i] = spec.Draft(draft[i], rng.Float64())
-			spec.Accept(proposed[i])
-		}
-		spec.Rewind(ahead)
-		accepted := true
-		for i := 0; i < ahead && accepted; i++ {
-			var t watermark.Token
-			target = spec.Row(target, targetModel(), sampler)
-			t, accepted = spec.Verify(draft[i], target, proposed[i], rng.Float64(), rng.Float64())
-			spec.Accept(t)
-			text = append(text, t)
-		}
-		if accepted {
-			target = spec.Row(target, targetModel(), sampler)
-			t := spec.Target(target, rng.Float64())
-			spec.Accept(t)
-			text = append(text, t)
-		}
-	}
-	var sum int64
-	for i := 4; i < len(text); i++ {
-		sum += mark.Score(nil, []watermark.Pair{{Context: text[:i], Token: text[i]}})[0]
-	}
-	fmt.Println(len(text), "tokens, a mean score above 1, that of chance:", sum/int64(len(text)-4) > watermark.ScoreUnit)
-	// Output: 40 tokens, a mean score above 1, that of chance: true
 }
 
 // TestDrawsDoNotAllocate covers every call of the hot path for the keyed draws, once
@@ -249,14 +205,19 @@ func TestDrawsDoNotAllocate(t *testing.T) {
 	logits, row := make([]float32, vocab), make([]float32, vocab)
 	randomRow(logits, rng)
 	sel := numbered(t, 9)
-	for name, scheme := range keyedSchemes {
-		for optName, opts := range map[string][]watermark.Option{
-			"plain": nil, "band": {watermark.Band{Selector: sel, Hi: 30000}}, "lane": {watermark.Lane{Group: 1, Index: 3}}, "unmasked": {watermark.MarkRepeats{}},
+	for _, k := range keyedSchemes {
+		for _, option := range []struct {
+			name string
+			opts []watermark.Option
+		}{
+			{"plain", nil}, {"band", []watermark.Option{watermark.Band{Selector: sel, Hi: 30000}}},
+			{"lane", []watermark.Option{watermark.Lane{Group: 1, Index: 3}}}, {"unmasked", []watermark.Option{watermark.MarkRepeats{}}},
 		} {
-			m := newMark(t, numbered(t, 1), scheme, vocab, opts...)
+			opts := option.opts
+			m := newMark(t, numbered(t, 1), k.scheme, vocab, opts...)
 			bias := newMark(t, numbered(t, 2), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, vocab)
 			s := newSequence(t, bias, m)
-			spec, err := watermark.NewSpeculation(newMark(t, numbered(t, 3), scheme, vocab, opts...), m)
+			spec, err := watermark.NewSpeculation(newMark(t, numbered(t, 3), k.scheme, vocab, opts...), m)
 			require.NoError(t, err)
 			plain := m.Unweighted()
 			context := []Token{1, 2, 3, 4, 5, 6, 7, 8, 9}
@@ -287,7 +248,7 @@ func TestDrawsDoNotAllocate(t *testing.T) {
 				spec.Target(b, 0.1)
 			}
 			step()
-			assert.Zero(t, testing.AllocsPerRun(10, step), "%s %s", name, optName)
+			assert.Zero(t, testing.AllocsPerRun(10, step), "%s %s", k.name, option.name)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/isotope-wm/isotope/internal/prf"
 )
 
-// MaxDepth is the largest number of layers of a [Tournament].
+// MaxDepth is the largest number of layers in a [Tournament].
 const MaxDepth = 32
 
 // MaxCandidates is the largest number of candidates in a match of a [Tournament].
@@ -15,23 +15,25 @@ const MaxCandidates = 16
 
 const defaultCandidates = 2
 
-// Tournament is the keyed draw of SynthID-Text (Dathathri et al. 2024, "Scalable
-// watermarking for identifying large language model outputs"): Candidates^Depth tokens
-// are drawn from the model, and in each layer groups of Candidates meet, of which one
-// with the best keyed fair bit of that layer goes on, ties by chance. The result is
-// drawn at once, from probabilities that are reweighted layer by layer. Unlike a
-// [GumbelMax] the draw keeps some chance of its own, so that a request repeated is not
-// always an answer repeated.
+// Tournament is the keyed draw of SynthID-Text (Dathathri et al. 2024, "Scalable watermarking for
+// identifying large language model outputs"). By definition it draws Candidates^Depth tokens from
+// the model. In each layer groups of Candidates meet, and one with the best keyed fair bit of that
+// layer advances; chance breaks ties. The implementation reweights the probabilities layer by layer
+// and draws once. Unlike [GumbelMax] the draw keeps some randomness of its own, so the same request
+// does not always get the same answer.
 //
-// With two candidates the distribution of each token stays as it is, on average over
-// keys. With more it does not: it becomes flatter, for a stronger mark.
+// With two candidates the distribution of each token stays as it is, on average over keys. With more
+// it becomes flatter, for a stronger mark.
+//
+// Truncate first: a draw costs Depth passes over its candidates. It is fast with TopK 50 and takes
+// milliseconds over a whole vocabulary.
 type Tournament struct {
 	Depth      int // layers, 1 to MaxDepth; 30 in SynthID-Text
 	Width      int // tokens of context, 1 to MaxWidth; 4 for provenance
-	Candidates int // in a match, 2 to MaxCandidates; 0 means 2, and more than 2 distort
+	Candidates int // in a match, 2 to MaxCandidates; 0 means 2; more than 2 change the distribution
 }
 
-// String returns the parameters that scores depend on; Candidates is not one of them.
+// String returns the parameters that scores depend on. Candidates is not one of them.
 func (t Tournament) String() string {
 	return fmt.Sprintf("tournament depth=%d width=%d", t.Depth, t.Width)
 }
@@ -43,17 +45,17 @@ func (Tournament) masksRepeats() bool { return true }
 // tournamentLanes is how many tokens share a block.
 const tournamentLanes = 4
 
-func (t Tournament) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
+func (t Tournament) bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error) {
 	t = withDefaults(t).(Tournament)
 	switch {
 	case t.Width < 1:
-		return nil, paramError("width", "%d is below 1: a keyed draw without a context always draws alike", t.Width)
+		return nil, paramError("width", "%d is below 1; without a context a keyed draw would always draw alike", t.Width)
 	case t.Depth < 1 || t.Depth > MaxDepth:
 		return nil, paramError("depth", "%d is outside 1 to %d", t.Depth, MaxDepth)
 	case t.Candidates < 2 || t.Candidates > MaxCandidates:
 		return nil, paramError("candidates", "%d is outside 2 to %d", t.Candidates, MaxCandidates)
 	case lane.Index >= tournamentLanes:
-		return nil, paramError("lane", "%d is outside 0 to %d: a tournament gives 32 bits to a token", lane.Index, tournamentLanes-1)
+		return nil, paramError("lane", "%d is outside 0 to %d; a tournament takes 32 of 128 bits for a token", lane.Index, tournamentLanes-1)
 	}
 	f, err := prf.New(leaf, prf.PurposeTournament, t.Width, 32, lane.Group)
 	if err != nil {
@@ -66,8 +68,8 @@ func (t Tournament) bind(leaf *[prf.LeafSize]byte, lane Lane) (bound, error) {
 	return b, nil
 }
 
-// layerWeight is the weight of layer l of m: 10(m-1) - 9l over the greatest common
-// divisor of all layers, which is that of m-1 and 9.
+// layerWeight returns the weight of layer l of m. It is 10(m-1) - 9l divided by the greatest
+// common divisor of all layers, which is that of m-1 and 9.
 func layerWeight(m, l int) int64 {
 	if m == 1 {
 		return 1
@@ -88,7 +90,7 @@ type tournament struct {
 	weights  [MaxDepth]int64
 }
 
-// bits returns the bits of token v in the current context, bit l of layer l.
+// bits returns the bits of token v in the current context. Bit l belongs to layer l.
 func (t *tournament) bits(s *prf.Scratch, v uint32) uint32 {
 	word := binary.LittleEndian.Uint32(t.f.Block(s, v/tournamentLanes)[v%tournamentLanes*4:])
 	return word & (1<<t.params.Depth - 1)
@@ -116,7 +118,7 @@ func (t *tournament) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
 	return append(dst, int64(t.row(s, p)))
 }
 
-func (t *tournament) unweighted() bound {
+func (t *tournament) unweighted() boundScheme {
 	if !t.weighted {
 		return t
 	}
@@ -131,13 +133,14 @@ func (t *tournament) unweighted() bound {
 // setContext makes context the current one.
 func (t *tournament) setContext(s *scratch, context []Token) { t.f.SetContext(&s.Scratch, context) }
 
-// settle replaces the weights of candidates by what a tournament leaves of them: with Q the
-// mass of the tokens with a 1, the best of N independent draws has a 1 unless all have a 0,
-// so that one with a 1 is drawn
+// settle multiplies the weights of candidates by what a tournament makes of them. In a layer, let Q
+// be the mass of the tokens with a 1. The best of N independent draws has a 1 unless all have a 0. So
+// a token with a 1 wins
 //
 //	(1 - (1-Q)^N) / Q = 1 + (1-Q) + ... + (1-Q)^(N-1)
 //
-// times as often as before, and one with a 0 (1-Q)^(N-1) times (for N = 2: 2-Q and 1-Q).
+// times as often as before, and a token with a 0 wins (1-Q)^(N-1) times as often. For N = 2 the
+// factors are 2-Q and 1-Q.
 func (t *tournament) settle(s *scratch, list []candidate, _ uint32) {
 	s.bits = s.bits[:0]
 	for _, c := range list {
@@ -157,7 +160,7 @@ func (t *tournament) settle(s *scratch, list []candidate, _ uint32) {
 		miss := 1 - ones/total
 		one, zero := 1.0, 1.0
 		for range t.params.Candidates - 1 {
-			zero = float64(zero * miss) // rounded: no machine may fuse the two
+			zero = float64(zero * miss) // the conversion forbids a fused multiply-add, which rounds otherwise
 			one += zero
 		}
 		for i := range list {

@@ -18,9 +18,9 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// The vectors are what wire format isotope/1 is. A program that shares no code with
-// this one wrote them from docs/spec.md: testdata/vectors/generate.py. A vector that
-// fails is a broken format, never a vector to update.
+// The vectors define wire format isotope/1. testdata/vectors/generate.py, a program that does not
+// share code with this one, wrote them from docs/spec.md. A vector that fails means a broken
+// format. Never update a vector.
 
 func readVectors(t *testing.T, name string, to any) {
 	t.Helper()
@@ -109,7 +109,7 @@ func (v greenListVector) mark(t *testing.T) *watermark.Mark {
 		watermark.Lane{Group: v.Group, Index: v.Lane})
 }
 
-// bitmap is the mask as bytes: token i is bit i%8 of byte i/8.
+// bitmap returns the mask as bytes: token i is bit i%8 of byte i/8.
 func bitmap(m *watermark.Mark, context []Token) []byte {
 	words := make([]uint64, (m.Vocab()+63)/64)
 	m.Mask(words, context)
@@ -129,7 +129,7 @@ func colours(n int, green func(i int) bool) string {
 	return b.String()
 }
 
-// Mask, Process and Score are three ways to one decision; each must be the vector's.
+// TestVectorsGreenList checks the three ways to a decision, Mask, Process and Score.
 func TestVectorsGreenList(t *testing.T) {
 	for _, v := range readGreenLists(t) {
 		t.Run(v.Name, func(t *testing.T) {
@@ -149,7 +149,8 @@ func TestVectorsGreenList(t *testing.T) {
 	}
 }
 
-// Float32 addition is part of the format: an engine's kernel must give these bits.
+// TestVectorsBias checks float32 addition, which is part of the format: a kernel of an engine
+// must give these bits.
 func TestVectorsBias(t *testing.T) {
 	var file struct {
 		Bias []struct {
@@ -244,7 +245,7 @@ func TestVectorsProfileRefused(t *testing.T) {
 	}
 }
 
-// A Sequence marks the positions it should, and no others.
+// TestVectorsGeneration checks that a Sequence marks the right positions and no others.
 func TestVectorsGeneration(t *testing.T) {
 	var file struct {
 		Generations []struct {

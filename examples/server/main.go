@@ -1,14 +1,14 @@
-// Server is an inference server whose text can be found again: OpenAI's chat and
-// completions endpoints over the embedded language model, with a mark for each tenant.
-// It shows where package watermark goes into a Go server, it is the teacher of
-// experiments with students, and a student to be audited; see the README beside it.
+// Server is an inference server whose text can be found again. It offers OpenAI's chat and
+// completions endpoints over the embedded language model, and marks each tenant's answers with
+// the tenant's keys. The README next to it is a tutorial.
 //
-// The marking is in generate.go and marks.go, the way to it in server.go and stream.go.
-// The rest is what any such server needs.
+// This file is all that knows the model. The handlers are in internal/openaiserver; behind its
+// Model interface any other engine can take the place of this one.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,10 +19,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/isotope-wm/isotope/internal/lm"
+	"github.com/isotope-wm/isotope/internal/openaiserver"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -40,14 +43,14 @@ func main() {
 	}
 }
 
-// options are the flags.
+// options holds the flags.
 type options struct {
-	addr, metricsAddr     string
-	root, tenants, corpus string
-	unmarked              bool
-	scheme                watermark.GreenList
-	grace                 time.Duration
-	config                Config
+	addr, metricsAddr               string
+	root, tenants, registry, corpus string
+	unmarked                        bool
+	scheme                          watermark.GreenList
+	grace                           time.Duration
+	config                          openaiserver.Config
 }
 
 func parseFlags(args []string, stderr io.Writer) (*options, error) {
@@ -56,26 +59,27 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f := flag.NewFlagSet("server", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.addr, "addr", "localhost:8080", "`ADDRESS` of the API")
-	f.StringVar(&o.metricsAddr, "metrics-addr", "", "`ADDRESS` of the metrics, for the operator alone (default none)")
-	f.StringVar(&o.root, "root", "", "`FILE` of the root key, from which all marks derive")
-	f.StringVar(&o.tenants, "tenants", "", "`FILE` of tenants; without one, and with -unmarked, whoever calls is served")
+	f.StringVar(&o.metricsAddr, "metrics-addr", "", "`ADDRESS` of the metrics, which only the operator should reach (default none)")
+	f.StringVar(&o.root, "root", "", "`FILE` of the root key, from which all other keys derive")
+	f.StringVar(&o.tenants, "tenants", "", "`FILE` of tenants and the hashes of their API keys; with -unmarked and no file, every request is served")
+	f.StringVar(&o.registry, "write-registry", "", "write the registry of the tenants to `FILE`, with 100 control accounts, and exit")
 	f.StringVar(&o.corpus, "corpus", "", "train the model on the text files below `DIR` (default: the doc comments of Go)")
 	f.BoolVar(&o.unmarked, "unmarked", false, "serve without marks")
-	f.BoolVar(&c.FailClosed, "fail-closed", true, "refuse a request that cannot be marked, rather than serve it unmarked")
+	f.BoolVar(&c.FailClosed, "fail-closed", true, "refuse a request that cannot be marked; if false, serve it unmarked")
 	f.BoolVar(&c.LogText, "log-text", false, "log prompts and answers")
 	f.StringVar(&c.Name, "model", "isotope-lm", "`NAME` of the model")
-	f.Float64Var(&o.scheme.Gamma, "gamma", 0.5, "green share of the vocabulary")
+	f.Float64Var(&o.scheme.Gamma, "gamma", 0.5, "share of the vocabulary that is green, m/256")
 	f.Float64Var(&o.scheme.Delta, "delta", 2, "bias of green logits, in nats")
 	f.IntVar(&o.scheme.Width, "width", 2, "context width of the marks, in tokens")
-	f.IntVar(&c.MaxTokens, "max-tokens", 4096, "longest answer")
-	f.IntVar(&c.DefaultTokens, "default-tokens", 256, "length of an answer where the request names none")
+	f.IntVar(&c.MaxTokens, "max-tokens", 4096, "longest answer, in tokens")
+	f.IntVar(&c.DefaultTokens, "default-tokens", 256, "length of an answer if the request names none, in tokens")
 	f.IntVar(&c.Prompt, "max-prompt", 32768, "longest prompt, in tokens")
 	f.Int64Var(&c.Body, "max-body", 1<<20, "largest request, in bytes")
-	f.IntVar(&c.Concurrent, "concurrent", runtime.GOMAXPROCS(0), "requests that generate at one time")
+	f.IntVar(&c.Concurrent, "concurrent", runtime.GOMAXPROCS(0), "largest number of requests that generate at a time")
 	f.DurationVar(&c.Queue, "queue", 10*time.Second, "how long a request waits for its turn")
 	f.DurationVar(&c.Generate, "timeout", time.Minute, "how long an answer may take")
-	f.DurationVar(&c.Write, "write-timeout", 10*time.Second, "how long a client may not read from a stream")
-	f.DurationVar(&o.grace, "grace", 15*time.Second, "how long answers may go on after an interrupt")
+	f.DurationVar(&c.Write, "write-timeout", 10*time.Second, "how long a client may leave a stream unread")
+	f.DurationVar(&o.grace, "grace", 15*time.Second, "how long answers may continue after an interrupt")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -83,9 +87,11 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	case f.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case o.unmarked && o.root != "":
-		return nil, errors.New("-unmarked uses no -root")
+		return nil, errors.New("-unmarked does not use a root key; leave out -root")
+	case o.unmarked && o.registry != "":
+		return nil, errors.New("-write-registry needs -root and -tenants; leave out -unmarked")
 	case !o.unmarked && (o.root == "" || o.tenants == ""):
-		return nil, errors.New("-root and -tenants are needed to mark; -unmarked serves without")
+		return nil, errors.New("give -root and -tenants to mark answers, or -unmarked to serve without marks")
 	}
 	return o, nil
 }
@@ -95,6 +101,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	o, err := parseFlags(args, stderr)
 	if err != nil {
 		return err
+	}
+	if o.registry != "" {
+		return o.writeRegistry()
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	o.config.Log = log
@@ -118,18 +127,19 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "addr", l.Addr().String(), "model", s.config.Name, "digest", s.model.Digest(), "marked", !o.unmarked)
-	return s.serve(ctx, l, o.grace)
+	log.Info("serving", "addr", l.Addr().String(), "model", o.config.Name, "digest", o.config.Model.Info().Digest, "marked", !o.unmarked)
+	return s.Serve(ctx, l, o.grace)
 }
 
 // server loads everything that is served.
-func (o *options) server(ctx context.Context) (*Server, error) {
+func (o *options) server(ctx context.Context) (*openaiserver.Server, error) {
 	c, err := &o.config, error(nil)
-	if c.Tokenizer, err = tokenize.Get("cl100k_base"); err != nil {
+	tokenizer, err := tokenize.Get("cl100k_base")
+	if err != nil {
 		return nil, err
 	}
 	if o.tenants != "" {
-		if c.Tenants, err = ReadTenants(o.tenants); err != nil {
+		if c.Tenants, err = openaiserver.ReadTenants(o.tenants); err != nil {
 			return nil, err
 		}
 	}
@@ -140,58 +150,98 @@ func (o *options) server(ctx context.Context) (*Server, error) {
 		} else if err != nil {
 			c.Log.Error("nothing can be marked", "error", err.Error())
 		}
-		if c.Marker, err = NewMarker(root, c.Tenants.Epoch, o.scheme, c.Tokenizer); err != nil {
+		if c.Marker, err = openaiserver.NewMarker(root, c.Tenants, o.scheme, tokenizer.Vocab()); err != nil {
 			return nil, err
 		}
-		for i, p := range c.Marker.profiles {
-			if p != nil {
-				c.Log.Info("mark", "layer", layers[i].name, "profile", p.ID(), "selector", p.Selector)
-			}
-		}
 	}
-	bundle, err := lm.Load(ctx, lm.Config{Tokenizer: c.Tokenizer, Dir: o.corpus})
+	bundle, err := lm.Load(ctx, lm.Config{Tokenizer: tokenizer, Dir: o.corpus})
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range bundle.Warnings {
 		c.Log.Warn("model", "warning", w.Error())
 	}
-	c.Model = bundle.Model
-	return NewServer(*c)
+	c.Model = &embedded{bundle.Model, tokenizer}
+	c.TopK, c.MinP = 50, 0.03 // the improbable tokens of this model are mostly noise
+	return openaiserver.New(*c)
 }
 
-// serve answers on l until ctx is done, and then lets what has begun go on for a while.
-func (s *Server) serve(ctx context.Context, l net.Listener, grace time.Duration) error {
-	base, abort := context.WithCancelCause(context.Background())
-	defer abort(nil)
-	h := &http.Server{
-		Handler:           s,
-		BaseContext:       func(net.Listener) context.Context { return base },
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		WriteTimeout:      s.config.Queue + s.config.Generate + 30*time.Second, // streams have their own
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelError),
+// embedded is the embedded n-gram model as the server needs it. A real engine implements the same
+// methods; see openaiserver.Model.
+type embedded struct {
+	model     *lm.Model
+	tokenizer tokenize.Tokenizer
+}
+
+func (m *embedded) Info() openaiserver.Info {
+	return openaiserver.Info{
+		Digest: m.model.Digest(), Vocab: m.model.Vocab(),
+		Tokenizer: m.tokenizer.Name(), TokenizerDigest: m.tokenizer.Digest(),
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- h.Serve(l) }()
-	select {
-	case err := <-failed:
+}
+
+func (m *embedded) Text(prompt string) ([]watermark.Token, error) {
+	return m.tokenizer.Append(nil, []byte(prompt)), nil
+}
+
+// Chat has no template. Only the end of the last message reaches the first token of a 5-gram model.
+func (m *embedded) Chat(messages []openaiserver.Message) ([]watermark.Token, error) {
+	texts := make([]string, len(messages))
+	for i, message := range messages {
+		texts[i] = message.Content
+	}
+	return m.Text(strings.Join(texts, "\n\n"))
+}
+
+func (m *embedded) AppendText(dst []byte, t watermark.Token) ([]byte, error) {
+	return m.tokenizer.Decode(dst, []watermark.Token{t})
+}
+
+// Generate is where text is marked: Draw draws each token under the request's marks. The model has
+// no end of its own, so a text ends when the server has enough of it.
+func (m *embedded) Generate(ctx context.Context, r *openaiserver.Request, emit func(watermark.Token) bool) (openaiserver.Finish, error) {
+	row, text := make([]float32, m.model.Vocab()), slices.Clone(r.Prompt)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		m.model.Logits(row, text)
+		token, err := r.Draw(row)
+		if err != nil {
+			return "", err
+		}
+		if !emit(token) {
+			return openaiserver.FinishLength, nil
+		}
+		text = append(text, token)
+	}
+}
+
+// controls is the number of decoys in the registry: as many as a trace needs.
+const controls = 100
+
+// writeRegistry writes the registry of the tenants to a new file.
+func (o *options) writeRegistry() (err error) {
+	root, err := watermark.ReadKeyFile(o.root)
+	if err != nil {
 		return err
-	case <-ctx.Done():
 	}
-	s.config.Log.Info("shutting down")
-	soon, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	if h.Shutdown(soon) == nil {
-		return nil
+	tenants, err := openaiserver.ReadTenants(o.tenants)
+	if err != nil {
+		return err
 	}
-	abort(errClosing) // what still goes on is told so
-	last, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if h.Shutdown(last) == nil {
-		return nil
+	r, err := tenants.Registry(root.ID(), controls)
+	if err != nil {
+		return err
 	}
-	return h.Close()
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(o.registry, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return fmt.Errorf("registry: %w", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	return errors.Join(err, f.Close())
 }

@@ -1,8 +1,8 @@
-// Package registry keeps the list of who has which key: the accounts of a trace, each with
-// the path that derives its key from one root. It never holds a key.
+// Package registry keeps the list of who has which key. It lists the accounts of a trace, each
+// with the path that derives its key from one root. It never holds a key.
 //
-// Getting started: a server marks requests from a registry, and an auditor tests a suspect
-// model from the same file, so both sides use the same keys and bands.
+// Getting started: a server marks requests from a registry. An auditor tests a suspect model from
+// the same file, so both sides use the same keys and bands.
 //
 //	reg, err := registry.Generate(root.ID(), "2026-11", []registry.Tenant{{ID: "acme", Cohort: "east"}}, 100)
 //	...
@@ -13,9 +13,8 @@
 //	...
 //	master, cohorts, tenants, err := reg.Accounts(root, "2026-11", scheme, vocab) // in the audit
 //
-// [Parse] reads the file again. A [Split] divides the contexts of one request between the
-// master key, the key of a cohort and the key of a tenant; use it alone if you keep your
-// own list of keys.
+// [Parse] reads the file again. A [Split] divides the contexts of one request between the keys of
+// the master, a cohort and a tenant. Use it alone if you keep your own list of keys.
 //
 // # Control keys
 //

@@ -14,8 +14,8 @@ const (
 	maxSize = 256 << 20 // bytes; MaxAccounts at 256 bytes each
 )
 
-// ErrSecret is wrapped by the error about a file that contains a secret key, or 64 hex
-// digits in a row, which may be the digits of one. The error never quotes them.
+// ErrSecret is wrapped by the error about a file that contains a secret key, or 64 hex digits in
+// a row, which may be one. The error never quotes them.
 var ErrSecret = errors.New("the file contains a secret key, or 64 hex digits in a row, which may be a key or a hash; remove it, and treat a key as leaked")
 
 // file is the JSON form of a Registry.
@@ -34,9 +34,9 @@ var fields = [][]string{
 	{"group", "index"},
 }
 
-// Parse reads the JSON of a registry. It returns an error for a field that is unknown,
-// repeated or spelt differently, for whatever [New] refuses, for text after the end, for
-// more than 256 MiB, and for a secret key anywhere in the text ([ErrSecret]).
+// Parse reads the JSON of a registry. It returns an error for whatever [New] refuses, and for a
+// field that is unknown, repeated or spelt differently. It also refuses text after the end, more
+// than 256 MiB, and a secret key anywhere in the text ([ErrSecret]).
 func Parse(r io.Reader) (*Registry, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxSize+1))
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// Generate returns a registry of one epoch under the root key with this id. Entries of
-// tenants have an ID and may have a Cohort, a Path and a Lane; Generate sets the epoch.
-// It adds each cohort in the order in which it first occurs. It also adds controls decoy
-// tenants, named decoy-1, decoy-2 and so on, and as many decoy cohorts of the same names
-// if there are cohorts. A trace needs at least 100.
+// Generate returns a registry of one epoch under the root key with this id. Entries of tenants
+// have an ID and may have a Cohort, a Path and a Lane; Generate sets the epoch. It adds each
+// cohort in the order in which it first occurs. It also adds controls decoy tenants, named
+// decoy-1, decoy-2 and so on. If there are cohorts it adds as many decoy cohorts of the same
+// names. A trace needs at least 100.
 func Generate(root, epoch string, tenants []Tenant, controls int) (*Registry, error) {
 	var cohorts []Cohort
 	var entries []Tenant
@@ -96,10 +96,10 @@ func (m *Marker) bind(key watermark.Key, own ...watermark.Option) (*watermark.Ma
 	return watermark.New(key, m.scheme, m.vocab, append(own, m.opts...)...)
 }
 
-// Marks returns the marks of a tenant's requests for [watermark.NewSequence]: the master's
-// on half of the contexts, the cohort's on a quarter if the tenant has one, and the
-// tenant's own on a quarter. The key of a decoy must never mark anything, so Marks returns
-// an error for a decoy and for a tenant of a decoy cohort.
+// Marks returns the marks of a tenant's requests for [watermark.NewSequence]. The master's covers
+// half of the contexts, the cohort's a quarter if the tenant has one, and the tenant's own a
+// quarter. The key of a decoy must never mark text. So Marks returns an error for a decoy, and
+// for a tenant of a decoy cohort.
 func (m *Marker) Marks(tenant string) ([]*watermark.Mark, error) {
 	r := m.registry
 	i, ok := r.tenant[account{m.epoch, tenant}]
@@ -164,8 +164,8 @@ type Account struct {
 	Decoy  bool            // a control: the key was derived but never issued
 }
 
-// Accounts returns the marks of an epoch to test a suspect model under: the master's, and
-// the accounts of all cohorts and tenants in the order of the file, decoys included.
+// Accounts returns the marks of an epoch to test a suspect model under. They are the master's and
+// those of all cohorts and tenants in the order of the file, decoys included.
 func (r *Registry) Accounts(root watermark.Key, epoch string, scheme watermark.Scheme, vocab int) (master *watermark.Mark, cohorts, tenants []Account, err error) {
 	m, err := r.Marker(root, epoch, scheme, vocab)
 	if err != nil {

@@ -24,8 +24,8 @@ type Epoch struct {
 	Selector string `json:"selector"` // path of the key that divides the contexts; see [Split]
 }
 
-// A Cohort is a group of tenants that have in common what the accounts of one attacker
-// would have in common: a billing entity, a network, a week of signing up.
+// A Cohort is a group of tenants with something in common that an attacker's accounts would
+// share. Examples are a billing entity, a network or a week of signing up.
 type Cohort struct {
 	ID    string `json:"id"`
 	Epoch string `json:"epoch"`

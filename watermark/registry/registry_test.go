@@ -247,6 +247,11 @@ func TestMarkerSharesMarks(t *testing.T) {
 		assert.True(t, m[2].MasksRepeats(), "options apply")
 	}
 	assert.NotEqual(t, marks[0][2].KeyID(), marks[1][2].KeyID())
+	allocs := testing.AllocsPerRun(100, func() {
+		_, err := marker.Marks("a")
+		assert.NoError(t, err)
+	})
+	assert.Less(t, allocs, 10.0, "a request does not make marks again")
 }
 
 func TestMarkerRefuses(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// The master key marks the contexts whose hash lies in [0,SplitCohort), the cohort key
-// those in [SplitCohort,SplitTenant) and the tenant key those in
-// [SplitTenant,watermark.BandSize): a half, a quarter and a quarter.
+// The master key marks the contexts whose hash lies in [0,SplitCohort). The cohort key marks
+// those in [SplitCohort,SplitTenant), and the tenant key those in
+// [SplitTenant,watermark.BandSize). That is a half, a quarter and a quarter.
 const (
 	SplitCohort = watermark.BandSize / 2
 	SplitTenant = 3 * watermark.BandSize / 4
@@ -18,9 +18,9 @@ const (
 // questions. Was a model trained on our output at all (Master, the key of every request)?
 // Through which group of accounts (Cohort)? Through which account (Tenant)?
 //
-// One selector divides the contexts between the three keys, so a student of the text
-// learns each key from contexts of its own. Compared with a mark of all contexts, the z-score of the
-// master is smaller by a factor of sqrt(2), and that of a cohort or tenant by a factor of 2.
+// One selector divides the contexts between the three keys, so a student of the text learns each
+// key from contexts of its own. Compared with a mark of all contexts, the z-score of the master
+// is smaller by a factor of sqrt(2). That of a cohort or tenant is smaller by a factor of 2.
 //
 // The selector and the three keys must be four different keys, and none may be derived
 // from another. A zero Cohort or Tenant leaves its quarter of the contexts unmarked.

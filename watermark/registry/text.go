@@ -39,8 +39,8 @@ func checkPath(who, path string) error {
 	return nil
 }
 
-// isSecret reports whether s may contain a secret key: the prefix of every key's text, or as
-// many hex digits in a row as a key has.
+// isSecret reports whether s may contain a secret key. It looks for the prefix of a key's text,
+// and for as many hex digits in a row as a key has.
 func isSecret(s string) bool {
 	if strings.Contains(strings.ToLower(s), "isotope-secret-key") {
 		return true

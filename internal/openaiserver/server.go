@@ -1,0 +1,272 @@
+package openaiserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// Limits bound what a request can cost.
+type Limits struct {
+	MaxTokens     int           // longest answer, in tokens
+	DefaultTokens int           // length of an answer if the request names none, 1 to MaxTokens
+	Prompt        int           // longest prompt, in tokens
+	Body          int64         // largest body of a request, in bytes
+	Concurrent    int           // requests that generate at a time, at least 1
+	Queue         time.Duration // how long a request waits for its turn
+	Generate      time.Duration // how long an answer may take
+	Write         time.Duration // how long a client may not read from a stream
+}
+
+// A Config says what a [Server] serves, and to whom.
+type Config struct {
+	Name       string       // name of the model, as clients send it
+	Model      Model        // required
+	Tenants    *Tenants     // nil serves whoever asks, without marks
+	Marker     *Marker      // nil serves without marks, on purpose; needs Tenants
+	TopK       int          // of every request; see watermark.Sampler
+	MinP       float32      // of every request; see watermark.Sampler
+	FailClosed bool         // refuse a request that cannot be marked, instead of serving it unmarked
+	LogText    bool         // log prompts and answers
+	Log        *slog.Logger // nil logs nothing
+	Limits
+}
+
+// A Server is an [http.Handler] for OpenAI's chat, completions and models endpoints.
+type Server struct {
+	config  Config
+	model   Model
+	created int64
+	slots   chan struct{}
+	metrics metrics
+	mux     http.ServeMux
+}
+
+// New returns a Server, or an error about the Config. It logs the profile of each level of marks.
+func New(c Config) (*Server, error) {
+	switch {
+	case c.Model == nil:
+		return nil, errors.New("openaiserver: there is no model")
+	case c.Marker != nil && c.Tenants == nil:
+		return nil, errors.New("openaiserver: marks need tenants; give a file of tenants, or serve without marks")
+	case c.Concurrent < 1 || c.DefaultTokens < 1 || c.DefaultTokens > c.MaxTokens:
+		return nil, errors.New("openaiserver: limits: Concurrent and DefaultTokens must be at least 1, and DefaultTokens at most MaxTokens")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{config: c, model: c.Model, created: time.Now().Unix(), slots: make(chan struct{}, c.Concurrent)}
+	if err := s.logMarks(); err != nil {
+		return nil, err
+	}
+	s.metrics.init()
+	s.mux.Handle("POST /v1/chat/completions", s.watched(s.complete(chat)))
+	s.mux.Handle("POST /v1/completions", s.watched(s.complete(completions)))
+	s.mux.Handle("GET /v1/models", s.watched(s.listModels))
+	s.mux.Handle("GET /v1/models/{model}", s.watched(s.getModel))
+	s.mux.Handle("/", s.watched(func(_ http.ResponseWriter, r *http.Request, _ *record) error {
+		return &apiError{http.StatusNotFound, "invalid_request_error", "unknown_url", "", "Unknown request URL: " + r.Method + " " + r.URL.Path}
+	}))
+	return s, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Serve answers on l until ctx is done. It then accepts no more requests, lets answers finish for
+// grace, and ends those that remain with an error.
+func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
+	base, abort := context.WithCancelCause(context.Background())
+	defer abort(nil)
+	h := &http.Server{
+		Handler:           s,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		WriteTimeout:      s.config.Queue + s.config.Generate + 30*time.Second, // streams set their own
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelError),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- h.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	s.config.Log.Info("shutting down")
+	soon, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if h.Shutdown(soon) == nil {
+		return nil
+	}
+	abort(errClosing) // the answers that remain end with this error
+	last, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if h.Shutdown(last) == nil {
+		return nil
+	}
+	return h.Close()
+}
+
+// authenticate finds the tenant of a request.
+func (s *Server) authenticate(r *http.Request) (*Tenant, error) {
+	if s.config.Tenants == nil {
+		return &Tenant{ID: "anyone"}, nil
+	}
+	key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || key == "" {
+		return nil, errNoKey
+	}
+	if t := s.config.Tenants.Find(key); t != nil {
+		return t, nil
+	}
+	return nil, errWrongKey
+}
+
+// complete serves an endpoint that writes text.
+func (s *Server) complete(e endpoint) handler {
+	return func(w http.ResponseWriter, r *http.Request, rec *record) error {
+		q, j, err := s.prepare(w, r, e, rec)
+		if err != nil {
+			return err
+		}
+		if err := s.acquire(r.Context()); err != nil {
+			return err
+		}
+		defer func() { <-s.slots }()
+		ctx, cancel := context.WithTimeoutCause(r.Context(), s.config.Generate, errTimeout)
+		defer cancel()
+		a := answer{ID: e.prefix + rec.id, Object: e.object, Created: time.Now().Unix(), Model: s.config.Name, SystemFingerprint: s.fingerprint()}
+		if q.Stream {
+			return s.stream(ctx, w, e, a, q, j, rec)
+		}
+		var text strings.Builder
+		if err := s.generate(ctx, j, rec, func(piece string) error {
+			text.WriteString(piece)
+			return nil
+		}); err != nil {
+			return err
+		}
+		a.Choices, a.Usage = []choice{e.whole(text.String())}, usageOf(rec.promptTokens, rec.completionTokens)
+		a.Choices[0].FinishReason = &rec.finish
+		return writeJSON(w, http.StatusOK, a)
+	}
+}
+
+// prepare reads a request and makes a job of it.
+func (s *Server) prepare(w http.ResponseWriter, r *http.Request, e endpoint, rec *record) (*request, job, error) {
+	q, err := readRequest(w, r, s.config.Body, e.taken)
+	if err != nil {
+		return nil, job{}, err
+	}
+	if err := s.checkModel(q.Model); err != nil {
+		return nil, job{}, err
+	}
+	text, err := e.prompt(q)
+	if err != nil {
+		return nil, job{}, err
+	}
+	j, err := q.job(&s.config, rec.tenant, text)
+	if err != nil {
+		return nil, job{}, err
+	}
+	if j.prompt, err = e.encode(s.model, q, text); err != nil {
+		return nil, job{}, badRequest("", "invalid_value", "%v", err)
+	}
+	rec.stream, rec.promptTokens = q.Stream, len(j.prompt)
+	if s.config.LogText {
+		rec.prompt = text
+	}
+	limit := s.config.Prompt
+	if context := s.model.Info().Context; context > 0 {
+		limit = min(limit, context-1) // leaves room for one token of the answer
+		j.maxTokens = min(j.maxTokens, context-len(j.prompt))
+	}
+	if len(j.prompt) > limit {
+		return nil, job{}, badRequest("", "context_length_exceeded", "The prompt has %d tokens. The limit is %d.", len(j.prompt), limit)
+	}
+	j.marks, err = s.marksFor(rec)
+	return q, j, err
+}
+
+// marksFor returns the marks of a request. It returns none if the server does not mark. It also
+// returns none if the request cannot be marked, and the server may serve it unmarked.
+func (s *Server) marksFor(rec *record) ([]*watermark.Mark, error) {
+	if s.config.Marker == nil {
+		return nil, nil
+	}
+	marks, err := s.config.Marker.Marks(rec.tenant)
+	if err != nil {
+		rec.reason = err.Error()
+		if s.config.FailClosed {
+			return nil, errNoMark
+		}
+	}
+	for _, m := range marks {
+		rec.keyIDs = append(rec.keyIDs, m.KeyID())
+	}
+	return marks, nil
+}
+
+// generate writes the text of a job and records it.
+func (s *Server) generate(ctx context.Context, j job, rec *record, emit func(string) error) error {
+	tokens, finish, err := s.write(ctx, j, func(piece string) error {
+		if s.config.LogText {
+			rec.text += piece
+		}
+		return emit(piece)
+	})
+	if rec.completionTokens = len(tokens); err == nil {
+		rec.finish = finish
+	}
+	s.metrics.written(j.marks, tokens, rec)
+	return err
+}
+
+// acquire waits until the request may generate.
+func (s *Server) acquire(ctx context.Context) error {
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(s.config.Queue)
+	defer timer.Stop()
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return errBusy
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// fingerprint names the model. Clients may compare answers with equal fingerprints.
+func (s *Server) fingerprint() string {
+	digest := strings.TrimPrefix(s.model.Info().Digest, "sha256:")
+	return "fp_" + digest[:min(len(digest), 12)]
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if _, err = w.Write(append(text, '\n')); err != nil {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	return nil
+}
