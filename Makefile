@@ -24,6 +24,13 @@ vet: ## go vet
 lint: ## staticcheck
 	go tool -modfile=go.tools.mod staticcheck ./...
 
+.PHONY: prose
+prose: ## the English of the pages and of the help texts, by the rules of CONTRIBUTING.md
+	@set -e; dir="$$(mktemp -d)"; trap 'rm -r "$$dir"' EXIT; \
+	go build -o "$$dir/isotope" ./cmd/isotope; .vale/help "$$dir/isotope" "$$dir/help"; \
+	pages="$$(git ls-files -co --exclude-standard '*.md' ':!benchmarks/results')"; test -n "$$pages"; \
+	go tool -modfile=go.prose.mod vale --no-global --config=.vale.ini --output=line $$pages "$$dir/help"
+
 .PHONY: generate
 generate: ## generate the assembly again, and fail when that changes it
 	@set -e; dir="$$(mktemp -d)"; trap 'rm -r "$$dir"' EXIT; cp internal/kernel/*_amd64.* "$$dir"; go generate ./internal/kernel; \
