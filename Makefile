@@ -5,7 +5,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: ci
-ci: fmt tidy vet lint generate test purego race nested cross qemu vectors fuzz ## everything CI checks
+ci: fmt tidy vet lint prose generate test purego race nested cross qemu vectors fuzz ## everything CI checks
 
 .PHONY: fmt
 fmt: ## fail when gofmt would change a file
