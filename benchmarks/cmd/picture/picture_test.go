@@ -56,6 +56,7 @@ func TestCommittedPicture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains the embedded model")
 	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // the model is trained here
 	picture, err := paint(t.Context())
 	require.NoError(t, err)
 	assert.True(t, bytes.Equal(committed, picture), "docs/picture.svg is not what `go run ./cmd/picture` draws")
