@@ -343,7 +343,8 @@ func TestDocsMap(t *testing.T) {
 		}
 	})
 	for pkg := range exists {
-		assert.True(t, listed[pkg], "docs/ARCHITECTURE.md does not list package %s", pkg)
+		helper := strings.HasPrefix(pkg, "internal/testmark/")
+		assert.True(t, helper || listed[pkg], "docs/ARCHITECTURE.md does not list package %s", pkg)
 	}
 	for pkg := range listed {
 		_, err := os.Stat(filepath.Join("..", filepath.FromSlash(pkg)))
