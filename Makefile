@@ -5,7 +5,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: ci
-ci: fmt tidy vet lint generate test purego race nested cross qemu vectors fuzz ## everything CI checks
+ci: fmt tidy vet lint prose generate test purego race nested cross qemu vectors fuzz ## everything CI checks
 
 .PHONY: fmt
 fmt: ## fail when gofmt would change a file
@@ -23,6 +23,13 @@ vet: ## go vet
 .PHONY: lint
 lint: ## staticcheck
 	go tool -modfile=go.tools.mod staticcheck ./...
+
+.PHONY: prose
+prose: ## the English of the pages and of the help texts, by the rules of CONTRIBUTING.md
+	@set -e; dir="$$(mktemp -d)"; trap 'rm -r "$$dir"' EXIT; \
+	go build -o "$$dir/isotope" ./cmd/isotope; .vale/help "$$dir/isotope" "$$dir/help"; \
+	pages="$$(git ls-files -co --exclude-standard '*.md' ':!benchmarks/results' ':!*/testdata/*')"; test -n "$$pages"; \
+	go tool -modfile=go.prose.mod vale --no-global --config=.vale.ini --output=line $$pages "$$dir/help"
 
 .PHONY: generate
 generate: ## generate the assembly again, and fail when that changes it

@@ -15,10 +15,10 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// TestReadingOfTheDocs has the header and the text that docs/reading.md shows, under the
+// TestReadingOfTheDocs has the header and the text that docs/formats/rows.md shows, under the
 // profile of their vocabulary.
 func TestReadingOfTheDocs(t *testing.T) {
-	doc, err := os.ReadFile("../../docs/reading.md")
+	doc, err := os.ReadFile("../../docs/formats/rows.md")
 	require.NoError(t, err)
 	header := regexp.MustCompile(`(?m)^\{"isotope_reading":.*$`).Find(doc)
 	text := regexp.MustCompile(`(?m)^\{"tokens":.*"rows":.*$`).Find(doc)
