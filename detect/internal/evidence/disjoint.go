@@ -8,10 +8,10 @@ import (
 // A Rank decides between candidates [From, To) that overlap.
 type Rank struct {
 	From, To int64
-	Adjusted float64 // log10 p
+	Adjusted float64 // adjusted p-value, as log10 p
 }
 
-// compare orders by the smallest p-value, then the shortest, then the earliest.
+// compare orders by p-value, then by length, then by place. The smallest comes first.
 func (a Rank) compare(b Rank) int {
 	return cmp.Or(cmp.Compare(a.Adjusted, b.Adjusted), cmp.Compare(a.To-a.From, b.To-b.From), cmp.Compare(a.From, b.From))
 }

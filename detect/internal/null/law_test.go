@@ -261,7 +261,7 @@ func meanOfBet(b Bet) float64 {
 // TestFairChoice compares the gain of each layer with its definition: the sum over the bits
 // of two tokens in all layers.
 func TestFairChoice(t *testing.T) {
-	for _, shape := range []tournament{{2, 1}, {2, 6}, {3, 5}, {5, 4}, {16, 3}} {
+	for _, shape := range []tournamentShape{{2, 1}, {2, 6}, {3, 5}, {5, 4}, {16, 3}} {
 		n, got := float64(shape.candidates), shape.fairChoice()
 		want := make([]float64, shape.depth)
 		all := 1 << (2 * shape.depth)
