@@ -189,8 +189,8 @@ func TestReadBandsSaysNoMore(t *testing.T) {
 		{Role: detect.RoleTenant, Result: detect.Result{Verdict: detect.NotDetected, Scored: 1, Power: detect.Power{MinShare: 1}}},
 		{Role: detect.RoleProvenance, Share: 0.0213, Width: 4, Result: detect.Result{Verdict: detect.Detected, Scored: 1}},
 	})
-	assert.Contains(t, shares.Found[0], "at least as in a text that is marked throughout")
-	assert.Contains(t, shares.Found[1], "a share of 100 %,")
+	assert.Contains(t, shares.Found[0], "at least as strong as in a text that is marked throughout")
+	assert.Contains(t, shares.Found[1], "a marked share of 100 %,")
 	assert.Contains(t, shares.Found[2], "of which 2.1 % is marked")
 }
 

@@ -455,12 +455,12 @@ func TestSequentialLeavesMessagesOut(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	k := payloadKey(t, "refuses")
 	plain := testmark.Green(t, k, 2)
-	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.NewAccumulator(plain, nil).Decode() })
-	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.NewAccumulator(labelOnly{plain}, nil).LabelAndMessage() })
+	assert.PanicsWithValue(t, "detect: the mark does not have a payload", func() { detect.NewAccumulator(plain, nil).Decode() })
+	assert.PanicsWithValue(t, "detect: the mark does not have a payload", func() { detect.NewAccumulator(labelOnly{plain}, nil).LabelAndMessage() })
 	m := payloadMark(t, k, 20, 0)
-	assert.PanicsWithValue(t, "detect: Tests overflows", func() { detect.NewAccumulator(m, &detect.Options{Tests: 1 << 44}).Decode() })
-	assert.PanicsWithValue(t, "detect: a payload needs gamma 1/2", func() { detect.NewAccumulator(biased{m}, nil).Decode() })
-	assert.PanicsWithValue(t, "detect: the payload has too many bits", func() { detect.NewAccumulator(long{m}, nil).Decode() })
+	assert.PanicsWithValue(t, "detect: the number of tests overflows", func() { detect.NewAccumulator(m, &detect.Options{Tests: 1 << 44}).Decode() })
+	assert.PanicsWithValue(t, "detect: a mark with a payload needs gamma 1/2", func() { detect.NewAccumulator(biased{m}, nil).Decode() })
+	assert.PanicsWithValue(t, "detect: the payload has more bits than watermark.MaxPayloadBits", func() { detect.NewAccumulator(long{m}, nil).Decode() })
 
 	d := detect.NewAccumulator(m, nil).Decode()
 	assert.Equal(t, detect.Decoded{Bits: 20, RunnerUp: 1, Tests: 1 << 20}, d, "nothing says nothing")
