@@ -46,7 +46,7 @@ func TestMaximalsAgreeWithTheDefinition(t *testing.T) {
 			scores[i] = rng.Int64N(2*spread+1) - spread
 		}
 		var final []candidate
-		m := maximals{emit: func(c candidate) { final = append(final, c) }}
+		m := segmentFinder{emit: func(c candidate) { final = append(final, c) }}
 		for i, s := range scores {
 			m.add(s)
 			// What is final and what is open are the segments so far.
@@ -68,7 +68,7 @@ func TestMaximalsKeepFewOpen(t *testing.T) {
 	rng := rand.New(rand.NewPCG(53, 54))
 	for _, rate := range []float64{0.4, 0.5, 0.6, 0.9} {
 		most := 0
-		m := maximals{emit: func(candidate) {}}
+		m := segmentFinder{emit: func(candidate) {}}
 		for range 1_000_000 {
 			if rng.Float64() < rate {
 				m.add(5)
