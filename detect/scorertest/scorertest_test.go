@@ -125,7 +125,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{"width", "Width is 17"},
 		{"vocabulary", "Vocab is 0"},
 		{"law", "Law: detect: "},
-		{"overwrites", "does not append"},
+		{"overwrites", "append to it"},
 		{"range", "outside the law's range"},
 		{"place", "alone and"},
 		{"changes pairs", "changed pair"},
@@ -135,7 +135,7 @@ func TestFaultsAreFound(t *testing.T) {
 			assert.ErrorContains(t, scorertest.Test(hashed{fault: c.fault}), c.says)
 		})
 	}
-	assert.ErrorContains(t, scorertest.Test(named{}), "one name and the scores")
+	assert.ErrorContains(t, scorertest.Test(named{}), "one name, but the scores")
 }
 
 func TestLawsAreTested(t *testing.T) {
@@ -146,5 +146,5 @@ func TestLawsAreTested(t *testing.T) {
 	assert.ErrorContains(t, scorertest.TestNull(300, with("bold law")), "larger than their law")
 	assert.ErrorContains(t, scorertest.TestNull(1000, with("slightly bold law")), "larger than their law")
 	assert.ErrorContains(t, scorertest.TestNull(300, with("cautious law")), "smaller than their law")
-	assert.ErrorContains(t, scorertest.TestNull(10, with("")), "too few")
+	assert.ErrorContains(t, scorertest.TestNull(10, with("")), "use at least 100")
 }
