@@ -17,7 +17,7 @@ import (
 func TestScanBoundsFromAbove(t *testing.T) {
 	const vocab = 300
 	rng := rand.New(rand.NewPCG(40, 40))
-	sub := &subject{unitary: true}
+	set := &pairSet{countsPairs: true}
 	var fixed []int64
 	seen := map[[2]detect.Token]bool{}
 	for range 400 {
@@ -26,21 +26,21 @@ func TestScanBoundsFromAbove(t *testing.T) {
 			continue
 		}
 		seen[p] = true
-		sub.pairs = append(sub.pairs, detect.Pair{Context: []detect.Token{p[0]}, Token: p[1]})
+		set.pairs = append(set.pairs, detect.Pair{Context: []detect.Token{p[0]}, Token: p[1]})
 		fixed = append(fixed, toFixed(rng.NormFloat64()*math.Abs(rng.NormFloat64())))
 	}
-	sub.weighted = newWeighted(fixed)
-	for _, opts := range [][]watermark.Option{nil, {watermark.Band{Selector: DecoyKey([16]byte{2}, 0), Lo: 100, Hi: 30000}}} {
+	set.weighted = newWeightedSum(fixed)
+	for _, opts := range [][]watermark.Option{nil, {watermark.Band{Selector: decoyKey([16]byte{2}, 0), Lo: 100, Hi: 30000}}} {
 		var scorers []detect.Scorer
 		for i := range 40 {
-			m, err := watermark.New(DecoyKey([16]byte{1}, i), watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 1}, vocab, opts...)
+			m, err := watermark.New(decoyKey([16]byte{1}, i), watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 1}, vocab, opts...)
 			require.NoError(t, err)
 			scorers = append(scorers, m)
 		}
-		tests := sub.scan(scorers)
+		tests := set.scan(scorers)
 		exact := 0
 		for i, s := range scorers {
-			one := sub.test(s)
+			one := set.test(s)
 			require.Equal(t, one.pairs, tests[i].pairs)
 			require.Equal(t, one.keyTally, tests[i].keyTally)
 			require.Equal(t, one.bound, tests[i].residual)
@@ -57,23 +57,23 @@ func TestScanBoundsFromAbove(t *testing.T) {
 
 // TestScanOfSeveralBands: keys of several bands, and scorers that do not say theirs.
 func TestScanOfSeveralBands(t *testing.T) {
-	sub := &subject{unitary: true}
+	set := &pairSet{countsPairs: true}
 	for i := range detect.Token(500) {
-		sub.pairs = append(sub.pairs, detect.Pair{Context: []detect.Token{i % 250}, Token: i})
+		set.pairs = append(set.pairs, detect.Pair{Context: []detect.Token{i % 250}, Token: i})
 	}
-	selector := DecoyKey([16]byte{2}, 0)
+	selector := decoyKey([16]byte{2}, 0)
 	var scorers []detect.Scorer
 	for i, b := range []watermark.Band{
 		{Lo: 0, Hi: 60000, Selector: selector}, {Lo: 0, Hi: 100, Selector: selector}, {Lo: 100, Hi: 60000, Selector: selector},
-		{Lo: 0, Hi: 60000, Selector: DecoyKey([16]byte{2}, 1)}, {Hi: watermark.BandSize}, {Lo: 0, Hi: 60000, Selector: selector},
+		{Lo: 0, Hi: 60000, Selector: decoyKey([16]byte{2}, 1)}, {Hi: watermark.BandSize}, {Lo: 0, Hi: 60000, Selector: selector},
 	} {
-		m, err := watermark.New(DecoyKey([16]byte{1}, i), watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 1}, 500, b)
+		m, err := watermark.New(decoyKey([16]byte{1}, i), watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 1}, 500, b)
 		require.NoError(t, err)
 		scorers = append(scorers, m, mute{m})
 	}
-	for i, x := range sub.scan(scorers) {
-		require.Equal(t, sub.count(scorers[i], nil), x.keyTally)
-		assert.Equal(t, sub.test(scorers[i]).pairs, x.pairs)
+	for i, x := range set.scan(scorers) {
+		require.Equal(t, set.count(scorers[i], nil), x.keyTally)
+		assert.Equal(t, set.test(scorers[i]).pairs, x.pairs)
 	}
 }
 

@@ -204,18 +204,26 @@ func TestWeightedLawIsExact(t *testing.T) {
 }
 
 func TestDecoysAreReproducible(t *testing.T) {
-	a, b := student.DecoyKey([16]byte{1}, 7), student.DecoyKey([16]byte{1}, 7)
+	bind := func(k watermark.Key) (detect.Scorer, error) {
+		return watermark.New(k, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, vocab)
+	}
+	decoys := testmark.Must(student.NewDecoys([16]byte{1}, 100, bind))
+	again := testmark.Must(student.NewDecoys([16]byte{1}, 200, bind))
+	a, b := decoys.Key(7), again.Key(7)
 	assert.True(t, a.Equal(b))
 	assert.Equal(t, "1e64c1429303f689", a.ID(), "decoys are part of what a report says")
 	seen := map[string]bool{}
 	for run := range byte(3) {
-		for i := range 50 {
-			seen[student.DecoyKey([16]byte{run}, i).ID()] = true
+		d := testmark.Must(student.NewDecoys([16]byte{run}, 100, bind))
+		for i := range d.Len() {
+			seen[d.Key(i).ID()] = true
 		}
 	}
-	assert.Len(t, seen, 150)
+	assert.Len(t, seen, 300)
+	assert.Panics(t, func() { decoys.Key(-1) })
+	assert.Panics(t, func() { decoys.Key(100) })
 	_, err := student.NewDecoys([16]byte{}, 99, nil)
-	assert.ErrorContains(t, err, "99 decoys")
+	assert.ErrorContains(t, err, "control keys is 99")
 	_, err = student.NewDecoys([16]byte{}, 100, func(k watermark.Key) (detect.Scorer, error) {
 		return watermark.New(k, watermark.GreenList{Gamma: 0.3, Delta: 1, Width: 1}, vocab)
 	})
@@ -228,7 +236,7 @@ func TestDecoysThatAreNotChanceWarn(t *testing.T) {
 	mark, decoys := nullDecoys(t, x, 150)
 	rng := rand.New(rand.NewPCG(3, 3))
 	s := testmark.Must(student.New(mark, decoys, nil))
-	s.Add(nil, testmark.Write(t, rng, 400, testmark.Flat, x.Mark(student.DecoyKey([16]byte{0x41}, 33))))
+	s.Add(nil, testmark.Write(t, rng, 400, testmark.Flat, x.Mark(decoys.Key(33))))
 	r := s.Result()
 	assert.Contains(t, r.Warnings, student.ErrDecoys)
 	assert.Less(t, r.PairsDecoys.Log10Misfit(), -6.0)

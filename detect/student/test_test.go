@@ -275,7 +275,7 @@ func TestOptionsOutOfRange(t *testing.T) {
 	_, quarter := nullDecoys(t, x, 100)
 	_, err = student.New(mark, quarter, nil)
 	assert.Error(t, err, "decoys of another gamma")
-	real, err := watermark.New(student.DecoyKey([16]byte{9}, 5), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, vocab)
+	real, err := watermark.New(d.Key(5), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, vocab)
 	require.NoError(t, err)
 	_, err = student.New(real, d, nil)
 	assert.Error(t, err, "the real key is a decoy")
