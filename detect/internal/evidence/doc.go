@@ -6,7 +6,7 @@
 // text in text order, for tests of its parts. A [UnitNamer] merges units that are one input of its
 // function.
 //
-// The package also holds small tools that the packages of detect share: [Pack] for token ids,
-// [Seal] and [Open] for encodings, [Disjoint] for overlapping intervals, and [Rounded] for numbers
-// in messages.
+// The package also holds small tools that the packages of detect share. [Pack] is for token ids,
+// [Seal] and [Open] are for encodings. [Disjoint] is for overlapping intervals, and [Rounded] for
+// numbers in messages.
 package evidence

@@ -80,7 +80,8 @@ func New(c Config) *Evidence {
 	if c.ByContext {
 		rule = tokset.ByContext
 	}
-	e := &Evidence{config: c, units: tokset.Config{Width: c.Width, Rule: rule, Size: c.SampleSize, RunKey: c.RunKey}}
+	units := tokset.Config{Width: c.Width, Rule: rule, Size: c.SampleSize, RunKey: c.RunKey}
+	e := &Evidence{config: c, units: units}
 	e.set = tokset.New(e.units)
 	return e
 }

@@ -13,11 +13,11 @@ import (
 // A score is the integer part of ScoreUnit * (sum of a_k s_k). The weights a_k are positive. The
 // s_k are independent, and a standard exponential variable E_k stochastically dominates each of
 // them: P(s_k >= x) <= e^-x for every x. So there is a probability space on which s_k <= E_k for
-// all k (Strassen). There a score is at most ScoreUnit * (sum of a_k E_k), and a sum of scores with
-// nonnegative weights is at most ScoreUnit times the same sum of the independent E_k. Rounding down
-// only lowers it. Hence the tail of the sum of exponentials is never below that of the sum of
-// scores. Except for the resolution of the score, the two are equal. The p-value is an upper bound
-// from an exact law, not from a fit to the moments.
+// all k (Strassen). There a score is at most ScoreUnit * (sum of a_k E_k). A sum of scores with
+// nonnegative weights is at most ScoreUnit times the same sum of the E_k, which are independent.
+// Rounding down only lowers it. Hence the tail of the sum of exponentials is never below that of
+// the sum of scores. Except for the resolution of the score, the two are equal. The p-value is an
+// upper bound from an exact law, not from a fit to the moments.
 type exponentialLaw struct {
 	weights []float64 // of the keys, positive
 	sum     float64   // of the weights
@@ -84,10 +84,10 @@ func (l exponentialLaw) Green(score int64) bool {
 	return float64(score) > watermark.ScoreUnit*l.sum
 }
 
-// Full returns the rise in mean score of a text in which every token is a fair choice between two,
-// which is one bit of entropy. The key takes the token with the larger of two uniform variables.
-// Its score is the larger of two exponentials, E + E'/2 (Renyi 1953), with the mean 3/2. With
-// several keys, one of them decides each token, with a probability in proportion to its weight.
+// Full returns the rise in mean score if every token is a fair choice between two, which is one bit
+// of entropy. The key takes the token with the larger of two uniform variables. Its score is the
+// larger of two exponentials, E + E'/2 (Renyi 1953), with the mean 3/2. If there are two keys, one
+// of them decides each token, with a probability in proportion to its weight.
 func (l exponentialLaw) Full() (full, most float64) {
 	for _, a := range l.weights {
 		full += float64(a * a)
@@ -179,9 +179,9 @@ func (l exponentialLaw) Bets() []Bet {
 }
 
 // minimaxGain returns the minimax score h(r), r = 1 - e^-s, in units of 1/RatioUnit. h increases in
-// r, and the function takes it at the left end of the bin of s. So the mean of e^gain is at most
-// that of e^h, which is 1. h is -Inf at the left end of the first bin. There the function takes the
-// mean of e^h over the bin.
+// r, and is taken at the left end of the bin of s. So the mean of e^gain is at most that of e^h,
+// which is 1. At the left end of the first bin h is -Inf. There the gain is that of the mean of e^h
+// over the bin.
 func minimaxGain(score int64, delta float64) int64 {
 	var h float64
 	if score == 0 {

@@ -41,10 +41,9 @@ type Law interface {
 	Full() (full, most float64)
 	// Unit returns the score that an excess of 1 stands for.
 	Unit() float64
-	// Raised returns a lower bound of log10 of the probability that Survival describes, for a text
-	// in which the mark raises the mean score of each weight by excess, in (0, most]. The bound is
-	// the exact value for the law's model of marked text if fine is set, or if exactness takes no
-	// longer.
+	// Raised is Survival for a text in which the mark raises the mean score of each weight by
+	// excess, in (0, most]. It is a lower bound. Under the law's model of marked text it is exact
+	// if fine is set, or if exactness takes no longer.
 	Raised(units *Units, sum Sum, excess float64, fine bool) float64
 	// Digits returns the relative tolerance for solving for an excess.
 	Digits() float64

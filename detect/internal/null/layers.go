@@ -64,8 +64,8 @@ func (l layersLaw) Top() int64             { return l.sum }
 func (layersLaw) Colours() bool            { return false }
 func (l layersLaw) Green(score int64) bool { return 2*score > l.sum }
 
-// Full returns the excess of the mean bit over 1/2 in text in which every token is a fair choice
-// between two, which is one bit of entropy.
+// Full returns the excess of the mean bit over 1/2, if every token is a fair choice between two.
+// That is one bit of entropy.
 func (l layersLaw) Full() (full, most float64) {
 	gain := l.gain()
 	for i, v := range l.weights {
@@ -77,10 +77,10 @@ func (l layersLaw) Full() (full, most float64) {
 
 func (l layersLaw) Unit() float64 { return float64(l.sum) }
 
-// Raised takes the bits of a layer to be 1, in a share of the units that is rounded down, with the
-// probability of a fair choice between two. It takes the bits of one token as independent. In truth
-// a bit of 1 makes it likelier that the token is every candidate of the layers that follow, and so
-// makes their bits less likely to be 1. So the true sum varies less.
+// Raised takes a share of the units, rounded down, as marked. A bit of theirs is 1 with the
+// probability of a fair choice between two. The bits of one token are taken as independent. In
+// truth a bit of 1 makes it likelier that the token is every candidate of the layers that follow.
+// That makes their bits less likely to be 1. So the true sum varies less.
 //
 // Unless fine is set, Chernoff's inequality bounds the probability of a smaller sum. That takes a
 // hundredth of the time, and asks for a share that is larger by a sixth.
@@ -149,8 +149,8 @@ func chernoffBelow(bits []tail.Bernoulli, s float64) float64 {
 
 func (layersLaw) Digits() float64 { return 1e-3 }
 
-// gain returns, for each layer, how far the mark raises the probability of a 1 above 1/2, in text
-// in which two tokens are equally likely. The numbers are rounded down.
+// gain returns by how much the mark raises the probability of a 1 above 1/2 in each layer. The text
+// has two equally likely tokens at each position. The numbers are rounded down.
 func (l layersLaw) gain() []float64 {
 	of := tournamentShape{l.candidates, len(l.weights)}
 	if known, ok := fairChoices.Load(of); ok {
