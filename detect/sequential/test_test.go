@@ -20,14 +20,6 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// sequentialKey is the same in every run.
-func sequentialKey(t testing.TB, label ...string) watermark.Key {
-	t.Helper()
-	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 3))
-	require.NoError(t, err)
-	return root.Derive(label...)
-}
-
 func encodeSequential(t testing.TB, q *sequential.Test) []byte {
 	t.Helper()
 	b, err := q.MarshalBinary()
@@ -45,9 +37,9 @@ func TestSequentialCountsWhatAnAccumulatorCounts(t *testing.T) {
 			}
 			var opts []watermark.Option
 			if width%2 == 1 {
-				opts = append(opts, watermark.Band{Selector: sequentialKey(t, "selector"), Lo: 0, Hi: 40000})
+				opts = append(opts, watermark.Band{Selector: testmark.Key(3).Derive("selector"), Lo: 0, Hi: 40000})
 			}
-			m := testmark.Green(t, sequentialKey(t, "mark"), width, opts...)
+			m := testmark.Green(t, testmark.Key(3).Derive("mark"), width, opts...)
 			exempt := []Token{7, 3}
 			a := detect.NewAccumulator(m, &detect.Options{Dedup: dedup, Exempt: exempt})
 			q := sequential.New(m, &sequential.Options{Dedup: dedup, Exempt: exempt})
@@ -82,7 +74,7 @@ func TestSequentialCountsWhatAnAccumulatorCounts(t *testing.T) {
 
 func TestSequentialPairsAreThoseOfAnAccumulator(t *testing.T) {
 	rng := rand.New(rand.NewPCG(23, 24))
-	m := testmark.Green(t, sequentialKey(t, "pairs"), 2)
+	m := testmark.Green(t, testmark.Key(3).Derive("pairs"), 2)
 	a, q := detect.NewAccumulator(m, nil), sequential.New(m, nil)
 	for range 2000 {
 		context, next := testmark.Uniform(rng, rng.IntN(5), 6), Token(rng.IntN(6))
@@ -99,7 +91,7 @@ func TestSequentialPairsAreThoseOfAnAccumulator(t *testing.T) {
 }
 
 func TestSequentialExcludesOnlyBefore(t *testing.T) {
-	m := testmark.Green(t, sequentialKey(t, "late"), 2)
+	m := testmark.Green(t, testmark.Key(3).Derive("late"), 2)
 	q := sequential.New(m, nil)
 	require.NoError(t, q.Exclude([]Token{1, 2, 3}))
 	q.Add([]Token{1, 2, 9, 9, 9}) // (1 2) is excluded; (2 9) and (9 9) are scored
@@ -125,7 +117,7 @@ func TestSequentialExcludesOnlyBefore(t *testing.T) {
 	require.NoError(t, q.Exclude([]Token{4, 4}))
 
 	// Width 0 has one context.
-	z := sequential.New(testmark.Green(t, sequentialKey(t, "late"), 0), nil)
+	z := sequential.New(testmark.Green(t, testmark.Key(3).Derive("late"), 0), nil)
 	z.Prompt([]Token{1})
 	z.Add([]Token{1, 2, 3})
 	assert.Zero(t, z.Result().Scored)
@@ -140,7 +132,7 @@ func TestSequentialExcludesOnlyBefore(t *testing.T) {
 
 func TestSequentialVerdicts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(25, 26))
-	m := testmark.Green(t, sequentialKey(t, "verdict"), 2)
+	m := testmark.Green(t, testmark.Key(3).Derive("verdict"), 2)
 	o := &sequential.Options{MinShare: 0.25, Tests: 4, Alpha: 1e-4}
 	q := sequential.New(m, o)
 	assert.False(t, q.Done())
@@ -177,7 +169,7 @@ func TestSequentialVerdicts(t *testing.T) {
 func TestSequentialRestarts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(27, 28))
 	for _, width := range []int{0, 1, 2, 6} {
-		m := testmark.Green(t, sequentialKey(t, "restart"), width, watermark.Band{Selector: sequentialKey(t, "selector"), Lo: 0, Hi: 50000})
+		m := testmark.Green(t, testmark.Key(3).Derive("restart"), width, watermark.Band{Selector: testmark.Key(3).Derive("selector"), Lo: 0, Hi: 50000})
 		o := &sequential.Options{Exempt: []Token{4}}
 		if width == 1 {
 			o.Dedup = detect.DedupContext
@@ -208,7 +200,7 @@ func TestSequentialRestarts(t *testing.T) {
 }
 
 func TestSequentialRefusesBadBytes(t *testing.T) {
-	m := testmark.Green(t, sequentialKey(t, "bytes"), 2)
+	m := testmark.Green(t, testmark.Key(3).Derive("bytes"), 2)
 	q := sequential.New(m, nil)
 	require.NoError(t, q.Exclude([]Token{1, 2, 3, 4}))
 	q.Add([]Token{1, 2, 3, 5, 6, 7, 5, 6, 7, 8, 1, 2, 3})
@@ -223,7 +215,7 @@ func TestSequentialRefusesBadBytes(t *testing.T) {
 		assert.ErrorIs(t, fresh.UnmarshalBinary(data[:i]), detect.ErrMalformed)
 	}
 	assert.ErrorIs(t, fresh.UnmarshalBinary(append(bytes.Clone(data), 0)), detect.ErrMalformed)
-	other := sequential.New(testmark.Green(t, sequentialKey(t, "other"), 2), nil)
+	other := sequential.New(testmark.Green(t, testmark.Key(3).Derive("other"), 2), nil)
 	assert.ErrorIs(t, other.UnmarshalBinary(data), detect.ErrMismatch)
 	byContext := sequential.New(m, &sequential.Options{Dedup: detect.DedupContext})
 	assert.ErrorIs(t, byContext.UnmarshalBinary(data), detect.ErrMismatch)
@@ -253,7 +245,7 @@ func TestSequentialRefusesBadBytes(t *testing.T) {
 }
 
 func FuzzSequentialUnmarshal(f *testing.F) {
-	m := testmark.Green(f, sequentialKey(f, "fuzz"), 1)
+	m := testmark.Green(f, testmark.Key(3).Derive("fuzz"), 1)
 	q := sequential.New(m, nil)
 	q.Prompt([]Token{1, 2})
 	q.Add([]Token{1, 2, 3, 1, 2, 3, 4})
@@ -281,7 +273,7 @@ func TestSequentialNull(t *testing.T) {
 	counts := make([]int64, len(alphas))
 	rng := rand.New(rand.NewPCG(29, 30))
 	for i := range audits {
-		m, err := watermark.New(sequentialKey(t, "null", strconv.Itoa(i)), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 1 + i%2}, vocab)
+		m, err := watermark.New(testmark.Key(3).Derive("null", strconv.Itoa(i)), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 1 + i%2}, vocab)
 		require.NoError(t, err)
 		q := sequential.New(m, nil)
 		for range 12 {

@@ -19,7 +19,7 @@ import (
 
 // accountsOf makes n tenants and cohorts and 100 decoys each, in the bands of one split.
 func accountsOf(t testing.TB, width, cohorts, tenants int) (split registry.Split, cohort, tenant []student.Account) {
-	root := studentRoot(t)
+	root := studentRoot()
 	split = registry.Split{Selector: root.Derive("selector"), Master: root.Derive("master")}
 	add := func(family *[]student.Account, name string, n int, band watermark.Band) {
 		for i := range n + student.MinDecoyAccounts {
@@ -125,7 +125,7 @@ func TestLanesAreNotNamed(t *testing.T) {
 	for lane := range 100 {
 		tenants = append(tenants, student.Account{
 			ID: fmt.Sprintf("lane-%d", lane), Lane: true,
-			Scorer: testmark.Green(t, studentRoot(t).Derive("lanes"), 1, split.TenantBand(), watermark.Lane{Group: 1, Index: lane}),
+			Scorer: testmark.Green(t, studentRoot().Derive("lanes"), 1, split.TenantBand(), watermark.Lane{Group: 1, Index: lane}),
 		})
 	}
 	toy := newToy(22, 200)

@@ -1,7 +1,6 @@
 package student_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -108,15 +107,11 @@ func (m rows) LogProbs(dst []float32, context []Token) []float32 {
 	return dst
 }
 
-// studentRoot is the key from which the tests derive theirs.
-func studentRoot(t testing.TB) watermark.Key {
-	k, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 77))
-	require.NoError(t, err)
-	return k
-}
+// studentRoot returns the key from which the tests derive theirs.
+func studentRoot() watermark.Key { return testmark.Key(77) }
 
 func studentMark(t testing.TB, label string, width int, opts ...watermark.Option) *watermark.Mark {
-	return testmark.Green(t, studentRoot(t).Derive(label), width, opts...)
+	return testmark.Green(t, studentRoot().Derive(label), width, opts...)
 }
 
 // decoysOf are n decoys of a mark of the tests.
