@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/detect/student"
 )
 
@@ -105,23 +104,4 @@ func TestConclude(t *testing.T) {
 	assert.Contains(t, got.Claim, "in both bands at least 0.5 times as strongly")
 	got = student.Conclude(student.Findings{Trace: master(false), Provenance: half})
 	assert.Contains(t, got.Explanations, "a forged mark")
-}
-
-func TestImpliedShare(t *testing.T) {
-	p := plan.Student{C1: 0.5}
-	share, low, high := p.Implied(10, 10_000, 0.95)
-	assert.InDelta(t, 0.2, share, 1e-12)
-	assert.InDelta(t, (10-1.959963985)/50, low, 1e-9)
-	assert.InDelta(t, (10+1.959963985)/50, high, 1e-9)
-	share, low, high = p.Implied(-1, 100, 0.5)
-	assert.Zero(t, share+low)
-	assert.Equal(t, 0.0, high, "-1 + 0.67 is below 0")
-	share, _, high = p.Implied(1000, 100, 0.95)
-	assert.Equal(t, 2.0, share+high)
-	for _, bad := range []func(){
-		func() { p.Implied(1, 0, 0.9) }, func() { p.Implied(math.NaN(), 1, 0.9) }, func() { p.Implied(1, 1, 1) },
-		func() { plan.Student{}.Implied(1, 1, 0.9) },
-	} {
-		assert.Panics(t, bad)
-	}
 }
