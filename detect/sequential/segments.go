@@ -61,7 +61,8 @@ func (s Segment) Rank() evidence.Rank {
 // These are few: in unmarked text the sums fall, and in marked text the segments join. A stream
 // made for the purpose, with ever smaller swings, can keep more of them open.
 type Segments struct {
-	alpha        float64
+	level        float64 // log10 of the largest adjusted p-value that is found
+	least        int64   // no candidate with a smaller sum is found
 	tests        int64
 	bound        int64 // bound of the number of scores, or 0
 	taken        int64 // number of scores taken
@@ -89,20 +90,23 @@ func NewSegments(law watermark.Law, n int64, o *detect.Options) *Segments {
 		panic(err.Error())
 	}
 	l := null.Of(law)
-	g := &Segments{alpha: 1e-6, tests: 1, bound: n, colours: l.Colours(), top: l.Top()}
+	alpha := 1e-6
+	g := &Segments{tests: 1, bound: n, colours: l.Colours(), top: l.Top()}
 	if o != nil && o.Alpha != 0 {
-		g.alpha = o.Alpha
+		alpha = o.Alpha
 	}
 	if o != nil && o.Tests != 0 {
 		g.tests = o.Tests
 	}
-	for _, b := range l.Bets() {
+	bets := l.Bets()
+	g.level = math.Log10(alpha)
+	// The start with the largest prior needs the smallest sum. A millionth of a nat is more than
+	// logarithms round.
+	nats := math.Log(float64(len(bets))) + g.starts(0) + math.Log(float64(g.tests)) - math.Log(alpha) - 1e-6
+	g.least = int64(nats * null.RatioUnit)
+	for _, b := range bets {
 		a := &alternative{Bet: b}
-		a.finder.emit = func(c candidate) {
-			if s := g.segment(a, c); g.significant(s) {
-				a.found = append(a.found, s)
-			}
-		}
+		a.finder.emit = func(c candidate) { a.found = g.appendSignificant(a.found, a, c) }
 		g.alternatives = append(g.alternatives, a)
 	}
 	return g
@@ -137,29 +141,35 @@ func (g *Segments) Found() []Segment {
 	for _, a := range g.alternatives {
 		found = append(found, a.found...)
 		for _, c := range a.finder.open {
-			if s := g.segment(a, c); g.significant(s) {
-				found = append(found, s)
-			}
+			found = g.appendSignificant(found, a, c)
 		}
 	}
 	return evidence.Disjoint(found)
 }
 
-func (g *Segments) significant(s Segment) bool {
-	return s.Log10PAdjusted <= math.Log10(g.alpha)
+// appendSignificant appends the segment of a candidate if its adjusted p-value is small enough.
+func (g *Segments) appendSignificant(found []Segment, a *alternative, c candidate) []Segment {
+	if c.score() < g.least {
+		return found
+	}
+	if s := g.segment(a, c); s.Log10PAdjusted <= g.level {
+		found = append(found, s)
+	}
+	return found
+}
+
+// starts returns -ln of the prior of a start.
+func (g *Segments) starts(from int64) float64 {
+	if g.bound > 0 {
+		return math.Log(float64(g.bound))
+	}
+	return math.Log(float64(from+1)) + math.Log(float64(from+2))
 }
 
 // segment returns a maximal segment with its p-values.
 func (g *Segments) segment(a *alternative, c candidate) Segment {
-	starts := math.Log(float64(g.bound)) // -ln prior
-	if g.bound == 0 {
-		starts = math.Log(float64(c.from+1)) + math.Log(float64(c.from+2))
-	}
-	s := Segment{
-		Start: c.from, End: c.to,
-		Rate:   a.Strength,
-		Log10P: min((math.Log(float64(len(g.alternatives)))+starts-float64(c.score())/null.RatioUnit)/math.Ln10, 0),
-	}
+	ln := math.Log(float64(len(g.alternatives))) + g.starts(c.from) - float64(c.score())/null.RatioUnit
+	s := Segment{Start: c.from, End: c.to, Rate: a.Strength, Log10P: min(ln/math.Ln10, 0)}
 	if g.colours {
 		// The score of c is green * up + (length - green) * down.
 		up, down := a.Gain(1), a.Gain(0)
