@@ -78,23 +78,25 @@ func TestConclude(t *testing.T) {
 		{"provenance silent, no master", student.Findings{Trace: master(false), LiveExcess: 0.2, Provenance: silent}, student.PatternNothing},
 		{"provenance and a tenant, no master", student.Findings{Trace: with(master(false), nil, family("tenant", 100, inf, 7)), Provenance: full}, student.PatternContradiction},
 	} {
-		got := student.Conclude(c.f)
-		assert.Equal(t, c.want, got.Pattern, c.name)
-		assert.NotEmpty(t, got.Claim, c.name)
-		assert.NotEmpty(t, got.Rule, c.name)
-		assert.NotEmpty(t, got.Explanations, c.name)
-		assert.NotEmpty(t, got.NotShown, c.name)
-		assert.Equal(t, got, student.Conclude(c.f), "a pure function")
-		for _, id := range append(got.Accounts, got.Cohorts...) {
-			if got.Pattern == student.PatternConcentrated || got.Pattern == student.PatternContradiction {
-				assert.Contains(t, got.Claim+fmt.Sprint(got.Cohorts), id, c.name)
+		t.Run(c.name, func(t *testing.T) {
+			got := student.Conclude(c.f)
+			assert.Equal(t, c.want, got.Pattern)
+			assert.NotEmpty(t, got.Claim)
+			assert.NotEmpty(t, got.Rule)
+			assert.NotEmpty(t, got.Explanations)
+			assert.NotEmpty(t, got.NotShown)
+			assert.Equal(t, got, student.Conclude(c.f), "Conclude is a pure function")
+			for _, id := range append(got.Accounts, got.Cohorts...) {
+				if got.Pattern == student.PatternConcentrated || got.Pattern == student.PatternContradiction {
+					assert.Contains(t, got.Claim+fmt.Sprint(got.Cohorts), id)
+				}
 			}
-		}
-		if c.want == student.PatternBroken {
-			assert.Empty(t, got.Accounts, c.name)
-		}
+			if c.want == student.PatternBroken {
+				assert.Empty(t, got.Accounts)
+			}
+		})
 	}
-	// The claim stops at what is proven, whoever is named.
+	// The claim stops at what is proven.
 	got := student.Conclude(student.Findings{Trace: with(master(true), nil, family("tenant", 100, 0.05, 3))})
 	assert.Equal(t, `The outputs depend on the key of "tenant-3". Text that was served to this account was used, directly or through others, in making the model or its outputs.`, got.Claim)
 	assert.Contains(t, fmt.Sprint(got.NotShown), "holders of the accounts")
