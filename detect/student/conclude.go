@@ -2,6 +2,7 @@ package student
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
@@ -138,9 +139,10 @@ func Conclude(f Findings) Conclusion {
 		c.Pattern = PatternContradiction
 		c.Rule = "a tenant or cohort is named and the master is not detected, " +
 			"although every marked request carries the master"
-		c.Claim = fmt.Sprintf("The outputs depend on the key of %s and do not show that of the master. "+
-			"Text that was served carries both keys, so this finding does not fit such text.",
-			quoted(append(c.Accounts, c.Cohorts...)))
+		ids := slices.Concat(c.Accounts, c.Cohorts)
+		c.Claim = fmt.Sprintf("The outputs depend on the %s of %s and do not show that of the master. "+
+			"Text that was served carries that of the master too, so this finding does not fit such text.",
+			these(len(ids), "key", "keys"), quoted(ids))
 		c.Explanations = []string{
 			"a forged mark", "a leaked key", "requests that were marked without the master",
 			"keys or records that are mixed up",
@@ -172,8 +174,9 @@ func Conclude(f Findings) Conclusion {
 	case len(c.Accounts) > 0:
 		c.Pattern = PatternConcentrated
 		c.Rule = "the master is detected and tenants are named by Holm's rule"
-		c.Claim = fmt.Sprintf("The outputs depend on the key of %s. Text that was served to %s%s",
-			quoted(c.Accounts), these(len(c.Accounts), "this account", "these accounts"), wasUsed)
+		n := len(c.Accounts)
+		c.Claim = fmt.Sprintf("The outputs depend on the %s of %s. Text that was served to %s%s",
+			these(n, "key", "keys"), quoted(c.Accounts), these(n, "this account", "these accounts"), wasUsed)
 		c.Explanations = []string{
 			"training on answers that were collected through these accounts",
 			"training on what the accounts' holders passed on or published",
@@ -183,9 +186,9 @@ func Conclude(f Findings) Conclusion {
 		c.Pattern = PatternCohort
 		c.Rule = "the master is detected, cohorts are named by Holm's rule, and no tenant is"
 		n := len(c.Cohorts)
-		c.Claim = fmt.Sprintf("The outputs depend on the key of the %s %s. "+
+		c.Claim = fmt.Sprintf("The outputs depend on the %s %s. "+
 			"Text that was served to accounts of %s%s The test does not name a single account.",
-			these(n, "cohort", "cohorts"), quoted(c.Cohorts), these(n, "it", "them"), wasUsed)
+			these(n, "key of the cohort", "keys of the cohorts"), quoted(c.Cohorts), these(n, "it", "them"), wasUsed)
 		c.Explanations = []string{
 			"training on answers that were collected through many accounts of the cohort",
 			"training on text that customers of the cohort published",

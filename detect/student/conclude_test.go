@@ -97,8 +97,49 @@ func TestConclude(t *testing.T) {
 		})
 	}
 	// The claim stops at what is proven.
+	const used = " was used, directly or through others, in making the model or its outputs."
+	for _, c := range []struct {
+		name  string
+		trace student.TraceResult
+		want  string
+	}{
+		{
+			"one account", with(master(true), nil, family("tenant", 100, 0.05, 3)),
+			`The outputs depend on the key of "tenant-3". Text that was served to this account` + used,
+		},
+		{
+			"two accounts", with(master(true), nil, family("tenant", 100, 0.05, 3, 8)),
+			`The outputs depend on the keys of "tenant-3", "tenant-8". Text that was served to these accounts` + used,
+		},
+		{
+			"one cohort", with(master(true), family("cohort", 5, 0.1, 2), nil),
+			`The outputs depend on the key of the cohort "cohort-2". Text that was served to accounts of it` + used +
+				" The test does not name a single account.",
+		},
+		{
+			"two cohorts", with(master(true), family("cohort", 5, 0.1, 2, 3), nil),
+			`The outputs depend on the keys of the cohorts "cohort-2", "cohort-3". Text that was served to accounts of them` + used +
+				" The test does not name a single account.",
+		},
+		{
+			"nobody", master(true),
+			"The outputs depend on our key. Text of the marked model" + used + " The test does not show through which accounts.",
+		},
+		{
+			"a contradiction", with(master(false), nil, family("tenant", 100, inf, 7)),
+			`The outputs depend on the key of "tenant-7" and do not show that of the master. ` +
+				"Text that was served carries that of the master too, so this finding does not fit such text.",
+		},
+		{
+			"silence", master(false),
+			"The outputs do not show that they depend on our keys. Silence does not exonerate.",
+		},
+	} {
+		t.Run("claim of "+c.name, func(t *testing.T) {
+			assert.Equal(t, c.want, student.Conclude(student.Findings{Trace: c.trace}).Claim)
+		})
+	}
 	got := student.Conclude(student.Findings{Trace: with(master(true), nil, family("tenant", 100, 0.05, 3))})
-	assert.Equal(t, `The outputs depend on the key of "tenant-3". Text that was served to this account was used, directly or through others, in making the model or its outputs.`, got.Claim)
 	assert.Contains(t, fmt.Sprint(got.NotShown), "holders of the accounts")
 	assert.Contains(t, fmt.Sprint(got.NotShown), "provenance band was not tested")
 	half := &student.BandStrength{Detected: true, Excess: 0.5, Live: 1}
