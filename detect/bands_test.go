@@ -165,6 +165,7 @@ func TestConcludeWords(t *testing.T) {
 	assert.Equal(t, "master band: detected, adjusted log10 p 0.0; nothing was scored", short.Found[0])
 
 	const reference = ", by the reference that power is stated for"
+	detected := detect.Result{Verdict: detect.Detected, Scored: 1}
 	power := func(share float64) detect.Result {
 		return detect.Result{Verdict: detect.NotDetected, Scored: 1, Power: detect.Power{MinShare: share}}
 	}
@@ -174,20 +175,22 @@ func TestConcludeWords(t *testing.T) {
 		want string
 	}{
 		{
-			"marked throughout", detect.BandResult{Role: detect.RoleMaster, Share: 12.6, Result: detect.Result{Verdict: detect.Detected, Scored: 1}},
+			"marked throughout", detect.BandResult{Role: detect.RoleMaster, Share: 12.6, Result: detected},
 			"master band: detected, adjusted log10 p 0.0, at least as strong as in a text that is marked throughout" + reference,
 		},
 		{
-			"a part", detect.BandResult{Role: detect.RoleProvenance, Share: 0.0213, Result: detect.Result{Verdict: detect.Detected, Scored: 1}},
+			"a part", detect.BandResult{Role: detect.RoleProvenance, Share: 0.0213, Result: detected},
 			"provenance band: detected, adjusted log10 p 0.0, about as strong as in a text of which 2.1 % is marked" + reference,
 		},
 		{
 			"silent", detect.BandResult{Role: detect.RoleTenant, Result: power(1)},
-			"tenant band: not detected, adjusted log10 p 0.0; a marked share of 100 %" + reference + ", would be detected at least 9 times in 10",
+			"tenant band: not detected, adjusted log10 p 0.0; a marked share of 100 %" + reference +
+				", would be detected at least 9 times in 10",
 		},
 		{
 			"too short", detect.BandResult{Role: detect.RoleCohort, Result: power(1.1)},
-			"cohort band: not detected, adjusted log10 p 0.0; the test cannot promise to detect a text of this length, even if all of it is marked" + reference,
+			"cohort band: not detected, adjusted log10 p 0.0; " +
+				"the test cannot promise to detect a text of this length, even if all of it is marked" + reference,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -262,8 +265,8 @@ func TestBandsDoNotDisturbEachOther(t *testing.T) {
 	}
 }
 
-// TestDrawLeavesTheTrace: a distortion-free draw does not change the law of the trace band's z-score
-// in text that has both (Kolmogorov and Smirnov's test of two samples).
+// TestDrawLeavesTheTrace: a distortion-free draw does not change the law of the trace band's
+// z-score in text that has both. The test is Kolmogorov and Smirnov's, of two samples.
 func TestDrawLeavesTheTrace(t *testing.T) {
 	texts := 400
 	if testing.Short() {

@@ -79,7 +79,8 @@ func TestDrawsAreDetected(t *testing.T) {
 func momentsOf(law watermark.Law) (mean, variance float64) {
 	switch l := law.(type) {
 	case watermark.Exponential:
-		return watermark.ScoreUnit * (l.First + l.Second), watermark.ScoreUnit * watermark.ScoreUnit * (l.First*l.First + l.Second*l.Second)
+		const unit = watermark.ScoreUnit
+		return unit * (l.First + l.Second), unit * unit * (l.First*l.First + l.Second*l.Second)
 	case watermark.Layers:
 		for _, v := range l.Weights() {
 			mean += float64(v) / 2
@@ -120,7 +121,8 @@ func TestUnweightedDraws(t *testing.T) {
 	sum := test(two.Unweighted(), nil, text)
 	assert.InEpsilon(t, tail.Gamma(2*sum.Scored, float64(sum.Sum)/watermark.ScoreUnit), sum.Log10P, 1e-13)
 	mixture := test(two, nil, text)
-	want := tail.WeightedExponential([]tail.Exponential{{Weight: 0.75, Count: sum.Scored}, {Weight: 0.25, Count: sum.Scored}}, float64(mixture.Sum)/watermark.ScoreUnit)
+	keys := []tail.Exponential{{Weight: 0.75, Count: sum.Scored}, {Weight: 0.25, Count: sum.Scored}}
+	want := tail.WeightedExponential(keys, float64(mixture.Sum)/watermark.ScoreUnit)
 	assert.InEpsilon(t, want, mixture.Log10P, 1e-13)
 	assert.Less(t, mixture.Log10P, -3.0)
 }
@@ -154,7 +156,8 @@ func TestDrawsMerge(t *testing.T) {
 		t.Run(draw.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(309, 310))
 			m := drawMark(t, draw.scheme, "merge")
-			one, two, all := testmark.Write(t, rng, 200, testmark.Coin, m), testmark.Write(t, rng, 150, testmark.Coin, m), detect.NewAccumulator(m, nil)
+			one, two := testmark.Write(t, rng, 200, testmark.Coin, m), testmark.Write(t, rng, 150, testmark.Coin, m)
+			all := detect.NewAccumulator(m, nil)
 			all.Add(one)
 			all.Add(two)
 			a, b := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil)

@@ -271,7 +271,7 @@ func ExampleText_colours() {
 	// .GGGGGGGGGGGGGGGGGGrGGGGGGGGGG
 }
 
-// listScorer tests a green list of somebody else: a token is green if the first bit of a SHA-256 of
+// listScorer tests a green list of somebody else. A token is green if the first bit of a SHA-256 of
 // key, last token and token is 1.
 type listScorer struct{ key string }
 

@@ -17,9 +17,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// smallest is a green list whose function sees the smallest id of the context alone, so that
-// several contexts are one input: the kind of mark that other engines write. A mark of width 1
-// colours the pairs.
+// smallest is a green list whose function sees only the smallest id of the context. So several
+// contexts are one input, as in marks of some other engines. A mark of width 1 colours the pairs.
 type smallest struct {
 	width int
 	one   *watermark.Mark

@@ -44,7 +44,7 @@ func unweighted(x *nulltext.Text, k watermark.Key) *watermark.Mark {
 func addSurprise(a *detect.Accumulator, x *nulltext.Text) { a.AddWeighted(x.IDs, surprise(x.IDs)) }
 
 // drawn tests a text for a mark in an Accumulator that read fills.
-func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nulltext.Text)) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nulltext.Text)) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		s := &rekeyed{mark(x, watermark.NewKey())}
 		a := detect.NewAccumulator(s, noPower(o))
@@ -59,7 +59,7 @@ func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nul
 }
 
 // sequentialOf looks after every unit. pick returns the p-value.
-func sequentialOf(mark nullMark, pick func(sequential.Result) float64) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+func sequentialOf(mark nullMark, pick func(sequential.Result) float64) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		s := &rekeyed{mark(x, watermark.NewKey())}
 		q := sequential.New(s, nil)

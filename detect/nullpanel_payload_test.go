@@ -11,7 +11,7 @@ import (
 
 // payload reads a message of some bits. pick returns the p-value. The bound over all messages is
 // tight for a single bit, so a missing factor would show there.
-func payload(bits int, pick func(*detect.Accumulator) nullpanel.Outcome) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+func payload(bits int, pick func(*detect.Accumulator) nullpanel.Outcome) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		fair := *x
 		fair.Gamma = 0.5

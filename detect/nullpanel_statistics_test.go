@@ -12,11 +12,13 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
+// A keyedTest reads a text once, before any key, and returns its test under a key.
+type keyedTest = func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome
+
 // A nullStatistic is a p-value that the library computes.
 type nullStatistic struct {
 	name string
-	// test reads a text once, before any key, and returns its test under a key.
-	test func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome
+	test keyedTest
 	size int // tokens that it needs to show its mistakes; 0 for short texts
 	// slow divides the number of keys, for tails that take long. 0 means 1.
 	slow int
@@ -128,7 +130,9 @@ func add(a *detect.Accumulator, x *nulltext.Text) { a.Add(x.IDs) }
 
 // accumulated tests a text in an Accumulator that read fills. opts returns the options of the mark. It
 // may be nil.
-func accumulated(o *detect.Options, opts func(watermark.Key) []watermark.Option, read func(*detect.Accumulator, *nulltext.Text)) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+func accumulated(
+	o *detect.Options, opts func(watermark.Key) []watermark.Option, read func(*detect.Accumulator, *nulltext.Text),
+) keyedTest {
 	if opts == nil {
 		opts = func(watermark.Key) []watermark.Option { return nil }
 	}
@@ -191,7 +195,7 @@ func profiles(x *nulltext.Text, k watermark.Key) []*watermark.Mark {
 }
 
 // panelOf takes the smallest p-value of a Panel. Its marks must be independent.
-func panelOf(marks func(*nulltext.Text, watermark.Key) []*watermark.Mark) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+func panelOf(marks func(*nulltext.Text, watermark.Key) []*watermark.Mark) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		var scorers []detect.Scorer
 		for _, m := range marks(x, watermark.NewKey()) {
@@ -285,7 +289,7 @@ func segments(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	return segmentsOf(func(x *nulltext.Text, k watermark.Key) *watermark.Mark { return x.Mark(k) })(x)
 }
 
-func segmentsOf(mark nullMark) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+func segmentsOf(mark nullMark) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome { return segmentsBy(mark, x) }
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestWhatRoundsToZeroHasNoSign has results that chance explains fully, but for a last digit.
+// TestWhatRoundsToZeroHasNoSign has results that chance explains fully, except for a last digit.
 func TestWhatRoundsToZeroHasNoSign(t *testing.T) {
 	r := Result{Verdict: NotDetected, Scored: 9, Z: -0.004, Log10P: -0.0004, Log10PAdjusted: -0.0004}
 	assert.Contains(t, r.String(), "not_detected log10p=0.000 z=0.00 ")

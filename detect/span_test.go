@@ -189,7 +189,8 @@ func TestSpansAgreeWithBruteForce(t *testing.T) {
 			for i, position := range at {
 				colours[position] = map[bool]detect.Colour{true: detect.Green, false: detect.NotGreen}[green[i]]
 			}
-			require.Equal(t, colours, detect.Text(s.mark, s.text, &detect.TextOptions{Options: s.options, Prompts: s.prompts, Colours: true}).Colours)
+			o := &detect.TextOptions{Options: s.options, Prompts: s.prompts, Colours: true}
+			require.Equal(t, colours, detect.Text(s.mark, s.text, o).Colours)
 			for i, w := range want.Spans {
 				g := got.Spans[i]
 				require.InDelta(t, w.Log10PAdjusted, g.Log10PAdjusted, 1e-9)
@@ -407,7 +408,8 @@ func TestTextAndSpansAreTwoTests(t *testing.T) {
 			}
 			a.Add(s.text)
 			whole, scan := a.Result(), detect.SpansOf(s.mark, s.text, &two, s.prompts...)
-			got, gotScan := located(detect.Text(s.mark, s.text, &detect.TextOptions{Options: s.options, Prompts: s.prompts, Spans: true}))
+			o := &detect.TextOptions{Options: s.options, Prompts: s.prompts, Spans: true}
+			got, gotScan := located(detect.Text(s.mark, s.text, o))
 			require.Equal(t, scan, gotScan)
 			best := min(whole.Log10P, scan.Log10P)
 			require.InDelta(t, min(best+math.Log10(float64(two.Tests)), 0), got.Log10PAdjusted, 1e-9)

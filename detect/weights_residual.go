@@ -8,8 +8,8 @@ import (
 // A Reference is a model that does not know the mark. It may be the provider's own model without
 // the mark, the public base of a suspect, or any other model of the language.
 type Reference interface {
-	// LogProb returns the natural logarithm of the probability of next after context, at most 0.
-	// context is the text so far, with the newest token last.
+	// LogProb returns the natural logarithm of the probability of next after context. It is at most
+	// 0. context is the text so far, with the newest token last.
 	LogProb(context []Token, next Token) float64
 }
 

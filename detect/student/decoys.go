@@ -52,8 +52,8 @@ func decoyKey(run [16]byte, i int) watermark.Key {
 }
 
 // NewDecoys returns n control keys, from [MinDecoys] to 1,000,000. mark must bind a key as the real
-// key is bound, to the same scheme, band and vocabulary. The method Mark of [watermark.Profile],
-// with the real selector, does so. The error is that of mark, or says that n is out of range.
+// key is bound, to the same scheme, band and vocabulary. [watermark.Profile.Mark] with the real
+// selector does so. The error is that of mark, or says that n is out of range.
 func NewDecoys(run [16]byte, n int, mark func(watermark.Key) (detect.Scorer, error)) (*Decoys, error) {
 	if n < MinDecoys || n > maxDecoys {
 		return nil, fmt.Errorf("student: the number of control keys is %d, outside %d to %d",

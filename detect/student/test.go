@@ -45,8 +45,9 @@ type Test struct {
 // An output is what the model wrote, and the prompt before it. Ids outside the vocabulary are -1.
 type output struct{ prompt, text []detect.Token }
 
-// New returns an empty Test. o may be nil. The error says that [Options.Check] refuses o, that the
-// law of s is not a [watermark.Bernoulli], or that there are not enough control keys like s.
+// New returns an empty Test. o may be nil. The error says that [Options.Check] refuses o, or that
+// the law of s is not a [watermark.Bernoulli]. It also says that there are not enough control keys
+// like s.
 func New(s detect.Scorer, decoys *Decoys, o *Options) (*Test, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ type Result struct {
 	// Prompts tests the prompts, which should not carry the mark.
 	Prompts detect.Result
 	// Refused says that the prompts were declared unmarked, but have a p-value of at most 0.001.
-	// Then the test does not reject, and every p-value is 1.
+	// The test then does not reject: every p-value is 1.
 	Refused bool
 
 	Gamma    float64 // probability of green under the null, in (0,1)

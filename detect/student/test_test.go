@@ -321,7 +321,9 @@ func TestPromptsOfMarkedText(t *testing.T) {
 	assert.True(t, r.Refused)
 	assert.Contains(t, r.Warnings, student.ErrMarkedPrompts)
 	assert.Equal(t, detect.Inconclusive, r.Verdict)
-	assert.Equal(t, []float64{0, 0, 0, 0, 0, 0}, []float64{r.Log10P, r.Log10PAdjusted, r.Pairs.Log10P, r.Pairs.Log10PAdjusted, r.Residual.Log10P, r.Residual.Log10PAdjusted})
+	assert.Equal(t, make([]float64, 6), []float64{
+		r.Log10P, r.Log10PAdjusted, r.Pairs.Log10P, r.Pairs.Log10PAdjusted, r.Residual.Log10P, r.Residual.Log10PAdjusted,
+	})
 
 	r = honest.Result()
 	assert.False(t, r.Refused)
@@ -329,10 +331,10 @@ func TestPromptsOfMarkedText(t *testing.T) {
 	assert.Zero(t, r.Pairs.Skipped.Excluded, "contexts of prompts stay")
 }
 
-// TestPairFilterTrap builds by hand a test that the API cannot express: a clean student, tested on the
-// (context, token) pairs that occur in text marked with the tested key. It looks like a student of the
-// mark. A filter of contexts from the same text does not have this effect, and ContextFilter cannot be
-// anything else: Keep is a func(context []Token) bool.
+// TestPairFilterTrap builds by hand a test that the API cannot express. It tests a clean student on
+// the (context, token) pairs that occur in text marked with the tested key. The student looks
+// guilty. A filter of contexts from the same text does not have this effect. ContextFilter cannot
+// be anything else, since Keep is a func(context []Token) bool.
 func TestPairFilterTrap(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(9, 300)

@@ -50,7 +50,7 @@ type AccountResult struct {
 	// named if it is at most log10 of Alpha.
 	Log10PHolm float64
 	// Log10Q is log10 of the smallest false discovery rate at which the account is on the list for
-	// triage, at most 0 (Benjamini and Hochberg, over the family).
+	// triage, at most 0. The rule is Benjamini and Hochberg's, over the family.
 	Log10Q float64
 	Named  bool // by Log10PHolm; never a lane
 	Triage bool // on the list for triage, by Log10Q

@@ -87,7 +87,8 @@ func TestTraceFindsPlantedShares(t *testing.T) {
 
 	// One key tested alone gives the same result.
 	alone := detect.NewAccumulator(accountMark(tenants[17]), nil)
-	one := testmark.Must(student.New(accountMark(tenants[17]), decoysOf(t, 100, 1, split.TenantBand()), &student.Options{Reference: rows{toy}, PromptsUnmarked: true}))
+	one := testmark.Must(student.New(accountMark(tenants[17]), decoysOf(t, 100, 1, split.TenantBand()),
+		&student.Options{Reference: rows{toy}, PromptsUnmarked: true}))
 	ask(taught, rand.New(rand.NewPCG(20, 20)), 100, 200, func(prompt, text []Token) {
 		alone.Add(text)
 		one.Add(prompt, text)

@@ -48,7 +48,8 @@ func TestOpenWeights(t *testing.T) {
 	base := newToy(30, 120)
 	tuned := base.taught(tilt{mark, 0.12})
 	decoys := decoysOf(t, 100, 1)
-	reading, difference, mass := testmark.Must(student.NewChoices(mark, decoys, nil)), testmark.Must(student.NewDifference(mark, decoys, nil)), testmark.Must(student.NewMass(mark, decoys, nil))
+	reading := testmark.Must(student.NewChoices(mark, decoys, nil))
+	difference, mass := testmark.Must(student.NewDifference(mark, decoys, nil)), testmark.Must(student.NewMass(mark, decoys, nil))
 	clean := testmark.Must(student.NewDifference(mark, decoys, nil))
 	rng := rand.New(rand.NewPCG(30, 30))
 	other := base.taught(tilt{studentMark(t, "another", 1), 0.3})
@@ -81,8 +82,10 @@ func TestDifferenceIsTheFormula(t *testing.T) {
 		return student.Row{Tokens: []Token{2, 5, 9}[:len(probs)], Probs: probs}
 	}
 	// Window 1 in two texts, twice in the first; window 4 once; window 7 not read.
-	require.NoError(t, d.Add([]Token{1, 1, 7}, []student.Row{row(0.75, 0.25), row(1, 0), {}}, []student.Row{row(0.25, 0.25, 0.5), row(0, 1), row(1)}))
-	require.NoError(t, d.Add([]Token{4, 1}, []student.Row{row(0, 0.5), row(0.125, 0.25)}, []student.Row{row(0.5), row(0.125, 0.75)}))
+	require.NoError(t, d.Add([]Token{1, 1, 7},
+		[]student.Row{row(0.75, 0.25), row(1, 0), {}}, []student.Row{row(0.25, 0.25, 0.5), row(0, 1), row(1)}))
+	require.NoError(t, d.Add([]Token{4, 1},
+		[]student.Row{row(0, 0.5), row(0.125, 0.25)}, []student.Row{row(0.5), row(0.125, 0.75)}))
 	r := d.Result()
 	// Window 1: token 2 (0.5 + 0)/2 = 0.25, token 5 (0 - 0.5)/2 = -0.25; window 4: 2 -0.5,
 	// 5 0.5.
@@ -92,7 +95,10 @@ func TestDifferenceIsTheFormula(t *testing.T) {
 	}
 	assert.Equal(t, map[float64]int64{0.25: 1, -0.25: 1, -0.5: 1, 0.5: 1}, got)
 	assert.Equal(t, []int64{2, 5, 2, 1, 1}, []int64{r.Texts, r.Positions, r.Windows, r.Repeated, r.Unread})
-	green := mark.Score(nil, []watermark.Pair{{Context: []Token{1}, Token: 2}, {Context: []Token{1}, Token: 5}, {Context: []Token{4}, Token: 2}, {Context: []Token{4}, Token: 5}})
+	green := mark.Score(nil, []watermark.Pair{
+		{Context: []Token{1}, Token: 2}, {Context: []Token{1}, Token: 5},
+		{Context: []Token{4}, Token: 2}, {Context: []Token{4}, Token: 5},
+	})
 	want := 0.25*float64(green[0]) - 0.25*float64(green[1]) - 0.5*float64(green[2]) + 0.5*float64(green[3])
 	assert.InDelta(t, want, float64(r.Sum)*r.Unit, 1e-12)
 
@@ -106,7 +112,9 @@ func TestSparseRowsAreDenseRows(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	base := newToy(31, 30)
 	tuned := base.taught(tilt{mark, 1})
-	dense, sparse := testmark.Must(student.NewDifference(mark, decoysOf(t, 100, 1), nil)), testmark.Must(student.NewDifference(mark, decoysOf(t, 100, 1), nil))
+	decoys := decoysOf(t, 100, 1)
+	dense := testmark.Must(student.NewDifference(mark, decoys, nil))
+	sparse := testmark.Must(student.NewDifference(mark, decoys, nil))
 	text := testmark.Uniform(rand.New(rand.NewPCG(31, 31)), 40, 30)
 	rowsOf := func(m *toyModel, pack bool) (out []student.Row) {
 		for r := range m.Rows(text) {
