@@ -3,7 +3,6 @@ package detect_test
 import (
 	"math"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -55,7 +54,7 @@ func TestCounts(t *testing.T) {
 	a.Add([]Token{
 		1, 2, // short
 		3,    // (1 2) 3 scored
-		1, 2, // (2 3) 1, (3 1) 2 scored
+		1, 2, // (2 3) 1 and (3 1) 2 scored
 		3,         // duplicate
 		77,        // (2 3) 77 exempt
 		8,         // (3 77) 8 scored: 77 is context all the same
@@ -116,9 +115,8 @@ func TestPositionsAlwaysAddUp(t *testing.T) {
 
 // TestReasonsHaveAnOrder has positions to which several reasons apply.
 func TestReasonsHaveAnOrder(t *testing.T) {
-	sel, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("00", 32)) // a selector that has neither context
-	require.NoError(t, err)
-	m := testmark.Green(t, watermark.NewKey(), 1, watermark.Band{Selector: sel, Hi: 1})
+	// The band of this selector has neither context.
+	m := testmark.Green(t, watermark.NewKey(), 1, watermark.Band{Selector: testmark.Key(0), Hi: 1})
 	a := detect.NewAccumulator(m, &detect.Options{Exempt: []Token{2}})
 	a.Exclude([]Token{1})
 	a.Add([]Token{1, 2, 1, 2})
@@ -127,46 +125,52 @@ func TestReasonsHaveAnOrder(t *testing.T) {
 
 func TestOrderAndShardsDoNotMatter(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for _, dedup := range []detect.Dedup{detect.DedupPair, detect.DedupContext} {
-		for range 30 {
-			width := rng.IntN(6)
-			m := testmark.Green(t, watermark.NewKey(), width)
-			o := &detect.Options{Dedup: dedup}
-			texts := make([][]Token, 12)
-			for i := range texts {
-				texts[i] = testmark.Uniform(rng, rng.IntN(40), 6)
-			}
-			prompt := testmark.Uniform(rng, 4, 6)
-			whole := detect.NewAccumulator(m, o)
-			for _, text := range texts {
-				whole.Add(text)
-			}
-			whole.Exclude(prompt)
-			want := encode(t, whole)
+	for _, c := range []struct {
+		name  string
+		dedup detect.Dedup
+	}{{"pairs", detect.DedupPair}, {"contexts", detect.DedupContext}} {
+		t.Run(c.name, func(t *testing.T) {
+			for range 30 {
+				m := testmark.Green(t, watermark.NewKey(), rng.IntN(6))
+				fresh := func() *detect.Accumulator {
+					return detect.NewAccumulator(m, &detect.Options{Dedup: c.dedup})
+				}
+				texts := make([][]Token, 12)
+				for i := range texts {
+					texts[i] = testmark.Uniform(rng, rng.IntN(40), 6)
+				}
+				prompt := testmark.Uniform(rng, 4, 6)
+				whole := fresh()
+				for _, text := range texts {
+					whole.Add(text)
+				}
+				whole.Exclude(prompt)
+				want := encode(t, whole)
 
-			rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
-			shards := []*detect.Accumulator{detect.NewAccumulator(m, o), detect.NewAccumulator(m, o), detect.NewAccumulator(m, o)}
-			shards[rng.IntN(3)].Exclude(prompt)
-			for _, text := range texts {
-				shards[rng.IntN(3)].Add(text)
+				rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
+				shards := []*detect.Accumulator{fresh(), fresh(), fresh()}
+				shards[rng.IntN(3)].Exclude(prompt)
+				for _, text := range texts {
+					shards[rng.IntN(3)].Add(text)
+				}
+				merged := fresh()
+				for _, i := range rng.Perm(3) {
+					restarted := fresh()
+					require.NoError(t, restarted.UnmarshalBinary(encode(t, shards[i])))
+					require.NoError(t, merged.Merge(restarted))
+				}
+				require.Equal(t, want, encode(t, merged))
+				require.Equal(t, whole.Result().String(), merged.Result().String())
 			}
-			merged := detect.NewAccumulator(m, o)
-			for _, i := range rng.Perm(3) {
-				// A restart in between.
-				restarted := detect.NewAccumulator(m, o)
-				require.NoError(t, restarted.UnmarshalBinary(encode(t, shards[i])))
-				require.NoError(t, merged.Merge(restarted))
-			}
-			require.Equal(t, want, encode(t, merged))
-			require.Equal(t, whole.Result().String(), merged.Result().String())
-		}
+		})
 	}
 }
 
 func TestExcludeBeatsAdd(t *testing.T) {
 	m := testmark.Green(t, watermark.NewKey(), 2)
 	text := []Token{1, 2, 3, 4, 1, 2, 5}
-	before, after, merged, other := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil)
+	before, after := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil)
+	merged, other := detect.NewAccumulator(m, nil), detect.NewAccumulator(m, nil)
 	before.Exclude([]Token{7, 1, 2})
 	before.Add(text)
 	after.Add(text)
@@ -176,7 +180,7 @@ func TestExcludeBeatsAdd(t *testing.T) {
 	require.NoError(t, merged.Merge(other))
 	assert.Equal(t, encode(t, before), encode(t, after))
 	assert.Equal(t, encode(t, before), encode(t, merged))
-	assert.Equal(t, int64(2), after.Result().Skipped.Excluded, "every pair of the context goes, not just the prompt's")
+	assert.Equal(t, int64(2), after.Result().Skipped.Excluded, "every pair of the context is out, not just the prompt's")
 }
 
 func TestExcludeShortPrompts(t *testing.T) {
@@ -195,7 +199,9 @@ func TestContextDedupScoresFirstOccurrences(t *testing.T) {
 	// Contexts 1, 2, 3; the second and third successor of 1 are duplicates.
 	assert.Equal(t, int64(3), r.Scored)
 	assert.Equal(t, int64(2), r.Skipped.Duplicate)
-	want := m.Score(nil, []watermark.Pair{{Context: []Token{1}, Token: 2}, {Context: []Token{2}, Token: 1}, {Context: []Token{3}, Token: 1}})
+	want := m.Score(nil, []watermark.Pair{
+		{Context: []Token{1}, Token: 2}, {Context: []Token{2}, Token: 1}, {Context: []Token{3}, Token: 1},
+	})
 	assert.Equal(t, want[0]+want[1]+want[2], r.Green)
 }
 
@@ -204,17 +210,26 @@ func TestMergeRefuses(t *testing.T) {
 	a := detect.NewAccumulator(testmark.Green(t, k, 2), nil)
 	a.Add([]Token{1, 2, 3})
 	before := encode(t, a)
-	for _, b := range []*detect.Accumulator{
-		detect.NewAccumulator(testmark.Green(t, watermark.NewKey(), 2), nil),
-		detect.NewAccumulator(testmark.Green(t, k, 1), nil),
-		detect.NewAccumulator(testmark.Green(t, k, 2), &detect.Options{Dedup: detect.DedupContext}),
-		detect.NewAccumulator(testmark.Green(t, k, 2), &detect.Options{Exempt: []Token{4}}),
+	for _, c := range []struct {
+		name string
+		mark *watermark.Mark
+		o    *detect.Options
+	}{
+		{"another key", testmark.Green(t, watermark.NewKey(), 2), nil},
+		{"another width", testmark.Green(t, k, 1), nil},
+		{"another dedup", testmark.Green(t, k, 2), &detect.Options{Dedup: detect.DedupContext}},
+		{"other weights", testmark.Green(t, k, 2), &detect.Options{Weighting: detect.WeightCounts}},
+		{"other exempt ids", testmark.Green(t, k, 2), &detect.Options{Exempt: []Token{4}}},
 	} {
-		assert.ErrorIs(t, a.Merge(b), detect.ErrMismatch)
-		assert.ErrorIs(t, a.UnmarshalBinary(encode(t, b)), detect.ErrMismatch)
+		t.Run(c.name, func(t *testing.T) {
+			b := detect.NewAccumulator(c.mark, c.o)
+			assert.ErrorIs(t, a.Merge(b), detect.ErrMismatch)
+			assert.ErrorIs(t, a.UnmarshalBinary(encode(t, b)), detect.ErrMismatch)
+			assert.Equal(t, before, encode(t, a))
+		})
 	}
-	assert.Equal(t, before, encode(t, a))
-	assert.NoError(t, a.Merge(detect.NewAccumulator(testmark.Green(t, k, 2), &detect.Options{Alpha: 0.01})), "how a result is judged is not part of the evidence")
+	same := detect.NewAccumulator(testmark.Green(t, k, 2), &detect.Options{Alpha: 0.01})
+	assert.NoError(t, a.Merge(same), "Alpha is not part of the evidence")
 }
 
 func TestUnmarshalRefusesDamage(t *testing.T) {
@@ -234,7 +249,7 @@ func TestUnmarshalRefusesDamage(t *testing.T) {
 		require.Error(t, b.UnmarshalBinary(good[:i]), "cut to %d", i)
 	}
 	assert.ErrorIs(t, b.UnmarshalBinary(append(good, 0)), detect.ErrMalformed)
-	assert.Equal(t, before, encode(t, b), "the receiver is what it was")
+	assert.Equal(t, before, encode(t, b), "the receiver is unchanged")
 	assert.NotContains(t, string(good), "isotope-secret")
 	assert.NoError(t, b.UnmarshalBinary(good))
 	assert.Equal(t, good, encode(t, b))
@@ -286,11 +301,26 @@ func TestTestsAreCounted(t *testing.T) {
 
 func TestOptionsOutOfRangePanic(t *testing.T) {
 	m := testmark.Green(t, watermark.NewKey(), 2)
-	for _, o := range []detect.Options{
-		{Alpha: -1}, {Alpha: 1}, {Alpha: math.NaN()}, {MinShare: -0.1}, {MinShare: 1.1}, {MinShare: math.NaN()}, {Tests: -1}, {Dedup: 2},
+	for _, c := range []struct {
+		name, says string
+		o          detect.Options
+	}{
+		{"alpha below 0", "Alpha", detect.Options{Alpha: -1}},
+		{"alpha 1", "Alpha", detect.Options{Alpha: 1}},
+		{"alpha NaN", "Alpha", detect.Options{Alpha: math.NaN()}},
+		{"share below 0", "MinShare", detect.Options{MinShare: -0.1}},
+		{"share above 1", "MinShare", detect.Options{MinShare: 1.1}},
+		{"share NaN", "MinShare", detect.Options{MinShare: math.NaN()}},
+		{"tests", "Tests", detect.Options{Tests: -1}},
+		{"dedup", "Dedup", detect.Options{Dedup: 2}},
+		{"weighting", "Weighting", detect.Options{Weighting: 3}},
 	} {
-		assert.Panics(t, func() { detect.NewAccumulator(m, &o) }, "%+v", o)
+		t.Run(c.name, func(t *testing.T) {
+			assert.ErrorContains(t, c.o.Check(), c.says)
+			assert.Panics(t, func() { detect.NewAccumulator(m, &c.o) })
+		})
 	}
+	assert.NoError(t, (*detect.Options)(nil).Check())
 }
 
 func TestOptionsAreCopied(t *testing.T) {
@@ -303,9 +333,7 @@ func TestOptionsAreCopied(t *testing.T) {
 }
 
 func FuzzUnmarshal(f *testing.F) {
-	k, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("07", 32))
-	require.NoError(f, err)
-	m := testmark.Green(f, k, 2)
+	m := testmark.Green(f, testmark.RepeatKey(7), 2)
 	a := detect.NewAccumulator(m, nil)
 	a.Add([]Token{1, 2, 3, 4, 1, 2, 3})
 	f.Add(encode(f, a))

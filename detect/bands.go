@@ -7,63 +7,63 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/null"
 )
 
-// A Role says what one of several marks on a text is for.
+// A Role says what a mark is for, if a text carries several.
 type Role string
 
 const (
-	// RoleMaster is the trace band of the provider: a bias of a short context, which
-	// training carries over.
+	// RoleMaster is the trace band of the provider: a bias with a short context, which training
+	// carries over to students.
 	RoleMaster Role = "master"
-	// RoleCohort and RoleTenant are parts of the trace band with keys of a group of
-	// accounts and of one account.
+	// RoleCohort and RoleTenant are parts of the trace band. Their keys belong to a group of
+	// accounts and to one account.
 	RoleCohort Role = "cohort"
 	RoleTenant Role = "tenant"
-	// RoleProvenance is the keyed draw of a long context, which marks what was sampled
-	// and, at a width of 4, is not known to survive training.
+	// RoleProvenance is a keyed draw with a long context. It marks the text as it was sampled. At a
+	// width of 4 it is not known to survive training.
 	RoleProvenance Role = "provenance"
 )
 
-// A Band is one of several marks that are tested on the same text.
+// A Band is one of several marks that are tested over the same texts.
 type Band struct {
-	Role   Role
-	Scorer Scorer
-	Dedup  Dedup // the unit that is scored once in this band
+	Role   Role   // what the mark is for
+	Scorer Scorer // the mark
+	Dedup  Dedup  // what is scored once in this band
 }
 
-// Bands tests several marks over one text and says what their verdicts mean together. Its
-// p-values are those of an [Accumulator] for each band, adjusted for the number of bands
-// (Sidak) and for the Tests of Options.
+// Bands tests several marks over the same texts, and [Conclude] says what their verdicts mean
+// together. Its p-values are those of an [Accumulator] for each band, adjusted for the number of
+// bands (Sidak) and for the Tests of Options.
 //
-// A band is tested given the text, so that a mark of another key in the same text changes
-// nothing in the law of its p-value: under the null of one band the text may depend on
-// every other key. One goroutine at a time.
+// Each band is tested given the text. So a mark of another key in the same text does not change the
+// law of the band's p-value. Under the null of one band, the text may depend on every other key.
+// Bands may be used by one goroutine at a time.
 type Bands struct {
 	bands   []Band
 	tests   []*Accumulator
 	options Options
 }
 
-// NewBands returns an empty Bands. o may be nil; its Dedup is that of each band. It panics
-// without bands, on an unknown Role, when two bands have scorers of one ID, when their
-// vocabularies differ, and as [NewAccumulator] does.
+// NewBands returns empty Bands. o may be nil. The Dedup of each band replaces that of o. It panics
+// without bands, on an unknown Role, if the scorers of two bands have one ID, if vocabularies
+// differ, and as [NewAccumulator] does.
 func NewBands(bands []Band, o *Options) *Bands {
 	if len(bands) == 0 {
-		panic("detect: Bands need a band")
+		panic("detect: Bands need at least one band")
 	}
 	b := &Bands{bands: append([]Band(nil), bands...), options: o.orDefault()}
-	b.options.times(int64(len(bands))) // panics where the number of tests overflows
+	b.options.times(int64(len(bands))) // panics if the number of tests overflows
 	seen := make(map[string]bool)
 	for _, band := range bands {
 		switch band.Role {
 		case RoleMaster, RoleCohort, RoleTenant, RoleProvenance:
 		default:
-			panic("detect: unknown Role")
+			panic("detect: the Role of a band is unknown")
 		}
 		if seen[band.Scorer.ID()] {
-			panic("detect: a scorer occurs twice in Bands")
+			panic("detect: the scorers of two bands have one ID")
 		}
 		if band.Scorer.Vocab() != bands[0].Scorer.Vocab() {
-			panic("detect: scorers of Bands differ in vocabulary")
+			panic("detect: the scorers of Bands differ in vocabulary")
 		}
 		seen[band.Scorer.ID()] = true
 		options := b.options
@@ -94,7 +94,7 @@ func (b *Bands) Exclude(tokens []Token) {
 	}
 }
 
-// Reset forgets everything added and excluded.
+// Reset removes everything that was added or excluded.
 func (b *Bands) Reset() {
 	for _, a := range b.tests {
 		a.Reset()
@@ -104,15 +104,15 @@ func (b *Bands) Reset() {
 // A BandResult is the test of one band.
 type BandResult struct {
 	Role   Role
-	Width  int // of the mark's context
+	Width  int // context width of the mark, from 0 to watermark.MaxWidth
 	Result Result
-	// Share estimates the share of the text that is marked, by the reference of
-	// [Power.MinShare]: above 1 in text of more entropy than that. NaN when nothing was
-	// scored. It is an estimate without an error rate, and no evidence.
+	// Share estimates the share of the text that is marked, at least 0, by the reference of
+	// [Power.MinShare]. It can be above 1 in text of more entropy than the reference. It is NaN if
+	// nothing was scored. Share is an estimate without an error rate. It is not evidence.
 	Share float64
 }
 
-// Results tests everything added so far, in the order given to NewBands.
+// Results tests everything added so far, in the order that NewBands received.
 func (b *Bands) Results() []BandResult {
 	results := make([]BandResult, len(b.bands))
 	for i, band := range b.bands {

@@ -29,9 +29,7 @@ func newService(t testing.TB, root watermark.Key) service {
 	half := watermark.BandSize / 2
 	selector := root.Derive("selector")
 	mark := func(label string, s watermark.Scheme, opts ...watermark.Option) *watermark.Mark {
-		m, err := watermark.New(root.Derive(label), s, vocab, opts...)
-		require.NoError(t, err)
-		return m
+		return testmark.Mark(t, root.Derive(label), s, vocab, opts...)
 	}
 	return service{
 		mark("master", trace, watermark.Band{Selector: selector, Hi: half}),
@@ -46,27 +44,6 @@ func (s service) bands() []detect.Band {
 		{Role: detect.RoleTenant, Scorer: s.tenant},
 		{Role: detect.RoleProvenance, Scorer: s.provenance, Dedup: detect.DedupContext},
 	}
-}
-
-// variedText samples from rows whose entropy varies, made by rng, with marks.
-func variedText(t testing.TB, rng *rand.Rand, n int, marks ...*watermark.Mark) []Token {
-	s, err := watermark.NewSequence(marks...)
-	require.NoError(t, err)
-	s.Reset(nil)
-	logits := make([]float32, vocab)
-	text := make([]Token, n)
-	for i := range text {
-		for v := range logits {
-			logits[v] = float32(math.Inf(-1))
-		}
-		spread := 4 * rng.Float64()
-		for range 12 {
-			logits[rng.IntN(vocab)] = float32(spread * rng.NormFloat64())
-		}
-		text[i] = s.Sample(logits, watermark.Sampler{Temperature: 1}, rng.Float64())
-		s.Accept(text[i])
-	}
-	return text
 }
 
 // TestBandsOfOneText marks texts in all bands, in some and in none.
@@ -85,34 +62,36 @@ func TestBandsOfOneText(t *testing.T) {
 		{"tenant", []*watermark.Mark{s.tenant, s.provenance}, detect.PatternPartWithoutMaster},
 		{"none", nil, detect.PatternNone},
 	} {
-		text := variedText(t, rng, n, c.marks...)
-		b := detect.NewBands(s.bands(), nil)
-		b.Add(text)
-		results := b.Results()
-		reading := detect.Conclude(results)
-		assert.Equal(t, c.want, reading.Pattern, "%s: %v", c.name, reading.Found)
-		for i, band := range s.bands() {
-			alone := detect.NewAccumulator(band.Scorer, &detect.Options{Dedup: band.Dedup})
-			alone.Add(text)
-			r := alone.Result()
-			assert.Equal(t, r.Log10P, results[i].Result.Log10P)
-			assert.Equal(t, tail.Sidak(r.Log10P, 3), results[i].Result.Log10PAdjusted, "every band is counted")
-			assert.EqualValues(t, 3, results[i].Result.Tests)
-			on := slices.Contains(c.marks, band.Scorer.(*watermark.Mark))
-			assert.Equal(t, on, results[i].Result.Verdict == detect.Detected, "%s: %s", c.name, band.Role)
-			if on {
-				assert.Greater(t, results[i].Share, 0.2, "%s: %s", c.name, band.Role)
-			} else {
-				assert.Less(t, results[i].Share, 0.2, "%s: %s", c.name, band.Role)
+		t.Run(c.name, func(t *testing.T) {
+			text := testmark.Write(t, rng, n, testmark.Varied, c.marks...)
+			b := detect.NewBands(s.bands(), nil)
+			b.Add(text)
+			results := b.Results()
+			reading := detect.Conclude(results)
+			assert.Equal(t, c.want, reading.Pattern, reading.Found)
+			for i, band := range s.bands() {
+				alone := detect.NewAccumulator(band.Scorer, &detect.Options{Dedup: band.Dedup})
+				alone.Add(text)
+				r := alone.Result()
+				assert.Equal(t, r.Log10P, results[i].Result.Log10P)
+				assert.Equal(t, tail.Sidak(r.Log10P, 3), results[i].Result.Log10PAdjusted, "adjusted for every band")
+				assert.EqualValues(t, 3, results[i].Result.Tests)
+				on := slices.Contains(c.marks, band.Scorer.(*watermark.Mark))
+				assert.Equal(t, on, results[i].Result.Verdict == detect.Detected, band.Role)
+				if on {
+					assert.Greater(t, results[i].Share, 0.2, band.Role)
+				} else {
+					assert.Less(t, results[i].Share, 0.2, band.Role)
+				}
 			}
-		}
-		b.Reset()
-		assert.Equal(t, detect.PatternNone, detect.Conclude(b.Results()).Pattern)
-		assert.True(t, math.IsNaN(b.Results()[0].Share))
+			b.Reset()
+			assert.Equal(t, detect.PatternNone, detect.Conclude(b.Results()).Pattern)
+			assert.True(t, math.IsNaN(b.Results()[0].Share))
+		})
 	}
 
 	b := detect.NewBands(s.bands(), nil)
-	text := variedText(t, rng, 400, s.master, s.tenant, s.provenance)
+	text := testmark.Write(t, rng, 400, testmark.Varied, s.master, s.tenant, s.provenance)
 	b.Exclude(text)
 	b.Add(text)
 	b.AddPair(text[100:104], text[104])
@@ -121,96 +100,133 @@ func TestBandsOfOneText(t *testing.T) {
 	}
 }
 
-// TestReadBandsSaysNoMore goes through all verdicts of all bands: what is said fits them,
-// and nobody is accused.
-func TestReadBandsSaysNoMore(t *testing.T) {
-	verdicts := []detect.Verdict{detect.Detected, detect.NotDetected, detect.Inconclusive}
-	absent := detect.Verdict("")
+// TestConcludeSaysNoMore takes all verdicts of all bands: the words fit them, and accuse nobody.
+func TestConcludeSaysNoMore(t *testing.T) {
+	const absent = detect.Verdict("absent")
+	all := []detect.Verdict{detect.Detected, detect.NotDetected, detect.Inconclusive, absent}
 	seen := map[detect.Pattern]int{}
-	all := append(verdicts, absent)
 	for _, master := range all {
 		for _, tenant := range all {
 			for _, provenance := range all {
-				var results []detect.BandResult
-				add := func(role detect.Role, width int, v detect.Verdict) {
-					if v != absent {
-						results = append(results, detect.BandResult{Role: role, Width: width, Share: 0.3, Result: detect.Result{
-							Verdict: v, Log10PAdjusted: -7, Scored: 100, Power: detect.Power{MinShare: 0.4},
-						}})
+				t.Run(fmt.Sprintf("%s, %s, %s", master, tenant, provenance), func(t *testing.T) {
+					var results []detect.BandResult
+					add := func(role detect.Role, width int, v detect.Verdict) {
+						if v != absent {
+							results = append(results, detect.BandResult{Role: role, Width: width, Share: 0.3, Result: detect.Result{
+								Verdict: v, Log10PAdjusted: -7, Scored: 100, Power: detect.Power{MinShare: 0.4},
+							}})
+						}
 					}
-				}
-				add(detect.RoleMaster, 2, master)
-				add(detect.RoleTenant, 2, tenant)
-				add(detect.RoleProvenance, 4, provenance)
-				r := detect.Conclude(results)
-				seen[r.Pattern]++
-				require.Len(t, r.Found, len(results))
-				require.NotEmpty(t, r.NotShown)
-				trace := master == detect.Detected || tenant == detect.Detected
-				name := fmt.Sprint(master, tenant, provenance, r.Pattern)
-				switch r.Pattern {
-				case detect.PatternNone:
-					require.False(t, trace || provenance == detect.Detected, name)
-					require.Empty(t, r.Explanations)
-				case detect.PatternOpen:
-					require.True(t, trace || provenance == detect.Detected, name)
-					require.Empty(t, r.Explanations, "nothing is said of what was not tested")
-				case detect.PatternTraceAndProvenance:
-					require.True(t, trace && provenance == detect.Detected, name)
-				case detect.PatternTraceAlone:
-					require.True(t, trace && provenance == detect.NotDetected, name)
-				case detect.PatternProvenanceAlone:
-					require.True(t, !trace && provenance == detect.Detected, name)
-					require.NotContains(t, []detect.Verdict{master, tenant}, detect.Inconclusive, name)
-				case detect.PatternPartWithoutMaster:
-					require.True(t, tenant == detect.Detected && master == detect.NotDetected, name)
-				}
-				text := strings.ToLower(strings.Join(slices.Concat(r.Found, r.Explanations, r.NotShown), "\n"))
-				for _, claim := range []string{"proves", "proof", "stole", "theft", "guilty", "must have", "certain"} {
-					require.NotContains(t, text, claim)
-				}
-				if !trace && provenance != detect.Detected {
-					require.Contains(t, text, "silent too")
-				}
+					add(detect.RoleMaster, 2, master)
+					add(detect.RoleTenant, 2, tenant)
+					add(detect.RoleProvenance, 4, provenance)
+					r := detect.Conclude(results)
+					seen[r.Pattern]++
+					require.Len(t, r.Found, len(results))
+					require.NotEmpty(t, r.NotShown)
+					trace := master == detect.Detected || tenant == detect.Detected
+					switch r.Pattern {
+					case detect.PatternNone:
+						require.False(t, trace || provenance == detect.Detected)
+						require.Empty(t, r.Explanations)
+					case detect.PatternOpen:
+						require.True(t, trace || provenance == detect.Detected)
+						require.Empty(t, r.Explanations, "a band that was not tested explains nothing")
+					case detect.PatternTraceAndProvenance:
+						require.True(t, trace && provenance == detect.Detected)
+					case detect.PatternTraceAlone:
+						require.True(t, trace && provenance == detect.NotDetected)
+					case detect.PatternProvenanceAlone:
+						require.True(t, !trace && provenance == detect.Detected)
+						require.NotContains(t, []detect.Verdict{master, tenant}, detect.Inconclusive)
+					case detect.PatternPartWithoutMaster:
+						require.True(t, tenant == detect.Detected && master == detect.NotDetected)
+					}
+					text := strings.ToLower(strings.Join(slices.Concat(r.Found, r.Explanations, r.NotShown), "\n"))
+					for _, claim := range []string{"proves", "proof", "stole", "theft", "guilty", "must have", "certain"} {
+						require.NotContains(t, text, claim)
+					}
+					if !trace && provenance != detect.Detected {
+						require.Contains(t, text, "silent too")
+					}
+				})
 			}
 		}
 	}
 	assert.Len(t, seen, 6, "every pattern occurs")
+}
 
+func TestConcludeWords(t *testing.T) {
 	short := detect.Conclude([]detect.BandResult{
 		{Role: detect.RoleMaster, Result: detect.Result{Verdict: detect.Detected}},
 		{Role: detect.RoleProvenance, Width: 2, Result: detect.Result{Verdict: detect.NotDetected}},
 	})
 	assert.Contains(t, strings.Join(short.Explanations, "\n"), "with less weight")
-	assert.Contains(t, short.Found[0], "nothing was scored")
+	assert.Equal(t, "master band: detected, adjusted log10 p 0.0; nothing was scored", short.Found[0])
 
-	shares := detect.Conclude([]detect.BandResult{
-		{Role: detect.RoleMaster, Share: 12.6, Result: detect.Result{Verdict: detect.Detected, Scored: 1}},
-		{Role: detect.RoleTenant, Result: detect.Result{Verdict: detect.NotDetected, Scored: 1, Power: detect.Power{MinShare: 1}}},
-		{Role: detect.RoleProvenance, Share: 0.0213, Width: 4, Result: detect.Result{Verdict: detect.Detected, Scored: 1}},
-	})
-	assert.Contains(t, shares.Found[0], "at least as in a text that is marked throughout")
-	assert.Contains(t, shares.Found[1], "a share of 100 %,")
-	assert.Contains(t, shares.Found[2], "of which 2.1 % is marked")
+	const reference = ", by the reference that power is stated for"
+	detected := detect.Result{Verdict: detect.Detected, Scored: 1}
+	power := func(share float64) detect.Result {
+		return detect.Result{Verdict: detect.NotDetected, Scored: 1, Power: detect.Power{MinShare: share}}
+	}
+	for _, c := range []struct {
+		name string
+		b    detect.BandResult
+		want string
+	}{
+		{
+			"marked throughout", detect.BandResult{Role: detect.RoleMaster, Share: 12.6, Result: detected},
+			"master band: detected, adjusted log10 p 0.0, at least as strong as in a text that is marked throughout" + reference,
+		},
+		{
+			"a part", detect.BandResult{Role: detect.RoleProvenance, Share: 0.0213, Result: detected},
+			"provenance band: detected, adjusted log10 p 0.0, about as strong as in a text of which 2.1 % is marked" + reference,
+		},
+		{
+			"silent", detect.BandResult{Role: detect.RoleTenant, Result: power(1)},
+			"tenant band: not detected, adjusted log10 p 0.0; a marked share of 100 %" + reference +
+				", would be detected at least 9 times in 10",
+		},
+		{
+			"too short", detect.BandResult{Role: detect.RoleCohort, Result: power(1.1)},
+			"cohort band: not detected, adjusted log10 p 0.0; " +
+				"the test cannot promise to detect a text of this length, even if all of it is marked" + reference,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Equal(t, []string{c.want}, detect.Conclude([]detect.BandResult{c.b}).Found)
+		})
+	}
 }
 
 func TestBandsRefuse(t *testing.T) {
 	s := newService(t, testmark.Key(22))
-	assert.Panics(t, func() { detect.NewBands(nil, nil) })
-	assert.Panics(t, func() { detect.NewBands([]detect.Band{{Role: "somebody", Scorer: s.master}}, nil) })
-	assert.Panics(t, func() {
-		detect.NewBands([]detect.Band{{Role: detect.RoleMaster, Scorer: s.master}, {Role: detect.RoleTenant, Scorer: s.master}}, nil)
-	})
-	assert.Panics(t, func() { detect.NewBands(s.bands(), &detect.Options{Tests: math.MaxInt64 / 2}) })
-	other, err := watermark.New(testmark.Key(23), watermark.GumbelMax{Width: 4}, vocab+1)
-	require.NoError(t, err)
-	assert.Panics(t, func() {
-		detect.NewBands([]detect.Band{{Role: detect.RoleMaster, Scorer: s.master}, {Role: detect.RoleProvenance, Scorer: other}}, nil)
-	})
+	other := testmark.Mark(t, testmark.Key(23), watermark.GumbelMax{Width: 4}, vocab+1)
+	for _, c := range []struct {
+		name, says string
+		bands      []detect.Band
+		o          *detect.Options
+	}{
+		{"no bands", "detect: Bands need at least one band", nil, nil},
+		{"an unknown role", "detect: the Role of a band is unknown", []detect.Band{{Role: "somebody", Scorer: s.master}}, nil},
+		{
+			"a mark twice", "detect: the scorers of two bands have one ID",
+			[]detect.Band{{Role: detect.RoleMaster, Scorer: s.master}, {Role: detect.RoleTenant, Scorer: s.master}}, nil,
+		},
+		{"too many tests", "detect: the number of tests overflows", s.bands(), &detect.Options{Tests: math.MaxInt64 / 2}},
+		{
+			"another vocabulary", "detect: the scorers of Bands differ in vocabulary",
+			[]detect.Band{{Role: detect.RoleMaster, Scorer: s.master}, {Role: detect.RoleProvenance, Scorer: other}}, nil,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.PanicsWithValue(t, c.says, func() { detect.NewBands(c.bands, c.o) })
+		})
+	}
 }
 
 // TestBandsDoNotDisturbEachOther tests texts marked in one band for keys of the other: the
-// p-values have their exact law, whatever else is in the text.
+// p-values have their exact law, for any other content of the text.
 func TestBandsDoNotDisturbEachOther(t *testing.T) {
 	rng := rand.New(rand.NewPCG(403, 404))
 	root := testmark.Key(24)
@@ -233,19 +249,24 @@ func TestBandsDoNotDisturbEachOther(t *testing.T) {
 			{&gumbel, []*watermark.Mark{s.master, s.tenant}, one},
 			{&tournament, []*watermark.Mark{s.master, s.tenant}, unweighted},
 		} {
-			x.IDs = variedText(t, rng, 80, c.marks...)
+			x.IDs = testmark.Write(t, rng, 80, testmark.Varied, c.marks...)
 			test := drawn(c.mark, nil, add)(x)
 			nullKeys(root, "bands", strconv.Itoa(i), keys, func(k watermark.Key) { c.count.Add(test(k)) })
 		}
 	}
-	for name, c := range map[string]*nullpanel.Count{"trace": &trace, "gumbel": &gumbel, "tournament": &tournament} {
-		t.Logf("%s: %v", name, c)
-		c.Check(t, name, 3)
+	for _, c := range []struct {
+		name  string
+		count *nullpanel.Count
+	}{{"trace", &trace}, {"gumbel", &gumbel}, {"tournament", &tournament}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Log(c.count)
+			c.count.Check(t, c.name, 3)
+		})
 	}
 }
 
-// TestDrawLeavesTheTrace: a distortion-free draw does not change the law of the trace
-// band's p-value in text that has both (Kolmogorov and Smirnov's test of two samples).
+// TestDrawLeavesTheTrace: a distortion-free draw does not change the law of the trace band's
+// z-score in text that has both. The test is Kolmogorov and Smirnov's, of two samples.
 func TestDrawLeavesTheTrace(t *testing.T) {
 	texts := 400
 	if testing.Short() {
@@ -262,7 +283,7 @@ func TestDrawLeavesTheTrace(t *testing.T) {
 				marks = append(marks, s.provenance)
 			}
 			a := detect.NewAccumulator(s.master, noPower(nil))
-			a.Add(variedText(t, rng, 120, marks...))
+			a.Add(testmark.Write(t, rng, 120, testmark.Varied, marks...))
 			r := a.Result()
 			p[i] = r.Z
 		}

@@ -1,44 +1,60 @@
-// Package detect tests token sequences for a mark of package watermark.
+// Package detect tests texts for a mark of package watermark.
 //
-// An [Accumulator] gathers evidence over any number of texts, in any order, in any
-// number of shards, and tests it whenever asked:
+// # Getting started
 //
-//	acc := detect.New(mark, nil)
+// An [Accumulator] gathers evidence from texts and tests it:
+//
+//	acc := detect.NewAccumulator(mark, nil)
 //	acc.Exclude(prompt)
 //	acc.Add(tokens)
 //	r := acc.Result()
-//	fmt.Println(r.Verdict, r.Log10P)
+//	fmt.Println(r.Verdict, r.Log10PAdjusted)
 //
-// A [Panel] tests many keys over one set of evidence, [Bands] tests several marks on one
-// text and says what their verdicts mean together, [Spans] finds the marked parts of
-// a text, and a [Sequential] may be looked at while evidence arrives. [Plan] and
-// [SharePlan] say how much text a test needs, and [BenjaminiHochberg], [EBH] and [Holm] are for lists of
-// documents and of keys.
+// The Example of this package goes from a profile file to a verdict. Where to start:
 //
-// A model that may have been trained on marked text is tested by a [Student], from what it
-// wrote; by a [StudentSequential], while it is asked; by a [Difference], a [ChoiceReading] or a
-// [MarkedReading], from what its weights would write next. [Student.Trace] looks for the
-// accounts through which the text went, and [Conclude] says what may be said about that.
-// Decoy keys run beside each of them. docs/students.md is about all of this.
+//   - one text, with its marked parts, its message or its colours: [Text]
+//   - any number of texts as one claim: [Accumulator]
+//   - many keys: [Panel]
+//   - several marks on the same text: [Bands], and [Conclude] for what their verdicts mean together
+//   - a list of documents or keys: [BenjaminiHochberg] for triage, [BenjaminiYekutieli] or [EBH]
+//     for evidence, [Holm] for accusations
+//   - weights for text whose entropy varies: [EntropyWeight], with [Accumulator.AddWeighted]
+//   - a scheme of your own: [Scorer], and [UnitNamer] if several contexts can be one input
+//
+// The packages below this one:
+//
+//   - [github.com/isotope-wm/isotope/detect/plan]: how much text does a test need?
+//   - [github.com/isotope-wm/isotope/detect/sequential]: tests that may be looked at while text
+//     arrives
+//   - [github.com/isotope-wm/isotope/detect/student]: was a model trained on marked text, and
+//     through which accounts?
+//   - [github.com/isotope-wm/isotope/detect/scorertest]: does your Scorer keep its promises?
 //
 // # What is tested
 //
-// The null hypothesis is that the text does not depend on the key. Given the text,
-// the scores of distinct (context, token) pairs are then independent with a known
-// law, whatever wrote the text: a pair that occurs again brings nothing new. So each
-// distinct pair is scored once over everything added, positions without a full
-// context inside their own text are not scored, and contexts that occur in prompts
-// are left out whenever the prompts could depend on the key. There is no test without
-// this. docs/statistics.md has the proofs.
+// The null hypothesis is that the text does not depend on the key. Given such a text, the scores of
+// distinct (context, token) pairs are independent, and each has a known law. It does not matter who
+// wrote the text. A pair that occurs again has the same score, so it does not add evidence. Hence
+// every test follows three rules:
 //
-// p-values are exact tails of that law at any depth, as log10 p: of the binomial law for
-// green lists, of sums of exponentials for Gumbel scores, which are rounded down, so that
-// there the tail is bounded from above, and of weighted fair bits for tournaments. The z-score is there
-// to compare with papers. Nothing here reads text, files or models.
+//   - It scores each distinct pair once over everything that was added.
+//   - It does not score positions without a full context inside their own text.
+//   - It leaves out contexts that occur in prompts, if the caller excludes the prompts. Exclude
+//     every prompt that could depend on the key.
+//
+// No function tests without the first two rules. docs/statistics.md has the proofs.
+//
+// A p-value is log10 of the tail of that law, at any depth. For green lists the tail is binomial.
+// For tournaments it is that of a weighted sum of fair bits. Both are exact. For Gumbel scores the
+// tail is that of a sum of exponential variables. Those scores are rounded down, so this tail is an
+// upper bound, and equal except for the rounding. Results also have a z-score, to compare with
+// papers.
+//
+// This package reads token ids. It does not read text, files or models.
 //
 // # Results that merge
 //
-// Whatever a Result says is a function of what was added, not of the order, the
-// shards or the restarts in between: [Accumulator.Merge] and the binary encoding give
-// identical bytes.
+// A [Result] is a function of the texts that were added. It does not depend on their order, on
+// shards or on restarts. [Accumulator.Merge] and the binary encoding give identical bytes on every
+// machine.
 package detect

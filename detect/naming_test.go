@@ -17,9 +17,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// smallest is a green list whose function sees the smallest id of the context alone, so that
-// several contexts are one input: the kind of mark that other engines write. A mark of width 1
-// colours the pairs.
+// smallest is a green list whose function sees only the smallest id of the context. So several
+// contexts are one input, as in marks of some other engines. A mark of width 1 colours the pairs.
 type smallest struct {
 	width int
 	one   *watermark.Mark
@@ -53,8 +52,8 @@ func newSmallest(t testing.TB, k watermark.Key) smallest {
 	return smallest{3, testmark.Green(t, k, 1)}
 }
 
-// TestUnitsOfNamedInputs counts by hand: each distinct (smallest id, token) is one unit, and an
-// input that occurs with an excluded context is out.
+// TestUnitsOfNamedInputs counts by hand: each distinct (smallest id, token) is one unit. An input
+// that occurs with an excluded context is out.
 func TestUnitsOfNamedInputs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(601, 602))
 	s := namesInputs{newSmallest(t, testmark.Key(60))}
@@ -140,8 +139,8 @@ func TestSequentialNamesInputs(t *testing.T) {
 	assert.Panics(t, func() { sequential.New(s, &sequential.Options{Dedup: detect.DedupContext}) })
 }
 
-// TestPairsAreNotInputs: without the names p-values are too small in innocent text, and with them
-// they are not. So the method is needed, and it works.
+// TestPairsAreNotInputs: without the names, p-values are too small in unmarked text. With them, they
+// are not. So the method is needed, and it works.
 func TestPairsAreNotInputs(t *testing.T) {
 	keys := int64(600)
 	rng := rand.New(rand.NewPCG(605, 606))
@@ -149,11 +148,14 @@ func TestPairsAreNotInputs(t *testing.T) {
 	var pairs, inputs int64
 	for i := range keys {
 		s := newSmallest(t, testmark.Key(62).Derive(strconv.Itoa(int(i))))
-		for count, scorer := range map[*int64]detect.Scorer{&pairs: s, &inputs: namesInputs{s}} {
-			a := detect.NewAccumulator(scorer, nil)
+		for _, c := range []struct {
+			scorer detect.Scorer
+			count  *int64
+		}{{s, &pairs}, {namesInputs{s}, &inputs}} {
+			a := detect.NewAccumulator(c.scorer, noPower(nil))
 			a.Add(text)
 			if a.Result().Log10P <= -2 {
-				*count++
+				*c.count++
 			}
 		}
 	}

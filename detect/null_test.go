@@ -1,14 +1,12 @@
 package detect_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
@@ -16,17 +14,16 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// TestNullPValuesAreUniform tests 10,000 texts that know nothing of the keys. The law
-// is discrete, so P(p <= alpha) is the largest attainable level at or below alpha,
-// which depends on the number scored: the count must match the sum of those levels
-// and must not exceed what alpha promises. Keys derive from a fixed root, so that the
-// outcome is one fixed number; the bounds are those of a fresh draw at 1e-6.
+// TestNullPValuesAreUniform tests 10,000 texts that do not depend on the keys. The law is discrete, so
+// P(p <= alpha) is the largest attainable level at or below alpha, which depends on the number
+// scored. The count must match the sum of those levels, and must not exceed what alpha promises.
+// Keys derive from a fixed root, so the outcome is one fixed number. The bounds are those of a fresh
+// draw at 1e-6.
 func TestNullPValuesAreUniform(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the null panel has a short form")
 	}
-	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 2))
-	require.NoError(t, err)
+	root := testmark.Key(2)
 	for _, c := range []struct {
 		name  string
 		dedup detect.Dedup
@@ -54,9 +51,8 @@ func TestNullPValuesAreUniform(t *testing.T) {
 			for i := range texts {
 				key := root.Derive(c.name, strconv.Itoa(i))
 				gamma := []float64{0.5, 0.25, 0.0625, 0.80078125}[i%4]
-				m, err := watermark.New(key, watermark.GreenList{Gamma: gamma, Delta: 1, Width: 1 + i%3}, vocab)
-				require.NoError(t, err)
-				a := detect.NewAccumulator(m, &detect.Options{Dedup: c.dedup})
+				m := testmark.Mark(t, key, watermark.GreenList{Gamma: gamma, Delta: 1, Width: 1 + i%3}, vocab)
+				a := detect.NewAccumulator(m, noPower(&detect.Options{Dedup: c.dedup}))
 				a.Add(c.text(rng))
 				r := a.Result()
 				for d, alpha := range depths {

@@ -3,6 +3,7 @@ package detect_test
 import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/sequential"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
 	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
@@ -12,11 +13,7 @@ import (
 type nullMark func(x *nulltext.Text, k watermark.Key) *watermark.Mark
 
 func markOf(x *nulltext.Text, k watermark.Key, s watermark.Scheme) *watermark.Mark {
-	m, err := watermark.New(k, s, x.Vocab)
-	if err != nil {
-		panic(err)
-	}
-	return m
+	return testmark.Must(watermark.New(k, s, x.Vocab))
 }
 
 // one is a Gumbel mark of one key.
@@ -24,7 +21,7 @@ func one(x *nulltext.Text, k watermark.Key) *watermark.Mark {
 	return markOf(x, k, watermark.GumbelMax{Width: x.Width})
 }
 
-// mixtureOfTwo weighs the scores of two keys 3 to 1, and sumOfTwo alike.
+// mixtureOfTwo weighs the scores of two keys 3 to 1, and sumOfTwo equally.
 func mixtureOfTwo(x *nulltext.Text, k watermark.Key) *watermark.Mark {
 	return markOf(x, k, watermark.GumbelMax{Width: x.Width, Dual: 0.75})
 }
@@ -33,7 +30,7 @@ func sumOfTwo(x *nulltext.Text, k watermark.Key) *watermark.Mark {
 	return mixtureOfTwo(x, k).Unweighted()
 }
 
-// layers is a tournament of few layers, whose laws are small enough to be convolved.
+// layers is a tournament of few layers, so that a test can convolve its laws.
 func layers(candidates int) nullMark {
 	return func(x *nulltext.Text, k watermark.Key) *watermark.Mark {
 		return markOf(x, k, watermark.Tournament{Depth: 4, Width: x.Width, Candidates: candidates})
@@ -47,7 +44,7 @@ func unweighted(x *nulltext.Text, k watermark.Key) *watermark.Mark {
 func addSurprise(a *detect.Accumulator, x *nulltext.Text) { a.AddWeighted(x.IDs, surprise(x.IDs)) }
 
 // drawn tests a text for a mark in an Accumulator that read fills.
-func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nulltext.Text)) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nulltext.Text)) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		s := &rekeyed{mark(x, watermark.NewKey())}
 		a := detect.NewAccumulator(s, noPower(o))
@@ -61,8 +58,8 @@ func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nul
 	}
 }
 
-// sequentialOf looks after every unit, and pick says at what.
-func sequentialOf(mark nullMark, pick func(sequential.Result) float64) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+// sequentialOf looks after every unit. pick returns the p-value.
+func sequentialOf(mark nullMark, pick func(sequential.Result) float64) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		s := &rekeyed{mark(x, watermark.NewKey())}
 		q := sequential.New(s, nil)
@@ -77,5 +74,5 @@ func sequentialOf(mark nullMark, pick func(sequential.Result) float64) func(*nul
 
 func anytime(r sequential.Result) float64 { return r.Log10PAdjusted }
 
-// markov is Markov's inequality for an e-value.
+// markov returns the p-value of Markov's inequality for an e-value.
 func markov(r sequential.Result) float64 { return min(-r.Log10E, 0) }

@@ -32,8 +32,8 @@ var (
 	nullOut      = flag.String("nullpanel.out", "", "file for the counts of the long null panel")
 )
 
-// nullLongText is how many tokens of each text the long panel tests: many short tests
-// say more about the law than few long ones.
+// nullLongText is the number of tokens of each text that the long panel tests. Many short tests say
+// more about the law than a few long ones.
 const nullLongText = 100
 
 // TestNullPanelLong counts the p-values of many more keys than TestNullPanel:
@@ -106,11 +106,11 @@ func TestNullPanelLong(t *testing.T) {
 	}
 }
 
-// nullGammas are the green shares of the binomial panel: all widths of lane are among them.
+// nullGammas are the green shares of the binomial panel. They cover all widths of lane.
 var nullGammas = [...]float64{0.5, 0.25, 0.0625, 0.80078125}
 
-// binomialPanel cuts the distinct pairs of all texts into disjoint sets of some 64, each of
-// which is a test: under one key they are independent, since no pair is in two of them.
+// binomialPanel cuts the distinct pairs of all texts into disjoint sets of some 64 pairs. Each set is
+// a test. Under one key the tests are independent, since no pair is in two sets.
 func binomialPanel(t testing.TB, texts []*nulltext.Text, gamma float64, width, tests int) *nullpanel.Count {
 	mark := func(k watermark.Key) *watermark.Mark {
 		return testmark.Must(watermark.New(k, watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, texts[0].Vocab))
@@ -123,7 +123,7 @@ func binomialPanel(t testing.TB, texts []*nulltext.Text, gamma float64, width, t
 		sizes = append(sizes, least+i*7%(most-least+1))
 		left -= sizes[i]
 	}
-	// deep says how many of nullpanel.Depths a count reaches.
+	// deep[n][k] is the number of nullpanel.Depths that k green of n reach.
 	var deep [most + 1][most + 1]uint8
 	for n := least; n <= most; n++ {
 		for k := range n + 1 {

@@ -9,9 +9,9 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// payload reads a message of some bits; pick says which p-value is meant. The bound over
-// all messages is tight for a single bit, where a missing factor shows.
-func payload(bits int, pick func(*detect.Accumulator) nullpanel.Outcome) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+// payload reads a message of some bits. pick returns the p-value. The bound over all messages is
+// tight for a single bit, so a missing factor would show there.
+func payload(bits int, pick func(*detect.Accumulator) nullpanel.Outcome) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		fair := *x
 		fair.Gamma = 0.5

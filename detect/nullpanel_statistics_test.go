@@ -7,19 +7,20 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/sequential"
-	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
 	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A nullStatistic is a p-value that the library gives.
+// A keyedTest reads a text once, before any key, and returns its test under a key.
+type keyedTest = func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome
+
+// A nullStatistic is a p-value that the library computes.
 type nullStatistic struct {
 	name string
-	// test reads a text, once and before any key, and returns its test under a key.
-	test func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome
-	size int // tokens it needs to show its mistakes; 0 for short texts
-	// slow divides the number of keys, for tails that take long; 0 is 1.
+	test keyedTest
+	size int // tokens that it needs to show its mistakes; 0 for short texts
+	// slow divides the number of keys, for tails that take long. 0 means 1.
 	slow int
 }
 
@@ -111,11 +112,11 @@ func nullStatistics() []nullStatistic {
 	}
 }
 
-// rekeyed is a mark whose key changes between tests, so that a text is read once.
+// A rekeyed mark changes its key between tests, so that a text is read once.
 type rekeyed struct{ *watermark.Mark }
 
-// noPower puts Alpha where no short text gets to: a Result then has nothing to say about
-// its power, which would take most of the time.
+// noPower sets an Alpha that no short text reaches. A Result then skips the statement of its power,
+// which would take most of the time.
 func noPower(o *detect.Options) *detect.Options {
 	var c detect.Options
 	if o != nil {
@@ -127,9 +128,11 @@ func noPower(o *detect.Options) *detect.Options {
 
 func add(a *detect.Accumulator, x *nulltext.Text) { a.Add(x.IDs) }
 
-// accumulated tests a text in an Accumulator that read fills. opts, which may be nil, are
-// the options of the mark.
-func accumulated(o *detect.Options, opts func(watermark.Key) []watermark.Option, read func(*detect.Accumulator, *nulltext.Text)) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+// accumulated tests a text in an Accumulator that read fills. opts returns the options of the mark. It
+// may be nil.
+func accumulated(
+	o *detect.Options, opts func(watermark.Key) []watermark.Option, read func(*detect.Accumulator, *nulltext.Text),
+) keyedTest {
 	if opts == nil {
 		opts = func(watermark.Key) []watermark.Option { return nil }
 	}
@@ -137,7 +140,7 @@ func accumulated(o *detect.Options, opts func(watermark.Key) []watermark.Option,
 		s := &rekeyed{x.Mark(watermark.NewKey())}
 		a := detect.NewAccumulator(s, noPower(o))
 		read(a, x)
-		// Weighted tails take long, and the colours enter them through the sum alone.
+		// Weighted tails take long, and depend on the colours through the sum alone.
 		type sum struct {
 			units nullpanel.Units
 			sum   int64
@@ -166,7 +169,7 @@ func scoredBy(r detect.Result) (units nullpanel.Units) {
 	return units
 }
 
-// surprise weighs tokens by how rare they are in the text: a rule of the text alone.
+// surprise weighs tokens by how rare they are in the text. The rule depends on the text alone.
 func surprise(ids []Token) []uint8 {
 	counts := make(map[Token]int)
 	for _, id := range ids {
@@ -180,19 +183,19 @@ func surprise(ids []Token) []uint8 {
 	return weights
 }
 
-// profiles is one key under several profiles.
+// profiles returns the marks of one key under several profiles.
 func profiles(x *nulltext.Text, k watermark.Key) []*watermark.Mark {
 	var marks []*watermark.Mark
 	for _, gamma := range []float64{0.5, 0.25} {
 		for width := 1; width <= 2; width++ {
-			marks = append(marks, testmark.Must(watermark.New(k, watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, x.Vocab)))
+			marks = append(marks, markOf(x, k, watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}))
 		}
 	}
 	return marks
 }
 
 // panelOf takes the smallest p-value of a Panel. Its marks must be independent.
-func panelOf(marks func(*nulltext.Text, watermark.Key) []*watermark.Mark) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+func panelOf(marks func(*nulltext.Text, watermark.Key) []*watermark.Mark) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		var scorers []detect.Scorer
 		for _, m := range marks(x, watermark.NewKey()) {
@@ -218,7 +221,7 @@ func panelOf(marks func(*nulltext.Text, watermark.Key) []*watermark.Mark) func(*
 	}
 }
 
-// severalTests takes the smallest of p-values that count each other as Tests.
+// severalTests takes the smallest of several p-values, each adjusted for all by Tests.
 func severalTests(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	var tests []*detect.Accumulator
 	var scorers []*rekeyed
@@ -257,7 +260,7 @@ func documents(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	}
 }
 
-// recorder keeps the pairs that are scored.
+// A recorder keeps the pairs that are scored.
 type recorder struct {
 	*watermark.Mark
 	pairs []watermark.Pair
@@ -286,7 +289,7 @@ func segments(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	return segmentsOf(func(x *nulltext.Text, k watermark.Key) *watermark.Mark { return x.Mark(k) })(x)
 }
 
-func segmentsOf(mark nullMark) func(*nulltext.Text) func(watermark.Key) nullpanel.Outcome {
+func segmentsOf(mark nullMark) keyedTest {
 	return func(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome { return segmentsBy(mark, x) }
 }
 
@@ -313,18 +316,18 @@ func segmentsBy(mark nullMark, x *nulltext.Text) func(watermark.Key) nullpanel.O
 	}
 }
 
-// ofSegment is log10 of what a segment shows when its alternative is the only one.
+// ofSegment returns log10 of the p-value of a segment if its alternative were the only one.
 func ofSegment(s sequential.Segment, gamma float64) float64 {
 	ratio := float64(s.Green)*math.Log(s.Rate/gamma) + float64(s.End-s.Start-s.Green)*math.Log((1-s.Rate)/(1-gamma))
 	return (math.Log(float64(s.Start+1)) + math.Log(float64(s.Start+2)) - ratio) / math.Ln10
 }
 
-// sequential looks after every unit.
+// anytimeValid looks after every unit.
 func anytimeValid(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	return sequentialOf(func(x *nulltext.Text, k watermark.Key) *watermark.Mark { return x.Mark(k) }, anytime)(x)
 }
 
-// eValue is Markov's inequality for an e-value.
+// eValue takes the p-value of Markov's inequality for an e-value.
 func eValue(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	s := &rekeyed{x.Mark(watermark.NewKey())}
 	a := detect.NewAccumulator(s, noPower(nil))

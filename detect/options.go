@@ -7,54 +7,53 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// Dedup is the unit that is scored once.
+// Dedup decides what is scored once.
 type Dedup uint8
 
 const (
 	// DedupPair scores each distinct (context, token) pair once.
 	DedupPair Dedup = iota
-	// DedupContext scores each distinct context once, by its first occurrence in the
-	// text: the right test of a single document whose mark left repeated contexts
-	// alone. Over several texts with different first tokens the one with the smallest
-	// dedup tag counts, so that their order does not matter.
+	// DedupContext scores each distinct context once, by its first occurrence in the text. It is
+	// the right test of a single document if the mark left repeated contexts alone. If several
+	// texts have a context, and different tokens follow its first occurrences, the pair with the
+	// smallest dedup tag counts. So the order of texts does not matter.
 	DedupContext
 )
 
-// Options tunes a test; nil means the zero Options, which is sound. What is below
-// Exempt only matters when a Result is made.
+// Options tunes a test. nil means the zero Options, which is sound. The fields after Exempt matter
+// only when a Result is made.
 type Options struct {
-	Dedup     Dedup
-	Weighting Weighting
-	Sample    Sample
-	Exempt    []Token // ids never scored; they still are context
-	// Alpha is the largest adjusted p-value that is called detected, in (0,1).
-	// 0 means 1e-6.
+	Dedup     Dedup     // what is scored once; the zero value is DedupPair
+	Weighting Weighting // what a unit weighs; the zero value is WeightOne
+	Sample    Sample    // bounds the memory; the zero value keeps all pairs
+	Exempt    []Token   // ids that are never scored; they still are context
+	// Alpha is the largest adjusted p-value that is called detected, in (0,1). 0 means 1e-6.
 	Alpha float64
-	// MinShare is the share of marked text that a test must have been able to show,
-	// with power 0.9, before its silence is called not_detected; in (0,1]. 0 means
+	// MinShare is the share of marked text that matters to the caller, in (0,1]. Silence is called
+	// not_detected only if the test would have detected this share with probability 0.9. 0 means
 	// 0.5.
 	MinShare float64
-	// Tests is the number of tests this one belongs to, when the others are not
-	// keys of the same Panel: other normalizations, statistics, prompts. The p-value
-	// is multiplied by it (Bonferroni). 0 means 1.
+	// Tests is the number of tests that this one belongs to, at least 1. Count other
+	// normalizations, statistics and prompts, but not the keys of a Panel. The p-value is
+	// multiplied by it (Bonferroni). 0 means 1.
 	Tests int64
 }
 
-// Check returns an error if a field is out of its range. The nil Options are sound. Constructors
-// panic on Options that Check refuses, so check what comes from a file or a user first.
+// Check returns an error if a field is out of its range. nil is sound. Constructors panic on
+// Options that Check refuses, so check Options that come from a file or a user first.
 func (o *Options) Check() error {
 	c := o.filled()
 	switch {
 	case c.Dedup > DedupContext:
-		return errors.New("detect: unknown Dedup")
+		return errors.New("detect: Dedup is unknown")
 	case c.Weighting > WeightCounts:
-		return errors.New("detect: unknown Weighting")
+		return errors.New("detect: Weighting is unknown")
 	case c.Sample.Size < 0 || c.Sample.Size > maxSample:
-		return errors.New("detect: Sample.Size is out of range")
+		return errors.New("detect: Sample.Size is outside [0, 2^30]")
 	case c.Sample.Size == 0 && c.Sample != (Sample{}):
-		return errors.New("detect: a RunKey needs a Sample.Size")
+		return errors.New("detect: Sample.RunKey is set without a Sample.Size")
 	case c.Sample.Size > 0 && c.Dedup != DedupPair:
-		return errors.New("detect: a Sample needs DedupPair")
+		return errors.New("detect: a Sample needs Dedup to be DedupPair")
 	case !(c.Alpha > 0 && c.Alpha < 1):
 		return errors.New("detect: Alpha is outside (0,1)")
 	case !(c.MinShare > 0 && c.MinShare <= 1):
@@ -65,7 +64,7 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// filled returns a copy with every default in place.
+// filled returns a copy in which every default is set.
 func (o *Options) filled() Options {
 	var c Options
 	if o != nil {
@@ -86,7 +85,7 @@ func (o *Options) filled() Options {
 	return c
 }
 
-// orDefault returns filled Options. It panics on those that Check refuses.
+// orDefault returns filled Options. It panics on Options that Check refuses.
 func (o *Options) orDefault() Options {
 	if err := o.Check(); err != nil {
 		panic(err.Error())
@@ -94,16 +93,17 @@ func (o *Options) orDefault() Options {
 	return o.filled()
 }
 
-// config returns what these options decide about the evidence for a scorer.
+// config returns how these options make evidence for a scorer.
 func (o *Options) config(s Scorer) evidence.Config {
 	return evidence.Config{
-		Width: s.Width(), Vocab: s.Vocab(), ByContext: o.Dedup == DedupContext, Weighting: evidence.Weighting(o.Weighting),
+		Width: s.Width(), Vocab: s.Vocab(),
+		ByContext: o.Dedup == DedupContext, Weighting: evidence.Weighting(o.Weighting),
 		SampleSize: o.Sample.Size, RunKey: o.Sample.RunKey, Exempt: o.Exempt,
 	}
 }
 
-// sameUnits reports whether o and p agree in everything that decides what is kept of
-// a text.
+// sameUnits reports whether o and p keep the same units of a text.
 func (o *Options) sameUnits(p *Options) bool {
-	return o.Dedup == p.Dedup && o.Weighting == p.Weighting && o.Sample == p.Sample && slices.Equal(o.Exempt, p.Exempt)
+	return o.Dedup == p.Dedup && o.Weighting == p.Weighting && o.Sample == p.Sample &&
+		slices.Equal(o.Exempt, p.Exempt)
 }

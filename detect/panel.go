@@ -8,38 +8,39 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A Panel tests many marks over one text: keys, or profiles, or both. Pairs are kept once
-// for each context width, whatever the number of keys. Its results are those of an
-// Accumulator for each mark, adjusted for the number of marks (Sidak): given the text,
-// p-values under independent keys are independent, and those of one key under several
-// gammas, bands, lanes or statistics fall together with shared independent bits, for which
-// the bound holds as well (Harris 1960). One goroutine at a time.
+// A Panel tests many marks over the same texts: keys, profiles, or both. It keeps the pairs once
+// for each context width, for any number of keys.
+//
+// Its results are those of an Accumulator for each mark, adjusted for the number of marks (Sidak).
+// Given the text, p-values under independent keys are independent. One key may have several gammas,
+// bands, lanes or statistics. Their p-values all fall when shared independent bits rise, so the
+// bound holds for them as well (Harris 1960). A Panel may be used by one goroutine at a time.
 type Panel struct {
 	scorers  []Scorer
 	options  Options
 	evidence []*evidence.Evidence // one for each width
-	of       []int                // the evidence of each scorer
+	of       []int                // index into evidence for each scorer
 }
 
-// NewPanel returns an empty Panel. o may be nil. It panics without scorers, when they
-// differ in vocabulary, when two of them have one ID, since the same test twice is not
-// two tests, and as [NewAccumulator] does.
+// NewPanel returns an empty Panel. o may be nil. It panics without scorers, and if they differ in
+// vocabulary. It panics if two of them have one ID, since the same test twice is not two tests. It
+// also panics as [NewAccumulator] does.
 func NewPanel(s []Scorer, o *Options) *Panel {
 	if len(s) == 0 {
-		panic("detect: a Panel needs scorers")
+		panic("detect: a Panel needs at least one scorer")
 	}
 	p := &Panel{scorers: s, options: o.orDefault(), of: make([]int, len(s))}
 	if p.options.Tests > math.MaxInt64/int64(len(s)) {
-		panic("detect: Tests times the scorers of a Panel overflows")
+		panic("detect: Tests times the number of scorers overflows")
 	}
 	seen := make(map[string]bool, len(s))
 	byWidth := make(map[int]int)
 	for i, scorer := range s {
 		if scorer.Vocab() != s[0].Vocab() {
-			panic("detect: scorers of a Panel differ in vocabulary")
+			panic("detect: the scorers of a Panel differ in vocabulary")
 		}
 		if seen[scorer.ID()] {
-			panic("detect: a scorer occurs twice in a Panel")
+			panic("detect: two scorers of a Panel have one ID")
 		}
 		seen[scorer.ID()] = true
 		at, ok := byWidth[scorer.Width()]
@@ -81,12 +82,12 @@ func (p *Panel) Exclude(tokens []Token) {
 	}
 }
 
-// Results returns a Result for each scorer, in the order given to NewPanel.
+// Results returns a Result for each scorer, in the order that NewPanel received.
 func (p *Panel) Results() []Result {
 	results := make([]Result, len(p.scorers))
 	keys := int64(len(p.scorers))
-	// The power depends on the number of units and not on their colours, and takes longer
-	// than the rest: keys that share the units share it.
+	// The power depends on the number of units and not on their colours, and takes longer than the
+	// rest. Keys with equal units share it.
 	type size struct {
 		law   watermark.Law
 		units null.Units
@@ -108,7 +109,7 @@ func (p *Panel) Results() []Result {
 	return results
 }
 
-// Reset forgets everything added and excluded.
+// Reset removes everything that was added or excluded.
 func (p *Panel) Reset() {
 	for _, e := range p.evidence {
 		e.Reset()

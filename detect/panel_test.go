@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -27,7 +28,9 @@ func TestPanelIsManyAccumulators(t *testing.T) {
 	}
 	o := &detect.Options{Tests: 2, Exempt: []Token{3}}
 	panel := detect.NewPanel(scorers, o)
-	texts := [][]Token{testmark.Write(t, rng, 1500, testmark.Flat, scorers[7].(*watermark.Mark)), testmark.Uniform(rng, 300, 20)}
+	texts := [][]Token{
+		testmark.Write(t, rng, 1500, testmark.Flat, scorers[7].(*watermark.Mark)), testmark.Uniform(rng, 300, 20),
+	}
 	prompt := testmark.Uniform(rng, 5, 20)
 	for _, text := range texts {
 		panel.Add(text)
@@ -48,7 +51,7 @@ func TestPanelIsManyAccumulators(t *testing.T) {
 		require.Equal(t, want.Skipped, r.Skipped)
 		require.Equal(t, want.Mark, r.Mark)
 		require.Equal(t, int64(40), r.Tests)
-		require.InDelta(t, tail.Bonferroni(tail.Sidak(want.Log10P, 20), 2), r.Log10PAdjusted, 1e-12, "every key is counted")
+		require.InDelta(t, tail.Bonferroni(tail.Sidak(want.Log10P, 20), 2), r.Log10PAdjusted, 1e-12, "adjusted for every key")
 		require.Equal(t, i == 7, r.Verdict == detect.Detected)
 	}
 	panel.Reset()
@@ -57,13 +60,19 @@ func TestPanelIsManyAccumulators(t *testing.T) {
 
 func TestNewPanelRefuses(t *testing.T) {
 	m := testmark.Green(t, watermark.NewKey(), 2)
-	other, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, vocab+1)
-	require.NoError(t, err)
-	for name, scorers := range map[string][]detect.Scorer{
-		"none":             nil,
-		"a key twice":      {m, m},
-		"other vocabulary": {m, other},
+	other := testmark.Mark(t, watermark.NewKey(), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, vocab+1)
+	for _, c := range []struct {
+		name, says string
+		scorers    []detect.Scorer
+		tests      int64
+	}{
+		{"none", "detect: a Panel needs at least one scorer", nil, 1},
+		{"a key twice", "detect: two scorers of a Panel have one ID", []detect.Scorer{m, m}, 1},
+		{"another vocabulary", "detect: the scorers of a Panel differ in vocabulary", []detect.Scorer{m, other}, 1},
+		{"too many tests", "detect: Tests times the number of scorers overflows", []detect.Scorer{m, m}, math.MaxInt64},
 	} {
-		assert.Panics(t, func() { detect.NewPanel(scorers, nil) }, name)
+		t.Run(c.name, func(t *testing.T) {
+			assert.PanicsWithValue(t, c.says, func() { detect.NewPanel(c.scorers, &detect.Options{Tests: c.tests}) })
+		})
 	}
 }

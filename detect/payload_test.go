@@ -3,9 +3,11 @@ package detect_test
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,13 +21,6 @@ import (
 	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
-
-func payloadKey(t testing.TB, labels ...string) watermark.Key {
-	t.Helper()
-	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 7))
-	require.NoError(t, err)
-	return root.Derive(labels...)
-}
 
 func payloadMark(t testing.TB, k watermark.Key, bits int, message uint32, opts ...watermark.Option) *watermark.Mark {
 	t.Helper()
@@ -42,32 +37,37 @@ func decode(m *watermark.Mark, o *detect.Options, texts ...[]Token) detect.Decod
 
 func TestEveryMessageDecodes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(41, 42))
-	k := payloadKey(t, "every")
+	k := testmark.Key(7).Derive("every")
 	for _, n := range []int{1, 2, 3, 5} {
-		test := payloadMark(t, k, n, 0)
-		for message := range uint32(1 << n) {
-			d := decode(test, nil, testmark.Write(t, rng, 300, testmark.Flat, payloadMark(t, k, n, message)))
-			require.Equal(t, message, d.Message, "%d bits", n)
-			assert.True(t, d.Clear, d)
-			assert.Less(t, d.Log10PAdjusted, -20.0)
-			assert.Positive(t, d.Margin)
-			assert.NotEqual(t, message, d.RunnerUp)
-			assert.Equal(t, n, d.Bits)
-			assert.Equal(t, int64(1)<<n, d.Tests)
-			assert.InDelta(t, tail.Binomial(d.Sum, d.Scored, 0.5), d.Log10P, 1e-12)
-			assert.InDelta(t, d.Log10P+float64(n)*math.Log10(2), d.Log10PAdjusted, 1e-9, "every message is counted")
-			assert.InDelta(t, d.Scored/2, d.Carrying, 60)
-		}
+		t.Run(fmt.Sprintf("bits=%d", n), func(t *testing.T) {
+			test := payloadMark(t, k, n, 0)
+			for message := range uint32(1 << n) {
+				d := decode(test, nil, testmark.Write(t, rng, 300, testmark.Flat, payloadMark(t, k, n, message)))
+				require.Equal(t, message, d.Message)
+				assert.True(t, d.Clear, d)
+				assert.Less(t, d.Log10PAdjusted, -20.0)
+				assert.Positive(t, d.Margin)
+				assert.NotEqual(t, message, d.RunnerUp)
+				assert.Equal(t, n, d.Bits)
+				assert.Equal(t, int64(1)<<n, d.Tests)
+				assert.InDelta(t, tail.Binomial(d.Sum, d.Scored, 0.5), d.Log10P, 1e-12)
+				assert.InDelta(t, d.Log10P+float64(n)*math.Log10(2), d.Log10PAdjusted, 1e-9, "adjusted for every message")
+				assert.InDelta(t, d.Scored/2, d.Carrying, 60)
+			}
+		})
 	}
 	for _, n := range []int{16, 20} {
-		message := uint32(1)<<n - 3
-		d := decode(payloadMark(t, k, n, 5), nil, testmark.Write(t, rng, 500, testmark.Flat, payloadMark(t, k, n, message)))
-		assert.Equal(t, message, d.Message, "the test's own message takes no part")
-		assert.True(t, d.Clear)
+		t.Run(fmt.Sprintf("bits=%d", n), func(t *testing.T) {
+			message := uint32(1)<<n - 3
+			text := testmark.Write(t, rng, 500, testmark.Flat, payloadMark(t, k, n, message))
+			d := decode(payloadMark(t, k, n, 5), nil, text)
+			assert.Equal(t, message, d.Message, "the test's own message takes no part")
+			assert.True(t, d.Clear)
+		})
 	}
 }
 
-// slowDecode compares messages one by one, as the documentation says it.
+// slowDecode compares messages one by one, as the documentation of Decode defines it.
 func slowDecode(m *watermark.Mark, n int, text []Token) (sums []int64, scored int64) {
 	sums = make([]int64, 1<<n)
 	seen := map[string]bool{}
@@ -94,8 +94,8 @@ func TestDecodeIsTheSlowDecode(t *testing.T) {
 	rng := rand.New(rand.NewPCG(43, 44))
 	for i := range 60 {
 		n := 1 + i%6
-		k := payloadKey(t, "slow", strconv.Itoa(i))
-		m := payloadMark(t, k, n, 0, watermark.Band{Selector: payloadKey(t, "selector"), Hi: 50_000})
+		k := testmark.Key(7).Derive("slow", strconv.Itoa(i))
+		m := payloadMark(t, k, n, 0, watermark.Band{Selector: testmark.Key(7).Derive("selector"), Hi: 50_000})
 		text := testmark.Uniform(rng, 20+rng.IntN(300), 4+rng.IntN(30))
 		sums, scored := slowDecode(m, n, text)
 		best, second := 0, -1
@@ -118,11 +118,11 @@ func TestDecodeIsTheSlowDecode(t *testing.T) {
 	}
 }
 
-// What is scored for the message is what an Accumulator of the mark without payload
-// scores, and the label is of the free half.
+// TestPayloadCounts: a Decode scores the units that an Accumulator of the mark without a payload
+// scores. The label is tested on the free half of them.
 func TestPayloadCounts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(45, 46))
-	k, sel := payloadKey(t, "counts"), payloadKey(t, "selector")
+	k, sel := testmark.Key(7).Derive("counts"), testmark.Key(7).Derive("selector")
 	band := watermark.Band{Selector: sel, Hi: 40_000}
 	m, plain := payloadMark(t, k, 6, 9, band), testmark.Green(t, k, 2, band)
 	for range 20 {
@@ -147,40 +147,45 @@ func TestPayloadCounts(t *testing.T) {
 
 func TestDecodeDoesNotDependOnOrder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(47, 48))
-	k := payloadKey(t, "order")
+	k := testmark.Key(7).Derive("order")
 	m := payloadMark(t, k, 8, 200)
-	for _, dedup := range []detect.Dedup{detect.DedupPair, detect.DedupContext} {
-		var texts [][]Token
-		for range 12 {
-			texts = append(texts, testmark.Write(t, rng, 40, testmark.Flat, m), testmark.Uniform(rng, 40, 30))
-		}
-		o := &detect.Options{Dedup: dedup}
-		whole := detect.NewAccumulator(m, o)
-		for _, text := range texts {
-			whole.Add(text)
-		}
-		whole.Exclude(texts[0][:10])
-		want := whole.Decode()
-		rng.Shuffle(len(texts[1:]), func(i, j int) { texts[1+i], texts[1+j] = texts[1+j], texts[1+i] })
-		first, second := detect.NewAccumulator(m, o), detect.NewAccumulator(payloadMark(t, k, 8, 0), o)
-		second.Exclude(texts[0][:10])
-		for i, text := range texts {
-			if i%2 == 0 {
-				first.Add(text)
-			} else {
-				second.Add(text)
+	for _, c := range []struct {
+		name  string
+		dedup detect.Dedup
+	}{{"pairs", detect.DedupPair}, {"contexts", detect.DedupContext}} {
+		t.Run(c.name, func(t *testing.T) {
+			var texts [][]Token
+			for range 12 {
+				texts = append(texts, testmark.Write(t, rng, 40, testmark.Flat, m), testmark.Uniform(rng, 40, 30))
 			}
-		}
-		require.NoError(t, first.Merge(second), "the message is not part of the evidence")
-		restarted := detect.NewAccumulator(m, o)
-		require.NoError(t, restarted.UnmarshalBinary(encode(t, first)))
-		assert.Equal(t, want, restarted.Decode())
+			o := &detect.Options{Dedup: c.dedup}
+			whole := detect.NewAccumulator(m, o)
+			for _, text := range texts {
+				whole.Add(text)
+			}
+			whole.Exclude(texts[0][:10])
+			want := whole.Decode()
+			rng.Shuffle(len(texts[1:]), func(i, j int) { texts[1+i], texts[1+j] = texts[1+j], texts[1+i] })
+			first, second := detect.NewAccumulator(m, o), detect.NewAccumulator(payloadMark(t, k, 8, 0), o)
+			second.Exclude(texts[0][:10])
+			for i, text := range texts {
+				if i%2 == 0 {
+					first.Add(text)
+				} else {
+					second.Add(text)
+				}
+			}
+			require.NoError(t, first.Merge(second), "the message is not part of the evidence")
+			restarted := detect.NewAccumulator(m, o)
+			require.NoError(t, restarted.UnmarshalBinary(encode(t, first)))
+			assert.Equal(t, want, restarted.Decode())
+		})
 	}
 }
 
 func TestDecodeWeighs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(49, 50))
-	k := payloadKey(t, "weights")
+	k := testmark.Key(7).Derive("weights")
 	m := payloadMark(t, k, 8, 77)
 	text := testmark.Write(t, rng, 300, testmark.Flat, m)
 	weights := make([]uint8, len(text))
@@ -198,10 +203,9 @@ func TestDecodeWeighs(t *testing.T) {
 	assert.Equal(t, uint32(77), counts.Decode().Message)
 }
 
-// TestMessagesComeBack compares rates of exact recovery with a simulation of random
-// linear codes over n message contexts: 72 % at 150, 90 % at 200 and 99 % at 250 for 16
-// bits and a green rate of 0.7. Half of the contexts of a text are free, so that it takes
-// twice as many of its units.
+// TestMessagesComeBack compares rates of exact recovery with a simulation of random linear codes.
+// Over n message contexts they are 72 % at 150, 90 % at 200 and 99 % at 250, for 16 bits and a
+// green rate of 0.7. Half of the contexts of a text are free, so a text needs twice as many units.
 func TestMessagesComeBack(t *testing.T) {
 	trials := 300
 	if testing.Short() {
@@ -213,41 +217,43 @@ func TestMessagesComeBack(t *testing.T) {
 		units int
 		rate  float64
 	}{{150, 0.72}, {200, 0.90}, {250, 0.99}} {
-		exact, carrying := 0, int64(0)
-		for i := range trials {
-			message := rng.Uint32N(1 << n)
-			k := payloadKey(t, "rates", strconv.Itoa(c.units), strconv.Itoa(i))
-			m, err := watermark.New(k, watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1}, ids, watermark.Payload{Bits: n, Message: message})
-			require.NoError(t, err)
-			a := detect.NewAccumulator(m, nil)
-			list := make([]uint64, 1)
-			for carried, tried := 0, 0; carried < c.units; tried++ {
-				require.Less(t, tried, 10*c.units, "half of the contexts carry the message")
-				context := []Token{rng.Int32N(ids)}
-				m.Mask(list, context)
-				next, green := rng.Int32N(64), rng.Float64() < p1
-				for list[0]>>next&1 == 1 != green {
-					next = rng.Int32N(64)
+		t.Run(fmt.Sprintf("contexts=%d", c.units), func(t *testing.T) {
+			exact, carrying := 0, int64(0)
+			for i := range trials {
+				message := rng.Uint32N(1 << n)
+				k := testmark.Key(7).Derive("rates", strconv.Itoa(c.units), strconv.Itoa(i))
+				scheme := watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1}
+				m := testmark.Mark(t, k, scheme, ids, watermark.Payload{Bits: n, Message: message})
+				a := detect.NewAccumulator(m, nil)
+				list := make([]uint64, 1)
+				for carried, tried := 0, 0; carried < c.units; tried++ {
+					require.Less(t, tried, 10*c.units, "half of the contexts carry the message")
+					context := []Token{rng.Int32N(ids)}
+					m.Mask(list, context)
+					next, green := rng.Int32N(64), rng.Float64() < p1
+					for list[0]>>next&1 == 1 != green {
+						next = rng.Int32N(64)
+					}
+					if m.Score(nil, []watermark.Pair{{Context: context, Token: next}})[0] == watermark.InMessage {
+						carried++
+					}
+					a.AddPair(context, next)
 				}
-				if m.Score(nil, []watermark.Pair{{Context: context, Token: next}})[0] == watermark.InMessage {
-					carried++
+				d := a.Decode()
+				carrying += d.Carrying
+				if d.Message == message {
+					exact++
 				}
-				a.AddPair(context, next)
 			}
-			d := a.Decode()
-			carrying += d.Carrying
-			if d.Message == message {
-				exact++
-			}
-		}
-		t.Logf("%d message contexts: %d of %d exact, simulated %.2f", c.units, exact, trials, c.rate)
-		assert.InDelta(t, c.units, float64(carrying)/float64(trials), 1)
-		sd := math.Sqrt(c.rate * (1 - c.rate) / float64(trials))
-		assert.InDelta(t, c.rate, float64(exact)/float64(trials), 4*sd+0.015)
+			t.Logf("%d message contexts: %d of %d exact, simulated %.2f", c.units, exact, trials, c.rate)
+			assert.InDelta(t, c.units, float64(carrying)/float64(trials), 1)
+			sd := math.Sqrt(c.rate * (1 - c.rate) / float64(trials))
+			assert.InDelta(t, c.rate, float64(exact)/float64(trials), 4*sd+0.015)
+		})
 	}
 }
 
-// nullCounts counts p-values of texts that know nothing of the keys.
+// nullCounts counts p-values of texts that do not depend on the keys.
 type nullCounts map[float64]int64
 
 func (c nullCounts) add(log10P float64) {
@@ -258,18 +264,18 @@ func (c nullCounts) add(log10P float64) {
 	}
 }
 
-// atMost checks that no alpha was exceeded, up to chance at 1e-6.
+// atMost checks that p-values are not small more often than they say, up to chance at 1e-6.
 func (c nullCounts) atMost(t *testing.T, name string, texts int64) {
-	for alpha, count := range c {
-		t.Logf("%s <= %v: %d of %d", name, alpha, count, texts)
-		assert.Greater(t, tail.Binomial(count, texts, alpha), -6.0, "%s: too many p <= %v: %d", name, alpha, count)
+	for _, alpha := range slices.Sorted(maps.Keys(c)) {
+		t.Logf("%s <= %v: %d of %d", name, alpha, c[alpha], texts)
+		assert.Greater(t, tail.Binomial(c[alpha], texts, alpha), -6.0, "%s: too many p <= %v: %d", name, alpha, c[alpha])
 	}
 }
 
 func newNullCounts() nullCounts { return nullCounts{0.5: 0, 0.1: 0, 1e-2: 0, 1e-3: 0} }
 
-// TestDecodeUnderTheNull: under keys that marked nothing, no message and no label shows
-// more often than its p-value says, and the bounds are not idle.
+// TestDecodeUnderTheNull: under unrelated keys, neither messages nor labels show more often than their
+// p-values say, and the bounds are not idle.
 func TestDecodeUnderTheNull(t *testing.T) {
 	const texts = 8_000
 	rng := rand.New(rand.NewPCG(53, 54))
@@ -277,7 +283,7 @@ func TestDecodeUnderTheNull(t *testing.T) {
 	sizes := make(map[int64]int64)
 	below := map[int64]int64{}
 	for i := range texts {
-		m := payloadMark(t, payloadKey(t, "null", strconv.Itoa(i)), 1+i%6, 0)
+		m := payloadMark(t, testmark.Key(7).Derive("null", strconv.Itoa(i)), 1+i%6, 0)
 		a := detect.NewAccumulator(m, nil)
 		a.Add(testmark.Uniform(rng, 60+rng.IntN(200), []int{12, vocab}[i/6%2]))
 		d, r := a.Decode(), a.Result()
@@ -296,11 +302,11 @@ func TestDecodeUnderTheNull(t *testing.T) {
 	adjusted.atMost(t, "every message", texts)
 	message.atMost(t, "message contexts", texts)
 	joint.atMost(t, "label or message", texts)
-	// The union bound loses little where a correction for one message would gain all.
+	// The union bound loses little.
 	assert.Greater(t, adjusted[0.1], int64(texts/100))
 	assert.Greater(t, message[0.1], int64(texts/100))
 
-	// The label's p-value is exact, not only valid: as many as can be are below 0.1.
+	// The label's p-value is exact, not only valid: the expected number of p-values is below 0.1.
 	var attainable float64
 	var seen int64
 	for n, count := range sizes {
@@ -311,8 +317,8 @@ func TestDecodeUnderTheNull(t *testing.T) {
 	assert.InDelta(t, attainable, seen, 5*math.Sqrt(attainable))
 }
 
-// TestOtherMessagesAreNoEvidence: in text that carries a message, the best wrong one is
-// as good as it is no more often than Log10PMessage says.
+// TestOtherMessagesAreNoEvidence: in text that carries a message, the best wrong message has a small
+// Log10PMessage no more often than it says.
 func TestOtherMessagesAreNoEvidence(t *testing.T) {
 	const texts = 2_000
 	for _, c := range []struct {
@@ -320,7 +326,7 @@ func TestOtherMessagesAreNoEvidence(t *testing.T) {
 		bits, contexts, pairs int
 	}{
 		{"many contexts", 4, 30, 1},
-		// All tokens after one context are complemented together: they are one vote.
+		// All tokens after one context are complemented together, so they are one vote.
 		{"few contexts of many tokens", 8, 24, 6},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -328,7 +334,7 @@ func TestOtherMessagesAreNoEvidence(t *testing.T) {
 			wrong := nullCounts{0.5: 0, 0.1: 0, 1e-2: 0}
 			for i := range texts {
 				message := rng.Uint32N(1 << c.bits)
-				m := payloadMark(t, payloadKey(t, "wrong", c.name, strconv.Itoa(i)), c.bits, message)
+				m := payloadMark(t, testmark.Key(7).Derive("wrong", c.name, strconv.Itoa(i)), c.bits, message)
 				a := detect.NewAccumulator(m, nil)
 				for range c.contexts {
 					context := testmark.Uniform(rng, 2, vocab)
@@ -346,11 +352,11 @@ func TestOtherMessagesAreNoEvidence(t *testing.T) {
 	}
 }
 
-// TestTheLabelSurvivesManyMessages is why half of the contexts are free: pooled text of
-// many messages shows the label, as does what a student makes of it.
+// TestTheLabelSurvivesManyMessages shows why half of the contexts are free: pooled text of many
+// messages still shows the label.
 func TestTheLabelSurvivesManyMessages(t *testing.T) {
 	rng := rand.New(rand.NewPCG(57, 58))
-	k := payloadKey(t, "many")
+	k := testmark.Key(7).Derive("many")
 	a := detect.NewAccumulator(payloadMark(t, k, 16, 0), nil)
 	for range 200 {
 		a.Add(testmark.Write(t, rng, 20, testmark.Flat, payloadMark(t, k, 16, rng.Uint32N(1<<16))))
@@ -360,29 +366,31 @@ func TestTheLabelSurvivesManyMessages(t *testing.T) {
 	assert.InDelta(t, float64(r.Skipped.Payload), float64(r.Scored), 5*math.Sqrt(float64(r.Scored)))
 	assert.Greater(t, float64(r.Green), 0.8*float64(r.Scored), "the free half is marked throughout")
 
-	// The message is lost, and what decodes best is not taken for one.
+	// The message is lost, and the best one is not called clear.
 	d := a.Decode()
 	assert.Less(t, d.Log10PAdjusted, -6.0, "the text depends on the key")
 	assert.Greater(t, d.Log10PMessage, -6.0)
 	assert.False(t, d.Clear, d)
 }
 
-// A text of which every message context is complemented has lost nothing of its label.
+// TestComplementedTextKeepsItsLabel: complementing every message context does not touch the label.
 func TestComplementedTextKeepsItsLabel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(59, 60))
-	k := payloadKey(t, "complement")
+	k := testmark.Key(7).Derive("complement")
 	test := payloadMark(t, k, 1, 0)
 	zero := testmark.Write(t, rng, 300, testmark.Flat, payloadMark(t, k, 1, 0))
 	one := testmark.Write(t, rng, 300, testmark.Flat, payloadMark(t, k, 1, 1))
 	for message, text := range [][]Token{zero, one} {
-		a := detect.NewAccumulator(test, nil)
-		a.Add(text)
-		r := a.Result()
-		assert.Equal(t, detect.Detected, r.Verdict)
-		assert.Less(t, r.Log10P, -10.0)
-		assert.Equal(t, uint32(message), a.Decode().Message)
+		t.Run(fmt.Sprintf("message=%d", message), func(t *testing.T) {
+			a := detect.NewAccumulator(test, nil)
+			a.Add(text)
+			r := a.Result()
+			assert.Equal(t, detect.Detected, r.Verdict)
+			assert.Less(t, r.Log10P, -10.0)
+			assert.Equal(t, uint32(message), a.Decode().Message)
+		})
 	}
-	// Without the free half half of the evidence is against the mark.
+	// A test without free contexts would find half of the evidence against the mark.
 	blind := detect.NewAccumulator(testmark.Green(t, k, 2), nil)
 	blind.Add(one)
 	assert.NotEqual(t, detect.Detected, blind.Result().Verdict)
@@ -390,34 +398,43 @@ func TestComplementedTextKeepsItsLabel(t *testing.T) {
 
 func TestLabelAndMessage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(61, 62))
-	k := payloadKey(t, "both")
+	k := testmark.Key(7).Derive("both")
 	m := payloadMark(t, k, 10, 700)
-	for _, text := range [][]Token{testmark.Write(t, rng, 300, testmark.Flat, m), testmark.Uniform(rng, 300, vocab), nil} {
-		o := &detect.Options{Tests: 3}
-		a := detect.NewAccumulator(m, o)
-		a.Add(text)
-		label, alone := a.Result(), a.Decode()
-		both := detect.Text(m, text, &detect.TextOptions{Options: *o, Message: true})
-		r, d := both.Result, *both.Message
-		accumulated, message := a.LabelAndMessage()
-		assert.Equal(t, fmt.Sprint(accumulated, message), fmt.Sprint(r, d))
-		assert.Equal(t, int64(6), r.Tests)
-		assert.Equal(t, int64(6<<10), d.Tests)
-		assert.Equal(t, label.Log10P, r.Log10P)
-		assert.Equal(t, alone.Log10P, d.Log10P)
-		assert.InDelta(t, min(alone.Log10PAdjusted+math.Log10(2), 0), d.Log10PAdjusted, 1e-9)
-		assert.InDelta(t, min(0, label.Log10PAdjusted+math.Log10(2), d.Log10PAdjusted), r.Log10PAdjusted, 1e-9)
-		assert.Equal(t, r.Verdict == detect.Detected, r.Log10PAdjusted <= -6)
+	for _, c := range []struct {
+		name string
+		text []Token
+	}{
+		{"marked", testmark.Write(t, rng, 300, testmark.Flat, m)}, {"unmarked", testmark.Uniform(rng, 300, vocab)}, {"empty", nil},
+	} {
+		text := c.text
+		t.Run(c.name, func(t *testing.T) {
+			o := &detect.Options{Tests: 3}
+			a := detect.NewAccumulator(m, o)
+			a.Add(text)
+			label, alone := a.Result(), a.Decode()
+			both := detect.Text(m, text, &detect.TextOptions{Options: *o, Message: true})
+			r, d := both.Result, *both.Message
+			accumulated, message := a.LabelAndMessage()
+			assert.Equal(t, fmt.Sprint(accumulated, message), fmt.Sprint(r, d))
+			assert.Equal(t, int64(6), r.Tests)
+			assert.Equal(t, int64(6<<10), d.Tests)
+			assert.Equal(t, label.Log10P, r.Log10P)
+			assert.Equal(t, alone.Log10P, d.Log10P)
+			assert.InDelta(t, min(alone.Log10PAdjusted+math.Log10(2), 0), d.Log10PAdjusted, 1e-9)
+			assert.InDelta(t, min(0, label.Log10PAdjusted+math.Log10(2), d.Log10PAdjusted), r.Log10PAdjusted, 1e-9)
+			assert.Equal(t, r.Verdict == detect.Detected, r.Log10PAdjusted <= -6)
 
-		prompt := testmark.Uniform(rng, 5, vocab)
-		got := detect.Text(m, text, &detect.TextOptions{Options: *o, Prompts: [][]Token{prompt}, Spans: true, Message: true})
-		whole, scan, located := got.Result, got.Scan, got.Message
-		assert.Equal(t, int64(9), whole.Tests)
-		assert.Equal(t, int64(9<<10), located.Tests)
-		assert.Equal(t, d.Message, located.Message)
-		assert.InDelta(t, min(0, label.Log10PAdjusted+math.Log10(3), located.Log10PAdjusted, scan.Log10PAdjusted), whole.Log10PAdjusted, 1e-9)
+			prompt := testmark.Uniform(rng, 5, vocab)
+			got := detect.Text(m, text, &detect.TextOptions{Options: *o, Prompts: [][]Token{prompt}, Spans: true, Message: true})
+			whole, scan, located := got.Result, got.Scan, got.Message
+			assert.Equal(t, int64(9), whole.Tests)
+			assert.Equal(t, int64(9<<10), located.Tests)
+			assert.Equal(t, d.Message, located.Message)
+			best := min(0, label.Log10PAdjusted+math.Log10(3), located.Log10PAdjusted, scan.Log10PAdjusted)
+			assert.InDelta(t, best, whole.Log10PAdjusted, 1e-9)
+		})
 	}
-	// Both halves together show a text before the free half does.
+	// Both halves together detect a text earlier than the free half does.
 	m = payloadMark(t, k, 4, 11)
 	text := testmark.Write(t, rng, 200, testmark.Flat, m)
 	for n := 10; ; n++ {
@@ -436,7 +453,7 @@ func TestLabelAndMessage(t *testing.T) {
 
 func TestSequentialLeavesMessagesOut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(63, 64))
-	m := payloadMark(t, payloadKey(t, "sequential"), 12, 99)
+	m := payloadMark(t, testmark.Key(7).Derive("sequential"), 12, 99)
 	text := testmark.Write(t, rng, 300, testmark.Flat, m)
 	q, a := sequential.New(m, nil), detect.NewAccumulator(m, nil)
 	q.Add(text)
@@ -453,39 +470,60 @@ func TestSequentialLeavesMessagesOut(t *testing.T) {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	k := payloadKey(t, "refuses")
+	k := testmark.Key(7).Derive("refuses")
 	plain := testmark.Green(t, k, 2)
-	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.NewAccumulator(plain, nil).Decode() })
-	assert.PanicsWithValue(t, "detect: the mark has no payload", func() { detect.NewAccumulator(labelOnly{plain}, nil).LabelAndMessage() })
 	m := payloadMark(t, k, 20, 0)
-	assert.PanicsWithValue(t, "detect: Tests overflows", func() { detect.NewAccumulator(m, &detect.Options{Tests: 1 << 44}).Decode() })
-	assert.PanicsWithValue(t, "detect: a payload needs gamma 1/2", func() { detect.NewAccumulator(biased{m}, nil).Decode() })
-	assert.PanicsWithValue(t, "detect: the payload has too many bits", func() { detect.NewAccumulator(long{m}, nil).Decode() })
+	for _, c := range []struct {
+		name, says string
+		scorer     detect.Scorer
+		o          *detect.Options
+	}{
+		{"no payload", "detect: the mark does not have a payload", plain, nil},
+		{"no method", "detect: the mark does not have a payload", labelOnly{plain}, nil},
+		{"too many tests", "detect: the number of tests overflows", m, &detect.Options{Tests: 1 << 44}},
+		{"gamma", "detect: a mark with a payload needs gamma 1/2", biased{m}, nil},
+		{"too many bits", "detect: the payload has more bits than watermark.MaxPayloadBits", long{m}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.PanicsWithValue(t, c.says, func() { detect.NewAccumulator(c.scorer, c.o).Decode() })
+			assert.PanicsWithValue(t, c.says, func() {
+				detect.Text(c.scorer, nil, &detect.TextOptions{Options: *orZero(c.o), Message: true})
+			})
+		})
+	}
 
 	d := detect.NewAccumulator(m, nil).Decode()
-	assert.Equal(t, detect.Decoded{Bits: 20, RunnerUp: 1, Tests: 1 << 20}, d, "nothing says nothing")
+	assert.Equal(t, detect.Decoded{Bits: 20, RunnerUp: 1, Tests: 1 << 20}, d, "without text")
 	assert.True(t, strings.HasPrefix(d.String(), "message=0 of 20 bits clear=false"))
 }
 
-// labelOnly hides what a mark knows of payloads.
+// orZero returns the Options that nil means.
+func orZero(o *detect.Options) *detect.Options {
+	if o == nil {
+		return new(detect.Options)
+	}
+	return o
+}
+
+// labelOnly hides the payload of a mark.
 type labelOnly struct{ detect.Scorer }
 
-// biased is a mark that gives another law.
+// biased is a mark that declares another law.
 type biased struct{ *watermark.Mark }
 
 func (biased) Law() watermark.Law { return watermark.Bernoulli{P: 0.25, Marked: 0.5} }
 
-// long has more bits than there are.
+// long declares too many bits.
 type long struct{ *watermark.Mark }
 
 func (long) PayloadBits() int { return 21 }
 
-// FuzzDecode: any text decodes to what the slow decoder finds.
+// FuzzDecode compares with the slow decoder on any text.
 func FuzzDecode(f *testing.F) {
 	f.Add(uint8(3), []byte{1, 2, 3, 4, 1, 2, 3, 9, 9, 9, 9})
 	m := make([]*watermark.Mark, 7)
 	for n := range m {
-		m[n] = payloadMark(f, payloadKey(f, "fuzz"), n, 0)
+		m[n] = payloadMark(f, testmark.Key(7).Derive("fuzz"), n, 0)
 	}
 	f.Fuzz(func(t *testing.T, n uint8, data []byte) {
 		bits := 1 + int(n%6)
@@ -506,7 +544,7 @@ func FuzzDecode(f *testing.F) {
 func BenchmarkDecode(b *testing.B) {
 	rng := rand.New(rand.NewPCG(65, 66))
 	for _, n := range []int{16, 20} {
-		m := payloadMark(b, payloadKey(b, "bench"), n, 0)
+		m := payloadMark(b, testmark.Key(7).Derive("bench"), n, 0)
 		a := detect.NewAccumulator(m, nil)
 		a.Add(testmark.Uniform(rng, 1000, vocab))
 		b.Run(fmt.Sprintf("bits=%d", n), func(b *testing.B) {

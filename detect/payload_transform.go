@@ -1,13 +1,14 @@
 package detect
 
-// transformBlock is what fits the first cache of a processor.
+// transformBlock is the largest length that fits the first cache of a processor.
 const transformBlock = 1 << 11
 
-// walshHadamard replaces a, whose length is a power of two, by its Walsh-Hadamard
-// transform: b[m] = sum over c of a[c] (-1)^<c,m>, where <c,m> is the parity of c AND m.
-// It takes len(a) log2 len(a) additions (Fino and Algazi 1976, "Unified Matrix Treatment
-// of the Fast Walsh-Hadamard Transform"), and halves long arrays first, so that most of
-// them happen in the cache.
+// walshHadamard replaces a by its Walsh-Hadamard transform: b[m] = sum over c of a[c] (-1)^<c,m>,
+// where <c,m> is the parity of c AND m. The length of a is a power of two.
+//
+// The transform takes len(a) log2 len(a) additions (Fino and Algazi 1976, "Unified Matrix Treatment
+// of the Fast Walsh-Hadamard Transform"). It halves long arrays first, so that most additions
+// happen in the cache.
 func walshHadamard(a []int64) {
 	if len(a) > transformBlock {
 		low, high := a[:len(a)/2], a[len(a)/2:]

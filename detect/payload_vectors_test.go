@@ -1,21 +1,18 @@
 package detect_test
 
 import (
-	"encoding/json"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/testmark"
 )
 
-// The second reader finds the message by trying every one.
+// TestVectorsDecode compares with a second implementation, which tries every message.
 func TestVectorsDecode(t *testing.T) {
-	text, err := os.ReadFile("../testdata/vectors/payload.json")
-	require.NoError(t, err)
 	var file struct {
 		Decodings []struct {
 			detectVector
@@ -31,7 +28,7 @@ func TestVectorsDecode(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, json.Unmarshal(text, &file))
+	testmark.ReadVectors(t, "payload.json", &file)
 	require.NotEmpty(t, file.Decodings)
 	for _, v := range file.Decodings {
 		t.Run(v.Name, func(t *testing.T) {
@@ -46,8 +43,14 @@ func TestVectorsDecode(t *testing.T) {
 			v.Label.check(t, r, "the label")
 			d, want := a.Decode(), v.Payload
 			assert.Equal(t,
-				detect.Decoded{Bits: want.Bits, Message: want.Message, RunnerUp: want.RunnerUp, Margin: want.Margin, Scored: want.Scored, Sum: want.Sum},
-				detect.Decoded{Bits: d.Bits, Message: d.Message, RunnerUp: d.RunnerUp, Margin: d.Margin, Scored: d.Scored, Sum: d.Sum})
+				detect.Decoded{
+					Bits: want.Bits, Message: want.Message, RunnerUp: want.RunnerUp,
+					Margin: want.Margin, Scored: want.Scored, Sum: want.Sum,
+				},
+				detect.Decoded{
+					Bits: d.Bits, Message: d.Message, RunnerUp: d.RunnerUp,
+					Margin: d.Margin, Scored: d.Scored, Sum: d.Sum,
+				})
 			assert.Equal(t, want.Scored, r.Scored+d.Carrying)
 			assert.LessOrEqual(t, math.Abs(d.Log10P-want.Log10P), 1e-9*math.Abs(want.Log10P))
 			assert.InDelta(t, want.Adjusted, d.Log10PAdjusted, 1e-9*max(1, math.Abs(want.Adjusted)))

@@ -6,28 +6,33 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/null"
 )
 
-// Power says what a test of this size could have shown.
+// Power says what a test of this size would have detected.
 type Power struct {
-	Alpha float64 // the adjusted p-value that is called detected
-	Power float64 // the probability of detection the other numbers are for: 0.9
-	// MinSum is the smallest Sum that is detected, tests counted by Bonferroni, which is a number of green units
-	// where all weights are 1; above every possible one when none is.
+	Alpha float64 // largest adjusted p-value that is called detected, in (0,1)
+	Power float64 // probability of detection that MinExcess and MinShare are stated for: 0.9
+	// MinSum is the smallest Sum that would be detected, adjusted for all tests by Bonferroni. If
+	// all weights are 1 and scores are colours, it is a number of green units. It is above every
+	// possible Sum if no Sum would be detected.
 	MinSum int64
-	// MinExcess is the smallest excess of a score's mean over its mean under the null that
-	// is detected with that probability; +Inf when none is. For a green list it is that of
-	// the green rate over gamma, the same for every unit; for a Gumbel mark that of the
-	// score in nats, for a tournament that of the mean bit over 1/2, over a share of units.
+	// MinExcess is the smallest rise of the mean score above its mean under the null that would be
+	// detected with probability Power. It is +Inf if none would be.
+	//
+	// For a green list it is the excess of the green rate over gamma, the same for every unit. For
+	// a Gumbel mark it is the excess of the score in nats, and for a tournament the excess of the
+	// mean bit over 1/2. Those two are means over all units, of which a share is marked.
 	MinExcess float64
-	// MinShare is the share of marked text that MinExcess means. For a green list it is
-	// so at best, if every marked token were drawn where the model is indifferent; text
-	// with less entropy needs a larger share. For a keyed draw there is no best, so that
-	// marked tokens count as fair choices between two, one bit of entropy each: text with
-	// more entropy than that on average shows a smaller share, with less a larger one. Above
-	// 1, or +Inf, no text of this length would do.
+	// MinShare is the share of marked text that MinExcess means, above 0. No text of this length
+	// would do if it is above 1 or +Inf.
+	//
+	// For a green list it is a lower bound: it holds for a model that finds all tokens equally
+	// likely wherever it marks. Text of less entropy needs a larger share. A keyed draw does not
+	// have such a bound. So marked tokens count as fair choices between two, which is one bit of
+	// entropy each. Text of more entropy than that on average needs a smaller share, and text of
+	// less entropy a larger one.
 	MinShare float64
 }
 
-// powerOf computes the statement for scored units. The tests enter by Bonferroni, which can
+// powerOf states the power of a test of these units. It adjusts for tests by Bonferroni, which can
 // only understate the power.
 func powerOf(law null.Law, units *null.Units, o Options, tests int64) Power {
 	p := Power{Alpha: o.Alpha, Power: null.TargetPower, MinExcess: math.Inf(1), MinShare: math.Inf(1)}
@@ -37,7 +42,7 @@ func powerOf(law null.Law, units *null.Units, o Options, tests int64) Power {
 	if p.MinSum > top {
 		return p
 	}
-	// The power grows with the excess, from at most Alpha.
+	// The power grows with the excess. Without an excess it is at most Alpha.
 	sum := null.SumOf(p.MinSum)
 	full, most := law.Full()
 	above := func(excess float64) float64 {
@@ -50,7 +55,7 @@ func powerOf(law null.Law, units *null.Units, o Options, tests int64) Power {
 	return p
 }
 
-// root returns where an increasing function crosses zero in (0, hi], from above and to a
+// root returns where an increasing function crosses zero in (0, hi]. It approaches from above, to a
 // relative accuracy, by regula falsi in the Illinois form (Dowell and Jarratt 1971).
 func root(hi, accuracy float64, f func(float64) float64) float64 {
 	lo := 0.0

@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -19,21 +20,22 @@ func TestPowerStatementIsExact(t *testing.T) {
 	for _, gamma := range []float64{0.25, 0.5} {
 		for _, n := range []int{30, 200, 2000, 20000} {
 			for _, alpha := range []float64{1e-2, 1e-6} {
-				m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: gamma, Delta: 2, Width: 1}, vocab)
-				require.NoError(t, err)
-				a := detect.NewAccumulator(m, &detect.Options{Alpha: alpha, Tests: 3})
-				a.Add(testmark.Uniform(rng, n, vocab))
-				r := a.Result()
-				p := r.Power
-				require.Equal(t, alpha, p.Alpha)
-				require.Equal(t, 0.9, p.Power)
-				at := func(k int64, rate float64) float64 { return tail.Binomial(k, r.Scored, rate) }
-				limit := math.Log10(alpha / 3)
-				require.LessOrEqual(t, at(p.MinSum, gamma), limit)
-				require.Greater(t, at(p.MinSum-1, gamma), limit)
-				require.InDelta(t, math.Log10(0.9), at(p.MinSum, gamma+p.MinExcess), 1e-9)
-				marked := gamma * math.Exp(2) / (1 + gamma*(math.Exp(2)-1))
-				require.InDelta(t, p.MinExcess/(marked-gamma), p.MinShare, 1e-12)
+				t.Run(fmt.Sprintf("gamma=%v n=%d alpha=%v", gamma, n, alpha), func(t *testing.T) {
+					m := testmark.Mark(t, testmark.Key(13), watermark.GreenList{Gamma: gamma, Delta: 2, Width: 1}, vocab)
+					a := detect.NewAccumulator(m, &detect.Options{Alpha: alpha, Tests: 3})
+					a.Add(testmark.Uniform(rng, n, vocab))
+					r := a.Result()
+					p := r.Power
+					require.Equal(t, alpha, p.Alpha)
+					require.Equal(t, 0.9, p.Power)
+					at := func(k int64, rate float64) float64 { return tail.Binomial(k, r.Scored, rate) }
+					limit := math.Log10(alpha / 3)
+					require.LessOrEqual(t, at(p.MinSum, gamma), limit)
+					require.Greater(t, at(p.MinSum-1, gamma), limit)
+					require.InDelta(t, math.Log10(0.9), at(p.MinSum, gamma+p.MinExcess), 1e-9)
+					marked := gamma * math.Exp(2) / (1 + gamma*(math.Exp(2)-1))
+					require.InDelta(t, p.MinExcess/(marked-gamma), p.MinShare, 1e-12)
+				})
 			}
 		}
 	}
@@ -41,14 +43,22 @@ func TestPowerStatementIsExact(t *testing.T) {
 
 func TestVerdicts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(15, 16))
-	verdict := func(n int, o *detect.Options) detect.Verdict {
-		a := detect.NewAccumulator(testmark.Green(t, testmark.Key(0), 2), o)
-		a.Add(testmark.Uniform(rng, n, vocab))
-		return a.Result().Verdict
+	for _, c := range []struct {
+		name  string
+		n     int
+		share float64
+		want  detect.Verdict
+	}{
+		{"too short to detect anything", 10, 0, detect.Inconclusive},
+		{"too short for half a mark", 60, 0, detect.Inconclusive},
+		{"long enough", 5000, 0, detect.NotDetected},
+		{"too short for a small share", 5000, 0.05, detect.Inconclusive},
+		{"long enough for a small share", 500_000, 0.05, detect.NotDetected},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := detect.NewAccumulator(testmark.Green(t, testmark.Key(0), 2), &detect.Options{MinShare: c.share})
+			a.Add(testmark.Uniform(rng, c.n, vocab))
+			assert.Equal(t, c.want, a.Result().Verdict)
+		})
 	}
-	assert.Equal(t, detect.Inconclusive, verdict(10, nil), "too short to detect anything")
-	assert.Equal(t, detect.Inconclusive, verdict(60, nil), "too short for half a mark")
-	assert.Equal(t, detect.NotDetected, verdict(5000, nil))
-	assert.Equal(t, detect.Inconclusive, verdict(5000, &detect.Options{MinShare: 0.05}), "a smaller share needs more text")
-	assert.Equal(t, detect.NotDetected, verdict(500_000, &detect.Options{MinShare: 0.05}))
 }

@@ -10,53 +10,59 @@ import (
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
-// A Verdict is what a test concludes. None says who wrote a text.
+// A Verdict is the outcome of a test. It does not say who wrote a text.
 type Verdict string
 
 const (
-	// Detected: the adjusted p-value is at most Alpha.
+	// Detected means that the adjusted p-value is at most Alpha.
 	Detected Verdict = "detected"
-	// NotDetected: it is not, and a share MinShare of marked text would have been
-	// found with a probability of at least 0.9. Marks that were removed or learned
-	// weakly stay silent too.
+	// NotDetected means that the adjusted p-value is above Alpha, although the test would have
+	// detected a marked share of MinShare with probability 0.9 or more. The share is counted as in
+	// [Power.MinShare]. Marks that were removed or learned weakly stay silent too.
 	NotDetected Verdict = "not_detected"
-	// Inconclusive: it is not, and there was too little to tell.
+	// Inconclusive means that the adjusted p-value is above Alpha, and that there was too little
+	// text to tell.
 	Inconclusive Verdict = "inconclusive"
 )
 
-// Warnings of a Result.
+// Warnings of a Result. Compare with errors.Is.
 var (
-	ErrNothingScored = errors.New("nothing was scored: no position has a full context that is new, of the mark's band and outside the prompts")
-	ErrWidthZero     = errors.New("context width 0: one list for every text, so error rates hold over keys and not over texts under one key")
-	ErrMostlyOutside = errors.New("most tokens or their contexts are outside the vocabulary: is this the profile, and the tokenizer, of the text?")
-	ErrKeySpace      = errors.New("log10 p is below the key space: it measures the misfit, and as an error rate nothing below 2^-128 is claimed")
+	ErrNothingScored = errors.New("nothing was scored: every position was skipped. " +
+		"See the reasons that are counted, or test more text")
+	ErrWidthZero = errors.New("the context width is 0: one list holds for every text, " +
+		"so error rates hold over keys and not over texts under one key")
+	ErrMostlyOutside = errors.New("most tokens or their contexts are outside the vocabulary: " +
+		"check that profile and tokenizer belong to the text")
+	ErrKeySpace = errors.New("log10 p is below that of the key space, 2^-128: " +
+		"it measures how badly chance explains the text, and is not an error rate")
 )
 
-// Skipped counts the positions that were not scored. Each has one reason, the first
-// that applies in this order.
+// Skipped counts the positions that were not scored. Each position has one reason: the first that
+// applies, in the order of the fields. All counts are at least 0.
 type Skipped struct {
-	Vocab        int64 // the token or one of its context is outside the vocabulary
-	ShortContext int64 // the text begins later than the context
+	Vocab        int64 // the token, or one of its context, is outside the vocabulary
+	ShortContext int64 // the context would begin before the text
 	Band         int64 // the context is outside the mark's band
 	Payload      int64 // the context carries a message, see watermark.Payload
 	Excluded     int64 // the context occurs in an excluded text, or the token is exempt
-	Duplicate    int64 // the pair, or the context under DedupContext, came before
-	Unweighted   int64 // the weight is 0
-	Sampled      int64 // the pair is not in the Sample; it may be outside the band, carry a message or be excluded too
+	Duplicate    int64 // the pair, or the context under DedupContext, occurred before
+	Unweighted   int64 // the weight of the unit is 0
+	Sampled      int64 // the pair is not in the Sample; another reason may apply to it too
 }
 
-// Total returns the number of positions skipped.
+// Total returns the number of skipped positions.
 func (s Skipped) Total() int64 {
 	return s.Vocab + s.ShortContext + s.Band + s.Payload + s.Excluded + s.Duplicate + s.Unweighted + s.Sampled
 }
 
-// A WeightClass is the units of one weight: what a test depends on. The classes of
-// tests over disjoint evidence add up.
+// A WeightClass is the units of one weight. Given the law of a score, a p-value depends on the
+// classes alone. Those of tests over disjoint evidence add up.
 type WeightClass struct {
-	Scored int64 // units
-	Green  int64 // of them green; 0 where scores are not colours
-	// Sum is of the scores: Green, where they are colours. It stays at math.MaxInt64 when
-	// it gets there, some two billion Gumbel scores, which understates the evidence.
+	Scored int64 // scored units, at least 0
+	Green  int64 // green units, at most Scored; 0 if scores are not colours
+	// Sum is the sum of the scores, and equals Green if scores are colours. It stays at
+	// math.MaxInt64 once it reaches that, at about two billion Gumbel scores. This understates the
+	// evidence.
 	Sum int64
 }
 
@@ -64,37 +70,39 @@ type WeightClass struct {
 type Result struct {
 	Mark string // ID of the Scorer
 
-	// Log10P is log10 of the p-value of this test alone: the exact probability,
-	// under the null, of a Sum at least as large (for a Gumbel mark, of the sum before
-	// scores were rounded down). 0 when nothing was scored.
+	// Log10P is log10 of the p-value of this test alone, at most 0: the probability, under the
+	// null, of a Sum at least as large. It is exact, and for a Gumbel mark an upper bound, because
+	// scores are rounded down. It is 0 if nothing was scored.
 	Log10P float64
-	// Log10PAdjusted counts every test this one belongs to. It decides.
+	// Log10PAdjusted is log10 of the p-value, adjusted for every test that this one belongs to, at
+	// most 0. The verdict rests on it.
 	Log10PAdjusted float64
-	// Z is the z-score, to compare with papers; NaN when nothing was scored.
+	// Z is the z-score, to compare with papers. It is NaN if nothing was scored.
 	Z float64
 
-	Tokens  int64   // positions added: Scored + Skipped.Total()
-	Scored  int64   // units scored
-	Green   int64   // of them green; 0 where scores are not colours
-	Sum     int64   // of weight times score, at most math.MaxInt64; Green, where scores are colours and all weights 1
-	Skipped Skipped // positions not scored
-	Tests   int64   // tests that Log10PAdjusted counts
+	Tokens  int64 // positions added: Scored + Skipped.Total()
+	Scored  int64 // scored units
+	Green   int64 // green units, at most Scored; 0 if scores are not colours
+	Sum     int64
+	Skipped Skipped // positions that were not scored
+	Tests   int64   // tests that Log10PAdjusted is adjusted for, at least 1
 
-	// Classes splits Scored, Green and Sum by weight: Classes[w] is of weight w.
+	// Classes splits Scored, Green and Sum by weight: Classes[w] holds the units of weight w.
 	Classes [MaxWeight + 1]WeightClass
 
 	Verdict  Verdict
-	Power    Power
-	Warnings []error // what to know before trusting the rest
+	Power    Power   // what a test of this size would have detected
+	Warnings []error // reasons not to trust the rest; errors.Is finds ErrNothingScored and others
 }
 
-// String returns the one line to log.
+// String returns one line for a log.
 func (r Result) String() string {
 	return fmt.Sprintf("%s log10p=%s z=%s scored=%d green=%d skipped=%d tests=%d",
-		r.Verdict, evidence.Rounded(r.Log10PAdjusted, 3), evidence.Rounded(r.Z, 2), r.Scored, r.Green, r.Skipped.Total(), r.Tests)
+		r.Verdict, evidence.Rounded(r.Log10PAdjusted, 3), evidence.Rounded(r.Z, 2),
+		r.Scored, r.Green, r.Skipped.Total(), r.Tests)
 }
 
-// resultOf tests a tally. keys is the number of keys of its Panel, whose p-values are independent
+// resultOf tests a tally. keys is the number of keys of its Panel. Their p-values are independent
 // given the text (Sidak). The tests of Options may depend on each other (Bonferroni).
 func resultOf(t evidence.Tally, s Scorer, o Options, keys int64) Result {
 	r := measure(&t, s, o, keys)
@@ -133,7 +141,7 @@ func testOf(t *evidence.Tally, s Scorer, o Options, keys int64) Result {
 	return r
 }
 
-// decide concludes from the adjusted p-value.
+// decide draws the verdict from the adjusted p-value, and adds warnings.
 func (r *Result) decide(s Scorer, o Options) {
 	switch {
 	case r.Log10PAdjusted <= math.Log10(o.Alpha):

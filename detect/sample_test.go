@@ -20,39 +20,42 @@ func TestSampleDoesNotDependOnOrderOrShards(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 32))
 	for _, width := range []int{1, 2, 6} {
 		for _, size := range []int{1, 7, 100, 5000} {
-			m := testmark.Green(t, watermark.NewKey(), width)
-			o := &detect.Options{Sample: detect.Sample{Size: size, RunKey: detect.NewRunKey()}}
-			texts := make([][]Token, 20)
-			for i := range texts {
-				texts[i] = testmark.Uniform(rng, rng.IntN(150), 9)
-			}
-			prompt := testmark.Uniform(rng, 12, 9)
-			whole := detect.NewAccumulator(m, o)
-			for _, text := range texts {
-				whole.Add(text)
-			}
-			whole.Exclude(prompt)
-			want := encode(t, whole)
-			for range 5 {
-				rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
-				shards := []*detect.Accumulator{detect.NewAccumulator(m, o), detect.NewAccumulator(m, o), detect.NewAccumulator(m, o)}
-				shards[rng.IntN(3)].Exclude(prompt)
-				for i, text := range texts {
-					shard := shards[rng.IntN(3)]
-					shard.Add(text)
-					if i == 10 { // a restart in the middle
-						require.NoError(t, shard.UnmarshalBinary(encode(t, shard)))
+			t.Run(fmt.Sprintf("width=%d size=%d", width, size), func(t *testing.T) {
+				m := testmark.Green(t, watermark.NewKey(), width)
+				o := &detect.Options{Sample: detect.Sample{Size: size, RunKey: detect.NewRunKey()}}
+				fresh := func() *detect.Accumulator { return detect.NewAccumulator(m, o) }
+				texts := make([][]Token, 20)
+				for i := range texts {
+					texts[i] = testmark.Uniform(rng, rng.IntN(150), 9)
+				}
+				prompt := testmark.Uniform(rng, 12, 9)
+				whole := fresh()
+				for _, text := range texts {
+					whole.Add(text)
+				}
+				whole.Exclude(prompt)
+				want := encode(t, whole)
+				for range 5 {
+					rng.Shuffle(len(texts), func(i, j int) { texts[i], texts[j] = texts[j], texts[i] })
+					shards := []*detect.Accumulator{fresh(), fresh(), fresh()}
+					shards[rng.IntN(3)].Exclude(prompt)
+					for i, text := range texts {
+						shard := shards[rng.IntN(3)]
+						shard.Add(text)
+						if i == 10 { // a restart in the middle
+							require.NoError(t, shard.UnmarshalBinary(encode(t, shard)))
+						}
 					}
+					merged := fresh()
+					for _, i := range rng.Perm(3) {
+						require.NoError(t, merged.Merge(shards[i]))
+					}
+					require.Equal(t, want, encode(t, merged))
 				}
-				merged := detect.NewAccumulator(m, o)
-				for _, i := range rng.Perm(3) {
-					require.NoError(t, merged.Merge(shards[i]))
-				}
-				require.Equal(t, want, encode(t, merged))
-			}
-			r := whole.Result()
-			require.Equal(t, r.Tokens, r.Scored+r.Skipped.Total())
-			require.LessOrEqual(t, r.Scored, int64(size))
+				r := whole.Result()
+				require.Equal(t, r.Tokens, r.Scored+r.Skipped.Total())
+				require.LessOrEqual(t, r.Scored, int64(size))
+			})
 		}
 	}
 }
@@ -65,7 +68,7 @@ func TestSampleOfEverythingIsEverything(t *testing.T) {
 	text := testmark.Uniform(rng, 5000, vocab)
 	all.Add(text)
 	full.Add(text)
-	assert.Equal(t, all.Result().Log10P, full.Result().Log10P, "a sample of everything is everything")
+	assert.Equal(t, all.Result().Log10P, full.Result().Log10P, "a sample that keeps every pair changes nothing")
 	assert.Zero(t, full.Result().Skipped.Sampled)
 
 	sum := func() []byte {
@@ -86,18 +89,25 @@ func TestSampleCountsExcludedPairs(t *testing.T) {
 	}
 	a.Exclude([]Token{0, 5})
 	r := a.Result()
-	assert.Less(t, r.Scored, int64(10), "excluded pairs keep their places")
+	assert.Less(t, r.Scored, int64(10), "excluded pairs take places in the sample")
 	assert.Equal(t, int64(10), r.Scored+r.Skipped.Excluded)
 }
 
-func TestSamplesThatCannotBePanic(t *testing.T) {
+func TestSamplesOutOfRange(t *testing.T) {
 	m := testmark.Green(t, watermark.NewKey(), 1)
-	for _, o := range []detect.Options{
-		{Sample: detect.Sample{Size: -1}}, {Sample: detect.Sample{Size: 1<<30 + 1}},
-		{Sample: detect.Sample{RunKey: detect.NewRunKey()}},
-		{Sample: detect.Sample{Size: 5}, Dedup: detect.DedupContext},
+	for _, c := range []struct {
+		name, says string
+		o          detect.Options
+	}{
+		{"size below 0", "Sample.Size", detect.Options{Sample: detect.Sample{Size: -1}}},
+		{"size too large", "Sample.Size", detect.Options{Sample: detect.Sample{Size: 1<<30 + 1}}},
+		{"run key alone", "Sample.RunKey", detect.Options{Sample: detect.Sample{RunKey: [16]byte{1}}}},
+		{"by context", "DedupPair", detect.Options{Sample: detect.Sample{Size: 5}, Dedup: detect.DedupContext}},
 	} {
-		assert.Panics(t, func() { detect.NewAccumulator(m, &o) }, "%+v", o)
+		t.Run(c.name, func(t *testing.T) {
+			assert.ErrorContains(t, c.o.Check(), c.says)
+			assert.Panics(t, func() { detect.NewAccumulator(m, &c.o) })
+		})
 	}
 	a := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 5}})
 	b := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 5, RunKey: detect.NewRunKey()}})
@@ -105,20 +115,21 @@ func TestSamplesThatCannotBePanic(t *testing.T) {
 	assert.ErrorIs(t, a.UnmarshalBinary(encode(t, b)), detect.ErrMismatch)
 }
 
-// TestNullOfSamples: the choice of the sample costs nothing in validity.
+// TestNullOfSamples: a sample does not change the law of p-values.
 func TestNullOfSamples(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the null panel has a short form")
 	}
-	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 4))
-	require.NoError(t, err)
+	root := testmark.Key(4)
 	const texts = 10_000
 	rng := rand.New(rand.NewPCG(35, 36))
 	depths := []float64{0.5, 0.1, 1e-2, 1e-3, 1e-4}
 	counts, levels := make([]int64, len(depths)), make([]float64, len(depths))
 	for i := range texts {
 		m := testmark.Green(t, root.Derive(strconv.Itoa(i)), 1)
-		a := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: 100, RunKey: [16]byte{byte(i), byte(i >> 8)}}})
+		a := detect.NewAccumulator(m, noPower(&detect.Options{
+			Sample: detect.Sample{Size: 100, RunKey: [16]byte{byte(i), byte(i >> 8)}},
+		}))
 		a.Add(testmark.Uniform(rng, 400, 40))
 		r := a.Result()
 		require.Equal(t, int64(100), r.Scored)
@@ -136,8 +147,8 @@ func TestNullOfSamples(t *testing.T) {
 	}
 }
 
-// TestSampleLosesPowerAsPredicted: a share f of the pairs has the z-score of all of
-// them times sqrt(f), as in reference tests of a binomial law.
+// TestSampleLosesPowerAsPredicted: a share f of the pairs has the z-score of all of them times sqrt(f),
+// as in a binomial law.
 func TestSampleLosesPowerAsPredicted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(37, 38))
 	const pairs, size, repeats = 4000, 1000, 40
@@ -148,7 +159,7 @@ func TestSampleLosesPowerAsPredicted(t *testing.T) {
 		some := detect.NewAccumulator(m, &detect.Options{Sample: detect.Sample{Size: size, RunKey: [16]byte{byte(i)}}})
 		for n := int64(0); n < pairs; {
 			context, token := []Token{rng.Int32N(vocab)}, rng.Int32N(vocab)
-			// A tenth of the tokens is marked: green for sure.
+			// A tenth of the tokens is marked, and certainly green.
 			if rng.IntN(10) == 0 {
 				for m.Score(nil, []watermark.Pair{{Context: context, Token: token}})[0] == 0 {
 					token = rng.Int32N(vocab)

@@ -2,34 +2,36 @@ package detect
 
 import "github.com/isotope-wm/isotope/watermark"
 
-// A Token is a vocabulary index.
+// A Token is an index into a vocabulary.
 type Token = watermark.Token
 
-// A Pair is a token and the context that decided it.
+// A Pair is a token and the context before it.
 type Pair = watermark.Pair
 
-// A Scorer is what a test needs of a mark; [*watermark.Mark] is one. It must be safe
-// for concurrent use.
+// A Scorer is a mark, as far as tests need it. [*watermark.Mark] is one. A Scorer must be safe for
+// concurrent use. Package scorertest checks an implementation.
 type Scorer interface {
-	// ID names the mark with everything that scores depend on. Scorers with equal
-	// IDs score alike.
+	// ID names the mark and everything that scores depend on. Scorers with equal IDs give equal
+	// scores.
 	ID() string
-	// Width is the number of context tokens, 0 to watermark.MaxWidth.
+	// Width is the number of context tokens, from 0 to watermark.MaxWidth.
 	Width() int
-	// Vocab is the vocabulary size, 1 to watermark.MaxVocab.
+	// Vocab is the vocabulary size, from 1 to watermark.MaxVocab.
 	Vocab() int
-	// Law is the exact law of one score under the null hypothesis.
+	// Law is the exact law of one score under the null hypothesis: a watermark.Bernoulli,
+	// Exponential or Layers.
 	Law() watermark.Law
-	// Score appends one score for each pair, one that the law has, watermark.NotScored for a pair that the
-	// mark never marks and watermark.InMessage for one that carries a message. It does
-	// not keep pairs or their contexts.
+	// Score appends one score for each pair to dst. A score is one that the law has, or
+	// watermark.NotScored for a pair that the mark never marks, or watermark.InMessage for a pair
+	// that carries a message. Score does not keep the pairs or their contexts.
 	Score(dst []int64, pairs []Pair) []int64
 }
 
 // A UnitNamer is a [Scorer] that names the distinct input of its function for a pair. Implement it
-// if several contexts can be one input, as when only the smallest hash of a window counts. Pairs
-// with one name have one score, so tests score one of them and count the others as duplicates. A
-// unit is excluded if one of its pairs is. Without this method the pair itself is the input.
+// if several contexts can be one input, for example if only the smallest hash of a window counts.
+// Pairs with one name have one score. So tests score one of them, and count the others as
+// duplicates. If one pair of a name is excluded, all of them are. Without this method the pair
+// itself is the input.
 type UnitNamer interface {
 	Scorer
 	// AppendUnit appends the name of a pair's input to dst. It does not keep the pair or its

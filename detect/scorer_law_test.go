@@ -13,7 +13,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// scores is a scorer that is asked for its law alone.
+// scores is a scorer of which tests use the law alone.
 type scores struct{ law watermark.Law }
 
 func (s scores) ID() string         { return "scores" }
@@ -24,7 +24,7 @@ func (s scores) Score(dst []int64, pairs []Pair) []int64 {
 	return append(dst, make([]int64, len(pairs))...)
 }
 
-// wrongScores is a scorer whose scores its law does not have.
+// wrongScores is a scorer that always returns one score.
 type wrongScores struct {
 	scores
 	score int64
@@ -37,27 +37,29 @@ func (s wrongScores) Score(dst []int64, pairs []Pair) []int64 {
 	return dst
 }
 
-// TestScoresOfAnotherLaw: what would pass for the strongest evidence is a mistake of the
-// programmer.
+// TestScoresOfAnotherLaw: a score that the law does not have would pass for the strongest evidence. It
+// is a mistake of the programmer.
 func TestScoresOfAnotherLaw(t *testing.T) {
 	for _, c := range lawtest.Cases() {
-		name, law := c.Name, c.Law
-		for _, score := range []int64{-1, null.Of(law).Top() + 1} {
-			s := wrongScores{scores{law}, score}
-			for _, w := range []Weighting{WeightOne, WeightCounts} {
-				a := NewAccumulator(s, &Options{Weighting: w})
-				a.Add([]Token{1, 2, 3})
-				assert.Panics(t, func() { a.Result() }, "%s: %d", name, score)
+		t.Run(c.Name, func(t *testing.T) {
+			law := c.Law
+			for _, score := range []int64{-1, null.Of(law).Top() + 1} {
+				s := wrongScores{scores{law}, score}
+				for _, w := range []Weighting{WeightOne, WeightCounts} {
+					a := NewAccumulator(s, &Options{Weighting: w})
+					a.Add([]Token{1, 2, 3})
+					assert.Panics(t, func() { a.Result() }, "score %d", score)
+				}
 			}
-		}
-		a := NewAccumulator(wrongScores{scores{law}, null.Of(law).Top()}, nil)
-		a.Add([]Token{1, 2, 3})
-		assert.EqualValues(t, 2, a.Result().Scored, name)
+			a := NewAccumulator(wrongScores{scores{law}, null.Of(law).Top()}, nil)
+			a.Add([]Token{1, 2, 3})
+			assert.EqualValues(t, 2, a.Result().Scored)
+		})
 	}
 }
 
-// TestBillionsOfScores: sums of scores of a billion units with weights do not fit an
-// int64, and are tested all the same.
+// TestBillionsOfScores: weighted sums of the scores of a billion units do not fit an int64, and are
+// tested all the same.
 func TestBillionsOfScores(t *testing.T) {
 	law := watermark.Exponential{First: 1}
 	tl := evidence.Tally{Law: null.Of(law)}

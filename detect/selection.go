@@ -4,33 +4,35 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/isotope-wm/isotope/detect/internal/null"
 )
 
-// A Selection is which of several tests are called, and how far each was from it.
+// A Selection says which of several tests reject.
 type Selection struct {
-	// Rejected says which hypotheses are rejected, in the order they were given.
+	// Rejected says for each hypothesis whether it is rejected, in the given order.
 	Rejected []bool
-	// Log10Adjusted is log10 of the smallest level at which each would have been
-	// rejected: Rejected where it is at most log10 of the level. At most 0.
+	// Log10Adjusted is log10 of the smallest level at which each hypothesis would be rejected, at
+	// most 0. A hypothesis is rejected if it is at most log10 of the level.
 	Log10Adjusted []float64
-	// Count is the number rejected.
+	// Count is the number of rejected hypotheses.
 	Count int
 }
 
-// BenjaminiHochberg selects documents by their log10 p-values, such that the expected
-// share of false ones among those selected, the false discovery rate, is at most q:
-// the k with the smallest p-values, k the largest with p_(k) <= q k/m. An adjusted value is
-// the minimum of m p_(j)/j over the j from the document's rank on.
+// BenjaminiHochberg selects documents by their log10 p-values. It bounds the false discovery rate
+// by q, in (0,1): the expected share of wrong documents among the selected ones. It selects the k
+// documents with the smallest p-values, where k is the largest with p_(k) <= q k/m. The adjusted
+// value of a document is the minimum of m p_(j)/j over the j from its rank on.
 //
-// Condition: independent p-values, or positively dependent ones (PRDS: Benjamini and
-// Yekutieli 2001, theorem 1.2). Counts of documents that share text are positively
-// dependent when every pair weighs the same, DedupPair under one key; docs/statistics.md
-// says how far the proof goes. Weighted scores are not covered, so for those, and
-// wherever a list of documents is evidence and not triage, use [BenjaminiYekutieli] or
-// [EBH]. To say something about the corpus, add all documents to one [Accumulator].
+// It needs p-values that are independent, or positively dependent (PRDS, Benjamini and Yekutieli
+// 2001, theorem 1.2). Documents that share text, under one key and with DedupPair and equal
+// weights, have positively dependent counts. docs/statistics.md says how far the proof goes. It
+// does not cover weighted scores. For those, and whenever a list of documents is evidence and not
+// triage, use [BenjaminiYekutieli] or [EBH]. For a statement about the corpus, add all documents to
+// one [Accumulator].
 //
-// Any depth will do: -Inf is a p-value of 0, and what is above 0 counts as 0. Equal
-// p-values are treated alike; without documents nothing is selected. It panics if a
+// p-values may have any depth: -Inf is a p-value of 0, and a number above 0 counts as 0. Equal
+// p-values are treated alike. Without documents nothing is selected. BenjaminiHochberg panics if a
 // p-value is NaN or q is outside (0,1).
 //
 // Benjamini and Hochberg, "Controlling the False Discovery Rate" (1995).
@@ -38,11 +40,11 @@ func BenjaminiHochberg(log10P []float64, q float64) Selection {
 	return stepUp(log10P, q, 0)
 }
 
-// BenjaminiYekutieli is [BenjaminiHochberg] at the level q / (1 + 1/2 + ... + 1/m),
-// which holds whatever the dependence. It panics as BenjaminiHochberg does.
+// BenjaminiYekutieli is [BenjaminiHochberg] at the level q / (1 + 1/2 + ... + 1/m). It bounds the
+// false discovery rate under any dependence. It panics as BenjaminiHochberg does.
 //
-// Benjamini and Yekutieli, "The Control of the False Discovery Rate in Multiple
-// Testing under Dependency" (2001), theorem 1.3.
+// Benjamini and Yekutieli, "The Control of the False Discovery Rate in Multiple Testing under
+// Dependency" (2001), theorem 1.3.
 func BenjaminiYekutieli(log10P []float64, q float64) Selection {
 	var harmonic float64
 	for j := len(log10P); j > 0; j-- {
@@ -51,15 +53,16 @@ func BenjaminiYekutieli(log10P []float64, q float64) Selection {
 	return stepUp(log10P, q, math.Log10(max(harmonic, 1)))
 }
 
-// EBH selects documents by their log10 e-values, such that the false discovery rate is
-// at most q whatever the dependence: the k with the largest e-values, k the largest
-// with e_(k) >= m/(k q). It is BenjaminiHochberg with 1/e for p.
+// EBH selects documents by their log10 e-values. It bounds the false discovery rate by q, in (0,1),
+// under any dependence. It selects the k documents with the largest e-values, where k is the
+// largest with e_(k) >= m/(k q). It is BenjaminiHochberg with 1/e for p.
 //
-// E-values are those of [Log10E], of any fixed count or of [SequentialResult.Log10E] at one
-// time that all documents have in common. The supremum of an e-process is not one.
+// An e-value must be that of a fixed count, as Log10E of package sequential computes it. The Log10E
+// of sequential tests will do too, at one time that all documents have in common. The supremum of
+// an e-process is not an e-value.
 //
-// -Inf is an e-value of 0 and +Inf one that rejects at any level. It panics if an
-// e-value is NaN or q is outside (0,1).
+// -Inf is an e-value of 0, and +Inf is one that rejects at any level. EBH panics if an e-value is
+// NaN or q is outside (0,1).
 //
 // Wang and Ramdas, "False Discovery Rate Control with E-values" (2022).
 func EBH(log10E []float64, q float64) Selection {
@@ -70,11 +73,10 @@ func EBH(log10E []float64, q float64) Selection {
 	return stepUp(inverse, q, 0)
 }
 
-// Holm selects such that the probability of a single false one is at most alpha,
-// whatever the dependence: the right rule to accuse by, of keys as well as of documents.
-// From the smallest p-value on it rejects while p_(k) <= alpha/(m-k+1). An adjusted value is
-// the maximum of (m-j+1) p_(j) over the j up to the rank. It panics if a p-value is NaN or
-// alpha is outside (0,1).
+// Holm bounds by alpha, in (0,1), the probability that it selects even one document or key wrongly,
+// under any dependence. Use it to name keys or documents. From the smallest p-value on, it rejects
+// while p_(k) <= alpha/(m-k+1). The adjusted value is the maximum of (m-j+1) p_(j) over the j up to
+// the rank. Holm panics if a p-value is NaN or alpha is outside (0,1).
 //
 // Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979).
 func Holm(log10P []float64, alpha float64) Selection {
@@ -88,8 +90,7 @@ func Holm(log10P []float64, alpha float64) Selection {
 	return selection(adjusted, alpha)
 }
 
-// stepUp is Benjamini and Hochberg's rule for p-values that are 10^penalty times as
-// large.
+// stepUp is Benjamini and Hochberg's rule for p-values multiplied by 10^penalty.
 func stepUp(log10P []float64, q, penalty float64) Selection {
 	order := ascending(log10P)
 	adjusted := make([]float64, len(log10P))
@@ -102,12 +103,12 @@ func stepUp(log10P []float64, q, penalty float64) Selection {
 	return selection(adjusted, q)
 }
 
-// ascending returns the places of the values from the smallest on.
+// ascending returns the indexes of the values in ascending order of the values.
 func ascending(values []float64) []int {
 	order := make([]int, len(values))
 	for i, v := range values {
 		if math.IsNaN(v) {
-			panic("detect: a p-value or e-value is not a number")
+			panic("detect: a p-value or e-value is NaN")
 		}
 		order[i] = i
 	}
@@ -115,10 +116,7 @@ func ascending(values []float64) []int {
 	return order
 }
 
-// levelSlack makes a value that equals its threshold reach it although logarithms
-// round: some ulps, and far less than what a log10 p is exact to.
-const levelSlack = 1e-13
-
+// selection rejects at level, which it checks.
 func selection(adjusted []float64, level float64) Selection {
 	if !(level > 0 && level < 1) {
 		panic("detect: the level is outside (0,1)")
@@ -126,7 +124,7 @@ func selection(adjusted []float64, level float64) Selection {
 	s := Selection{Rejected: make([]bool, len(adjusted)), Log10Adjusted: adjusted}
 	limit := math.Log10(level)
 	for i, a := range adjusted {
-		if a <= limit+levelSlack {
+		if a <= limit+null.LevelSlack {
 			s.Rejected[i] = true
 			s.Count++
 		}

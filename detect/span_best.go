@@ -9,22 +9,22 @@ import (
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
-// scaleQueue gives the intervals of one length, the largest sum first, which is the smallest
-// p-value first. Tails are computed for what comes to the head alone: a few for each
-// length, however many intervals are significant.
+// A scaleQueue yields the intervals of one length, from the largest sum on, which has the smallest
+// p-value. It computes the tail of the head alone. So a scan computes a few tails for each length,
+// however many intervals are significant.
 type scaleQueue struct {
 	q       *sequence
 	length  int
-	tests   int64   // that an interval of this length counts
-	options int64   // tests of Options
-	level   float64 // log10 of the largest adjusted p-value that is found
-	items   []queued
-	head    *interval // nil when nothing is left
-	best    float64   // the smallest p-value of an interval, other intervals counted; 0 for none
+	tests   int64            // number of tests that an interval of this length is adjusted for
+	options int64            // tests of Options
+	level   float64          // log10 of the largest adjusted p-value that is found
+	items   []queuedInterval // a heap
+	head    *interval        // nil when nothing is left
+	best    float64          // smallest p-value of an interval, adjusted for the others; 0 without intervals
 }
 
-// queued is an interval of a known sum.
-type queued struct {
+// A queuedInterval is an interval of the queue's length, with its sum.
+type queuedInterval struct {
 	from int
 	sum  int64
 }
@@ -33,7 +33,7 @@ func (s *scaleQueue) Len() int      { return len(s.items) }
 func (s *scaleQueue) Swap(i, j int) { s.items[i], s.items[j] = s.items[j], s.items[i] }
 func (s *scaleQueue) Push(any)      {}
 
-// Less puts the larger sum first, ties to the earlier.
+// Less puts the larger sum first, and of equal sums the earlier one.
 func (s *scaleQueue) Less(i, j int) bool {
 	a, b := s.items[i], s.items[j]
 	return a.sum > b.sum || a.sum == b.sum && a.from < b.from
@@ -44,22 +44,23 @@ func (s *scaleQueue) Pop() any {
 	return nil
 }
 
-// newScaleQueue sets the head. The grid has so many lengths.
+// newScaleQueue returns the queue of one length, with its head. lengths is the number of lengths of
+// the grid.
 func (q *sequence) newScaleQueue(s scale, lengths int, o Options, level float64) *scaleQueue {
 	queue := &scaleQueue{
 		q: q, length: s.length, tests: int64(lengths) * int64(s.intervals), options: o.Tests, level: level,
-		items: make([]queued, s.intervals),
+		items: make([]queuedInterval, s.intervals),
 	}
 	for i := range queue.items {
 		from := s.start(i, q.Len())
-		queue.items[i] = queued{from, q.Sum(from, from+s.length)}
+		queue.items[i] = queuedInterval{from, q.Sum(from, from+s.length)}
 	}
 	heap.Init(queue)
 	queue.advance(nil)
 	return queue
 }
 
-// advance sets the head to the best interval that overlaps none of kept.
+// advance sets the head to the best interval that does not overlap any interval of kept.
 func (s *scaleQueue) advance(kept []interval) {
 	first := s.head == nil
 	for len(s.items) > 0 {
@@ -77,21 +78,21 @@ func (s *scaleQueue) advance(kept []interval) {
 			s.head = &interval{next.from, next.from + s.length, p, adjusted}
 			return
 		}
-		break // the others have no larger sum
+		break // the others do not have a larger sum
 	}
 	s.items, s.head = nil, nil
 }
 
-// place returns where [from, to) belongs among intervals in order that do not overlap, and
-// whether it overlaps none of them.
+// place returns the index at which [from, to) belongs among disjoint intervals in order. clear is
+// false if it overlaps one of them.
 func place(kept []interval, from, to int) (at int, clear bool) {
-	// at is the first one that ends after [from, to) begins.
+	// at is the first interval that ends after [from, to) begins.
 	at, _ = slices.BinarySearchFunc(kept, from+1, func(k interval, end int) int { return cmp.Compare(k.to, end) })
 	return at, at == len(kept) || to <= kept[at].from
 }
 
-// bestDisjoint is [disjoint] of all intervals that are significant: again and again the one
-// with the smallest p-value of those that overlap none before.
+// bestDisjoint keeps, again and again, the significant interval that has the smallest p-value of
+// those that do not overlap one that it kept.
 func bestDisjoint(queues []*scaleQueue) []interval {
 	var kept []interval
 	for {

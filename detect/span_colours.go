@@ -1,17 +1,17 @@
 package detect
 
-// A Colour is what a test saw at a position.
+// A Colour is how a test scored a position.
 type Colour uint8
 
 // The colours of positions.
 const (
 	Unscored Colour = iota // not scored, for one of the reasons of Skipped
-	NotGreen
-	Green
+	NotGreen               // scored, and not green
+	Green                  // scored, and green
 )
 
-// colours returns the colour of each of n tokens. If scores are not colours, a score above its
-// mean under the null is green.
+// colours returns the colour of each of n tokens. If scores are not colours, a score above its mean
+// under the null is green.
 func (q *sequence) colours(n int) []Colour {
 	colours := make([]Colour, n)
 	for i, at := range q.At {

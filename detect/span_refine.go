@@ -1,8 +1,8 @@
 package detect
 
-// refine estimates where the mark of an interval begins and ends: the run with the
-// largest log likelihood ratio, at the interval's own mean score against the null, within
-// the interval and half its length on either side, but not outside [lo, hi).
+// refine estimates where the mark of an interval begins and ends. It returns the run with the
+// largest log likelihood ratio of the interval's own mean score against the null. The run lies
+// within the interval and half its length on either side, and inside [lo, hi).
 func (q *sequence) refine(c interval, lo, hi int) (from, to int) {
 	n := c.to - c.from
 	lo, hi = max(lo, c.from-n/2), min(hi, c.to+n/2)
@@ -22,7 +22,7 @@ func (q *sequence) refine(c interval, lo, hi int) (from, to int) {
 		}
 	}
 	if to <= c.from || from >= c.to {
-		return c.from, c.to // what is beside an interval is not a part of it
+		return c.from, c.to // a run next to the interval is not a part of it
 	}
 	return from, to
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// setting is one call of Spans.
+// A setting is one call of Text.
 type setting struct {
 	mark    *watermark.Mark
 	text    []Token
@@ -37,8 +37,7 @@ func randomSetting(t *testing.T, rng *rand.Rand) setting {
 		opts = append(opts, watermark.Band{Selector: testmark.Key(6), Hi: 30000 + rng.IntN(35000)})
 	}
 	gamma := []float64{0.5, 0.25, 0.75, 0.01171875}[rng.IntN(4)]
-	m, err := watermark.New(key, watermark.GreenList{Gamma: gamma, Delta: 3, Width: width}, vocab, opts...)
-	require.NoError(t, err)
+	m := testmark.Mark(t, key, watermark.GreenList{Gamma: gamma, Delta: 3, Width: width}, vocab, opts...)
 	var text []Token
 	for range 1 + rng.IntN(5) {
 		n := rng.IntN(300)
@@ -72,8 +71,8 @@ func randomSetting(t *testing.T, rng *rand.Rand) setting {
 	return s
 }
 
-// scoredByHand lists the scored positions of a text and their colours: the rules spelt
-// out, with nothing of the package but the mark.
+// scoredByHand lists the scored positions of a text and their colours. It applies the rules with the
+// mark alone, and does not use the package.
 func (s setting) scoredByHand() (at []int, green []bool) {
 	width := s.mark.Width()
 	excluded, seen := map[string]bool{}, map[string]bool{}
@@ -105,7 +104,7 @@ func (s setting) scoredByHand() (at []int, green []bool) {
 	return at, green
 }
 
-// lengthsByHand are floor(32 * (5/4)^j) <= n, in exact arithmetic.
+// lengthsByHand returns the lengths floor(32 * (5/4)^j) <= n, in exact arithmetic.
 func lengthsByHand(n int) []int {
 	var lengths []int
 	length := big.NewRat(32, 1)
@@ -169,39 +168,42 @@ func (s setting) scanByHand() detect.Scan {
 	return scan
 }
 
-// located returns the result and the scan of a text.
+// located splits the result of a text with spans.
 func located(r detect.TextResult) (detect.Result, detect.Scan) { return r.Result, *r.Scan }
 
 func TestSpansAgreeWithBruteForce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(31, 32))
 	spans := 0
-	for range 400 {
+	for i := range 400 {
 		s := randomSetting(t, rng)
-		want := s.scanByHand()
-		got := detect.SpansOf(s.mark, s.text, &s.options, s.prompts...)
-		require.Equal(t, want.Intervals, got.Intervals)
-		require.InDelta(t, want.Log10P, got.Log10P, 1e-9)
-		require.InDelta(t, want.Log10PAdjusted, got.Log10PAdjusted, 1e-9)
-		require.Len(t, got.Spans, len(want.Spans))
-		checkSpans(t, s, got)
-		colours := make([]detect.Colour, len(s.text))
-		at, green := s.scoredByHand()
-		for i, position := range at {
-			colours[position] = map[bool]detect.Colour{true: detect.Green, false: detect.NotGreen}[green[i]]
-		}
-		require.Equal(t, colours, detect.Text(s.mark, s.text, &detect.TextOptions{Options: s.options, Prompts: s.prompts, Colours: true}).Colours)
-		for i, w := range want.Spans {
-			g := got.Spans[i]
-			require.InDelta(t, w.Log10PAdjusted, g.Log10PAdjusted, 1e-9)
-			w.Log10PAdjusted, w.DisplayStart, w.DisplayEnd = g.Log10PAdjusted, g.DisplayStart, g.DisplayEnd
-			require.Equal(t, w, g)
-		}
-		spans += len(got.Spans)
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			want := s.scanByHand()
+			got := detect.SpansOf(s.mark, s.text, &s.options, s.prompts...)
+			require.Equal(t, want.Intervals, got.Intervals)
+			require.InDelta(t, want.Log10P, got.Log10P, 1e-9)
+			require.InDelta(t, want.Log10PAdjusted, got.Log10PAdjusted, 1e-9)
+			require.Len(t, got.Spans, len(want.Spans))
+			checkSpans(t, s, got)
+			colours := make([]detect.Colour, len(s.text))
+			at, green := s.scoredByHand()
+			for i, position := range at {
+				colours[position] = map[bool]detect.Colour{true: detect.Green, false: detect.NotGreen}[green[i]]
+			}
+			o := &detect.TextOptions{Options: s.options, Prompts: s.prompts, Colours: true}
+			require.Equal(t, colours, detect.Text(s.mark, s.text, o).Colours)
+			for i, w := range want.Spans {
+				g := got.Spans[i]
+				require.InDelta(t, w.Log10PAdjusted, g.Log10PAdjusted, 1e-9)
+				w.Log10PAdjusted, w.DisplayStart, w.DisplayEnd = g.Log10PAdjusted, g.DisplayStart, g.DisplayEnd
+				require.Equal(t, w, g)
+			}
+			spans += len(got.Spans)
+		})
 	}
-	assert.Greater(t, spans, 200, "the settings show nothing")
+	assert.Greater(t, spans, 200, "the settings have spans")
 }
 
-// checkSpans checks what holds of every scan.
+// checkSpans checks statements that hold for every scan.
 func checkSpans(t *testing.T, s setting, scan detect.Scan) {
 	alpha := cmp.Or(s.options.Alpha, 1e-6)
 	end, displayEnd := 0, 0
@@ -223,9 +225,9 @@ func checkSpans(t *testing.T, s setting, scan detect.Scan) {
 	require.Equal(t, len(scan.Spans) > 0, scan.Log10PAdjusted <= math.Log10(alpha))
 }
 
-// TestSpansFamilyWiseErrorRate scans texts that know nothing of the keys, in which
-// nothing may be found more often than alpha says. Keys derive from a fixed root, so
-// that the outcome is one fixed number; the bound is that of a fresh draw at 1e-6.
+// TestSpansFamilyWiseErrorRate scans texts that do not depend on the keys. Spans may not be found more
+// often than alpha says. Keys derive from a fixed root, so the outcome is one fixed number. The bound
+// is that of a fresh draw at 1e-6.
 func TestSpansFamilyWiseErrorRate(t *testing.T) {
 	root := testmark.Key(3)
 	texts := 10_000
@@ -246,17 +248,20 @@ func TestSpansFamilyWiseErrorRate(t *testing.T) {
 			rng := rand.New(rand.NewPCG(33, 34))
 			levels := []float64{0.05, 0.01}
 			counts, whole := make([]int64, len(levels)), make([]int64, len(levels))
-			spans := 0
+			spans, adjusted := 0, 0
 			for i := range texts {
 				gamma := []float64{0.5, 0.25, 0.0625, 0.80078125}[i%4]
-				m, err := watermark.New(root.Derive(c.name, strconv.Itoa(i)), watermark.GreenList{Gamma: gamma, Delta: 1, Width: 1 + i%2}, vocab)
-				require.NoError(t, err)
-				text := c.text(rng)
-				scan := detect.SpansOf(m, text, &detect.Options{Dedup: c.dedup, Alpha: levels[0]})
+				scheme := watermark.GreenList{Gamma: gamma, Delta: 1, Width: 1 + i%2}
+				m := testmark.Mark(t, root.Derive(c.name, strconv.Itoa(i)), scheme, vocab)
+				// Alpha decides about spans, and about no p-value.
+				o := detect.Options{Dedup: c.dedup, Alpha: levels[0]}
+				r, scan := located(detect.Text(m, c.text(rng), &detect.TextOptions{Options: o, Spans: true}))
 				if len(scan.Spans) > 0 {
 					spans++
 				}
-				r, _ := located(detect.Text(m, text, &detect.TextOptions{Options: detect.Options{Dedup: c.dedup}, Spans: true}))
+				if scan.Log10PAdjusted <= math.Log10(levels[0]) {
+					adjusted++
+				}
 				for l, alpha := range levels {
 					if scan.Log10P <= math.Log10(alpha) {
 						counts[l]++
@@ -266,13 +271,14 @@ func TestSpansFamilyWiseErrorRate(t *testing.T) {
 					}
 				}
 			}
-			require.EqualValues(t, counts[0], spans, "something is found exactly when the p-value says so")
+			require.Equal(t, adjusted, spans, "spans are found exactly when the p-value says so")
 			for l, alpha := range levels {
 				t.Logf("alpha %v: %d of %d texts, %d with the whole text", alpha, counts[l], texts, whole[l])
 				assert.Greater(t, tail.Binomial(counts[l], int64(texts), alpha), -6.0, "too many spans")
 				assert.Greater(t, tail.Binomial(whole[l], int64(texts), alpha), -6.0, "too many detections")
 			}
 			assert.Positive(t, counts[0], "a test that never rejects has no power")
+			assert.Positive(t, spans)
 		})
 	}
 }
@@ -280,25 +286,27 @@ func TestSpansFamilyWiseErrorRate(t *testing.T) {
 func TestSpansFindPlantedParts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(35, 36))
 	for i := range 20 {
-		m := testmark.Green(t, testmark.Key(5).Derive(strconv.Itoa(i)), 2)
-		// 2000 tokens, of which [400,700) and [1500,1620) are marked.
-		text := testmark.Uniform(rng, 2000, vocab)
-		copy(text[400:], testmark.Write(t, rng, 300, testmark.Flat, m))
-		copy(text[1500:], testmark.Write(t, rng, 120, testmark.Flat, m))
-		r, scan := located(detect.Text(m, text, &detect.TextOptions{Spans: true}))
-		require.Equal(t, detect.Detected, r.Verdict)
-		overlap := func(from, to int) float64 {
-			var both int
-			for _, s := range scan.Spans {
-				both += max(0, min(s.DisplayEnd, to)-max(s.DisplayStart, from))
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			m := testmark.Green(t, testmark.Key(5).Derive(strconv.Itoa(i)), 2)
+			// 2000 tokens, of which [400,700) and [1500,1620) are marked.
+			text := testmark.Uniform(rng, 2000, vocab)
+			copy(text[400:], testmark.Write(t, rng, 300, testmark.Flat, m))
+			copy(text[1500:], testmark.Write(t, rng, 120, testmark.Flat, m))
+			r, scan := located(detect.Text(m, text, &detect.TextOptions{Spans: true}))
+			require.Equal(t, detect.Detected, r.Verdict)
+			overlap := func(from, to int) float64 {
+				var both int
+				for _, s := range scan.Spans {
+					both += max(0, min(s.DisplayEnd, to)-max(s.DisplayStart, from))
+				}
+				return float64(both) / float64(to-from)
 			}
-			return float64(both) / float64(to-from)
-		}
-		assert.Greater(t, overlap(400, 700), 0.85)
-		assert.Greater(t, overlap(1500, 1620), 0.7)
-		assert.Less(t, overlap(0, 380), 0.05)
-		assert.Less(t, overlap(720, 1480), 0.05)
-		assert.Less(t, overlap(1640, 2000), 0.05)
+			assert.Greater(t, overlap(400, 700), 0.85)
+			assert.Greater(t, overlap(1500, 1620), 0.7)
+			assert.Less(t, overlap(0, 380), 0.05)
+			assert.Less(t, overlap(720, 1480), 0.05)
+			assert.Less(t, overlap(1640, 2000), 0.05)
+		})
 	}
 }
 
@@ -310,24 +318,31 @@ func TestSpansOfLittle(t *testing.T) {
 		outside[i] = vocab + Token(i)
 	}
 	marked := testmark.Write(t, rng, 33, testmark.Flat, m)
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name    string
 		text    []Token
 		prompts [][]Token
 	}{
-		"nothing":                {nil, nil},
-		"one token":              {[]Token{5}, nil},
-		"31 scored":              {marked, nil},
-		"outside the vocabulary": {outside, nil},
-		"one loop":               {slices.Repeat([]Token{1, 2, 3}, 300), nil},
-		"its own prompt":         {slices.Concat(marked, marked), [][]Token{marked, marked[31:], slices.Concat(marked[31:], marked[:2])}},
+		{"nothing", nil, nil},
+		{"one token", []Token{5}, nil},
+		{"31 scored", marked, nil},
+		{"outside the vocabulary", outside, nil},
+		{"one loop", slices.Repeat([]Token{1, 2, 3}, 300), nil},
+		{
+			"its own prompt", slices.Concat(marked, marked),
+			[][]Token{marked, marked[31:], slices.Concat(marked[31:], marked[:2])},
+		},
 	} {
-		scan := detect.SpansOf(m, c.text, &detect.Options{Alpha: 0.99}, c.prompts...)
-		assert.Equal(t, detect.Scan{Spans: []detect.Span{}}, scan, name)
-		r, scan := located(detect.Text(m, c.text, &detect.TextOptions{Options: detect.Options{Alpha: 0.5}, Prompts: c.prompts, Spans: true}))
-		assert.Empty(t, scan.Spans, name)
-		assert.Equal(t, int64(2), r.Tests, name)
+		t.Run(c.name, func(t *testing.T) {
+			scan := detect.SpansOf(m, c.text, &detect.Options{Alpha: 0.99}, c.prompts...)
+			assert.Equal(t, detect.Scan{Spans: []detect.Span{}}, scan)
+			o := &detect.TextOptions{Options: detect.Options{Alpha: 0.5}, Prompts: c.prompts, Spans: true}
+			r, scan := located(detect.Text(m, c.text, o))
+			assert.Empty(t, scan.Spans)
+			assert.Equal(t, int64(2), r.Tests)
+		})
 	}
-	// One more scored token, and there is one interval: the text.
+	// With one more scored token there is one interval: the text.
 	marked = testmark.Write(t, rng, 34, testmark.Flat, m)
 	scan := detect.SpansOf(m, marked, &detect.Options{Alpha: 0.99})
 	assert.Equal(t, int64(1), scan.Intervals)
@@ -336,8 +351,8 @@ func TestSpansOfLittle(t *testing.T) {
 	assert.Equal(t, a.Result().Log10P, scan.Log10P)
 }
 
-// TestSpanOffsets has a text whose scored tokens lie between tokens that are not: a
-// span begins and ends with a scored one.
+// TestSpanOffsets has a text whose scored tokens lie between tokens that are not scored. A span begins
+// and ends with a scored one.
 func TestSpanOffsets(t *testing.T) {
 	rng := rand.New(rand.NewPCG(39, 40))
 	m := testmark.Green(t, testmark.Key(4), 1)
@@ -378,44 +393,47 @@ func TestSpansRefuse(t *testing.T) {
 	assert.Panics(t, func() { detect.SpansOf(m, nil, &detect.Options{Sample: detect.Sample{Size: 10}}) })
 }
 
-// TestLocateIsTwoTests compares Locate with an Accumulator and a scan on their own.
-func TestLocateIsTwoTests(t *testing.T) {
+// TestTextAndSpansAreTwoTests compares Text with an Accumulator and a scan on their own.
+func TestTextAndSpansAreTwoTests(t *testing.T) {
 	rng := rand.New(rand.NewPCG(41, 42))
 	var wholeWins, scanWins, onlyScan int
-	for range 300 {
+	for i := range 300 {
 		s := randomSetting(t, rng)
-		two := s.options
-		two.Tests *= 2
-		a := detect.NewAccumulator(s.mark, &two)
-		for _, p := range s.prompts {
-			a.Exclude(p)
-		}
-		a.Add(s.text)
-		whole, scan := a.Result(), detect.SpansOf(s.mark, s.text, &two, s.prompts...)
-		got, gotScan := located(detect.Text(s.mark, s.text, &detect.TextOptions{Options: s.options, Prompts: s.prompts, Spans: true}))
-		require.Equal(t, scan, gotScan)
-		best := min(whole.Log10P, scan.Log10P)
-		require.InDelta(t, min(best+math.Log10(float64(two.Tests)), 0), got.Log10PAdjusted, 1e-9)
-		detected := got.Log10PAdjusted <= math.Log10(s.options.Alpha) && got.Scored > 0
-		require.Equal(t, detected, got.Verdict == detect.Detected)
-		if len(scan.Spans) > 0 {
-			require.Equal(t, detect.Detected, got.Verdict)
-		}
-		switch {
-		case whole.Verdict == got.Verdict && whole.Log10PAdjusted == got.Log10PAdjusted:
-			require.Equal(t, fmt.Sprintf("%+v", whole), fmt.Sprintf("%+v", got)) // a NaN is not equal to itself
-			wholeWins++
-		case whole.Verdict != detect.Detected && detected:
-			onlyScan++
-			fallthrough
-		default:
-			scanWins++
-			whole.Verdict, whole.Log10PAdjusted, whole.Warnings = got.Verdict, got.Log10PAdjusted, got.Warnings
-			require.Equal(t, fmt.Sprintf("%+v", whole), fmt.Sprintf("%+v", got))
-		}
-		if got.Log10PAdjusted < -38.53 {
-			require.Contains(t, got.Warnings, detect.ErrKeySpace)
-		}
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			two := s.options
+			two.Tests *= 2
+			a := detect.NewAccumulator(s.mark, &two)
+			for _, p := range s.prompts {
+				a.Exclude(p)
+			}
+			a.Add(s.text)
+			whole, scan := a.Result(), detect.SpansOf(s.mark, s.text, &two, s.prompts...)
+			o := &detect.TextOptions{Options: s.options, Prompts: s.prompts, Spans: true}
+			got, gotScan := located(detect.Text(s.mark, s.text, o))
+			require.Equal(t, scan, gotScan)
+			best := min(whole.Log10P, scan.Log10P)
+			require.InDelta(t, min(best+math.Log10(float64(two.Tests)), 0), got.Log10PAdjusted, 1e-9)
+			detected := got.Log10PAdjusted <= math.Log10(s.options.Alpha) && got.Scored > 0
+			require.Equal(t, detected, got.Verdict == detect.Detected)
+			if len(scan.Spans) > 0 {
+				require.Equal(t, detect.Detected, got.Verdict)
+			}
+			switch {
+			case whole.Verdict == got.Verdict && whole.Log10PAdjusted == got.Log10PAdjusted:
+				require.Equal(t, fmt.Sprintf("%+v", whole), fmt.Sprintf("%+v", got)) // a NaN is not equal to itself
+				wholeWins++
+			case whole.Verdict != detect.Detected && detected:
+				onlyScan++
+				fallthrough
+			default:
+				scanWins++
+				whole.Verdict, whole.Log10PAdjusted, whole.Warnings = got.Verdict, got.Log10PAdjusted, got.Warnings
+				require.Equal(t, fmt.Sprintf("%+v", whole), fmt.Sprintf("%+v", got))
+			}
+			if got.Log10PAdjusted < -38.53 {
+				require.Contains(t, got.Warnings, detect.ErrKeySpace)
+			}
+		})
 	}
 	assert.Positive(t, wholeWins)
 	assert.Positive(t, scanWins)

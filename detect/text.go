@@ -6,40 +6,40 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// TextOptions tunes the test of one text; nil means the zero TextOptions, which is sound.
+// TextOptions tunes the test of one text. nil means the zero TextOptions, which is sound.
 type TextOptions struct {
 	Options
-	// Prompts are what the writer was given. Every context that occurs in one of them is out of
-	// the test, as after [Accumulator.Exclude].
+	// Prompts are what the writer was given. Every context that occurs in one of them is left out
+	// of the test, as after [Accumulator.Exclude].
 	Prompts [][]Token
-	// Spans also tests the parts of the text, which is one more test. Decide on it before you see
-	// a result. It needs the zero Sample.
+	// Spans also tests the parts of the text, which is one more test. Decide on it before you see a
+	// result. It needs the zero Sample.
 	Spans bool
-	// Message also reads the message of a mark with a payload, which is one more test. The
-	// scorer must be a [PayloadScorer] of at least one bit with gamma 1/2.
+	// Message also reads the message of a mark with a payload, which is one more test. It needs a
+	// [PayloadScorer] of at least one bit with gamma 1/2.
 	Message bool
-	// Colours also returns the colour of each token, for display. It is not a test: do not test
-	// what was picked by colour. It needs the zero Sample.
+	// Colours also returns the colour of each token, for display. It is not a test. Tokens that
+	// were chosen by their colour must not be tested again. It needs the zero Sample.
 	Colours bool
 }
 
 // A TextResult is the test of one text.
 type TextResult struct {
-	// Result is the test of the text. Its numbers are those of the whole text, and its Log10P
-	// is that of the whole alone. Log10PAdjusted and Verdict take the smallest p-value of the
-	// whole, the parts and the message, so a Scan with spans always comes with [Detected].
+	// Result is the test of the text. Its counts and its Log10P are those of the whole text. Its
+	// Log10PAdjusted and Verdict take the smallest p-value of the whole, the parts and the message.
+	// So a Scan that has spans always comes with [Detected].
 	Result
-	Scan    *Scan    // nil without TextOptions.Spans
-	Message *Decoded // nil without TextOptions.Message
+	Scan    *Scan    // the parts; nil without TextOptions.Spans
+	Message *Decoded // the message; nil without TextOptions.Message
 	Colours []Colour // one for each token; nil without TextOptions.Colours
 }
 
-// Text tests one text: as a whole, and on request in its parts and for its message. With one or
-// two requests the whole is one of two or three tests, and every adjusted p-value counts them
-// besides the Tests of Options. The tokens are not kept. o may be nil.
+// Text tests one text as a whole, and on request also its parts and its message. The whole, the
+// parts and the message are up to three tests. Every adjusted p-value is adjusted for their number,
+// and for the Tests of Options. Text does not keep the tokens. o may be nil.
 //
-// It panics as [NewAccumulator] does, and if a request does not fit the scorer or the options.
-// It may be called concurrently.
+// Text panics as [NewAccumulator] does, and if a request does not fit the scorer or the options. It
+// may be called concurrently.
 func Text(s Scorer, tokens []Token, o *TextOptions) TextResult {
 	var c TextOptions
 	if o != nil {
@@ -55,7 +55,7 @@ func Text(s Scorer, tokens []Token, o *TextOptions) TextResult {
 	options = options.times(tests)
 
 	var r TextResult
-	places := c.Spans || c.Colours // otherwise a Sample is possible
+	places := c.Spans || c.Colours // these need the places of units, which a Sample loses
 	if places {
 		q, t := newSequence(s, tokens, options, c.Prompts)
 		r.Result = measure(&t, s, options, 1)
@@ -91,10 +91,10 @@ func Text(s Scorer, tokens []Token, o *TextOptions) TextResult {
 	return r
 }
 
-// times returns options for one of several tests.
+// times returns the options for one of several tests.
 func (o Options) times(tests int64) Options {
 	if o.Tests > math.MaxInt64/tests {
-		panic("detect: Tests overflows")
+		panic("detect: the number of tests overflows")
 	}
 	o.Tests *= tests
 	return o

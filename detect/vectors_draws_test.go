@@ -1,22 +1,18 @@
 package detect_test
 
 import (
-	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/internal/testmark"
 )
 
 // TestDetectDrawVectors compares sums of scores and tails of keyed draws with a second
 // implementation, which shares no code with this one.
 func TestDetectDrawVectors(t *testing.T) {
-	b, err := os.ReadFile("../testdata/vectors/detect-draws.json")
-	require.NoError(t, err)
 	var file struct {
 		Detections []struct {
 			detectVector
@@ -27,7 +23,7 @@ func TestDetectDrawVectors(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, json.Unmarshal(b, &file))
+	testmark.ReadVectors(t, "detect-draws.json", &file)
 	require.NotEmpty(t, file.Detections)
 	unweighted := 0
 	for _, v := range file.Detections {
@@ -46,10 +42,7 @@ func TestDetectDrawVectors(t *testing.T) {
 				return
 			}
 			unweighted++
-			p, err := watermark.ParseProfile([]byte(v.Profile))
-			require.NoError(t, err)
-			m, err := p.Mark(vectorKey(t, v.Leaf))
-			require.NoError(t, err)
+			m, _ := testmark.VectorMark(t, v.Profile, v.Leaf, "")
 			plain := detect.NewAccumulator(m.Unweighted(), nil)
 			for _, text := range v.Texts {
 				plain.Add(text)

@@ -1,9 +1,7 @@
 package detect_test
 
 import (
-	"encoding/json"
 	"math"
-	"os"
 	"slices"
 	"testing"
 
@@ -11,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -32,26 +31,12 @@ type detectVector struct {
 // accumulator returns an empty test of the vector's profile.
 func (v *detectVector) accumulator(t *testing.T) *detect.Accumulator {
 	t.Helper()
-	p, err := watermark.ParseProfile([]byte(v.Profile))
-	require.NoError(t, err)
-	var selectors []watermark.Key
-	if v.Selector != "" {
-		selectors = append(selectors, vectorKey(t, v.Selector))
-	}
-	m, err := p.Mark(vectorKey(t, v.Leaf), selectors...)
-	require.NoError(t, err)
+	m, p := testmark.VectorMark(t, v.Profile, v.Leaf, v.Selector)
 	o := &detect.Options{Exempt: p.Exempt}
 	if p.Dedup == watermark.DedupContext {
 		o.Dedup = detect.DedupContext
 	}
 	return detect.NewAccumulator(m, o)
-}
-
-func vectorKey(t *testing.T, leaf string) watermark.Key {
-	t.Helper()
-	k, err := watermark.ParseKey("isotope-secret-key-1:" + leaf)
-	require.NoError(t, err)
-	return k
 }
 
 func (v *detectVector) check(t *testing.T, r detect.Result, how string) {
@@ -65,17 +50,16 @@ func (v *detectVector) check(t *testing.T, r detect.Result, how string) {
 	}
 	assert.Equal(t, want, r.Skipped, "skipped, %s", how)
 	// The vector's tail is exact, by integers.
-	assert.LessOrEqual(t, math.Abs(r.Log10P-v.Log10P), 1e-9*math.Abs(v.Log10P), "log10 p is %v, want %v, %s", r.Log10P, v.Log10P, how)
+	assert.LessOrEqual(t, math.Abs(r.Log10P-v.Log10P), 1e-9*math.Abs(v.Log10P),
+		"log10 p is %v, want %v, %s", r.Log10P, v.Log10P, how)
 }
 
-// The vectors are what another program counts by docs/spec.md: see
-// testdata/vectors/generate.py. What is counted does not depend on the order of texts
-// and prompts, nor on how they were spread over accumulators.
+// TestVectorsDetect compares with counts of another program, by docs/spec.md: see
+// testdata/vectors/generate.py. The counts do not depend on the order of texts and prompts, or on how
+// they were spread over accumulators.
 func TestVectorsDetect(t *testing.T) {
-	text, err := os.ReadFile("../testdata/vectors/detect.json")
-	require.NoError(t, err)
 	var file struct{ Detections []detectVector }
-	require.NoError(t, json.Unmarshal(text, &file))
+	testmark.ReadVectors(t, "detect.json", &file)
 	require.NotEmpty(t, file.Detections)
 	for _, v := range file.Detections {
 		t.Run(v.Name, func(t *testing.T) {

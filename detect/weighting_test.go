@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -64,7 +65,7 @@ func TestWeightedSum(t *testing.T) {
 		}
 	}
 	assert.Equal(t, tail.WeightedBernoulli(groups, sum), r.Log10P)
-	// What could have been detected really would have been.
+	// MinSum is the smallest sum that is detected.
 	assert.LessOrEqual(t, tail.WeightedBernoulli(groups, r.Power.MinSum), -6.0)
 	assert.Greater(t, tail.WeightedBernoulli(groups, r.Power.MinSum-1), -6.0)
 }
@@ -77,17 +78,15 @@ func TestEqualWeightsAreNoWeights(t *testing.T) {
 	plain.Add(text)
 	want := plain.Result()
 	for _, w := range []uint8{1, 7, detect.MaxWeight} {
-		a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
-		weights := make([]uint8, len(text))
-		for i := range weights {
-			weights[i] = w
-		}
-		a.AddWeighted(text, weights)
-		r := a.Result()
-		assert.Equal(t, want.Log10P, r.Log10P, "weight %d", w)
-		assert.Equal(t, want.Green, r.Green)
-		assert.InDelta(t, want.Power.MinShare, r.Power.MinShare, 1e-9)
-		assert.Equal(t, want.Verdict, r.Verdict)
+		t.Run(fmt.Sprintf("weight=%d", w), func(t *testing.T) {
+			a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
+			a.AddWeighted(text, slices.Repeat([]uint8{w}, len(text)))
+			r := a.Result()
+			assert.Equal(t, want.Log10P, r.Log10P)
+			assert.Equal(t, want.Green, r.Green)
+			assert.InDelta(t, want.Power.MinShare, r.Power.MinShare, 1e-9)
+			assert.Equal(t, want.Verdict, r.Verdict)
+		})
 	}
 	a := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
 	a.AddWeighted(text, make([]uint8, len(text)))
@@ -120,46 +119,60 @@ func TestCountsWeigh(t *testing.T) {
 	}
 	a.AddPair([]Token{1}, 4)
 	r := a.Result()
-	for w, n := range map[int]int64{5: 1, 3: 1, 1: 1} { // 20, 4 and 1 occurrences
-		assert.Equal(t, n, r.Classes[w].Scored, "weight %d", w)
+	for _, w := range []int{5, 3, 1} { // 20, 4 and 1 occurrences
+		assert.Equal(t, int64(1), r.Classes[w].Scored, "weight %d", w)
 	}
 }
 
-func TestWeightsThatCannotBePanic(t *testing.T) {
+func TestWeightsOutOfRange(t *testing.T) {
 	m := testmark.Green(t, watermark.NewKey(), 1)
 	given := detect.NewAccumulator(m, &detect.Options{Weighting: detect.WeightGiven})
-	assert.Panics(t, func() { given.AddWeighted([]Token{1, 2}, []uint8{1}) })
-	assert.Panics(t, func() { given.AddWeighted([]Token{1}, []uint8{16}) })
-	assert.Panics(t, func() { detect.NewAccumulator(m, nil).AddWeighted([]Token{1}, []uint8{1}) })
-	assert.Panics(t, func() { detect.NewAccumulator(m, &detect.Options{Weighting: 3}) })
 	panel := detect.NewPanel([]detect.Scorer{m}, &detect.Options{Weighting: detect.WeightGiven})
-	assert.Panics(t, func() { panel.AddWeighted([]Token{1, 2}, []uint8{1}) })
+	for _, c := range []struct {
+		name, says string
+		add        func([]Token, []uint8)
+		weights    []uint8
+	}{
+		{"too few", "detect: the number of weights differs from the number of tokens", given.AddWeighted, []uint8{1}},
+		{"too few in a panel", "detect: the number of weights differs from the number of tokens", panel.AddWeighted, []uint8{1}},
+		{"too large", "detect: a weight is above MaxWeight", given.AddWeighted, []uint8{1, 16}},
+		{
+			"not declared", "detect: weights need the Weighting WeightGiven",
+			detect.NewAccumulator(m, nil).AddWeighted, []uint8{1, 1},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.PanicsWithValue(t, c.says, func() { c.add([]Token{1, 2}, c.weights) })
+		})
+	}
 	panel.AddWeighted([]Token{1, 2}, []uint8{4, 5})
 	assert.Equal(t, int64(1), panel.Results()[0].Classes[5].Scored)
 }
 
-// TestNullOfWeightedSums is TestNullPValuesAreUniform for weights that are functions
-// of the text: given ones, and counts.
+// TestNullOfWeightedSums is TestNullPValuesAreUniform for weights that are functions of the text: given
+// ones, and counts.
 func TestNullOfWeightedSums(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the null panel has a short form")
 	}
-	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 3))
-	require.NoError(t, err)
-	for name, weighting := range map[string]detect.Weighting{"given": detect.WeightGiven, "counts": detect.WeightCounts} {
-		t.Run(name, func(t *testing.T) {
+	root := testmark.Key(3)
+	for _, c := range []struct {
+		name      string
+		weighting detect.Weighting
+	}{{"given", detect.WeightGiven}, {"counts", detect.WeightCounts}} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			const texts = 2000
 			rng := rand.New(rand.NewPCG(25, 26))
 			depths := []float64{0.5, 0.1, 1e-2, 1e-3}
 			counts := make([]int64, len(depths))
 			for i := range texts {
-				m, err := watermark.New(root.Derive(name, strconv.Itoa(i)), watermark.GreenList{Gamma: []float64{0.5, 0.25}[i%2], Delta: 1, Width: 1}, vocab)
-				require.NoError(t, err)
-				a := detect.NewAccumulator(m, &detect.Options{Weighting: weighting})
+				scheme := watermark.GreenList{Gamma: []float64{0.5, 0.25}[i%2], Delta: 1, Width: 1}
+				m := testmark.Mark(t, root.Derive(c.name, strconv.Itoa(i)), scheme, vocab)
+				a := detect.NewAccumulator(m, noPower(&detect.Options{Weighting: c.weighting}))
 				text := testmark.Uniform(rng, 300, 12)
-				if weighting == detect.WeightGiven {
-					// Heavy where the text repeats itself: a rule of the text.
+				if c.weighting == detect.WeightGiven {
+					// The weights follow from the tokens, so the rule depends on the text alone.
 					weights := make([]uint8, len(text))
 					for j, v := range text {
 						weights[j] = uint8(v)%4*3 + 1
@@ -179,7 +192,7 @@ func TestNullOfWeightedSums(t *testing.T) {
 				t.Logf("p <= %v: %d of %d, promised %.0f", alpha, counts[d], texts, texts*alpha)
 				assert.Greater(t, tail.Binomial(counts[d], texts, alpha), -6.0, "too many p <= %v: %d", alpha, counts[d])
 				if alpha >= 0.1 {
-					assert.Greater(t, float64(counts[d]), 0.7*texts*alpha, "not needlessly conservative")
+					assert.Greater(t, float64(counts[d]), 0.7*texts*alpha, "too conservative")
 				}
 			}
 		})
@@ -205,21 +218,28 @@ func TestEntropyWeights(t *testing.T) {
 
 	assert.Equal(t, uint8(1), detect.EntropyGate(row, 0.32))
 	assert.Zero(t, detect.EntropyGate(row, 0.33), "its entropy is 0.325 nats")
-	for _, odd := range [][]float32{nil, {nan}, {-inf, -inf}, {inf, 0}, {nan, 3, -inf}} {
-		assert.Zero(t, detect.EntropyWeight(odd, g), "%v", odd)
-		assert.Zero(t, detect.EntropyGate(odd, 0.1), "%v", odd)
+	for _, c := range []struct {
+		name string
+		row  []float32
+	}{
+		{"empty", nil}, {"NaN", []float32{nan}}, {"impossible", []float32{-inf, -inf}},
+		{"infinite", []float32{inf, 0}}, {"one possible", []float32{nan, 3, -inf}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Zero(t, detect.EntropyWeight(c.row, g))
+			assert.Zero(t, detect.EntropyGate(c.row, 0.1))
+		})
 	}
 	assert.Equal(t, detect.EntropyWeight([]float32{1, 1}, g), detect.EntropyWeight([]float32{inf, inf, 5, nan}, g))
 }
 
-// TestEntropyWeightsNeedLessText draws text in which most positions leave no choice:
-// the weighted test must be far deeper on the same text.
+// TestEntropyWeightsNeedLessText draws text in which most positions do not leave a choice. The weighted
+// test must have a far smaller p-value on the same text.
 func TestEntropyWeightsNeedLessText(t *testing.T) {
 	rng := rand.New(rand.NewPCG(27, 28))
 	g := watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}
 	m := testmark.Green(t, testmark.Key(0), 1)
-	s, err := watermark.NewSequence(m)
-	require.NoError(t, err)
+	s := testmark.Sequence(t, m)
 	var text []Token
 	var weights []uint8
 	for i := range 3000 {
@@ -238,12 +258,12 @@ func TestEntropyWeightsNeedLessText(t *testing.T) {
 	assert.Less(t, weighted.Result().Log10P, plain.Result().Log10P-10)
 }
 
-// uniform is a Reference that knows nothing at all.
+// uniform is a Reference that finds all tokens equally likely.
 type uniform struct{}
 
 func (uniform) LogProb([]Token, Token) float64 { return -math.Log(vocab) }
 
-// oracle is a Reference that is sure of one successor of each token.
+// oracle is a Reference that expects one successor of each token.
 type oracle struct{}
 
 func (oracle) LogProb(context []Token, next Token) float64 {
@@ -256,7 +276,7 @@ func (oracle) LogProb(context []Token, next Token) float64 {
 func TestResidualWeights(t *testing.T) {
 	texts := [][]Token{{1, 2, 1, 3, 1, 2}, {1, 2}}
 	w := detect.ResidualWeights(texts, nil, 1, oracle{})
-	// After 1, the oracle expects 2 with 0.99: 2 came 3 times out of 4, 3 once.
+	// After 1 the oracle expects 2 with 0.99. 2 came 3 times in 4, and 3 once.
 	assert.Equal(t, [][]uint8{{0, 0, 4, 4, 4, 0}, {0, 0}}, w)
 	w = detect.ResidualWeights(texts, [][]Token{{9}}, 1, uniform{})
 	assert.Equal(t, [][]uint8{{0, 12, 4, 4, 4, 12}, {0, 12}}, w, "without a reference it is the count")

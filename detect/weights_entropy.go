@@ -6,10 +6,11 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// SpikeEntropy returns sum p / (1 + z p) over the softmax of logits, in (1/(1+z), 1]
-// (Kirchenbauer et al. 2023, definition 1). It measures how freely the next token could
-// be chosen: 1 for a flat row of a large vocabulary, 1/(1+z) when one token has all
-// the mass. z is at least 0. NaN and -Inf are no tokens; a row without any has 1/(1+z).
+// SpikeEntropy returns the sum of p / (1 + z p) over the softmax of logits, in (1/(1+z), 1]
+// (Kirchenbauer et al. 2023, definition 1). It measures how freely the next token could be chosen.
+// It is near 1 for a flat row of a large vocabulary, and 1/(1+z) when one token has all the mass. z
+// is at least 0. Entries that are NaN or -Inf are impossible tokens. A row of impossible tokens has
+// 1/(1+z).
 func SpikeEntropy(logits []float32, z float64) float64 {
 	top := math.Inf(-1)
 	for _, x := range logits {
@@ -37,6 +38,7 @@ func SpikeEntropy(logits []float32, z float64) float64 {
 	return min(sum, 1)
 }
 
+// nanToNegInf returns x, or -Inf if x is NaN.
 func nanToNegInf(x float32) float64 {
 	if x != x {
 		return math.Inf(-1)
@@ -44,22 +46,23 @@ func nanToNegInf(x float32) float64 {
 	return float64(x)
 }
 
-// modulus returns the z of SpikeEntropy that belongs to a green list,
-// (1-gamma)(e^delta-1) / (1 + gamma (e^delta-1)) (Kirchenbauer et al. 2023, theorem 4.2).
+// modulus returns the z of SpikeEntropy that belongs to a green list, (1-gamma)(e^delta-1) / (1 +
+// gamma (e^delta-1)) (Kirchenbauer et al. 2023, theorem 4.2).
 func modulus(g watermark.GreenList) float64 {
 	odds := math.Exp(g.Delta) - 1
 	return (1 - g.Gamma) * odds / (1 + g.Gamma*odds)
 }
 
-// EntropyWeight returns the weight of a position for WeightGiven, from the logits of
-// the model that may have written it or of any other: what a position shows of a mark
-// grows with the freedom of choice there. It is the log odds of green under the mark
-// over those under the null, which is the best weight there is (Neyman and Pearson),
-// with the green probability bounded from below by the spike entropy (Kirchenbauer et
-// al. 2023, theorem 4.2), and scaled so that [MaxWeight] is a position where everything
-// is possible. Another model's logits cost power and never validity.
+// EntropyWeight returns the weight of a position for WeightGiven, from 0 to [MaxWeight]. logits are
+// those of the model that may have written the text, or of any other model. A position shows more
+// of a mark, the freer the choice was there.
 //
-// The logits must be a function of the text before the position, not of the key: those
+// The weight is the log odds of green under the mark, less those under the null. That is the best
+// weight (Neyman and Pearson). The spike entropy bounds the green probability from below
+// (Kirchenbauer et al. 2023, theorem 4.2). The weight is scaled so that a position where every
+// token is equally likely has MaxWeight. Logits of another model cost power and never validity.
+//
+// The logits must be a function of the text before the position, and not of the key. Take those
 // before the mark was applied, at temperature 1.
 func EntropyWeight(logits []float32, g watermark.GreenList) uint8 {
 	z := modulus(g)
@@ -69,23 +72,22 @@ func EntropyWeight(logits []float32, g watermark.GreenList) uint8 {
 	return quantise(gain / g.Delta)
 }
 
-// LinearEntropyWeight is the weight of Lu et al. 2024 ("An Entropy-based Text Watermarking
-// Detection Method", EWD): the spike entropy above its least value, scaled to
-// [0, MaxWeight].
+// LinearEntropyWeight returns the weight of Lu et al. 2024 ("An Entropy-based Text Watermarking
+// Detection Method", EWD): the spike entropy less its minimum, scaled to [0, MaxWeight].
 func LinearEntropyWeight(logits []float32, g watermark.GreenList) uint8 {
 	z := modulus(g)
 	least := 1 / (1 + z)
 	return quantise((SpikeEntropy(logits, z) - least) / (1 - least))
 }
 
-// EntropyGate is the weight of Lee et al. 2023 ("Who Wrote this Code?", SWEET): 1 where
-// the Shannon entropy of the softmax of logits is above a threshold in nats, 0 elsewhere.
+// EntropyGate returns the weight of Lee et al. 2023 ("Who Wrote this Code?", SWEET): 1 if the
+// Shannon entropy of the softmax of logits is above threshold, in nats, and otherwise 0.
 func EntropyGate(logits []float32, threshold float64) uint8 {
 	top := math.Inf(-1)
 	for _, x := range logits {
 		top = max(top, nanToNegInf(x))
 	}
-	var total, sum float64 // of w and of w ln w, w = p total
+	var total, sum float64 // sums of w and of w ln w; p is w / total
 	for _, x := range logits {
 		if v := nanToNegInf(x) - top; v == v && !math.IsInf(v, -1) {
 			w := math.Exp(v)
@@ -99,7 +101,7 @@ func EntropyGate(logits []float32, threshold float64) uint8 {
 	return 1
 }
 
-// quantise writes x in [0, 1] as a weight.
+// quantise returns the weight for x in [0, 1].
 func quantise(x float64) uint8 {
 	return uint8(math.Round(min(max(x, 0), 1) * MaxWeight))
 }

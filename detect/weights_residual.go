@@ -5,31 +5,31 @@ import (
 	"math"
 )
 
-// A Reference is a model that knows nothing of the mark: the provider's own without it,
-// a suspect's public base, or any other of the language.
+// A Reference is a model that does not know the mark. It may be the provider's own model without
+// the mark, the public base of a suspect, or any other model of the language.
 type Reference interface {
-	// LogProb returns the natural logarithm of the probability of next after context,
-	// which is the text so far, the newest token last.
+	// LogProb returns the natural logarithm of the probability of next after context. It is at most
+	// 0. context is the text so far, with the newest token last.
 	LogProb(context []Token, next Token) float64
 }
 
-// residualStep is how many steps of weight one occurrence more than expected is worth.
+// residualStep is the number of steps of weight for one occurrence above the expected number.
 const residualStep = 4
 
-// ResidualWeights returns weights for WeightGiven, one slice for each text, from the
-// residual statistic for students: a pair (context, token) weighs as much as it occurs
-// more often than a reference expects after all occurrences of its context,
+// ResidualWeights returns weights for WeightGiven, one slice for each text. They are the residual
+// statistic for students. A pair (context, token) weighs as much as it occurs more often than a
+// reference expects after all occurrences of its context,
 //
 //	a = count(context, token) - sum over positions t with that context of p_ref(token | text before t)
 //
-// the score of an exponential tilt of the reference at no tilt (Cox and Hinkley 1974,
-// section 4.8). It is small where there was no choice. a is written in steps of 1/4 and
-// held within 0 and MaxWeight; what is expected more often than it occurs weighs nothing. A
-// bad reference costs power and never validity.
+// This is the score of an exponential tilt of the reference, taken at tilt 0 (Cox and Hinkley 1974,
+// section 4.8). It is small where the text had no choice. The weight is a in steps of 1/4, clamped
+// to [0, MaxWeight]. So a pair that occurs less often than expected has the weight 0. A bad
+// reference costs power and never validity.
 //
-// prompts[i] comes before texts[i] and is context for the reference only; prompts may be
-// nil. width is that of the mark to be tested. Time is the number of positions times
-// that of distinct tokens after one context.
+// prompts[i] precedes texts[i], and is context for the reference only. prompts may be nil. width is
+// that of the mark to be tested. The time is the number of positions, times the number of distinct
+// tokens after one context.
 func ResidualWeights(texts, prompts [][]Token, width int, ref Reference) [][]uint8 {
 	type place struct{ text, at int }
 	places := make(map[string][]place)

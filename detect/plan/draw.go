@@ -10,32 +10,32 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A DrawEffect is what a keyed draw does to the scores of marked text: the mean and the
-// variance of one, in units of the law's: ScoreUnit for an Exponential law, 1 for
-// Layers. It is for planning, before anything was scored.
+// A DrawEffect is what a keyed draw does to the scores of marked text, for planning before anything
+// was scored.
 type DrawEffect struct {
-	Law            watermark.Law
+	Law watermark.Law // law of a score under the null
+	// Mean and Variance are those of a marked token's score, in units of the law: ScoreUnit for
+	// an Exponential law, 1 for Layers.
 	Mean, Variance float64
 }
 
-// TextDraw returns the effect of a keyed draw, under its scores with weights, on a
-// kind of text of [TextKinds]: the mixtures of Zipf-shaped steps that [Text] has too, so
-// that the numbers compare. ok is false for a green list, whose effect is Text's, and
-// when the kind is unknown.
+// TextDraw returns the effect of a keyed draw, with its weighted scores, on a kind of text of
+// [TextKinds]. The kinds are the mixtures of Zipf-shaped steps that [Text] has too, so the numbers
+// compare. ok is false for a green list, whose effect is Text's, and if the kind is unknown.
 //
-// For a GumbelMax mean and variance are exact. With p the probabilities of a step, a
-// marked token's score has
+// For a GumbelMax, mean and variance are exact. With p the probabilities of a step, a marked
+// token's score has
 //
 //	mean     = sum p H(1/p),
-//	variance = sum p (pi^2/6 - psi'(1+1/p) + H(1/p)^2) - mean^2,
+//	variance = sum p (pi^2/6 - psi'(1+1/p) + H(1/p)^2) - mean^2.
 //
-// H the harmonic numbers continued to the reals and psi' the trigamma function (from the
-// law of -ln(1-U) when U is the largest of 1/p: Aaronson 2022; Fernandez et al. 2023,
-// "Three Bricks to Consolidate Watermarks for Large Language Models", appendix). For a
-// Tournament they are averages over 100 random tournaments a step with a fixed seed, good
-// to a tenth of the tokens needed.
+// H is the harmonic numbers continued to the reals, and psi' the trigamma function. They come from
+// the law of -ln(1-U) when U is the largest of 1/p uniform numbers. (Aaronson 2022; Fernandez et
+// al. 2023, "Three Bricks to Consolidate Watermarks for Large Language Models", appendix.) For a
+// Tournament, mean and variance are averages over 100 random tournaments for each step, with a
+// fixed seed. The number of tokens that follows is good to a tenth.
 func TextDraw(s watermark.Scheme, text string) (e DrawEffect, ok bool) {
-	weights, ok := profiles[text]
+	weights, ok := textMixtures[text]
 	if !ok {
 		return DrawEffect{}, false
 	}
@@ -58,7 +58,7 @@ func TextDraw(s watermark.Scheme, text string) (e DrawEffect, ok bool) {
 		return DrawEffect{}, false
 	}
 	var square, total float64
-	for i, h := range profileEntropies {
+	for i, h := range mixtureEntropies {
 		if weights[i] == 0 {
 			continue
 		}
@@ -80,9 +80,9 @@ func TextDraw(s watermark.Scheme, text string) (e DrawEffect, ok bool) {
 	return e, true
 }
 
-// gumbelStep returns the mean of a marked score and that of its square. With two keys of
-// weights first and second, the key of that probability marks, and the other's score is
-// standard exponential.
+// gumbelStep returns the mean of a marked score and that of its square. With two keys of weights
+// first and second, each key marks with a probability equal to its weight. The score of the other
+// key is standard exponential.
 func gumbelStep(row []float64, first, second float64) (mean, square float64) {
 	var m, q float64
 	for _, p := range row {
@@ -91,7 +91,7 @@ func gumbelStep(row []float64, first, second float64) (mean, square float64) {
 		q += p * (math.Pi*math.Pi/6 - trigamma(1+1/p) + h*h)
 	}
 	v := q - m*m
-	for _, w := range [][2]float64{{first, second}, {second, first}} { // the marking key's weight first, which is its probability
+	for _, w := range [][2]float64{{first, second}, {second, first}} { // w[0] is that of the marking key
 		at := w[0]*m + w[1]
 		mean += w[0] * at
 		square += w[0] * (w[0]*w[0]*v + w[1]*w[1] + at*at)
@@ -121,14 +121,14 @@ func trigamma(x float64) float64 {
 	return sum + 1/x + r/2 + r/x*(1.0/6-r*(1.0/30-r*(1.0/42-r/30)))
 }
 
-// tournaments is how many random ones an average takes.
+// tournaments is the number of random tournaments in an average.
 const tournaments = 100
 
-// tournamentStep is gumbelStep for a tournament and falling probabilities. Only the part
-// that is not known exactly is simulated: the mass of the ones in each layer, and what the
-// tournament adds to the variance around the mean of chance.
+// tournamentStep is gumbelStep for a tournament, and a row in descending order. It simulates only
+// what is not known exactly. That is the mass of the ones in each layer, and what the tournament
+// adds to the variance around the mean of chance.
 func tournamentStep(row []float64, weights []int64, candidates int) (mean, square float64) {
-	// The tokens with less than 10^-9 have next to no part in it, and are most of them.
+	// Most tokens have a probability below 10^-9, and next to no effect.
 	row = row[:sort.Search(len(row), func(i int) bool { return row[i] < 1e-9 })]
 	rng := rand.New(rand.NewPCG(30, uint64(len(row))))
 	p, bits := make([]float64, len(row)), make([]uint32, len(row))
@@ -162,7 +162,7 @@ func tournamentStep(row []float64, weights []int64, candidates int) (mean, squar
 					p[i] *= zero
 				}
 			}
-			// A 1 is drawn but when all candidates have a 0; the opposite bits are as likely.
+			// A 1 is drawn unless all candidates have a 0. The opposite bits are equally likely.
 			n := float64(candidates)
 			gain += float64(w) * (0.5 - (math.Pow(q, n)+math.Pow(1-q, n))/2)
 		}
@@ -179,10 +179,11 @@ func tournamentStep(row []float64, weights []int64, candidates int) (mean, squar
 	return mean, max(spread+more/tournaments-gain*gain, 0) + mean*mean
 }
 
-// Tokens returns the smallest number n of scored tokens whose test detects at alpha with
-// about this power: the exact tail of the null law at n Mean - z sqrt(n Variance) is at
-// most alpha, z the normal quantile of the power. The error wraps [ErrNoEffect] or
-// [ErrOutOfReach]. It panics unless alpha is in (0,0.5] and power in (0,1).
+// Tokens returns the smallest number n of scored tokens whose test detects at alpha with about this
+// power. At that n, the exact tail of the null law at n Mean - z sqrt(n Variance) is at most alpha.
+// Here z is the normal quantile of the power. The error wraps [ErrNoEffect] or [ErrOutOfReach]. It
+// panics if alpha is outside (0,0.5], if power is outside (0,1), or if the law is not that of a
+// keyed draw.
 func (e DrawEffect) Tokens(alpha, power float64) (int64, error) {
 	if !(alpha > 0 && alpha <= 0.5) {
 		panic("plan: alpha is outside (0,0.5]")
@@ -195,7 +196,8 @@ func (e DrawEffect) Tokens(alpha, power float64) (int64, error) {
 	case watermark.Exponential:
 		null = law.First + law.Second
 		log10P = func(n int64, s float64) float64 {
-			return tail.WeightedExponential([]tail.Exponential{{Weight: law.First, Count: n}, {Weight: law.Second, Count: n}}, s)
+			groups := []tail.Exponential{{Weight: law.First, Count: n}, {Weight: law.Second, Count: n}}
+			return tail.WeightedExponential(groups, s)
 		}
 	case watermark.Layers:
 		weights := law.Weights()
@@ -210,20 +212,20 @@ func (e DrawEffect) Tokens(alpha, power float64) (int64, error) {
 			return tail.WeightedBernoulli(groups, int64(math.Ceil(s)))
 		}
 	default:
-		panic(fmt.Sprintf("plan: no plan for scores with the law %T", e.Law))
+		panic(fmt.Sprintf("plan: cannot plan a keyed draw whose scores have the law %T", e.Law))
 	}
 	if e.Mean <= null {
-		return 0, fmt.Errorf("plan: %w: a mean score of %v against %v", ErrNoEffect, e.Mean, null)
+		return 0, fmt.Errorf("plan: a mean score of %v, and %v under the null: %w", e.Mean, null, ErrNoEffect)
 	}
 	detects := func(n int64) bool {
 		x := float64(n)
 		return log10P(n, x*e.Mean-z*math.Sqrt(x*e.Variance)) <= level
 	}
-	// Scores may be large and few or small and many: double, then halve.
+	// Scores may be large and few, or small and many. So the search doubles, then halves.
 	high := int64(1)
 	for !detects(high) {
 		if high *= 2; high > maxPlanned {
-			return 0, fmt.Errorf("plan: %w: a mean score of %v against %v", ErrOutOfReach, e.Mean, null)
+			return 0, fmt.Errorf("plan: a mean score of %v, and %v under the null: %w", e.Mean, null, ErrOutOfReach)
 		}
 	}
 	low := high / 2 // does not detect, or is 0

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,8 +11,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// The tokens of another program's planner for the same steps, with tournaments of its own
-// chance.
+// TestDrawEffectTokens compares with the planner of another program for the same steps, with other
+// random tournaments.
 func TestDrawEffectTokens(t *testing.T) {
 	gumbel, synthID := watermark.GumbelMax{Width: 4}, watermark.Tournament{Depth: 30, Width: 4}
 	for _, v := range []struct {
@@ -25,11 +26,13 @@ func TestDrawEffectTokens(t *testing.T) {
 		{gumbel, "code", 0.5, 1315, 0.001}, {gumbel, "chat", 0.5, 149, 0.001}, {gumbel, "web", 0.5, 25, 0.001},
 		{synthID, "code", 0.9, 3780, 0.1}, {synthID, "chat", 0.9, 411, 0.1}, {synthID, "web", 0.9, 64, 0.1},
 	} {
-		e, ok := plan.TextDraw(v.scheme, v.text)
-		require.True(t, ok)
-		n, err := e.Tokens(1e-6, v.power)
-		require.NoError(t, err)
-		assert.InEpsilon(t, v.want, n, v.tolerance, "%v, %s, power %v: %d", v.scheme, v.text, v.power, n)
+		t.Run(fmt.Sprintf("%T/%s/power=%v", v.scheme, v.text, v.power), func(t *testing.T) {
+			e, ok := plan.TextDraw(v.scheme, v.text)
+			require.True(t, ok)
+			n, err := e.Tokens(1e-6, v.power)
+			require.NoError(t, err)
+			assert.InEpsilon(t, v.want, n, v.tolerance)
+		})
 	}
 }
 
@@ -58,7 +61,17 @@ func TestDrawEffectRefuses(t *testing.T) {
 	none.Mean = 1 + 1e-12
 	_, err = none.Tokens(1e-6, 0.9)
 	assert.ErrorIs(t, err, plan.ErrOutOfReach)
-	assert.Panics(t, func() { none.Tokens(0, 0.9) })
-	assert.Panics(t, func() { none.Tokens(1e-6, 1) })
-	assert.Panics(t, func() { plan.DrawEffect{Law: watermark.Bernoulli{P: 0.5}}.Tokens(1e-6, 0.9) })
+	for _, c := range []struct {
+		name         string
+		e            plan.DrawEffect
+		alpha, power float64
+	}{
+		{"alpha", none, 0, 0.9},
+		{"power", none, 1e-6, 1},
+		{"green list", plan.DrawEffect{Law: watermark.Bernoulli{P: 0.5}}, 1e-6, 0.9},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Panics(t, func() { _, _ = c.e.Tokens(c.alpha, c.power) })
+		})
+	}
 }

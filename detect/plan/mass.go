@@ -10,18 +10,16 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// Tilt returns what a bias does to one step: the probability of green after it, and the
-// divergence of the biased law from the unbiased one in nats,
+// Tilt returns the effect of a bias on one step. green, in [0,1], is the probability of green after
+// it. kl, at least 0, is the divergence of the biased law from the unbiased one, in nats:
 //
 //	green = e^delta mass / (1 + (e^delta-1) mass),
-//	kl    = delta green - ln(1 + (e^delta-1) mass),
+//	kl    = delta green - ln(1 + (e^delta-1) mass).
 //
-// with mass, in [0,1], the probability of green before it and delta the bias of green
-// logits as the softmax sees it: Delta divided by the temperature.
-// Kirchenbauer et al., "A Watermark for Large Language Models" (2023), section 4, for
-// the first.
-//
-// It panics unless mass is in [0,1] and delta a number from 0 on.
+// mass, in [0,1], is the probability of green before the bias. delta, at least 0, is the bias of
+// green logits at the softmax: Delta divided by the temperature. (Kirchenbauer et al., "A Watermark
+// for Large Language Models", 2023, section 4, has the first formula.) Tilt panics if an argument
+// is out of range.
 func Tilt(mass, delta float64) (green, kl float64) {
 	checkDelta(delta)
 	if !(mass >= 0 && mass <= 1) {
@@ -30,8 +28,8 @@ func Tilt(mass, delta float64) (green, kl float64) {
 	return tilt(mass, delta, math.Expm1(-delta))
 }
 
-// tilt is Tilt with e^-delta - 1. Divided by e^delta, nothing overflows:
-// kl = -delta (1-green) - ln(mass + (1-mass) e^-delta).
+// tilt is Tilt, where shrink is e^-delta - 1. Divided by e^delta, nothing overflows: kl = -delta
+// (1-green) - ln(mass + (1-mass) e^-delta).
 func tilt(mass, delta, shrink float64) (green, kl float64) {
 	if mass == 0 {
 		return 0, 0
@@ -41,15 +39,15 @@ func tilt(mass, delta, shrink float64) (green, kl float64) {
 	return green, max(-delta*(1-green)-math.Log1p(lost), 0)
 }
 
-// An Effect is what a mark does to marked text, on average over steps.
+// An Effect is what a mark does to marked text, as a mean over steps.
 type Effect struct {
-	Gamma float64 // green rate without the mark
-	Green float64 // green rate of marked tokens
-	KL    float64 // nats a token: what the mark costs; e^KL is about the factor on perplexity
+	Gamma float64 // green rate without the mark, in (0,1)
+	Green float64 // green rate of marked tokens, in [0,1]
+	KL    float64 // cost of the mark in nats a token, at least 0; e^KL is about the factor on perplexity
 }
 
-// Plan returns the plan of a test of text of which a share, in [0,1], is marked. Alpha
-// and Tests are left to be set.
+// Plan returns the plan for a text of which a share, in [0,1], is marked. The caller sets Alpha and
+// Tests. It panics if share is out of range.
 func (e Effect) Plan(share float64) GreenList {
 	if !(share >= 0 && share <= 1) {
 		panic("plan: share is outside [0,1]")
@@ -57,15 +55,15 @@ func (e Effect) Plan(share float64) GreenList {
 	return GreenList{Gamma: e.Gamma, Green: e.Gamma + share*(e.Green-e.Gamma)}
 }
 
-// SmallDelta returns the effect of a small bias to first order,
+// SmallDelta returns the effect of a small bias to first order:
 //
-//	Green = gamma + delta gamma (1-gamma) c,  KL = delta^2 gamma (1-gamma) c / 2,
+//	Green = gamma + delta gamma (1-gamma) c,  KL = delta^2 gamma (1-gamma) c / 2.
 //
-// with c the mean of 1 - sum p^2 over the model's next-token laws, in [0,1], and delta divided by
-// the temperature. Then the tokens of a test times KL are (zA+zB)^2 / (2c), whatever
-// gamma and delta: detection is bought with nats. It overstates the effect of delta
-// above 1/2 or so; a [Mass] has the whole curve. It panics when gamma is outside
-// (0,1), c outside [0,1] or delta negative.
+// c, in [0,1], is the mean of 1 - sum p^2 over the model's next-token laws, and delta is divided by
+// the temperature. Then the tokens of a test times KL are (zA+zB)^2 / (2c), for every gamma and
+// delta: nats buy detection. SmallDelta overstates the effect of a delta above about 1/2.
+// [Mass.Effect] has the whole curve. SmallDelta panics if gamma is outside (0,1), c is outside
+// [0,1] or delta is negative.
 func SmallDelta(gamma, delta, c float64) Effect {
 	checkGamma(gamma)
 	checkDelta(delta)
@@ -84,13 +82,13 @@ func checkGamma(gamma float64) {
 
 func checkDelta(delta float64) {
 	if !(delta >= 0) || math.IsInf(delta, 1) {
-		panic("plan: delta is not a number from 0 on")
+		panic("plan: delta or kl is not a finite number of at least 0")
 	}
 }
 
-// A Mass is the law of the green mass before the bias, over the steps of a kind of
-// text and over the random colours of the vocabulary. It decides the effect of any
-// bias: the one thing to know of a model for planning. It is immutable and safe for
+// A Mass is the law of the green mass, the probability of green before the bias. It is a law over
+// the steps of a kind of text, and over random colours of the vocabulary. It decides the effect of
+// every bias, so planning needs to know nothing else of a model. It is immutable and safe for
 // concurrent use.
 type Mass struct {
 	gamma  float64
@@ -98,23 +96,23 @@ type Mass struct {
 	weight []float64 // sums to 1
 }
 
-// Gamma returns the green share of the vocabulary.
+// Gamma returns the green share of the vocabulary, in (0,1).
 func (l *Mass) Gamma() float64 { return l.gamma }
 
-// Indifferent returns the law of a model for which no token matters: the mass is
-// gamma. No text shows a mark better. It panics unless gamma is in (0,1).
+// Indifferent returns the law of a model that finds all tokens equally likely. Its green mass is
+// always gamma. No text shows a mark better. Indifferent panics if gamma is outside (0,1).
 func Indifferent(gamma float64) *Mass {
 	checkGamma(gamma)
 	return &Mass{gamma: gamma, mass: []float64{gamma}, weight: []float64{1}}
 }
 
-// rowTokens is how many tokens of a row have a colour of their own.
+// rowTokens is the number of tokens of a row that have a colour of their own.
 const rowTokens = 12
 
 // Row returns the law of steps with these next-token probabilities, which need not sum to 1. Each
 // of the 12 most probable tokens is green with probability gamma, independently. A share gamma of
-// the rest is green. The error says that gamma is outside (0,1), that a probability is negative or
-// not a number, or that the probabilities have no finite positive sum.
+// the rest is green. The error says that gamma is outside (0,1), or that a probability is negative
+// or NaN. It also says that the probabilities do not have a finite positive sum.
 func Row(gamma float64, probabilities []float64) (*Mass, error) {
 	if !(gamma > 0 && gamma < 1) {
 		return nil, fmt.Errorf("plan: gamma %v is outside (0,1)", gamma)
@@ -122,17 +120,17 @@ func Row(gamma float64, probabilities []float64) (*Mass, error) {
 	var sum float64
 	for i, p := range probabilities {
 		if !(p >= 0) {
-			return nil, fmt.Errorf("plan: probability %d is %v", i, p)
+			return nil, fmt.Errorf("plan: probability %d is %v, want a number of at least 0", i, p)
 		}
 		sum += p
 	}
 	if !(sum > 0) || math.IsInf(sum, 1) {
-		return nil, fmt.Errorf("plan: the probabilities add up to %v", sum)
+		return nil, fmt.Errorf("plan: the probabilities add up to %v, want a finite positive sum", sum)
 	}
 	return rowMass(gamma, probabilities), nil
 }
 
-// rowMass is Row for sound arguments.
+// rowMass is Row for arguments that were checked.
 func rowMass(gamma float64, probabilities []float64) *Mass {
 	row := slices.Clone(probabilities)
 	slices.Sort(row)
@@ -159,11 +157,11 @@ func rowMass(gamma float64, probabilities []float64) *Mass {
 	return l
 }
 
-// ErrEmpty is the error about a histogram that has no steps.
+// ErrEmpty is wrapped by the error about a histogram without steps.
 var ErrEmpty = errors.New("the histogram of green masses is empty")
 
-// Histogram returns the law of the steps that a model logged, or an error that wraps [ErrEmpty].
-// To use its Effect, divide Delta by the histogram's temperature.
+// Histogram returns the law of the steps that a model logged. An error wraps [ErrEmpty]. To use its
+// Effect, divide Delta by the temperature of the histogram.
 func Histogram(h *watermark.GreenMassHistogram) (*Mass, error) {
 	steps := float64(h.Steps())
 	if steps == 0 {
@@ -177,27 +175,27 @@ func Histogram(h *watermark.GreenMassHistogram) (*Mass, error) {
 	return l, nil
 }
 
-// Mix returns the law of steps of which a share, in proportion to weights, has each of
-// some laws. It panics when there are none, when weights are missing, negative or all 0, or
-// when laws differ in gamma.
+// Mix returns the law of steps that have each of several laws with a probability in proportion to
+// its weight. It panics without laws, and if the number of weights differs. It panics if a weight
+// is negative or NaN, if all are 0, or if the laws differ in gamma.
 func Mix(laws []*Mass, weights []float64) *Mass {
 	if len(laws) == 0 || len(laws) != len(weights) {
-		panic(fmt.Sprintf("plan: %d laws and %d weights", len(laws), len(weights)))
+		panic(fmt.Sprintf("plan: %d laws and %d weights, want one weight for each law", len(laws), len(weights)))
 	}
 	var sum float64
 	for _, w := range weights {
 		if !(w >= 0) {
-			panic("plan: a weight is negative or not a number")
+			panic("plan: a weight is negative or NaN")
 		}
 		sum += w
 	}
 	if !(sum > 0) || math.IsInf(sum, 1) {
-		panic("plan: weights have no finite positive sum")
+		panic("plan: the weights do not have a finite positive sum")
 	}
 	mix := &Mass{gamma: laws[0].gamma}
 	for i, l := range laws {
 		if l.gamma != mix.gamma {
-			panic("plan: laws differ in gamma")
+			panic("plan: the laws differ in gamma")
 		}
 		if weights[i] == 0 {
 			continue
@@ -210,11 +208,11 @@ func Mix(laws []*Mass, weights []float64) *Mass {
 	return mix
 }
 
-// Effect returns the effect of a bias: [Tilt] of each mass, on average. delta is Delta
-// divided by the temperature, from 0 on.
+// Effect returns the effect of a bias: the mean of [Tilt] over the law. delta, at least 0, is Delta
+// divided by the temperature. It panics if delta is out of range.
 //
-// The green rate is gamma plus the mean rise: the mean mass is gamma by construction,
-// and a logged sample's deviation from it is noise that the rise does not have.
+// The green rate is gamma plus the mean rise. The mean mass is gamma by construction. A logged
+// sample deviates from it by noise, which the rise does not have.
 func (l *Mass) Effect(delta float64) Effect {
 	checkDelta(delta)
 	shrink := math.Expm1(-delta)
@@ -227,9 +225,9 @@ func (l *Mass) Effect(delta float64) Effect {
 	return Effect{Gamma: l.gamma, Green: min(l.gamma+rise, 1), KL: cost}
 }
 
-// Delta returns the bias that costs so many nats a token: the inverse of Effect's KL.
-// It is +Inf when no bias up to 100 does; a mark costs at most -ln of the green mass. It panics
-// unless kl is a number from 0 on.
+// Delta returns the bias that costs kl nats a token, at least 0: the inverse of Effect's KL. It is
+// +Inf if no bias up to 100 costs that much, since a mark costs at most -ln of the green mass. It
+// panics if kl is negative or not finite.
 func (l *Mass) Delta(kl float64) float64 {
 	checkDelta(kl)
 	lo, hi := 0.0, 100.0

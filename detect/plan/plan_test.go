@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -50,24 +51,28 @@ func TestPlanTokensIsTheSmallest(t *testing.T) {
 	assert.EqualValues(t, 20, n, "2^-20 is below 1e-6")
 }
 
-// TestPlanTokensOfLargeTests: it has the power, and about the smallest number.
+// TestPlanTokensOfLargeTests: the number has the power, and is about the smallest.
 func TestPlanTokensOfLargeTests(t *testing.T) {
 	for _, c := range []struct{ gamma, green float64 }{{0.25, 0.251}, {0.5, 0.5001}, {0.5, 0.500001}, {1. / 256, 0.004}} {
-		p := plan.GreenList{Gamma: c.gamma, Green: c.green}
-		n, err := p.Tokens(0.9)
-		require.NoError(t, err)
-		assert.GreaterOrEqual(t, p.Power(n), 0.9)
-		assert.Less(t, p.Power(n-n/2000), 0.9)
-		assert.InEpsilon(t, p.Approximate(0.9), float64(n), 0.01)
+		t.Run(fmt.Sprintf("gamma=%v green=%v", c.gamma, c.green), func(t *testing.T) {
+			p := plan.GreenList{Gamma: c.gamma, Green: c.green}
+			n, err := p.Tokens(0.9)
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, p.Power(n), 0.9)
+			assert.Less(t, p.Power(n-n/2000), 0.9)
+			assert.InEpsilon(t, p.Approximate(0.9), float64(n), 0.01)
+		})
 	}
 	_, err := plan.GreenList{Gamma: 0.5, Green: 0.5 + 1e-9}.Tokens(0.9)
 	assert.ErrorIs(t, err, plan.ErrOutOfReach)
 	for _, green := range []float64{0, 0.4, 0.5} {
-		p := plan.GreenList{Gamma: 0.5, Green: green}
-		_, err = p.Tokens(0.9)
-		assert.ErrorIs(t, err, plan.ErrNoEffect)
-		assert.Equal(t, math.Inf(1), p.Approximate(0.9))
-		assert.Equal(t, math.Inf(1), p.Sequential())
+		t.Run(fmt.Sprintf("green=%v", green), func(t *testing.T) {
+			p := plan.GreenList{Gamma: 0.5, Green: green}
+			_, err := p.Tokens(0.9)
+			assert.ErrorIs(t, err, plan.ErrNoEffect)
+			assert.Equal(t, math.Inf(1), p.Approximate(0.9))
+			assert.Equal(t, math.Inf(1), p.Sequential())
+		})
 	}
 }
 
@@ -85,10 +90,12 @@ func TestPlanTokensOfTheTable(t *testing.T) {
 	} {
 		p := plan.GreenList{Gamma: c.gamma, Green: c.green}
 		for i, power := range []float64{0.5, 0.9, 0.99} {
-			n, err := p.Tokens(power)
-			require.NoError(t, err)
-			assert.InEpsilon(t, c.tokens[i], n, 0.03)
-			assert.LessOrEqual(t, float64(n), c.tokens[i], "smallest")
+			t.Run(fmt.Sprintf("gamma=%v green=%v power=%v", c.gamma, c.green, power), func(t *testing.T) {
+				n, err := p.Tokens(power)
+				require.NoError(t, err)
+				assert.InEpsilon(t, c.tokens[i], n, 0.03)
+				assert.LessOrEqual(t, float64(n), c.tokens[i], "smallest")
+			})
 		}
 	}
 }
@@ -146,15 +153,14 @@ func TestTiltReferences(t *testing.T) {
 		e := plan.Indifferent(c.gamma).Effect(c.delta)
 		assert.InDelta(t, c.green, e.Green, 1e-10)
 		assert.InDelta(t, c.kl, e.KL, 1e-10)
-		m, err := watermark.New(watermark.NewKey(), watermark.GreenList{Gamma: c.gamma, Delta: c.delta}, 10)
-		require.NoError(t, err)
+		m := testmark.Mark(t, watermark.NewKey(), watermark.GreenList{Gamma: c.gamma, Delta: c.delta}, 10)
 		assert.InDelta(t, m.Law().(watermark.Bernoulli).Marked, e.Green, 1e-12)
 		assert.InDelta(t, c.delta, plan.Indifferent(c.gamma).Delta(e.KL), 1e-9)
 	}
 	for _, c := range [][2]float64{{0, 3}, {1, 3}, {0, 1e5}, {1, 1e5}, {0.3, 0}} {
 		mass := c[0]
 		green, kl := plan.Tilt(mass, c[1])
-		assert.Equal(t, mass, green, "no choice, no mark")
+		assert.Equal(t, mass, green, "without a choice there is no mark")
 		assert.InDelta(t, 0, kl, 1e-15)
 	}
 	green, kl := plan.Tilt(0.25, 1e5)
@@ -182,23 +188,25 @@ func TestEntropyTable(t *testing.T) {
 		{2.0, .562, .329, 89, .666, .082, 334, 89, 40},
 		{3.0, .627, .392, 62, .696, .096, 236, 73, 29},
 	} {
-		quarter, half := plan.Entropy(0.25, c.entropy), plan.Entropy(0.5, c.entropy)
-		tokens := func(l *plan.Mass, delta float64) float64 {
-			n, err := l.Effect(delta).Plan(1).Tokens(0.9)
-			require.NoError(t, err)
-			return float64(n)
-		}
-		e, h := quarter.Effect(2), half.Effect(1)
-		t.Logf("H %.2f: %.4f %.4f %v (%v); %.4f %.4f %v (%v); %v (%v); %v (%v)", c.entropy, e.Green, e.KL, tokens(quarter, 2), c.n,
-			h.Green, h.KL, tokens(half, 1), c.nHalf, tokens(half, 2), c.nHalf2n, tokens(quarter, 3), c.n3)
-		assert.InDelta(t, c.green, e.Green, 0.001)
-		assert.InDelta(t, c.kl, e.KL, 0.001)
-		assert.InDelta(t, c.half, h.Green, 0.001)
-		assert.InDelta(t, c.halfKL, h.KL, 0.001)
-		assert.InDelta(t, c.n, tokens(quarter, 2), 0.03*c.n+6)
-		assert.InDelta(t, c.nHalf, tokens(half, 1), 0.03*c.nHalf+6)
-		assert.InDelta(t, c.nHalf2n, tokens(half, 2), 0.03*c.nHalf2n+6)
-		assert.InDelta(t, c.n3, tokens(quarter, 3), 0.03*c.n3+6)
+		t.Run(fmt.Sprintf("entropy=%v", c.entropy), func(t *testing.T) {
+			quarter, half := plan.Entropy(0.25, c.entropy), plan.Entropy(0.5, c.entropy)
+			tokens := func(l *plan.Mass, delta float64) float64 {
+				n, err := l.Effect(delta).Plan(1).Tokens(0.9)
+				require.NoError(t, err)
+				return float64(n)
+			}
+			e, h := quarter.Effect(2), half.Effect(1)
+			t.Logf("%.4f %.4f %v (%v); %.4f %.4f %v (%v); %v (%v); %v (%v)", e.Green, e.KL, tokens(quarter, 2), c.n,
+				h.Green, h.KL, tokens(half, 1), c.nHalf, tokens(half, 2), c.nHalf2n, tokens(quarter, 3), c.n3)
+			assert.InDelta(t, c.green, e.Green, 0.001)
+			assert.InDelta(t, c.kl, e.KL, 0.001)
+			assert.InDelta(t, c.half, h.Green, 0.001)
+			assert.InDelta(t, c.halfKL, h.KL, 0.001)
+			assert.InDelta(t, c.n, tokens(quarter, 2), 0.03*c.n+6)
+			assert.InDelta(t, c.nHalf, tokens(half, 1), 0.03*c.nHalf+6)
+			assert.InDelta(t, c.nHalf2n, tokens(half, 2), 0.03*c.nHalf2n+6)
+			assert.InDelta(t, c.n3, tokens(quarter, 3), 0.03*c.n3+6)
+		})
 	}
 }
 
@@ -214,20 +222,22 @@ func TestTextTable(t *testing.T) {
 		{"code", 0.5, 2, 0, 3973, 6381}, {"chat", 0.5, 2, .103, 575, 915}, {"web", 0.5, 2, 0, 131, 198},
 		{"chat", 0.25, 3, .256, 211, 336}, {"chat", 0.25, 5, .795, 67, 104},
 	} {
-		law, ok := plan.Text(c.gamma, c.text)
-		require.True(t, ok)
-		e := law.Effect(c.delta)
-		n50, err := e.Plan(1).Tokens(0.5)
-		require.NoError(t, err)
-		n90, err := e.Plan(1).Tokens(0.9)
-		require.NoError(t, err)
-		t.Logf("%s %v/%v: green %.4f kl %.4f n50 %d (%v) n90 %d (%v)", c.text, c.gamma, c.delta, e.Green, e.KL, n50, c.n50, n90, c.n90)
-		if c.kl > 0 {
-			assert.InDelta(t, c.kl, e.KL, 0.003)
-		}
-		assert.InDelta(t, c.n50, n50, 0.02*c.n50+6)
-		assert.InDelta(t, c.n90, n90, 0.02*c.n90+6)
-		assert.InEpsilon(t, c.delta, law.Delta(e.KL), 1e-9)
+		t.Run(fmt.Sprintf("%s/gamma=%v delta=%v", c.text, c.gamma, c.delta), func(t *testing.T) {
+			law, ok := plan.Text(c.gamma, c.text)
+			require.True(t, ok)
+			e := law.Effect(c.delta)
+			n50, err := e.Plan(1).Tokens(0.5)
+			require.NoError(t, err)
+			n90, err := e.Plan(1).Tokens(0.9)
+			require.NoError(t, err)
+			t.Logf("green %.4f kl %.4f n50 %d (%v) n90 %d (%v)", e.Green, e.KL, n50, c.n50, n90, c.n90)
+			if c.kl > 0 {
+				assert.InDelta(t, c.kl, e.KL, 0.003)
+			}
+			assert.InDelta(t, c.n50, n50, 0.02*c.n50+6)
+			assert.InDelta(t, c.n90, n90, 0.02*c.n90+6)
+			assert.InEpsilon(t, c.delta, law.Delta(e.KL), 1e-9)
+		})
 	}
 	_, ok := plan.Text(0.5, "poetry")
 	assert.False(t, ok)
@@ -239,8 +249,8 @@ func TestTextTable(t *testing.T) {
 func TestHistogramLaw(t *testing.T) {
 	const words, temperature = 400, 0.8
 	rng := rand.New(rand.NewPCG(53, 54))
-	m, err := watermark.New(testmark.Key(3).Derive("mass"), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, words)
-	require.NoError(t, err)
+	scheme := watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}
+	m := testmark.Mark(t, testmark.Key(3).Derive("mass"), scheme, words)
 	h, err := watermark.NewGreenMassHistogram(0.25, temperature)
 	require.NoError(t, err)
 	var green, kl, drift float64
@@ -312,32 +322,61 @@ func TestStudentPlan(t *testing.T) {
 
 func TestPlansOutOfRange(t *testing.T) {
 	nan := math.NaN()
-	for name, f := range map[string]func(){
-		"gamma":     func() { plan.GreenList{Gamma: 1, Green: 0.5}.Power(1) },
-		"green":     func() { plan.GreenList{Gamma: 0.5, Green: 1.1}.Power(1) },
-		"alpha":     func() { plan.GreenList{Gamma: 0.5, Green: 0.6, Alpha: 0.6}.Sequential() },
-		"tests":     func() { plan.GreenList{Gamma: 0.5, Green: 0.6, Tests: -1}.Power(1) },
-		"n":         func() { plan.GreenList{Gamma: 0.5, Green: 0.6}.Power(-1) },
-		"power":     func() { plan.GreenList{Gamma: 0.5, Green: 0.6}.Approximate(1) },
-		"power 0":   func() { _, _ = plan.GreenList{Gamma: 0.5, Green: 0.6}.Tokens(0) },
-		"share":     func() { plan.Effect{Gamma: 0.5, Green: 0.6}.Plan(2) },
-		"c":         func() { plan.SmallDelta(0.5, 1, 2) },
-		"delta":     func() { plan.Indifferent(0.5).Effect(-1) },
-		"delta nan": func() { plan.Indifferent(0.5).Effect(nan) },
-		"kl":        func() { plan.Indifferent(0.5).Delta(-1) },
-		"gamma 0":   func() { plan.Indifferent(0) },
-		"entropy":   func() { plan.Entropy(0.5, 9) },
-		"mix":       func() { plan.Mix(nil, nil) },
-		"mix gamma": func() {
-			plan.Mix([]*plan.Mass{plan.Indifferent(0.5), plan.Indifferent(0.25)}, []float64{1, 1})
-		},
-		"mix weight": func() { plan.Mix([]*plan.Mass{plan.Indifferent(0.5)}, []float64{0}) },
-		"mass":       func() { plan.Tilt(1.5, 1) },
-		"tilt":       func() { plan.Tilt(0.5, -1) },
-		"c1":         func() { plan.Student{}.Tokens(1, 0.9) },
-		"rho":        func() { plan.Student{C1: 1}.Tokens(0, 0.9) },
-		"negative":   func() { plan.Student{C1: 1}.Share(-1, 0.9) },
+	for _, c := range []struct {
+		name string
+		f    func()
+	}{
+		{"gamma", func() { plan.GreenList{Gamma: 1, Green: 0.5}.Power(1) }},
+		{"green", func() { plan.GreenList{Gamma: 0.5, Green: 1.1}.Power(1) }},
+		{"alpha", func() { plan.GreenList{Gamma: 0.5, Green: 0.6, Alpha: 0.6}.Sequential() }},
+		{"tests", func() { plan.GreenList{Gamma: 0.5, Green: 0.6, Tests: -1}.Power(1) }},
+		{"n", func() { plan.GreenList{Gamma: 0.5, Green: 0.6}.Power(-1) }},
+		{"power", func() { plan.GreenList{Gamma: 0.5, Green: 0.6}.Approximate(1) }},
+		{"power 0", func() { _, _ = plan.GreenList{Gamma: 0.5, Green: 0.6}.Tokens(0) }},
+		{"share", func() { plan.Effect{Gamma: 0.5, Green: 0.6}.Plan(2) }},
+		{"c", func() { plan.SmallDelta(0.5, 1, 2) }},
+		{"delta", func() { plan.Indifferent(0.5).Effect(-1) }},
+		{"delta nan", func() { plan.Indifferent(0.5).Effect(nan) }},
+		{"kl", func() { plan.Indifferent(0.5).Delta(-1) }},
+		{"gamma 0", func() { plan.Indifferent(0) }},
+		{"entropy", func() { plan.Entropy(0.5, 9) }},
+		{"mix", func() { plan.Mix(nil, nil) }},
+		{"mix gamma", func() { plan.Mix([]*plan.Mass{plan.Indifferent(0.5), plan.Indifferent(0.25)}, []float64{1, 1}) }},
+		{"mix weight", func() { plan.Mix([]*plan.Mass{plan.Indifferent(0.5)}, []float64{0}) }},
+		{"mass", func() { plan.Tilt(1.5, 1) }},
+		{"tilt", func() { plan.Tilt(0.5, -1) }},
+		{"c1", func() { plan.Student{}.Tokens(1, 0.9) }},
+		{"rho", func() { plan.Student{C1: 1}.Tokens(0, 0.9) }},
+		{"negative", func() { plan.Student{C1: 1}.Share(-1, 0.9) }},
 	} {
-		assert.Panics(t, f, name)
+		t.Run(c.name, func(t *testing.T) { assert.Panics(t, c.f) })
+	}
+}
+
+func TestImpliedShare(t *testing.T) {
+	p := plan.Student{C1: 0.5}
+	share, low, high := p.Implied(10, 10_000, 0.95)
+	assert.InDelta(t, 0.2, share, 1e-12)
+	assert.InDelta(t, (10-1.959963985)/50, low, 1e-9)
+	assert.InDelta(t, (10+1.959963985)/50, high, 1e-9)
+	share, low, high = p.Implied(-1, 100, 0.5)
+	assert.Zero(t, share+low)
+	assert.Equal(t, 0.0, high, "-1 + 0.67 is below 0")
+	share, _, high = p.Implied(1000, 100, 0.95)
+	assert.Equal(t, 2.0, share+high)
+	for _, c := range []struct {
+		name        string
+		p           plan.Student
+		z, coverage float64
+		n           int64
+	}{
+		{"no tokens", p, 1, 0.9, 0},
+		{"z", p, math.NaN(), 0.9, 1},
+		{"coverage", p, 1, 1, 1},
+		{"no c1", plan.Student{}, 1, 0.9, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Panics(t, func() { c.p.Implied(c.z, c.n, c.coverage) })
+		})
 	}
 }

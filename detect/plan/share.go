@@ -8,23 +8,23 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A Share is a [GreenList] for any mark: how many scored tokens a fixed test needs to
-// detect a share of marked text, by the law of its score and the reference of
-// [Power.MinShare]. It is a value; its methods are safe for concurrent use.
+// A Share plans a fixed test of any mark: how many scored tokens does it need to detect a share of
+// marked text? It rests on the law of the mark's score, and on the reference of detect's
+// Power.MinShare. It is a value, and its methods are safe for concurrent use.
 type Share struct {
-	Law watermark.Law
+	Law watermark.Law // law of one score, from the Law method of a Scorer
 	// Share is the share of marked text, in (0,1].
 	Share float64
 	// Alpha is the largest adjusted p-value that is called detected, in (0,0.5].
 	// 0 means 1e-6.
 	Alpha float64
-	// Tests is the number of tests that are counted (Bonferroni), keys included.
-	// 0 means 1.
+	// Tests is the number of tests that are adjusted for (Bonferroni), keys included, at least 1. 0
+	// means 1.
 	Tests int64
 }
 
-// plan returns the law, the excess to detect and the level that belongs to it, and panics on
-// a Share out of range.
+// plan returns the law, the excess to detect, and log10 of the p-value that detects. It panics if a
+// field is out of range.
 func (p Share) plan() (l null.Law, excess, level float64) {
 	l = null.Of(p.Law)
 	if !(p.Share > 0 && p.Share <= 1) {
@@ -34,12 +34,12 @@ func (p Share) plan() (l null.Law, excess, level float64) {
 	return l, min(p.Share*full, most), levelOf(p.Alpha, p.Tests)
 }
 
-// Power returns the probability that a test of n scored tokens detects, at least. It
-// panics when n is negative or a field is out of range.
+// Power returns a lower bound of the probability that a test of n scored tokens detects the share.
+// It panics if n is negative or a field is out of range.
 func (p Share) Power(n int64) float64 {
 	l, excess, level := p.plan()
 	if n < 0 {
-		panic("plan: negative number of tokens")
+		panic("plan: the number of tokens is negative")
 	}
 	return math.Pow(10, log10Power(l, excess, level, n))
 }
@@ -58,10 +58,10 @@ func log10Power(l null.Law, excess, level float64, n int64) float64 {
 	return l.Raised(&units, null.SumOf(sum), excess, true)
 }
 
-// Tokens returns a number of scored tokens whose test has at least this power, in (0,1):
-// for a green list the one of [GreenList.Tokens], else the smallest but for the grain of the
-// test. The error wraps [ErrNoEffect] or [ErrOutOfReach]. It panics when power or a field
-// is out of range.
+// Tokens returns a number of scored tokens whose test has at least this power, in (0,1). For a
+// green list it is that of [GreenList.Tokens]. For other marks it is the smallest, except for the
+// grain of the test. The error wraps [ErrNoEffect] or [ErrOutOfReach]. It panics if power or a
+// field is out of range.
 func (p Share) Tokens(power float64) (int64, error) {
 	_, excess, level := p.plan()
 	checkPower(power)
@@ -70,7 +70,7 @@ func (p Share) Tokens(power float64) (int64, error) {
 	}
 	n, ok := tokens(p.Law, excess, level, math.Log10(power))
 	if !ok {
-		return 0, fmt.Errorf("plan: %w: a share of %v", ErrOutOfReach, p.Share)
+		return 0, fmt.Errorf("plan: cannot show a share of %v: %w", p.Share, ErrOutOfReach)
 	}
 	return n, nil
 }
@@ -79,15 +79,15 @@ func (p Share) Tokens(power float64) (int64, error) {
 // excess with a probability of 10^power. ok is false if no practical number exists.
 func tokens(law watermark.Law, excess, level, power float64) (n int64, ok bool) {
 	if l, ok := law.(watermark.Bernoulli); ok {
-		s := stairs{l.P, min(l.P+excess, 1), level, power}
+		s := staircase{l.P, min(l.P+excess, 1), level, power}
 		p := GreenList{Gamma: l.P, Green: s.green}
 		return s.smallest(p.approximateAt(level, power))
 	}
 	return tokensByHalving(null.Of(law), excess, level, power)
 }
 
-// tokensByHalving returns the smallest n, but for the grain of the test, with a power of at
-// least 10^power.
+// tokensByHalving returns the smallest n, except for the grain of the test, whose power is at least
+// 10^power.
 func tokensByHalving(l null.Law, excess, level, power float64) (n int64, ok bool) {
 	enough := func(n int64) bool { return log10Power(l, excess, level, n) >= power }
 	lo, hi := int64(0), int64(1)
@@ -107,5 +107,5 @@ func tokensByHalving(l null.Law, excess, level, power float64) (n int64, ok bool
 	return hi, true
 }
 
-// maxSharePlanned keeps the sums of Gumbel scores within an int64.
+// maxSharePlanned keeps sums of Gumbel scores within an int64.
 const maxSharePlanned = 1 << 28

@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// zipfTokens is the vocabulary of an [Entropy].
+// zipfTokens is the vocabulary size of an [Entropy].
 const zipfTokens = 2000
 
-// Entropy returns the law of steps at which the model hesitates by so many nats,
-// entropy in [0, 7.5]. It assumes a shape: the probability of the r-th token of 2000 is
-// proportional to r^-s (Zipf), with s such that the entropy fits. Real models differ; a
-// logged [watermark.GreenMassHistogram] knows. It panics when gamma is outside (0,1) or entropy is out
-// of range.
+// Entropy returns the law of steps at which the model's next-token law has this entropy in nats, in
+// [0, 7.5]. It assumes a shape: the probability of the r-th of 2000 tokens is proportional to r^-s
+// (Zipf), with the s that gives the entropy. Real models differ. A logged
+// [watermark.GreenMassHistogram] holds their own law. Entropy panics if gamma is outside (0,1) or
+// entropy is out of range.
 func Entropy(gamma, entropy float64) *Mass {
 	if !(entropy >= 0 && entropy <= 7.5) {
 		panic("plan: entropy is outside [0,7.5]")
@@ -21,7 +21,7 @@ func Entropy(gamma, entropy float64) *Mass {
 	return rowMass(gamma, zipfRow(entropy))
 }
 
-// zipfRow returns the numbers r^-s, as probabilities of this entropy.
+// zipfRow returns numbers in proportion to the probabilities r^-s that have this entropy.
 func zipfRow(entropy float64) []float64 {
 	row := make([]float64, zipfTokens)
 	// With Z the sum of r^-s, the entropy is ln Z + s * mean of ln r.
@@ -35,7 +35,7 @@ func zipfRow(entropy float64) []float64 {
 		}
 		return math.Log(sum) + s*logs/sum
 	}
-	lo, hi := 0.0, 64.0 // entropy falls from ln 2000 to 0
+	lo, hi := 0.0, 64.0 // as s rises from lo to hi, the entropy falls from ln 2000 to 0
 	for range 45 {
 		mid := lo + (hi-lo)/2
 		if fill(mid) > entropy {
@@ -48,19 +48,20 @@ func zipfRow(entropy float64) []float64 {
 	return row
 }
 
-// profileEntropies are the entropies, in nats, that kinds of text are mixed of.
-var profileEntropies = []float64{.02, .1, .25, .5, 1, 1.5, 2, 3, 4}
+// mixtureEntropies are the entropies, in nats, that kinds of text are mixed of.
+var mixtureEntropies = []float64{.02, .1, .25, .5, 1, 1.5, 2, 3, 4}
 
-// profiles are the kinds of text of Text. They are illustrations and not
-// measurements: the mean entropy of each is the point.
-var profiles = map[string][]float64{
+// textMixtures are the weights of mixtureEntropies in the kinds of text of [TextKinds]. They are
+// illustrations and not measurements. Only the mean entropy of each kind matters.
+var textMixtures = map[string][]float64{
 	"code": {.70, .10, .07, .06, .04, .02, .01, 0, 0},
 	"chat": {.40, .12, .10, .12, .11, .07, .05, .025, .005},
 	"web":  {.10, .07, .08, .12, .15, .13, .12, .14, .09},
 }
 
-// TextKinds returns the kinds of text that [Text] knows, those that show a mark worst
-// first: code (a mean entropy of 0.16 nats), chat (0.52) and web (1.45).
+// Text returns the law of a kind of text of [TextKinds]. It is a mixture of [Entropy] laws, to plan
+// with before anything was logged. ok is false if the kind is unknown. Text panics if gamma is
+// outside (0,1).
 func TextKinds() []string { return []string{"code", "chat", "web"} }
 
 // Text returns a law for a kind of text of [TextKinds], a mixture of EntropyLaws to plan
@@ -68,12 +69,12 @@ func TextKinds() []string { return []string{"code", "chat", "web"} }
 // (0,1).
 func Text(gamma float64, text string) (law *Mass, ok bool) {
 	checkGamma(gamma)
-	weights, ok := profiles[text]
+	weights, ok := textMixtures[text]
 	if !ok {
 		return nil, false
 	}
 	laws := make([]*Mass, len(weights))
-	for i, h := range profileEntropies {
+	for i, h := range mixtureEntropies {
 		laws[i] = Entropy(gamma, h)
 	}
 	return Mix(laws, slices.Clone(weights)), true

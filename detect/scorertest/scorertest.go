@@ -1,19 +1,3 @@
-// Package scorertest checks implementations of [detect.Scorer], as testing/fstest checks file
-// systems. Whoever writes a scorer for a scheme of their own calls both functions in a test:
-//
-//	func TestScorer(t *testing.T) {
-//		scorer := func(i int) (detect.Scorer, error) { return newScorer(testKey(i)) }
-//		s, err := scorer(0)
-//		if err != nil {
-//			t.Fatal(err)
-//		}
-//		if err := scorertest.Test(s); err != nil {
-//			t.Error(err)
-//		}
-//		if err := scorertest.TestNull(1000, scorer); err != nil {
-//			t.Error(err)
-//		}
-//	}
 package scorertest
 
 import (
@@ -31,7 +15,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// pairs is the number of pairs that Test scores: more than tests score at once.
+// pairs is the number of pairs that Test scores: more than package detect passes to Score at once.
 const pairs = 1300
 
 // Test runs a scorer through everything that package detect relies on, apart from its law. It
@@ -42,7 +26,7 @@ const pairs = 1300
 //     rest of the batch, on earlier calls or on other goroutines.
 //   - Every score is in the range of the law, or is watermark.NotScored or watermark.InMessage.
 //   - Pairs and their contexts stay as they are.
-//   - A [detect.UnitNamer] gives pairs of one name one score.
+//   - A [detect.UnitNamer] gives one score to pairs of one name.
 //   - A [detect.PayloadScorer] with a payload appends one PayloadScore for each pair.
 //
 // Run it under the race detector too: it calls the scorer from several goroutines.
@@ -56,7 +40,9 @@ func Test(s detect.Scorer) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{inRange(scores, top), alone(s, text, scores), appends(s, text, scores), concurrent(s, text, scores)}
+	errs := []error{
+		inRange(scores, top), alone(s, text, scores), appends(s, text, scores), concurrent(s, text, scores),
+	}
 	if n, ok := s.(detect.UnitNamer); ok {
 		errs = append(errs, names(n, text, scores))
 	}
@@ -66,7 +52,7 @@ func Test(s detect.Scorer) error {
 	return errors.Join(errs...)
 }
 
-// identity checks what a scorer says of itself, and returns the top of its law.
+// identity checks what a scorer says about itself, and returns the largest score of its law.
 func identity(s detect.Scorer) (top int64, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -86,7 +72,7 @@ func identity(s detect.Scorer) (top int64, err error) {
 	return null.Of(s.Law()).Top(), nil
 }
 
-// draw returns pairs whose ids include both ends of the vocabulary.
+// draw returns random pairs, whose ids include both ends of the vocabulary.
 func draw(rng *rand.Rand, s detect.Scorer, n int) []detect.Pair {
 	id := func() detect.Token {
 		switch rng.IntN(20) {
@@ -108,7 +94,7 @@ func draw(rng *rand.Rand, s detect.Scorer, n int) []detect.Pair {
 	return text
 }
 
-// call scores pairs, and checks that they stay as they are.
+// call scores pairs, and checks that Score does not change them.
 func call(s detect.Scorer, text []detect.Pair) ([]int64, error) {
 	before := make([]detect.Pair, len(text))
 	for i, p := range text {
@@ -126,37 +112,40 @@ func call(s detect.Scorer, text []detect.Pair) ([]int64, error) {
 	return scores, nil
 }
 
+// inRange checks that scores are possible under a law whose largest score is top.
 func inRange(scores []int64, top int64) error {
 	for i, x := range scores {
 		if (x < 0 || x > top) && x != watermark.NotScored && x != watermark.InMessage {
-			return fmt.Errorf("scorertest: score %d of pair %d is outside the law's range 0 to %d", x, i, top)
+			return fmt.Errorf("scorertest: pair %d has the score %d, outside the law's range 0 to %d", i, x, top)
 		}
 	}
 	return nil
 }
 
-// alone scores each pair by itself, in another order.
+// alone scores each pair by itself, from the last to the first.
 func alone(s detect.Scorer, text []detect.Pair, scores []int64) error {
 	for i := len(text) - 1; i >= 0; i-- {
-		// Contexts lie in one buffer that is overwritten, as tests do it.
+		// The context is overwritten after the call, as package detect does with its buffers.
 		p := detect.Pair{Context: slices.Clone(text[i].Context), Token: text[i].Token}
 		x := s.Score(nil, []detect.Pair{p})
 		clear(p.Context)
 		if len(x) != 1 || x[0] != scores[i] {
-			return fmt.Errorf("scorertest: pair %d scores %v alone and %d in a batch", i, x, scores[i])
+			return fmt.Errorf("scorertest: pair %d has the score %v alone and %d in a batch", i, x, scores[i])
 		}
 	}
 	return nil
 }
 
+// appends checks that Score leaves the elements of dst alone.
 func appends(s detect.Scorer, text []detect.Pair, scores []int64) error {
 	got := s.Score([]int64{7, 8}, text[:3])
 	if !slices.Equal(got, append([]int64{7, 8}, scores[:3]...)) {
-		return errors.New("scorertest: Score does not append to dst")
+		return errors.New("scorertest: Score changes dst: append to it")
 	}
 	return nil
 }
 
+// concurrent scores the pairs on several goroutines.
 func concurrent(s detect.Scorer, text []detect.Pair, scores []int64) error {
 	var wait sync.WaitGroup
 	errs := make([]error, 4)
@@ -164,7 +153,8 @@ func concurrent(s detect.Scorer, text []detect.Pair, scores []int64) error {
 		wait.Go(func() {
 			for range 3 {
 				if !slices.Equal(s.Score(nil, text), scores) {
-					errs[i] = errors.New("scorertest: scores differ between goroutines")
+					errs[i] = errors.New("scorertest: scores differ between goroutines: " +
+						"Score must be safe for concurrent use")
 				}
 			}
 		})
@@ -173,12 +163,13 @@ func concurrent(s detect.Scorer, text []detect.Pair, scores []int64) error {
 	return errors.Join(errs...)
 }
 
+// names checks the names of inputs.
 func names(s detect.UnitNamer, text []detect.Pair, scores []int64) error {
 	byName := make(map[string]int)
 	for i, p := range text {
 		name := s.AppendUnit(nil, p)
 		if !bytes.Equal(s.AppendUnit([]byte("x"), p), append([]byte("x"), name...)) {
-			return fmt.Errorf("scorertest: AppendUnit does not append one name for pair %d", i)
+			return fmt.Errorf("scorertest: AppendUnit changes dst or the name of pair %d between calls", i)
 		}
 		j, ok := byName[string(name)]
 		if !ok {
@@ -186,12 +177,14 @@ func names(s detect.UnitNamer, text []detect.Pair, scores []int64) error {
 			continue
 		}
 		if scores[i] != scores[j] {
-			return fmt.Errorf("scorertest: pairs %d and %d have one name and the scores %d and %d", j, i, scores[j], scores[i])
+			return fmt.Errorf("scorertest: pairs %d and %d have one name, but the scores %d and %d",
+				j, i, scores[j], scores[i])
 		}
 	}
 	return nil
 }
 
+// payload checks the number of payload scores.
 func payload(s detect.PayloadScorer, text []detect.Pair) error {
 	if n := len(s.ScorePayload(nil, text)); n != len(text) {
 		return fmt.Errorf("scorertest: ScorePayload appended %d scores for %d pairs", n, len(text))
@@ -199,18 +192,20 @@ func payload(s detect.PayloadScorer, text []detect.Pair) error {
 	return nil
 }
 
-// nullLevels are the p-values at which TestNull counts.
+// nullLevels are the levels at which TestNull counts p-values.
 var nullLevels = [...]float64{0.5, 0.1, 0.01, 0.001}
 
-// TestNull tests the law of a scorer: scorer(i) returns it under key i, for i = 0 to keys-1. Each
-// key scores one random text, and the p-values are counted. TestNull returns an error if p-values
-// are small more often than the law allows, or so rarely that the law is far too cautious. A
-// scorer with its true law passes, unless its keys are among the one in 10^5 sets that fail by
-// chance. So fix the keys. With 1,000 keys TestNull notices a mean score that is too large by a
-// hundredth of its standard deviation.
+// TestNull tests the law of a scorer. scorer(i) returns the scorer under key i, for i = 0 to
+// keys-1. Each key scores one random text, and TestNull counts how often p-values are small. It
+// returns an error if they are small more often than the law allows, or so rarely that the law is
+// far too cautious.
+//
+// A scorer with its true law passes, unless its keys are among the one in 10^5 sets that fail by
+// chance. So fix the keys. keys is at least 100. With 1,000 keys TestNull notices a mean score that
+// is too large by a hundredth of its standard deviation.
 func TestNull(keys int, scorer func(i int) (detect.Scorer, error)) error {
 	if keys < 100 {
-		return fmt.Errorf("scorertest: %d keys are too few: use at least 100", keys)
+		return fmt.Errorf("scorertest: the number of keys is %d: use at least 100", keys)
 	}
 	var counts [len(nullLevels)]int64
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -220,7 +215,8 @@ func TestNull(keys int, scorer func(i int) (detect.Scorer, error)) error {
 		if err != nil {
 			return fmt.Errorf("scorertest: key %d: %w", i, err)
 		}
-		acc := detect.NewAccumulator(s, nil)
+		// An Alpha that no text reaches spares the statement of power.
+		acc := detect.NewAccumulator(s, &detect.Options{Alpha: 1e-300})
 		for _, p := range draw(rng, s, 1000) {
 			acc.AddPair(p.Context, p.Token)
 		}
@@ -238,12 +234,16 @@ func TestNull(keys int, scorer func(i int) (detect.Scorer, error)) error {
 	n := int64(keys)
 	for l, level := range nullLevels {
 		if tail.Binomial(counts[l], n, level) < -6 {
-			return fmt.Errorf("scorertest: %d of %d p-values are at most %v: the scores are larger than their law says", counts[l], n, level)
+			return fmt.Errorf("scorertest: %d of %d p-values are at most %v: "+
+				"the scores are larger than their law says",
+				counts[l], n, level)
 		}
 	}
 	// Few units make coarse p-values: half of them are at most 1/2 only if there are many.
 	if tail.Binomial(n-counts[0], n, 0.6) < -6 {
-		return fmt.Errorf("scorertest: only %d of %d p-values are at most 0.5: the scores are smaller than their law says", counts[0], n)
+		return fmt.Errorf("scorertest: only %d of %d p-values are at most 0.5: "+
+			"the scores are smaller than their law says",
+			counts[0], n)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package scorertest_test
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"strconv"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestMarksPass(t *testing.T) {
 	}
 }
 
-// hashed is a green list by SHA-256 with gamma 1/2. Its faults are for the tests to find.
+// hashed is a green list by SHA-256 with gamma 1/2. It may have a fault, which the tests must find.
 type hashed struct {
 	key   int
 	fault string
@@ -113,7 +114,7 @@ func (h hashed) Score(dst []int64, pairs []detect.Pair) []int64 {
 	return dst
 }
 
-// named calls the parity of the token the input.
+// named declares the parity of the token as the input.
 type named struct{ hashed }
 
 func (named) AppendUnit(dst []byte, p detect.Pair) []byte { return append(dst, byte(p.Token&1)) }
@@ -125,7 +126,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{"width", "Width is 17"},
 		{"vocabulary", "Vocab is 0"},
 		{"law", "Law: detect: "},
-		{"overwrites", "does not append"},
+		{"overwrites", "append to it"},
 		{"range", "outside the law's range"},
 		{"place", "alone and"},
 		{"changes pairs", "changed pair"},
@@ -135,7 +136,7 @@ func TestFaultsAreFound(t *testing.T) {
 			assert.ErrorContains(t, scorertest.Test(hashed{fault: c.fault}), c.says)
 		})
 	}
-	assert.ErrorContains(t, scorertest.Test(named{}), "one name and the scores")
+	assert.ErrorContains(t, scorertest.Test(named{}), "one name, but the scores")
 }
 
 func TestLawsAreTested(t *testing.T) {
@@ -143,8 +144,17 @@ func TestLawsAreTested(t *testing.T) {
 		return func(i int) (detect.Scorer, error) { return hashed{key: i, fault: fault}, nil }
 	}
 	assert.NoError(t, scorertest.TestNull(300, with("")))
-	assert.ErrorContains(t, scorertest.TestNull(300, with("bold law")), "larger than their law")
-	assert.ErrorContains(t, scorertest.TestNull(1000, with("slightly bold law")), "larger than their law")
-	assert.ErrorContains(t, scorertest.TestNull(300, with("cautious law")), "smaller than their law")
-	assert.ErrorContains(t, scorertest.TestNull(10, with("")), "too few")
+	for _, c := range []struct {
+		fault, says string
+		keys        int
+	}{
+		{"bold law", "larger than their law", 300},
+		{"slightly bold law", "larger than their law", 1000},
+		{"cautious law", "smaller than their law", 300},
+		{"", "use at least 100", 10},
+	} {
+		t.Run(fmt.Sprintf("%s, %d keys", c.fault, c.keys), func(t *testing.T) {
+			assert.ErrorContains(t, scorertest.TestNull(c.keys, with(c.fault)), c.says)
+		})
+	}
 }

@@ -10,17 +10,18 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/null"
 )
 
-// betProcess is the mean of the bets of a law. Its state is whole numbers, so that it is
-// the same wherever it is read back.
+// A betProcess is the mean of the bets of a law. Its state is whole numbers, so it is the same on
+// every machine that reads it back.
 type betProcess struct {
 	bets  []null.Bet
-	n     int64
-	parts []int64 // of each bet: the sum of its log likelihood ratios, in null.RatioUnit
-	// supParts are the parts where the value was largest, the first of such places.
+	n     int64   // units counted
+	parts []int64 // for each bet, the sum of its log likelihood ratios in units of 1/null.RatioUnit
+	// supParts are the parts where the value was largest. Of equal values the first counts.
 	supParts []int64
 	sup      float64 // log10Mean(supParts)
 }
 
+// newBetProcess returns a betProcess that has counted nothing. Its value is 1.
 func newBetProcess(bets []null.Bet) *betProcess {
 	return &betProcess{bets: bets, parts: make([]int64, len(bets)), supParts: make([]int64, len(bets))}
 }
@@ -42,7 +43,7 @@ func (p *betProcess) add(score int64) {
 		p.parts[i] += b.Gain(score)
 		top = max(top, p.parts[i])
 	}
-	// The largest part bounds the mean; mostly that settles it.
+	// The mean is at most the largest part, which is below the supremum most of the time.
 	if float64(top)/null.RatioUnit < p.sup*math.Ln10 {
 		return
 	}
@@ -73,7 +74,7 @@ func (p *betProcess) appendCounts(dst []byte) []byte {
 	return dst
 }
 
-// maxGain is more than any unit adds to a part or takes off it.
+// maxGain bounds by how much a unit can change a part.
 const maxGain = 64 * null.RatioUnit
 
 func (p *betProcess) decode(data []byte) (process, error) {
@@ -82,7 +83,7 @@ func (p *betProcess) decode(data []byte) (process, error) {
 	for i, x := range append(slices.Clone(read.parts), read.supParts...) {
 		x = int64(binary.LittleEndian.Uint64(data[8*(i+1):]))
 		if read.n < 0 || read.n > math.MaxInt64/maxGain || x > read.n*maxGain || x < -read.n*maxGain {
-			return nil, fmt.Errorf("sequential: %w: the counts do not fit together", detect.ErrMalformed)
+			return nil, fmt.Errorf("sequential: %w: its counts contradict each other", detect.ErrMalformed)
 		}
 		if i < len(p.bets) {
 			read.parts[i] = x
@@ -91,9 +92,9 @@ func (p *betProcess) decode(data []byte) (process, error) {
 		}
 	}
 	read.sup = log10Mean(read.supParts)
-	// Another machine's logarithms may differ in the last bits.
+	// Logarithms of another machine may differ in the last bits.
 	if read.sup < max(0, read.Log10E())-1e-9 {
-		return nil, fmt.Errorf("sequential: %w: the counts do not fit together", detect.ErrMalformed)
+		return nil, fmt.Errorf("sequential: %w: its counts contradict each other", detect.ErrMalformed)
 	}
 	return read, nil
 }

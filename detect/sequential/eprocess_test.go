@@ -3,6 +3,7 @@ package sequential_test
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/big"
 	"testing"
@@ -15,7 +16,7 @@ import (
 	"github.com/isotope-wm/isotope/detect/sequential"
 )
 
-// mixedRates returns the green rates that are mixed, as fractions.
+// mixedRates returns the green rates of the mixture, as fractions.
 func mixedRates(gamma *big.Rat) []*big.Rat {
 	limit := big.NewRat(97, 100)
 	if half := new(big.Rat).Add(gamma, big.NewRat(1, 1)); half.Quo(half, big.NewRat(2, 1)).Cmp(limit) > 0 {
@@ -37,7 +38,7 @@ func ratPower(x *big.Rat, n int64) *big.Rat {
 	return new(big.Rat).SetFrac(new(big.Int).Exp(x.Num(), e, nil), new(big.Int).Exp(x.Denom(), e, nil))
 }
 
-// mixtureRat is the definition, in fractions.
+// mixtureRat computes the definition in fractions.
 func mixtureRat(green, n int64, gamma *big.Rat) *big.Rat {
 	one := big.NewRat(1, 1)
 	sum := new(big.Rat)
@@ -59,18 +60,20 @@ func ratLog10(x *big.Rat) float64 {
 
 func TestLog10EEqualsItsDefinition(t *testing.T) {
 	for _, gamma := range []*big.Rat{big.NewRat(1, 4), big.NewRat(1, 2), big.NewRat(1, 256), big.NewRat(250, 256), big.NewRat(255, 256)} {
-		g, _ := gamma.Float64()
-		for _, n := range []int64{0, 1, 2, 10, 100, 1000} {
-			for _, green := range []int64{0, n / 4, n / 2, n} {
-				want := ratLog10(mixtureRat(green, n, gamma))
-				assert.InDelta(t, want, sequential.Log10E(green, n, g), 1e-11*max(1, math.Abs(want)), "%d of %d at %v", green, n, g)
+		t.Run("gamma="+gamma.String(), func(t *testing.T) {
+			g, _ := gamma.Float64()
+			for _, n := range []int64{0, 1, 2, 10, 100, 1000} {
+				for _, green := range []int64{0, n / 4, n / 2, n} {
+					want := ratLog10(mixtureRat(green, n, gamma))
+					assert.InDelta(t, want, sequential.Log10E(green, n, g), 1e-11*max(1, math.Abs(want)), "%d of %d at %v", green, n, g)
+				}
 			}
-		}
+		})
 	}
 }
 
-// TestLog10EAgainstOtherMixtures uses known values of a Beta(1/2,1/2) mixture over all
-// rates, which spends a part of its prior on rates below gamma.
+// TestLog10EAgainstOtherMixtures compares with values of a Beta(1/2,1/2) mixture over all rates. That
+// mixture spends a part of its prior on rates below gamma.
 func TestLog10EAgainstOtherMixtures(t *testing.T) {
 	for _, c := range []struct {
 		green, n int64
@@ -82,42 +85,46 @@ func TestLog10EAgainstOtherMixtures(t *testing.T) {
 		{600, 1000, 0.5, 7.146570897},
 		{260000, 1000000, 0.25, 111.7078487},
 	} {
-		e := sequential.Log10E(c.green, c.n, c.gamma)
-		p := float64(c.green) / float64(c.n)
-		best := float64(c.n) * (p*math.Log10(p/c.gamma) + (1-p)*math.Log10((1-p)/(1-c.gamma)))
-		t.Logf("%d of %d at %v: grid %.6f, beta mixture %.6f, best ratio %.6f", c.green, c.n, c.gamma, e, c.beta, best)
-		assert.Less(t, e, best)
-		assert.Greater(t, e, best-math.Log10(7)-0.5, "the grid is close to every rate")
-		assert.Greater(t, e, c.beta, "the grid looks on one side")
+		t.Run(fmt.Sprintf("%d of %d at %v", c.green, c.n, c.gamma), func(t *testing.T) {
+			e := sequential.Log10E(c.green, c.n, c.gamma)
+			p := float64(c.green) / float64(c.n)
+			best := float64(c.n) * (p*math.Log10(p/c.gamma) + (1-p)*math.Log10((1-p)/(1-c.gamma)))
+			t.Logf("grid %.6f, beta mixture %.6f, best ratio %.6f", e, c.beta, best)
+			assert.Less(t, e, best)
+			assert.Greater(t, e, best-math.Log10(7)-0.5, "the grid is close to every rate")
+			assert.Greater(t, e, c.beta, "the grid has rates above gamma only")
+		})
 	}
 }
 
-// TestEProcessIsAMartingale: the mean over the next unit is the value now, and the
-// mean over n units is 1, both exactly for the definition and to rounding for the code.
+// TestEProcessIsAMartingale: the mean over the next unit is the present value, and the mean over n units
+// is 1. Both hold exactly for the definition, and up to rounding for the code.
 func TestEProcessIsAMartingale(t *testing.T) {
 	one := big.NewRat(1, 1)
 	for _, gamma := range []*big.Rat{big.NewRat(1, 4), big.NewRat(1, 2), big.NewRat(3, 8), big.NewRat(251, 256)} {
-		g, _ := gamma.Float64()
-		red := new(big.Rat).Sub(one, gamma)
-		for n := range int64(25) {
-			mean, code := new(big.Rat), 0.0
-			for green := range n + 1 {
-				law := new(big.Rat).SetInt(new(big.Int).Binomial(n, green))
-				law.Mul(law, ratPower(gamma, green)).Mul(law, ratPower(red, n-green))
-				mean.Add(mean, new(big.Rat).Mul(law, mixtureRat(green, n, gamma)))
-				w, _ := law.Float64()
-				code += w * math.Pow(10, sequential.Log10E(green, n, g))
-				next := g*math.Pow(10, sequential.Log10E(green+1, n+1, g)) + (1-g)*math.Pow(10, sequential.Log10E(green, n+1, g))
-				assert.InEpsilon(t, math.Pow(10, sequential.Log10E(green, n, g)), next, 1e-12)
+		t.Run("gamma="+gamma.String(), func(t *testing.T) {
+			g, _ := gamma.Float64()
+			red := new(big.Rat).Sub(one, gamma)
+			for n := range int64(25) {
+				mean, code := new(big.Rat), 0.0
+				for green := range n + 1 {
+					law := new(big.Rat).SetInt(new(big.Int).Binomial(n, green))
+					law.Mul(law, ratPower(gamma, green)).Mul(law, ratPower(red, n-green))
+					mean.Add(mean, new(big.Rat).Mul(law, mixtureRat(green, n, gamma)))
+					w, _ := law.Float64()
+					code += w * math.Pow(10, sequential.Log10E(green, n, g))
+					next := g*math.Pow(10, sequential.Log10E(green+1, n+1, g)) + (1-g)*math.Pow(10, sequential.Log10E(green, n+1, g))
+					assert.InEpsilon(t, math.Pow(10, sequential.Log10E(green, n, g)), next, 1e-12)
+				}
+				require.Zero(t, one.Cmp(mean), "mean %v after %d", mean, n)
+				assert.InDelta(t, 1, code, 1e-12)
 			}
-			require.Zero(t, one.Cmp(mean), "mean %v after %d at %v", mean, n, gamma)
-			assert.InDelta(t, 1, code, 1e-12)
-		}
+		})
 	}
 }
 
-// stoppingLaw follows the exact law of an e-process under a green rate until it reaches
-// 10^level: it returns the probability of each stopping time up to limit.
+// stoppingLaw follows the exact law of an e-process under a green rate until it reaches 10^level. It
+// returns the probability of each stopping time up to limit.
 func stoppingLaw(gamma, rate, level float64, limit int64) []float64 {
 	stop := make([]float64, limit+1)
 	law := []float64{1} // of the green count, from low on
@@ -136,8 +143,7 @@ func stoppingLaw(gamma, rate, level float64, limit int64) []float64 {
 			stop[n] += next[len(next)-1]
 			next = next[:len(next)-1]
 		}
-		// What is too rare to matter goes, to keep the law short: it is counted as
-		// never stopping.
+		// Drop counts that are too rare to matter. They count as never stopping.
 		for len(next) > 1 && next[0] < 1e-18 {
 			next, low = next[1:], low+1
 		}
@@ -149,8 +155,8 @@ func stoppingLaw(gamma, rate, level float64, limit int64) []float64 {
 	return stop
 }
 
-// TestStoppingTimes compares exact laws of the stopping time with simulated means, and
-// medians, at alpha 1e-6.
+// TestStoppingTimes compares exact laws of the stopping time with simulated means and medians, at alpha
+// 1e-6.
 func TestStoppingTimes(t *testing.T) {
 	for _, c := range []struct {
 		gamma, rate          float64
@@ -161,47 +167,51 @@ func TestStoppingTimes(t *testing.T) {
 		{0.25, 0.29, 3759, 3586, 5427, 14000},
 		{0.5, 0.55, 3102, 3086, 4551, 11000},
 	} {
-		stop := stoppingLaw(c.gamma, c.rate, 6, c.limit)
-		var sum, mean, median, decile float64
-		for n, w := range stop {
-			sum += w
-			mean += float64(n) * w
-			if median == 0 && sum >= 0.5 {
-				median = float64(n)
+		t.Run(fmt.Sprintf("gamma=%v rate=%v", c.gamma, c.rate), func(t *testing.T) {
+			stop := stoppingLaw(c.gamma, c.rate, 6, c.limit)
+			var sum, mean, median, decile float64
+			for n, w := range stop {
+				sum += w
+				mean += float64(n) * w
+				if median == 0 && sum >= 0.5 {
+					median = float64(n)
+				}
+				if decile == 0 && sum >= 0.9 {
+					decile = float64(n)
+				}
 			}
-			if decile == 0 && sum >= 0.9 {
-				decile = float64(n)
+			plan := plan.GreenList{Gamma: c.gamma, Green: c.rate}
+			futile, err := plan.Tokens(0.99)
+			require.NoError(t, err)
+			var inTime float64
+			for _, w := range stop[:futile+1] {
+				inTime += w
 			}
-		}
-		plan := plan.GreenList{Gamma: c.gamma, Green: c.rate}
-		futile, err := plan.Tokens(0.99)
-		require.NoError(t, err)
-		var inTime float64
-		for _, w := range stop[:futile+1] {
-			inTime += w
-		}
-		t.Logf("gamma %v rate %v: mean %.1f median %.0f q90 %.0f; within n_99 = %d: %.4f; rule %.0f", c.gamma, c.rate, mean/sum, median, decile, futile, inTime, plan.Sequential())
-		assert.InDelta(t, 1, sum, 1e-4, "it stops")
-		assert.InEpsilon(t, c.mean, mean, 0.03)
-		assert.InEpsilon(t, c.median, median, 0.04)
-		assert.InEpsilon(t, c.decile, decile, 0.04)
-		assert.InEpsilon(t, plan.Sequential(), mean, 0.05)
-		assert.Greater(t, inTime, 0.9, "silence at the bound for futility means something")
+			t.Logf("mean %.1f median %.0f q90 %.0f; within n_99 = %d: %.4f; rule %.0f", mean/sum, median, decile, futile, inTime, plan.Sequential())
+			assert.InDelta(t, 1, sum, 1e-4, "it stops")
+			assert.InEpsilon(t, c.mean, mean, 0.03)
+			assert.InEpsilon(t, c.median, median, 0.04)
+			assert.InEpsilon(t, c.decile, decile, 0.04)
+			assert.InEpsilon(t, plan.Sequential(), mean, 0.05)
+			assert.Greater(t, inTime, 0.9, "silence at the futility bound")
+		})
 	}
 }
 
-// TestVille: the exact probability under the null that the value ever reaches 1/alpha
-// is at most alpha, and it is not far below, at any alpha.
+// TestVille: under the null, the exact probability that the value ever reaches 1/alpha is at most alpha,
+// and not far below it, for each alpha.
 func TestVille(t *testing.T) {
 	for _, gamma := range []float64{0.25, 0.5, 0.0625} {
 		for _, alpha := range []float64{0.2, 0.05, 1e-2, 1e-3, 1e-6} {
-			var ever float64
-			for _, w := range stoppingLaw(gamma, gamma, -math.Log10(alpha), 3000) {
-				ever += w
-			}
-			t.Logf("gamma %v: reaches 1/%v within 3000 units with probability %.3g", gamma, alpha, ever)
-			assert.LessOrEqual(t, ever, alpha)
-			assert.Greater(t, ever, alpha/50)
+			t.Run(fmt.Sprintf("gamma=%v alpha=%v", gamma, alpha), func(t *testing.T) {
+				var ever float64
+				for _, w := range stoppingLaw(gamma, gamma, -math.Log10(alpha), 3000) {
+					ever += w
+				}
+				t.Logf("reaches 1/alpha within 3000 units with probability %.3g", ever)
+				assert.LessOrEqual(t, ever, alpha)
+				assert.Greater(t, ever, alpha/50)
+			})
 		}
 	}
 }
@@ -223,7 +233,7 @@ func TestEProcessKeepsItsSupremum(t *testing.T) {
 	green, n := e.Counts()
 	assert.Equal(t, []int64{100, 500}, []int64{green, n})
 
-	// A batch is looked at once, after its last unit.
+	// AddCounts looks once, after its last unit.
 	b := sequential.NewEProcess(0.5)
 	b.AddCounts(100, 500)
 	assert.Equal(t, e.Log10E(), b.Log10E())
@@ -234,8 +244,10 @@ func TestEProcessKeepsItsSupremum(t *testing.T) {
 	assert.Panics(t, func() { e.AddCounts(2, 1) })
 	assert.Panics(t, func() { e.AddCounts(-1, 1) })
 	for _, gamma := range []float64{0, 1, -1, math.NaN()} {
-		assert.Panics(t, func() { sequential.NewEProcess(gamma) })
-		assert.Panics(t, func() { sequential.Log10E(1, 1, gamma) })
+		t.Run(fmt.Sprintf("gamma=%v", gamma), func(t *testing.T) {
+			assert.Panics(t, func() { sequential.NewEProcess(gamma) })
+			assert.Panics(t, func() { sequential.Log10E(1, 1, gamma) })
+		})
 	}
 }
 
@@ -259,37 +271,40 @@ func TestEProcessEncoding(t *testing.T) {
 		assert.ErrorIs(t, back.UnmarshalBinary(bad), detect.ErrMalformed)
 		assert.ErrorIs(t, back.UnmarshalBinary(data[:i]), detect.ErrMalformed)
 	}
-	assert.Equal(t, e, back, "as it was")
+	assert.Equal(t, e, back, "after errors the state is unchanged")
 }
 
-func TestEProcessRefusesCountsThatCannotBe(t *testing.T) {
+func TestEProcessRefusesImpossibleCounts(t *testing.T) {
 	e := sequential.NewEProcess(0.25)
 	data, err := e.MarshalBinary()
 	require.NoError(t, err)
 	for _, c := range []struct {
+		name   string
 		counts [4]int64 // green, n, and both where the value was largest
 		ok     bool
 	}{
-		{[4]int64{60, 100, 60, 100}, true},
-		{[4]int64{60, 200, 60, 100}, true},
-		{[4]int64{60, 100, 0, 0}, false},    // the value now is larger
-		{[4]int64{10, 200, 60, 100}, false}, // green units were lost
-		{[4]int64{70, 105, 60, 100}, false}, // red units were lost
-		{[4]int64{10, 200, 10, 100}, false}, // it began at 1
-		{[4]int64{60, 50, 60, 50}, false},
-		{[4]int64{-1, 5, 0, 0}, false},
-		{[4]int64{0, -5, 0, 0}, false},
+		{"at its largest value", [4]int64{60, 100, 60, 100}, true},
+		{"below its largest value", [4]int64{60, 200, 60, 100}, true},
+		{"above its largest value", [4]int64{60, 100, 0, 0}, false},
+		{"green units were lost", [4]int64{10, 200, 60, 100}, false},
+		{"red units were lost", [4]int64{70, 105, 60, 100}, false},
+		{"a largest value below 1", [4]int64{10, 200, 10, 100}, false},
+		{"more green than all", [4]int64{60, 50, 60, 50}, false},
+		{"green below 0", [4]int64{-1, 5, 0, 0}, false},
+		{"all below 0", [4]int64{0, -5, 0, 0}, false},
 	} {
-		bad := append([]byte(nil), data[:len(data)-sha256.Size]...)
-		for i, n := range c.counts {
-			binary.LittleEndian.PutUint64(bad[len(bad)-32+8*i:], uint64(n))
-		}
-		sum := sha256.Sum256(bad)
-		err := sequential.NewEProcess(0.25).UnmarshalBinary(append(bad, sum[:]...))
-		if c.ok {
-			assert.NoError(t, err, c.counts)
-		} else {
-			assert.ErrorIs(t, err, detect.ErrMalformed, c.counts)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			bad := append([]byte(nil), data[:len(data)-sha256.Size]...)
+			for i, n := range c.counts {
+				binary.LittleEndian.PutUint64(bad[len(bad)-32+8*i:], uint64(n))
+			}
+			sum := sha256.Sum256(bad)
+			err := sequential.NewEProcess(0.25).UnmarshalBinary(append(bad, sum[:]...))
+			if c.ok {
+				assert.NoError(t, err)
+			} else {
+				assert.ErrorIs(t, err, detect.ErrMalformed)
+			}
+		})
 	}
 }

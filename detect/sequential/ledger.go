@@ -7,7 +7,7 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// A fate is what became of a unit when it first came.
+// A fate is the decision made at a unit's first occurrence.
 type fate uint8
 
 const (
@@ -16,16 +16,16 @@ const (
 	fatePayload
 	fateExcluded
 	fateRepeated // another unit is the same input of the scorer's function
-	fates
+	fates        // number of fates
 )
 
-// A ledger is what a sequential test has seen. Unlike the set of an Accumulator it
-// decides at once and for good: a unit that was scored stays so, and one that was not
-// never will be. Units are equal when their ids are.
+// A ledger holds the units that a sequential test has seen. Unlike the set of an Accumulator, it
+// decides at once and for good. A unit that was scored stays scored, and another unit never will
+// be. Units are equal if their keys are.
 type ledger struct {
 	rule     detect.Dedup
 	width    int
-	unit     map[string]fate
+	unit     map[string]fate     // fate by key
 	excluded map[string]struct{} // contexts
 	key      []byte              // scratch
 }
@@ -34,7 +34,7 @@ func newLedger(rule detect.Dedup, width int) ledger {
 	return ledger{rule: rule, width: width, unit: make(map[string]fate), excluded: make(map[string]struct{})}
 }
 
-// keyOf returns the unit of a position. It is overwritten by the next call.
+// keyOf returns the key of the unit of a position. The next call overwrites it.
 func (l *ledger) keyOf(context []detect.Token, next detect.Token) []byte {
 	l.key = evidence.Pack(l.key[:0], context...)
 	if l.rule == detect.DedupPair {
@@ -43,7 +43,7 @@ func (l *ledger) keyOf(context []detect.Token, next detect.Token) []byte {
 	return l.key
 }
 
-// unitSize is the length of a unit's key.
+// unitSize is the length of a unit's key in bytes.
 func (l *ledger) unitSize() int {
 	if l.rule == detect.DedupPair {
 		return evidence.IDSize * (l.width + 1)
@@ -57,8 +57,8 @@ func (l *ledger) isExcluded(context []detect.Token) bool {
 	return ok
 }
 
-// contexts returns the contexts that occur in tokens, the one after the last token
-// included. Those that hold an id outside the vocabulary are never scored.
+// contexts returns the contexts that occur in tokens, with the one after the last token. It leaves
+// out contexts that hold an id outside the vocabulary, since they are never scored.
 func (l *ledger) contexts(tokens []detect.Token, inVocab func(detect.Token) bool) map[string]struct{} {
 	found := make(map[string]struct{})
 	if len(tokens) == 0 {

@@ -7,17 +7,17 @@ import (
 
 // A process is an e-process over scores: evidence that may be looked at after every unit.
 type process interface {
-	// Log10E returns log10 of the e-value now, Log10P that of the anytime-valid p-value.
+	// Log10E returns log10 of the e-value now, and Log10P that of the anytime-valid p-value.
 	Log10E() float64
 	Log10P() float64
 	Reset()
 
 	add(score int64)
-	// counts returns the number of units and, where they have colours, of green ones.
+	// counts returns the number of units, and the number of green ones if scores are colours.
 	counts() (scored, green int64)
 	clone() process
 	appendCounts(dst []byte) []byte
-	// size is the length of what appendCounts appends, and decode reads as much into a
+	// size is the length of the bytes that appendCounts appends. decode reads as many into a
 	// process of the same law.
 	size() int
 	decode(data []byte) (process, error)
@@ -40,7 +40,7 @@ func (e *EProcess) decode(data []byte) (process, error) {
 	return read, nil
 }
 
-// newProcess returns an e-process for a law that has seen nothing.
+// newProcess returns an e-process for a law. It has counted nothing.
 func newProcess(law watermark.Law) process {
 	if l, ok := law.(watermark.Bernoulli); ok {
 		return NewEProcess(l.P)

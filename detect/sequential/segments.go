@@ -13,106 +13,108 @@ import (
 // A Segment is a part of a stream of scores that depends on the key.
 type Segment struct {
 	Start, End int64 // in scores taken, [Start, End)
-	Green      int64 // 0 where scores are not colours
-	// Rate is the alternative it was found under: for a green list the green rate, for
-	// other marks a measure of strength, see [Segments].
+	Green      int64 // green scores in it; 0 if scores are not colours
+	// Rate is the alternative under which the segment was found. For a green list it is the green
+	// rate, in (gamma,1). For other marks it is a measure of strength, see [Segments].
 	Rate float64
-	// Log10P counts every start, every end and every alternative, and holds at any
-	// time.
+	// Log10P is log10 of a p-value that is adjusted for every start, every end and every
+	// alternative, at most 0. It holds at any time.
 	Log10P float64
-	// Log10PAdjusted counts the tests of Options too.
+	// Log10PAdjusted is Log10P adjusted for the tests of Options too, at most 0.
 	Log10PAdjusted float64
 }
 
-// Rank orders overlapping segments.
+// Rank decides between segments that overlap.
 func (s Segment) Rank() evidence.Rank {
 	return evidence.Rank{From: s.Start, To: s.End, Adjusted: s.Log10PAdjusted}
 }
 
-// Segments finds marked parts of a stream of scores while it comes, in constant time a
-// score. It has less power than the scan of [Spans], which needs the whole text. One
-// goroutine at a time.
+// Segments finds marked parts of a stream of scores while it arrives, in constant time for each
+// score. It has less power than [detect.Text] with Spans, which needs the whole text. It may be
+// used by one goroutine at a time.
 //
 // # What is tested
 //
-// Each of m alternatives gives a score a log likelihood ratio, and the maximal segments
-// are those of Ruzzo and Tompa 1999. For a green list an alternative says that marked
-// scores are green with a probability q above gamma: ln(q/gamma) when green and
-// ln((1-q)/(1-gamma)) when not. A segment with the sum M that begins at score s has
+// Each of m alternatives gives a score a log likelihood ratio. The maximal segments are those of
+// Ruzzo and Tompa 1999. For a green list an alternative says that marked scores are green with a
+// probability q above gamma. Its ratio is ln(q/gamma) for green, and ln((1-q)/(1-gamma)) otherwise.
+// A segment with the sum M that begins at score s has
 //
-//	p = min(1, m e^-M / prior(s)),
+//	p = min(1, m e^-M / prior(s)).
 //
-// with a prior of 1/n for each start when n, the number of scores, is bounded
-// beforehand, and of 1/((s+1)(s+2)), s = 0, 1, ..., when it is not. The alternatives
-// are the green rates of a bias of 1/8, 1/4, ..., 4 nats where the model is
-// indifferent, so that m is 6. For other marks they are the parts of the e-process of
-// [Test].
+// If n bounds the number of scores beforehand, the prior of each start is 1/n. Otherwise it is
+// 1/((s+1)(s+2)), s = 0, 1, .... For a green list the alternatives are the green rates of a bias of
+// 1/8, 1/4, ..., 4 nats for a model that finds all tokens equally likely, so m is 6. For other
+// marks they are the parts of the e-process of [Test].
 //
 // # Why the error rate holds
 //
-// Under the null, e to the sum of the ratios from a fixed start on is a martingale from
-// 1 (a supermartingale after rounding down): it ever reaches x with a probability of at
-// most 1/x (Ville 1939). For x = m / (alpha prior(s)), summed over the m alternatives
-// and all starts, this is at most the sum over s of alpha prior(s), which is alpha. The
-// union holds for all ends at once, so it may be asked at any time, and the stream may
-// stop or go on because of the answer.
+// Take e to the sum of the ratios from a fixed start on. Under the null it is a martingale that
+// starts at 1 (a supermartingale after rounding down). It ever reaches x with a probability of at most 1/x
+// (Ville 1939). Take x = m / (alpha prior(s)) and sum over the m alternatives and all starts. The
+// total is at most the sum over s of alpha prior(s), which is alpha. The bound holds for all ends
+// at once. So a caller may ask at any time, and may stop or continue because of the answer.
 //
 // # Memory
 //
-// Kept are the segments found and, for each alternative, the segments that may still
-// grow: a handful, since in unmarked text the sums fall and in marked text the segments
-// join. A stream made for the purpose, with ever smaller swings, can keep more open.
+// Segments keeps the segments that it found, and for each alternative those that may still grow.
+// These are few: in unmarked text the sums fall, and in marked text the segments join. A stream
+// made for the purpose, with ever smaller swings, can keep more of them open.
 type Segments struct {
-	alpha        float64
+	level        float64 // log10 of the largest adjusted p-value that is found
+	least        int64   // no candidate with a smaller sum is found
 	tests        int64
-	bound        int64 // on the number of scores, or 0
-	taken        int64
+	bound        int64 // bound of the number of scores, or 0
+	taken        int64 // number of scores taken
 	colours      bool
 	top          int64 // no score is larger
 	alternatives []*alternative
-	ratios       []int64 // of the next score
+	ratios       []int64 // of the next score, for each alternative
 }
 
-// alternative is the segments under one alternative.
+// An alternative holds the segments under one alternative to the null.
 type alternative struct {
 	null.Bet
-	maximals  maximals
-	candidate []Segment // final and significant
+	finder segmentFinder
+	found  []Segment // final and significant
 }
 
-// NewSegments returns an empty Segments for scores of a law. n bounds the number of scores, and 0
-// means no bound. Only Alpha and Tests of o count, and o may be nil. It panics if n is negative, if
-// [detect.Options.Check] refuses o, and if the law has no test.
+// NewSegments returns empty Segments for scores of a law. n bounds the number of scores, and 0
+// means that there is no bound. It uses only the Alpha and Tests of o, which may be nil. It panics
+// if n is negative, if [detect.Options.Check] refuses o, or if no test exists for the law.
 func NewSegments(law watermark.Law, n int64, o *detect.Options) *Segments {
 	if n < 0 {
-		panic("sequential: negative number of scores")
+		panic("sequential: the bound of the number of scores is negative")
 	}
 	if err := o.Check(); err != nil {
 		panic(err.Error())
 	}
 	l := null.Of(law)
-	g := &Segments{alpha: 1e-6, tests: 1, bound: n, colours: l.Colours(), top: l.Top()}
+	alpha := 1e-6
+	g := &Segments{tests: 1, bound: n, colours: l.Colours(), top: l.Top()}
 	if o != nil && o.Alpha != 0 {
-		g.alpha = o.Alpha
+		alpha = o.Alpha
 	}
 	if o != nil && o.Tests != 0 {
 		g.tests = o.Tests
 	}
-	for _, b := range l.Bets() {
+	bets := l.Bets()
+	g.level = math.Log10(alpha)
+	// The start with the largest prior needs the smallest sum. A millionth of a nat is more than
+	// logarithms round.
+	nats := math.Log(float64(len(bets))) + g.starts(0) + math.Log(float64(g.tests)) - math.Log(alpha) - 1e-6
+	g.least = int64(nats * null.RatioUnit)
+	for _, b := range bets {
 		a := &alternative{Bet: b}
-		a.maximals.emit = func(c candidate) {
-			if s := g.segment(a, c); g.significant(s) {
-				a.candidate = append(a.candidate, s)
-			}
-		}
+		a.finder.emit = func(c candidate) { a.found = g.appendSignificant(a.found, a, c) }
 		g.alternatives = append(g.alternatives, a)
 	}
 	return g
 }
 
-// Add takes the next score, for a green list 1 for green, else 0. As everywhere, each
-// distinct pair must be scored once; [Segments] does not see pairs and cannot tell. It panics on
-// a score that the law does not have, and on more scores than announced.
+// Add takes the next score: for a green list 1 for green, otherwise 0. The caller must score each
+// distinct pair once, since [Segments] does not see pairs. Add panics on a score that the law does
+// not have, and on more scores than the bound of NewSegments.
 func (g *Segments) Add(score int64) {
 	null.CheckScore(score, g.top)
 	g.ratios = g.ratios[:0]
@@ -120,50 +122,56 @@ func (g *Segments) Add(score int64) {
 		g.ratios = append(g.ratios, a.Gain(score))
 	}
 	if g.taken == g.bound && g.bound > 0 {
-		panic("sequential: more scores than announced")
+		panic("sequential: more scores than the bound given to NewSegments")
 	}
 	g.taken++
 	for i, a := range g.alternatives {
-		a.maximals.add(g.ratios[i])
+		a.finder.add(g.ratios[i])
 	}
 }
 
 // Taken returns the number of scores taken.
 func (g *Segments) Taken() int64 { return g.taken }
 
-// Found returns the segments with a Log10PAdjusted of at most log10 Alpha, in order. Of
-// those that overlap, under different alternatives, it keeps the smallest p-value. The
-// last one may still change.
+// Found returns the segments with a Log10PAdjusted of at most log10 Alpha, in order. Segments under
+// different alternatives may overlap. Of those it keeps the one with the smallest p-value. The last
+// segment may still change.
 func (g *Segments) Found() []Segment {
 	var found []Segment
 	for _, a := range g.alternatives {
-		found = append(found, a.candidate...)
-		for _, c := range a.maximals.open {
-			if s := g.segment(a, c); g.significant(s) {
-				found = append(found, s)
-			}
+		found = append(found, a.found...)
+		for _, c := range a.finder.open {
+			found = g.appendSignificant(found, a, c)
 		}
 	}
 	return evidence.Disjoint(found)
 }
 
-func (g *Segments) significant(s Segment) bool {
-	return s.Log10PAdjusted <= math.Log10(g.alpha)
+// appendSignificant appends the segment of a candidate if its adjusted p-value is small enough.
+func (g *Segments) appendSignificant(found []Segment, a *alternative, c candidate) []Segment {
+	if c.score() < g.least {
+		return found
+	}
+	if s := g.segment(a, c); s.Log10PAdjusted <= g.level {
+		found = append(found, s)
+	}
+	return found
 }
 
-// segment tests a maximal segment.
+// starts returns -ln of the prior of a start.
+func (g *Segments) starts(from int64) float64 {
+	if g.bound > 0 {
+		return math.Log(float64(g.bound))
+	}
+	return math.Log(float64(from+1)) + math.Log(float64(from+2))
+}
+
+// segment returns a maximal segment with its p-values.
 func (g *Segments) segment(a *alternative, c candidate) Segment {
-	starts := math.Log(float64(g.bound)) // -ln prior
-	if g.bound == 0 {
-		starts = math.Log(float64(c.from+1)) + math.Log(float64(c.from+2))
-	}
-	s := Segment{
-		Start: c.from, End: c.to,
-		Rate:   a.Strength,
-		Log10P: min((math.Log(float64(len(g.alternatives)))+starts-float64(c.score())/null.RatioUnit)/math.Ln10, 0),
-	}
+	ln := math.Log(float64(len(g.alternatives))) + g.starts(c.from) - float64(c.score())/null.RatioUnit
+	s := Segment{Start: c.from, End: c.to, Rate: a.Strength, Log10P: min(ln/math.Ln10, 0)}
 	if g.colours {
-		// Its score is green * up + (length - green) * down.
+		// The score of c is green * up + (length - green) * down.
 		up, down := a.Gain(1), a.Gain(0)
 		s.Green = (c.score() - (c.to-c.from)*down) / (up - down)
 	}

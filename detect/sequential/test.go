@@ -16,43 +16,45 @@ import (
 )
 
 // ErrLate is wrapped by the error of [Test.Exclude] if a context to exclude has been scored. An
-// e-process cannot take back what it has counted.
-var ErrLate = errors.New("a context to exclude has been scored already")
+// e-process cannot take back a unit that it has counted.
+var ErrLate = errors.New("a context to exclude has already been scored")
 
-// futilePower is the power of the fixed test at whose size silence is called not_detected.
+// futilePower is the power of the fixed test whose size is the futility bound.
 const futilePower = 0.99
 
-// A Test tests while evidence arrives. Its Result may be read after every call, and may decide
-// whether there is another call and what it asks for. That costs 20 to 30 percent more tokens
-// than a fixed test in the worst tenth of cases, and saves about 15 percent on average.
+// A Test tests while evidence arrives. Its Result may be read after every call. The result may
+// decide whether there is another call, and what that call asks for. In the worst tenth of cases
+// this costs 20 to 30 percent more tokens than a fixed test. On average it saves about 15 percent.
 //
-// A Test scores fresh units, as a [detect.Accumulator] does, but at once and for good. So prompts
+// A Test scores fresh units as a [detect.Accumulator] does, but at once and for good. So prompts
 // must come before the texts that answer them, the result depends on the order of texts, and two
-// Tests cannot be merged. (The e-values of audits that share no unit may be multiplied.) Everything
-// seen before may decide which text comes next. One goroutine at a time.
+// Tests cannot be merged. (The e-values of audits that do not share a unit may be multiplied.) A
+// Test may be used by one goroutine at a time.
 //
-// Why it holds: let the key decide units by a random function. Let F be everything known before a
-// unit is scored: the texts and prompts so far, and the colours of the units scored so far. Whoever
-// wrote the text is independent of the key, or knows it through the prompts alone. Prompts may
-// depend on colours that were seen and on those of contexts in prompts. The next fresh unit, outside
-// those contexts, is a new input of the function. Given F and the unit, it is green with probability
-// gamma. So the e-value is a martingale with mean 1 whatever was chosen, and Ville's inequality
-// bounds its supremum.
+// # Why the error rate holds
+//
+// Let the key decide units by a random function. Let F be everything known before a unit is scored:
+// the texts and prompts so far, and the colours of the units scored so far. The writer of the text
+// is independent of the key, or knows it through the prompts alone. Prompts may depend on colours
+// in F, and on those of contexts in prompts. The next fresh unit, outside those contexts, is a new
+// input of the function. Given F and the unit, it is green with probability gamma. So the e-value
+// is a martingale with mean 1, for every choice made from F. Ville's inequality bounds its
+// supremum.
 type Test struct {
 	scorer  detect.Scorer
 	options Options
 	process process
 	top     int64 // no score is larger
 	ledger  ledger
-	inputs  map[string]struct{} // scored inputs of a scorer that names them, else nil
+	inputs  map[string]struct{} // scored inputs of a detect.UnitNamer, else nil
 	skipped detect.Skipped
 	futile  int64
 	pair    [1]detect.Pair
 	score   [1]int64
 }
 
-// New returns an empty Test. o may be nil. It panics if [Options.Check] refuses o, if the scorer's
-// law has no test, and if the scorer is a [detect.UnitNamer] and Dedup is DedupContext.
+// New returns an empty Test. o may be nil. It panics if [Options.Check] refuses o, if no test
+// exists for the scorer's law, or if the scorer is a [detect.UnitNamer] and Dedup is DedupContext.
 func New(s detect.Scorer, o *Options) *Test {
 	options := o.orDefault()
 	q := &Test{
@@ -64,7 +66,7 @@ func New(s detect.Scorer, o *Options) *Test {
 	}
 	if _, ok := s.(detect.UnitNamer); ok {
 		if options.Dedup == detect.DedupContext {
-			panic("sequential: a scorer that names its units needs DedupPair")
+			panic("sequential: a UnitNamer needs Dedup to be DedupPair")
 		}
 		q.inputs = make(map[string]struct{})
 	}
@@ -78,8 +80,8 @@ func New(s detect.Scorer, o *Options) *Test {
 	return q
 }
 
-// Add counts one text; see [detect.Accumulator.Add]. Its fresh units are scored in their order,
-// and the supremum is over all of them, so that long texts lose nothing.
+// Add counts one text, as [detect.Accumulator.Add] does. It scores the fresh units in their order.
+// The supremum is over all of them, so long texts lose nothing.
 func (q *Test) Add(tokens []detect.Token) {
 	width := q.scorer.Width()
 	bad := -width - 1 // the last position outside the vocabulary
@@ -91,15 +93,15 @@ func (q *Test) Add(tokens []detect.Token) {
 	}
 }
 
-// AddPair counts one position; see [detect.Accumulator.AddPair].
+// AddPair counts one position, as [detect.Accumulator.AddPair] does.
 func (q *Test) AddPair(context []detect.Token, next detect.Token) {
 	context = context[max(0, len(context)-q.scorer.Width()):]
 	inVocab := q.inVocab(next) && !slices.ContainsFunc(context, func(t detect.Token) bool { return !q.inVocab(t) })
 	q.position(context, next, inVocab)
 }
 
-// position counts one position for the first reason that applies, in the order of the
-// fields of Skipped.
+// position counts one position under the first reason that applies, in the order of the fields of
+// Skipped.
 func (q *Test) position(context []detect.Token, next detect.Token, inVocab bool) {
 	switch {
 	case !inVocab:
@@ -151,8 +153,8 @@ func (q *Test) fresh(context []detect.Token, next detect.Token) fate {
 	return fateScored
 }
 
-// isRepeated reports whether another unit was the same input of the scorer's function. It
-// remembers the input.
+// isRepeated reports whether another unit was the same input of the scorer's function. It remembers
+// the input.
 func (q *Test) isRepeated() bool {
 	if q.inputs == nil {
 		return false
@@ -165,7 +167,7 @@ func (q *Test) isRepeated() bool {
 	return false
 }
 
-// findInputs names the scored units again, after they were decoded.
+// findInputs names the scored units again after they were decoded.
 func (q *Test) findInputs() {
 	if q.inputs == nil {
 		return
@@ -180,11 +182,11 @@ func (q *Test) findInputs() {
 	}
 }
 
-// Exclude takes every context that occurs in tokens out of the test: whatever the
-// writer had seen from the beginning that may depend on the key. If one of them has
-// been scored, the error wraps [ErrLate] and nothing changes; the evidence is then
-// worth nothing if that answer had seen tokens. For a prompt of which only later
-// texts know there is [Test.Prompt]. Exclude looks through all units so far.
+// Exclude takes every context that occurs in tokens out of the test. Call it with everything that
+// the writer had seen from the beginning and that may depend on the key. If one of the contexts has
+// been scored, the error wraps [ErrLate] and nothing changes. If the writer of that answer had seen
+// tokens, discard the test. [Test.Prompt] is for a prompt that only later texts have seen. Exclude
+// looks through all units so far.
 func (q *Test) Exclude(tokens []detect.Token) error {
 	contexts := q.ledger.contexts(tokens, q.inVocab)
 	if q.ledger.anyScored(contexts) {
@@ -194,46 +196,44 @@ func (q *Test) Exclude(tokens []detect.Token) error {
 	return nil
 }
 
-// Prompt says that the writer is now given tokens: every context that occurs in them
-// is out of the test from here on. Units that were scored before stay, since they were
-// written before. Call it before adding any text that has seen the prompt; that is the
-// one thing that nothing here can check.
+// Prompt says that the writer now receives tokens. It takes every context that occurs in them out
+// of the test from here on. Units that were scored before stay, since they were written before.
+// Call it before you add any text whose writer has seen the prompt. The Test cannot check that.
 func (q *Test) Prompt(tokens []detect.Token) {
 	maps.Copy(q.ledger.excluded, q.ledger.contexts(tokens, q.inVocab))
 }
 
 func (q *Test) inVocab(t detect.Token) bool { return t >= 0 && int(t) < q.scorer.Vocab() }
 
-// A Result tests the hypothesis that the text does not depend on the key, at
-// any time.
+// A Result tests, at any time, the hypothesis that the text does not depend on the key.
 type Result struct {
 	Mark string // ID of the detect.Scorer
 
 	// Log10E is log10 of the e-value now, for [detect.EBH] and to multiply. It can fall.
 	Log10E float64
-	// Log10P is log10 of the anytime-valid p-value of this test alone. It never
-	// rises.
+	// Log10P is log10 of the anytime-valid p-value of this test alone, at most 0. It never rises.
 	Log10P float64
-	// Log10PAdjusted counts the tests of Options (Bonferroni). It decides.
+	// Log10PAdjusted is Log10P adjusted for the tests of Options (Bonferroni), at most 0. The
+	// verdict rests on it.
 	Log10PAdjusted float64
 
 	Tokens  int64          // positions added: Scored + Skipped.Total()
-	Scored  int64          // units scored
-	Green   int64          // of them green; 0 where scores are not colours
-	Skipped detect.Skipped // positions not scored
-	Tests   int64          // tests that Log10PAdjusted counts
+	Scored  int64          // scored units
+	Green   int64          // green units, at most Scored; 0 if scores are not colours
+	Skipped detect.Skipped // positions that were not scored
+	Tests   int64          // tests that Log10PAdjusted is adjusted for, at least 1
 
-	// Futile is the number of units after which silence is called not_detected;
-	// math.MaxInt64 when none is.
+	// Futile is the number of units from which silence is called not_detected, at least 1. It is
+	// math.MaxInt64 if there is none.
 	Futile int64
-	// Verdict is detected as soon as the adjusted p-value is at most Alpha, and
-	// remains so; else not_detected from Futile units on, and inconclusive before. Going
-	// on after either is allowed.
+	// Verdict is detected as soon as the adjusted p-value is at most Alpha, and stays so. Otherwise
+	// it is not_detected from Futile units on, and inconclusive before. The test may continue after
+	// either.
 	Verdict  detect.Verdict
-	Warnings []error // what to know before trusting the rest
+	Warnings []error // reasons not to trust the rest; errors.Is finds detect.ErrNothingScored and others
 }
 
-// Result returns what is known now. It takes no time to speak of.
+// Result returns the present state of the test. It takes constant time.
 func (q *Test) Result() Result {
 	scored, green := q.process.counts()
 	r := Result{
@@ -267,16 +267,17 @@ func (q *Test) Result() Result {
 	return r
 }
 
-// Done reports whether the verdict is in: the rule to stop by.
+// Done reports whether the verdict is detected or not_detected. Stop by it.
 func (q *Test) Done() bool { return q.Result().Verdict != detect.Inconclusive }
 
-// String returns the one line to log.
+// String returns one line for a log.
 func (r Result) String() string {
 	return fmt.Sprintf("%s log10p=%s log10e=%s scored=%d green=%d skipped=%d tests=%d",
-		r.Verdict, evidence.Rounded(r.Log10PAdjusted, 3), evidence.Rounded(r.Log10E, 3), r.Scored, r.Green, r.Skipped.Total(), r.Tests)
+		r.Verdict, evidence.Rounded(r.Log10PAdjusted, 3), evidence.Rounded(r.Log10E, 3),
+		r.Scored, r.Green, r.Skipped.Total(), r.Tests)
 }
 
-// Reset forgets everything added and excluded.
+// Reset removes everything that was added or excluded.
 func (q *Test) Reset() {
 	q.process.Reset()
 	q.ledger = newLedger(q.ledger.rule, q.ledger.width)

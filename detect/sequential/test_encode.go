@@ -12,20 +12,20 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// sequentialTag begins every encoding of a Test and names its version.
-const sequentialTag = "isotope-sequential-2\n"
+// testTag begins every encoding of a Test, and names its version.
+const testTag = "isotope-sequential-2\n"
 
-// sequentialHeader is the length of what precedes units, but for the counts of the
-// process: the subject, six kinds of skipped positions, the numbers of units and of contexts.
-const sequentialHeader = sha256.Size + 8*8
+// testHeader is the length of the bytes before the units, without the counts of the process. They
+// are the identity, six kinds of skipped positions, and the numbers of units and of contexts.
+const testHeader = sha256.Size + 8*8
 
-// AppendBinary appends the state. Tests in the same state have the same bytes. It
-// holds the units and how many of them are green, and no key; Alpha, MinShare and
-// Tests are not part of it. The error is always nil.
+// AppendBinary appends the state to dst. Tests in the same state have the same bytes. The state
+// holds the units and how many of them are green, and no key. Alpha, MinShare and Tests are not
+// part of it. The error is always nil.
 func (q *Test) AppendBinary(dst []byte) ([]byte, error) {
 	from := len(dst)
-	dst = append(dst, sequentialTag...)
-	dst = append(dst, q.subject()...)
+	dst = append(dst, testTag...)
+	dst = append(dst, q.identity()...)
 	dst = q.process.appendCounts(dst)
 	s := q.skipped
 	for _, n := range []int64{
@@ -43,30 +43,31 @@ func (q *Test) AppendBinary(dst []byte) ([]byte, error) {
 	return evidence.Seal(dst, from), nil
 }
 
-// MarshalBinary returns what AppendBinary appends.
+// MarshalBinary returns the bytes that AppendBinary appends.
 func (q *Test) MarshalBinary() ([]byte, error) { return q.AppendBinary(nil) }
 
-// subject digests what the evidence is about.
-func (q *Test) subject() []byte {
+// identity digests what the evidence belongs to.
+func (q *Test) identity() []byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %d %d", q.scorer.ID(), q.options.Dedup, q.options.Exempt)
 	return h.Sum(nil)
 }
 
-// UnmarshalBinary replaces the state by an encoded one; the test goes on as if it had
-// never stopped. The Test must have been made for the same mark, Dedup and
-// Exempt, or the error wraps [detect.ErrMismatch]; damaged bytes wrap [detect.ErrMalformed]. After an
-// error the state is what it was. Memory is bounded by the length of data.
+// UnmarshalBinary replaces the state by an encoded one. The Test then continues as if it had never
+// stopped. It must have been made for the same mark, Dedup and Exempt, or the error wraps
+// [detect.ErrMismatch]. Errors about damaged bytes wrap [detect.ErrMalformed]. After an error the
+// state is unchanged. len(data) bounds the memory.
 func (q *Test) UnmarshalBinary(data []byte) error {
-	rest, err := checkedBody(data, sequentialTag)
+	rest, err := checkedBody(data, testTag)
 	if err != nil {
 		return err
 	}
-	if len(rest) < sequentialHeader+q.process.size() {
-		return fmt.Errorf("sequential: %w: it is cut short", detect.ErrMalformed)
+	if len(rest) < testHeader+q.process.size() {
+		return fmt.Errorf("sequential: %w: the data ends early", detect.ErrMalformed)
 	}
-	if !bytes.Equal(rest[:sha256.Size], q.subject()) {
-		return fmt.Errorf("sequential: the bytes are not about %q: %w", q.scorer.ID(), detect.ErrMismatch)
+	if !bytes.Equal(rest[:sha256.Size], q.identity()) {
+		return fmt.Errorf("sequential: the encoding is not a test of %q with these options: %w",
+			q.scorer.ID(), detect.ErrMismatch)
 	}
 	rest = rest[sha256.Size:]
 	process, err := q.process.decode(rest[:q.process.size()])
@@ -76,7 +77,9 @@ func (q *Test) UnmarshalBinary(data []byte) error {
 	rest = rest[q.process.size():]
 	var s detect.Skipped
 	var units, excluded int64
-	for _, n := range []*int64{&s.Vocab, &s.ShortContext, &s.Band, &s.Payload, &s.Excluded, &s.Duplicate, &units, &excluded} {
+	for _, n := range []*int64{
+		&s.Vocab, &s.ShortContext, &s.Band, &s.Payload, &s.Excluded, &s.Duplicate, &units, &excluded,
+	} {
 		*n = int64(binary.LittleEndian.Uint64(rest))
 		rest = rest[8:]
 		if *n < 0 || *n > 1<<60 {
@@ -88,7 +91,9 @@ func (q *Test) UnmarshalBinary(data []byte) error {
 	if !ok {
 		return fmt.Errorf("sequential: %w: the units are damaged", detect.ErrMalformed)
 	}
-	if scored, _ := process.counts(); counts[fateScored] != scored || counts[fateBand] > s.Band || counts[fatePayload] > s.Payload || counts[fateExcluded] > s.Excluded || counts[fateRepeated] > s.Duplicate {
+	scored, _ := process.counts()
+	if counts[fateScored] != scored || counts[fateBand] > s.Band || counts[fatePayload] > s.Payload ||
+		counts[fateExcluded] > s.Excluded || counts[fateRepeated] > s.Duplicate {
 		return fmt.Errorf("sequential: %w: the counts do not add up", detect.ErrMalformed)
 	}
 	q.process, q.ledger, q.skipped = process, l, s
@@ -96,14 +101,15 @@ func (q *Test) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// decode reads units and contexts, each in ascending order, and counts fates.
+// decode reads units and contexts, each in ascending order of their keys, and counts fates. ok is
+// false if the data is not what AppendBinary writes.
 func (l *ledger) decode(data []byte, units, excluded uint64, vocab int) (counts [fates]int64, ok bool) {
 	unitSize, contextSize := uint64(l.unitSize()), uint64(evidence.IDSize*l.width)
 	if units > uint64(len(data))/(unitSize+1) {
 		return counts, false
 	}
 	contexts := data[units*(unitSize+1):]
-	// The empty context of width 0 occurs at most once.
+	// A width of 0 has one context, the empty one.
 	if contextSize == 0 && (excluded > 1 || len(contexts) > 0) ||
 		contextSize > 0 && (excluded != uint64(len(contexts))/contextSize || uint64(len(contexts))%contextSize != 0) {
 		return counts, false

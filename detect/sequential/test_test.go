@@ -20,14 +20,6 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// sequentialKey is the same in every run.
-func sequentialKey(t testing.TB, label ...string) watermark.Key {
-	t.Helper()
-	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 3))
-	require.NoError(t, err)
-	return root.Derive(label...)
-}
-
 func encodeSequential(t testing.TB, q *sequential.Test) []byte {
 	t.Helper()
 	b, err := q.MarshalBinary()
@@ -35,7 +27,7 @@ func encodeSequential(t testing.TB, q *sequential.Test) []byte {
 	return b
 }
 
-// TestSequentialCountsWhatAnAccumulatorCounts, as long as prompts come first.
+// TestSequentialCountsWhatAnAccumulatorCounts if prompts come first.
 func TestSequentialCountsWhatAnAccumulatorCounts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
 	for width := range 7 {
@@ -43,46 +35,48 @@ func TestSequentialCountsWhatAnAccumulatorCounts(t *testing.T) {
 			if dedup == detect.DedupContext && width == 0 {
 				continue // one unit
 			}
-			var opts []watermark.Option
-			if width%2 == 1 {
-				opts = append(opts, watermark.Band{Selector: sequentialKey(t, "selector"), Lo: 0, Hi: 40000})
-			}
-			m := testmark.Green(t, sequentialKey(t, "mark"), width, opts...)
-			exempt := []Token{7, 3}
-			a := detect.NewAccumulator(m, &detect.Options{Dedup: dedup, Exempt: exempt})
-			q := sequential.New(m, &sequential.Options{Dedup: dedup, Exempt: exempt})
-			if width > 0 {
-				prompt := append(testmark.Uniform(rng, 30, 12), vocab+5, -1)
-				a.Exclude(prompt)
-				require.NoError(t, q.Exclude(prompt))
-			}
-			// Under DedupContext an Accumulator of several texts does not depend on
-			// their order, and a Sequential does.
-			texts := 1
-			if dedup == detect.DedupPair {
-				texts = 8
-			}
-			for range texts {
-				text := testmark.Uniform(rng, 300, 12)
-				text[rng.IntN(len(text))] = vocab
-				text[rng.IntN(len(text))] = -5
-				a.Add(text)
-				q.Add(text)
-			}
-			want, got := a.Result(), q.Result()
-			assert.Equal(t, want.Scored, got.Scored)
-			assert.Equal(t, want.Green, got.Green)
-			assert.Equal(t, want.Skipped, got.Skipped)
-			assert.Equal(t, want.Tokens, got.Tokens)
-			assert.Equal(t, want.Mark, got.Mark)
-			assert.Equal(t, sequential.Log10E(got.Green, got.Scored, 0.5), got.Log10E)
+			t.Run(fmt.Sprintf("width=%d dedup=%d", width, dedup), func(t *testing.T) {
+				var opts []watermark.Option
+				if width%2 == 1 {
+					opts = append(opts, watermark.Band{Selector: testmark.Key(3).Derive("selector"), Lo: 0, Hi: 40000})
+				}
+				m := testmark.Green(t, testmark.Key(3).Derive("mark"), width, opts...)
+				exempt := []Token{7, 3}
+				a := detect.NewAccumulator(m, &detect.Options{Dedup: dedup, Exempt: exempt})
+				q := sequential.New(m, &sequential.Options{Dedup: dedup, Exempt: exempt})
+				if width > 0 {
+					prompt := append(testmark.Uniform(rng, 30, 12), vocab+5, -1)
+					a.Exclude(prompt)
+					require.NoError(t, q.Exclude(prompt))
+				}
+				// Under DedupContext an Accumulator of several texts does not depend on their order, and a
+				// Test does.
+				texts := 1
+				if dedup == detect.DedupPair {
+					texts = 8
+				}
+				for range texts {
+					text := testmark.Uniform(rng, 300, 12)
+					text[rng.IntN(len(text))] = vocab
+					text[rng.IntN(len(text))] = -5
+					a.Add(text)
+					q.Add(text)
+				}
+				want, got := a.Result(), q.Result()
+				assert.Equal(t, want.Scored, got.Scored)
+				assert.Equal(t, want.Green, got.Green)
+				assert.Equal(t, want.Skipped, got.Skipped)
+				assert.Equal(t, want.Tokens, got.Tokens)
+				assert.Equal(t, want.Mark, got.Mark)
+				assert.Equal(t, sequential.Log10E(got.Green, got.Scored, 0.5), got.Log10E)
+			})
 		}
 	}
 }
 
 func TestSequentialPairsAreThoseOfAnAccumulator(t *testing.T) {
 	rng := rand.New(rand.NewPCG(23, 24))
-	m := testmark.Green(t, sequentialKey(t, "pairs"), 2)
+	m := testmark.Green(t, testmark.Key(3).Derive("pairs"), 2)
 	a, q := detect.NewAccumulator(m, nil), sequential.New(m, nil)
 	for range 2000 {
 		context, next := testmark.Uniform(rng, rng.IntN(5), 6), Token(rng.IntN(6))
@@ -99,7 +93,7 @@ func TestSequentialPairsAreThoseOfAnAccumulator(t *testing.T) {
 }
 
 func TestSequentialExcludesOnlyBefore(t *testing.T) {
-	m := testmark.Green(t, sequentialKey(t, "late"), 2)
+	m := testmark.Green(t, testmark.Key(3).Derive("late"), 2)
 	q := sequential.New(m, nil)
 	require.NoError(t, q.Exclude([]Token{1, 2, 3}))
 	q.Add([]Token{1, 2, 9, 9, 9}) // (1 2) is excluded; (2 9) and (9 9) are scored
@@ -109,11 +103,11 @@ func TestSequentialExcludesOnlyBefore(t *testing.T) {
 
 	before := encodeSequential(t, q)
 	assert.ErrorIs(t, q.Exclude([]Token{5, 6, 2, 9}), sequential.ErrLate)
-	assert.Equal(t, before, encodeSequential(t, q), "nothing changes")
+	assert.Equal(t, before, encodeSequential(t, q), "after an error nothing changes")
 	require.NoError(t, q.Exclude([]Token{1, 2}), "an excluded context was not scored")
 	require.NoError(t, q.Exclude(nil))
 
-	// A prompt that came later concerns what comes later still.
+	// A prompt that comes later affects the texts after it.
 	q.Prompt([]Token{2, 9})
 	q.Add([]Token{2, 9, 9}) // the pair was scored before the prompt
 	q.Add([]Token{2, 9, 4}) // a new pair of its context
@@ -125,7 +119,7 @@ func TestSequentialExcludesOnlyBefore(t *testing.T) {
 	require.NoError(t, q.Exclude([]Token{4, 4}))
 
 	// Width 0 has one context.
-	z := sequential.New(testmark.Green(t, sequentialKey(t, "late"), 0), nil)
+	z := sequential.New(testmark.Green(t, testmark.Key(3).Derive("late"), 0), nil)
 	z.Prompt([]Token{1})
 	z.Add([]Token{1, 2, 3})
 	assert.Zero(t, z.Result().Scored)
@@ -140,7 +134,7 @@ func TestSequentialExcludesOnlyBefore(t *testing.T) {
 
 func TestSequentialVerdicts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(25, 26))
-	m := testmark.Green(t, sequentialKey(t, "verdict"), 2)
+	m := testmark.Green(t, testmark.Key(3).Derive("verdict"), 2)
 	o := &sequential.Options{MinShare: 0.25, Tests: 4, Alpha: 1e-4}
 	q := sequential.New(m, o)
 	assert.False(t, q.Done())
@@ -158,7 +152,7 @@ func TestSequentialVerdicts(t *testing.T) {
 	after := q.Result()
 	assert.Less(t, after.Log10E, r.Log10E)
 	assert.LessOrEqual(t, after.Log10P, r.Log10P)
-	assert.Equal(t, detect.Detected, after.Verdict, "once and for all")
+	assert.Equal(t, detect.Detected, after.Verdict, "detected stays detected")
 
 	q.Reset()
 	assert.Equal(t, encodeSequential(t, sequential.New(m, o)), encodeSequential(t, q))
@@ -177,38 +171,40 @@ func TestSequentialVerdicts(t *testing.T) {
 func TestSequentialRestarts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(27, 28))
 	for _, width := range []int{0, 1, 2, 6} {
-		m := testmark.Green(t, sequentialKey(t, "restart"), width, watermark.Band{Selector: sequentialKey(t, "selector"), Lo: 0, Hi: 50000})
-		o := &sequential.Options{Exempt: []Token{4}}
-		if width == 1 {
-			o.Dedup = detect.DedupContext
-		}
-		whole, parts := sequential.New(m, o), sequential.New(m, o)
-		for i := range 30 {
-			text := testmark.Uniform(rng, 40, 20)
-			if i%10 == 5 && width > 0 {
-				prompt := testmark.Uniform(rng, 15, 20)
-				whole.Prompt(prompt)
-				parts.Prompt(prompt)
+		t.Run(fmt.Sprintf("width=%d", width), func(t *testing.T) {
+			m := testmark.Green(t, testmark.Key(3).Derive("restart"), width, watermark.Band{Selector: testmark.Key(3).Derive("selector"), Lo: 0, Hi: 50000})
+			o := &sequential.Options{Exempt: []Token{4}}
+			if width == 1 {
+				o.Dedup = detect.DedupContext
 			}
-			whole.Add(text)
-			parts.Add(text)
-			data := encodeSequential(t, parts)
-			require.Equal(t, encodeSequential(t, whole), data)
-			parts = sequential.New(m, o)
-			require.NoError(t, parts.UnmarshalBinary(data))
-			require.Equal(t, whole.Result(), parts.Result())
-		}
-		// A clone is independent.
-		c := parts.Clone()
-		c.Add(testmark.Uniform(rng, 40, 500))
-		c.Prompt([]Token{1, 2, 3, 4, 5, 6, 7, 8})
-		assert.Equal(t, encodeSequential(t, whole), encodeSequential(t, parts))
-		assert.NotEqual(t, encodeSequential(t, c), encodeSequential(t, parts))
+			whole, parts := sequential.New(m, o), sequential.New(m, o)
+			for i := range 30 {
+				text := testmark.Uniform(rng, 40, 20)
+				if i%10 == 5 && width > 0 {
+					prompt := testmark.Uniform(rng, 15, 20)
+					whole.Prompt(prompt)
+					parts.Prompt(prompt)
+				}
+				whole.Add(text)
+				parts.Add(text)
+				data := encodeSequential(t, parts)
+				require.Equal(t, encodeSequential(t, whole), data)
+				parts = sequential.New(m, o)
+				require.NoError(t, parts.UnmarshalBinary(data))
+				require.Equal(t, whole.Result(), parts.Result())
+			}
+			// A clone is independent.
+			c := parts.Clone()
+			c.Add(testmark.Uniform(rng, 40, 500))
+			c.Prompt([]Token{1, 2, 3, 4, 5, 6, 7, 8})
+			assert.Equal(t, encodeSequential(t, whole), encodeSequential(t, parts))
+			assert.NotEqual(t, encodeSequential(t, c), encodeSequential(t, parts))
+		})
 	}
 }
 
 func TestSequentialRefusesBadBytes(t *testing.T) {
-	m := testmark.Green(t, sequentialKey(t, "bytes"), 2)
+	m := testmark.Green(t, testmark.Key(3).Derive("bytes"), 2)
 	q := sequential.New(m, nil)
 	require.NoError(t, q.Exclude([]Token{1, 2, 3, 4}))
 	q.Add([]Token{1, 2, 3, 5, 6, 7, 5, 6, 7, 8, 1, 2, 3})
@@ -223,15 +219,15 @@ func TestSequentialRefusesBadBytes(t *testing.T) {
 		assert.ErrorIs(t, fresh.UnmarshalBinary(data[:i]), detect.ErrMalformed)
 	}
 	assert.ErrorIs(t, fresh.UnmarshalBinary(append(bytes.Clone(data), 0)), detect.ErrMalformed)
-	other := sequential.New(testmark.Green(t, sequentialKey(t, "other"), 2), nil)
+	other := sequential.New(testmark.Green(t, testmark.Key(3).Derive("other"), 2), nil)
 	assert.ErrorIs(t, other.UnmarshalBinary(data), detect.ErrMismatch)
 	byContext := sequential.New(m, &sequential.Options{Dedup: detect.DedupContext})
 	assert.ErrorIs(t, byContext.UnmarshalBinary(data), detect.ErrMismatch)
 
-	// With a checksum that fits, what is accepted is exactly what it encodes.
+	// With a checksum that fits, accepted bytes are exactly what their state encodes.
 	accepted := 0
 	const units = len("isotope-sequential-2\n") + 32 + 4*8 + 8*8
-	const unit = 3*3 + 1 // three ids, and whether it was scored
+	const unit = 3*3 + 1 // three ids, and the fate
 	for i := range len(data) - sha256.Size {
 		for _, flip := range []byte{1, 2, 0x80, 0xff} {
 			bad := bytes.Clone(data[:len(data)-sha256.Size])
@@ -249,11 +245,11 @@ func TestSequentialRefusesBadBytes(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d resealed changes are states too", accepted, 4*(len(data)-sha256.Size))
-	assert.Equal(t, state, encodeSequential(t, fresh), "as it was")
+	assert.Equal(t, state, encodeSequential(t, fresh), "after errors the state is unchanged")
 }
 
 func FuzzSequentialUnmarshal(f *testing.F) {
-	m := testmark.Green(f, sequentialKey(f, "fuzz"), 1)
+	m := testmark.Green(f, testmark.Key(3).Derive("fuzz"), 1)
 	q := sequential.New(m, nil)
 	q.Prompt([]Token{1, 2})
 	q.Add([]Token{1, 2, 3, 1, 2, 3, 4})
@@ -272,21 +268,21 @@ func FuzzSequentialUnmarshal(f *testing.F) {
 	})
 }
 
-// TestSequentialNull audits clean suspects whose every next text depends on what was
-// seen, and stops when it likes what it sees. The prompts quote the lists of the key in
-// the worst way: they are made of pairs known to be green.
+// TestSequentialNull audits clean suspects. Each next text depends on the results so far, and an audit
+// would stop at its best result. The prompts quote the lists of the key in the worst way: they consist
+// of pairs that are known to be green.
 func TestSequentialNull(t *testing.T) {
 	const audits = 2000
 	alphas := []float64{0.5, 0.1, 0.02}
 	counts := make([]int64, len(alphas))
 	rng := rand.New(rand.NewPCG(29, 30))
 	for i := range audits {
-		m, err := watermark.New(sequentialKey(t, "null", strconv.Itoa(i)), watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 1 + i%2}, vocab)
-		require.NoError(t, err)
+		scheme := watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 1 + i%2}
+		m := testmark.Mark(t, testmark.Key(3).Derive("null", strconv.Itoa(i)), scheme, vocab)
 		q := sequential.New(m, nil)
 		for range 12 {
-			// When it goes well, the auditor asks for longer answers, and gives the
-			// suspect marked text to copy from.
+			// If the evidence grows, the auditor asks for longer answers, and gives the suspect marked
+			// text to copy from.
 			n := 10
 			if q.Result().Log10E > 0 {
 				n = 40
@@ -316,35 +312,23 @@ func TestSequentialNull(t *testing.T) {
 	}
 }
 
-func ExampleTest() {
-	root, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 1))
-	if err != nil {
-		panic(err)
+func TestOptionsOutOfRange(t *testing.T) {
+	m := testmark.Green(t, testmark.Key(3), 1)
+	for _, c := range []struct {
+		name, says string
+		o          sequential.Options
+	}{
+		{"dedup", "Dedup", sequential.Options{Dedup: 2}},
+		{"alpha", "Alpha", sequential.Options{Alpha: 0.6}},
+		{"alpha NaN", "Alpha", sequential.Options{Alpha: math.NaN()}},
+		{"share", "MinShare", sequential.Options{MinShare: 1.1}},
+		{"futile", "Futile", sequential.Options{Futile: -1}},
+		{"tests", "Tests", sequential.Options{Tests: -1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.ErrorContains(t, c.o.Check(), "sequential: "+c.says)
+			assert.Panics(t, func() { sequential.New(m, &c.o) })
+		})
 	}
-	mark, err := watermark.New(root, watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, 1000)
-	if err != nil {
-		panic(err)
-	}
-	// The suspect repeats a marked pair one time in three.
-	rng := rand.New(rand.NewPCG(1, 2))
-	ask := func(prompt []watermark.Token) []watermark.Token {
-		text := []watermark.Token{0, 0}
-		for len(text) < 40 {
-			next := rng.Int32N(1000)
-			green := mark.Score(nil, []detect.Pair{{Context: text[len(text)-2:], Token: next}})[0] == 1
-			if green || rng.IntN(3) > 0 {
-				text = append(text, next)
-			}
-		}
-		return text
-	}
-	audit := sequential.New(mark, &sequential.Options{MinShare: 0.1})
-	for !audit.Done() {
-		prompt := []watermark.Token{1, 2, 3}
-		audit.Prompt(prompt) // before the answer
-		audit.Add(ask(prompt))
-	}
-	r := audit.Result()
-	fmt.Println(r.Verdict, r.Scored < r.Futile)
-	// Output: detected true
+	assert.NoError(t, (*sequential.Options)(nil).Check())
 }

@@ -2,7 +2,7 @@ package student
 
 import "github.com/isotope-wm/isotope/watermark/registry"
 
-// Accounts returns the accounts of a registry in the form that [Test.Trace] takes.
+// Accounts converts the accounts of a registry to the form that [Test.Trace] takes.
 func Accounts(list []registry.Account) []Account {
 	accounts := make([]Account, len(list))
 	for i, a := range list {

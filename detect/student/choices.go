@@ -7,45 +7,43 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// A Choices tests a model whose weights one holds by what it would write next at each
-// position of texts it is given: its choice, the token of the largest probability. Each
-// window, the last Width tokens, counts once in a text, where it occurs first, since a
-// model copies what it has seen earlier in the text; and each pair of window and
-// choice counts once over all texts. (Sander et al. 2024, "reading mode".)
+// Choices tests a model whose weights you hold by its choices: the most probable next token at each
+// position of texts that it is given. (Sander et al. 2024, "reading mode".) Each window, the last
+// Width tokens, counts once in a text, where it occurs first, since a model copies what it has seen
+// earlier in the text. Each pair of window and choice counts once over all texts.
 //
-// The null hypothesis is that model and texts do not depend on the key. So the texts
-// must not: human text, prompts, or what a model wrote without the mark. Contexts of
-// anything marked that stands in them must be given to Exclude. For one's own marked outputs,
-// which of course depend on the key, there is [Marked].
+// The null hypothesis is that neither the model nor the texts depend on the key. So use human text,
+// prompts, or text that a model wrote without the mark. If something marked stands in them, pass it
+// to Exclude. Your own marked outputs depend on the key. [Marked] is for them.
 //
-// Results do not depend on order or shards. One goroutine at a time.
+// Results do not depend on order or shards. Choices may be used by one goroutine at a time.
 type Choices struct {
 	scorer   detect.Scorer
 	decoys   *Decoys
 	options  WeightsOptions
 	test     *detect.Accumulator
-	counts   readingCounts
-	position readingPositions
+	counts   textCounts
+	position windowTracker
 }
 
-// readingCounts counts positions that are in no other count.
-type readingCounts struct{ texts, unread, repeated, filtered int64 }
+// textCounts counts texts, and the positions that are not in another count.
+type textCounts struct{ texts, unread, repeated, filtered int64 }
 
-// NewChoices returns an empty Choices. o may be nil. It returns an error as [New] does.
+// NewChoices returns empty Choices. o may be nil. It returns the errors of [New].
 func NewChoices(s detect.Scorer, decoys *Decoys, o *WeightsOptions) (*Choices, error) {
 	if err := checkWeights(s, decoys, o); err != nil {
 		return nil, err
 	}
 	c := o.filled()
-	return &Choices{
-		scorer: s, decoys: decoys, options: c,
-		test: detect.NewAccumulator(s, &detect.Options{Exempt: c.Exempt, Alpha: c.Alpha, Tests: c.Tests, MinShare: 1}),
-	}, nil
+	test := detect.NewAccumulator(s, &detect.Options{
+		Exempt: c.Exempt, Alpha: c.Alpha, Tests: c.Tests, MinShare: 1,
+	})
+	return &Choices{scorer: s, decoys: decoys, options: c, test: test}, nil
 }
 
-// Add counts one text and the model's choices: choices[i] is its choice after text[:i+1], -1
-// where it was not asked. The error wraps [ErrRow] when there are not as many choices as
-// tokens or one is outside the vocabulary; then nothing is counted.
+// Add counts one text and the model's choices. choices[i] is the choice after text[:i+1], or -1 if
+// the model was not asked there. The error wraps [ErrRow] if the numbers of choices and tokens
+// differ, or if a choice is outside the vocabulary. Then nothing is counted.
 func (r *Choices) Add(text, choices []detect.Token) error {
 	if len(choices) != len(text) {
 		return fmt.Errorf("student: %w: %d choices for %d tokens", ErrRow, len(choices), len(text))
@@ -67,14 +65,15 @@ func (r *Choices) Add(text, choices []detect.Token) error {
 			r.counts.repeated++
 		case fate == windowFiltered:
 			r.counts.filtered++
-		default: // what is short or outside the vocabulary is counted there
+		default: // the accumulator counts short windows, and those outside the vocabulary
 			r.test.AddPair(window, c)
 		}
 	}
 	return nil
 }
 
-// AddModel asks a model about one text.
+// AddModel asks a model for its choices in one text, and counts them. An error is that of the model
+// or of Add, and then nothing is counted.
 func (r *Choices) AddModel(m ChoiceReader, text []detect.Token) error {
 	choices, err := m.Choices(text)
 	if err != nil {
@@ -83,15 +82,15 @@ func (r *Choices) AddModel(m ChoiceReader, text []detect.Token) error {
 	return r.Add(text, choices)
 }
 
-// Exclude takes every context that occurs in tokens out of the test; see
-// [detect.Accumulator.Exclude].
+// Exclude takes every context that occurs in tokens out of the test, as
+// [detect.Accumulator.Exclude] does.
 func (r *Choices) Exclude(tokens []detect.Token) { r.test.Exclude(tokens) }
 
-// Merge adds what b holds, and leaves b as it is. Both must have been made for the same
-// mark, Exempt and Filter, or the error wraps [detect.ErrMismatch].
+// Merge adds the evidence of b and leaves b unchanged. Both must have been made for the same mark,
+// Exempt and Filter. Otherwise the error wraps [detect.ErrMismatch], and r is unchanged.
 func (r *Choices) Merge(b *Choices) error {
-	if !r.options.same(&b.options) {
-		return fmt.Errorf("student: cannot merge readings with other Exempt or Filter: %w", detect.ErrMismatch)
+	if !r.options.sameUnits(&b.options) {
+		return fmt.Errorf("student: cannot merge tests that differ in Exempt or Filter: %w", detect.ErrMismatch)
 	}
 	if err := r.test.Merge(b.test); err != nil {
 		return err
@@ -103,40 +102,42 @@ func (r *Choices) Merge(b *Choices) error {
 	return nil
 }
 
-// A ChoicesResult tests the hypothesis that neither model nor texts depend on the key.
+// A ChoicesResult tests the hypothesis that neither model nor texts depend on the key. Its Verdict
+// is detected or inconclusive.
 type ChoicesResult struct {
 	detect.Result
-	Decoys DecoyPanel
-
-	Texts    int64 // texts read
-	Unread   int64 // positions where the model was not asked
-	Repeated int64 // positions whose window came before in their text
-	Filtered int64 // positions that the filter left out
-	Filter   string
+	Decoys   DecoyPanel // the same statistic under the control keys
+	Texts    int64      // texts that were read
+	Unread   int64      // positions at which the model was not asked
+	Repeated int64      // positions whose window occurred before in their text
+	Filtered int64      // positions that the filter left out
+	Filter   string     // name of the filter; "" without one
 }
 
-// detect.Result tests everything added so far, once: see [Test.Result].
+// Result tests everything added so far. A fixed test has one Result, see [Test.Result].
 func (r *Choices) Result() ChoicesResult {
 	out := ChoicesResult{
 		Result: r.test.Result(),
-		Texts:  r.counts.texts, Unread: r.counts.unread, Repeated: r.counts.repeated, Filtered: r.counts.filtered,
+		Texts:  r.counts.texts, Unread: r.counts.unread,
+		Repeated: r.counts.repeated, Filtered: r.counts.filtered,
 		Filter: r.options.Filter.Name,
 	}
-	sub := &subject{unitary: true}
+	set := &pairSet{countsPairs: true}
 	for u := range r.test.Units() {
 		if !u.Excluded {
-			sub.pairs = append(sub.pairs, u.Pair)
+			set.pairs = append(set.pairs, u.Pair)
 		}
 	}
-	out.Decoys = r.decoys.panel(out.Log10P, out.Log10P, sub.scan(r.decoys.scorers), func(t *keyTest) float64 { return t.pairs })
+	controls := set.scan(r.decoys.scorers)
+	out.Decoys = r.decoys.panel(out.Log10P, out.Log10P, controls, func(t *keyTest) float64 { return t.pairs })
 	if out.Verdict == detect.NotDetected {
-		out.Verdict = detect.Inconclusive // a green rate says nothing about a share of training text
+		out.Verdict = detect.Inconclusive // a green rate does not say anything about a share of training text
 	}
 	out.Warnings = append(out.Warnings, out.Decoys.Warnings()...)
 	return out
 }
 
-// A windowFate is what becomes of a position that is read.
+// A windowFate is the decision about a position.
 type windowFate uint8
 
 const (
@@ -147,16 +148,18 @@ const (
 	windowFiltered
 )
 
-// readingPositions follows one text.
-type readingPositions struct {
-	seen map[string]struct{}
+// A windowTracker finds the windows of one text.
+type windowTracker struct {
+	seen map[string]struct{} // windows of the text so far
 	key  []byte
 }
 
-func (p *readingPositions) begin() { p.seen = make(map[string]struct{}) }
+func (p *windowTracker) begin() { p.seen = make(map[string]struct{}) }
 
-// window returns the window at the end of a text and whether it is read.
-func (p *readingPositions) window(text []detect.Token, s detect.Scorer, f ContextFilter) ([]detect.Token, windowFate) {
+// window returns the window at the end of a text, and whether it is read.
+func (p *windowTracker) window(
+	text []detect.Token, s detect.Scorer, f ContextFilter,
+) ([]detect.Token, windowFate) {
 	window := text[max(0, len(text)-s.Width()):]
 	if len(window) < s.Width() {
 		return window, windowShort

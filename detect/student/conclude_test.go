@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/detect/student"
 )
 
@@ -79,25 +78,68 @@ func TestConclude(t *testing.T) {
 		{"provenance silent, no master", student.Findings{Trace: master(false), LiveExcess: 0.2, Provenance: silent}, student.PatternNothing},
 		{"provenance and a tenant, no master", student.Findings{Trace: with(master(false), nil, family("tenant", 100, inf, 7)), Provenance: full}, student.PatternContradiction},
 	} {
-		got := student.Conclude(c.f)
-		assert.Equal(t, c.want, got.Pattern, c.name)
-		assert.NotEmpty(t, got.Claim, c.name)
-		assert.NotEmpty(t, got.Rule, c.name)
-		assert.NotEmpty(t, got.Explanations, c.name)
-		assert.NotEmpty(t, got.NotShown, c.name)
-		assert.Equal(t, got, student.Conclude(c.f), "a pure function")
-		for _, id := range append(got.Accounts, got.Cohorts...) {
-			if got.Pattern == student.PatternConcentrated || got.Pattern == student.PatternContradiction {
-				assert.Contains(t, got.Claim+fmt.Sprint(got.Cohorts), id, c.name)
+		t.Run(c.name, func(t *testing.T) {
+			got := student.Conclude(c.f)
+			assert.Equal(t, c.want, got.Pattern)
+			assert.NotEmpty(t, got.Claim)
+			assert.NotEmpty(t, got.Rule)
+			assert.NotEmpty(t, got.Explanations)
+			assert.NotEmpty(t, got.NotShown)
+			assert.Equal(t, got, student.Conclude(c.f), "Conclude is a pure function")
+			for _, id := range append(got.Accounts, got.Cohorts...) {
+				if got.Pattern == student.PatternConcentrated || got.Pattern == student.PatternContradiction {
+					assert.Contains(t, got.Claim+fmt.Sprint(got.Cohorts), id)
+				}
 			}
-		}
-		if c.want == student.PatternBroken {
-			assert.Empty(t, got.Accounts, c.name)
-		}
+			if c.want == student.PatternBroken {
+				assert.Empty(t, got.Accounts)
+			}
+		})
 	}
-	// The claim stops at what is proven, whoever is named.
+	// The claim stops at what is proven.
+	const used = " was used, directly or through others, in making the model or its outputs."
+	for _, c := range []struct {
+		name  string
+		trace student.TraceResult
+		want  string
+	}{
+		{
+			"one account", with(master(true), nil, family("tenant", 100, 0.05, 3)),
+			`The outputs depend on the key of "tenant-3". Text that was served to this account` + used,
+		},
+		{
+			"two accounts", with(master(true), nil, family("tenant", 100, 0.05, 3, 8)),
+			`The outputs depend on the keys of "tenant-3", "tenant-8". Text that was served to these accounts` + used,
+		},
+		{
+			"one cohort", with(master(true), family("cohort", 5, 0.1, 2), nil),
+			`The outputs depend on the key of the cohort "cohort-2". Text that was served to accounts of it` + used +
+				" The test does not name a single account.",
+		},
+		{
+			"two cohorts", with(master(true), family("cohort", 5, 0.1, 2, 3), nil),
+			`The outputs depend on the keys of the cohorts "cohort-2", "cohort-3". Text that was served to accounts of them` + used +
+				" The test does not name a single account.",
+		},
+		{
+			"nobody", master(true),
+			"The outputs depend on our key. Text of the marked model" + used + " The test does not show through which accounts.",
+		},
+		{
+			"a contradiction", with(master(false), nil, family("tenant", 100, inf, 7)),
+			`The outputs depend on the key of "tenant-7" and do not show that of the master. ` +
+				"Text that was served carries that of the master too, so this finding does not fit such text.",
+		},
+		{
+			"silence", master(false),
+			"The outputs do not show that they depend on our keys. Silence does not exonerate.",
+		},
+	} {
+		t.Run("claim of "+c.name, func(t *testing.T) {
+			assert.Equal(t, c.want, student.Conclude(student.Findings{Trace: c.trace}).Claim)
+		})
+	}
 	got := student.Conclude(student.Findings{Trace: with(master(true), nil, family("tenant", 100, 0.05, 3))})
-	assert.Equal(t, `The outputs depend on the key of "tenant-3". Text that was served to this account was used, directly or through others, in making the model or its outputs.`, got.Claim)
 	assert.Contains(t, fmt.Sprint(got.NotShown), "holders of the accounts")
 	assert.Contains(t, fmt.Sprint(got.NotShown), "provenance band was not tested")
 	half := &student.BandStrength{Detected: true, Excess: 0.5, Live: 1}
@@ -105,23 +147,4 @@ func TestConclude(t *testing.T) {
 	assert.Contains(t, got.Claim, "in both bands at least 0.5 times as strongly")
 	got = student.Conclude(student.Findings{Trace: master(false), Provenance: half})
 	assert.Contains(t, got.Explanations, "a forged mark")
-}
-
-func TestImpliedShare(t *testing.T) {
-	p := plan.Student{C1: 0.5}
-	share, low, high := p.Implied(10, 10_000, 0.95)
-	assert.InDelta(t, 0.2, share, 1e-12)
-	assert.InDelta(t, (10-1.959963985)/50, low, 1e-9)
-	assert.InDelta(t, (10+1.959963985)/50, high, 1e-9)
-	share, low, high = p.Implied(-1, 100, 0.5)
-	assert.Zero(t, share+low)
-	assert.Equal(t, 0.0, high, "-1 + 0.67 is below 0")
-	share, _, high = p.Implied(1000, 100, 0.95)
-	assert.Equal(t, 2.0, share+high)
-	for _, bad := range []func(){
-		func() { p.Implied(1, 0, 0.9) }, func() { p.Implied(math.NaN(), 1, 0.9) }, func() { p.Implied(1, 1, 1) },
-		func() { plan.Student{}.Implied(1, 1, 0.9) },
-	} {
-		assert.Panics(t, bad)
-	}
 }

@@ -13,56 +13,55 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/null"
 )
 
-// A Difference tests a model whose weights one holds against a base model that came before
-// the key, such as the public checkpoint it was tuned from. For each distinct window w the
-// next-token laws of both are averaged over the texts where it occurs, and
+// A Difference tests a model whose weights you hold against a base model that is older than the
+// key. The public checkpoint from which the suspect was tuned is such a base. For each distinct
+// window w, a Difference averages the next-token laws of both models over the texts with w. It
+// tests
 //
-//	T = sum over w and v of (p_model - p_base)(v|w) * (green(w,v) - gamma)
+//	T = sum over w and v of (p_model - p_base)(v|w) * (green(w,v) - gamma).
 //
-// is tested: what both models say cancels, and what the tuning changed is left. Without a
-// base it is the mass that the model puts on green, with the language in it. The
-// differences are real numbers of either sign; they are rounded onto whole numbers by a
-// rule that sees no colour (see [WeightedResult]), and the tail of the rounded sum is exact
-// however unequal they are.
+// Everything that both models write cancels, and the change by tuning is left. Without a base, T is
+// the mass that the model puts on green, which contains the language. The differences are real
+// numbers of either sign. A rule that sees no colour rounds them to whole numbers (see
+// [WeightedResult]). The tail of the rounded sum is exact, however unequal they are.
 //
-// The null hypothesis is that models and texts do not depend on the key; see
-// [Choices] for what that asks of the texts, and for windows, which count once in a
-// text here, too. Memory grows with the number of distinct windows times the tokens in
-// their rows: sparse rows for large vocabularies.
+// The null hypothesis is that neither the models nor the texts depend on the key. [Choices] says
+// what that asks of the texts, and that windows count once in a text. Memory grows with the number
+// of distinct windows times the tokens in their rows. Use sparse rows for large vocabularies.
 //
-// Results do not depend on order or shards. One goroutine at a time.
+// Results do not depend on order or shards. A Difference may be used by one goroutine at a time.
 type Difference struct {
 	scorer   detect.Scorer
 	decoys   *Decoys
 	options  WeightsOptions
-	cells    map[string]*cell // by window
+	windows  map[string]*windowSums // by packed window
 	excluded map[string]struct{}
-	counts   readingCounts
-	position readingPositions
-	based    bool // with a base model
-	fixed    fixedCounts
+	counts   textCounts
+	position windowTracker
+	based    bool // there is a base model
+	fixed    positionCounts
 }
 
-// fixedCounts counts positions as an Accumulator does.
-type fixedCounts struct{ tokens, vocab, shortContext int64 }
+// positionCounts counts positions as an Accumulator does.
+type positionCounts struct{ tokens, vocab, shortContext int64 }
 
-// A cell is what the models said after one window, summed over texts.
-type cell struct {
+// A windowSums is what the models said after one window, summed over texts.
+type windowSums struct {
 	texts int64
-	sums  map[detect.Token]int64 // fixed point
+	sums  map[detect.Token]int64 // in fixed point; no sum is 0
 }
 
-// maxCellTexts keeps sums of fixed-point numbers from overflowing.
-const maxCellTexts = 1 << 32
+// maxWindowTexts keeps sums of fixed-point numbers from overflowing.
+const maxWindowTexts = 1 << 32
 
-// NewDifference returns an empty Difference of a model and its base. o may be nil. It returns an
-// error as [New] does.
+// NewDifference returns an empty Difference of a model and its base. o may be nil. It returns the
+// errors of [New].
 func NewDifference(s detect.Scorer, decoys *Decoys, o *WeightsOptions) (*Difference, error) {
 	return newDifference(s, decoys, o, true)
 }
 
-// NewMass returns an empty Difference that has no base: the mass on green. It returns an error as
-// [New] does.
+// NewMass returns an empty Difference without a base: the mass on green. It returns the errors of
+// [New].
 func NewMass(s detect.Scorer, decoys *Decoys, o *WeightsOptions) (*Difference, error) {
 	return newDifference(s, decoys, o, false)
 }
@@ -76,18 +75,19 @@ func newDifference(s detect.Scorer, decoys *Decoys, o *WeightsOptions, based boo
 	return d, nil
 }
 
-// Reset forgets everything added and excluded.
+// Reset removes everything that was added or excluded.
 func (d *Difference) Reset() {
-	d.cells, d.excluded = make(map[string]*cell), make(map[string]struct{})
-	d.counts, d.fixed = readingCounts{}, fixedCounts{}
+	d.windows, d.excluded = make(map[string]*windowSums), make(map[string]struct{})
+	d.counts, d.fixed = textCounts{}, positionCounts{}
 }
 
-// Add counts one text with the rows of the model and of the base, one for each token: row i
-// is the law of the token after text[:i+1]. base must be nil for a mass. A row of nil Probs
-// was not read. The error wraps [ErrRow]; then nothing is counted.
+// Add counts one text with the rows of the model and of the base, one for each token. Row i is the
+// law of the token after text[:i+1]. base must be nil for a mass. A Row whose Probs are nil means
+// that the model was not asked there. The error wraps [ErrRow], and then nothing is counted.
 func (d *Difference) Add(text []detect.Token, model, base []Row) error {
 	if len(model) != len(text) || d.based && len(base) != len(text) || !d.based && base != nil {
-		return fmt.Errorf("student: %w: %d rows and %d of the base for %d tokens", ErrRow, len(model), len(base), len(text))
+		return fmt.Errorf("student: %w: %d rows of the model and %d of the base for %d tokens",
+			ErrRow, len(model), len(base), len(text))
 	}
 	for _, rows := range [][]Row{model, base} {
 		for _, r := range rows {
@@ -107,11 +107,12 @@ func (d *Difference) Add(text []detect.Token, model, base []Row) error {
 	return nil
 }
 
-// AddModels asks the models about one text, row by row. base must be nil for a mass. After an
-// error the positions before it are counted.
+// AddModels asks the models about one text, row by row. base must be nil for a mass. An error is
+// that of a model, or wraps [ErrRow]. The positions before an error are counted. AddModels panics
+// if base does not fit the constructor.
 func (d *Difference) AddModels(model, base RowReader, text []detect.Token) error {
 	if (base != nil) != d.based {
-		panic("student: a difference needs a base model, and a mass has none")
+		panic("student: NewDifference needs a base model, and NewMass needs none")
 	}
 	next := func() (Row, error, bool) { return Row{}, nil, true }
 	if base != nil {
@@ -130,7 +131,7 @@ func (d *Difference) AddModels(model, base RowReader, text []detect.Token) error
 		case err != nil:
 			return err
 		case !ok || i == len(text):
-			return fmt.Errorf("student: %w: there are not as many rows as tokens", ErrRow)
+			return fmt.Errorf("student: %w: the numbers of rows and tokens differ", ErrRow)
 		}
 		for _, row := range []Row{r, b} {
 			if err := row.Check(d.scorer.Vocab()); err != nil {
@@ -151,7 +152,7 @@ func (d *Difference) begin() {
 	d.position.begin()
 }
 
-// add counts the position after a text.
+// add counts the position at the end of a text.
 func (d *Difference) add(text []detect.Token, model, base Row) {
 	d.fixed.tokens++
 	_, fate := d.position.window(text, d.scorer, d.options.Filter)
@@ -168,21 +169,21 @@ func (d *Difference) add(text []detect.Token, model, base Row) {
 		d.counts.filtered++
 	default:
 		key := string(d.position.key)
-		c := d.cells[key]
+		c := d.windows[key]
 		if c == nil {
-			c = &cell{sums: make(map[detect.Token]int64)}
-			d.cells[key] = c
+			c = &windowSums{sums: make(map[detect.Token]int64)}
+			d.windows[key] = c
 		}
-		if c.texts == maxCellTexts {
-			panic("student: a window in more than 2^32 texts")
+		if c.texts == maxWindowTexts {
+			panic("student: a window occurs in more than 2^32 texts")
 		}
 		c.texts++
 		model.difference(base, func(t detect.Token, x int64) { c.add(t, x) })
 	}
 }
 
-// add keeps no zeros, so that equal sums are equal maps.
-func (c *cell) add(t detect.Token, x int64) {
+// add does not keep sums of 0. So equal sums are equal maps.
+func (c *windowSums) add(t detect.Token, x int64) {
 	if sum := c.sums[t] + x; sum != 0 {
 		c.sums[t] = sum
 	} else {
@@ -190,8 +191,8 @@ func (c *cell) add(t detect.Token, x int64) {
 	}
 }
 
-// Exclude takes every context that occurs in tokens out of the test; see
-// [detect.Accumulator.Exclude].
+// Exclude takes every context that occurs in tokens out of the test, as
+// [detect.Accumulator.Exclude] does.
 func (d *Difference) Exclude(tokens []detect.Token) {
 	width := d.scorer.Width()
 	if len(tokens) == 0 {
@@ -202,25 +203,26 @@ func (d *Difference) Exclude(tokens []detect.Token) {
 	}
 }
 
-// Merge adds what b holds, and leaves b as it is. Both must have been made for the same
-// mark, Exempt and Filter, both with or both without a base, or the error wraps
-// [detect.ErrMismatch].
+// Merge adds the evidence of b and leaves b unchanged. Both must have been made for the same mark,
+// Exempt and Filter, and both with or both without a base. Otherwise the error wraps
+// [detect.ErrMismatch], and d is unchanged.
 func (d *Difference) Merge(b *Difference) error {
-	if d.scorer.ID() != b.scorer.ID() || d.based != b.based || !d.options.same(&b.options) {
-		return fmt.Errorf("student: cannot merge differences with other marks, bases, Exempt or Filter: %w", detect.ErrMismatch)
+	if d.scorer.ID() != b.scorer.ID() || d.based != b.based || !d.options.sameUnits(&b.options) {
+		return fmt.Errorf("student: cannot merge tests that differ in mark, base, Exempt or Filter: %w",
+			detect.ErrMismatch)
 	}
-	cells := b.cells
+	windows := b.windows
 	if b == d {
-		cells = make(map[string]*cell, len(b.cells))
-		for key, c := range b.cells {
-			cells[key] = &cell{c.texts, maps.Clone(c.sums)}
+		windows = make(map[string]*windowSums, len(b.windows))
+		for key, c := range b.windows {
+			windows[key] = &windowSums{c.texts, maps.Clone(c.sums)}
 		}
 	}
-	for key, from := range cells {
-		c := d.cells[key]
+	for key, from := range windows {
+		c := d.windows[key]
 		if c == nil {
-			c = &cell{sums: make(map[detect.Token]int64, len(from.sums))}
-			d.cells[key] = c
+			c = &windowSums{sums: make(map[detect.Token]int64, len(from.sums))}
+			d.windows[key] = c
 		}
 		c.texts += from.texts
 		for t, x := range from.sums {
@@ -242,33 +244,35 @@ func (d *Difference) Merge(b *Difference) error {
 type DifferenceResult struct {
 	WeightedResult
 	Verdict  detect.Verdict // detected or inconclusive
-	Decoys   DecoyPanel
-	Warnings []error
+	Decoys   DecoyPanel     // the same statistic under the control keys
+	Warnings []error        // reasons not to trust the rest
 
-	Texts        int64 // texts read
-	Positions    int64 // positions in them: those of Windows' texts and the ones below
-	Windows      int64 // distinct windows that are tested or outside the band
-	Excluded     int64 // distinct windows that occur in excluded texts
-	Unread       int64 // positions where a model was not asked
-	Repeated     int64 // positions whose window came before in their text
-	Filtered     int64 // positions that the filter left out
-	ShortContext int64 // positions without a full window
-	Vocab        int64 // positions whose window holds an id outside the vocabulary
-	Filter       string
+	Texts        int64  // texts that were read
+	Positions    int64  // positions in them: those that Windows stand for, and the ones below
+	Windows      int64  // distinct windows that are tested, or outside the band
+	Excluded     int64  // distinct windows that occur in excluded texts
+	Unread       int64  // positions at which a model was not asked
+	Repeated     int64  // positions whose window occurred before in their text
+	Filtered     int64  // positions that the filter left out
+	ShortContext int64  // positions without a full window
+	Vocab        int64  // positions whose window holds an id outside the vocabulary
+	Filter       string // name of the filter; "" without one
 }
 
-// detect.Result tests everything added so far, once: see [Test.Result].
+// Result tests everything added so far. A fixed test has one Result, see [Test.Result].
 func (d *Difference) Result() DifferenceResult {
-	sub, windows := d.subject()
-	own := sub.test(d.scorer)
+	set, windows := d.pairSet()
+	own := set.test(d.scorer)
 	r := DifferenceResult{
-		WeightedResult: sub.weighted.result(d.scorer, &own.weighted, own.residual, d.options.Tests),
+		WeightedResult: set.weighted.result(d.scorer, &own.weighted, own.residual, d.options.Tests),
 		Verdict:        detect.Inconclusive,
-		Texts:          d.counts.texts, Positions: d.fixed.tokens, Windows: windows, Excluded: int64(len(d.cells)) - windows,
+		Texts:          d.counts.texts, Positions: d.fixed.tokens,
+		Windows: windows, Excluded: int64(len(d.windows)) - windows,
 		Unread: d.counts.unread, Repeated: d.counts.repeated, Filtered: d.counts.filtered,
 		ShortContext: d.fixed.shortContext, Vocab: d.fixed.vocab, Filter: d.options.Filter.Name,
 	}
-	r.Decoys = d.decoys.panel(own.residual, own.bound, sub.scan(d.decoys.scorers), func(t *keyTest) float64 { return t.residual })
+	controls := set.scan(d.decoys.scorers)
+	r.Decoys = d.decoys.panel(own.residual, own.bound, controls, func(t *keyTest) float64 { return t.residual })
 	if r.Log10PAdjusted <= math.Log10(d.options.Alpha) {
 		r.Verdict = detect.Detected
 	}
@@ -285,34 +289,34 @@ func (d *Difference) Result() DifferenceResult {
 	return r
 }
 
-// subject lists the pairs in an order of their own, with their weights, and counts the
-// windows.
-func (d *Difference) subject() (sub *subject, windows int64) {
-	sub = &subject{}
+// pairSet lists the pairs with their weights, in an order that depends on nothing else. It also
+// counts the windows.
+func (d *Difference) pairSet() (set *pairSet, windows int64) {
+	set = &pairSet{}
 	var fixed []int64
-	for _, key := range slices.SortedFunc(maps.Keys(d.cells), strings.Compare) {
+	for _, key := range slices.SortedFunc(maps.Keys(d.windows), strings.Compare) {
 		if _, ok := d.excluded[key]; ok {
 			continue
 		}
 		windows++
-		c := d.cells[key]
+		c := d.windows[key]
 		window := evidence.Unpack(key)
 		for _, t := range slices.Sorted(maps.Keys(c.sums)) {
 			if _, exempt := slices.BinarySearch(d.options.Exempt, t); exempt {
 				continue
 			}
 			if x := divide(c.sums[t], c.texts); x != 0 {
-				sub.pairs = append(sub.pairs, detect.Pair{Context: window, Token: t})
+				set.pairs = append(set.pairs, detect.Pair{Context: window, Token: t})
 				fixed = append(fixed, x)
 			}
 		}
 	}
-	sub.weighted = newWeighted(fixed)
-	sub.dropUnweighted()
-	return sub, windows
+	set.weighted = newWeightedSum(fixed)
+	set.dropUnweighted()
+	return set, windows
 }
 
-// divide rounds halves away from 0; n is above 0.
+// divide returns x/n, rounded half away from 0. n is above 0.
 func divide(x, n int64) int64 {
 	if x < 0 {
 		return -divide(-x, n)

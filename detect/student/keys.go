@@ -11,35 +11,36 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A subject is a list of distinct pairs with their weights, which is tested under many keys in
-// one pass: the pairs are found and weighed once, before any key looks at them.
-type subject struct {
-	pairs    []detect.Pair
-	weighted *weighted // nil: distinct pairs alone
-	unitary  bool      // distinct pairs are a statistic, too
+// A pairSet is a list of distinct pairs with their weights. It is tested under many keys in one
+// pass: the pairs are found and weighed once, before any key looks at them.
+type pairSet struct {
+	pairs       []detect.Pair
+	weighted    *weightedSum // nil without weights
+	countsPairs bool         // the number of green pairs is a statistic too
 }
 
-// A keyTally is what a subject counts under one key.
+// A keyTally is what a pairSet counts under one key.
 type keyTally struct {
 	scored, green int64
 	weighted      signedTally
 }
 
-// A keyTest is a keyTally with its p-values: 0 for a statistic there is not.
+// A keyTest is a keyTally with its p-values. The p-value of a statistic that was not computed is 0,
+// as log10 p.
 type keyTest struct {
 	keyTally
 	pairs, residual float64
-	bound           float64 // of residual as scan gives it, for comparisons with other keys
+	bound           float64 // of residual, in the form that scan computes, to compare with other keys
 }
 
-// best is the p-value of the bundle: the smallest of its statistics', each counted.
+// best returns the p-value of the declared statistics: the smaller one, adjusted for their number.
 func (t *keyTest) best(statistics int64) float64 {
 	return tail.Bonferroni(min(t.pairs, t.residual), statistics)
 }
 
-// count scores the pairs in ids, which are in the scorer's band, or all when ids is nil, under
-// one key.
-func (s *subject) count(scorer detect.Scorer, ids []int32) keyTally {
+// count scores pairs under one key. If ids is nil, it scores all of them. Otherwise ids are the
+// pairs in the scorer's band.
+func (s *pairSet) count(scorer detect.Scorer, ids []int32) keyTally {
 	var t keyTally
 	if s.weighted != nil {
 		t.weighted = s.weighted.newTally()
@@ -47,7 +48,7 @@ func (s *subject) count(scorer detect.Scorer, ids []int32) keyTally {
 	n, score := len(s.pairs), scorer.Score
 	if ids != nil {
 		n = len(ids)
-		score = scorer.(bander).ScoreInBand
+		score = scorer.(bandScorer).ScoreInBand
 	}
 	pairs, scores := make([]detect.Pair, 0, evidence.Batch), make([]int64, 0, evidence.Batch)
 	for from := 0; from < n; from += evidence.Batch {
@@ -61,7 +62,7 @@ func (s *subject) count(scorer detect.Scorer, ids []int32) keyTally {
 			part = pairs
 		}
 		if scores = score(scores[:0], part); len(scores) != len(part) {
-			panic("student: the scorer did not give one score for each pair")
+			panic("student: the scorer did not return one score for each pair")
 		}
 		for i, x := range scores {
 			if x == watermark.NotScored || x == watermark.InMessage {
@@ -81,8 +82,8 @@ func (s *subject) count(scorer detect.Scorer, ids []int32) keyTally {
 	return t
 }
 
-// inBand returns the pairs that are not outside a scorer's band.
-func (s *subject) inBand(scorer detect.Scorer) []int32 {
+// inBand returns the indexes of the pairs that are not outside a scorer's band.
+func (s *pairSet) inBand(scorer detect.Scorer) []int32 {
 	ids := make([]int32, 0, len(s.pairs))
 	scores := make([]int64, 0, evidence.Batch)
 	for from := 0; from < len(s.pairs); from += evidence.Batch {
@@ -97,15 +98,15 @@ func (s *subject) inBand(scorer detect.Scorer) []int32 {
 	return ids
 }
 
-// A bander says which contexts it scores; a [*watermark.Mark] does.
-type bander interface {
+// A bandScorer says which contexts it scores. A [*watermark.Mark] does.
+type bandScorer interface {
 	Band() (lo, hi int, selector string)
 	ScoreInBand(dst []int64, pairs []detect.Pair) []int64
 }
 
-// bandOf names the contexts of a scorer; ok is false when it does not say.
+// bandOf names the contexts of a scorer. ok is false if the scorer does not say which they are.
 func bandOf(s detect.Scorer) (band [3]any, ok bool) {
-	b, ok := s.(bander)
+	b, ok := s.(bandScorer)
 	if !ok {
 		return band, false
 	}
@@ -113,11 +114,10 @@ func bandOf(s detect.Scorer) (band [3]any, ok bool) {
 	return [3]any{lo, hi, selector}, true
 }
 
-// scan tests the subject under every key, as many at once as there are processors. The
-// contexts of a band are found once for all its keys. The result does not depend on the
-// number of processors. The residual's p-values are bounds from above, see coarse; those
-// of test are exact.
-func (s *subject) scan(scorers []detect.Scorer) []keyTest {
+// scan tests the pairs under every key, on as many goroutines as there are processors. It finds the
+// contexts of a band once for all keys of the band. The result does not depend on the number of
+// processors. The residual's p-values are upper bounds, see coarse. Those of test are exact.
+func (s *pairSet) scan(scorers []detect.Scorer) []keyTest {
 	tests := make([]keyTest, len(scorers))
 	bands := make(map[[3]any][]int32)
 	ids := make([][]int32, len(scorers))
@@ -136,15 +136,15 @@ func (s *subject) scan(scorers []detect.Scorer) []keyTest {
 	if s.weighted == nil {
 		return tests
 	}
-	// Keys of one band have one law, and many of them one p-value.
-	laws := make(map[string]int)
+	// Keys of one band have one law, and many of them have one p-value.
+	laws := make(map[string]int) // number of each law
 	type tailOf struct {
 		law int
 		sum int64
 	}
 	of := make([]tailOf, len(scorers))
 	known := make(map[tailOf]float64)
-	var todo []int // a key for each tail
+	var todo []int // one key for each tail
 	for i := range tests {
 		gamma := greenLaw(scorers[i]).P
 		key := tests[i].weighted.key(gamma)
@@ -171,8 +171,8 @@ func (s *subject) scan(scorers []detect.Scorer) []keyTest {
 	return tests
 }
 
-// test tests the subject under one key, exactly.
-func (s *subject) test(scorer detect.Scorer) keyTest {
+// test tests the pairs under one key, exactly.
+func (s *pairSet) test(scorer detect.Scorer) keyTest {
 	t := keyTest{keyTally: s.count(scorer, nil)}
 	gamma := greenLaw(scorer).P
 	t.testPairs(s, gamma)
@@ -183,13 +183,13 @@ func (s *subject) test(scorer detect.Scorer) keyTest {
 	return t
 }
 
-func (t *keyTest) testPairs(s *subject, gamma float64) {
-	if s.unitary && t.scored > 0 {
+func (t *keyTest) testPairs(s *pairSet, gamma float64) {
+	if s.countsPairs && t.scored > 0 {
 		t.pairs = tail.Binomial(t.green, t.scored, gamma)
 	}
 }
 
-// each calls f for 0 to n-1, from several goroutines.
+// each calls f for 0 to n-1 on several goroutines, and waits for them.
 func each(n int, f func(i int)) {
 	workers := min(runtime.GOMAXPROCS(0), n)
 	var wait sync.WaitGroup
@@ -210,15 +210,14 @@ func each(n int, f func(i int)) {
 	wait.Wait()
 }
 
-// zOf is the z-score of a count; NaN for no units.
+// zOf returns the z-score of a count. It is NaN without units.
 func zOf(green, scored int64, gamma float64) float64 {
 	n := float64(scored)
 	return (float64(green) - n*gamma) / math.Sqrt(n*gamma*(1-gamma))
 }
 
-// dropUnweighted forgets pairs whose weight was rounded to 0, which spares every key their
-// scores.
-func (s *subject) dropUnweighted() {
+// dropUnweighted removes pairs whose weight was rounded to 0, so that keys need not score them.
+func (s *pairSet) dropUnweighted() {
 	w := s.weighted
 	n := 0
 	for i, x := range w.weights {

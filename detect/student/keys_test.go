@@ -9,15 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// TestScanBoundsFromAbove: what a scan says of many keys is never below the exact p-value,
-// nor far above it, and exact where it matters.
+// TestScanBoundsFromAbove: the p-values of a scan are never below the exact ones and not far above them.
+// Small ones are exact.
 func TestScanBoundsFromAbove(t *testing.T) {
 	const vocab = 300
 	rng := rand.New(rand.NewPCG(40, 40))
-	sub := &subject{unitary: true}
+	set := &pairSet{countsPairs: true}
 	var fixed []int64
 	seen := map[[2]detect.Token]bool{}
 	for range 400 {
@@ -26,65 +27,76 @@ func TestScanBoundsFromAbove(t *testing.T) {
 			continue
 		}
 		seen[p] = true
-		sub.pairs = append(sub.pairs, detect.Pair{Context: []detect.Token{p[0]}, Token: p[1]})
+		set.pairs = append(set.pairs, detect.Pair{Context: []detect.Token{p[0]}, Token: p[1]})
 		fixed = append(fixed, toFixed(rng.NormFloat64()*math.Abs(rng.NormFloat64())))
 	}
-	sub.weighted = newWeighted(fixed)
-	for _, opts := range [][]watermark.Option{nil, {watermark.Band{Selector: DecoyKey([16]byte{2}, 0), Lo: 100, Hi: 30000}}} {
-		var scorers []detect.Scorer
-		for i := range 40 {
-			m, err := watermark.New(DecoyKey([16]byte{1}, i), watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 1}, vocab, opts...)
-			require.NoError(t, err)
-			scorers = append(scorers, m)
-		}
-		tests := sub.scan(scorers)
-		exact := 0
-		for i, s := range scorers {
-			one := sub.test(s)
-			require.Equal(t, one.pairs, tests[i].pairs)
-			require.Equal(t, one.keyTally, tests[i].keyTally)
-			require.Equal(t, one.bound, tests[i].residual)
-			assert.GreaterOrEqual(t, tests[i].residual, one.residual-1e-12)
-			assert.Less(t, tests[i].residual, one.residual+math.Log10(1.2))
-			if one.residual < -1.2 {
-				exact++
-				assert.Equal(t, one.residual, tests[i].residual)
+	set.weighted = newWeightedSum(fixed)
+	for _, c := range []struct {
+		name string
+		opts []watermark.Option
+	}{
+		{"all contexts", nil},
+		{"a band", []watermark.Option{watermark.Band{Selector: decoyKey([16]byte{2}, 0), Lo: 100, Hi: 30000}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var scorers []detect.Scorer
+			for i := range 40 {
+				scheme := watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 1}
+				m := testmark.Mark(t, decoyKey([16]byte{1}, i), scheme, vocab, c.opts...)
+				scorers = append(scorers, m)
 			}
-		}
-		assert.Positive(t, exact)
+			tests := set.scan(scorers)
+			exact := 0
+			for i, s := range scorers {
+				one := set.test(s)
+				require.Equal(t, one.pairs, tests[i].pairs)
+				require.Equal(t, one.keyTally, tests[i].keyTally)
+				require.Equal(t, one.bound, tests[i].residual)
+				assert.GreaterOrEqual(t, tests[i].residual, one.residual-1e-12)
+				assert.Less(t, tests[i].residual, one.residual+math.Log10(1.2))
+				if one.residual < -1.2 {
+					exact++
+					assert.Equal(t, one.residual, tests[i].residual)
+				}
+			}
+			assert.Positive(t, exact)
+		})
 	}
 }
 
-// TestScanOfSeveralBands: keys of several bands, and scorers that do not say theirs.
+// TestScanOfSeveralBands has keys of several bands, and scorers that do not say theirs.
 func TestScanOfSeveralBands(t *testing.T) {
-	sub := &subject{unitary: true}
+	set := &pairSet{countsPairs: true}
 	for i := range detect.Token(500) {
-		sub.pairs = append(sub.pairs, detect.Pair{Context: []detect.Token{i % 250}, Token: i})
+		set.pairs = append(set.pairs, detect.Pair{Context: []detect.Token{i % 250}, Token: i})
 	}
-	selector := DecoyKey([16]byte{2}, 0)
+	selector := decoyKey([16]byte{2}, 0)
 	var scorers []detect.Scorer
 	for i, b := range []watermark.Band{
-		{Lo: 0, Hi: 60000, Selector: selector}, {Lo: 0, Hi: 100, Selector: selector}, {Lo: 100, Hi: 60000, Selector: selector},
-		{Lo: 0, Hi: 60000, Selector: DecoyKey([16]byte{2}, 1)}, {Hi: watermark.BandSize}, {Lo: 0, Hi: 60000, Selector: selector},
+		{Lo: 0, Hi: 60000, Selector: selector},
+		{Lo: 0, Hi: 100, Selector: selector},
+		{Lo: 100, Hi: 60000, Selector: selector},
+		{Lo: 0, Hi: 60000, Selector: decoyKey([16]byte{2}, 1)},
+		{Hi: watermark.BandSize},
+		{Lo: 0, Hi: 60000, Selector: selector},
 	} {
-		m, err := watermark.New(DecoyKey([16]byte{1}, i), watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 1}, 500, b)
-		require.NoError(t, err)
-		scorers = append(scorers, m, mute{m})
+		m := testmark.Mark(t, decoyKey([16]byte{1}, i), watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 1}, 500, b)
+		scorers = append(scorers, m, bandless{m})
 	}
-	for i, x := range sub.scan(scorers) {
-		require.Equal(t, sub.count(scorers[i], nil), x.keyTally)
-		assert.Equal(t, sub.test(scorers[i]).pairs, x.pairs)
+	for i, x := range set.scan(scorers) {
+		require.Equal(t, set.count(scorers[i], nil), x.keyTally)
+		assert.Equal(t, set.test(scorers[i]).pairs, x.pairs)
 	}
 }
 
-// mute is a scorer that does not say its band.
-type mute struct{ m *watermark.Mark }
+// bandless is a scorer that does not say its band.
+type bandless struct{ m *watermark.Mark }
 
-func (s mute) ID() string                                     { return "mute " + s.m.ID() }
-func (s mute) Width() int                                     { return s.m.Width() }
-func (s mute) Vocab() int                                     { return s.m.Vocab() }
-func (s mute) Law() watermark.Law                             { return s.m.Law() }
-func (s mute) Score(dst []int64, pairs []detect.Pair) []int64 { return s.m.Score(dst, pairs) }
+func (s bandless) ID() string                                     { return "bandless " + s.m.ID() }
+func (s bandless) Width() int                                     { return s.m.Width() }
+func (s bandless) Vocab() int                                     { return s.m.Vocab() }
+func (s bandless) Law() watermark.Law                             { return s.m.Law() }
+func (s bandless) Score(dst []int64, pairs []detect.Pair) []int64 { return s.m.Score(dst, pairs) }
 
 // TestOntoLattice: signs, order, cuts and four digits.
 func TestOntoLattice(t *testing.T) {
@@ -110,7 +122,7 @@ func TestOntoLattice(t *testing.T) {
 	}
 	assert.LessOrEqual(t, most/sum, 3600/2999.0)
 	assert.Positive(t, l.clipped)
-	// Another order and another scale, by a power of two, change nothing.
+	// Another order, and another scale by a power of two, change nothing.
 	other := make([]int64, len(fixed))
 	for i := range other {
 		other[i] = 16 * fixed[len(fixed)-1-i]

@@ -9,29 +9,30 @@ import (
 	"github.com/isotope-wm/isotope/detect/sequential"
 )
 
-// A Marked is a [Choices] of texts that carry the mark: outputs of one's own
-// model, as they were served, prompts included. Such texts depend on the key, so the
-// argument for a fixed test is not available: what text holds a window depends on colours
-// elsewhere, in circles over several texts. What does hold is an order. Each window counts
-// once over all texts, where it occurs first: at that moment nobody has read a colour of
-// the window, neither the sampler that wrote the text so far nor the test, and the
-// suspect's choice is a function of the text so far. So each choice is green with
-// probability gamma given all before it, and an e-process may count it (see [sequential.Test]).
+// Marked tests the choices of a model, as [Choices] does, in texts that carry the mark. These are
+// outputs of your own model as they were served, with their prompts.
 //
-// Texts must come in an order that was fixed without looking at the key, that of the log,
-// and whatever a text could quote from must come before it or be excluded. The result
-// depends on that order, and two of them cannot be merged. It may be looked at at any time.
-// One goroutine at a time.
+// Such texts depend on the key, so the argument for a fixed test does not hold. Which windows a
+// text holds may depend on colours in another text, and the other way round. An order makes the
+// test possible. Each window counts once over all texts, where it occurs first. At that moment
+// nobody has read a colour of the window: neither the sampler, which wrote the text so far, nor the
+// test. The suspect's choice is a function of the text so far. So each choice is green with
+// probability gamma, given everything before it. An e-process may count it, see [sequential.Test].
+//
+// Fix the order of the texts without looking at the key: take that of the log. Everything that a
+// text could quote from must come before it, or be excluded. The result depends on that order, so
+// two Marked cannot be merged. The result may be looked at at any time. Marked may be used by one
+// goroutine at a time.
 type Marked struct {
 	scorer  detect.Scorer
 	test    *sequential.Test
 	decoys  *Decoys
 	options WeightsOptions
-	counts  readingCounts
-	fresh   pairs
+	counts  textCounts
+	fresh   observedPairs
 }
 
-// NewMarked returns an empty Marked. o may be nil. It returns an error as [New] does.
+// NewMarked returns an empty Marked. o may be nil. It returns the errors of [New].
 func NewMarked(s detect.Scorer, decoys *Decoys, o *WeightsOptions) (*Marked, error) {
 	if err := checkWeights(s, decoys, o); err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func NewMarked(s detect.Scorer, decoys *Decoys, o *WeightsOptions) (*Marked, err
 	return m, nil
 }
 
-// Add counts the next text of the order and the model's choices; see [Choices.Add].
+// Add counts the next text of the order with the model's choices, as [Choices.Add] does.
 func (m *Marked) Add(text, choices []detect.Token) error {
 	if len(choices) != len(text) {
 		return fmt.Errorf("student: %w: %d choices for %d tokens", ErrRow, len(choices), len(text))
@@ -60,7 +61,8 @@ func (m *Marked) Add(text, choices []detect.Token) error {
 	inVocab := func(t detect.Token) bool { return t >= 0 && int(t) < s.Vocab() }
 	for i, c := range choices {
 		window := text[max(0, i+1-s.Width()) : i+1]
-		whole := len(window) == s.Width() && !slices.ContainsFunc(window, func(t detect.Token) bool { return !inVocab(t) })
+		whole := len(window) == s.Width() &&
+			!slices.ContainsFunc(window, func(t detect.Token) bool { return !inVocab(t) })
 		switch {
 		case whole && c < 0:
 			m.counts.unread++
@@ -75,33 +77,34 @@ func (m *Marked) Add(text, choices []detect.Token) error {
 	return nil
 }
 
-// skip takes the window at the end of a text out: the text has read it, and the model was not
-// asked about it.
+// skip takes the window at the end of a text out of the test. The text has read it, and the model
+// was not asked about it.
 func (m *Marked) skip(text []detect.Token) {
 	// A width of 0 has one window, which occurs in every text that is not empty.
 	m.test.Prompt(text[len(text)-max(m.scorer.Width(), 1):])
 }
 
-// Exclude takes contexts out of the test that the texts or the model may have known from
-// the beginning; see [sequential.Test.Exclude] for its error.
+// Exclude takes contexts out of the test that the texts or the model may have known from the
+// beginning. It returns the error of [sequential.Test.Exclude].
 func (m *Marked) Exclude(tokens []detect.Token) error { return m.test.Exclude(tokens) }
 
-// A MarkedResult tests the hypothesis that the model does not depend on the key,
-// whatever the texts do.
+// A MarkedResult tests the hypothesis that the model does not depend on the key. The texts may.
 type MarkedResult struct {
 	sequential.Result
-	Decoys   DecoyPanel
-	Texts    int64 // texts read
-	Unread   int64 // positions where the model was not asked; they are in no other count
-	Filtered int64 // positions that the filter left out; they are in no other count
-	Filter   string
+	Decoys   DecoyPanel // anytime-valid p-values under the control keys
+	Texts    int64      // texts that were read
+	Unread   int64      // positions at which the model was not asked; they are not in another count
+	Filtered int64      // positions that the filter left out; they are not in another count
+	Filter   string     // name of the filter; "" without one
 }
 
-// detect.Result returns what is known now, and runs the decoys.
+// Result returns the present state of the test. It runs the control keys, and takes as long as one
+// test for each of them.
 func (m *Marked) Result() MarkedResult {
 	r := MarkedResult{
 		Result: m.test.Result(),
-		Texts:  m.counts.texts, Unread: m.counts.unread, Filtered: m.counts.filtered, Filter: m.options.Filter.Name,
+		Texts:  m.counts.texts, Unread: m.counts.unread,
+		Filtered: m.counts.filtered, Filter: m.options.Filter.Name,
 	}
 	log10P := make([]float64, m.decoys.Len())
 	each(len(log10P), func(i int) { log10P[i] = replay(m.decoys.scorers[i], m.fresh) })

@@ -19,8 +19,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// nullDecoys are as many keys as a null test of students looks at: the decoys of a test are
-// its null panel.
+// nullDecoys returns a mark, and n control keys like it. The control keys of a test are its null panel.
 func nullDecoys(t testing.TB, x *nulltext.Text, n int, opts ...watermark.Option) (detect.Scorer, *student.Decoys) {
 	t.Helper()
 	d, err := student.NewDecoys([16]byte{0x41}, n, func(k watermark.Key) (detect.Scorer, error) { return x.Mark(k, opts...), nil })
@@ -28,7 +27,7 @@ func nullDecoys(t testing.TB, x *nulltext.Text, n int, opts ...watermark.Option)
 	return x.Mark(nulltext.Root().Derive("student"), opts...), d
 }
 
-// unigram is a reference that knows how often the tokens of a text are.
+// unigram is a reference that knows how often each token of a text occurs.
 type unigram map[Token]float64
 
 func newUnigram(ids []Token) unigram {
@@ -41,8 +40,8 @@ func newUnigram(ids []Token) unigram {
 
 func (u unigram) LogProb(_ []Token, next Token) float64 { return math.Log(u[next]) }
 
-// readings makes rows of a text: what its tokens are followed by, and a base that differs,
-// with weights that are as unequal as can be.
+// readings makes rows of a model and of a base for a text, with very unequal weights. The choice after
+// a token is the token that follows it.
 func readings(rng *rand.Rand, ids []Token) (model, base []student.Row, choices []Token) {
 	for i := range ids {
 		choices = append(choices, ids[(i+1)%len(ids)])
@@ -67,9 +66,9 @@ func readings(rng *rand.Rand, ids []Token) (model, base []student.Row, choices [
 	return model, base, choices
 }
 
-// TestStudentNull tests texts of many kinds, as outputs and as what is read, under keys they
-// know nothing of, by every statistic for students: p-values must not be small more
-// often than they say.
+// TestStudentNull tests texts of many kinds, as outputs and as texts that a model reads, by every
+// statistic for students. The texts do not depend on the keys. p-values must not be small more often
+// than they say.
 func TestStudentNull(t *testing.T) {
 	keys := 300
 	if testing.Short() {
@@ -95,7 +94,7 @@ func TestStudentNull(t *testing.T) {
 		outputs := [][]Token{x.IDs[:third], x.IDs[third : 2*third], x.IDs[2*third:], x.IDs[:third]}
 
 		mark, decoys := nullDecoys(t, x, keys)
-		// Weighted tails take long: each is for some of the texts.
+		// Weighted tails take long, so each statistic takes some of the texts.
 		var ref detect.Reference
 		if i%2 == 0 {
 			ref = newUnigram(x.IDs)
@@ -149,18 +148,21 @@ func TestStudentNull(t *testing.T) {
 		add(7, q.Result().Decoys.Log10P)
 	}
 	for i := range all {
-		t.Logf("%-30s %v", names[i], &all[i])
-		all[i].Check(t, "all texts, "+names[i], cells)
-		if i < statistics-1 {
-			// Not only below the level, but about there: the tests are not conservative by
-			// orders.
-			assert.Greater(t, tail.Binomial(all[i].N-all[i].Hits[0], all[i].N, 1-0.04), -6.0, "%s: %d of %d", names[i], all[i].Hits[0], all[i].N)
-		}
+		t.Run(names[i], func(t *testing.T) {
+			t.Log(&all[i])
+			all[i].Check(t, "all texts", cells)
+			if i < statistics-1 {
+				// The counts are not only below the level, but near it: the tests are not conservative by
+				// orders.
+				few := tail.Binomial(all[i].N-all[i].Hits[0], all[i].N, 1-0.04)
+				assert.Greater(t, few, -6.0, "%d of %d", all[i].Hits[0], all[i].N)
+			}
+		})
 	}
 }
 
-// TestWeightedLawIsExact compares the p-values of weighted sums with a convolution, for
-// heavy and unequal weights of both signs.
+// TestWeightedLawIsExact compares the p-values of weighted sums with a convolution, for heavy and
+// unequal weights of both signs.
 func TestWeightedLawIsExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	for n := range 15 {
@@ -204,31 +206,39 @@ func TestWeightedLawIsExact(t *testing.T) {
 }
 
 func TestDecoysAreReproducible(t *testing.T) {
-	a, b := student.DecoyKey([16]byte{1}, 7), student.DecoyKey([16]byte{1}, 7)
+	bind := func(k watermark.Key) (detect.Scorer, error) {
+		return watermark.New(k, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, vocab)
+	}
+	decoys := testmark.Must(student.NewDecoys([16]byte{1}, 100, bind))
+	again := testmark.Must(student.NewDecoys([16]byte{1}, 200, bind))
+	a, b := decoys.Key(7), again.Key(7)
 	assert.True(t, a.Equal(b))
-	assert.Equal(t, "1e64c1429303f689", a.ID(), "decoys are part of what a report says")
+	assert.Equal(t, "1e64c1429303f689", a.ID(), "control keys are part of reports")
 	seen := map[string]bool{}
 	for run := range byte(3) {
-		for i := range 50 {
-			seen[student.DecoyKey([16]byte{run}, i).ID()] = true
+		d := testmark.Must(student.NewDecoys([16]byte{run}, 100, bind))
+		for i := range d.Len() {
+			seen[d.Key(i).ID()] = true
 		}
 	}
-	assert.Len(t, seen, 150)
+	assert.Len(t, seen, 300)
+	assert.Panics(t, func() { decoys.Key(-1) })
+	assert.Panics(t, func() { decoys.Key(100) })
 	_, err := student.NewDecoys([16]byte{}, 99, nil)
-	assert.ErrorContains(t, err, "99 decoys")
+	assert.ErrorContains(t, err, "control keys is 99")
 	_, err = student.NewDecoys([16]byte{}, 100, func(k watermark.Key) (detect.Scorer, error) {
 		return watermark.New(k, watermark.GreenList{Gamma: 0.3, Delta: 1, Width: 1}, vocab)
 	})
 	assert.ErrorContains(t, err, "gamma")
 }
 
-// TestDecoysThatAreNotChanceWarn: decoys of which one is marked in the text.
+// TestDecoysThatAreNotChanceWarn: the text carries the mark of a control key.
 func TestDecoysThatAreNotChanceWarn(t *testing.T) {
 	x := &nulltext.Text{Gamma: 0.5, Width: 1, Vocab: vocab}
 	mark, decoys := nullDecoys(t, x, 150)
 	rng := rand.New(rand.NewPCG(3, 3))
 	s := testmark.Must(student.New(mark, decoys, nil))
-	s.Add(nil, testmark.Write(t, rng, 400, testmark.Flat, x.Mark(student.DecoyKey([16]byte{0x41}, 33))))
+	s.Add(nil, testmark.Write(t, rng, 400, testmark.Flat, x.Mark(decoys.Key(33))))
 	r := s.Result()
 	assert.Contains(t, r.Warnings, student.ErrDecoys)
 	assert.Less(t, r.PairsDecoys.Log10Misfit(), -6.0)
@@ -249,7 +259,7 @@ func TestDecoysThatAreNotChanceWarn(t *testing.T) {
 	}))
 }
 
-// TestRankIsUniform: under the null the real key is one of n+1 alike.
+// TestRankIsUniform: under the null the real key is one of n+1 equal keys.
 func TestRankIsUniform(t *testing.T) {
 	x := &nulltext.Text{Gamma: 0.5, Width: 1, Vocab: vocab}
 	_, decoys := nullDecoys(t, x, 100)

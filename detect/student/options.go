@@ -7,31 +7,33 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 )
 
-// Options declares a test of a student; nil means the zero Options, which is sound. Decide on all
-// of it before looking.
+// Options declares a test of a student. nil means the zero Options, which is sound. Decide on all
+// of it before you look at a result.
 type Options struct {
-	// Reference adds the second statistic, the residual against this model. The test is then one
-	// of two (Bonferroni). nil tests distinct pairs alone.
+	// Reference adds the second statistic, the residual against this model. The test is then one of
+	// two (Bonferroni). nil tests distinct pairs alone.
 	Reference detect.Reference
-	Filter    ContextFilter
+	// Filter narrows the test to some contexts. The zero ContextFilter keeps all.
+	Filter ContextFilter
 	// PromptsUnmarked declares that the marked model wrote no part of any prompt. Contexts of
-	// prompts then stay in the test; with a short context most would go. The declaration is
-	// tested, and a test whose prompts carry the mark is refused.
+	// prompts then stay in the test. With a short context width most contexts would go. The Test
+	// checks the declaration, and refuses prompts that carry the mark.
 	PromptsUnmarked bool
 	Exempt          []detect.Token // ids that are never scored; they still are context
 	// Alpha is the largest adjusted p-value that is called detected, in (0,1). 0 means 1e-6.
 	Alpha float64
-	// Tests is the number of tests this one belongs to, its own statistics apart: other keys,
-	// other sets of prompts, other tokenizations (Bonferroni). 0 means 1.
+	// Tests is the number of tests that this one belongs to (Bonferroni), at least 1. Count other
+	// keys, other sets of prompts and other tokenizations, but not the test's own statistics. 0
+	// means 1.
 	Tests int64
-	// C1 is the sensitivity that [plan.Student] rests on, measured on a student of your own, and
-	// MinShare the share of marked training text of interest, in (0,1]. With both, silence is
-	// called not_detected if the test would have shown MinShare with power 0.9. With a C1 of 0,
-	// unknown, silence is inconclusive.
+	// C1 is the sensitivity that [plan.Student] rests on, at least 0. Measure it on a student of
+	// your own. MinShare is the share of marked training text that matters to you, in [0,1]. With
+	// both, silence is called not_detected if the test would have shown MinShare with power 0.9. If
+	// one of them is 0, silence is inconclusive.
 	C1, MinShare float64
 }
 
-// Check returns an error if a field is out of its range. The nil Options are sound.
+// Check returns an error if a field is out of its range. nil is sound.
 func (o *Options) Check() error {
 	if o == nil {
 		return nil
@@ -44,7 +46,7 @@ func (o *Options) Check() error {
 	}
 	switch {
 	case !(o.C1 >= 0) || math.IsInf(o.C1, 1):
-		return errors.New("student: C1 is not a number of at least 0")
+		return errors.New("student: C1 is not a finite number of at least 0")
 	case !(o.MinShare >= 0 && o.MinShare <= 1):
 		return errors.New("student: MinShare is outside [0,1]")
 	case o.Tests > math.MaxInt64/8:
@@ -53,7 +55,7 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// filled returns a copy with every default in place.
+// filled returns a copy in which every default is set.
 func (o *Options) filled() Options {
 	var c Options
 	if o != nil {
@@ -63,7 +65,7 @@ func (o *Options) filled() Options {
 	return c
 }
 
-// statistics is the number of statistics of the test.
+// statistics returns the number of statistics of the test, 1 or 2.
 func (o *Options) statistics() int64 {
 	if o.Reference == nil {
 		return 1

@@ -7,25 +7,26 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// A RowReference is a [detect.Reference] that gives the whole next-token law at once, which saves
-// most of the time where a context is followed by many different tokens.
+// A RowReference is a [detect.Reference] that returns the whole next-token law at once. That saves
+// most of the time if many different tokens follow a context.
 type RowReference interface {
 	detect.Reference
-	// LogProbs returns the natural logarithms of the probabilities of every token after
-	// context; it may use dst for them. A row that is too short has no more tokens.
+	// LogProbs returns the natural logarithms of the probabilities of all tokens after context,
+	// each at most 0. It may use the memory of dst. Tokens beyond the end of the row have
+	// probability 0.
 	LogProbs(dst []float32, context []detect.Token) []float32
 }
 
-// residuals returns, in fixed point, by how much each pair occurs more often than the
-// reference expects after all occurrences of its context in the outputs:
+// residuals returns, in fixed point, how far each pair occurs more often than the reference expects
+// after all occurrences of its context in the outputs:
 //
 //	a = count(context, token) - sum over positions t with that context of p_ref(token | all before t)
 //
-// the score of an exponential tilt of the reference at no tilt (Cox and Hinkley 1974,
+// This is the score of an exponential tilt of the reference, taken at tilt 0 (Cox and Hinkley 1974,
 // section 4.8). A token that occurs less often than expected has a weight below 0.
 func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
 	width := s.scorer.Width()
-	after := make(map[string][]int32) // pairs by context
+	after := make(map[string][]int32) // indexes of pairs, by context
 	var key []byte
 	for i, p := range pairs {
 		key = evidence.Pack(key[:0], p.Context...)
@@ -64,7 +65,7 @@ func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
 	return fixed
 }
 
-// probability returns e^x in fixed point, within 0 and 1; NaN is 0.
+// probability returns e^x in fixed point, within 0 and 1. It returns 0 for NaN.
 func probability(x float64) int64 {
 	p := math.Exp(x)
 	if !(p > 0) {

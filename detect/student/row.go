@@ -9,45 +9,45 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 )
 
-// ErrRow is wrapped by errors about next-token rows that are none.
-var ErrRow = errors.New("not a next-token row")
+// ErrRow is wrapped by errors about invalid next-token distributions and choices.
+var ErrRow = errors.New("the row is not a next-token distribution")
 
-// A Row is what a model gives the next token, after some position of a text: dense, a
-// probability for each token of the vocabulary, when Tokens is nil; else sparse, Probs[i]
-// for Tokens[i], ids ascending, and 0 for every other token. A sparse row may leave out
-// what is small: tests stay valid, and what is left out costs power. Which tokens are left
-// out must not depend on the key.
+// A Row is the next-token law of a model after some position of a text. If Tokens is nil, the row
+// is dense: Probs[v] is the probability of token v. Otherwise it is sparse: Probs[i] is the
+// probability of Tokens[i], and every other token has 0. A sparse row may leave out small
+// probabilities. Tests stay valid, and lose some power. Which tokens are left out must not depend
+// on the key.
 type Row struct {
-	Tokens []detect.Token
-	Probs  []float32
+	Tokens []detect.Token // ids in ascending order, or nil
+	Probs  []float32      // each in [0,1], with a sum of at most 1, except for rounding
 }
 
-// A RowReader is a model whose weights one holds, as far as tests need it.
+// A RowReader is a model whose weights you hold, as far as tests need it.
 type RowReader interface {
-	// Rows yields one Row for each token of text, in order: row i is the law of the token
-	// after text[:i+1]. A Row is used before the next one is asked for, and not kept. After an
-	// error nothing follows.
+	// Rows yields one Row for each token of text, in order: row i is the law of the token after
+	// text[:i+1]. The test uses a Row before it asks for the next one, and does not keep it. After
+	// an error nothing follows.
 	Rows(text []detect.Token) iter.Seq2[Row, error]
 }
 
-// A ChoiceReader is a model whose weights one holds, as far as reading mode needs it.
+// A ChoiceReader is a model whose weights you hold, as far as [Choices] needs it.
 type ChoiceReader interface {
-	// Choices returns, for each token of text, the token that the model gives the largest
-	// probability after text[:i+1], or -1 where it was not asked.
+	// Choices returns one token for each token of text: the most probable token after text[:i+1],
+	// or -1 if the model was not asked there.
 	Choices(text []detect.Token) ([]detect.Token, error)
 }
 
-// rowSlack is how much above 1 the probabilities of a row may add up to: half-precision
-// engines are that far off.
+// rowSlack is how far the probabilities of a row may add up to more than 1. Half-precision engines
+// are that far off.
 const rowSlack = 1e-2
 
-// Check returns what is wrong with a row for a vocabulary of this size; it wraps [ErrRow].
+// Check returns an error that wraps [ErrRow] if r is not a row for a vocabulary of this size.
 func (r Row) Check(vocab int) error {
 	if r.Tokens == nil && len(r.Probs) > vocab {
 		return fmt.Errorf("student: %w: %d probabilities for a vocabulary of %d", ErrRow, len(r.Probs), vocab)
 	}
 	if r.Tokens != nil && len(r.Tokens) != len(r.Probs) {
-		return fmt.Errorf("student: %w: %d tokens with %d probabilities", ErrRow, len(r.Tokens), len(r.Probs))
+		return fmt.Errorf("student: %w: %d tokens and %d probabilities", ErrRow, len(r.Tokens), len(r.Probs))
 	}
 	last := detect.Token(-1)
 	for _, t := range r.Tokens {
@@ -69,7 +69,7 @@ func (r Row) Check(vocab int) error {
 	return nil
 }
 
-// at returns the token and probability of entry i.
+// at returns the token and the probability of entry i.
 func (r Row) at(i int) (detect.Token, float32) {
 	if r.Tokens == nil {
 		return detect.Token(i), r.Probs[i]
@@ -77,8 +77,8 @@ func (r Row) at(i int) (detect.Token, float32) {
 	return r.Tokens[i], r.Probs[i]
 }
 
-// Choice returns the token with the largest probability, the smallest of equal ones; -1 for
-// a row without any.
+// Choice returns the most probable token. Of equal ones it returns the smallest. For a row without
+// a positive probability it returns -1.
 func (r Row) Choice() detect.Token {
 	choice, best := detect.Token(-1), float32(0)
 	for i := range r.Probs {
@@ -89,8 +89,8 @@ func (r Row) Choice() detect.Token {
 	return choice
 }
 
-// difference calls f with each token that r and base give different probabilities, in
-// ascending order, and the difference in fixed point. base may be the zero Row.
+// difference calls f, in ascending order, with each token to which r and base give different
+// probabilities, and with the difference in fixed point. base may be the zero Row.
 func (r Row) difference(base Row, f func(detect.Token, int64)) {
 	i, j := 0, 0
 	for i < len(r.Probs) || j < len(base.Probs) {

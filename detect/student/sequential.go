@@ -11,37 +11,39 @@ import (
 	"github.com/isotope-wm/isotope/detect/sequential"
 )
 
-// SequentialOptions declares a [Sequential]; nil means the zero
-// SequentialOptions, which is sound and never gives up.
+// SequentialOptions declares a [Sequential]. nil means the zero SequentialOptions, which is sound
+// and never gives up.
 type SequentialOptions struct {
+	// Filter narrows the test to some contexts. The zero ContextFilter keeps all.
 	Filter ContextFilter
-	// PromptsUnmarked declares that the marked model wrote no part of any prompt, answers of
-	// the suspect apart; see [Options]. Here nothing tests the declaration: let a
-	// [Test] hold the outputs, too, and look at its Prompts.
+	// PromptsUnmarked declares that the marked model wrote no part of any prompt, except for
+	// answers of the suspect. See [Options]. A Sequential does not check the declaration. Give the
+	// outputs to a [Test] too, and look at its Prompts.
 	PromptsUnmarked bool
-	Exempt          []detect.Token // ids never scored; they still are context
+	Exempt          []detect.Token // ids that are never scored; they still are context
 	// Alpha is the largest adjusted p-value that is called detected, in (0,0.5]. 0 means
 	// 1e-6.
 	Alpha float64
-	// Tests is the number of tests this one belongs to (Bonferroni). 0 means 1.
+	// Tests is the number of tests that this one belongs to (Bonferroni), at least 1. 0 means 1.
 	Tests int64
-	// C1 and MinShare make the futility bound: once there are as many units as a fixed
-	// test needs to show the share MinShare of marked training text with power 0.99, by
-	// [plan.Student] with this C1, silence is called not_detected. A C1 of 0, unknown, goes
-	// on until the budget ends.
+	// C1, above 0, and MinShare, in (0,1], set the futility bound. A fixed test needs some number
+	// of units to show the share MinShare of marked training text with power 0.99, by
+	// [plan.Student] with this C1. From that number on, silence is called not_detected. If both are
+	// 0, the test continues until the caller stops.
 	C1, MinShare float64
 }
 
-// A Sequential tests a student while its outputs are collected: its detect.Result may be
-// looked at after every output and may decide whether and what the model is asked next. It
-// tests distinct pairs by an e-process, as [sequential.Test] does and for the reason given
-// there; each prompt takes its contexts out of the test from the moment the prompt is
-// given, before the answer is scored. The residual statistic has no part in it: its weights
-// follow from all outputs, so they are not known when a pair is scored.
+// A Sequential tests a student while its outputs are collected. Its Result may be looked at after
+// every output. It may decide whether the model is asked again, and what.
 //
-// A test that was stopped because of what it showed is reported by this result alone: the
-// p-value of [Test] over the same outputs does not hold then. The result depends on the
-// order of outputs, and two of them cannot be merged. One goroutine at a time.
+// It tests distinct pairs by an e-process, as [sequential.Test] does and for the reason given
+// there. Each prompt takes its contexts out of the test when it is given, before the answer is
+// scored. The residual statistic takes no part: its weights follow from all outputs, so they are
+// not known when a pair is scored.
+//
+// If a test was stopped because of what it showed, report this result alone. The p-value of a
+// [Test] over the same outputs does not hold then. The result depends on the order of outputs, so
+// two Sequentials cannot be merged. A Sequential may be used by one goroutine at a time.
 type Sequential struct {
 	scorer   detect.Scorer
 	test     *sequential.Test
@@ -49,10 +51,11 @@ type Sequential struct {
 	options  SequentialOptions
 	filtered int64
 	outputs  int64
-	fresh    pairs // the units that the real key was asked about, for the decoys
+	fresh    observedPairs // units that the real key was asked about, for the control keys
 }
 
-// NewSequential returns an empty Sequential. o may be nil. It returns an error as [New] does.
+// NewSequential returns an empty Sequential. o may be nil. It returns the errors of [New], and an
+// error if only one of C1 and MinShare is set.
 func NewSequential(s detect.Scorer, decoys *Decoys, o *SequentialOptions) (*Sequential, error) {
 	var c SequentialOptions
 	if o != nil {
@@ -65,16 +68,18 @@ func NewSequential(s detect.Scorer, decoys *Decoys, o *SequentialOptions) (*Sequ
 		return nil, err
 	}
 	q := &Sequential{scorer: s, decoys: decoys, options: c}
-	options := sequential.Options{Exempt: c.Exempt, Alpha: c.Alpha, Tests: c.Tests, Futile: math.MaxInt64, Observe: q.fresh.add}
+	options := sequential.Options{
+		Exempt: c.Exempt, Alpha: c.Alpha, Tests: c.Tests, Futile: math.MaxInt64, Observe: q.fresh.add,
+	}
 	if err := options.Check(); err != nil {
 		return nil, err
 	}
 	if c.C1 != 0 || c.MinShare != 0 {
 		switch {
 		case !(c.C1 > 0) || math.IsInf(c.C1, 1):
-			return nil, errors.New("student: C1 is not a positive number, and MinShare needs it")
+			return nil, errors.New("student: C1 is not a positive finite number; set C1 and MinShare, or neither")
 		case !(c.MinShare > 0 && c.MinShare <= 1):
-			return nil, errors.New("student: MinShare is outside (0,1], and C1 needs it")
+			return nil, errors.New("student: MinShare is outside (0,1]; set C1 and MinShare, or neither")
 		}
 		n := plan.Student{C1: c.C1, Alpha: c.Alpha, Tests: c.Tests}.Tokens(c.MinShare, futilePower)
 		if n < math.MaxInt64/2 {
@@ -85,9 +90,8 @@ func NewSequential(s detect.Scorer, decoys *Decoys, o *SequentialOptions) (*Sequ
 	return q, nil
 }
 
-// Add counts one output, after a prompt that is everything the model was given before it.
-// See [Test.Add]. Prompts that came with earlier outputs stay out of the test for later
-// ones.
+// Add counts one output. prompt is everything that the model received before it, as in [Test.Add].
+// The contexts of prompts of earlier outputs stay out of the test.
 func (q *Sequential) Add(prompt, text []detect.Token) {
 	q.outputs++
 	if !q.options.PromptsUnmarked {
@@ -96,28 +100,28 @@ func (q *Sequential) Add(prompt, text []detect.Token) {
 	q.filtered += q.options.Filter.positions(text, q.scorer, q.test.AddPair)
 }
 
-// Exclude takes contexts out of the test that the model may have copied from since the
-// beginning; see [sequential.Test.Exclude] for its error.
+// Exclude takes contexts out of the test that the model may have copied from since the beginning.
+// It returns the error of [sequential.Test.Exclude].
 func (q *Sequential) Exclude(tokens []detect.Token) error { return q.test.Exclude(tokens) }
 
-// A SequentialResult tests the hypothesis that the outputs do not depend on the key,
-// at any time.
+// A SequentialResult tests, at any time, the hypothesis that the outputs do not depend on the key.
 type SequentialResult struct {
 	sequential.Result
-	// Decoys are the anytime-valid p-values of the decoy keys at this time.
+	// Decoys are the anytime-valid p-values of the control keys at this time.
 	Decoys   DecoyPanel
-	Outputs  int64 // outputs added
-	Filtered int64 // positions that the filter left out; they are in no other count
-	Filter   string
+	Outputs  int64  // outputs added
+	Filtered int64  // positions that the filter left out; they are not in another count
+	Filter   string // name of the filter; "" without one
 }
 
-// Progress returns what is known now, without the decoys. It takes no time to speak of.
+// Progress returns the present state of the test without the control keys. It takes constant time.
 func (q *Sequential) Progress() sequential.Result { return q.test.Result() }
 
-// Done reports whether the verdict is in: the rule to stop by.
+// Done reports whether the verdict is detected or not_detected. Stop by it.
 func (q *Sequential) Done() bool { return q.test.Done() }
 
-// detect.Result returns what is known now, and runs the decoys.
+// Result returns the present state of the test. It runs the control keys, and takes as long as one
+// test for each of them.
 func (q *Sequential) Result() SequentialResult {
 	r := SequentialResult{
 		Result: q.test.Result(), Outputs: q.outputs, Filtered: q.filtered, Filter: q.options.Filter.Name,
@@ -147,12 +151,12 @@ func replay(s detect.Scorer, units []detect.Pair) float64 {
 	return e.Log10P()
 }
 
-// futilePower is the power of the fixed test at whose size silence is called not_detected.
+// futilePower is the power of the fixed test whose size is the futility bound.
 const futilePower = 0.99
 
-// pairs collects pairs with contexts of their own.
-type pairs []detect.Pair
+// observedPairs collects pairs, with contexts of its own.
+type observedPairs []detect.Pair
 
-func (p *pairs) add(pair detect.Pair) {
+func (p *observedPairs) add(pair detect.Pair) {
 	*p = append(*p, detect.Pair{Context: slices.Clone(pair.Context), Token: pair.Token})
 }

@@ -13,25 +13,27 @@ import (
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
-// ErrMarkedPrompts is a warning: the prompts carry the mark. Their contexts are out of the
-// test in any case, but a prompt that quotes the marked model may have shaped the answer
-// further than its contexts reach.
-var ErrMarkedPrompts = errors.New("the prompts carry the mark themselves: ask with text that the marked model did not write")
+// ErrMarkedPrompts is a warning: the prompts carry the mark. Their contexts are out of the test in
+// any case. But a prompt that quotes the marked model may have shaped the answer beyond the
+// contexts.
+var ErrMarkedPrompts = errors.New("the prompts carry the mark: " +
+	"ask with text that the marked model did not write")
 
-// A Test tests a model by what it wrote: do its outputs depend on the key? Every output
-// comes with what the model was given, and contexts that occur in any prompt are out of
-// the test, for all outputs. Two statistics are declared ahead,
+// A Test tests a model by its outputs: do they depend on the key? Every output comes with what the
+// model received before it. Contexts that occur in any prompt are out of the test, for all outputs.
+// Two statistics are declared ahead:
 //
-//   - distinct pairs: each (context, token) pair once, green ones counted;
-//   - with a detect.Reference, the residual: each pair weighs as much as it occurs more often than
-//     the reference expects (see [detect.ResidualWeights] for the formula), with either sign,
-//     because what a student says less often than it would have counts as well;
+//   - Distinct pairs: each (context, token) pair counts once, and green ones are counted.
+//   - The residual, with a detect.Reference: each pair weighs as much as it occurs more often than
+//     the reference expects. [detect.ResidualWeights] has the formula. Weights have either sign,
+//     because under-use counts as well as over-use.
 //
-// and the p-value counts both. Decoy keys run beside the real one. There is no test without
-// dedup, and no filter that sees a token.
+// The p-value is adjusted for both. Control keys run besides the real one, see [Decoys]. There is
+// no test without dedup, and no filter that sees a token.
 //
-// The outputs are kept, four bytes a token. Results do not depend on the order of calls or on
-// how the outputs were spread over Tests that were merged. One goroutine at a time.
+// A Test keeps the outputs, at four bytes a token. Results do not depend on the order of calls, or
+// on how the outputs were spread over Tests that were merged. A Test may be used by one goroutine
+// at a time.
 type Test struct {
 	scorer   detect.Scorer
 	decoys   *Decoys
@@ -40,11 +42,11 @@ type Test struct {
 	excluded [][]detect.Token
 }
 
-// An output is what the model wrote, after a prompt. Ids outside the vocabulary are -1.
+// An output is what the model wrote, and the prompt before it. Ids outside the vocabulary are -1.
 type output struct{ prompt, text []detect.Token }
 
-// New returns an empty Test. o may be nil. The error says that [Options.Check] refuses o, that the
-// scorer's law is not a [watermark.Bernoulli], or that the control keys are missing or are not marks
+// New returns an empty Test. o may be nil. The error says that [Options.Check] refuses o, or that
+// the law of s is not a [watermark.Bernoulli]. It also says that there are not enough control keys
 // like s.
 func New(s detect.Scorer, decoys *Decoys, o *Options) (*Test, error) {
 	if err := o.Check(); err != nil {
@@ -56,21 +58,21 @@ func New(s detect.Scorer, decoys *Decoys, o *Options) (*Test, error) {
 	return &Test{scorer: s, decoys: decoys, options: o.filled()}, nil
 }
 
-// Add counts one output. prompt is everything that the model was given before it: system
-// text, retrieved documents and earlier turns included; it may be empty. An answer that
-// quotes a prompt after a space has another first token: Exclude that tokenization, too.
-// Contexts do not reach from the output into the prompt. Neither slice is kept or changed.
+// Add counts one output. prompt is everything that the model received before it, with system text,
+// retrieved documents and earlier turns. It may be empty. An answer that quotes a prompt after a
+// space has another first token: call Exclude with that tokenization too. Contexts do not reach
+// from the output into the prompt. Add does not keep or change the slices.
 func (s *Test) Add(prompt, text []detect.Token) {
 	s.outputs = append(s.outputs, output{s.clean(prompt), s.clean(text)})
 }
 
-// Exclude takes every context that occurs in tokens out of the test: whatever else the
-// model may have copied from.
+// Exclude takes every context that occurs in tokens out of the test. Call it with everything else
+// that the model may have copied from.
 func (s *Test) Exclude(tokens []detect.Token) {
 	s.excluded = append(s.excluded, s.clean(tokens))
 }
 
-// clean copies ids, those outside the vocabulary as -1.
+// clean copies ids. Those outside the vocabulary become -1.
 func (s *Test) clean(tokens []detect.Token) []detect.Token {
 	c := make([]detect.Token, len(tokens))
 	for i, t := range tokens {
@@ -81,71 +83,76 @@ func (s *Test) clean(tokens []detect.Token) []detect.Token {
 	return c
 }
 
-// Merge adds what b holds, and leaves b as it is. Both must have been made for the same
-// mark, Exempt and Filter, or the error wraps [detect.ErrMismatch].
+// Merge adds the outputs of b and leaves b unchanged. Both must have been made for the same mark,
+// Exempt and Filter, or the error wraps [detect.ErrMismatch] and s is unchanged.
 func (s *Test) Merge(b *Test) error {
-	if s.scorer.ID() != b.scorer.ID() || s.options.Filter.Name != b.options.Filter.Name || !slices.Equal(s.options.Exempt, b.options.Exempt) {
-		return fmt.Errorf("student: cannot merge tests of students with other marks, Exempt or Filter: %w", detect.ErrMismatch)
+	if s.scorer.ID() != b.scorer.ID() || s.options.Filter.Name != b.options.Filter.Name ||
+		!slices.Equal(s.options.Exempt, b.options.Exempt) {
+		return fmt.Errorf("student: cannot merge tests that differ in mark, Exempt or Filter: %w",
+			detect.ErrMismatch)
 	}
 	s.outputs = append(s.outputs, b.outputs...)
 	s.excluded = append(s.excluded, b.excluded...)
 	return nil
 }
 
-// A Result tests the hypothesis that the outputs do not depend on the key. It says
-// nothing about how they came to.
+// A Result tests the hypothesis that the outputs do not depend on the key. It does not say how a
+// dependence came about.
 type Result struct {
-	// Pairs is the statistic of distinct pairs. Its Power is about green rates and says
-	// nothing about shares of training text.
+	// Pairs is the statistic of distinct pairs. Its Power is about green rates. It does not say
+	// anything about shares of training text.
 	Pairs detect.Result
-	// Residual is the statistic against the reference model; nil without one.
+	// Residual is the statistic against the reference model. It is nil without one.
 	Residual *WeightedResult
 
-	// Log10P is the p-value of the declared bundle: the smaller of the statistics', each
-	// counted.
+	// Log10P is log10 of the p-value of the declared statistics, at most 0: the smaller one,
+	// adjusted for their number.
 	Log10P float64
-	// Log10PAdjusted counts the Tests of the options, too. It decides.
+	// Log10PAdjusted is Log10P adjusted for the Tests of Options too, at most 0. The verdict rests
+	// on it.
 	Log10PAdjusted float64
-	Statistics     int64 // 1 or 2
-	Tests          int64 // Statistics times those of the options
+	Statistics     int64 // number of declared statistics, 1 or 2
+	Tests          int64 // Statistics times the Tests of Options
 	Verdict        detect.Verdict
 
-	// PairsDecoys and ResidualDecoys are the same statistics under the decoy keys.
+	// PairsDecoys and ResidualDecoys are the same statistics under the control keys. ResidualDecoys
+	// is nil without a reference.
 	PairsDecoys    DecoyPanel
 	ResidualDecoys *DecoyPanel
 
-	// Prompts tests the prompts, which should carry no mark.
+	// Prompts tests the prompts, which should not carry the mark.
 	Prompts detect.Result
-	// Refused says that the prompts were declared unmarked and carry the mark, or may: their
-	// p-value is at most 0.001. Nothing was tested then; every p-value is 1.
+	// Refused says that the prompts were declared unmarked, but have a p-value of at most 0.001.
+	// The test then does not reject: every p-value is 1.
 	Refused bool
 
-	Gamma    float64 // probability of green under the null
+	Gamma    float64 // probability of green under the null, in (0,1)
 	Outputs  int64   // outputs added
-	Filtered int64   // positions that the filter left out; they are in no other count
-	Filter   string
-	Warnings []error // beside those of Pairs
+	Filtered int64   // positions that the filter left out; they are not in another count
+	Filter   string  // name of the filter; "" without one
+	Warnings []error // reasons not to trust the rest, besides those of Pairs
 }
 
-// String returns the one line to log.
+// String returns one line for a log.
 func (r Result) String() string {
 	return fmt.Sprintf("%s log10p=%s statistics=%d tests=%d scored=%d rank=%d of %d",
-		r.Verdict, evidence.Rounded(r.Log10PAdjusted, 3), r.Statistics, r.Tests, r.Pairs.Scored, r.PairsDecoys.Rank, len(r.PairsDecoys.Log10P)+1)
+		r.Verdict, evidence.Rounded(r.Log10PAdjusted, 3), r.Statistics, r.Tests,
+		r.Pairs.Scored, r.PairsDecoys.Rank, len(r.PairsDecoys.Log10P)+1)
 }
 
-// detect.Result tests everything added so far. It takes the time of as many tests as there are
-// decoys. More may follow, but a detect.Result that decided whether more follows is no longer a
-// fixed test: its p-value would not hold. [Sequential] is for that.
+// Result tests everything added so far. It takes as long as one test for each control key. More
+// outputs may follow. But if this Result decides whether more follow, the next one is not a fixed
+// test, and its p-value does not hold. [Sequential] may be looked at.
 func (s *Test) Result() Result {
 	r, _ := s.test()
 	return r
 }
 
-// test returns the result and what was tested.
-func (s *Test) test() (Result, *subject) {
+// test returns the result and the pairs that were tested.
+func (s *Test) test() (Result, *pairSet) {
 	s.settle()
 	acc, filtered := s.gather()
-	sub := s.subject(acc)
+	set := s.pairSet(acc)
 	r := Result{
 		Pairs:      acc.Result(),
 		Statistics: s.options.statistics(),
@@ -156,13 +163,13 @@ func (s *Test) test() (Result, *subject) {
 		Gamma:      greenLaw(s.scorer).P,
 		Filter:     s.options.Filter.Name,
 	}
-	own := sub.test(s.scorer)
-	decoys := sub.scan(s.decoys.scorers)
+	own := set.test(s.scorer)
+	decoys := set.scan(s.decoys.scorers)
 	r.PairsDecoys = s.decoys.panel(own.pairs, own.pairs, decoys, func(t *keyTest) float64 { return t.pairs })
 	r.Warnings = append(r.Warnings, r.PairsDecoys.Warnings()...)
 	r.Log10P = own.best(r.Statistics)
-	if sub.weighted != nil {
-		w := sub.weighted.result(s.scorer, &own.weighted, own.residual, r.Tests)
+	if set.weighted != nil {
+		w := set.weighted.result(s.scorer, &own.weighted, own.residual, r.Tests)
 		r.Residual = &w
 		panel := s.decoys.panel(own.residual, own.bound, decoys, func(t *keyTest) float64 { return t.residual })
 		r.ResidualDecoys = &panel
@@ -181,14 +188,14 @@ func (s *Test) test() (Result, *subject) {
 		r.Verdict = s.options.verdict(r.Log10PAdjusted, r.Pairs.Scored, r.Tests)
 	}
 	r.Pairs.Verdict = r.Verdict
-	return r, sub
+	return r, set
 }
 
-// log10Marked is the p-value at which prompts count as marked.
+// log10Marked is log10 of the largest p-value at which prompts count as marked.
 const log10Marked = -3
 
-// refuse takes back what was tested. That makes rejections rarer under the null, whatever
-// the prompts depend on.
+// refuse sets every p-value to 1. That makes rejections rarer under the null, whatever the prompts
+// depend on.
 func (r *Result) refuse() {
 	r.Refused = true
 	r.Log10P, r.Log10PAdjusted, r.Pairs.Log10P, r.Pairs.Log10PAdjusted = 0, 0, 0, 0
@@ -197,20 +204,22 @@ func (r *Result) refuse() {
 	}
 }
 
-// verdict concludes from the adjusted p-value and the number of units.
+// verdict draws the verdict from the adjusted p-value and the number of units.
 func (o *Options) verdict(log10P float64, scored, tests int64) detect.Verdict {
 	switch {
 	case log10P <= math.Log10(o.Alpha):
 		return detect.Detected
-	case o.C1 > 0 && o.MinShare > 0 && scored > 0 &&
-		(plan.Student{C1: o.C1, Alpha: min(o.Alpha, 0.5), Tests: tests}).Share(scored, null.TargetPower) <= o.MinShare:
-		return detect.NotDetected
+	case o.C1 > 0 && o.MinShare > 0 && scored > 0:
+		p := plan.Student{C1: o.C1, Alpha: min(o.Alpha, 0.5), Tests: tests}
+		if p.Share(scored, null.TargetPower) <= o.MinShare {
+			return detect.NotDetected
+		}
 	}
 	return detect.Inconclusive
 }
 
-// panel makes a DecoyPanel of one statistic. compared is the real p-value as the decoys have
-// theirs.
+// panel returns the DecoyPanel of one statistic. compared is the real p-value in the form that
+// those of the control keys have.
 func (d *Decoys) panel(real, compared float64, tests []keyTest, p func(*keyTest) float64) DecoyPanel {
 	log10P := make([]float64, len(tests))
 	for i := range tests {
@@ -219,8 +228,8 @@ func (d *Decoys) panel(real, compared float64, tests []keyTest, p func(*keyTest)
 	return newDecoyPanel(d.runKey, real, compared, log10P)
 }
 
-// settle brings the outputs into an order of their own, so that whatever is computed from
-// them does not depend on how they came.
+// settle sorts the outputs. So nothing that is computed from them depends on the order in which
+// they came.
 func (s *Test) settle() {
 	slices.SortFunc(s.outputs, func(a, b output) int {
 		if c := slices.Compare(a.prompt, b.prompt); c != 0 {
@@ -234,7 +243,8 @@ func (s *Test) settle() {
 // gather collects the positions, and counts those that the filter leaves out.
 func (s *Test) gather() (acc *detect.Accumulator, filtered int64) {
 	acc = detect.NewAccumulator(s.scorer, &detect.Options{
-		Exempt: s.options.Exempt, Alpha: s.options.Alpha, MinShare: 1, Tests: s.options.Tests * s.options.statistics(),
+		Exempt: s.options.Exempt, Alpha: s.options.Alpha, MinShare: 1,
+		Tests: s.options.Tests * s.options.statistics(),
 	})
 	for _, x := range s.excluded {
 		acc.Exclude(x)
@@ -257,18 +267,18 @@ func (s *Test) testPrompts() detect.Result {
 	return acc.Result()
 }
 
-// subject lists the distinct pairs that are tested, with their weights.
-func (s *Test) subject(acc *detect.Accumulator) *subject {
-	sub := &subject{unitary: true}
+// pairSet lists the distinct pairs that are tested, with their weights.
+func (s *Test) pairSet(acc *detect.Accumulator) *pairSet {
+	set := &pairSet{countsPairs: true}
 	var counts []int64
 	for u := range acc.Units() {
 		if !u.Excluded {
-			sub.pairs = append(sub.pairs, u.Pair)
+			set.pairs = append(set.pairs, u.Pair)
 			counts = append(counts, u.Count)
 		}
 	}
 	if s.options.Reference != nil {
-		sub.weighted = newWeighted(s.residuals(sub.pairs, counts))
+		set.weighted = newWeightedSum(s.residuals(set.pairs, counts))
 	}
-	return sub
+	return set
 }

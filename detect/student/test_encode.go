@@ -10,17 +10,17 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// studentTag begins every encoding of a Student and names its version.
-const studentTag = "isotope-student-1\n"
+// testTag begins every encoding of a Test, and names its version.
+const testTag = "isotope-student-1\n"
 
-// AppendBinary appends the state. Students that hold the same outputs have the same bytes,
-// whatever the order, the shards or the restarts they came through. The state holds the
-// tokens of outputs and prompts and no key; the detect.Reference and what else decides about results
-// alone are not part of it. The error is always nil.
+// AppendBinary appends the state to dst. Tests that hold the same outputs have the same bytes, for
+// any order, shards or restarts. The state holds the tokens of outputs and prompts, and no key. The
+// Reference, and other options that only decide about results, are not part of it. The error is
+// always nil.
 func (s *Test) AppendBinary(dst []byte) ([]byte, error) {
 	s.settle()
 	from := len(dst)
-	dst = append(dst, studentTag...)
+	dst = append(dst, testTag...)
 	dst = append(dst, s.identity()...)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.outputs)))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.excluded)))
@@ -34,37 +34,37 @@ func (s *Test) AppendBinary(dst []byte) ([]byte, error) {
 	return evidence.Seal(dst, from), nil
 }
 
-// MarshalBinary returns what AppendBinary appends.
+// MarshalBinary returns the bytes that AppendBinary appends.
 func (s *Test) MarshalBinary() ([]byte, error) { return s.AppendBinary(nil) }
 
-// identity digests what the evidence is about.
+// identity digests what the evidence belongs to.
 func (s *Test) identity() []byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %d", s.scorer.ID(), s.options.Filter.Name, s.options.Exempt)
 	return h.Sum(nil)
 }
 
-// UnmarshalBinary replaces the state by an encoded one. The Student must have been made for
-// the same mark, Exempt and Filter, or the error wraps [detect.ErrMismatch]; damaged bytes wrap
-// [detect.ErrMalformed]. After an error the state is what it was. Memory is bounded by the length
-// of data.
+// UnmarshalBinary replaces the state by an encoded one. The Test must have been made for the same
+// mark, Exempt and Filter, or the error wraps [detect.ErrMismatch]. Errors about damaged bytes wrap
+// [detect.ErrMalformed]. After an error the state is unchanged. len(data) bounds the memory.
 func (s *Test) UnmarshalBinary(data []byte) error {
-	rest, err := checkedBody(data, studentTag)
+	rest, err := checkedBody(data, testTag)
 	if err != nil {
 		return err
 	}
 	if len(rest) < sha256.Size+16 {
-		return fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+		return fmt.Errorf("student: %w: the data ends early", detect.ErrMalformed)
 	}
 	if !bytes.Equal(rest[:sha256.Size], s.identity()) {
-		return fmt.Errorf("student: the bytes are not about %q: %w", s.scorer.ID(), detect.ErrMismatch)
+		return fmt.Errorf("student: the encoding is not a test of %q with these options: %w",
+			s.scorer.ID(), detect.ErrMismatch)
 	}
 	rest = rest[sha256.Size:]
 	outputs, excluded := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
 	rest = rest[16:]
 	// Every text takes at least 8 bytes.
 	if excluded > uint64(len(rest))/8 || outputs > uint64(len(rest))/16 {
-		return fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+		return fmt.Errorf("student: %w: the data ends early", detect.ErrMalformed)
 	}
 	read := Test{scorer: s.scorer, decoys: s.decoys, options: s.options}
 	next := func() []detect.Token {
@@ -81,36 +81,36 @@ func (s *Test) UnmarshalBinary(data []byte) error {
 		read.excluded = append(read.excluded, next())
 	}
 	if err == nil && len(rest) > 0 {
-		err = fmt.Errorf("student: %w: it goes on after its end", detect.ErrMalformed)
+		err = fmt.Errorf("student: %w: there is data after the end", detect.ErrMalformed)
 	}
 	if err != nil {
 		return err
 	}
 	if again, _ := read.AppendBinary(nil); !bytes.Equal(again, data) {
-		return fmt.Errorf("student: %w: its texts are out of order", detect.ErrMalformed)
+		return fmt.Errorf("student: %w: the texts are out of order", detect.ErrMalformed)
 	}
 	*s = read
 	return nil
 }
 
-// appendTokens appends a length and ids of three bytes; -1 is FF FF FF.
+// appendTokens appends a length, and ids of three bytes. -1 is FF FF FF.
 func appendTokens(dst []byte, tokens []detect.Token) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(tokens)))
 	return evidence.Pack(dst, tokens...)
 }
 
-// decodeTokens reads what appendTokens wrote, unless there was an error before.
+// decodeTokens reads what appendTokens wrote. If there was an error before, it returns that.
 func decodeTokens(data []byte, vocab int, before error) ([]detect.Token, []byte, error) {
 	if before != nil {
 		return nil, nil, before
 	}
 	if len(data) < 8 {
-		return nil, nil, fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+		return nil, nil, fmt.Errorf("student: %w: the data ends early", detect.ErrMalformed)
 	}
 	n := binary.LittleEndian.Uint64(data)
 	data = data[8:]
 	if n > uint64(len(data))/evidence.IDSize {
-		return nil, nil, fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+		return nil, nil, fmt.Errorf("student: %w: the data ends early", detect.ErrMalformed)
 	}
 	tokens := make([]detect.Token, n)
 	for i := range tokens {
@@ -128,7 +128,7 @@ func decodeTokens(data []byte, vocab int, before error) ([]detect.Token, []byte,
 	return tokens, data, nil
 }
 
-// Reset forgets everything added and excluded.
+// Reset removes everything that was added or excluded.
 func (s *Test) Reset() { s.outputs, s.excluded = nil, nil }
 
 // checkedBody returns the bytes between the tag and the checksum.

@@ -29,7 +29,7 @@ func TestStudentIsDetectedByBothStatistics(t *testing.T) {
 	assert.Equal(t, detect.Detected, r.Verdict)
 	require.NotNil(t, r.Residual)
 	assert.Less(t, r.Pairs.Log10P, -6.0)
-	assert.Less(t, r.Residual.Log10P, r.Pairs.Log10P, "repeats carry evidence that distinct pairs leave")
+	assert.Less(t, r.Residual.Log10P, r.Pairs.Log10P, "repeats carry evidence that distinct pairs leave out")
 	assert.InDelta(t, math.Min(r.Pairs.Log10P, r.Residual.Log10P)+math.Log10(2), r.Log10P, 1e-12)
 	assert.Equal(t, r.Log10P, r.Log10PAdjusted)
 	assert.Equal(t, r.Residual.Log10P+math.Log10(2), r.Residual.Log10PAdjusted)
@@ -46,7 +46,7 @@ func TestStudentIsDetectedByBothStatistics(t *testing.T) {
 			below++
 		}
 	}
-	assert.Positive(t, below, "what is said less often than expected counts, too")
+	assert.Positive(t, below, "under-use counts as well")
 }
 
 func TestCleanStudentIsNot(t *testing.T) {
@@ -68,7 +68,7 @@ func TestCleanStudentIsNot(t *testing.T) {
 	assert.Equal(t, detect.Inconclusive, testmark.Must(student.New(mark, decoysOf(t, 100, 1), nil)).Result().Verdict, "nothing added")
 }
 
-// TestStudentWithoutReferenceIsAnAccumulator: distinct pairs are what they are elsewhere.
+// TestStudentWithoutReferenceIsAnAccumulator: distinct pairs are tested as in package detect.
 func TestStudentWithoutReferenceIsAnAccumulator(t *testing.T) {
 	mark := studentMark(t, "master", 2)
 	toy := newToy(2, 50)
@@ -113,7 +113,7 @@ func TestResidualWeightsAreTheFormula(t *testing.T) {
 	assert.InDelta(t, 2.25*2.25/(1+0.25+2.25*2.25), r.Heaviest, 1e-12)
 }
 
-// fixedLaw is a reference that says the same after every context.
+// fixedLaw is a reference with one law after every context.
 type fixedLaw map[Token]float64
 
 func (l fixedLaw) LogProb(_ []Token, next Token) float64 { return math.Log(l[next]) }
@@ -133,7 +133,7 @@ func TestHeavyWeightsAreCut(t *testing.T) {
 	assert.False(t, math.IsNaN(r.Z))
 }
 
-// TestRowsAndSinglesAgree: a RowReference is a shortcut.
+// TestRowsAndSinglesAgree: a RowReference gives the result of a Reference.
 func TestRowsAndSinglesAgree(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(3, 20)
@@ -183,7 +183,7 @@ func TestStudentOrderAndShardsDoNotMatter(t *testing.T) {
 		shards[rng.IntN(3)].Exclude([]Token{50})
 		merged := fresh()
 		for _, i := range rng.Perm(3) {
-			// Through its bytes, as shards of other machines come.
+			// Through its bytes, as from another machine.
 			data, err := shards[i].AppendBinary([]byte("x"))
 			require.NoError(t, err)
 			read := fresh()
@@ -211,13 +211,20 @@ func TestStudentRefusesOtherEvidence(t *testing.T) {
 	s.Add([]Token{1, 2}, []Token{3, 4, 5})
 	data, err := s.MarshalBinary()
 	require.NoError(t, err)
-	for name, b := range map[string]*student.Test{
-		"mark":   testmark.Must(student.New(other, d, nil)),
-		"filter": testmark.Must(student.New(mark, d, &student.Options{Filter: filter})),
-		"exempt": testmark.Must(student.New(mark, d, &student.Options{Exempt: []Token{1}})),
+	for _, c := range []struct {
+		name string
+		mark *watermark.Mark
+		o    *student.Options
+	}{
+		{"mark", other, nil},
+		{"filter", mark, &student.Options{Filter: filter}},
+		{"exempt", mark, &student.Options{Exempt: []Token{1}}},
 	} {
-		assert.ErrorIs(t, b.Merge(s), detect.ErrMismatch, name)
-		assert.ErrorIs(t, b.UnmarshalBinary(data), detect.ErrMismatch, name)
+		t.Run(c.name, func(t *testing.T) {
+			b := testmark.Must(student.New(c.mark, d, c.o))
+			assert.ErrorIs(t, b.Merge(s), detect.ErrMismatch)
+			assert.ErrorIs(t, b.UnmarshalBinary(data), detect.ErrMismatch)
+		})
 	}
 	for n := range data {
 		c := bytes.Clone(data)
@@ -227,7 +234,7 @@ func TestStudentRefusesOtherEvidence(t *testing.T) {
 	}
 	again, err := s.MarshalBinary()
 	require.NoError(t, err)
-	assert.Equal(t, data, again, "after errors the state is what it was")
+	assert.Equal(t, data, again, "after errors the state is unchanged")
 }
 
 func FuzzStudentUnmarshal(f *testing.F) {
@@ -253,36 +260,41 @@ func FuzzStudentUnmarshal(f *testing.F) {
 
 func TestOptionsOutOfRange(t *testing.T) {
 	mark, d := studentMark(t, "master", 1), decoysOf(t, 100, 1)
-	for name, o := range map[string]student.Options{
-		"alpha":       {Alpha: 1},
-		"tests":       {Tests: -1},
-		"c1":          {C1: -1},
-		"c1, none":    {C1: math.NaN()},
-		"share":       {MinShare: 2},
-		"name alone":  {Filter: student.ContextFilter{Name: "x"}},
-		"rule alone":  {Filter: student.ContextFilter{Keep: func([]Token) bool { return true }}},
-		"many tests":  {Tests: math.MaxInt64},
-		"share, none": {MinShare: math.NaN()},
-	} {
-		_, err := student.New(mark, d, &o)
-		assert.Error(t, err, name)
-	}
-	_, err := student.New(mark, nil, nil)
-	assert.Error(t, err, "no decoys")
-	_, err = student.New(mark, decoysOf(t, 100, 2), nil)
-	assert.Error(t, err, "decoys of another width")
 	x := &nulltext.Text{Gamma: 0.25, Width: 1, Vocab: vocab}
 	_, quarter := nullDecoys(t, x, 100)
-	_, err = student.New(mark, quarter, nil)
-	assert.Error(t, err, "decoys of another gamma")
-	real, err := watermark.New(student.DecoyKey([16]byte{9}, 5), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, vocab)
-	require.NoError(t, err)
-	_, err = student.New(real, d, nil)
-	assert.Error(t, err, "the real key is a decoy")
+	real := testmark.Mark(t, d.Key(5), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, vocab)
+	gumbel := testmark.Mark(t, testmark.Key(1), watermark.GumbelMax{Width: 1}, vocab)
+	rule := func([]Token) bool { return true }
+	for _, c := range []struct {
+		name, says string
+		mark       detect.Scorer
+		decoys     *student.Decoys
+		o          student.Options
+	}{
+		{"alpha", "Alpha", mark, d, student.Options{Alpha: 1}},
+		{"tests", "Tests", mark, d, student.Options{Tests: -1}},
+		{"many tests", "Tests", mark, d, student.Options{Tests: math.MaxInt64}},
+		{"c1", "C1", mark, d, student.Options{C1: -1}},
+		{"c1 NaN", "C1", mark, d, student.Options{C1: math.NaN()}},
+		{"share", "MinShare", mark, d, student.Options{MinShare: 2}},
+		{"share NaN", "MinShare", mark, d, student.Options{MinShare: math.NaN()}},
+		{"name alone", "ContextFilter", mark, d, student.Options{Filter: student.ContextFilter{Name: "x"}}},
+		{"rule alone", "ContextFilter", mark, d, student.Options{Filter: student.ContextFilter{Keep: rule}}},
+		{"no control keys", "control keys", mark, nil, student.Options{}},
+		{"control keys of another width", "not a mark like", mark, decoysOf(t, 100, 2), student.Options{}},
+		{"control keys of another gamma", "not a mark like", mark, quarter, student.Options{}},
+		{"the real key is a control key", "one of the control keys", real, d, student.Options{}},
+		{"a keyed draw", "green list", gumbel, d, student.Options{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := student.New(c.mark, c.decoys, &c.o)
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
 }
 
-// TestPromptsOfMarkedText: a clean model that copies from prompts that quote the marked model.
-// Contexts of prompts are out; a declaration that the prompts are unmarked is refused.
+// TestPromptsOfMarkedText has a clean model that copies from prompts that quote the marked model.
+// Contexts of prompts are out. A declaration that the prompts are unmarked is refused.
 func TestPromptsOfMarkedText(t *testing.T) {
 	mark := studentMark(t, "master", 2)
 	rng := rand.New(rand.NewPCG(8, 7))
@@ -298,7 +310,7 @@ func TestPromptsOfMarkedText(t *testing.T) {
 		copied.Add(text)
 		honest.Add(testmark.Uniform(rng, 60, vocab), text[45:])
 	}
-	require.Less(t, copied.Result().Log10P, -12.0, "what it copies is marked")
+	require.Less(t, copied.Result().Log10P, -12.0, "it copies marked text")
 	r := excluding.Result()
 	assert.Greater(t, r.Log10P, -4.0)
 	assert.Contains(t, r.Warnings, student.ErrMarkedPrompts)
@@ -309,7 +321,9 @@ func TestPromptsOfMarkedText(t *testing.T) {
 	assert.True(t, r.Refused)
 	assert.Contains(t, r.Warnings, student.ErrMarkedPrompts)
 	assert.Equal(t, detect.Inconclusive, r.Verdict)
-	assert.Equal(t, []float64{0, 0, 0, 0, 0, 0}, []float64{r.Log10P, r.Log10PAdjusted, r.Pairs.Log10P, r.Pairs.Log10PAdjusted, r.Residual.Log10P, r.Residual.Log10PAdjusted})
+	assert.Equal(t, make([]float64, 6), []float64{
+		r.Log10P, r.Log10PAdjusted, r.Pairs.Log10P, r.Pairs.Log10PAdjusted, r.Residual.Log10P, r.Residual.Log10PAdjusted,
+	})
 
 	r = honest.Result()
 	assert.False(t, r.Refused)
@@ -317,11 +331,10 @@ func TestPromptsOfMarkedText(t *testing.T) {
 	assert.Zero(t, r.Pairs.Skipped.Excluded, "contexts of prompts stay")
 }
 
-// TestPairFilterTrap builds by hand what the API has no words for: a clean student, tested
-// on the (context, token) pairs that occur in text marked with the tested key. It looks as
-// guilty as can be. A filter of contexts from the same text, which is all that
-// ContextFilter can be, does nothing of the kind. (That a filter cannot see the token needs
-// no test: Keep is a func(context []Token) bool.)
+// TestPairFilterTrap builds by hand a test that the API cannot express. It tests a clean student on
+// the (context, token) pairs that occur in text marked with the tested key. The student looks
+// guilty. A filter of contexts from the same text does not have this effect. ContextFilter cannot
+// be anything else, since Keep is a func(context []Token) bool.
 func TestPairFilterTrap(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(9, 300)

@@ -10,93 +10,95 @@ import (
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
-// MinDecoyAccounts is the least number of decoys in a family of accounts.
+// MinDecoyAccounts is the smallest number of control accounts in a family of tenants.
 const MinDecoyAccounts = 100
 
-// An Account is whoever has a key of its own: a tenant, or a cohort of tenants.
+// An Account has a key of its own. It is a tenant, or a cohort of tenants.
 type Account struct {
-	ID     string
-	Cohort string        // of a tenant; empty for a cohort
-	Scorer detect.Scorer // its mark, with its band
-	// Lane says that the key is a tenant lane, whose group shares one secret: whoever knows
-	// one lane's lists knows them all, so a lane is found for triage and never named.
+	ID     string        // unique in its family, not empty
+	Cohort string        // cohort of a tenant; empty for a cohort
+	Scorer detect.Scorer // the account's mark, with its band
+	// Lane says that the key is a tenant lane. The lanes of a group share one secret: whoever knows
+	// the lists of one lane knows those of all. So a lane is listed for triage, and never named.
 	Lane bool
-	// Decoy says that the key was derived as the others and never given to anybody.
+	// Decoy marks an account whose key was derived but never issued. It is a control key, see
+	// [Decoys].
 	Decoy bool
 }
 
-// TraceOptions declares a trace; nil means the zero TraceOptions, which is sound.
+// TraceOptions declares a trace. nil means the zero TraceOptions, which is sound.
 type TraceOptions struct {
-	// Alpha bounds the probability that the trace names a single account or cohort wrongly, or
-	// calls the master detected wrongly, in (0,1). 0 means 1e-6.
+	// Alpha bounds the probability that the trace names an account or a cohort wrongly, or calls
+	// the master detected wrongly. It is in (0,1). 0 means 1e-6.
 	Alpha float64
 	// Q is the false discovery rate of the list for triage, in (0,1). 0 means 0.05.
 	Q float64
 }
 
-// An AccountResult is the test of one account's key by the statistics of the Student.
+// An AccountResult is the test of one account's key, by the statistics of the Test.
 type AccountResult struct {
-	ID, Cohort, Mark string
-	Lane, Decoy      bool
-
-	Scored, Green int64   // distinct pairs in the account's contexts
-	Z             float64 // of distinct pairs; NaN when nothing was scored
-	ResidualZ     float64 // of the residual; NaN without one
-	// Log10P is the p-value of this account's bundle of statistics alone.
+	ID, Cohort    string  // those of the Account
+	Mark          string  // ID of its Scorer
+	Lane, Decoy   bool    // those of the Account
+	Scored, Green int64   // distinct pairs in the account's contexts, and the green ones
+	Z             float64 // z-score of distinct pairs; NaN if nothing was scored
+	ResidualZ     float64 // z-score of the residual; NaN without one
+	// Log10P is log10 of the p-value of this account's statistics alone, at most 0.
 	Log10P float64
-	// Log10PHolm is adjusted for all accounts of the family, decoys and lanes among them,
-	// for the families of the trace and for the Tests of the Student: the account is named
-	// when it is at most log10 of Alpha.
+	// Log10PHolm is Log10P adjusted for all accounts of the family, for the families of the trace,
+	// and for the Tests of Options, at most 0. Control accounts and lanes count. The account is
+	// named if it is at most log10 of Alpha.
 	Log10PHolm float64
-	// Log10Q is the smallest false discovery rate at which the account is on the list for
-	// triage (Benjamini and Hochberg, over the family).
+	// Log10Q is log10 of the smallest false discovery rate at which the account is on the list for
+	// triage, at most 0. The rule is Benjamini and Hochberg's, over the family.
 	Log10Q float64
 	Named  bool // by Log10PHolm; never a lane
-	Triage bool // by Log10Q
+	Triage bool // on the list for triage, by Log10Q
 }
 
 // A FamilyResult is the accounts of one kind.
 type FamilyResult struct {
-	Accounts []AccountResult // in the order they were given
-	Named    int             // accounts named, decoys among them
+	Accounts []AccountResult // in the given order
+	Named    int             // accounts that are named, with control accounts
 	Triage   int             // accounts on the list for triage
-	// DecoysNamed is the number of decoys among the named: anything but 0 says that the
-	// trace is broken.
+	// DecoysNamed is the number of named control accounts. If it is not 0, the trace is broken.
 	DecoysNamed int
-	// Decoys are the p-values of the decoy accounts' bundles, beside the smallest one of
-	// the others.
+	// Decoys has the p-values of the control accounts, and the smallest p-value of the other
+	// accounts.
 	Decoys DecoyPanel
-	// Resolution is the smallest share of the master's effect that one account must carry
-	// to be named with probability 0.9, by the law z = c1 share sqrt(n) of [plan.Student],
-	// in which c1 cancels; +Inf where the master shows nothing.
+	// Resolution is the smallest share of the master's effect, above 0, that one account must carry
+	// to be named with probability 0.9. It follows from the law z = c1 share sqrt(n) of
+	// [plan.Student], in which c1 cancels. It is +Inf if the master shows nothing.
 	Resolution float64
 }
 
-// A TraceResult tests under the master's key and under those of the accounts.
+// A TraceResult is a test under the master's key and under those of the accounts.
 type TraceResult struct {
-	// Master is the test of the Student, not counting the families.
+	// Master is the result of the Test. It is not adjusted for the families.
 	Master Result
-	// MasterLog10P counts the families of the trace, too.
+	// MasterLog10P is the master's adjusted log10 p, adjusted for the families of the trace too, at
+	// most 0.
 	MasterLog10P     float64
-	MasterDetected   bool
-	Cohorts, Tenants *FamilyResult // nil where none were given
-	Families         int64         // master, and those given
-	Alpha, Q         float64
-	Warnings         []error
+	MasterDetected   bool          // MasterLog10P is at most log10 of Alpha
+	Cohorts, Tenants *FamilyResult // nil without such accounts
+	Families         int64         // number of families: the master, and those given; 1 to 3
+	Alpha, Q         float64       // those of the options
+	Warnings         []error       // reasons not to trust the families
 }
 
-// Trace tests the outputs under the Student's own mark, that of the master, and under the
-// keys of cohorts and tenants, each by the statistics the Student declares. The pairs are
-// found and weighed once. Given the outputs, tests under independent keys are independent;
-// the rules used here need not even that.
+// Trace tests the outputs under the Test's own mark, which is that of the master, and under the
+// keys of cohorts and tenants. It uses the statistics that the Test declares for each. It finds and
+// weighs the pairs once. Given the outputs, tests under independent keys are independent. The rules
+// used here do not even need that.
 //
-// The error rate of everything named, and of the master, is bounded by Alpha together:
-// Bonferroni over master, cohorts and tenants, and Holm within each family. Every family
-// needs [MinDecoyAccounts] decoys among its accounts, which cohorts may do without, being
-// few. The error says that there are fewer, that IDs or keys repeat, or that a mark differs in
-// width or vocabulary.
+// Alpha bounds the error rate of the master and of everything that is named, together. The
+// adjustment is Bonferroni over master, cohorts and tenants, and Holm within each family. The
+// tenants need [MinDecoyAccounts] control accounts among them. Cohorts are few, and do not need
+// any.
 //
-// Time is the number of accounts times that of pairs in their band, spread over processors.
+// The error says that there are fewer control accounts, that IDs or keys repeat, or that a mark
+// differs in width or vocabulary. It also says that an option is out of range. The time is the
+// number of accounts times that of the pairs in their band, spread over processors.
 func (s *Test) Trace(cohorts, tenants []Account, o *TraceOptions) (TraceResult, error) {
 	var c TraceOptions
 	if o != nil {
@@ -121,8 +123,8 @@ func (s *Test) Trace(cohorts, tenants []Account, o *TraceOptions) (TraceResult, 
 		return TraceResult{}, err
 	}
 	r := TraceResult{Families: 1, Alpha: c.Alpha, Q: c.Q}
-	var sub *subject
-	r.Master, sub = s.test()
+	var set *pairSet
+	r.Master, set = s.test()
 	for _, family := range [][]Account{cohorts, tenants} {
 		if len(family) > 0 {
 			r.Families++
@@ -130,8 +132,8 @@ func (s *Test) Trace(cohorts, tenants []Account, o *TraceOptions) (TraceResult, 
 	}
 	r.MasterLog10P = tail.Bonferroni(r.Master.Log10PAdjusted, r.Families)
 	r.MasterDetected = r.MasterLog10P <= math.Log10(c.Alpha)+null.LevelSlack
-	r.Cohorts = s.family(sub, cohorts, &r)
-	r.Tenants = s.family(sub, tenants, &r)
+	r.Cohorts = s.family(set, cohorts, &r)
+	r.Tenants = s.family(set, tenants, &r)
 	return r, nil
 }
 
@@ -144,9 +146,9 @@ func (s *Test) checkAccounts(family []Account, needDecoys bool) error {
 		case a.ID == "" || ids[a.ID]:
 			return fmt.Errorf("student: the account ID %q is empty or occurs twice", a.ID)
 		case marks[a.Scorer.ID()]:
-			return fmt.Errorf("student: the account %q shares its key with another", a.ID)
+			return fmt.Errorf("student: the account %q has the key of another account or of the master", a.ID)
 		case a.Scorer.Width() != s.scorer.Width() || a.Scorer.Vocab() != s.scorer.Vocab():
-			return fmt.Errorf("student: the mark of account %q has another width or vocabulary", a.ID)
+			return fmt.Errorf("student: the mark of account %q differs from the master in width or vocabulary", a.ID)
 		}
 		if _, err := greenLawOf(a.Scorer); err != nil {
 			return err
@@ -157,13 +159,14 @@ func (s *Test) checkAccounts(family []Account, needDecoys bool) error {
 		}
 	}
 	if needDecoys && len(family) > 0 && decoys < MinDecoyAccounts {
-		return fmt.Errorf("student: the tenants need at least %d control accounts, and have %d", MinDecoyAccounts, decoys)
+		return fmt.Errorf("student: the tenants have %d control accounts, but need at least %d",
+			decoys, MinDecoyAccounts)
 	}
 	return nil
 }
 
 // family tests the accounts of one kind.
-func (s *Test) family(sub *subject, accounts []Account, r *TraceResult) *FamilyResult {
+func (s *Test) family(set *pairSet, accounts []Account, r *TraceResult) *FamilyResult {
 	if len(accounts) == 0 {
 		return nil
 	}
@@ -171,7 +174,7 @@ func (s *Test) family(sub *subject, accounts []Account, r *TraceResult) *FamilyR
 	for i, a := range accounts {
 		scorers[i] = a.Scorer
 	}
-	tests := sub.scan(scorers)
+	tests := set.scan(scorers)
 	statistics := s.options.statistics()
 	f := &FamilyResult{Accounts: make([]AccountResult, len(accounts))}
 	log10P := make([]float64, len(accounts))
@@ -185,9 +188,10 @@ func (s *Test) family(sub *subject, accounts []Account, r *TraceResult) *FamilyR
 		}
 		x := AccountResult{
 			ID: a.ID, Cohort: a.Cohort, Mark: a.Scorer.ID(), Lane: a.Lane, Decoy: a.Decoy,
-			Scored: t.scored, Green: t.green, Z: zOf(t.green, t.scored, law.P), ResidualZ: math.NaN(), Log10P: log10P[i],
+			Scored: t.scored, Green: t.green, Z: zOf(t.green, t.scored, law.P),
+			ResidualZ: math.NaN(), Log10P: log10P[i],
 		}
-		if sub.weighted != nil {
+		if set.weighted != nil {
 			mean, variance, _ := t.weighted.moments(law.P)
 			x.ResidualZ = (float64(t.weighted.sum()) - mean) / math.Sqrt(variance)
 		}
@@ -224,7 +228,8 @@ func (s *Test) family(sub *subject, accounts []Account, r *TraceResult) *FamilyR
 	return f
 }
 
-// resolution compares what naming asks of an account's z with the master's.
+// resolution divides the z-score that naming needs by the one that the master's effect would give
+// an account.
 func (s *Test) resolution(r *TraceResult, f *FamilyResult, factor float64) float64 {
 	master := r.Master.z()
 	var units float64
@@ -235,13 +240,14 @@ func (s *Test) resolution(r *TraceResult, f *FamilyResult, factor float64) float
 	if !(master > 0) || units == 0 {
 		return math.Inf(1)
 	}
-	// Holm's rule is at its strictest for the first account, Bonferroni's.
-	level := math.Log10(r.Alpha) - factor - math.Log10(float64(s.options.statistics())) - math.Log10(float64(len(f.Accounts)))
+	// Holm's rule is strictest for the first account, where it is Bonferroni's.
+	level := math.Log10(r.Alpha) - factor -
+		math.Log10(float64(s.options.statistics())) - math.Log10(float64(len(f.Accounts)))
 	need := tail.NormalQuantile(level) - tail.NormalQuantile(math.Log10(null.TargetPower))
 	return need / (master * math.Sqrt(units/float64(r.Master.Pairs.Scored)))
 }
 
-// z is the z-score of the statistic with the smaller p-value.
+// z returns the z-score of the statistic with the smaller p-value.
 func (r *Result) z() float64 {
 	if r.Residual != nil && r.Residual.Log10P < r.Pairs.Log10P {
 		return r.Residual.Z

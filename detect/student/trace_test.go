@@ -17,9 +17,9 @@ import (
 	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
-// accountsOf makes n tenants and cohorts and 100 decoys each, in the bands of one split.
+// accountsOf returns cohorts and tenants, with 100 control accounts each, in the bands of one split.
 func accountsOf(t testing.TB, width, cohorts, tenants int) (split registry.Split, cohort, tenant []student.Account) {
-	root := studentRoot(t)
+	root := studentRoot()
 	split = registry.Split{Selector: root.Derive("selector"), Master: root.Derive("master")}
 	add := func(family *[]student.Account, name string, n int, band watermark.Band) {
 		for i := range n + student.MinDecoyAccounts {
@@ -39,8 +39,8 @@ func newTraced(t testing.TB, split registry.Split, o *student.Options) (*waterma
 	return master, testmark.Must(student.New(master, decoysOf(t, 100, 1, split.MasterBand()), o))
 }
 
-// TestTraceFindsPlantedShares: of 300 tenants three supplied training text, in shares of
-// 40, 30 and 1 percent. The first two are named, nobody else is.
+// TestTraceFindsPlantedShares: three of 300 tenants supplied training text, in shares of 40, 30 and 1
+// percent. The trace names the first two and nobody else.
 func TestTraceFindsPlantedShares(t *testing.T) {
 	split, cohorts, tenants := accountsOf(t, 1, 8, 300)
 	toy := newToy(20, 200)
@@ -72,10 +72,10 @@ func TestTraceFindsPlantedShares(t *testing.T) {
 	}
 	best := r.Tenants.Accounts[17]
 	assert.InDelta(t, best.Log10P+math.Log10(400)+math.Log10(3), best.Log10PHolm, 1e-9, "400 accounts, decoys among them, and three families")
-	// Every part of the contexts is in one band, and pairs are weighed before the bands.
+	// A quarter of the contexts is in the tenants' band.
 	a := r.Tenants.Accounts[0]
 	assert.InDelta(t, 0.25, float64(a.Scored)/float64(a.Scored+r.Cohorts.Accounts[0].Scored+r.Master.Pairs.Scored), 0.08)
-	// The law of plan_student: what must be carried to be named follows from the master.
+	// The share that an account must carry to be named follows from the master's effect.
 	t.Logf("master %v; resolution %.3f; named %v", r.Master, r.Tenants.Resolution, named)
 	assert.Greater(t, r.Tenants.Resolution, 0.05)
 	assert.Less(t, r.Tenants.Resolution, 0.8)
@@ -85,9 +85,10 @@ func TestTraceFindsPlantedShares(t *testing.T) {
 	assert.Equal(t, []string{"tenant-17", "tenant-200"}, c.Accounts)
 	assert.Equal(t, []string{"cohort-3"}, c.Cohorts)
 
-	// One key tested alone says the same.
+	// One key tested alone gives the same result.
 	alone := detect.NewAccumulator(accountMark(tenants[17]), nil)
-	one := testmark.Must(student.New(accountMark(tenants[17]), decoysOf(t, 100, 1, split.TenantBand()), &student.Options{Reference: rows{toy}, PromptsUnmarked: true}))
+	one := testmark.Must(student.New(accountMark(tenants[17]), decoysOf(t, 100, 1, split.TenantBand()),
+		&student.Options{Reference: rows{toy}, PromptsUnmarked: true}))
 	ask(taught, rand.New(rand.NewPCG(20, 20)), 100, 200, func(prompt, text []Token) {
 		alone.Add(text)
 		one.Add(prompt, text)
@@ -97,8 +98,8 @@ func TestTraceFindsPlantedShares(t *testing.T) {
 	assert.Equal(t, one.Result().Log10P, r.Tenants.Accounts[17].Log10P)
 }
 
-// TestTraceOfInnocents: a student of nobody, 2000 tenants: the smallest of many p-values is
-// what chance has.
+// TestTraceOfInnocents has a model that was not trained on marked text, and 2000 tenants. The smallest of
+// many p-values is what chance gives.
 func TestTraceOfInnocents(t *testing.T) {
 	split, cohorts, tenants := accountsOf(t, 1, 20, 1900)
 	toy := newToy(21, 100)
@@ -119,13 +120,13 @@ func TestTraceOfInnocents(t *testing.T) {
 	assert.Equal(t, student.PatternNothing, student.Conclude(student.Findings{Trace: r}).Pattern)
 }
 
-// TestLanesAreNotNamed: tenant lanes are found and listed, and not named.
+// TestLanesAreNotNamed: tenant lanes are listed for triage, and never named.
 func TestLanesAreNotNamed(t *testing.T) {
 	split, _, tenants := accountsOf(t, 1, 0, 0)
 	for lane := range 100 {
 		tenants = append(tenants, student.Account{
 			ID: fmt.Sprintf("lane-%d", lane), Lane: true,
-			Scorer: testmark.Green(t, studentRoot(t).Derive("lanes"), 1, split.TenantBand(), watermark.Lane{Group: 1, Index: lane}),
+			Scorer: testmark.Green(t, studentRoot().Derive("lanes"), 1, split.TenantBand(), watermark.Lane{Group: 1, Index: lane}),
 		})
 	}
 	toy := newToy(22, 200)
@@ -147,27 +148,33 @@ func TestLanesAreNotNamed(t *testing.T) {
 func TestTraceRefuses(t *testing.T) {
 	split, cohorts, tenants := accountsOf(t, 1, 1, 1)
 	master, s := newTraced(t, split, nil)
-	for name, family := range map[string][]student.Account{
-		"too few decoys": tenants[:100],
-		"an id twice":    append(slices.Clone(tenants), student.Account{ID: "tenant-0", Scorer: studentMark(t, "x", 1)}),
-		"a key twice":    append(slices.Clone(tenants), student.Account{ID: "new", Scorer: tenants[0].Scorer}),
-		"the master":     append(slices.Clone(tenants), student.Account{ID: "new", Scorer: master}),
-		"no id":          append(slices.Clone(tenants), student.Account{Scorer: studentMark(t, "x", 1)}),
-		"another width":  append(slices.Clone(tenants), student.Account{ID: "new", Scorer: studentMark(t, "x", 2)}),
+	with := func(a student.Account) []student.Account { return append(slices.Clone(tenants), a) }
+	for _, c := range []struct {
+		name, says string
+		family     []student.Account
+	}{
+		{"too few decoys", "99 control accounts", tenants[:100]},
+		{"an id twice", "occurs twice", with(student.Account{ID: "tenant-0", Scorer: studentMark(t, "x", 1)})},
+		{"a key twice", "the key of another", with(student.Account{ID: "new", Scorer: tenants[0].Scorer})},
+		{"the master", "the key of another", with(student.Account{ID: "new", Scorer: master})},
+		{"no id", "empty", with(student.Account{Scorer: studentMark(t, "x", 1)})},
+		{"another width", "width", with(student.Account{ID: "new", Scorer: studentMark(t, "x", 2)})},
 	} {
-		_, err := s.Trace(cohorts, family, nil)
-		assert.Error(t, err, name)
+		t.Run(c.name, func(t *testing.T) {
+			_, err := s.Trace(cohorts, c.family, nil)
+			assert.ErrorContains(t, err, c.says)
+		})
 	}
 	_, err := s.Trace(nil, nil, &student.TraceOptions{Q: 1})
 	assert.Error(t, err)
 	_, err = s.Trace(nil, nil, &student.TraceOptions{Alpha: 2})
 	assert.Error(t, err)
 	r := testmark.Must(s.Trace(cohorts[:1], nil, nil))
-	assert.Nil(t, r.Tenants, "cohorts are few and may do without decoys")
+	assert.Nil(t, r.Tenants, "cohorts do not need control accounts")
 	assert.Len(t, r.Cohorts.Accounts, 1)
 }
 
-// TestRefusedTraceNamesNobody: prompts that carry the mark.
+// TestRefusedTraceNamesNobody has prompts that carry the mark.
 func TestRefusedTraceNamesNobody(t *testing.T) {
 	split, _, tenants := accountsOf(t, 1, 0, 2)
 	toy := newToy(23, 200)

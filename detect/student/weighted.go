@@ -13,66 +13,68 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A SignedClass is the units of one weight.
+// A SignedClass is the pairs of one weight.
 type SignedClass struct {
-	Weight        int64
-	Scored, Green int64
+	Weight        int64 // whole number in units of WeightedResult.Unit, not 0
+	Scored, Green int64 // pairs, and the green ones
 }
 
-// A WeightedResult tests the hypothesis that the text, or the model that was read, does not
-// depend on the key, by T = sum of weight times colour over distinct pairs, where the
-// weights are whole numbers of either sign that know nothing of the key. Given them,
-// the terms are independent, so the tail of T is exact however unequal they are; a weight
-// below 0 counts against green.
+// A WeightedResult tests the hypothesis that the text, or the model that was read, does not depend
+// on the key. Its statistic is T = sum of weight times colour over distinct pairs. The weights are
+// whole numbers of either sign that do not depend on the key. Given them, the terms are
+// independent. So the tail of T is exact, however unequal the weights are. A weight below 0 counts
+// against green.
 type WeightedResult struct {
 	Mark string // ID of the detect.Scorer
 
-	// Log10P is log10 of the exact probability, under the null, of a Sum at least as
-	// large. 0 when nothing was scored.
+	// Log10P is log10 of the exact probability, under the null, of a Sum at least as large, at most
+	// 0. It is 0 if nothing was scored.
 	Log10P float64
-	// Log10PAdjusted counts every test this one belongs to.
+	// Log10PAdjusted is Log10P adjusted for every test that this one belongs to, at most 0.
 	Log10PAdjusted float64
-	// Z is the z-score, to compare with papers; NaN when nothing was scored.
+	// Z is the z-score, to compare with papers. It is NaN if nothing was scored.
 	Z float64
 
 	Scored int64 // pairs with a weight other than 0
-	Green  int64 // of them green
-	Sum    int64 // of weight times colour
-	Tests  int64 // tests that Log10PAdjusted counts
+	Green  int64 // green pairs, at most Scored
+	Sum    int64 // sum of weight times colour
+	Tests  int64 // tests that Log10PAdjusted is adjusted for, at least 1
 
-	// Unit is the real weight that a whole 1 stands for, a power of two: the rule that
-	// found it sees no colour.
+	// Unit is the real weight that a whole 1 stands for, a power of two above 0. The rule that
+	// finds it does not see a colour.
 	Unit float64
 	// Clipped is the number of pairs whose weight was cut to the largest one.
 	Clipped int64
-	// Unweighted is the number of pairs whose weight was rounded to 0, outside the band
-	// or not.
+	// Unweighted is the number of pairs whose weight was rounded to 0, inside the band or outside
+	// it.
 	Unweighted int64
-	// Heaviest is the largest share of one pair in the variance of Sum, in [0,1]. The
-	// p-value holds at any; a large one says that few pairs decide.
+	// Heaviest is the largest share of one pair in the variance of Sum, in [0,1]. The p-value holds
+	// for every share. A large one says that few pairs decide.
 	Heaviest float64
 
-	// Classes splits Scored and Green by weight, in ascending order: what the p-value
-	// depends on.
+	// Classes splits Scored and Green by weight, in ascending order of the weights. The p-value
+	// depends on them and on gamma alone.
 	Classes []SignedClass
 }
 
-// String returns the one line to log.
+// String returns one line for a log.
 func (r WeightedResult) String() string {
-	return fmt.Sprintf("log10p=%s z=%s scored=%d green=%d sum=%d tests=%d", evidence.Rounded(r.Log10PAdjusted, 3), evidence.Rounded(r.Z, 2), r.Scored, r.Green, r.Sum, r.Tests)
+	return fmt.Sprintf("log10p=%s z=%s scored=%d green=%d sum=%d tests=%d",
+		evidence.Rounded(r.Log10PAdjusted, 3), evidence.Rounded(r.Z, 2), r.Scored, r.Green, r.Sum, r.Tests)
 }
 
-// weighted is a weighted sum over a fixed list of pairs, to be tested under many keys.
-type weighted struct {
-	weights []int16 // by pair
+// A weightedSum is a weighted sum over a fixed list of pairs, to be tested under many keys.
+type weightedSum struct {
+	weights []int16 // of each pair
 	lattice lattice
 	classes []int64 // the weights that occur, ascending
-	class   []int16 // by pair: the place of its weight in classes; -1 for weight 0
-	zero    int64   // pairs of weight 0
+	class   []int16 // for each pair, the index of its weight in classes; -1 for weight 0
+	zero    int64   // number of pairs of weight 0
 }
 
-func newWeighted(fixed []int64) *weighted {
-	w := &weighted{class: make([]int16, len(fixed))}
+// newWeightedSum returns the sum for weights in fixed point, one for each pair.
+func newWeightedSum(fixed []int64) *weightedSum {
+	w := &weightedSum{class: make([]int16, len(fixed))}
 	w.weights, w.lattice = ontoLattice(fixed)
 	distinct := make(map[int16]int16)
 	for _, x := range w.weights {
@@ -94,10 +96,10 @@ func newWeighted(fixed []int64) *weighted {
 	return w
 }
 
-// tally is a weighted sum under one key.
+// A signedTally is a weighted sum under one key.
 type signedTally struct{ classes []SignedClass }
 
-func (w *weighted) newTally() signedTally {
+func (w *weightedSum) newTally() signedTally {
 	t := signedTally{classes: make([]SignedClass, len(w.classes))}
 	for i, x := range w.classes {
 		t.classes[i].Weight = x
@@ -106,7 +108,7 @@ func (w *weighted) newTally() signedTally {
 }
 
 // count counts pair i.
-func (w *weighted) count(t *signedTally, i int, green int64) {
+func (w *weightedSum) count(t *signedTally, i int, green int64) {
 	if c := w.class[i]; c >= 0 {
 		t.classes[c].Scored++
 		t.classes[c].Green += green
@@ -121,8 +123,8 @@ func (t *signedTally) sum() (sum int64) {
 	return sum
 }
 
-// tail returns log10 of the exact probability, under the null, of a statistic of at least
-// sum; 0 when nothing was scored.
+// tail returns log10 of the exact probability, under the null, that the statistic is at least sum.
+// It is 0 if nothing was scored.
 func (t *signedTally) tail(sum int64, gamma float64) float64 {
 	groups := make([]tail.Bernoulli, 0, len(t.classes))
 	for _, c := range t.classes {
@@ -136,16 +138,16 @@ func (t *signedTally) tail(sum int64, gamma float64) float64 {
 	return tail.WeightedBernoulli(groups, sum)
 }
 
-// A weighted tail takes a millisecond or so, and most keys of a scan are nowhere near a
-// small p-value. Sums with a z-score below coarseZ are therefore rounded down to steps of a
-// part coarseSteps of the standard deviation, which bounds the p-value from above, by less
-// than a factor of 1.2; the others stay as they are.
+// A weighted tail takes about a millisecond, and most keys of a scan do not have a small p-value.
+// So sums with a z-score below coarseZ are rounded down to steps of 1/coarseSteps of the standard
+// deviation. This bounds the p-value from above, by less than a factor of 1.2. Other sums stay as
+// they are.
 const (
 	coarseZ     = 1.5
 	coarseSteps = 16
 )
 
-// coarse returns the sum to look up for the statistic.
+// coarse returns the sum whose tail scan computes for the statistic.
 func (t *signedTally) coarse(gamma float64) int64 {
 	mean, variance, _ := t.moments(gamma)
 	sd, sum := math.Sqrt(variance), t.sum()
@@ -153,14 +155,14 @@ func (t *signedTally) coarse(gamma float64) int64 {
 		return sum
 	}
 	step := max(int64(sd/coarseSteps), 1)
-	from := int64(math.Floor(mean - 4*sd)) // nearly everything is above
+	from := int64(math.Floor(mean - 4*sd)) // nearly every sum is above it
 	if sum < from {
 		return min(sum, t.least())
 	}
 	return from + (sum-from)/step*step
 }
 
-// least is the smallest sum there can be.
+// least returns the smallest possible sum.
 func (t *signedTally) least() (sum int64) {
 	for _, c := range t.classes {
 		sum += min(c.Weight, 0) * c.Scored
@@ -168,16 +170,16 @@ func (t *signedTally) least() (sum int64) {
 	return sum
 }
 
-// key names the law of the statistic.
+// key names the law of the statistic. Equal keys mean equal laws.
 func (t *signedTally) key(gamma float64) string {
 	key := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+8*len(t.classes)), math.Float64bits(gamma))
-	for _, c := range t.classes { // the weights are the same for all keys
+	for _, c := range t.classes { // all keys have the same weights
 		key = binary.LittleEndian.AppendUint64(key, uint64(c.Scored))
 	}
 	return string(key)
 }
 
-// moments returns mean and variance of the statistic, and the largest part of a pair in
+// moments returns the mean and the variance of the statistic, and the largest share of one pair in
 // the variance.
 func (t *signedTally) moments(gamma float64) (mean, variance, heaviest float64) {
 	for _, c := range t.classes {
@@ -194,8 +196,8 @@ func (t *signedTally) moments(gamma float64) (mean, variance, heaviest float64) 
 	return mean, variance, heaviest
 }
 
-// result tests a tally.
-func (w *weighted) result(s detect.Scorer, t *signedTally, log10P float64, tests int64) WeightedResult {
+// result returns the result of a tally.
+func (w *weightedSum) result(s detect.Scorer, t *signedTally, log10P float64, tests int64) WeightedResult {
 	law := greenLaw(s)
 	r := WeightedResult{
 		Mark: s.ID(), Tests: tests, Log10P: log10P, Log10PAdjusted: tail.Bonferroni(log10P, tests),
@@ -214,12 +216,13 @@ func (w *weighted) result(s detect.Scorer, t *signedTally, log10P float64, tests
 	return r
 }
 
-// greenLawOf returns the law of a green list's scores. Weights of either sign need it: the other
-// laws have no exact tail for them here.
+// greenLawOf returns the law of a green list's scores. Weights of either sign need it: this package
+// has no exact tail of them under the other laws.
 func greenLawOf(s detect.Scorer) (watermark.Bernoulli, error) {
 	law, ok := s.Law().(watermark.Bernoulli)
 	if !ok {
-		return law, fmt.Errorf("student: tests of students need a green list, and scores have the law %T", s.Law())
+		return law, fmt.Errorf("student: tests of students need a green list, but the scores have the law %T",
+			s.Law())
 	}
 	return law, nil
 }

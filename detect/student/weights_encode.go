@@ -12,17 +12,17 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// Tags begin the encodings and name their versions.
+// Tags begin the encodings, and name their versions.
 const (
-	readingTag    = "isotope-reading-1\n"
+	choicesTag    = "isotope-reading-1\n"
 	differenceTag = "isotope-difference-1\n"
 )
 
-func (c *readingCounts) all() []*int64 {
+func (c *textCounts) all() []*int64 {
 	return []*int64{&c.texts, &c.unread, &c.repeated, &c.filtered}
 }
 
-// appendCounts appends counts of 8 bytes.
+// appendCounts appends each count as 8 bytes.
 func appendCounts(dst []byte, counts []*int64) []byte {
 	for _, n := range counts {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(*n))
@@ -30,8 +30,8 @@ func appendCounts(dst []byte, counts []*int64) []byte {
 	return dst
 }
 
-// decodeCounts reads what appendCounts wrote; false when data is too short or a count is
-// out of range.
+// decodeCounts reads what appendCounts wrote. ok is false if data is too short or a count is out of
+// range.
 func decodeCounts(data []byte, counts []*int64) (rest []byte, ok bool) {
 	if len(data) < 8*len(counts) {
 		return nil, false
@@ -46,42 +46,41 @@ func decodeCounts(data []byte, counts []*int64) (rest []byte, ok bool) {
 	return data, true
 }
 
-// AppendBinary appends the state. Readings that hold the same evidence have the same bytes,
-// whatever the order, the shards or the restarts it came through; there is no key in
-// them. The error is always nil.
+// AppendBinary appends the state to dst. Choices that hold the same evidence have the same bytes,
+// for any order, shards or restarts. The state does not hold a key. The error is always nil.
 func (r *Choices) AppendBinary(dst []byte) ([]byte, error) {
 	from := len(dst)
-	dst = append(dst, readingTag...)
+	dst = append(dst, choicesTag...)
 	dst = append(dst, r.identity()...)
 	dst = appendCounts(dst, r.counts.all())
 	dst, _ = r.test.AppendBinary(dst) // never fails
 	return evidence.Seal(dst, from), nil
 }
 
-// MarshalBinary returns what AppendBinary appends.
+// MarshalBinary returns the bytes that AppendBinary appends.
 func (r *Choices) MarshalBinary() ([]byte, error) { return r.AppendBinary(nil) }
 
+// identity digests the filter. The accumulator's encoding digests the rest.
 func (r *Choices) identity() []byte {
-	id := sha256.Sum256([]byte(r.options.Filter.Name)) // the accumulator has the rest
+	id := sha256.Sum256([]byte(r.options.Filter.Name))
 	return id[:]
 }
 
-// UnmarshalBinary replaces the state by an encoded one. The Choices must have been
-// made for the same mark, Exempt and Filter, or the error wraps [detect.ErrMismatch]; damaged
-// bytes wrap [detect.ErrMalformed]. After an error the state is what it was. Memory is bounded by
-// the length of data.
+// UnmarshalBinary replaces the state by an encoded one. The Choices must have been made for the
+// same mark, Exempt and Filter, or the error wraps [detect.ErrMismatch]. Errors about damaged bytes
+// wrap [detect.ErrMalformed]. After an error the state is unchanged. len(data) bounds the memory.
 func (r *Choices) UnmarshalBinary(data []byte) error {
-	rest, err := checkedBody(data, readingTag)
+	rest, err := checkedBody(data, choicesTag)
 	if err != nil {
 		return err
 	}
 	if len(rest) < sha256.Size {
-		return fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+		return fmt.Errorf("student: %w: the data ends early", detect.ErrMalformed)
 	}
 	if !bytes.Equal(rest[:sha256.Size], r.identity()) {
-		return fmt.Errorf("student: the bytes are of a reading with another Filter: %w", detect.ErrMismatch)
+		return fmt.Errorf("student: the encoding is a test with another Filter: %w", detect.ErrMismatch)
 	}
-	var counts readingCounts
+	var counts textCounts
 	rest, ok := decodeCounts(rest[sha256.Size:], counts.all())
 	if !ok {
 		return fmt.Errorf("student: %w: a count is out of range", detect.ErrMalformed)
@@ -93,13 +92,12 @@ func (r *Choices) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-func (d *Difference) allCounts(c *readingCounts, f *fixedCounts) []*int64 {
+func (d *Difference) allCounts(c *textCounts, f *positionCounts) []*int64 {
 	return append(c.all(), &f.tokens, &f.vocab, &f.shortContext)
 }
 
-// AppendBinary appends the state. Differences that hold the same evidence have the same bytes,
-// whatever the order, the shards or the restarts it came through; there is no key in
-// them. The error is always nil.
+// AppendBinary appends the state to dst. Differences that hold the same evidence have the same
+// bytes, for any order, shards or restarts. The state does not hold a key. The error is always nil.
 //
 //	windows in order: ids LE24, texts u64le, tokens u64le, and for each token in order
 //	its id LE24 and the sum of differences, 2^-30, i64le; excluded windows in order
@@ -108,10 +106,10 @@ func (d *Difference) AppendBinary(dst []byte) ([]byte, error) {
 	dst = append(dst, differenceTag...)
 	dst = append(dst, d.identity()...)
 	dst = appendCounts(dst, d.allCounts(&d.counts, &d.fixed))
-	windows, excluded := int64(len(d.cells)), int64(len(d.excluded))
+	windows, excluded := int64(len(d.windows)), int64(len(d.excluded))
 	dst = appendCounts(dst, []*int64{&windows, &excluded})
-	for _, key := range slices.Sorted(maps.Keys(d.cells)) {
-		c := d.cells[key]
+	for _, key := range slices.Sorted(maps.Keys(d.windows)) {
+		c := d.windows[key]
 		dst = append(dst, key...)
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(c.texts))
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(len(c.sums)))
@@ -126,7 +124,7 @@ func (d *Difference) AppendBinary(dst []byte) ([]byte, error) {
 	return evidence.Seal(dst, from), nil
 }
 
-// MarshalBinary returns what AppendBinary appends.
+// MarshalBinary returns the bytes that AppendBinary appends.
 func (d *Difference) MarshalBinary() ([]byte, error) { return d.AppendBinary(nil) }
 
 func (d *Difference) identity() []byte {
@@ -135,25 +133,27 @@ func (d *Difference) identity() []byte {
 	return h.Sum(nil)
 }
 
-// UnmarshalBinary replaces the state by an encoded one. The Difference must have been made
-// for the same mark, Exempt and Filter, with or without a base as it was, or the error wraps
-// [detect.ErrMismatch]; damaged bytes wrap [detect.ErrMalformed]. After an error the state is what it was.
-// Memory is bounded by the length of data.
+// UnmarshalBinary replaces the state by an encoded one. The Difference must have been made for the
+// same mark, Exempt and Filter, and with or without a base as the encoded one was. Otherwise the
+// error wraps [detect.ErrMismatch]. Errors about damaged bytes wrap [detect.ErrMalformed]. After an
+// error the state is unchanged. len(data) bounds the memory.
 func (d *Difference) UnmarshalBinary(data []byte) error {
 	rest, err := checkedBody(data, differenceTag)
 	if err != nil {
 		return err
 	}
 	if len(rest) < sha256.Size {
-		return fmt.Errorf("student: %w: it is cut short", detect.ErrMalformed)
+		return fmt.Errorf("student: %w: the data ends early", detect.ErrMalformed)
 	}
 	if !bytes.Equal(rest[:sha256.Size], d.identity()) {
-		return fmt.Errorf("student: the bytes are not about %q: %w", d.scorer.ID(), detect.ErrMismatch)
+		return fmt.Errorf("student: the encoding is not a test of %q with these options: %w",
+			d.scorer.ID(), detect.ErrMismatch)
 	}
 	read := Difference{scorer: d.scorer, decoys: d.decoys, options: d.options, based: d.based}
 	read.Reset()
 	var windows, excluded int64
-	rest, ok := decodeCounts(rest[sha256.Size:], append(read.allCounts(&read.counts, &read.fixed), &windows, &excluded))
+	counts := append(read.allCounts(&read.counts, &read.fixed), &windows, &excluded)
+	rest, ok := decodeCounts(rest[sha256.Size:], counts)
 	if !ok || !read.decodeWindows(rest, windows, excluded) {
 		return fmt.Errorf("student: %w: the windows are damaged", detect.ErrMalformed)
 	}
@@ -161,7 +161,7 @@ func (d *Difference) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-// decodeWindows reads windows and excluded windows, and reports whether they are such as
+// decodeWindows reads windows and excluded windows. It reports whether they are such as
 // AppendBinary writes.
 func (d *Difference) decodeWindows(data []byte, windows, excluded int64) bool {
 	vocab, size := d.scorer.Vocab(), evidence.IDSize*d.scorer.Width()
@@ -174,26 +174,28 @@ func (d *Difference) decodeWindows(data []byte, windows, excluded int64) bool {
 		texts, entries := binary.LittleEndian.Uint64(data[size:]), binary.LittleEndian.Uint64(data[size+8:])
 		data = data[size+16:]
 		const entry = evidence.IDSize + 8
-		if i > 0 && key <= last || !evidence.AllBelow(key, vocab) || texts < 1 || texts > maxCellTexts || entries > uint64(len(data))/entry {
+		if i > 0 && key <= last || !evidence.AllBelow(key, vocab) ||
+			texts < 1 || texts > maxWindowTexts || entries > uint64(len(data))/entry {
 			return false
 		}
 		last = key
-		c := &cell{texts: int64(texts), sums: make(map[detect.Token]int64, entries)}
+		c := &windowSums{texts: int64(texts), sums: make(map[detect.Token]int64, entries)}
 		before := -1
 		for range entries {
 			id := int(data[0]) | int(data[1])<<8 | int(data[2])<<16
 			sum := int64(binary.LittleEndian.Uint64(data[evidence.IDSize:]))
 			data = data[entry:]
-			// A mean of differences of probabilities, which is within rowSlack of [-1,1].
+			// The mean is a difference of probabilities, within rowSlack of [-1,1].
 			if id <= before || id >= vocab || sum == 0 || magnitude(sum) > 2*fixedOne*texts {
 				return false
 			}
 			before = id
 			c.sums[detect.Token(id)] = sum
 		}
-		d.cells[key] = c
+		d.windows[key] = c
 	}
-	if size == 0 && (excluded > 1 || len(data) > 0) || size > 0 && (len(data)%size != 0 || int64(len(data)/size) != excluded) {
+	if size == 0 && (excluded > 1 || len(data) > 0) ||
+		size > 0 && (len(data)%size != 0 || int64(len(data)/size) != excluded) {
 		return false
 	}
 	for i := range excluded {

@@ -22,7 +22,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// Rows and Choices make a toyModel one with open weights.
+// Rows and Choices make a toyModel a model with open weights.
 func (m *toyModel) Rows(text []Token) iter.Seq2[student.Row, error] {
 	return func(yield func(student.Row, error) bool) {
 		for i := range text {
@@ -41,14 +41,15 @@ func (m *toyModel) Choices(text []Token) ([]Token, error) {
 	return choices, nil
 }
 
-// TestOpenWeights: what a tuned model's weights show, against its base and alone. The
-// difference shows the most.
+// TestOpenWeights tests a tuned model's weights against its base and alone. The difference shows the
+// most.
 func TestOpenWeights(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	base := newToy(30, 120)
 	tuned := base.taught(tilt{mark, 0.12})
 	decoys := decoysOf(t, 100, 1)
-	reading, difference, mass := testmark.Must(student.NewChoices(mark, decoys, nil)), testmark.Must(student.NewDifference(mark, decoys, nil)), testmark.Must(student.NewMass(mark, decoys, nil))
+	reading := testmark.Must(student.NewChoices(mark, decoys, nil))
+	difference, mass := testmark.Must(student.NewDifference(mark, decoys, nil)), testmark.Must(student.NewMass(mark, decoys, nil))
 	clean := testmark.Must(student.NewDifference(mark, decoys, nil))
 	rng := rand.New(rand.NewPCG(30, 30))
 	other := base.taught(tilt{studentMark(t, "another", 1), 0.3})
@@ -73,7 +74,7 @@ func TestOpenWeights(t *testing.T) {
 	assert.Greater(t, c.Log10P, -4.0)
 }
 
-// TestDifferenceIsTheFormula compares with the sum in plain numbers.
+// TestDifferenceIsTheFormula compares with a sum by hand.
 func TestDifferenceIsTheFormula(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	d := testmark.Must(student.NewDifference(mark, decoysOf(t, 100, 1), &student.WeightsOptions{Exempt: []Token{9}}))
@@ -81,8 +82,10 @@ func TestDifferenceIsTheFormula(t *testing.T) {
 		return student.Row{Tokens: []Token{2, 5, 9}[:len(probs)], Probs: probs}
 	}
 	// Window 1 in two texts, twice in the first; window 4 once; window 7 not read.
-	require.NoError(t, d.Add([]Token{1, 1, 7}, []student.Row{row(0.75, 0.25), row(1, 0), {}}, []student.Row{row(0.25, 0.25, 0.5), row(0, 1), row(1)}))
-	require.NoError(t, d.Add([]Token{4, 1}, []student.Row{row(0, 0.5), row(0.125, 0.25)}, []student.Row{row(0.5), row(0.125, 0.75)}))
+	require.NoError(t, d.Add([]Token{1, 1, 7},
+		[]student.Row{row(0.75, 0.25), row(1, 0), {}}, []student.Row{row(0.25, 0.25, 0.5), row(0, 1), row(1)}))
+	require.NoError(t, d.Add([]Token{4, 1},
+		[]student.Row{row(0, 0.5), row(0.125, 0.25)}, []student.Row{row(0.5), row(0.125, 0.75)}))
 	r := d.Result()
 	// Window 1: token 2 (0.5 + 0)/2 = 0.25, token 5 (0 - 0.5)/2 = -0.25; window 4: 2 -0.5,
 	// 5 0.5.
@@ -92,7 +95,10 @@ func TestDifferenceIsTheFormula(t *testing.T) {
 	}
 	assert.Equal(t, map[float64]int64{0.25: 1, -0.25: 1, -0.5: 1, 0.5: 1}, got)
 	assert.Equal(t, []int64{2, 5, 2, 1, 1}, []int64{r.Texts, r.Positions, r.Windows, r.Repeated, r.Unread})
-	green := mark.Score(nil, []watermark.Pair{{Context: []Token{1}, Token: 2}, {Context: []Token{1}, Token: 5}, {Context: []Token{4}, Token: 2}, {Context: []Token{4}, Token: 5}})
+	green := mark.Score(nil, []watermark.Pair{
+		{Context: []Token{1}, Token: 2}, {Context: []Token{1}, Token: 5},
+		{Context: []Token{4}, Token: 2}, {Context: []Token{4}, Token: 5},
+	})
 	want := 0.25*float64(green[0]) - 0.25*float64(green[1]) - 0.5*float64(green[2]) + 0.5*float64(green[3])
 	assert.InDelta(t, want, float64(r.Sum)*r.Unit, 1e-12)
 
@@ -101,12 +107,14 @@ func TestDifferenceIsTheFormula(t *testing.T) {
 	assert.Equal(t, []int64{1, 1, 2}, []int64{r.Windows, r.Excluded, r.Scored})
 }
 
-// TestSparseRowsAreDenseRows: a token that is left out of a row has no mass there.
+// TestSparseRowsAreDenseRows: a token that a row leaves out has probability 0.
 func TestSparseRowsAreDenseRows(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	base := newToy(31, 30)
 	tuned := base.taught(tilt{mark, 1})
-	dense, sparse := testmark.Must(student.NewDifference(mark, decoysOf(t, 100, 1), nil)), testmark.Must(student.NewDifference(mark, decoysOf(t, 100, 1), nil))
+	decoys := decoysOf(t, 100, 1)
+	dense := testmark.Must(student.NewDifference(mark, decoys, nil))
+	sparse := testmark.Must(student.NewDifference(mark, decoys, nil))
 	text := testmark.Uniform(rand.New(rand.NewPCG(31, 31)), 40, 30)
 	rowsOf := func(m *toyModel, pack bool) (out []student.Row) {
 		for r := range m.Rows(text) {
@@ -128,7 +136,7 @@ func TestSparseRowsAreDenseRows(t *testing.T) {
 	assert.Equal(t, Token(4), student.Row{Tokens: []Token{4, 8}, Probs: []float32{0.5, 0.5}}.Choice())
 }
 
-// TestReadingDedup: a window once in a text, a window and choice once over texts.
+// TestReadingDedup: a window counts once in a text, and a window with its choice once over texts.
 func TestReadingDedup(t *testing.T) {
 	mark := studentMark(t, "master", 2)
 	r := testmark.Must(student.NewChoices(mark, decoysOf(t, 100, 2), &student.WeightsOptions{
@@ -208,7 +216,7 @@ func TestReadingsMergeInAnyOrder(t *testing.T) {
 	once := twice.Result()
 	require.NoError(t, twice.Merge(twice))
 	again := twice.Result()
-	assert.Equal(t, once.Log10P, again.Log10P, "means of the same")
+	assert.Equal(t, once.Log10P, again.Log10P, "means of equal rows")
 	assert.Equal(t, 2*once.Positions, again.Positions)
 
 	other := studentMark(t, "other", 1)
@@ -250,7 +258,7 @@ func TestReadingsRefuseOtherBytes(t *testing.T) {
 		require.ErrorIs(t, d.UnmarshalBinary(difference[:n]), detect.ErrMalformed)
 	}
 	again, _ := d.MarshalBinary()
-	assert.Equal(t, difference, again, "after errors the state is what it was")
+	assert.Equal(t, difference, again, "after errors the state is unchanged")
 	again, _ = r.MarshalBinary()
 	assert.Equal(t, reading, again)
 }
@@ -282,7 +290,7 @@ func FuzzReadingUnmarshal(f *testing.F) {
 	})
 }
 
-// brokenModel fails after a row.
+// A brokenModel fails after one row.
 type brokenModel struct{ *toyModel }
 
 var errModel = errors.New("out of memory")
@@ -297,7 +305,7 @@ func (m brokenModel) Rows(text []Token) iter.Seq2[student.Row, error] {
 
 func (m brokenModel) Choices([]Token) ([]Token, error) { return nil, errModel }
 
-// shortModel gives too few rows or too many.
+// A shortModel returns too few rows, or too many.
 type shortModel struct {
 	*toyModel
 	more int
@@ -313,27 +321,32 @@ func (m shortModel) Rows(text []Token) iter.Seq2[student.Row, error] {
 	}
 }
 
-func TestRowsThatAreNone(t *testing.T) {
+func TestInvalidRows(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(33, 10)
 	decoys := decoysOf(t, 100, 1)
 	nan := float32(math.NaN())
 	mass := testmark.Must(student.NewMass(mark, decoys, nil))
-	for name, r := range map[string]student.Row{
-		"nan":            {Probs: []float32{nan}},
-		"negative":       {Probs: []float32{-0.1}},
-		"above 1":        {Probs: []float32{1.5}},
-		"a sum above 1":  {Probs: []float32{0.6, 0.6}},
-		"too long":       {Probs: make([]float32, vocab+1)},
-		"more tokens":    {Tokens: []Token{1, 2}, Probs: []float32{0.1}},
-		"a token twice":  {Tokens: []Token{1, 1}, Probs: []float32{0.1, 0.1}},
-		"descending":     {Tokens: []Token{2, 1}, Probs: []float32{0.1, 0.1}},
-		"a negative id":  {Tokens: []Token{-1}, Probs: []float32{0.1}},
-		"outside":        {Tokens: []Token{vocab}, Probs: []float32{0.1}},
-		"infinite":       {Probs: []float32{float32(math.Inf(1))}},
-		"logits, surely": {Probs: []float32{3, -2}},
+	for _, c := range []struct {
+		name string
+		row  student.Row
+	}{
+		{"NaN", student.Row{Probs: []float32{nan}}},
+		{"negative", student.Row{Probs: []float32{-0.1}}},
+		{"above 1", student.Row{Probs: []float32{1.5}}},
+		{"a sum above 1", student.Row{Probs: []float32{0.6, 0.6}}},
+		{"too long", student.Row{Probs: make([]float32, vocab+1)}},
+		{"more tokens", student.Row{Tokens: []Token{1, 2}, Probs: []float32{0.1}}},
+		{"a token twice", student.Row{Tokens: []Token{1, 1}, Probs: []float32{0.1, 0.1}}},
+		{"descending", student.Row{Tokens: []Token{2, 1}, Probs: []float32{0.1, 0.1}}},
+		{"a negative id", student.Row{Tokens: []Token{-1}, Probs: []float32{0.1}}},
+		{"outside", student.Row{Tokens: []Token{vocab}, Probs: []float32{0.1}}},
+		{"infinite", student.Row{Probs: []float32{float32(math.Inf(1))}}},
+		{"logits", student.Row{Probs: []float32{3, -2}}},
 	} {
-		assert.ErrorIs(t, mass.Add([]Token{1}, []student.Row{r}, nil), student.ErrRow, name)
+		t.Run(c.name, func(t *testing.T) {
+			assert.ErrorIs(t, mass.Add([]Token{1}, []student.Row{c.row}, nil), student.ErrRow)
+		})
 	}
 	assert.Zero(t, mass.Result().Positions)
 	assert.Contains(t, mass.Result().Warnings, detect.ErrNothingScored)
@@ -361,10 +374,9 @@ func TestRowsThatAreNone(t *testing.T) {
 	assert.ErrorIs(t, marked.Add(text, []Token{1, 2, vocab}), student.ErrRow)
 }
 
-// TestMarkedReading reads texts that the marked model wrote, under many keys, by a clean
-// model that copies what followed a window the last time, in whatever text: a fixed test of
-// all pairs would call it marked, and the anytime test does not. A student of the mark is
-// found.
+// TestMarkedReading lets a clean model read texts of the marked model, under many keys. The model copies
+// the token that followed a window the last time, in any text. A fixed test of all pairs would call it
+// marked, and the anytime test does not. The test finds a student of the mark.
 func TestMarkedReading(t *testing.T) {
 	toy := newToy(34, 60)
 	var count nullpanel.Count
@@ -426,7 +438,7 @@ func TestMarkedReading(t *testing.T) {
 	require.NoError(t, m.Exclude([]Token{9}))
 	require.NoError(t, m.Add([]Token{1, 9, 3}, []Token{4, 5, -1}))
 	assert.ErrorIs(t, m.Exclude([]Token{1}), sequential.ErrLate)
-	require.NoError(t, m.Add([]Token{3, 1}, []Token{6, 6}), "a window that was not asked about is not fresh later")
+	require.NoError(t, m.Add([]Token{3, 1}, []Token{6, 6}), "a window at which the model was not asked is not fresh later")
 	assert.Equal(t, []int64{1, 1, 2}, []int64{m.Result().Scored, m.Result().Unread, m.Result().Skipped.Excluded})
 }
 
@@ -472,7 +484,7 @@ func TestStudentSequential(t *testing.T) {
 	assert.ErrorIs(t, q.Exclude([]Token{2}), sequential.ErrLate)
 }
 
-// TestStudentSequentialGivesUp: by the futility bound of a stated c1.
+// TestStudentSequentialGivesUp at the futility bound of a stated c1.
 func TestStudentSequentialGivesUp(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(37, 200)
@@ -488,12 +500,22 @@ func TestStudentSequentialGivesUp(t *testing.T) {
 	assert.Equal(t, detect.NotDetected, r.Verdict)
 	assert.GreaterOrEqual(t, r.Scored, r.Futile)
 	assert.Zero(t, r.Skipped.Excluded)
-	for name, o := range map[string]*student.SequentialOptions{
-		"no share": {C1: 1}, "no c1": {MinShare: 0.5}, "c1": {C1: math.Inf(1), MinShare: 0.5}, "share": {C1: 1, MinShare: 2},
-		"alpha": {Alpha: 0.6}, "tests": {Tests: -1}, "filter": {Filter: student.ContextFilter{Name: "x"}},
+	for _, c := range []struct {
+		name, says string
+		o          student.SequentialOptions
+	}{
+		{"no share", "MinShare", student.SequentialOptions{C1: 1}},
+		{"no c1", "C1", student.SequentialOptions{MinShare: 0.5}},
+		{"c1", "C1", student.SequentialOptions{C1: math.Inf(1), MinShare: 0.5}},
+		{"share", "MinShare", student.SequentialOptions{C1: 1, MinShare: 2}},
+		{"alpha", "Alpha", student.SequentialOptions{Alpha: 0.6}},
+		{"tests", "Tests", student.SequentialOptions{Tests: -1}},
+		{"filter", "ContextFilter", student.SequentialOptions{Filter: student.ContextFilter{Name: "x"}}},
 	} {
-		_, err := student.NewSequential(mark, decoysOf(t, 100, 1), o)
-		assert.ErrorContains(t, err, ": ", name)
+		t.Run(c.name, func(t *testing.T) {
+			_, err := student.NewSequential(mark, decoysOf(t, 100, 1), &c.o)
+			assert.ErrorContains(t, err, c.says)
+		})
 	}
 	_, err := student.NewSequential(mark, nil, nil)
 	assert.ErrorContains(t, err, "control keys")

@@ -1,7 +1,6 @@
 package student_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -14,22 +13,20 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A toyModel is a language over the vocabulary of the tests, a student of it, and its own
-// reference: the next token depends on the last one, by a Zipf law over a permutation of its
-// own.
+// A toyModel is a language, a student of it, and its own reference. The next token depends on the last
+// one, by a Zipf law over a random permutation for each token.
 type toyModel struct {
 	logits [][]float32 // by last token
 	tilts  []tilt
 }
 
-// A tilt is what a student took over of a mark: green tokens are more likely by
-// e^strength.
+// A tilt is what a student learned of a mark: green tokens are more likely by e^strength.
 type tilt struct {
 	mark     *watermark.Mark
 	strength float32
 }
 
-// newToy returns a language of ids words; others never occur.
+// newToy returns a language of ids words. Other ids never occur.
 func newToy(seed uint64, ids int) *toyModel {
 	rng := rand.New(rand.NewPCG(seed, 11))
 	m := &toyModel{logits: make([][]float32, ids)}
@@ -97,7 +94,7 @@ func (m *toyModel) LogProb(context []Token, next Token) float64 {
 	return math.Log(float64(m.row(context)[next]))
 }
 
-// rows is a toyModel that gives whole rows.
+// rows is a toyModel that returns whole rows.
 type rows struct{ *toyModel }
 
 func (m rows) LogProbs(dst []float32, context []Token) []float32 {
@@ -108,18 +105,14 @@ func (m rows) LogProbs(dst []float32, context []Token) []float32 {
 	return dst
 }
 
-// studentRoot is the key from which the tests derive theirs.
-func studentRoot(t testing.TB) watermark.Key {
-	k, err := watermark.ParseKey("isotope-secret-key-1:" + fmt.Sprintf("%064x", 77))
-	require.NoError(t, err)
-	return k
-}
+// studentRoot returns the key from which the tests derive theirs.
+func studentRoot() watermark.Key { return testmark.Key(77) }
 
 func studentMark(t testing.TB, label string, width int, opts ...watermark.Option) *watermark.Mark {
-	return testmark.Green(t, studentRoot(t).Derive(label), width, opts...)
+	return testmark.Green(t, studentRoot().Derive(label), width, opts...)
 }
 
-// decoysOf are n decoys of a mark of the tests.
+// decoysOf returns n control keys for a mark of the tests.
 func decoysOf(t testing.TB, n, width int, opts ...watermark.Option) *student.Decoys {
 	d, err := student.NewDecoys([16]byte{9}, n, func(k watermark.Key) (detect.Scorer, error) {
 		return watermark.New(k, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: width}, vocab, opts...)
@@ -128,7 +121,7 @@ func decoysOf(t testing.TB, n, width int, opts ...watermark.Option) *student.Dec
 	return d
 }
 
-// ask collects outputs of n tokens with a prompt each.
+// ask collects outputs of n tokens, each with a prompt.
 func ask(m *toyModel, rng *rand.Rand, outputs, n int, add func(prompt, text []Token)) {
 	for range outputs {
 		prompt := []Token{rng.Int32N(int32(len(m.logits))), rng.Int32N(int32(len(m.logits))), rng.Int32N(int32(len(m.logits)))}

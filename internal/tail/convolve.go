@@ -25,6 +25,10 @@ func (p *line) convolve() (e estimate, ok bool) {
 		tilted, _, _ := g.tilted(p.theta)
 		for range g.count {
 			top += g.atoms[last].x
+			if last == 1 {
+				convolveTwo(law[:top+1], tilted[0], tilted[1], g.atoms[1].x)
+				continue
+			}
 			for x := top; x >= 0; x-- {
 				sum := 0.0
 				for i := range g.atoms {
@@ -44,4 +48,15 @@ func (p *line) convolve() (e estimate, ok bool) {
 		sum += float64(law[x] * exp(-float64(p.theta*float64(x-p.s))))
 	}
 	return estimate{p.exponent + ln(sum), float64(roundings*0x1p-53) + p.loss}, sum > 1e-280
+}
+
+// convolveTwo adds a term with the values 0 and step, of weights no and yes. It is the loop of convolve
+// for two atoms, with the same roundings, in half the time. law has more than step elements.
+func convolveTwo(law []float64, no, yes float64, step int64) {
+	for x := int64(len(law)) - 1; x >= step; x-- {
+		law[x] = float64(no*law[x]) + float64(yes*law[x-step])
+	}
+	for x := range law[:step] {
+		law[x] *= no
+	}
 }

@@ -28,7 +28,7 @@ const (
 	WeightCounts
 )
 
-// of returns the weight of a unit.
+// of returns the weight of a unit, from 0 to null.MaxWeight.
 func (w Weighting) of(u tokset.Unit) uint8 {
 	switch w {
 	case WeightGiven:
@@ -42,11 +42,11 @@ func (w Weighting) of(u tokset.Unit) uint8 {
 
 // A Config decides what is kept of a text.
 type Config struct {
-	Width     int // context width, 0 to watermark.MaxWidth
-	Vocab     int // vocabulary size, 1 to watermark.MaxVocab
-	ByContext bool
-	Weighting Weighting
-	// SampleSize bounds the number of units; 0 keeps all. RunKey orders them.
+	Width     int       // context width, 0 to watermark.MaxWidth
+	Vocab     int       // vocabulary size, 1 to watermark.MaxVocab
+	ByContext bool      // the unit is the context, not the pair
+	Weighting Weighting // rule for the weights of units
+	// SampleSize bounds the number of units, from 0 to 2^30. 0 keeps all. RunKey orders them.
 	SampleSize int
 	RunKey     [16]byte
 	Exempt     []Token // sorted ids that are never scored
@@ -58,14 +58,14 @@ type Evidence struct {
 	config Config
 	units  tokset.Config
 	set    *tokset.Set
-	fixed  fixed
+	fixed  fixedCounts
 }
 
-// fixed counts positions that no key and no exclusion changes.
-type fixed struct {
+// fixedCounts counts positions. No key and no exclusion changes these counts.
+type fixedCounts struct {
 	tokens       int64 // all positions
-	vocab        int64
-	shortContext int64
+	vocab        int64 // positions skipped for an id outside the vocabulary
+	shortContext int64 // positions skipped for a context that is not whole
 }
 
 // New returns empty Evidence. It panics if the width or the vocabulary is out of range.
@@ -80,7 +80,8 @@ func New(c Config) *Evidence {
 	if c.ByContext {
 		rule = tokset.ByContext
 	}
-	e := &Evidence{config: c, units: tokset.Config{Width: c.Width, Rule: rule, Size: c.SampleSize, RunKey: c.RunKey}}
+	units := tokset.Config{Width: c.Width, Rule: rule, Size: c.SampleSize, RunKey: c.RunKey}
+	e := &Evidence{config: c, units: units}
 	e.set = tokset.New(e.units)
 	return e
 }
@@ -89,7 +90,8 @@ func New(c Config) *Evidence {
 // are 1.
 func (e *Evidence) Add(tokens []Token, weights []uint8) { e.addNoting(tokens, weights, nil) }
 
-// AddWeighted is Add for weights from outside. It panics if they do not fit.
+// AddWeighted is Add with weights from the caller. It panics if they do not fit the text or the
+// Config.
 func (e *Evidence) AddWeighted(tokens []Token, weights []uint8) {
 	switch {
 	case e.config.Weighting != WeightGiven:
@@ -122,8 +124,8 @@ func (e *Evidence) addNoting(tokens []Token, weights []uint8, first func(positio
 	}
 }
 
-// run counts the positions [from, to) of a text. All of them are in the vocabulary. Before them
-// is the start of the text or a token outside the vocabulary.
+// run counts the positions [from, to) of a text. All of them are in the vocabulary. The position
+// before from is outside the vocabulary, unless the text starts at from.
 func (e *Evidence) run(tokens []Token, weights []uint8, from, to int, first func(position int)) {
 	if short := int64(min(e.config.Width, to-from)); from > 0 {
 		e.fixed.vocab += short
@@ -185,7 +187,7 @@ func (e *Evidence) Clone() *Evidence {
 // Reset forgets everything and keeps the memory.
 func (e *Evidence) Reset() {
 	e.set.Reset()
-	e.fixed = fixed{}
+	e.fixed = fixedCounts{}
 }
 
 func (e *Evidence) inVocab(t Token) bool { return t >= 0 && int(t) < e.config.Vocab }
@@ -239,7 +241,8 @@ func (e *Evidence) Context(unit int) []Token { return e.set.AppendContext(nil, u
 // Weight returns the weight of a unit, by the number that ScoreNoting reports.
 func (e *Evidence) Weight(unit int) uint8 { return e.config.Weighting.of(e.set.Unit(unit)) }
 
-// MaxPositions is above the length of any text, and sums of it fit an int64.
+// MaxPositions bounds the number of positions of all texts together. A few such numbers add up
+// without overflow.
 const MaxPositions = 1 << 60
 
 // AppendBinary appends the units and counts. Evidence that holds the same units has the same
@@ -254,7 +257,7 @@ func (e *Evidence) AppendBinary(dst []byte) []byte {
 // Decode replaces the units and counts with those that AppendBinary wrote. After an error
 // nothing has changed. len(data) bounds the memory.
 func (e *Evidence) Decode(data []byte) error {
-	var f fixed
+	var f fixedCounts
 	for _, n := range []*int64{&f.tokens, &f.vocab, &f.shortContext} {
 		if len(data) < 8 {
 			return errors.New("the data ends early")

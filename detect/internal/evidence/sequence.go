@@ -5,7 +5,7 @@ import "github.com/isotope-wm/isotope/detect/internal/null"
 // A Sequence is the scored positions of one text, in text order.
 type Sequence struct {
 	Law    null.Law
-	At     []int32 // token offsets
+	At     []int32 // token offset of each scored position, ascending
 	prefix []int64 // sum of the first i scores, at most math.MaxInt64
 }
 

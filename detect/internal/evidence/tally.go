@@ -50,7 +50,7 @@ func (c *Class) add(score int64, colours bool) {
 type Tally struct {
 	Law     null.Law
 	Tokens  int64                     // all positions
-	Classes [null.MaxWeight + 1]Class // by weight; the first stays empty
+	Classes [null.MaxWeight + 1]Class // units by weight; class 0 stays empty
 	Skipped Skipped
 }
 
@@ -107,7 +107,7 @@ func (e *Evidence) ScoreNoting(s Scorer, scored func(unit int, score int64)) Tal
 	return t
 }
 
-// all counts every unit of a set, if all weigh 1 and each is scored.
+// all counts every unit of a set. All of them weigh 1 and are scored, and green of them are green.
 func (t *Tally) all(set *tokset.Set, green int64) {
 	units := int64(set.Len())
 	var positions int64

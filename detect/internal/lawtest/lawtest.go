@@ -1,4 +1,4 @@
-// Package lawtest holds laws of every kind and draws of their scores, for tests.
+// Package lawtest holds laws of every kind, and draws of their scores, for tests.
 package lawtest
 
 import (
@@ -47,11 +47,12 @@ func Draw(rng *rand.Rand, l watermark.Law) int64 {
 	panic("unknown law")
 }
 
-// DrawMarked draws the score of a token that a keyed draw chose from two equally likely ones.
+// DrawMarked draws the score of a token that a keyed draw chose from two equally likely ones. It
+// panics for a green list, which is a bias.
 func DrawMarked(rng *rand.Rand, l watermark.Law) int64 {
 	switch l := l.(type) {
 	case watermark.Exponential:
-		first := rng.Float64()*(l.First+l.Second) < l.First // which key decided
+		first := rng.Float64()*(l.First+l.Second) < l.First // the first key decides
 		one, two := rng.ExpFloat64(), rng.ExpFloat64()
 		if first {
 			one = max(one, rng.ExpFloat64())
@@ -61,7 +62,7 @@ func DrawMarked(rng *rand.Rand, l watermark.Law) int64 {
 		return int64(watermark.ScoreUnit * (l.First*one + l.Second*two))
 	case watermark.Layers:
 		candidates := -math.Log2(1 - l.Marked)
-		// Tokens 0 and 1 have bits in each layer; p is the probability of 0 among the
+		// Tokens 0 and 1 have a bit in each layer. p is the probability of token 0 among the
 		// candidates of the layer.
 		p, score := 0.5, [2]int64{}
 		for _, v := range l.Weights() {

@@ -41,7 +41,8 @@ func (bernoulliLaw) Top() int64             { return 1 }
 func (bernoulliLaw) Colours() bool          { return true }
 func (bernoulliLaw) Green(score int64) bool { return score == 1 }
 
-// full is the excess of the green rate where the model is indifferent.
+// Full returns the excess of the green rate in text of a model for which all tokens are equally
+// likely.
 func (l bernoulliLaw) Full() (full, most float64) { return l.Marked - l.P, 1 - l.P }
 
 func (bernoulliLaw) Unit() float64 { return 1 }
@@ -53,7 +54,7 @@ func (l bernoulliLaw) Raised(units *Units, sum Sum, excess float64, _ bool) floa
 func (bernoulliLaw) Digits() float64 { return 1e-13 }
 
 func (l bernoulliLaw) Ratio(units, sum int64) func(int64) int64 {
-	// Half a count more of each colour keeps the logarithms finite.
+	// Half a unit more of each colour keeps the logarithms finite.
 	rate := (float64(sum) + 0.5) / (float64(units) + 1)
 	up := int64(math.Round(displayUnit * math.Log(rate/l.P)))
 	down := int64(math.Round(displayUnit * math.Log((1-rate)/(1-l.P))))
@@ -68,11 +69,11 @@ func (l bernoulliLaw) Ratio(units, sum int64) func(int64) int64 {
 	}
 }
 
-// alternatives counts the green rates tried in streams.
+// alternatives is the number of green rates that tests of streams try.
 const alternatives = 6
 
-// bets are the green rates of a bias of 1/8, 1/4, ..., 4 nats where the model is
-// indifferent.
+// Bets returns the green rates of a bias of 1/8, 1/4, ..., 4 nats, for a model for which all tokens
+// are equally likely.
 func (l bernoulliLaw) Bets() []Bet {
 	bets := make([]Bet, alternatives)
 	for i := range bets {
@@ -87,7 +88,7 @@ func (l bernoulliLaw) Bets() []Bet {
 			case 0:
 				return down
 			}
-			panic(fmt.Sprintf("detect: score %d is not one of a green list", score))
+			panic(fmt.Sprintf("detect: the scorer returned %d, but scores of a green list are 0 and 1", score))
 		}}
 	}
 	return bets

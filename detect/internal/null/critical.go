@@ -51,8 +51,9 @@ func Critical(l Law, units *Units, limit float64, top int64) int64 {
 			at += min(step, top-at)
 		}
 	}
-	// The logarithm of a tail is nearly straight, so a line finds the crossing (regula falsi in
-	// the Illinois form). Every third step halves the bracket, for tails that are all steps.
+	// The logarithm of a tail is nearly straight, so a line finds the crossing (regula falsi in the
+	// Illinois form, Dowell and Jarratt 1971). Every third step halves the bracket, because some
+	// tails consist of steps.
 	for i, side := 0, 0; hi-lo > 1; i++ {
 		at := lo + (hi-lo)/2
 		if x := float64(hi-lo) * (atLo / (atLo - atHi)); i%3 < 2 && x >= 0 { // NaN if an end has no value

@@ -7,19 +7,19 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// exponentialLaw is the law of a Gumbel score of one key or of several.
+// exponentialLaw is the law of a Gumbel score under one key, or of the weighted sum of the scores
+// under two keys.
 //
-// A score is the integer part of ScoreUnit * sum of a_k s_k with weights a_k > 0 and
-// independent s_k, each stochastically dominated by a standard exponential variable E_k:
-// P(s_k >= x) <= e^-x for every x. So there are s_k <= E_k on one probability space
-// (Strassen), a score is at most ScoreUnit * sum of a_k E_k there, and a sum of
-// scores with weights that are not negative is at most ScoreUnit times the same sum
-// of exponentials, which are independent. Rounding down only lowers it. Hence the tail of
-// the sum of exponentials is never below that of the sum of scores, and below the
-// resolution of the score it is equal: p-values are bounded from above, by the exact law
-// and not by a fit to its moments.
+// A score is the integer part of ScoreUnit * (sum of a_k s_k). The weights a_k are positive. The
+// s_k are independent, and a standard exponential variable E_k stochastically dominates each of
+// them: P(s_k >= x) <= e^-x for every x. So there is a probability space on which s_k <= E_k for
+// all k (Strassen). There a score is at most ScoreUnit * (sum of a_k E_k). A sum of scores with
+// nonnegative weights is at most ScoreUnit times the same sum of the E_k, which are independent.
+// Rounding down only lowers it. Hence the tail of the sum of exponentials is never below that of
+// the sum of scores. Except for the resolution of the score, the two are equal. The p-value is an
+// upper bound from an exact law, not from a fit to the moments.
 type exponentialLaw struct {
-	weights []float64 // of the keys
+	weights []float64 // of the keys, positive
 	sum     float64   // of the weights
 	largest float64   // of the weights
 }
@@ -28,7 +28,7 @@ func newExponentialLaw(l watermark.Exponential) exponentialLaw {
 	var e exponentialLaw
 	for _, a := range []float64{l.First, l.Second} {
 		if !(a >= 0 && a <= 1<<20) {
-			panic("detect: the weight of a key is out of range")
+			panic("detect: the weight of a key of an Exponential law is outside [0, 2^20]")
 		}
 		if a > 0 {
 			e.weights = append(e.weights, a)
@@ -37,7 +37,7 @@ func newExponentialLaw(l watermark.Exponential) exponentialLaw {
 		e.largest = max(e.largest, a)
 	}
 	if len(e.weights) == 0 {
-		panic("detect: a law without keys")
+		panic("detect: an Exponential law needs a key with a positive weight")
 	}
 	return e
 }
@@ -46,7 +46,7 @@ func (l exponentialLaw) Survival(units *Units, sum Sum) float64 {
 	return tail.WeightedExponential(l.groups(units), sum.Float()/watermark.ScoreUnit)
 }
 
-// groups are the exponential terms of so many units.
+// groups returns the exponential terms of these units.
 func (l exponentialLaw) groups(units *Units) []tail.Exponential {
 	var groups []tail.Exponential
 	for w, n := range units {
@@ -67,10 +67,11 @@ func (l exponentialLaw) Moments() (mean, variance float64) {
 	return unit * l.sum, unit * unit * variance
 }
 
-// scoreLoss is 2^-30, see [watermark.Exponential].
+// scoreLoss bounds how much a score falls short of its real value, in units of the score: 2^-30 of
+// a nat. [watermark.Exponential] has the reason.
 const scoreLoss = watermark.ScoreUnit >> 30
 
-// maxScore is above -ln of the smallest number of 65 bits.
+// maxScore is above -ln of the smallest number of 65 bits, 2^-65.
 const maxScore = 46
 
 func (l exponentialLaw) Top() int64 {
@@ -83,10 +84,10 @@ func (l exponentialLaw) Green(score int64) bool {
 	return float64(score) > watermark.ScoreUnit*l.sum
 }
 
-// full is the excess where every token was a fair choice between two, which is one bit of
-// entropy: the key takes the token with the larger of two uniform variables, so that its
-// score is the larger of two exponentials, E + E'/2 (Renyi 1953), and has the mean 3/2. Of
-// several keys one decides each token, with a probability in proportion to its weight.
+// Full returns the rise in mean score if every token is a fair choice between two, which is one bit
+// of entropy. The key takes the token with the larger of two uniform variables. Its score is the
+// larger of two exponentials, E + E'/2 (Renyi 1953), with the mean 3/2. If there are two keys, one
+// of them decides each token, with a probability in proportion to its weight.
 func (l exponentialLaw) Full() (full, most float64) {
 	for _, a := range l.weights {
 		full += float64(a * a)
@@ -97,8 +98,8 @@ func (l exponentialLaw) Full() (full, most float64) {
 
 func (exponentialLaw) Unit() float64 { return watermark.ScoreUnit }
 
-// raised has the E'/2 on top in a share of the units, rounded down. Scores are rounded
-// down as well, each by less than scoreLoss.
+// Raised adds the E'/2 of Full in a share of the units, rounded down. It lowers every score by
+// scoreLoss, because scores are rounded down by less than that.
 func (l exponentialLaw) Raised(units *Units, sum Sum, excess float64, _ bool) float64 {
 	full, _ := l.Full()
 	share := min(excess/full, 1)
@@ -138,8 +139,8 @@ func (l exponentialLaw) Ratio(units, sum int64) func(int64) int64 {
 	return l.tilt(lo, displayUnit, math.Round)
 }
 
-// tilt is theta s - K(theta), K(theta) = -sum of ln(1 - theta a), whose exponential has
-// the mean 1 for exponentials, and at most 1 for scores.
+// tilt returns theta s - K(theta) with K(theta) = -(sum of ln(1 - theta a)). The exponential of it
+// has the mean 1 for exponential variables, and at most 1 for scores.
 func (l exponentialLaw) tilt(theta, unit float64, round func(float64) float64) func(int64) int64 {
 	k := 0.0
 	for _, a := range l.weights {
@@ -151,16 +152,17 @@ func (l exponentialLaw) tilt(theta, unit float64, round func(float64) float64) f
 	}
 }
 
-// roundingOfRatios is more than floating point adds to a ratio, in its unit.
+// roundingOfRatios is more than the rounding of floating point adds to a ratio, in the ratio's
+// unit.
 const roundingOfRatios = 0x1p-16
 
-// minimaxDeltas are the classes of laws for which the e-process of one key holds a
-// minimax score: the largest probability is at most 1-Delta. Most tokens of a language
-// model are nearly certain, so that Delta is small.
+// minimaxDeltas are the values of D for which the e-process of one key mixes the minimax score of
+// Li et al. (2025): the score of the worst next-token law whose largest probability is at most 1-D.
+// Most tokens of a language model are nearly certain, so the values are small.
 var minimaxDeltas = [...]float64{0.02, 0.1, 0.3}
 
-// bets are the minimax scores of a single key. The sum of several keys' scores does not
-// tell them apart, so there they are exponential tilts.
+// Bets returns the minimax scores of a single key. The scores of two keys come as one sum, which
+// does not tell the keys apart. So two keys have exponential tilts.
 func (l exponentialLaw) Bets() []Bet {
 	var bets []Bet
 	if len(l.weights) == 1 && l.largest == 1 {
@@ -176,10 +178,10 @@ func (l exponentialLaw) Bets() []Bet {
 	return bets
 }
 
-// minimaxGain is the minimax score of r = 1 - e^-s. The score is that of the left end of
-// the bin of s, and h increases in r, so that the mean of e^gain is at most that of e^h,
-// which is 1. In the first bin the left end would be -Inf; there it is the mean of e^h over
-// the bin.
+// minimaxGain returns the minimax score h(r), r = 1 - e^-s, in units of 1/RatioUnit. h increases in
+// r, and is taken at the left end of the bin of s. So the mean of e^gain is at most that of e^h,
+// which is 1. At the left end of the first bin h is -Inf. There the gain is that of the mean of e^h
+// over the bin.
 func minimaxGain(score int64, delta float64) int64 {
 	var h float64
 	if score == 0 {

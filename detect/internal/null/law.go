@@ -12,11 +12,11 @@ const MaxWeight = 15
 // TargetPower is the power for which statements about silence are made.
 const TargetPower = 0.9
 
-// Log10KeySpace is log10 of 2^-128. No test claims an error rate below it.
+// Log10KeySpace is log10 of 2^-128, rounded up. No test claims an error rate below it.
 const Log10KeySpace = -38.53
 
-// LevelSlack lets a value reach its threshold although logarithms round. It is some ulps, and
-// far less than the accuracy of a log10 p-value.
+// LevelSlack lets a value that equals its threshold reach it, although logarithms round. It is a
+// few ulps of a log10 p-value, and far below the accuracy of one.
 const LevelSlack = 1e-13
 
 // Units holds the number of scored units of each weight.
@@ -28,7 +28,7 @@ type Law interface {
 	// scores of these units is at least sum. It is exact or an upper bound.
 	Survival(units *Units, sum Sum) float64
 	// Moments returns the mean and the variance of a score under the null. Displays and the
-	// starting points of searches use them. No p-value does.
+	// starting points of searches use them. p-values do not.
 	Moments() (mean, variance float64)
 	// Top returns a number that no score exceeds.
 	Top() int64
@@ -41,17 +41,17 @@ type Law interface {
 	Full() (full, most float64)
 	// Unit returns the score that an excess of 1 stands for.
 	Unit() float64
-	// Raised returns Survival for a text in which the mark raises the mean score of every
-	// weight by excess, in (0, most]. It is a lower bound. It is exact if fine is set, or if
-	// exactness takes no longer.
+	// Raised is Survival for a text in which the mark raises the mean score of each weight by
+	// excess, in (0, most]. It is a lower bound. Under the law's model of marked text it is exact
+	// if fine is set, or if exactness takes no longer.
 	Raised(units *Units, sum Sum, excess float64, fine bool) float64
 	// Digits returns the relative tolerance for solving for an excess.
 	Digits() float64
 	// Ratio returns the log likelihood ratio of a score as a whole multiple of 2^-20. The
-	// alternative is the exponential tilt of the null with the mean sum / units. Ratio returns
-	// nil if that mean is not above the mean under the null.
+	// alternative is the exponential tilt of the null whose mean is sum / units. Ratio returns nil
+	// if that mean is not above the mean under the null.
 	Ratio(units, sum int64) func(score int64) int64
-	// Bets returns the alternatives that tests of streams mix.
+	// Bets returns the alternatives that tests of streams use.
 	Bets() []Bet
 }
 
@@ -79,7 +79,7 @@ func CheckScore(score, top int64) {
 	}
 }
 
-// Of returns the law that a scorer declared. It panics if package detect has no test for it.
+// Of returns the law that a scorer declared. It panics if no test exists for it.
 func Of(l watermark.Law) Law {
 	switch l := l.(type) {
 	case watermark.Bernoulli:

@@ -1,6 +1,7 @@
 package null
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -20,8 +21,8 @@ func units(n int64, w int) *Units {
 	return &u
 }
 
-// TestSurvivalReference compares with values of other implementations: exact rational
-// arithmetic and 50 digits for the references, and closed forms.
+// TestSurvivalReference compares with values of other implementations, by exact rational arithmetic
+// and with 50 digits, and with closed forms.
 func TestSurvivalReference(t *testing.T) {
 	one := Of(watermark.Exponential{First: 1})
 	unit := func(x float64) Sum { return Sum{}.Plus(int64(x*8), watermark.ScoreUnit/8) }
@@ -32,16 +33,18 @@ func TestSurvivalReference(t *testing.T) {
 		{1, 10, -4.34294481903252}, {10, 20, -2.30142866042440}, {100, 150, -5.22734533941186},
 		{100, 1000, -293.219263178439}, {1000, 4000, -703.199894631774}, {200, 200, -0.309275481867205},
 	} {
-		assert.InEpsilon(t, c.want, one.Survival(units(c.n, 1), unit(c.s)), 1e-13)
-		assert.InEpsilon(t, c.want, one.Survival(units(c.n, 5), unit(5*c.s)), 1e-13, "one weight is no weight")
+		assert.InEpsilon(t, c.want, one.Survival(units(c.n, 1), unit(c.s)), 1e-13, "%d units, %v", c.n, c.s)
+		assert.InEpsilon(t, c.want, one.Survival(units(c.n, 5), unit(5*c.s)), 1e-13, "one weight for all changes nothing")
 		two := Of(watermark.Exponential{First: 1, Second: 1})
 		if c.n%2 == 0 {
 			assert.InEpsilon(t, c.want, two.Survival(units(c.n/2, 1), unit(c.s)), 1e-13, "the sum of two keys is Gamma(2n, 1)")
 		}
 	}
 	weighted := Units{1: 5, 2: 4, 3: 3}
-	for s, want := range map[float64]float64{30: -0.899488332606067, 60: -4.09006603754062, 100: -9.22046899970713, 200: -22.9483498716517} {
-		assert.InEpsilon(t, want, one.Survival(&weighted, unit(s)), 1e-13)
+	for _, c := range []struct{ s, want float64 }{
+		{30, -0.899488332606067}, {60, -4.09006603754062}, {100, -9.22046899970713}, {200, -22.9483498716517},
+	} {
+		assert.InEpsilon(t, c.want, one.Survival(&weighted, unit(c.s)), 1e-13, "weighted, %v", c.s)
 	}
 	// a E + b E' >= s for one unit: (a e^(-s/a) - b e^(-s/b)) / (a - b).
 	mixture := Of(watermark.Exponential{First: 0.75, Second: 0.25})
@@ -50,16 +53,19 @@ func TestSurvivalReference(t *testing.T) {
 		assert.InEpsilon(t, want, mixture.Survival(units(1, 1), unit(s)), 1e-12)
 	}
 	layers := Of(watermark.Layers{Depth: 30, Weighted: true})
-	for s, want := range map[int64]float64{492250: -1.6430511146, 506000: -4.5016171260, 533499: -15.2459575065, 615996: -90.209756255} {
-		assert.InDelta(t, want, layers.Survival(units(200, 1), SumOf(s)), 1e-9)
+	for _, c := range []struct {
+		s    int64
+		want float64
+	}{{492250, -1.6430511146}, {506000, -4.5016171260}, {533499, -15.2459575065}, {615996, -90.209756255}} {
+		assert.InDelta(t, c.want, layers.Survival(units(200, 1), SumOf(c.s)), 1e-9, "layers, %d", c.s)
 	}
 	mean := Of(watermark.Layers{Depth: 30})
 	assert.Equal(t, tail.Binomial(3200, 6000, 0.5), mean.Survival(units(200, 1), SumOf(3200)))
 	assert.Equal(t, tail.Binomial(3200, 6000, 0.5), mean.Survival(units(200, 7), Sum{}.Plus(7, 3200)))
 }
 
-// TestMomentMatchIsNotTheLaw: a Gamma law with the mean and the variance of a mixture of
-// two keys claims too much, by more the further out; the exact one does not.
+// TestMomentMatchIsNotTheLaw: a Gamma law with the mean and the variance of a mixture of two keys gives
+// p-values that are too small. The error grows with the depth. The exact law has no such error.
 func TestMomentMatchIsNotTheLaw(t *testing.T) {
 	const n, a, b = 50, 0.75, 0.25
 	l := Of(watermark.Exponential{First: a, Second: b})
@@ -72,72 +78,75 @@ func TestMomentMatchIsNotTheLaw(t *testing.T) {
 	assert.Greater(t, exact, matched+0.5)
 }
 
-// TestSurvivalIsTheLaw draws sums under the null: as many reach each depth as the
-// survival says, and never more.
+// TestSurvivalIsTheLaw draws sums under the null. As many reach each depth as Survival says.
 func TestSurvivalIsTheLaw(t *testing.T) {
 	draws := 5000
 	if testing.Short() {
 		draws = 1000
 	}
 	for _, c := range lawtest.Cases() {
-		name, public := c.Name, c.Law
-		l := Of(public)
-		rng := rand.New(rand.NewPCG(201, 202))
-		counts := Units{1: 40, 3: 30, 15: 20}
-		var hits [3]int64
-		depths := [3]float64{0.3, 0.05, 0.005}
-		// Tails of tournaments are costly; the critical sums are found once.
-		var critical [3]int64
-		var level [3]float64
-		for d, depth := range depths {
-			critical[d] = Critical(l, &counts, math.Log10(depth), Max(l, &counts).Int64())
-			level[d] = math.Pow(10, l.Survival(&counts, SumOf(critical[d])))
-			require.LessOrEqual(t, level[d], depth)
-			assert.Greater(t, l.Survival(&counts, SumOf(critical[d]-1)), math.Log10(depth), "%s: the critical sum is the smallest", name)
-		}
-		for range draws {
-			var sum int64
-			for w, n := range counts {
-				for range n {
-					sum += int64(w) * lawtest.Draw(rng, public)
+		t.Run(c.Name, func(t *testing.T) {
+			public := c.Law
+			l := Of(public)
+			rng := rand.New(rand.NewPCG(201, 202))
+			counts := Units{1: 40, 3: 30, 15: 20}
+			var hits [3]int64
+			depths := [3]float64{0.3, 0.05, 0.005}
+			// Tails of tournaments are costly; the critical sums are found once.
+			var critical [3]int64
+			var level [3]float64
+			for d, depth := range depths {
+				critical[d] = Critical(l, &counts, math.Log10(depth), Max(l, &counts).Int64())
+				level[d] = math.Pow(10, l.Survival(&counts, SumOf(critical[d])))
+				require.LessOrEqual(t, level[d], depth)
+				assert.Greater(t, l.Survival(&counts, SumOf(critical[d]-1)), math.Log10(depth), "the critical sum is the smallest")
+			}
+			for range draws {
+				var sum int64
+				for w, n := range counts {
+					for range n {
+						sum += int64(w) * lawtest.Draw(rng, public)
+					}
+				}
+				for d := range depths {
+					if sum >= critical[d] {
+						hits[d]++
+					}
 				}
 			}
 			for d := range depths {
-				if sum >= critical[d] {
-					hits[d]++
-				}
+				assert.Greater(t, tail.Binomial(hits[d], int64(draws), level[d]), -7.0, "%d of %d at %v", hits[d], draws, level[d])
+				assert.Greater(t, tail.Binomial(int64(draws)-hits[d], int64(draws), 1-level[d]), -7.0, "%d of %d at %v", hits[d], draws, level[d])
 			}
-		}
-		for d := range depths {
-			assert.Greater(t, tail.Binomial(hits[d], int64(draws), level[d]), -7.0, "%s: %d of %d at %v", name, hits[d], draws, level[d])
-			assert.Greater(t, tail.Binomial(int64(draws)-hits[d], int64(draws), 1-level[d]), -7.0, "%s: %d of %d at %v", name, hits[d], draws, level[d])
-		}
+		})
 	}
 }
 
 // TestMoments compares with draws.
 func TestMoments(t *testing.T) {
 	for _, c := range lawtest.Cases() {
-		name, public := c.Name, c.Law
-		l := Of(public)
-		mean, variance := l.Moments()
-		rng := rand.New(rand.NewPCG(203, 204))
-		const draws = 100_000
-		var sum, squares float64
-		for range draws {
-			x := lawtest.Draw(rng, public)
-			require.LessOrEqual(t, x, l.Top())
-			d := float64(x) - mean
-			sum += d
-			squares += d * d
-		}
-		assert.InDelta(t, 0, sum/draws/math.Sqrt(variance), 6/math.Sqrt(draws), name)
-		assert.InDelta(t, 1, squares/draws/variance, 0.06, name)
+		t.Run(c.Name, func(t *testing.T) {
+			public := c.Law
+			l := Of(public)
+			mean, variance := l.Moments()
+			rng := rand.New(rand.NewPCG(203, 204))
+			const draws = 100_000
+			var sum, squares float64
+			for range draws {
+				x := lawtest.Draw(rng, public)
+				require.LessOrEqual(t, x, l.Top())
+				d := float64(x) - mean
+				sum += d
+				squares += d * d
+			}
+			assert.InDelta(t, 0, sum/draws/math.Sqrt(variance), 6/math.Sqrt(draws))
+			assert.InDelta(t, 1, squares/draws/variance, 0.06)
+		})
 	}
 }
 
-// TestFloorsOnlyLowerSums: the p-value of floored scores is never below that of the scores
-// themselves, and equal but for 2^-30 of the sum.
+// TestFloorsOnlyLowerSums: the p-value of floored scores is never below that of the scores, and equal
+// except for 2^-30 of the sum.
 func TestFloorsOnlyLowerSums(t *testing.T) {
 	rng := rand.New(rand.NewPCG(205, 206))
 	l := Of(watermark.Exponential{First: 1})
@@ -182,45 +191,47 @@ func TestSum(t *testing.T) {
 // TestBetsAreFair: under the null the mean of e^gain is at most 1, and close to it.
 func TestBetsAreFair(t *testing.T) {
 	for _, c := range lawtest.Cases() {
-		name, public := c.Name, c.Law
-		for _, b := range Of(public).Bets() {
-			var mean float64
-			switch l := public.(type) {
-			case watermark.Bernoulli:
-				mean = l.P*ratioOf(b.Gain(1)) + (1-l.P)*ratioOf(b.Gain(0))
-			case watermark.Exponential:
-				if l.Second == 0 {
-					mean = meanOfBet(b)
-					break
-				}
-				theta := slope(b, 40*watermark.ScoreUnit) * watermark.ScoreUnit
-				mean = ratioOf(b.Gain(0)) / (1 - theta*l.First) / (1 - theta*l.Second)
-			case watermark.Layers:
-				if l.Depth > 10 {
-					theta := slope(b, Of(l).Top())
-					mean = ratioOf(b.Gain(0))
-					for _, v := range l.Weights() {
-						mean *= (1 + math.Exp(theta*float64(v))) / 2
+		t.Run(c.Name, func(t *testing.T) {
+			public := c.Law
+			for _, b := range Of(public).Bets() {
+				var mean float64
+				switch l := public.(type) {
+				case watermark.Bernoulli:
+					mean = l.P*ratioOf(b.Gain(1)) + (1-l.P)*ratioOf(b.Gain(0))
+				case watermark.Exponential:
+					if l.Second == 0 {
+						mean = meanOfBet(b)
+						break
 					}
-					break
-				}
-				all := 1 << l.Depth
-				for bits := range all {
-					var score int64
-					for i, v := range l.Weights() {
-						score += v * int64(bits>>i&1)
+					theta := slope(b, 40*watermark.ScoreUnit) * watermark.ScoreUnit
+					mean = ratioOf(b.Gain(0)) / (1 - theta*l.First) / (1 - theta*l.Second)
+				case watermark.Layers:
+					if l.Depth > 10 {
+						theta := slope(b, Of(l).Top())
+						mean = ratioOf(b.Gain(0))
+						for _, v := range l.Weights() {
+							mean *= (1 + math.Exp(theta*float64(v))) / 2
+						}
+						break
 					}
-					mean += ratioOf(b.Gain(score)) / float64(all)
+					all := 1 << l.Depth
+					for bits := range all {
+						var score int64
+						for i, v := range l.Weights() {
+							score += v * int64(bits>>i&1)
+						}
+						mean += ratioOf(b.Gain(score)) / float64(all)
+					}
 				}
+				// Two values of a tilt determine it to some 2^-24.
+				assert.LessOrEqual(t, mean, 1+1e-12+linear(public)*1e-6, "strength %v", b.Strength)
+				assert.Greater(t, mean, 1-1e-6, "strength %v", b.Strength)
 			}
-			// What is known of a tilt from two of its values is known to some 2^-24.
-			assert.LessOrEqual(t, mean, 1+1e-12+linear(public)*1e-6, "%s %v", name, b.Strength)
-			assert.Greater(t, mean, 1-1e-6, "%s %v", name, b.Strength)
-		}
+		})
 	}
 }
 
-// linear is 1 for a law whose bets are known from two values, else 0.
+// linear is 1 for a law whose bets two values determine, else 0.
 func linear(l watermark.Law) float64 {
 	switch l := l.(type) {
 	case watermark.Exponential:
@@ -235,15 +246,15 @@ func linear(l watermark.Law) float64 {
 	return 0
 }
 
-// slope is by how much a Bet rises with a score, known from a score far from 0.
+// slope returns the rise of a Bet with the score, from a score far from 0.
 func slope(b Bet, far int64) float64 {
 	return float64(b.Gain(far)-b.Gain(0)) / RatioUnit / float64(far)
 }
 
 func ratioOf(gain int64) float64 { return math.Exp(float64(gain) / RatioUnit) }
 
-// meanOfBet integrates e^gain over bins of a Gumbel score, each at its left end as far as
-// the Bet can tell, from below and hence no more than 2^-20 too small.
+// meanOfBet integrates e^gain over bins of a Gumbel score, each at its left end as far as the Bet can
+// tell. So the result is too small by at most 2^-20.
 func meanOfBet(b Bet) float64 {
 	mean := -math.Expm1(-1.0/watermark.ScoreUnit) * ratioOf(b.Gain(0))
 	at := int64(1)
@@ -258,31 +269,33 @@ func meanOfBet(b Bet) float64 {
 	return mean
 }
 
-// TestFairChoice compares the gain of each layer with its definition: the sum over the bits
-// of two tokens in all layers.
+// TestFairChoice compares the gain of each layer with its definition, the sum over the bits of two
+// tokens in all layers.
 func TestFairChoice(t *testing.T) {
-	for _, shape := range []tournament{{2, 1}, {2, 6}, {3, 5}, {5, 4}, {16, 3}} {
-		n, got := float64(shape.candidates), shape.fairChoice()
-		want := make([]float64, shape.depth)
-		all := 1 << (2 * shape.depth)
-		for bits := range all {
-			p := 0.5
-			for l := range shape.depth {
-				switch bits >> (2 * l) & 3 {
-				case 1:
-					p = 1 - math.Pow(1-p, n)
-				case 2:
-					p = math.Pow(p, n)
+	for _, shape := range []tournamentShape{{2, 1}, {2, 6}, {3, 5}, {5, 4}, {16, 3}} {
+		t.Run(fmt.Sprintf("candidates=%d depth=%d", shape.candidates, shape.depth), func(t *testing.T) {
+			n, got := float64(shape.candidates), shape.fairChoice()
+			want := make([]float64, shape.depth)
+			all := 1 << (2 * shape.depth)
+			for bits := range all {
+				p := 0.5
+				for l := range shape.depth {
+					switch bits >> (2 * l) & 3 {
+					case 1:
+						p = 1 - math.Pow(1-p, n)
+					case 2:
+						p = math.Pow(p, n)
+					}
+				}
+				for l := range want {
+					first, second := bits>>(2*l)&1, bits>>(2*l+1)&1
+					want[l] += (p*float64(first) + (1-p)*float64(second)) / float64(all)
 				}
 			}
 			for l := range want {
-				first, second := bits>>(2*l)&1, bits>>(2*l+1)&1
-				want[l] += (p*float64(first) + (1-p)*float64(second)) / float64(all)
+				assert.LessOrEqual(t, got[l], want[l]-0.5+1e-12, "layer %d", l)
+				assert.InDelta(t, want[l]-0.5, got[l], 3e-3, "layer %d", l)
 			}
-		}
-		for l := range want {
-			assert.LessOrEqual(t, got[l], want[l]-0.5+1e-12, "%+v layer %d", shape, l)
-			assert.InDelta(t, want[l]-0.5, got[l], 3e-3, "%+v layer %d", shape, l)
-		}
+		})
 	}
 }

@@ -8,19 +8,18 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// layersLaw is the law of a tournament's score: the bits of distinct pairs and of
-// different layers are independent and fair, so that a sum of scores is a weighted sum of
-// fair bits, whose tail is computed exactly. With equal weights it is a multiple of a
-// binomial law.
+// layersLaw is the law of a tournament's score. The bits of distinct pairs and of different layers
+// are independent and fair. So a sum of scores is a weighted sum of fair bits, and its tail is
+// computed exactly. With equal weights it is a multiple of a binomial law.
 type layersLaw struct {
-	weights    []int64
-	sum        int64
-	candidates int // of a match
+	weights    []int64 // of the layers
+	sum        int64   // of the weights
+	candidates int     // number of candidates of a match
 }
 
 func newLayersLaw(l watermark.Layers) layersLaw {
 	if l.Depth < 1 || l.Depth > maxLayers {
-		panic("detect: the number of layers is out of range")
+		panic("detect: the Depth of a Layers law is outside 1 to 64")
 	}
 	p := layersLaw{weights: l.Weights(), candidates: minCandidates}
 	for _, v := range p.weights {
@@ -33,9 +32,10 @@ func newLayersLaw(l watermark.Layers) layersLaw {
 	return p
 }
 
+// minCandidates is the smallest number of candidates of a match.
 const minCandidates = 2
 
-// maxLayers is more than any tournament has.
+// maxLayers is above the number of layers of any tournament.
 const maxLayers = 64
 
 func (l layersLaw) Survival(units *Units, sum Sum) float64 {
@@ -64,8 +64,8 @@ func (l layersLaw) Top() int64             { return l.sum }
 func (layersLaw) Colours() bool            { return false }
 func (l layersLaw) Green(score int64) bool { return 2*score > l.sum }
 
-// full is the excess of the mean bit where every token was a fair choice between two,
-// which is one bit of entropy.
+// Full returns the excess of the mean bit over 1/2, if every token is a fair choice between two.
+// That is one bit of entropy.
 func (l layersLaw) Full() (full, most float64) {
 	gain := l.gain()
 	for i, v := range l.weights {
@@ -77,13 +77,13 @@ func (l layersLaw) Full() (full, most float64) {
 
 func (l layersLaw) Unit() float64 { return float64(l.sum) }
 
-// raised takes a bit of a layer to be 1 with the probability of a fair choice in a share of
-// the units, rounded down. Bits of one token are taken as independent: a bit of 1 makes the
-// token likelier to be all the candidates of the layers that follow, and their bits less
-// likely to be 1, so that the true sum varies less.
+// Raised takes a share of the units, rounded down, as marked. A bit of theirs is 1 with the
+// probability of a fair choice between two. The bits of one token are taken as independent. In
+// truth a bit of 1 makes it likelier that the token is every candidate of the layers that follow.
+// That makes their bits less likely to be 1. So the true sum varies less.
 //
-// Unless fine, Chernoff's inequality bounds the probability of a smaller sum, which takes a
-// hundredth of the time and asks for a share larger by a sixth.
+// Unless fine is set, Chernoff's inequality bounds the probability of a smaller sum. That takes a
+// hundredth of the time, and asks for a share that is larger by a sixth.
 func (l layersLaw) Raised(units *Units, sum Sum, excess float64, fine bool) float64 {
 	full, _ := l.Full()
 	share := min(excess/full, 1)
@@ -106,8 +106,8 @@ func (l layersLaw) Raised(units *Units, sum Sum, excess float64, fine bool) floa
 	return math.Log1p(-math.Exp(chernoffBelow(bits, float64(sum.Int64()-1)))) / math.Ln10
 }
 
-// chernoffBelow bounds ln P(S <= s) from above: the minimum of K(-t) + t s over t >= 0, K
-// the cumulant generating function of the sum S.
+// chernoffBelow bounds ln P(S <= s) from above by the minimum of K(-t) + t s over t >= 0. K is the
+// cumulant generating function of the sum S.
 func chernoffBelow(bits []tail.Bernoulli, s float64) float64 {
 	var mean, largest float64
 	for _, b := range bits {
@@ -127,7 +127,7 @@ func chernoffBelow(bits []tail.Bernoulli, s float64) float64 {
 		}
 		return bound + t*s, s - slope
 	}
-	// Any t gives a bound, so it need not be found exactly.
+	// Every t gives a bound, so the search need not be exact.
 	lo, hi := 0.0, 1/largest
 	for range 40 {
 		if _, slope := at(hi); slope >= 0 {
@@ -149,10 +149,10 @@ func chernoffBelow(bits []tail.Bernoulli, s float64) float64 {
 
 func (layersLaw) Digits() float64 { return 1e-3 }
 
-// gain is by how much the mark raises the probability of a 1 above 1/2 in each layer, in a
-// text where two tokens are equally likely; rounded down.
+// gain returns by how much the mark raises the probability of a 1 above 1/2 in each layer. The text
+// has two equally likely tokens at each position. The numbers are rounded down.
 func (l layersLaw) gain() []float64 {
-	of := tournament{l.candidates, len(l.weights)}
+	of := tournamentShape{l.candidates, len(l.weights)}
 	if known, ok := fairChoices.Load(of); ok {
 		return known.([]float64)
 	}
@@ -160,24 +160,25 @@ func (l layersLaw) gain() []float64 {
 	return known.([]float64)
 }
 
+// fairChoices maps a tournamentShape to its gains.
 var fairChoices sync.Map // of tournaments to gains
 
-// tournament is the shape of one.
-type tournament struct{ candidates, depth int }
+// A tournamentShape is what the gains of a tournament depend on.
+type tournamentShape struct{ candidates, depth int }
 
 // fairChoice computes the gains.
 //
-// With p the probability of one of the two tokens after some layers, the next layer makes p
-// of it when the tokens' bits are equal, and 1 - (1-p)^N and p^N when one or the other has
-// the only 1, since it then wins wherever it is among N candidates (Dathathri et al. 2024).
-// With M_k(p) the mean of p after k more layers, the token drawn in the end has a 1 in a layer
-// that k more follow with probability
+// Let p be the probability of one of the two tokens after some layers. If the tokens' bits are
+// equal, the next layer leaves p as it is. If one token has the only 1, it wins wherever it is
+// among N candidates (Dathathri et al. 2024). Then p becomes 1 - (1-p)^N or p^N. Let M_k(p) be the
+// mean of p after k more layers. In a layer that k more layers follow, the token drawn in the end
+// has a 1 with probability
 //
 //	1/2 + (M_k(1 - (1-p)^N) - M_k(p^N)) / 4,
 //
-// in the mean over p before that layer. With two candidates M_k(p) is p, and this is 1/2
-// and a quarter of the probability that the candidates differ.
-func (t tournament) fairChoice() []float64 {
+// as a mean over p before that layer. With two candidates M_k(p) is p, and the probability is 1/2
+// plus a quarter of the probability that the candidates differ.
+func (t tournamentShape) fairChoice() []float64 {
 	const steps = 1 << 12
 	power := func(p float64) float64 {
 		q := p
@@ -186,14 +187,15 @@ func (t tournament) fairChoice() []float64 {
 		}
 		return q
 	}
-	// Places on the grid of p in [0,1] after a layer: rounded towards 1/2, since M rises.
+	// win and lose are places on the grid of p in [0,1] after a layer. They are rounded towards
+	// 1/2, because M rises.
 	win, lose := make([]int, steps+1), make([]int, steps+1)
 	for i := range win {
 		p := float64(i) / steps
 		win[i] = int(math.Floor(float64((1 - power(1-p)) * steps)))
 		lose[i] = int(math.Ceil(float64(power(p) * steps)))
 	}
-	// low and high enclose M_k, and spread[k] is a lower bound of M_k(win) - M_k(lose).
+	// low and high enclose M_k. spread[k] is a lower bound of M_k(win) - M_k(lose).
 	low, high := make([]float64, steps+1), make([]float64, steps+1)
 	for i := range low {
 		low[i] = float64(i) / steps
@@ -211,7 +213,8 @@ func (t tournament) fairChoice() []float64 {
 		}
 		low, high = nextLow, nextHigh
 	}
-	// The law of p before each layer, rounded away from 1/2, where there is less to choose.
+	// mass is the law of p before each layer. It is rounded away from 1/2, where there is less
+	// choice.
 	mass, next := make([]float64, steps+1), make([]float64, steps+1)
 	mass[steps/2] = 1
 	outwards := func(i int) int {
@@ -245,8 +248,8 @@ func (l layersLaw) Ratio(units, sum int64) func(int64) int64 {
 	if !(mean > float64(l.sum)/2) {
 		return nil
 	}
-	// The mean under the tilt theta is sum of v/(1 + e^(-theta v)). Half a bit less keeps
-	// theta finite.
+	// The mean under the tilt theta is the sum of v/(1 + e^(-theta v)). A mean that is half a bit
+	// smaller keeps theta finite.
 	mean = min(mean, float64(l.sum)-0.5)
 	lo, hi := 0.0, 64.0
 	for range 60 {
@@ -264,8 +267,8 @@ func (l layersLaw) Ratio(units, sum int64) func(int64) int64 {
 	return l.tilt(lo, displayUnit, math.Round)
 }
 
-// tilt is theta x - K(theta), K(theta) = sum of ln((1 + e^(theta v))/2), whose exponential
-// has the mean 1: the likelihood ratio of independent bits that are 1 with probability
+// tilt returns theta x - K(theta) with K(theta) = sum of ln((1 + e^(theta v))/2). The exponential
+// of it has the mean 1. It is the likelihood ratio of independent bits that are 1 with probability
 // 1/(1 + e^(-theta v)).
 func (l layersLaw) tilt(theta, unit float64, round func(float64) float64) func(int64) int64 {
 	k := 0.0
@@ -278,13 +281,13 @@ func (l layersLaw) tilt(theta, unit float64, round func(float64) float64) func(i
 	}
 }
 
-// layerBets is the number of tilts an e-process of a tournament mixes.
+// layerBets is the number of tilts that tests of streams mix for a tournament.
 const layerBets = 6
 
-// bets are tilts in which the layers of mean weight are 1 with the log odds 1, 1/2, ...,
-// 1/32. A layer of log odds x has the probability (1 + q/2)/2, q = 2 tanh(x/2): this is the
-// likelihood 2 P_wm of Dathathri et al. 2024 with those q for the probability that two
-// candidates differ, which falls from layer to layer as the weights do.
+// Bets returns tilts in which the log odds of a 1, in layers of mean weight, are 1, 1/2, ..., 1/32.
+// A layer with log odds x is 1 with probability (1 + q/2)/2, q = 2 tanh(x/2). So a tilt is the
+// likelihood 2 P_wm of Dathathri et al. (2024), with these q for the probability that two
+// candidates differ. q falls from layer to layer as the weights do.
 func (l layersLaw) Bets() []Bet {
 	bets := make([]Bet, layerBets)
 	for i := range bets {

@@ -1,6 +1,7 @@
 package sequential
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -8,9 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// maximalByHand reads the definition: a segment all of whose proper prefixes and
-// suffixes have positive sums (hence every proper part a smaller sum), and that no
-// longer such segment contains.
+// maximalByHand applies the definition. All proper prefixes and suffixes of a segment have positive
+// sums, hence every proper part has a smaller sum. No longer segment of this kind contains it.
 func maximalByHand(scores []int64) [][2]int64 {
 	sums := make([]int64, len(scores)+1)
 	for i, s := range scores {
@@ -37,7 +37,7 @@ func maximalByHand(scores []int64) [][2]int64 {
 	return found
 }
 
-func TestMaximalsAgreeWithTheDefinition(t *testing.T) {
+func TestSegmentFinderAgreesWithTheDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(51, 52))
 	for range 5000 {
 		scores := make([]int64, rng.IntN(40))
@@ -46,10 +46,10 @@ func TestMaximalsAgreeWithTheDefinition(t *testing.T) {
 			scores[i] = rng.Int64N(2*spread+1) - spread
 		}
 		var final []candidate
-		m := maximals{emit: func(c candidate) { final = append(final, c) }}
+		m := segmentFinder{emit: func(c candidate) { final = append(final, c) }}
 		for i, s := range scores {
 			m.add(s)
-			// What is final and what is open are the segments so far.
+			// Final and open candidates together are the segments so far.
 			var got [][2]int64
 			for _, c := range append(append([]candidate{}, final...), m.open...) {
 				got = append(got, [2]int64{c.from, c.to})
@@ -64,20 +64,22 @@ func TestMaximalsAgreeWithTheDefinition(t *testing.T) {
 	}
 }
 
-func TestMaximalsKeepFewOpen(t *testing.T) {
+func TestSegmentFinderKeepsFewOpen(t *testing.T) {
 	rng := rand.New(rand.NewPCG(53, 54))
 	for _, rate := range []float64{0.4, 0.5, 0.6, 0.9} {
-		most := 0
-		m := maximals{emit: func(candidate) {}}
-		for range 1_000_000 {
-			if rng.Float64() < rate {
-				m.add(5)
-			} else {
-				m.add(-6)
+		t.Run(fmt.Sprintf("rate=%v", rate), func(t *testing.T) {
+			most := 0
+			m := segmentFinder{emit: func(candidate) {}}
+			for range 1_000_000 {
+				if rng.Float64() < rate {
+					m.add(5)
+				} else {
+					m.add(-6)
+				}
+				most = max(most, len(m.open))
 			}
-			most = max(most, len(m.open))
-		}
-		t.Logf("rate %v: at most %d open", rate, most)
-		assert.Less(t, most, 200, "%v", rate)
+			t.Logf("at most %d open", most)
+			assert.Less(t, most, 200)
+		})
 	}
 }

@@ -6,17 +6,16 @@ import (
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
-// stairs finds the smallest test of a power. The critical count k is the same for a
-// run of consecutive n, along which the power rises; from one run to the next it
-// falls back. So the search is over k, by the power at the last n of its run.
-type stairs struct {
+// A staircase finds the smallest test of a power. The critical count k is the same for a run of
+// consecutive n, along which the power rises. From one run to the next it falls back. So the search
+// is over k, by the power at the last n of its run.
+type staircase struct {
 	gamma, green float64
-	level, power float64 // log10
+	level, power float64 // as log10
 }
 
-// lastOf returns the largest n in [lo, hi] whose critical count is at most k, given
-// that lo is such an n.
-func (s stairs) lastOf(k, lo, hi int64) int64 {
+// lastOf returns the largest n in [lo, hi] whose critical count is at most k. lo must be such an n.
+func (s staircase) lastOf(k, lo, hi int64) int64 {
 	for lo < hi {
 		mid := lo + (hi-lo+1)/2
 		if tail.Binomial(k, mid, s.gamma) <= s.level {
@@ -28,21 +27,22 @@ func (s stairs) lastOf(k, lo, hi int64) int64 {
 	return lo
 }
 
-// last returns the last n of the run of k; below k when k has none.
-func (s stairs) last(k int64) int64 {
-	// With k the mean, chance reaches it too often for any level up to 1/2.
+// last returns the last n of the run of k. It is below k if k does not have a run.
+func (s staircase) last(k int64) int64 {
+	// If k is the mean, chance reaches it too often for any level up to 1/2.
 	return s.lastOf(k, k-1, int64(math.Ceil(float64(k)/s.gamma))+2)
 }
 
 // reaches reports whether a test of n tokens with critical count k has the power.
-func (s stairs) reaches(k, n int64) bool {
+func (s staircase) reaches(k, n int64) bool {
 	return n >= k && tail.Binomial(k, n, s.green) >= s.power
 }
 
-// smallest returns the smallest n whose test has the power. guess is about it.
-func (s stairs) smallest(guess float64) (int64, bool) {
+// smallest returns the smallest n whose test has the power. The search starts at guess. ok is false
+// if n would be above maxPlanned.
+func (s staircase) smallest(guess float64) (n int64, ok bool) {
 	limit := int64(math.Ceil(maxPlanned * s.gamma))
-	// The smallest k whose run reaches the power: a bracket around the guess, halved.
+	// Find the smallest k whose run reaches the power: halve a bracket around the guess.
 	hi := int64(math.Ceil(min(max(guess*s.gamma, 1), float64(limit))))
 	for !s.reaches(hi, s.last(hi)) {
 		if hi == limit {
@@ -67,8 +67,8 @@ func (s stairs) smallest(guess float64) (int64, bool) {
 		}
 	}
 	k, n := s.earlier(hi, s.last(hi))
-	// Along a run the power rises. The run before does not reach it, so that what is
-	// found has the critical count k.
+	// Along a run the power rises. The run before does not reach it, so the n that is found has the
+	// critical count k.
 	from := max(k, 1)
 	for from < n {
 		if mid := from + (n-from)/2; s.reaches(k, mid) {
@@ -80,10 +80,10 @@ func (s stairs) smallest(guess float64) (int64, bool) {
 	return n, true
 }
 
-// earlier looks for a smaller k whose run reaches the power as well. The last n of a
-// run is rounded down, by up to one token, whose worth in power is that of about
-// sqrt(n)/10 runs: within some multiple of that, runs may be out of order.
-func (s stairs) earlier(k, n int64) (int64, int64) {
+// earlier looks for a smaller k whose run also reaches the power. The last n of a run is rounded
+// down by up to one token. The power that this token is worth is that of about sqrt(n)/10 runs. So
+// within a multiple of that number, runs may be out of order.
+func (s staircase) earlier(k, n int64) (int64, int64) {
 	window := 16 + int64(min(0.3*math.Sqrt(float64(n)), 3000))
 	gap := int64(1/s.gamma) + 2
 	for j, last := k-1, n; j > 0 && k-j <= window; j-- {

@@ -9,18 +9,18 @@ type UnitNamer interface {
 	AppendUnit(dst []byte, p Pair) []byte
 }
 
-// A group is the units of the set that are one input of a scorer's function.
-type group struct {
-	first    int // the first of them
-	count    int64
-	given    uint8
-	excluded bool
+// A unitGroup is the units of the set that are one input of a scorer's function.
+type unitGroup struct {
+	first    int   // number of the first unit
+	count    int64 // positions of all units, at least 1
+	given    uint8 // largest weight that the caller gave to one of the units
+	excluded bool  // one of the units is excluded or exempt
 }
 
-// groups merges the units that a scorer calls one input. The groups are in the order of their
-// first unit. A group is excluded if one of its units is: whoever saw that unit knows the score.
-func (e *Evidence) groups(s UnitNamer) []group {
-	var groups []group
+// groups merges the units that a scorer calls one input, in the order of their first units. A group
+// is excluded if one of its units is: a writer who saw that unit knows the score of the group.
+func (e *Evidence) groups(s UnitNamer) []unitGroup {
+	var groups []unitGroup
 	var key []byte
 	var context []Token
 	places := make(map[string]int)
@@ -32,7 +32,7 @@ func (e *Evidence) groups(s UnitNamer) []group {
 		if !ok {
 			at = len(groups)
 			places[string(key)] = at
-			groups = append(groups, group{first: i})
+			groups = append(groups, unitGroup{first: i})
 		}
 		g := &groups[at]
 		g.count += u.Count
