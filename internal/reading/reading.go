@@ -6,13 +6,12 @@ package reading
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -93,7 +92,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := strict(text, &d.header); err != nil {
+	if err := strictjson.Decode(text, &d.header); err != nil {
 		return nil, d.wrong("%v", err)
 	}
 	h := &d.header
@@ -134,7 +133,7 @@ func (d *Reader) Next() (*Text, error) {
 
 func (d *Reader) parse(text []byte) (*Text, error) {
 	var l line
-	if err := strict(text, &l); err != nil {
+	if err := strictjson.Decode(text, &l); err != nil {
 		return nil, d.wrong("%v", err)
 	}
 	n := len(l.Tokens)
@@ -214,30 +213,4 @@ func (d *Reader) line() ([]byte, error) {
 
 func (d *Reader) wrong(format string, args ...any) error {
 	return fmt.Errorf("reading: %w: line %d: %s", ErrFormat, d.number, fmt.Sprintf(format, args...))
-}
-
-// strict decodes one JSON object of known fields, with nothing after it.
-func strict(text []byte, into any) error {
-	if !bytes.HasPrefix(bytes.TrimLeft(text, " \t\r"), []byte("{")) {
-		return errors.New("not a JSON object")
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errors.New(brief(err))
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("text after its end")
-	}
-	return nil
-}
-
-// brief is what a decoder says, cut to a length that fits a line.
-func brief(err error) string {
-	const shown = 160
-	s := strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "json: "), "?")
-	if len(s) > shown {
-		s = s[:shown] + "..."
-	}
-	return s
 }
