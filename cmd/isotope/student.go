@@ -18,6 +18,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // studentFlags are the flags of student.
@@ -423,8 +424,11 @@ func compactJSON(text string) (json.RawMessage, error) {
 		return nil, nil
 	}
 	var v map[string]any
-	if err := json.Unmarshal([]byte(text), &v); err != nil {
+	if err := strictjson.Decode([]byte(text), &v); err != nil {
 		return nil, usagef("student: --extra is no JSON object: %w", err)
 	}
-	return json.Marshal(v)
+	if v == nil {
+		return nil, usagef("student: --extra is null and not a JSON object")
+	}
+	return json.Marshal(v) // as it always was: journals hold these bytes
 }

@@ -1,12 +1,11 @@
 package audit
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"hash"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 )
 
@@ -18,13 +17,11 @@ type answersHash struct{ hash.Hash }
 func newAnswersHash() answersHash { return answersHash{sha256.New()} }
 
 func (h answersHash) add(a collect.Answer) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(a); err != nil {
+	line, err := canonical.Encode(a)
+	if err != nil {
 		return err
 	}
-	h.Write(b.Bytes())
+	h.Write(append(line, '\n'))
 	return nil
 }
 

@@ -496,7 +496,10 @@ func TestPlans(t *testing.T) {
 	assert.Equal(t, d.Digest(), again.Digest())
 	again.Plan.Alpha, again.Collection.Asks = 1e-3, 7
 	assert.EqualError(t, d.Same(again), "not what was declared: collection.asks is 100 there and 7 here; plan.alpha is 0.000001 there and 0.001 here")
-	for _, bad := range []string{"", "{}", `{"plan":{"isotope_student":2}}`, `{"plan":{"isotope_student":1,"colour":"green"}}`} {
+	for _, bad := range []string{
+		"", "{}", `{"plan":{"isotope_student":2}}`, `{"plan":{"isotope_student":1,"colour":"green"}}`, string(d.JSON()) + "{}",
+		strings.Replace(string(d.JSON()), `"alpha"`, `"Alpha"`, 1), strings.Replace(string(d.JSON()), `"alpha"`, `"alpha":0.5,"alpha"`, 1),
+	} {
 		_, err := ParseDeclared([]byte(bad))
 		assert.Error(t, err, bad)
 	}

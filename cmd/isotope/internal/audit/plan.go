@@ -1,17 +1,16 @@
 package audit
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // Values of Plan.Stopping.
@@ -74,12 +73,10 @@ type Collection struct {
 
 // FromDeclaration reads what a journal declares.
 func FromDeclaration(d *collect.Declaration) (*Declared, error) {
-	decoder := json.NewDecoder(bytes.NewReader(d.Plan))
-	decoder.DisallowUnknownFields()
 	out := &Declared{Collection: &Collection{
 		Request: d.Request, Prompts: collect.DigestPrompts(d.Prompts), Number: len(d.Prompts), Asks: d.Asks, Batch: d.Batch, Budget: d.Budget,
 	}}
-	if err := decoder.Decode(&out.Plan); err != nil {
+	if err := strictjson.Decode(d.Plan, &out.Plan); err != nil {
 		return nil, fmt.Errorf("the journal's plan: %w", err)
 	}
 	return out, nil
@@ -87,29 +84,20 @@ func FromDeclaration(d *collect.Declaration) (*Declared, error) {
 
 // JSON returns the bytes that are hashed.
 func (d *Declared) JSON() []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(d); err != nil {
+	text, err := canonical.Encode(d)
+	if err != nil {
 		panic("audit: " + err.Error()) // plain values, and an Extra that was parsed
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return text
 }
 
 // Digest names the plan: "sha256:" and the hash of its JSON.
-func (d *Declared) Digest() string { return digest(d.JSON()) }
-
-func digest(text []byte) string {
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func (d *Declared) Digest() string { return canonical.Digest(d.JSON()) }
 
 // ParseDeclared reads the JSON of a plan. Unknown fields are an error.
 func ParseDeclared(text []byte) (*Declared, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
 	var out Declared
-	if err := d.Decode(&out); err != nil {
+	if err := strictjson.Decode(text, &out); err != nil {
 		return nil, fmt.Errorf("not a plan: %w", err)
 	}
 	if out.Plan.Version != 1 {
@@ -120,24 +108,15 @@ func ParseDeclared(text []byte) (*Declared, error) {
 
 // Same returns an error that says where two plans differ.
 func (d *Declared) Same(e *Declared) error {
-	a, b := flat(d.JSON()), flat(e.JSON())
-	var differ []string
-	for _, name := range keys(a, b) {
-		if a[name] != b[name] {
-			differ = append(differ, fmt.Sprintf("%s is %s there and %s here", name, orMissing(a[name]), orMissing(b[name])))
-		}
+	changes, err := canonical.Compare(d.JSON(), e.JSON())
+	if err != nil || len(changes) == 0 {
+		return err
 	}
-	if len(differ) == 0 {
-		return nil
+	said := make([]string, len(changes))
+	for i, c := range changes {
+		said[i] = c.String()
 	}
-	return errors.New("not what was declared: " + strings.Join(differ, "; "))
-}
-
-func orMissing(s string) string {
-	if s == "" {
-		return "missing"
-	}
-	return s
+	return errors.New("not what was declared: " + strings.Join(said, "; "))
 }
 
 // RunKeyBytes returns the run key.

@@ -9,13 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // Kinds of records.
@@ -55,7 +56,7 @@ const maxLine = 16 * MaxBody
 // seal returns the line of a record, without line end, and its hash.
 func (r record) seal() (line []byte, hash string, err error) {
 	r.Hash = ""
-	line, err = encode(r)
+	line, err = canonical.Encode(r)
 	if err != nil {
 		return nil, "", err
 	}
@@ -68,9 +69,7 @@ func (r record) seal() (line []byte, hash string, err error) {
 // unseal reads a line and checks its hash.
 func unseal(line []byte) (record, error) {
 	var r record
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
+	if err := strictjson.Decode(line, &r); err != nil {
 		return r, fmt.Errorf("%w: no record: %w", ErrChain, err)
 	}
 	at := len(line) - hashSize
@@ -81,17 +80,6 @@ func unseal(line []byte) (record, error) {
 		return r, fmt.Errorf("%w: the hash of a record is another one", ErrChain)
 	}
 	return r, nil
-}
-
-// encode is JSON as it stands in a journal: HTML is no concern of it.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // A Declaration is the canonical part of the first record.
@@ -250,7 +238,7 @@ func (r *Recording) take(rec record) error {
 	}
 	switch rec.Kind {
 	case kindPlan:
-		if err := json.Unmarshal(rec.Canonical, &r.Declaration); err != nil {
+		if err := strictjson.Decode(rec.Canonical, &r.Declaration); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
 		if v := r.Declaration.Journal; v != journalVersion {
@@ -261,7 +249,7 @@ func (r *Recording) take(rec record) error {
 		}
 	case kindSession:
 		var s SessionInfo
-		if err := json.Unmarshal(rec.Observed, &s); err != nil {
+		if err := strictjson.Decode(rec.Observed, &s); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
 		r.Sessions = append(r.Sessions, s)
@@ -274,7 +262,7 @@ func (r *Recording) take(rec record) error {
 	case kindEnd:
 		var e endInfo
 		var c endCanonical
-		if err := errors.Join(json.Unmarshal(rec.Observed, &e), json.Unmarshal(rec.Canonical, &c)); err != nil {
+		if err := errors.Join(strictjson.Decode(rec.Observed, &e), strictjson.Decode(rec.Canonical, &c)); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
 		r.Lost = r.Lost.plus(e.Lost)
@@ -288,7 +276,7 @@ func (r *Recording) take(rec record) error {
 func (r *Recording) takeAnswer(rec record) error {
 	var a Answer
 	var x Exchange
-	if err := errors.Join(json.Unmarshal(rec.Canonical, &a), json.Unmarshal(rec.Observed, &x)); err != nil {
+	if err := errors.Join(strictjson.Decode(rec.Canonical, &a), strictjson.Decode(rec.Observed, &x)); err != nil {
 		return fmt.Errorf("%w: %w", ErrChain, err)
 	}
 	if _, ok := r.Answers[a.Ask]; ok {
@@ -298,7 +286,7 @@ func (r *Recording) takeAnswer(rec record) error {
 		return fmt.Errorf("%w: question %d of %d", ErrChain, a.Ask, r.Declaration.Asks)
 	}
 	a = answer(&r.Declaration.Request, a.Ask, r.Declaration.prompt(a.Ask), &x)
-	again, err := encode(a)
+	again, err := canonical.Encode(a)
 	if err != nil {
 		return err
 	}
@@ -324,7 +312,7 @@ type failureCanonical struct {
 func (r *Recording) takeFailure(rec record) error {
 	var c failureCanonical
 	var x Exchange
-	if err := errors.Join(json.Unmarshal(rec.Canonical, &c), json.Unmarshal(rec.Observed, &x)); err != nil {
+	if err := errors.Join(strictjson.Decode(rec.Canonical, &c), strictjson.Decode(rec.Observed, &x)); err != nil {
 		return fmt.Errorf("%w: %w", ErrChain, err)
 	}
 	if c.Ask < 0 || c.Ask >= r.Declaration.Asks {
@@ -410,12 +398,12 @@ func (j *Journal) open(d Declaration) error {
 }
 
 // append writes a record and syncs it.
-func (j *Journal) append(kind string, canonical, observed any) error {
-	c, err := encode(canonical)
+func (j *Journal) append(kind string, tested, observed any) error {
+	c, err := canonical.Encode(tested)
 	if err != nil {
 		return err
 	}
-	o, err := encode(observed)
+	o, err := canonical.Encode(observed)
 	if err != nil {
 		return err
 	}
@@ -475,49 +463,16 @@ func (j *Journal) Close() error { return j.f.Close() }
 
 // same says in which field two declarations differ.
 func (d *Declaration) same(e *Declaration) error {
-	a, errA := fields(d)
-	b, errB := fields(e)
-	if err := errors.Join(errA, errB); err != nil {
+	old, errOld := canonical.Encode(d)
+	now, errNow := canonical.Encode(e)
+	if err := errors.Join(errOld, errNow); err != nil {
 		return err
 	}
-	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
-	slices.Sort(names)
-	for _, name := range names {
-		if a[name] != b[name] {
-			return fmt.Errorf("the journal was declared with other values: %s is %s there and %s here; a changed plan needs a new journal",
-				name, short(a[name]), short(b[name]))
-		}
+	changes, err := canonical.Compare(old, now)
+	if err != nil || len(changes) == 0 {
+		return err
 	}
-	return nil
-}
-
-// fields returns the values of a declaration by path, as JSON.
-func fields(d *Declaration) (map[string]string, error) {
-	text, err := encode(d)
-	if err != nil {
-		return nil, err
-	}
-	flat := make(map[string]string)
-	var walk func(path string, value json.RawMessage)
-	walk = func(path string, value json.RawMessage) {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(value, &object) == nil && len(object) > 0 {
-			for name, v := range object {
-				walk(strings.TrimPrefix(path+"."+name, "."), v)
-			}
-			return
-		}
-		flat[path] = string(value)
-	}
-	walk("", text)
-	return flat, nil
-}
-
-func short(s string) string {
-	if s == "" {
-		return "missing"
-	}
-	return elide(s, 80)
+	return fmt.Errorf("the journal was declared with other values: %v; a changed plan needs a new journal", changes[0])
 }
 
 // elide keeps n bytes of a text, dots for the rest among them.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 )
 
 // recorded returns the bytes of a journal of n answers.
@@ -95,7 +97,7 @@ func TestAForgedAnswerShowsItself(t *testing.T) {
 			case 2:
 				require.NoError(t, json.Unmarshal(r.Canonical, &answered))
 			case 3:
-				c, err := encode(answered)
+				c, err := canonical.Encode(answered)
 				require.NoError(t, err)
 				r.Kind, r.Canonical, r.Observed = kindFailure, c, []byte(`{"attempts":1,"status":500}`)
 			}
@@ -112,6 +114,40 @@ func TestAForgedAnswerShowsItself(t *testing.T) {
 	}
 	_, err := readJournal(forged(t, whole, func(*record) {}))
 	assert.NoError(t, err)
+}
+
+// TestRecordsMeanOneThing: a field that occurs twice, that nobody knows or that is spelt in
+// another case makes a record that two readers could read in two ways.
+func TestRecordsMeanOneThing(t *testing.T) {
+	whole := recorded(t, 1)
+	change := func(kind, old, new string) func(*record) {
+		return func(r *record) {
+			if r.Kind == kind {
+				r.Observed = bytes.Replace(r.Observed, []byte(old), []byte(new), 1)
+				r.Canonical = bytes.Replace(r.Canonical, []byte(old), []byte(new), 1)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name, says string
+		change     func(*record)
+	}{
+		{"twice in the plan", "twice", change(kindPlan, `"asks":1`, `"asks":2,"asks":1`)},
+		{"another case in the plan", "unknown field", change(kindPlan, `"asks":1`, `"Asks":1`)},
+		{"twice in what the test of the plan reads", "twice", change(kindPlan, `"alpha":`, `"alpha":0.1,"alpha":`)},
+		{"unknown in a session", "unknown field", change(kindSession, `"tool"`, `"weather":"fine","tool"`)},
+		{"twice in a session", "twice", change(kindSession, `"tool"`, `"tool":"other","tool"`)},
+		{"twice in a response", "twice", change(kindAnswer, `"status":200`, `"status":500,"status":200`)},
+		{"another case in a response", "unknown field", change(kindAnswer, `"status":200`, `"Status":200`)},
+		{"unknown at the end", "unknown field", change(kindEnd, `"reason"`, `"why":"","reason"`)},
+		{"null for a number", "null", change(kindAnswer, `"status":200`, `"status":null`)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := readJournal(forged(t, whole, c.change))
+			assert.ErrorIs(t, err, ErrChain)
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
 }
 
 // TestWhatOlderJournalsLost: ends of runs say it in journals without records of failures.

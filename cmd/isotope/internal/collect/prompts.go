@@ -3,14 +3,14 @@ package collect
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 )
 
 // maxPrompts bounds a list of prompts in bytes.
@@ -86,10 +86,9 @@ func promptOf(line []byte) (string, error) {
 // DigestPrompts names a list of prompts: "sha256:" and the hash of the list as a JSON
 // array of strings, without white space and without escaping of HTML.
 func DigestPrompts(prompts []string) string {
-	text, err := encode(prompts)
+	text, err := canonical.Encode(prompts)
 	if err != nil {
 		panic(err) // strings always encode
 	}
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return canonical.Digest(text)
 }

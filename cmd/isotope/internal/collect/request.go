@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // Values of Request.API.
@@ -68,13 +70,22 @@ var ours = []string{"model", "messages", "prompt", "stream", "stream_options", "
 // plan says it, and the budget counts with it.
 const newMaxTokens = "max_completion_tokens"
 
+// maxExtraDepth keeps a record that holds the extra fields within strictjson.MaxDepth.
+const maxExtraDepth = strictjson.MaxDepth / 2
+
 func (r *Request) extra() (map[string]any, error) {
 	fields := make(map[string]any)
 	if len(r.Extra) == 0 {
 		return fields, nil
 	}
-	if err := json.Unmarshal(r.Extra, &fields); err != nil {
+	if err := strictjson.Decode(r.Extra, &fields); err != nil {
 		return nil, fmt.Errorf("the extra fields are no JSON object: %w", err)
+	}
+	if fields == nil { // of null
+		fields = make(map[string]any)
+	}
+	if strictjson.Depth(r.Extra) > maxExtraDepth {
+		return nil, fmt.Errorf("the extra fields are nested deeper than %d levels", maxExtraDepth)
 	}
 	for _, name := range ours {
 		if _, ok := fields[name]; ok {

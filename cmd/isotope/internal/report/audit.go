@@ -2,9 +2,7 @@ package report
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -14,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/detect"
 )
 
@@ -222,37 +221,22 @@ func group(n int64) string {
 
 // Seal computes the digest. Call it once the canonical part is whole.
 func (a *Audit) Seal() error {
-	text, err := plainJSON(a.Canonical)
+	text, err := canonical.Encode(a.Canonical)
 	if err != nil {
 		return err
 	}
-	a.Version, a.Digest = 1, digestOf(text)
+	a.Version, a.Digest = 1, canonical.Digest(text)
 	return nil
-}
-
-func digestOf(text []byte) string {
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // WriteJSON writes the report as one JSON object on one line.
 func (a *Audit) WriteJSON(w io.Writer) error {
-	text, err := plainJSON(a)
+	text, err := canonical.Encode(a)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	_, err = w.Write(append(text, '\n'))
 	return err
-}
-
-func plainJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // WriteHTML writes the report as a page. What is canonical stands in its main element,

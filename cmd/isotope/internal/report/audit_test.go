@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/detect"
 )
 
@@ -57,7 +58,7 @@ func TestAuditDigest(t *testing.T) {
 	require.NoError(t, json.Unmarshal(out.Bytes(), &file))
 	assert.Equal(t, 1, file.Version)
 	assert.Equal(t, file.Digest, a.Digest)
-	sum := digestOf(file.Canonical)
+	sum := canonical.Digest(file.Canonical)
 	assert.Equal(t, sum, file.Digest)
 	assert.Contains(t, string(file.Canonical), `"log10_p_adjusted":null`)
 	assert.Contains(t, string(file.Canonical), "<b>it</b>", "HTML is of no concern to JSON")
