@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -13,16 +12,6 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
 )
-
-// detectFlags are the flags of detect.
-type detectFlags struct {
-	keys, profiles, roles, selectors []string
-	keyring, tokens                  string
-	prompts                          []string
-	alpha, minShare                  float64
-	normalize, json, spans           bool
-	failOn, report                   string
-}
 
 func (c *cli) detectCommand() *cobra.Command {
 	var o detectFlags
@@ -105,59 +94,6 @@ turned into another encoding is not found.`,
 	return cmd
 }
 
-// check finds calls that cannot be right before any file is read.
-func (o *detectFlags) check(args []string) error {
-	switch {
-	case len(o.keys) == 0 || slices.Contains(o.keys, ""):
-		return usagef("detect: --key FILE is missing")
-	case len(o.profiles) == 0 || slices.Contains(o.profiles, ""):
-		return usagef("detect: --profile FILE is missing; 'isotope profile' prints the default one")
-	case strings.Contains(fmt.Sprint(o.keys, o.selectors, o.roles), "isotope-secret-key"):
-		return usagef("detect: a key was given where a name belongs, of a key file or a role")
-	case len(o.keys) != len(o.profiles):
-		return usagef("detect: --key is given %s and --profile %s; each profile has its key", times(len(o.keys)), times(len(o.profiles)))
-	case len(o.profiles) > 1:
-		if err := o.checkBands(); err != nil {
-			return err
-		}
-	case len(o.roles) > 0:
-		return usagef("detect: --role is for several marks, and there is one --profile")
-	case len(o.selectors) > 1:
-		return usagef("detect: --selector is given %d times, and there is one --profile", len(o.selectors))
-	}
-	switch {
-	case o.tokens != "" && len(args) > 0:
-		return usagef("detect: a text and --tokens are two inputs")
-	case o.keyring != "" && (o.normalize || o.spans || o.report != ""):
-		return usagef("detect: --keyring goes with neither --normalize nor --spans nor --report")
-	case o.standardInputs(args) > 1:
-		return usagef("detect: standard input can be read once, and is named for %d inputs", o.standardInputs(args))
-	case o.tokens != "" && o.normalize:
-		return usagef("detect: --normalize is for text, not for --tokens")
-	case !(o.alpha > 0 && o.alpha < 1):
-		return usagef("detect: --alpha %v is outside (0,1)", o.alpha)
-	case !(o.minShare > 0 && o.minShare <= 1):
-		return usagef("detect: --min-share %v is outside (0,1]", o.minShare)
-	case o.failOn != "" && o.failOn != string(detect.Detected):
-		return usagef("detect: --fail-on %q: only %q can be failed on", o.failOn, detect.Detected)
-	}
-	return nil
-}
-
-// standardInputs counts the inputs that are standard input.
-func (o *detectFlags) standardInputs(args []string) int {
-	n := 0
-	for _, name := range append([]string{o.keyring, o.tokens}, o.prompts...) {
-		if name == "-" {
-			n++
-		}
-	}
-	if o.tokens == "" && (len(args) == 0 || args[0] == "-") {
-		n++
-	}
-	return n
-}
-
 func (c *cli) detect(o detectFlags, input string) error {
 	profile, err := watermark.ReadProfile(o.profiles[0])
 	if err != nil {
@@ -208,14 +144,6 @@ func (c *cli) detect(o detectFlags, input string) error {
 		return errVerdict
 	}
 	return nil
-}
-
-// dedupOf returns the unit that is scored once under a profile.
-func dedupOf(p *watermark.Profile) detect.Dedup {
-	if p.Dedup == watermark.DedupContext {
-		return detect.DedupContext
-	}
-	return detect.DedupPair
 }
 
 // An outcome is what came of one form of a text under one mark.
@@ -346,91 +274,4 @@ func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name stri
 		}
 		return s, nil
 	}, nil
-}
-
-// logP writes log10 of a p-value for people.
-func logP(x float64) string { return decimal("%.3f", x) }
-
-// printResult prints a result for people.
-func printResult(w io.Writer, o *outcome, keyID string) error {
-	r := o.result
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n  key       %s\n", verdictWords[r.Verdict], keyID)
-	fmt.Fprintf(&b, "  log10 p   %s", logP(r.Log10PAdjusted))
-	switch {
-	case o.message != nil:
-		fmt.Fprintf(&b, " (before counting %d tests: %s for the mark%s, %s for the best of %d messages)",
-			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
-	case o.scan.Intervals > 0:
-		fmt.Fprintf(&b, " (before counting %d tests: %s for the whole text, %s for the best of %d parts)", r.Tests, logP(r.Log10P), logP(o.scan.Log10P), o.scan.Intervals)
-	case r.Tests > 1:
-		fmt.Fprintf(&b, " (%s before counting %d tests)", logP(r.Log10P), r.Tests)
-	}
-	fmt.Fprintf(&b, "\n  %s", evidenceWords(o.mark.Law(), r))
-	if r.Scored > 0 {
-		fmt.Fprintf(&b, " (z %s)", decimal("%.2f", r.Z))
-	}
-	s := r.Skipped
-	fmt.Fprintf(&b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, ",
-		s.Total(), r.Tokens, s.Vocab, s.ShortContext, s.Band)
-	if o.message != nil {
-		fmt.Fprintf(&b, "%d that carry a message, ", s.Payload)
-	}
-	fmt.Fprintf(&b, "%d from prompts, %d repeated\n", s.Excluded, s.Duplicate)
-	if o.message != nil {
-		fmt.Fprintf(&b, "  message   %s\n", messageWords(o.message))
-	}
-	for _, s := range o.spans {
-		fmt.Fprintf(&b, "  part      %s\n", s)
-	}
-	if r.Verdict != detect.Detected {
-		fmt.Fprintf(&b, "  power     %s\n", powerWords(o.mark.Law(), r))
-	}
-	for _, warning := range r.Warnings {
-		fmt.Fprintf(&b, "  note      %v\n", warning)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-var verdictWords = map[detect.Verdict]string{
-	detect.Detected:     "detected: this text depends on the key",
-	detect.NotDetected:  "not detected",
-	detect.Inconclusive: "inconclusive: too little text to tell",
-}
-
-// evidenceWords says what was seen, and for scores that are no colours what chance has.
-func evidenceWords(law watermark.Law, r detect.Result) string {
-	mean := func(unit float64) string { // of the scores in a unit
-		if r.Scored == 0 {
-			return "-"
-		}
-		return fmt.Sprintf("%.3f", float64(r.Sum)/unit/float64(r.Scored))
-	}
-	switch law := law.(type) {
-	case watermark.Exponential:
-		return fmt.Sprintf("score     mean %s over %d scored, %.3g by chance", mean(watermark.ScoreUnit), r.Scored, law.First+law.Second)
-	case watermark.Layers:
-		var total int64
-		for _, w := range law.Weights() {
-			total += w
-		}
-		return fmt.Sprintf("bits      mean %s over %d scored, 0.5 by chance", mean(float64(total)), r.Scored)
-	}
-	return fmt.Sprintf("green     %d of %d scored", r.Green, r.Scored)
-}
-
-// powerWords says what a silent test could have shown.
-func powerWords(law watermark.Law, r detect.Result) string {
-	p := r.Power
-	_, colours := law.(watermark.Bernoulli)
-	switch {
-	case p.MinShare > 1 && colours:
-		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout (alpha %g)", r.Scored, p.Alpha)
-	case p.MinShare > 1:
-		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout at one bit of choice a token (alpha %g)", r.Scored, p.Alpha)
-	case !colours:
-		return fmt.Sprintf("would have detected, 9 times in 10, a mean higher by %.3f (alpha %g)", p.MinExcess, p.Alpha)
-	}
-	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.3g %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
 }

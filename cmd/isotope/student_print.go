@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -75,14 +74,3 @@ func logOf(n report.Number) string { return decimal("%.3f", float64(n)) }
 
 // zOf writes a z-score, which there is none of where nothing was scored.
 func zOf(n report.Number) string { return decimal("%.2f", float64(n)) }
-
-func decimal(verb string, x float64) string {
-	if math.IsNaN(x) {
-		return "none"
-	}
-	s := fmt.Sprintf(verb, x)
-	if strings.Trim(s, "-0.") == "" {
-		return strings.TrimPrefix(s, "-") // what rounds to zero has no sign
-	}
-	return s
-}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/isotope-wm/isotope/internal/lm"
 	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
 )
 
 // loadModel returns the embedded model over a tokenizer, trained on the Go
@@ -22,3 +23,6 @@ func (c *cli) loadModel(ctx context.Context, t tokenize.Tokenizer, dir string) (
 	}
 	return b, nil
 }
+
+// textSampler suits the embedded model, whose improbable tokens are mostly noise.
+var textSampler = watermark.Sampler{Temperature: 1, TopK: 50, MinP: 0.03}

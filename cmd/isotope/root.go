@@ -25,14 +25,6 @@ type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// times says how often a flag was given.
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
-}
-
 // errVerdict is how a verb says that --fail-on applies. It has been reported already.
 var errVerdict = errors.New("the verdict is the one of --fail-on")
 

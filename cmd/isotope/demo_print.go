@@ -4,11 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
-
-// columns is how wide the demo prints.
-const columns = 78
 
 // print tells the story on a terminal.
 func (d *demo) print(w io.Writer) error {
@@ -38,22 +34,4 @@ func firstWords(text []byte, n int) string {
 		return strings.Join(words[:n], " ") + " ..."
 	}
 	return strings.Join(words, " ")
-}
-
-// wrap breaks a text into indented lines.
-func wrap(text, indent string) string {
-	var b strings.Builder
-	line := indent
-	for _, word := range strings.Fields(text) {
-		if line != indent && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns {
-			b.WriteString(line + "\n")
-			line = indent
-		}
-		if line != indent {
-			line += " "
-		}
-		line += word
-	}
-	b.WriteString(line)
-	return b.String()
 }

@@ -15,11 +15,6 @@ var demoNotes = []string{
 	"The students here are n-gram models that copy what they read. They show the plumbing and the error control, not how a neural model absorbs a mark; effect sizes do not carry over to large models.",
 }
 
-const (
-	noteDetected = "Detected means: this text depends on the key. It does not say who wrote it or how it got there."
-	noteSilent   = "Not detected and inconclusive are no proof of innocence: editing, paraphrase and translation remove marks."
-)
-
 // rows are the demo's tests, in the order of the story.
 func (d *demo) rows() []report.Row {
 	return []report.Row{

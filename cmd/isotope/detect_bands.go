@@ -90,24 +90,6 @@ func (o *detectFlags) bands() ([]band, error) {
 	return bands, nil
 }
 
-// sameTokens returns nil when two profiles read a text as the same tokens, of which they
-// score the same. first may be nil.
-func sameTokens(first, p *watermark.Profile, firstName, name string) error {
-	switch {
-	case first == nil:
-		return nil
-	case p.Tokenizer != first.Tokenizer:
-		return usagef("detect: the profiles are for two tokenizers: %s of %s and %s of %s", first.Tokenizer, firstName, p.Tokenizer, name)
-	case p.TokenizerDigest != first.TokenizerDigest:
-		return usagef("detect: the profiles are for two versions of %s: %s of %s and %s of %s", p.Tokenizer, first.TokenizerDigest, firstName, p.TokenizerDigest, name)
-	case p.Vocab != first.Vocab:
-		return usagef("detect: the profiles differ in vocabulary: %d ids in %s and %d in %s", first.Vocab, firstName, p.Vocab, name)
-	case !slices.Equal(p.Exempt, first.Exempt):
-		return usagef("detect: the profiles %s and %s differ in their exempt ids", firstName, name)
-	}
-	return nil
-}
-
 // roleOf returns the role of a mark: as it is given, or that of its scheme.
 func (o *detectFlags) roleOf(i int, draw bool) (detect.Role, error) {
 	role := detect.RoleMaster
@@ -124,27 +106,6 @@ func (o *detectFlags) roleOf(i int, draw bool) (detect.Role, error) {
 		return "", usagef("detect: the mark of %s is a green list, whose --role is not %s", o.profiles[i], role)
 	}
 	return role, nil
-}
-
-// readSelectors reads the selector keys of marks, by their ids.
-func readSelectors(bands []band, names []string) (map[string][]watermark.Key, error) {
-	selectors := make(map[string][]watermark.Key)
-	for _, name := range names {
-		key, err := watermark.ReadKeyFile(name)
-		if err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(bands, func(b band) bool { return b.profile.Selector == key.ID() }) {
-			return nil, usagef("detect: the key %s of --selector %s is the selector of no profile", key.ID(), name)
-		}
-		selectors[key.ID()] = []watermark.Key{key}
-	}
-	for _, b := range bands {
-		if s := b.profile.Selector; s != "" && selectors[s] == nil {
-			return nil, usagef("detect: a profile has a band: --selector FILE must name the key %s", s)
-		}
-	}
-	return selectors, nil
 }
 
 // detectBands tests one text for several marks and says what their verdicts mean together.
@@ -280,4 +241,43 @@ func printBands(w io.Writer, bands []band, reading detect.BandReading) error {
 	}
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// readSelectors reads the selector keys of marks, by their ids.
+func readSelectors(bands []band, names []string) (map[string][]watermark.Key, error) {
+	selectors := make(map[string][]watermark.Key)
+	for _, name := range names {
+		key, err := watermark.ReadKeyFile(name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(bands, func(b band) bool { return b.profile.Selector == key.ID() }) {
+			return nil, usagef("detect: the key %s of --selector %s is the selector of no profile", key.ID(), name)
+		}
+		selectors[key.ID()] = []watermark.Key{key}
+	}
+	for _, b := range bands {
+		if s := b.profile.Selector; s != "" && selectors[s] == nil {
+			return nil, usagef("detect: a profile has a band: --selector FILE must name the key %s", s)
+		}
+	}
+	return selectors, nil
+}
+
+// sameTokens returns nil when two profiles read a text as the same tokens, of which they
+// score the same. first may be nil.
+func sameTokens(first, p *watermark.Profile, firstName, name string) error {
+	switch {
+	case first == nil:
+		return nil
+	case p.Tokenizer != first.Tokenizer:
+		return usagef("detect: the profiles are for two tokenizers: %s of %s and %s of %s", first.Tokenizer, firstName, p.Tokenizer, name)
+	case p.TokenizerDigest != first.TokenizerDigest:
+		return usagef("detect: the profiles are for two versions of %s: %s of %s and %s of %s", p.Tokenizer, first.TokenizerDigest, firstName, p.TokenizerDigest, name)
+	case p.Vocab != first.Vocab:
+		return usagef("detect: the profiles differ in vocabulary: %d ids in %s and %d in %s", first.Vocab, firstName, p.Vocab, name)
+	case !slices.Equal(p.Exempt, first.Exempt):
+		return usagef("detect: the profiles %s and %s differ in their exempt ids", firstName, name)
+	}
+	return nil
 }

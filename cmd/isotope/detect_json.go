@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/isotope-wm/isotope/detect"
 )
@@ -100,11 +99,4 @@ func toJSON(r detect.Result, profile, keyID string) resultJSON {
 		j.Warnings = append(j.Warnings, w.Error())
 	}
 	return j
-}
-
-func number(x float64) *float64 {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return nil
-	}
-	return &x
 }
