@@ -33,14 +33,15 @@ var mayImport = map[string][]string{
 	"internal/strictjson":            {},
 	"internal/registry":              {"detect", "watermark"},
 	"cmd/isotope/internal/canonical": {},
+	"cmd/isotope/internal/textfile":  {},
 	"cmd/isotope/internal/report":    {"detect", "internal/tail", "cmd/isotope/internal/canonical"},
-	"cmd/isotope/internal/collect":   {"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile", "cmd/isotope/internal/canonical", "internal/strictjson"},
+	"cmd/isotope/internal/collect":   {"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile", "cmd/isotope/internal/canonical", "cmd/isotope/internal/textfile", "internal/strictjson"},
 	"examples/quickstart":            {"watermark", "detect"},
 	"examples/server":                {"watermark", "detect", "tokenize", "internal/lm"},
-	"cmd/isotope/internal/audit":     {"detect", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "internal/reading", "cmd/isotope/internal/report", "internal/strictjson", "internal/tail", "tokenize", "watermark"},
+	"cmd/isotope/internal/audit":     {"detect", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "internal/reading", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile", "internal/strictjson", "internal/tail", "tokenize", "watermark"},
 	"cmd/isotope": {
-		"detect", "cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "internal/lm", "internal/registry", "cmd/isotope/internal/report", "internal/strictjson", "tokenize", "watermark",
-		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term",
+		"detect", "cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "internal/lm", "internal/registry", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile", "internal/strictjson", "tokenize", "watermark",
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 }
 

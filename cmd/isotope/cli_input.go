@@ -11,14 +11,14 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// maxInput bounds what is read as one text, so that memory stays bounded whatever the
-// input is.
+// maxInput is the longest text that is tested, in bytes. It bounds the memory.
 const maxInput = 16 << 20
 
-// readInput reads a file, or standard input for "-".
+// readInput reads a file of at most maxInput bytes, or standard input for "-".
 func (c *cli) readInput(name string) ([]byte, error) {
 	r := c.stdin
 	if name == "-" {
@@ -31,22 +31,25 @@ func (c *cli) readInput(name string) ([]byte, error) {
 			return nil, err
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, fmt.Errorf("%s is a directory; name a file", name)
+		}
 		r = f
 	}
 	text, err := io.ReadAll(io.LimitReader(r, maxInput+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
+		return nil, fmt.Errorf("%s cannot be read: %w", name, err)
 	}
 	if len(text) > maxInput {
-		return nil, fmt.Errorf("%s is longer than %d MiB, the most that is tested as one text; split it", name, maxInput>>20)
+		return nil, fmt.Errorf("%s is longer than %d MiB, the longest text that is tested; split it", name, maxInput>>20)
 	}
 	return text, nil
 }
 
-// parseTokens reads ids as a JSON array or separated by white space. An id that fits
-// no vocabulary becomes -1, which is counted as such.
+// parseTokens parses a JSON array of token ids, or ids separated by white space. An id that
+// fits into no vocabulary becomes -1, which the test counts as outside the vocabulary.
 func parseTokens(text []byte) ([]watermark.Token, error) {
-	s := strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff")) // some editors begin with a BOM
+	s := strings.TrimSpace(textfile.TrimMark(string(text)))
 	if !strings.HasPrefix(s, "[") {
 		fields := strings.Fields(s)
 		ids := make([]watermark.Token, len(fields))
@@ -61,7 +64,7 @@ func parseTokens(text []byte) ([]watermark.Token, error) {
 	}
 	var numbers []json.RawMessage
 	if err := json.Unmarshal([]byte(s), &numbers); err != nil {
-		return nil, fmt.Errorf("not a JSON array of token ids: %w", err)
+		return nil, errors.New("not a JSON array of token ids, such as [1, 2, 3]")
 	}
 	ids := make([]watermark.Token, len(numbers))
 	for i, n := range numbers {
@@ -80,10 +83,10 @@ func parseID(s string) (watermark.Token, error) {
 		return -1, nil
 	}
 	if err != nil {
-		if strings.Contains(s, "isotope-secret-key") {
+		if holdsKey(s) {
 			s = "(a secret key)"
 		}
-		return 0, fmt.Errorf("%.40q is not a token id; want a JSON array, or ids separated by white space", s)
+		return 0, fmt.Errorf("%.40q is not a token id; write a JSON array, or ids separated by white space", s)
 	}
 	return watermark.Token(id), nil
 }

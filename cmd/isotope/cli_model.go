@@ -8,8 +8,8 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// loadModel returns the embedded model over a tokenizer, trained on the Go
-// distribution or on the text files of dir.
+// loadModel returns the embedded model over a tokenizer. It is trained on the Go
+// distribution, or on the text files below dir.
 func (c *cli) loadModel(ctx context.Context, t tokenize.Tokenizer, dir string) (*lm.Bundle, error) {
 	progress, finish := c.progress()
 	defer finish()

@@ -10,14 +10,13 @@ import (
 	"github.com/isotope-wm/isotope/internal/lm"
 )
 
-// barAfter is how long a stage runs before it gets a bar: what is over at once needs
-// none.
+// barAfter is how long a stage runs before it gets a bar. A short one needs none.
 const barAfter = 300 * time.Millisecond
 
-// progress returns a Progress that draws bars on a terminal, or nil where nobody
-// would see them, and a function that clears the last one.
+// progress returns a Progress that draws a bar for each stage, and a function that clears
+// the last bar. The Progress is nil unless stderr is a terminal.
 func (c *cli) progress() (lm.Progress, func()) {
-	if !c.watched() {
+	if !c.onTerminal() {
 		return nil, func() {}
 	}
 	var (
@@ -51,10 +50,10 @@ func (c *cli) progress() (lm.Progress, func()) {
 	}, finish
 }
 
-// busy shows on a terminal that something of unknown length is going on, once it has
-// gone on for a while. The function it returns ends that.
+// busy shows a spinner on a terminal while work of unknown length runs. The function that
+// it returns removes the spinner.
 func (c *cli) busy(what string) (done func()) {
-	if !c.watched() {
+	if !c.onTerminal() {
 		return func() {}
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -89,8 +88,8 @@ func (c *cli) busy(what string) (done func()) {
 	}
 }
 
-// watched reports whether somebody would see a bar.
-func (c *cli) watched() bool {
+// onTerminal reports whether somebody would see a bar.
+func (c *cli) onTerminal() bool {
 	file, ok := c.stderr.(*os.File)
 	return !c.quiet && ok && term.IsTerminal(int(file.Fd()))
 }

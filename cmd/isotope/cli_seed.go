@@ -6,10 +6,10 @@ import (
 	"encoding/binary"
 )
 
-// A seed is where the randomness of generate and demo comes from.
+// A seed determines everything random in generate and demo.
 type seed [32]byte
 
-// newSeed returns the seed of a --seed flag, or a fresh one when it was not given.
+// newSeed returns the seed of --seed, or a random one if the flag was not given.
 func newSeed(given bool, number uint64) seed {
 	if given {
 		return seed(sha256.Sum256(binary.LittleEndian.AppendUint64([]byte("isotope seed\x00"), number)))
@@ -19,7 +19,7 @@ func newSeed(given bool, number uint64) seed {
 	return s
 }
 
-// of returns an independent seed for a purpose.
+// of returns the seed of a purpose. Seeds of different purposes are independent.
 func (s seed) of(purpose string) seed {
 	return seed(sha256.Sum256(append(s[:], purpose...)))
 }

@@ -5,12 +5,14 @@ import (
 	"math"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 )
 
-// columns is how wide the demo prints.
+// columns is the width of wrapped text, in characters.
 const columns = 78
 
-// wrap breaks a text into indented lines.
+// wrap breaks a text into lines of at most columns characters, each after an indent.
 func wrap(text, indent string) string {
 	var b strings.Builder
 	line := indent
@@ -28,25 +30,16 @@ func wrap(text, indent string) string {
 	return b.String()
 }
 
+// What every page and terminal says of verdicts.
 const (
-	noteDetected = "Detected means: this text depends on the key. It does not say who wrote it or how it got there."
-	noteSilent   = "Not detected and inconclusive are no proof of innocence: editing, paraphrase and translation remove marks."
+	noteDetected = "Detected means that the text depends on the key. It does not say who wrote the text, or how the mark came into it."
+	noteSilent   = "Not detected and inconclusive do not prove that a text is unmarked: editing, paraphrase and translation remove marks."
 )
 
-func decimal(verb string, x float64) string {
-	if math.IsNaN(x) {
-		return "none"
-	}
-	s := fmt.Sprintf(verb, x)
-	if strings.Trim(s, "-0.") == "" {
-		return strings.TrimPrefix(s, "-") // what rounds to zero has no sign
-	}
-	return s
-}
+// logP returns log10 of a p-value with three decimals, or "none".
+func logP(x float64) string { return report.Decimal("%.3f", x) }
 
-// logP writes log10 of a p-value for people.
-func logP(x float64) string { return decimal("%.3f", x) }
-
+// number returns x for JSON, or nil for NaN and infinities, which JSON does not have.
 func number(x float64) *float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return nil
@@ -54,7 +47,7 @@ func number(x float64) *float64 {
 	return &x
 }
 
-// times says how often a flag was given.
+// times says how often something was given: "once", "2 times".
 func times(n int) string {
 	if n == 1 {
 		return "once"

@@ -8,18 +8,18 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// demoNotes is what the demo claims, for the terminal and for the report.
+// demoNotes say what the demo shows, on the terminal and in the report.
 var demoNotes = []string{
 	noteDetected,
 	noteSilent,
-	"The students here are n-gram models that copy what they read. They show the plumbing and the error control, not how a neural model absorbs a mark; effect sizes do not carry over to large models.",
+	"The students here are n-gram models, which copy what they read. They show how the parts fit together and how errors are controlled. They do not show how strongly a neural model learns a mark.",
 }
 
-// rows are the demo's tests, in the order of the story.
+// rows returns the demo's tests, in the order of the story.
 func (d *demo) rows() []report.Row {
 	return []report.Row{
 		{Name: "marked text", OneLine: "the teacher, with the key", Expect: "detected", Result: d.marked.result},
-		{Name: "unmarked text", OneLine: "the teacher, same prompts, without", Expect: "nothing", Result: d.unmarked.result},
+		{Name: "unmarked text", OneLine: "the teacher, same prompts, no key", Expect: "nothing", Result: d.unmarked.result},
 		{Name: "student", OneLine: "trained on marked text, other prompts", Expect: "detected", Result: d.student.result},
 		{Name: "its clean twin", OneLine: "trained on unmarked text, same prompts", Expect: "nothing", Result: d.twin.result},
 	}
@@ -28,7 +28,7 @@ func (d *demo) rows() []report.Row {
 func (d *demo) page() *report.Page {
 	p := &report.Page{
 		Title: "Isotope: a label that survives training",
-		Lead: fmt.Sprintf("A language model wrote text with a keyed mark. The mark was found in the text, and again in the answers of a student model that had only seen %d thousand tokens of it. The controls stayed silent.",
+		Lead: fmt.Sprintf("A language model wrote text with a keyed mark. The mark was found in the text, and again in the answers of a student model that was trained on %d thousand marked tokens. Nothing was found in the controls.",
 			demoTraining*demoTokens/1000),
 		Rows:  d.rows(),
 		Notes: demoNotes,
@@ -48,17 +48,17 @@ func (d *demo) page() *report.Page {
 		},
 	}
 	if !d.controlsAreSilent() {
-		p.Lead = "A language model wrote text with a keyed mark, and a student was trained on it. The results below are not all what was expected: see the table."
+		p.Lead = "A language model wrote text with a keyed mark, and a student was trained on it. Some results differ from what was expected: see the table."
 	}
 	if d.seedName != "" {
-		p.Facts = append(p.Facts, report.Fact{Name: "seed", Value: d.seedName + " (the key follows from it and is no secret)"})
+		p.Facts = append(p.Facts, report.Fact{Name: "seed", Value: d.seedName + " (the key follows from it, so it is not secret)"})
 	}
 	for _, t := range []struct {
 		title string
 		trial trial
 	}{{"Marked", d.marked}, {"Unmarked, from the same prompt", d.unmarked}, {"The student, on a prompt of its own", d.student}} {
 		prompt, _ := d.tok.Decode(nil, t.trial.prompts[0]) // it came from this tokenizer
-		p.Passages = append(p.Passages, report.Passage{Title: t.title, Prompt: string(prompt), Tokens: d.coloured(t.trial)})
+		p.Passages = append(p.Passages, report.Passage{Title: t.title, Prompt: string(prompt), Tokens: d.colours(t.trial)})
 	}
 	p.Decoys.Key = d.student.result.Log10P
 	for _, r := range d.decoys {
@@ -77,8 +77,8 @@ func (d *demo) controlsAreSilent() bool {
 	return found(d.marked) && found(d.student) && !found(d.unmarked) && !found(d.twin)
 }
 
-// curve is the evidence after each of a trial's texts; after every 20 tokens when
-// there are few.
+// curve returns the evidence after each of a trial's texts, or after every 20 tokens if there
+// are few texts.
 func (t *trial) curve(d *demo) []report.Point {
 	step := demoTokens
 	if len(t.texts) <= demoTexts {
@@ -103,8 +103,8 @@ func pointOf(r detect.Result) report.Point {
 	return report.Point{Scored: r.Scored, Log10P: r.Log10P}
 }
 
-// coloured shows a trial's first text as the test saw it.
-func (d *demo) coloured(t trial) []report.Token {
+// colours returns a trial's first text as the test saw it.
+func (d *demo) colours(t trial) []report.Token {
 	ids := d.tok.Append(nil, t.texts[0])
-	return coloured(d.tok, ids, detect.Colours(d.mark, ids, nil, t.prompts...), nil)
+	return colourTokens(d.tok, ids, detect.Colours(d.mark, ids, nil, t.prompts...), nil)
 }

@@ -18,8 +18,8 @@ func (d *demo) print(w io.Writer) error {
 		fmt.Fprintf(&b, "%-16s %-14s %10.2f %15s   %s\n", r.Name, r.Result.Verdict, r.Result.Log10PAdjusted,
 			fmt.Sprintf("%d of %d", r.Result.Green, r.Result.Scored), r.OneLine)
 	}
-	fmt.Fprintf(&b, "%-16s %-14s %10.2f %15s   %s\n\n", "other keys", "", d.minDecoy(), fmt.Sprintf("%d keys", len(d.decoys)), "the student under keys that marked nothing: the smallest")
-	b.WriteString(wrap("A log10 p of -20 means: if the text did not depend on the key, this many green tokens would come up once in 10^20 texts. Half of all tokens are green by chance.", "") + "\n")
+	fmt.Fprintf(&b, "%-16s %-14s %10.2f %15s   %s\n\n", "other keys", "", d.minDecoy(), fmt.Sprintf("%d keys", len(d.decoys)), "smallest log10 p of unrelated keys, same student")
+	b.WriteString(wrap("A log10 p of -20 means that if the text did not depend on the key, a result this strong would come up at most once in 10^20 texts. Half of all tokens are green by chance.", "") + "\n")
 	for _, n := range demoNotes {
 		b.WriteString(wrap(n, "") + "\n")
 	}

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,11 +24,9 @@ func TestDemoOnTheGoDistribution(t *testing.T) {
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("LocalAppData", t.TempDir())
-	var out, errs bytes.Buffer
-	args := []string{"demo", "--seed", "1", "--json", "--out", filepath.Join(t.TempDir(), "demo.html")}
-	require.Equal(t, exitOK, run(context.Background(), args, strings.NewReader(""), &out, &errs), errs.String())
+	out := mustRun(t, "demo", "--seed", "1", "--json", "--out", filepath.Join(t.TempDir(), "demo.html"))
 	var d demoJSON
-	require.NoError(t, json.Unmarshal(out.Bytes(), &d))
+	require.NoError(t, json.Unmarshal([]byte(out), &d))
 	t.Logf("marked %.1f, unmarked %.2f, student %.1f, clean student %.2f, smallest decoy %.2f",
 		*d.Marked.Log10P, *d.Unmarked.Log10P, *d.Student.Log10P, *d.CleanStudent.Log10P, d.Decoys.MinLog10P)
 	assert.Less(t, *d.Marked.Log10P, -20.0)

@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,25 +17,22 @@ import (
 
 // bandFiles makes the files of a test: keys "k1" to "k3", a selector "s", token ids "ids"
 // and "prompt", and a profile of each name.
-func bandFiles(t *testing.T, profiles map[string]string) (dir string) {
+func bandFiles(t *testing.T, profiles map[string]string) tempDir {
 	t.Helper()
-	dir = t.TempDir()
-	write := func(name, text string) {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-	}
+	dir := newDir(t)
 	for _, name := range []string{"k1", "k2", "k3", "s"} {
-		write(name, bandKey(t, name).Secret())
+		dir.file(name, bandKey(t, name).Secret())
 	}
 	for name, text := range profiles {
-		write(name, text)
+		dir.file(name, text)
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
 	ids := make([]int, 900)
 	for i := range ids {
 		ids[i] = rng.IntN(12)
 	}
-	write("ids", fmt.Sprint(ids)[1:len(fmt.Sprint(ids))-1])
-	write("prompt", fmt.Sprint(ids[:6])[1:len(fmt.Sprint(ids[:6]))-1])
+	dir.file("ids", strings.Trim(fmt.Sprint(ids), "[]"))
+	dir.file("prompt", strings.Trim(fmt.Sprint(ids[:6]), "[]"))
 	return dir
 }
 
@@ -48,17 +44,15 @@ func bandKey(t *testing.T, name string) watermark.Key {
 	return root.Derive(name)
 }
 
-// runIn calls the program with the arguments that name files of dir as their paths.
-
-func runIn(dir string, args ...string) (status int, stdout, stderr string) {
+// run runs the program. An argument that names a file of the directory becomes its path.
+func (d tempDir) run(args ...string) (status int, stdout, stderr string) {
+	args = slices.Clone(args)
 	for i, arg := range args {
-		if _, err := os.Stat(filepath.Join(dir, arg)); err == nil {
-			args[i] = filepath.Join(dir, arg)
+		if _, err := os.Stat(d.of(arg)); err == nil {
+			args[i] = d.of(arg)
 		}
 	}
-	var out, errs bytes.Buffer
-	status = run(context.Background(), args, bytes.NewReader(nil), &out, &errs)
-	return status, out.String(), errs.String()
+	return isotope(args...)
 }
 
 // TestBandsAreTestedAsAlone has two marks with different units on text that repeats itself:
@@ -69,13 +63,13 @@ func TestBandsAreTestedAsAlone(t *testing.T) {
 		"draw":  `{"isotope":1,"scheme":"gumbelmax","width":2,"vocab":12,"tokenizer":"none","dedup":"context","exempt":[3]}`,
 	})
 	rest := []string{"--tokens", "ids", "--prompt", "prompt", "--json", "--alpha", "1e-3"}
-	status, out, errs := runIn(dir, append([]string{"detect", "--key", "k1", "--profile", "green", "--key", "k2", "--profile", "draw"}, rest...)...)
+	status, out, errs := dir.run(append([]string{"detect", "--key", "k1", "--profile", "green", "--key", "k2", "--profile", "draw"}, rest...)...)
 	require.Equal(t, exitOK, status, errs)
 	var both struct{ Bands []resultJSON }
 	require.NoError(t, json.Unmarshal([]byte(out), &both))
 	require.Len(t, both.Bands, 2)
 	for i, args := range [][]string{{"--key", "k1", "--profile", "green"}, {"--key", "k2", "--profile", "draw"}} {
-		status, out, errs := runIn(dir, append(append([]string{"detect"}, args...), rest...)...)
+		status, out, errs := dir.run(append(append([]string{"detect"}, args...), rest...)...)
 		require.Equal(t, exitOK, status, errs)
 		var alone resultJSON
 		require.NoError(t, json.Unmarshal([]byte(out), &alone))
@@ -98,11 +92,7 @@ func TestMarksThatDoNotGoTogether(t *testing.T) {
 		draw  = `{"isotope":1,"scheme":"gumbelmax","width":4,"vocab":500,"tokenizer":"none"`
 	)
 	digest := func(c string) string {
-		d := `,"tokenizer":"x","tokenizer_digest":"sha256:`
-		for range 64 {
-			d += c
-		}
-		return d + `"}`
+		return `,"tokenizer":"x","tokenizer_digest":"sha256:` + strings.Repeat(c, 64) + `"}`
 	}
 	const bare = `{"isotope":1,"scheme":"gumbelmax","width":4,"vocab":500`
 	selector, other := bandKey(t, "s"), bandKey(t, "k3")
@@ -127,34 +117,45 @@ func TestMarksThatDoNotGoTogether(t *testing.T) {
 	roles := []string{"--role", "master", "--role", "cohort"}
 	split := append([]string{"--selector", "s"}, roles...)
 	for _, c := range []struct {
-		args []string
 		says string
+		args []string
 	}{
-		{two("x1", "draw"), "two tokenizers: x of "},
-		{two("x1", "x2"), "two versions of x: sha256:1111"},
-		{two("green", "larger"), "differ in vocabulary: 500 ids in "},
-		{two("green", "exempt"), "differ in their exempt ids"},
-		{two("green", "alone"), "whether prompts are context"},
-		{two("green", "variants"), "has 2 variants"},
-		{two("payload", "draw"), "has a payload"},
-		{two("draw", "draw"), "two keyed draws"},
-		{two("green", "green"), "give each mark its --role"},
-		{two("green", "green", roles...), "overlap"},
-		{two("low", "wide", split...), "overlap"},
-		{two("low", "high", roles...), "--selector FILE must name the key " + selector.ID()},
-		{two("low", "high", append(split, "--selector", "k3")...), "is the selector of no profile"},
-		{two("green", "draw", "--selector", "s"), "is the selector of no profile"},
-		{two("green", "draw", roles...), "is a keyed draw, whose --role is provenance and not cohort"},
-		{two("green", "draw", "--role", "provenance", "--role", "provenance"), "is a green list, whose --role is not provenance"},
+		{"two tokenizers: x of ", two("x1", "draw")},
+		{"two versions of x: sha256:1111", two("x1", "x2")},
+		{"have different vocabularies: 500 ids in ", two("green", "larger")},
+		{"have different exempt ids", two("green", "exempt")},
+		{"whether prompts are context", two("green", "alone")},
+		{"has 2 variants", two("green", "variants")},
+		{"has a payload", two("payload", "draw")},
+		{"two keyed draws", two("draw", "draw")},
+		{"give each mark its --role", two("green", "green")},
+		{"overlap", two("green", "green", roles...)},
+		{"overlap", two("low", "wide", split...)},
+		{"--selector FILE must name the key " + selector.ID(), two("low", "high", roles...)},
+		{"no profile has the key", two("low", "high", append(split, "--selector", "k3")...)},
+		{"no profile has the key", two("green", "draw", "--selector", "s")},
+		{"is a keyed draw, and its --role is cohort", two("green", "draw", roles...)},
+		{"is a green list, and its --role is provenance", two("green", "draw", "--role", "provenance", "--role", "provenance")},
 	} {
-		status, out, errs := runIn(dir, c.args...)
-		assert.Equal(t, exitUsage, status, "%s: %s", c.says, errs)
-		assert.Contains(t, errs, c.says)
-		assert.Empty(t, out)
+		t.Run(c.says, func(t *testing.T) {
+			status, out, errs := dir.run(c.args...)
+			assert.Equal(t, exitUsage, status, errs)
+			assert.Contains(t, errs, c.says)
+			assert.Empty(t, out)
+		})
 	}
-	for _, args := range [][]string{two("green", "draw"), two("low", "high", split...), two("low", "draw", "--selector", "s"),
-		two("low", "mine", "--selector", "k3", "--selector", "s")} {
-		status, _, errs := runIn(dir, args...)
-		assert.Equal(t, exitOK, status, errs)
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"a green list and a draw", two("green", "draw")},
+		{"two bands", two("low", "high", split...)},
+		{"a band and a draw", two("low", "draw", "--selector", "s")},
+		{"two selectors", two("low", "mine", "--selector", "k3", "--selector", "s")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, _, errs := dir.run(c.args...)
+			assert.Equal(t, exitOK, status, errs)
+		})
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 )
 
-// resultJSON is the JSON of a detect.Result, version 1. Numbers that do not exist are
-// null: JSON has no NaN and no infinity.
+// resultJSON is the JSON object of a detect.Result, version 1. NaN and infinities, which JSON
+// does not have, are null.
 type resultJSON struct {
 	Version        int            `json:"version"`
 	Verdict        detect.Verdict `json:"verdict"`
@@ -45,13 +45,13 @@ type powerJSON struct {
 	MinShare  *float64 `json:"min_share"`
 }
 
-// spanJSON is a detect.Span. Offsets are half-open.
+// spanJSON is the JSON object of a detect.Span. Offsets are half-open.
 type spanJSON struct {
-	Start        int `json:"start"` // in tokens of the form that was tested, as what follows
+	Start        int `json:"start"` // in tokens of the form that was tested, as are the next three
 	End          int `json:"end"`
 	DisplayStart int `json:"display_start"`
 	DisplayEnd   int `json:"display_end"`
-	// Of the displayed part, in bytes of the input; null when that was token ids.
+	// Of the displayed part, in bytes of the input; null if the input was token ids.
 	ByteStart      *int     `json:"byte_start"`
 	ByteEnd        *int     `json:"byte_end"`
 	Scored         int64    `json:"scored"`
@@ -59,10 +59,10 @@ type spanJSON struct {
 	Log10P         *float64 `json:"log10_p"`
 	Log10PAdjusted *float64 `json:"log10_p_adjusted"`
 
-	draw bool // of a keyed draw, whose scores are no colours
+	draw bool // of a keyed draw, whose scores are not colours
 }
 
-// String says it to people.
+// String formats the span for terminals and pages.
 func (s spanJSON) String() string {
 	place := fmt.Sprintf("tokens %d to %d", s.DisplayStart, s.DisplayEnd)
 	if s.ByteStart != nil {
@@ -72,10 +72,11 @@ func (s spanJSON) String() string {
 	if s.draw {
 		scored = fmt.Sprintf("%d scored", s.Scored)
 	}
-	return fmt.Sprintf("%s: %s between tokens %d and %d, log10 p %s with every part and test counted",
+	return fmt.Sprintf("%s: %s between tokens %d and %d, log10 p %s, adjusted for every part and test",
 		place, scored, s.Start, s.End, logP(*s.Log10PAdjusted))
 }
 
+// toJSON returns the JSON object of a result, without spans and payload.
 func toJSON(r detect.Result, profile, keyID string) resultJSON {
 	j := resultJSON{
 		Version: 1, Verdict: r.Verdict,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,24 +9,25 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// maxKeyring bounds a keyring: the tests of one call.
+// maxKeyring is the largest number of keys in a keyring, and so of tests in one call.
 const maxKeyring = 1 << 20
 
-// maxPath bounds a line of a keyring, in bytes.
+// maxPath is the longest line of a keyring, in bytes.
 const maxPath = 4096
 
-// A tenant is a key of a keyring: a name and the path that derives its key.
+// A tenant is an entry of a keyring: a name, and the path that derives its key.
 type tenant struct {
 	name string
 	path []string
 }
 
-// readKeyring reads a file of derivation paths, one on a line, labels separated by
-// slashes. It holds no key: the keys follow from the root's.
+// readKeyring reads a file of derivation paths, one a line, with labels separated by slashes.
+// The file holds no key: the keys follow from the root key.
 func (c *cli) readKeyring(name string) ([]tenant, error) {
 	text, err := c.readInput(name)
 	if err != nil {
@@ -34,49 +36,47 @@ func (c *cli) readKeyring(name string) ([]tenant, error) {
 	var tenants []tenant
 	seen := make(map[string]int)
 	line := 0
-	for s := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) { // some editors begin with a BOM
+	for s := range strings.Lines(textfile.TrimMark(string(text))) {
 		line++
 		path := strings.TrimSpace(s)
 		switch {
-		case strings.Contains(path, "isotope-secret-key"):
-			return nil, fmt.Errorf("%s: line %d holds a secret key; a keyring holds derivation paths, such as tenant/acme", name, line)
+		case holdsKey(path):
+			return nil, fmt.Errorf("%s: line %d holds a secret key; write derivation paths, such as tenant/acme, and treat the key as leaked", name, line)
 		case path == "" || strings.HasPrefix(path, "#"):
 			continue
 		case len(path) > maxPath:
-			return nil, fmt.Errorf("%s: line %d is longer than %d bytes, and is no derivation path, such as tenant/acme", name, line, maxPath)
+			return nil, fmt.Errorf("%s: line %d is longer than %d bytes; write derivation paths, such as tenant/acme, one a line", name, line, maxPath)
 		case !utf8.ValidString(path):
-			return nil, fmt.Errorf("%s: line %d is not UTF-8", name, line)
-		case strings.ContainsAny(path, "\x00\r"): // UTF-16, or lines that end in CR: the key would be another
-			return nil, fmt.Errorf("%s: line %d has a NUL or a CR in it; want UTF-8 text, a path on a line", name, line)
+			return nil, fmt.Errorf("%s: line %d is not UTF-8; convert the file", name, line)
+		case strings.ContainsAny(path, "\x00\r"): // UTF-16, or lines that end in CR, would give another key
+			return nil, fmt.Errorf("%s: line %d has a NUL or a CR in it; convert the file to UTF-8 text with one path a line", name, line)
 		}
 		if first, ok := seen[path]; ok {
-			return nil, fmt.Errorf("%s: line %d repeats line %d", name, line, first)
+			return nil, fmt.Errorf("%s: line %d repeats line %d; remove one of them", name, line, first)
 		}
 		seen[path] = line
 		tenants = append(tenants, tenant{name: path, path: strings.Split(path, "/")})
 	}
 	switch {
 	case len(tenants) == 0:
-		return nil, fmt.Errorf("%s: no derivation path in it", name)
+		return nil, fmt.Errorf("%s has no derivation path; write one a line, such as tenant/acme", name)
 	case len(tenants) > maxKeyring:
-		return nil, fmt.Errorf("%s: %d keys are more than %d", name, len(tenants), maxKeyring)
+		return nil, fmt.Errorf("%s has too many keys: %d (maximum %d)", name, len(tenants), maxKeyring)
 	}
 	return tenants, nil
 }
 
-// detectMany tests one text under every key of a keyring.
-func (c *cli) detectMany(o detectFlags, root watermark.Key, selectors []watermark.Key, profile *watermark.Profile,
-	options *detect.Options, text *subject, prompts [][]watermark.Token) error {
+// detectKeyring tests one text under every key of a keyring.
+func (c *cli) detectKeyring(o detectFlags, root watermark.Key, t *textTest) error {
 	tenants, err := c.readKeyring(o.keyring)
 	if err != nil {
 		return err
 	}
-	r, err := rank(root, tenants, profile, selectors, options, text.forms[0], prompts)
+	r, err := t.rank(root, tenants)
 	if err != nil {
 		return err
 	}
-	r.warnings = text.encoding()
-	if err := r.write(c.stdout, o.json, profile.ID()); err != nil {
+	if err := r.write(c.stdout, o.json, t.profile.ID()); err != nil {
 		return err
 	}
 	if o.failOn != "" && r.results[r.order[0]].Verdict == detect.Verdict(o.failOn) {
@@ -87,22 +87,21 @@ func (c *cli) detectMany(o detectFlags, root watermark.Key, selectors []watermar
 
 // A ranking is the results of a keyring, the smallest p-value first.
 type ranking struct {
-	law     watermark.Law // of a score, under every key
+	law     watermark.Law // of a score, the same under every key
 	tenants []tenant
 	keyIDs  []string
 	results []detect.Result
-	order   []int
+	order   []int // of the results, by p-value
 
 	warnings []error // about the text, whatever the key
 }
 
-// rank tests texts under every key of a keyring in one pass.
-func rank(root watermark.Key, tenants []tenant, profile *watermark.Profile, selectors []watermark.Key, o *detect.Options,
-	text []watermark.Token, prompts [][]watermark.Token) (*ranking, error) {
-	r := &ranking{tenants: tenants}
+// rank tests the text under every key of a keyring in one pass.
+func (t *textTest) rank(root watermark.Key, tenants []tenant) (*ranking, error) {
+	r := &ranking{tenants: tenants, warnings: t.text.encoding()}
 	scorers := make([]detect.Scorer, len(tenants))
-	for i, t := range tenants {
-		mark, err := profile.Mark(root.Derive(t.path...), selectors...)
+	for i, x := range tenants {
+		mark, err := t.profile.Mark(root.Derive(x.path...), t.selectors...)
 		if err != nil {
 			return nil, err
 		}
@@ -110,32 +109,25 @@ func rank(root watermark.Key, tenants []tenant, profile *watermark.Profile, sele
 		r.keyIDs = append(r.keyIDs, mark.KeyID())
 		r.order = append(r.order, i)
 	}
-	panel := detect.NewPanel(scorers, o)
-	for _, p := range prompts {
+	panel := detect.NewPanel(scorers, t.options)
+	for _, p := range t.prompts {
 		panel.Exclude(p)
 	}
-	panel.Add(text)
+	panel.Add(t.text.forms[0])
 	r.results = panel.Results()
-	slices.SortStableFunc(r.order, func(a, b int) int {
-		switch pa, pb := r.results[a].Log10P, r.results[b].Log10P; {
-		case pa < pb:
-			return -1
-		case pa > pb:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(r.order, func(a, b int) int { return cmp.Compare(r.results[a].Log10P, r.results[b].Log10P) })
 	return r, nil
 }
 
-// rankedJSON is one key of a keyring in the JSON of detect.
+// rankedJSON is one key of a keyring in the JSON object of a ranking.
 type rankedJSON struct {
 	Rank int    `json:"rank"`
 	Name string `json:"name"`
 	resultJSON
 }
 
-// evidenceColumn names the evidence of a law, and writes that of a result in few words.
+// evidenceColumn returns the title of a column of evidence, and the evidence of a result in
+// few words.
 func evidenceColumn(law watermark.Law, r detect.Result) (what, evidence string) {
 	switch law.(type) {
 	case watermark.Exponential, watermark.Layers:
@@ -145,7 +137,7 @@ func evidenceColumn(law watermark.Law, r detect.Result) (what, evidence string) 
 	return "green", fmt.Sprintf("%d of %d", r.Green, r.Scored)
 }
 
-// write prints the ranking: all of it as JSON, the first ones for people.
+// write prints all of the ranking as JSON, or its first keys for people.
 func (r *ranking) write(w io.Writer, asJSON bool, profile string) error {
 	if asJSON {
 		out := struct {
@@ -165,7 +157,7 @@ func (r *ranking) write(w io.Writer, asJSON bool, profile string) error {
 	if len(r.order) == 1 {
 		b.WriteString("1 key\n")
 	} else {
-		fmt.Fprintf(&b, "%d keys, every one of them counted\n", len(r.order))
+		fmt.Fprintf(&b, "%d keys; p-values are adjusted for all of them\n", len(r.order))
 	}
 	what, _ := evidenceColumn(r.law, detect.Result{})
 	fmt.Fprintf(&b, "%5s  %-16s %-14s %12s %10s %15s  %s\n", "rank", "key", "verdict", "log10 p adj.", "log10 p", what, "name")

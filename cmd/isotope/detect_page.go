@@ -11,24 +11,24 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// detectNotes is what a test of one text claims.
+// detectNotes say what a test of one text shows.
 var detectNotes = []string{
 	noteDetected,
 	noteSilent,
-	"Colours are for illustration. Whoever picks a passage by its colours and tests it again finds what was picked.",
+	"Colours are for illustration. A passage that was picked by its colours is not evidence: a second test of it would find what was picked.",
 }
 
-// maxShown bounds the tokens on a page, which takes some forty bytes for each.
+// maxShown is the largest number of tokens on a page. Each takes some forty bytes.
 const maxShown = 200_000
 
-// detectPage is the report of one text, as token ids that t made. t is nil when they
-// came as such.
+// detectPage returns the report of one text. t made its token ids, and is nil if the file held
+// token ids.
 func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tokenizer) *report.Page {
 	r := o.result
 	p := &report.Page{
 		Title: "Isotope: one text under one key",
-		Lead:  "The text was tested for the mark of a key: " + verdictWords[r.Verdict] + ".",
-		Rows:  []report.Row{{Name: "the text", OneLine: "tests counted: " + strconv.FormatInt(r.Tests, 10), Result: r, Draw: mark.IsKeyedDraw()}},
+		Lead:  "The text was tested for the mark of one key. Result: " + verdictWords[r.Verdict] + ".",
+		Rows:  []report.Row{{Name: "the text", OneLine: "p-value adjusted for tests: " + strconv.FormatInt(r.Tests, 10), Result: r, Draw: mark.IsKeyedDraw()}},
 		Notes: slices.Clone(detectNotes),
 		Facts: []report.Fact{
 			{Name: "key id", Value: mark.KeyID()},
@@ -37,7 +37,7 @@ func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tok
 		},
 	}
 	if r.Verdict != detect.Detected {
-		p.Notes = append(p.Notes, "What a silent test could have shown: "+powerWords(mark.Law(), r)+".")
+		p.Notes = append(p.Notes, "Power of the test: "+powerWords(mark.Law(), r)+".")
 	}
 	if o.message != nil {
 		p.Facts = append(p.Facts, report.Fact{Name: "message", Value: messageWords(o.message)})
@@ -49,7 +49,7 @@ func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tok
 	if len(shown) < len(o.tokens) {
 		p.Notes = append(p.Notes, fmt.Sprintf("The page shows the first %d of %d tokens; all were tested.", len(shown), len(o.tokens)))
 	}
-	passage := report.Passage{Title: "The text", Tokens: coloured(t, shown, o.colours, o.scan.Spans)}
+	passage := report.Passage{Title: "The text", Tokens: colourTokens(t, shown, o.colours, o.scan.Spans)}
 	for _, s := range o.spans {
 		passage.Parts = append(passage.Parts, s.String())
 	}
@@ -57,18 +57,18 @@ func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tok
 	return p
 }
 
-// bandsPage is the report of one text under several marks.
-func bandsPage(bands []band, reading detect.BandReading, options *detect.Options, text *subject, prompts [][]watermark.Token) *report.Page {
+// bandsPage returns the report of one text under several marks.
+func bandsPage(bands []bandTest, reading detect.BandReading, options *detect.Options, text *inputText, prompts [][]watermark.Token) *report.Page {
 	p := &report.Page{
 		Title: "Isotope: one text and several marks",
-		Lead:  "The text was tested for several marks: " + patternWords[reading.Pattern] + ".",
+		Lead:  "The text was tested for several marks. Result: " + patternWords[reading.Pattern] + ".",
 		Notes: slices.Clone(detectNotes),
 	}
 	for _, line := range reading.Consistent {
-		p.Notes = append(p.Notes, "Consistent with this, among others: "+line+".")
+		p.Notes = append(p.Notes, "Consistent with this, among other explanations: "+line+".")
 	}
 	for _, line := range reading.Cannot {
-		p.Notes = append(p.Notes, "Does not follow: "+line+".")
+		p.Notes = append(p.Notes, "Not shown: "+line+".")
 	}
 	tokens := text.forms[0]
 	shown := tokens[:min(len(tokens), maxShown/len(bands))]
@@ -88,7 +88,7 @@ func bandsPage(bands []band, reading detect.BandReading, options *detect.Options
 		of := *options
 		of.Dedup = dedupOf(b.profile)
 		colours := detect.Colours(b.mark, tokens, &of, prompts...)
-		p.Passages = append(p.Passages, report.Passage{Title: "The text in the " + name, Tokens: coloured(text.tokenizer, shown, colours, nil)})
+		p.Passages = append(p.Passages, report.Passage{Title: "The text in the " + name, Tokens: colourTokens(text.tokenizer, shown, colours, nil)})
 	}
 	return p
 }

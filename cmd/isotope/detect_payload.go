@@ -7,15 +7,15 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 )
 
-// payloadJSON is a detect.Decoded.
+// payloadJSON is the JSON object of a detect.Decoded.
 type payloadJSON struct {
 	Bits    int    `json:"bits"`
-	Message uint32 `json:"message"` // the best one, whether or not it is clear
-	Clear   bool   `json:"clear"`   // whether it can be believed
-	// Of the whole text under this message, before and after counting every message and test.
+	Message uint32 `json:"message"` // the best one, readable or not
+	Clear   bool   `json:"clear"`   // whether the message is readable
+	// Of the whole text under this message, before and after adjusting for every message and test.
 	Log10P         *float64 `json:"log10_p"`
 	Log10PAdjusted *float64 `json:"log10_p_adjusted"`
-	// Of the contexts that carry a message alone, everything counted.
+	// Of the contexts that carry a message alone, adjusted for every message and test.
 	Log10PMessage *float64 `json:"log10_p_message"`
 	RunnerUp      uint32   `json:"runner_up"`
 	Margin        int64    `json:"margin"`
@@ -40,21 +40,22 @@ func toPayloadJSON(d *detect.Decoded) *payloadJSON {
 	}
 }
 
-// bestMessage is log10 of the p-value of the best message, every message counted.
+// bestMessage returns log10 of the p-value of the best message, adjusted for every message
+// (Bonferroni).
 func bestMessage(d *detect.Decoded) float64 {
 	return min(d.Log10P+float64(d.Bits)*math.Log10(2), 0)
 }
 
-// messageWords says what was read.
+// messageWords says which message was read.
 func messageWords(d *detect.Decoded) string {
 	if !d.Clear {
-		return fmt.Sprintf("none can be read: the best of %d, %d, has log10 p %s with every message and test counted", 1<<d.Bits, d.Message, logP(d.Log10PMessage))
+		return fmt.Sprintf("none is readable: the best of %d, %d, has log10 p %s, adjusted for every message and test", 1<<d.Bits, d.Message, logP(d.Log10PMessage))
 	}
-	return fmt.Sprintf("%d: %d of the %d tokens that carry one are green under it, log10 p %s with every message and test counted; the next best is %d, with %d fewer",
+	return fmt.Sprintf("%d: %d of the %d tokens that carry a message are green under it, log10 p %s, adjusted for every message and test; the next best is %d, with %d fewer",
 		d.Message, d.Carried, d.Carrying, logP(d.Log10PMessage), d.RunnerUp, d.Margin)
 }
 
-// partsWords says what the best part of a text has, if parts were tested.
+// partsWords gives log10 p of the best part of a text, or "" if parts were not tested.
 func partsWords(s detect.Scan) string {
 	if s.Intervals == 0 {
 		return ""

@@ -5,11 +5,12 @@ import (
 	"io"
 	"strings"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// printResult prints a result for people.
+// printResult prints an outcome for people.
 func printResult(w io.Writer, o *outcome, keyID string) error {
 	r := o.result
 	var b strings.Builder
@@ -17,16 +18,16 @@ func printResult(w io.Writer, o *outcome, keyID string) error {
 	fmt.Fprintf(&b, "  log10 p   %s", logP(r.Log10PAdjusted))
 	switch {
 	case o.message != nil:
-		fmt.Fprintf(&b, " (before counting %d tests: %s for the mark%s, %s for the best of %d messages)",
+		fmt.Fprintf(&b, " (before adjusting for %d tests: %s for the mark%s, %s for the best of %d messages)",
 			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
 	case o.scan.Intervals > 0:
-		fmt.Fprintf(&b, " (before counting %d tests: %s for the whole text, %s for the best of %d parts)", r.Tests, logP(r.Log10P), logP(o.scan.Log10P), o.scan.Intervals)
+		fmt.Fprintf(&b, " (before adjusting for %d tests: %s for the whole text, %s for the best of %d parts)", r.Tests, logP(r.Log10P), logP(o.scan.Log10P), o.scan.Intervals)
 	case r.Tests > 1:
-		fmt.Fprintf(&b, " (%s before counting %d tests)", logP(r.Log10P), r.Tests)
+		fmt.Fprintf(&b, " (%s before adjusting for %d tests)", logP(r.Log10P), r.Tests)
 	}
 	fmt.Fprintf(&b, "\n  %s", evidenceWords(o.mark.Law(), r))
 	if r.Scored > 0 {
-		fmt.Fprintf(&b, " (z %s)", decimal("%.2f", r.Z))
+		fmt.Fprintf(&b, " (z %s)", report.Decimal("%.2f", r.Z))
 	}
 	s := r.Skipped
 	fmt.Fprintf(&b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, ",
@@ -57,9 +58,9 @@ var verdictWords = map[detect.Verdict]string{
 	detect.Inconclusive: "inconclusive: too little text to tell",
 }
 
-// evidenceWords says what was seen, and for scores that are no colours what chance has.
+// evidenceWords says what was scored, and for a keyed draw which mean chance gives.
 func evidenceWords(law watermark.Law, r detect.Result) string {
-	mean := func(unit float64) string { // of the scores in a unit
+	mean := func(unit float64) string { // of the scores, in a unit
 		if r.Scored == 0 {
 			return "-"
 		}
@@ -78,7 +79,7 @@ func evidenceWords(law watermark.Law, r detect.Result) string {
 	return fmt.Sprintf("green     %d of %d scored", r.Green, r.Scored)
 }
 
-// powerWords says what a silent test could have shown.
+// powerWords says which mark the test would have detected.
 func powerWords(law watermark.Law, r detect.Result) string {
 	p := r.Power
 	_, colours := law.(watermark.Bernoulli)
@@ -88,7 +89,7 @@ func powerWords(law watermark.Law, r detect.Result) string {
 	case p.MinShare > 1:
 		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout at one bit of choice a token (alpha %g)", r.Scored, p.Alpha)
 	case !colours:
-		return fmt.Sprintf("would have detected, 9 times in 10, a mean higher by %.3f (alpha %g)", p.MinExcess, p.Alpha)
+		return fmt.Sprintf("a mean higher by %.3f would have been detected with probability 0.9 (alpha %g)", p.MinExcess, p.Alpha)
 	}
-	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.3g %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
+	return fmt.Sprintf("in the best case, a text of which %.3g %% is marked would have been detected with probability 0.9 (green rate higher by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
 }

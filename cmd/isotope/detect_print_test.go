@@ -24,8 +24,8 @@ func TestEvidenceWords(t *testing.T) {
 
 func TestPowerWords(t *testing.T) {
 	r := detect.Result{Power: detect.Power{MinExcess: 0.125, MinShare: 0.5, Alpha: 1e-6}}
-	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "50 % is marked at best (green rate up by 0.125")
-	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "a mean higher by 0.125")
+	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "in the best case, a text of which 50 % is marked would have been detected with probability 0.9 (green rate higher by 0.125, alpha 1e-06)")
+	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "a mean higher by 0.125 would have been detected")
 	r.Power.MinShare = 2
 	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "too few to detect even a text that is marked throughout at one bit of choice a token (")
 	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "too few to detect even a text that is marked throughout (")
@@ -48,7 +48,7 @@ func TestWhatRoundsToZeroHasNoSign(t *testing.T) {
 		assert.Contains(t, b.String(), "log10 p   0.000 ")
 		assert.NotContains(t, b.String(), "-0.0")
 	}
-	assert.NotContains(t, band{mark: mark, result: r}.String(), "-0.0")
+	assert.NotContains(t, bandTest{mark: mark, result: r}.String(), "-0.0")
 }
 
 func TestSpanWords(t *testing.T) {

@@ -10,17 +10,17 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A subject is one file, as token ids in each form that is tested.
-type subject struct {
-	text      []byte              // nil when the file held token ids
-	tokenizer tokenize.Tokenizer  // nil when the file held token ids
+// An inputText is the text of one file, as token ids in each form that is tested.
+type inputText struct {
+	text      []byte              // nil if the file held token ids
+	tokenizer tokenize.Tokenizer  // nil if the file held token ids
 	forms     [][]watermark.Token // the text as it is, then normalized
 }
 
-// encoding returns a warning when the file is not the UTF-8 that models write, or has NULs,
-// as ASCII in UTF-16 has, which passes for UTF-8: a marked text in another encoding is other
-// bytes, in which nothing can be found.
-func (s *subject) encoding() []error {
+// encoding returns a warning if the file is not UTF-8, which models write, or has NULs. ASCII
+// text in UTF-16 has NULs and passes for UTF-8. A marked text in another encoding has other
+// bytes, in which the mark cannot be found.
+func (s *inputText) encoding() []error {
 	at := 0
 	for at < len(s.text) {
 		r, size := utf8.DecodeRune(s.text[at:])
@@ -32,15 +32,15 @@ func (s *subject) encoding() []error {
 			what = "the text has a NUL, first at byte %d"
 		}
 		if what != "" {
-			return []error{fmt.Errorf(what+": a text in another encoding, such as UTF-16, shows no mark until it is converted", at)}
+			return []error{fmt.Errorf(what+"; convert it to UTF-8, because a marked text shows no mark in another encoding, such as UTF-16", at)}
 		}
 		at += size
 	}
 	return nil
 }
 
-// locate says where in the file the spans of a form are.
-func (s *subject) locate(form int, spans []detect.Span) []spanJSON {
+// locate returns the spans of a form with their places in the file.
+func (s *inputText) locate(form int, spans []detect.Span) []spanJSON {
 	out := make([]spanJSON, len(spans))
 	for i, p := range spans {
 		out[i] = spanJSON{
@@ -52,14 +52,14 @@ func (s *subject) locate(form int, spans []detect.Span) []spanJSON {
 	if s.tokenizer == nil || len(spans) == 0 {
 		return out
 	}
-	// The displayed parts are in order and do not overlap: two offsets each, ascending.
+	// The displayed parts are in order and disjoint, so their offsets ascend.
 	offsets := make([]int, 0, 2*len(spans))
 	at, token := 0, 0
 	var scratch []byte
 	for _, p := range spans {
 		for _, to := range []int{p.DisplayStart, p.DisplayEnd} {
 			for ; token < to; token++ {
-				scratch, _ = s.tokenizer.Decode(scratch[:0], s.forms[form][token:token+1]) // it made them
+				scratch, _ = s.tokenizer.Decode(scratch[:0], s.forms[form][token:token+1]) // the tokenizer made them
 				at += len(scratch)
 			}
 			offsets = append(offsets, at)
@@ -79,14 +79,14 @@ func inputOffsets(text []byte, offsets []int) {
 	from, to := 0, 0 // text[:from] normalizes to that many bytes
 	for i, want := range offsets {
 		for to < want {
-			// What normalize replaces is a character, or two of a line end.
+			// normalize replaces one character, or the two of a line end.
 			_, size := utf8.DecodeRune(text[from:])
 			if bytes.HasPrefix(text[from:], []byte("\r\n")) {
 				size = 2
 			}
 			length := len(normalize(text[from : from+size]))
 			if to+length > want {
-				break // inside a character, which then is not replaced
+				break // inside a character that normalize does not replace
 			}
 			from, to = from+size, to+length
 		}

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -50,7 +46,7 @@ func TestLocateCountsBytes(t *testing.T) {
 	require.NoError(t, err)
 	text := []byte("It\u2019s \u201cquoted\u201d,\r\n na\u00efve \U0001f600\U0001f601 text\u00a0\xff that goes on\r\nand on.")
 	for form, bytes := range [][]byte{text, normalize(text)} {
-		s := &subject{text: text, tokenizer: tok, forms: [][]watermark.Token{tok.Append(nil, text), tok.Append(nil, normalize(text))}}
+		s := &inputText{text: text, tokenizer: tok, forms: [][]watermark.Token{tok.Append(nil, text), tok.Append(nil, normalize(text))}}
 		ids := s.forms[form]
 		for from := range ids {
 			for to := from + 1; to <= len(ids); to++ {
@@ -72,41 +68,43 @@ func TestLocateCountsBytes(t *testing.T) {
 	}
 }
 
-// TestOtherEncodingsAreSaid has texts in which a mark cannot be found, because the bytes are
-// not those that were written.
+// TestOtherEncodingsAreSaid has texts in which a mark cannot be found, because their bytes
+// were changed.
 func TestOtherEncodingsAreSaid(t *testing.T) {
 	for _, text := range []string{"", "a text", "\ufeffa text", "na\u00efve \ufffd", "a\r\n"} {
-		assert.Empty(t, (&subject{text: []byte(text)}).encoding(), "%q", text)
+		assert.Empty(t, (&inputText{text: []byte(text)}).encoding(), "%q", text)
 	}
-	for text, what := range map[string]string{
-		"\xff\xfea\x00": "is not UTF-8, first at byte 0:", "na\xefve": "is not UTF-8, first at byte 2:", "caf\xc3": "is not UTF-8, first at byte 3:",
-		"a\x00b\x00": "has a NUL, first at byte 1:", // which is UTF-8, and UTF-16 as well
+	for _, c := range []struct{ name, text, says string }{
+		{"UTF-16", "\xff\xfea\x00", "is not UTF-8, first at byte 0;"},
+		{"Latin 1", "na\xefve", "is not UTF-8, first at byte 2;"},
+		{"a cut character", "caf\xc3", "is not UTF-8, first at byte 3;"},
+		{"UTF-16 that is also UTF-8", "a\x00b\x00", "has a NUL, first at byte 1;"},
 	} {
-		warnings := (&subject{text: []byte(text)}).encoding()
-		require.Len(t, warnings, 1, "%q", text)
-		assert.ErrorContains(t, warnings[0], what)
+		t.Run(c.name, func(t *testing.T) {
+			warnings := (&inputText{text: []byte(c.text)}).encoding()
+			require.Len(t, warnings, 1)
+			assert.ErrorContains(t, warnings[0], c.says)
+		})
 	}
 
-	dir := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
-	}
-	key := file("key", watermark.NewKey().Secret())
-	profile := func(scheme string) string {
-		var out, errs bytes.Buffer
-		require.Equal(t, exitOK, run(context.Background(), []string{"profile", "--scheme", scheme}, strings.NewReader(""), &out, &errs))
-		return file(scheme, out.String())
-	}
-	green, draw := profile("greenlist"), profile("gumbelmax")
-	text, keyring := file("text", "\xff\xfea\x00"), file("keyring", "tenant/a\n")
-	for _, more := range [][]string{nil, {"--key", key, "--profile", draw}, {"--keyring", keyring}} {
+	dir := newDir(t)
+	key := dir.file("key", watermark.NewKey().Secret())
+	green := dir.file("greenlist", mustRun(t, "profile", "-q"))
+	draw := dir.file("gumbelmax", mustRun(t, "profile", "-q", "--scheme", "gumbelmax"))
+	text, keyring := dir.file("text", "\xff\xfea\x00"), dir.file("keyring", "tenant/a\n")
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"one mark", nil},
+		{"two marks", []string{"--key", key, "--profile", draw}},
+		{"a keyring", []string{"--keyring", keyring}},
+	} {
 		for _, form := range [][]string{{text}, {text, "--json"}} {
-			var out, errs bytes.Buffer
-			args := slices.Concat([]string{"detect", "--key", key, "--profile", green}, more, form)
-			require.Equal(t, exitOK, run(context.Background(), args, strings.NewReader(""), &out, &errs), "%s", &errs)
-			assert.Contains(t, out.String(), "the text is not UTF-8, first at byte 0:", "%q", args)
+			t.Run(strings.Join(append([]string{c.name}, form[1:]...), " "), func(t *testing.T) {
+				out := mustRun(t, slices.Concat([]string{"detect", "--key", key, "--profile", green}, c.args, form)...)
+				assert.Contains(t, out, "the text is not UTF-8, first at byte 0;")
+			})
 		}
 	}
 }

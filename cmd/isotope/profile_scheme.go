@@ -1,43 +1,34 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// schemeFlags are the flags that belong to some schemes alone.
+// Names of the schemes, as in a profile.
+var (
+	schemeGreenList  = watermark.SchemeName(watermark.GreenList{})
+	schemeGumbelMax  = watermark.SchemeName(watermark.GumbelMax{})
+	schemeTournament = watermark.SchemeName(watermark.Tournament{})
+
+	schemes = []string{schemeGreenList, schemeGumbelMax, schemeTournament}
+)
+
+// schemeFlags are the flags that only some schemes have.
 var schemeFlags = map[string][]string{
 	schemeGreenList:  {"gamma", "delta", "kl", "text", "payload"},
 	schemeGumbelMax:  {"dual", "variants"},
 	schemeTournament: {"depth", "candidates", "variants"},
 }
 
-// Names of the schemes, spelt as in a profile.
-const (
-	schemeGreenList  = "greenlist"
-	schemeGumbelMax  = "gumbelmax"
-	schemeTournament = "tournament"
-)
-
-var schemes = []string{schemeGreenList, schemeGumbelMax, schemeTournament}
-
 // schemeOf returns the scheme that the flags describe.
 func (o *profileFlags) schemeOf() (watermark.Scheme, error) {
-	own, known := schemeFlags[o.scheme]
-	if !known {
-		return nil, usagef("profile: --scheme %q is none of %s", o.scheme, strings.Join(schemes, ", "))
-	}
-	for _, s := range schemes {
-		for _, name := range schemeFlags[s] {
-			if o.given(name) && !slices.Contains(own, name) {
-				return nil, usagef("profile: --%s is not for the scheme %s", name, o.scheme)
-			}
-		}
+	if err := o.checkScheme(); err != nil {
+		return nil, err
 	}
 	width := o.width
 	if !o.given("width") {
@@ -58,53 +49,59 @@ func (o *profileFlags) schemeOf() (watermark.Scheme, error) {
 	return o.green, o.budget()
 }
 
-// budget chooses delta by --kl.
-func (o *profileFlags) budget() error {
-	switch {
-	case o.given("text") && !o.given("kl"):
-		return usagef("profile: --text says what --kl is about")
-	case !o.given("kl"):
-		return nil
-	case o.given("delta"):
-		return usagef("profile: --kl chooses delta, so --delta cannot be given")
-	case !o.given("text") && o.green.Gamma != defaultGamma:
-		return usagef("profile: --kl for any model is for gamma %v; --text says which kind of text", defaultGamma)
-	case !o.given("text"):
-		p, err := watermark.TraceProfile(1, watermark.TokenizerNone, "", o.kl)
-		if err != nil {
-			return usagef("profile: --kl %v is outside (0,0.25]", o.kl)
+// checkScheme returns a usage error for a scheme that does not exist, and for a flag that
+// belongs to other schemes.
+func (o *profileFlags) checkScheme() error {
+	rules := []rule{oneOf("scheme", o.scheme, schemes...)}
+	for _, s := range schemes {
+		for _, name := range schemeFlags[s] {
+			rules = append(rules, rule{
+				o.given(name) && !slices.Contains(schemeFlags[o.scheme], name),
+				fmt.Sprintf("--%s does not belong to the scheme %s; leave it out", name, o.scheme),
+			})
 		}
-		o.green.Delta = p.Scheme.(watermark.GreenList).Delta
-		return nil
-	case !(o.green.Gamma > 0 && o.green.Gamma < 1):
-		return usagef("profile: --gamma %v is outside (0,1)", o.green.Gamma)
-	case !(o.kl > 0) || math.IsInf(o.kl, 1):
-		return usagef("profile: --kl %v is not a positive number", o.kl)
 	}
-	law, ok := detect.TextLaw(o.green.Gamma, o.text)
-	if !ok {
-		return usagef("profile: --text %q is none of %s", o.text, strings.Join(detect.Texts(), ", "))
+	return check(rules)
+}
+
+// budget picks delta by --kl.
+func (o *profileFlags) budget() error {
+	kl, text := o.given("kl"), o.given("text")
+	if err := check([]rule{
+		{text && !kl, "--text says in which kind of text --kl is measured; give --kl, or leave out --text"},
+		{kl && o.given("delta"), "--kl picks delta; leave out --delta or --kl"},
+		{kl && !text && o.green.Gamma != defaultGamma, fmt.Sprintf("--kl without --text is for gamma %v; give --text KIND", defaultGamma)},
+	}); err != nil || !kl {
+		return err
 	}
+	if text {
+		return o.averageBudget()
+	}
+	p, err := watermark.TraceProfile(1, watermark.TokenizerNone, "", o.kl)
+	if err != nil {
+		return usagef("--kl %v is outside (0,0.25]", o.kl)
+	}
+	o.green.Delta = p.Scheme.(watermark.GreenList).Delta
+	return nil
+}
+
+// averageBudget picks the delta whose mean cost in a kind of text is --kl.
+func (o *profileFlags) averageBudget() error {
+	if err := check([]rule{
+		within("gamma", o.green.Gamma, open(0, 1)),
+		within("kl", o.kl, positive()),
+		oneOf("text", o.text, detect.Texts()...),
+	}); err != nil {
+		return err
+	}
+	law, _ := detect.TextLaw(o.green.Gamma, o.text)
 	delta := law.Delta(o.kl)
 	if math.IsInf(delta, 1) {
-		return usagef("profile: no bias costs %v nats a token (%s)", o.kl, o.text)
+		return usagef("no bias costs %v nats per token in %s text; choose a smaller --kl", o.kl, o.text)
 	}
 	if delta >= 0.01 {
 		delta = math.Floor(delta*1000) / 1000 // a number to read
 	}
 	o.green.Delta = delta
 	return nil
-}
-
-func parseBand(s string) (lo, hi int, err error) {
-	a, b, ok := strings.Cut(s, ",")
-	lo, errLo := strconv.Atoi(strings.TrimSpace(a))
-	hi, errHi := strconv.Atoi(strings.TrimSpace(b))
-	if !ok || errLo != nil || errHi != nil {
-		return 0, 0, usagef("profile: --band %q is not LO,HI", s)
-	}
-	if lo == 0 && hi == 0 {
-		return 0, 0, usagef("profile: --band 0,0 is empty")
-	}
-	return lo, hi, nil
 }

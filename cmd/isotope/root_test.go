@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,85 +20,94 @@ import (
 // TestUsageErrors has calls that cannot be right, whatever the files hold: status 2.
 // The scripts see failures of all kinds; only here is the status looked at.
 func TestUsageErrors(t *testing.T) {
-	for args, says := range map[string]string{
-		"nonsense":                                                                "unknown command",
-		"--nonsense":                                                              "unknown flag",
-		"detect":                                                                  "--key FILE is missing",
-		"detect --key k":                                                          "--profile FILE is missing",
-		"detect --key k --profile p a b":                                          "at most 1 arg",
-		"detect --key k --profile p --alpha 0 a":                                  "outside (0,1)",
-		"detect --key k --profile p --alpha x a":                                  "invalid argument",
-		"detect --key k --profile p --min-share 2 a":                              "outside (0,1]",
-		"detect --key k --profile p --tokens t a":                                 "two inputs",
-		"detect --key k --profile p --tokens t --normalize":                       "for text",
-		"detect --key k --profile p --fail-on weather a":                          "weather",
-		"detect --key k --profile p --keyring r --spans a":                        "--keyring goes with neither",
-		"detect --key k --key k --profile p a":                                    "--key is given 2 times and --profile once",
-		"detect --key k --profile p --profile p a":                                "--key is given once and --profile 2 times",
-		"detect --key k --profile p --role master a":                              "--role is for several marks",
-		"detect --key k --profile p --selector s --selector s a":                  "--selector is given 2 times",
-		"detect --key k --profile p --key k --profile p --role master a":          "--role is given once and --profile 2 times",
-		"detect --key k --profile p --key k --profile p --role master --role x a": "none of master, cohort, tenant, provenance",
-		"detect --key k --profile p --key k --profile p --spans a":                "neither --keyring nor --normalize nor --spans",
-		"detect --key k --profile p --key k --profile p --normalize a":            "neither --keyring nor --normalize nor --spans",
-		"detect --key k --profile p --key k --profile p --keyring r a":            "neither --keyring nor --normalize nor --spans",
-		"generate":                                             "--key FILE is missing",
-		"generate --unmarked --key k":                          "uses no key",
-		"generate --unmarked --tokens 0":                       "outside 1 to",
-		"detect --key k --profile p --prompt -":                "read once",
-		"detect --key k --profile p --tokens - --prompt -":     "read once",
-		"detect --key k --profile p --prompt - --prompt - a":   "read once",
-		"generate --unmarked --temperature nan":                "temperature",
-		"generate --unmarked --temperature -1":                 "temperature",
-		"generate --unmarked --top-p 7":                        "[0,1]",
-		"profile --vocab 50":                                   "smaller",
-		"demo --out -":                                         "report goes to a file",
-		"student":                                              "--key FILE is missing",
-		"student --key k":                                      "--profile FILE is missing",
-		"student --key k --profile p":                          "nothing to test",
-		"student --key k --profile p --reading r a":            "tests of their own",
-		"student --key k --profile p --endpoint u":             "--model NAME is missing",
-		"student --key k --profile p --journal j --report ./j": "name the same file",
-		"student --key k --profile p --endpoint u --model m":   "answers that are not kept are no evidence",
-		"student --key k --profile p --model m a":              "--model goes with --endpoint",
-		"student --key k --profile p --alpha 0.6 a":            "outside (0,0.5]",
-		"student --key k --profile p --decoys 99 a":            "outside 100 to",
-		"student --key k --profile p --share 0 a":              "outside (0,1]",
-		"student --key k --profile p --c1 -1 a":                "--c1",
-		"student --key k --profile p --tests 0 a":              "--tests 0",
-		"student --key k --profile p --provenance-profile r a": "go together",
-		"student --key k --profile p --live r a":               "--provenance-profile",
-		"student --key k --profile p --reading r --provenance-profile r --provenance-key k":          "not on a reading",
-		"student --key k --profile p --journal j --live r --provenance-profile r --provenance-key k": "--live was declared",
-		"student --key k --profile p --registry r a":                                                 "go together",
-		"student --key k --profile p --registry r --epoch e --selector s a":                          "its own selector",
-		"student --key k --profile p --reference some a":                                             "neither embedded nor none",
-		"student --key k --profile p --reference none --corpus c a":                                  "has none",
-		"student --key k --profile p --journal j --alpha 0.1":                                        "--alpha was declared when the journal was made",
-		"student --key k --profile p --journal j --dry-run":                                          "--dry-run is for new ones",
-		"student --key k --profile p --fail-on weather a":                                            "weather",
-		"student --key k --profile p --endpoint u --model m --journal j --budget-money 1":            "--price-in",
-		"student --key k --profile p --endpoint u --model m --journal j --concurrency 0":             "--concurrency 0",
-		"student --key k --profile p --endpoint u --model m --journal j --temperature nan":           "temperature",
-		"student --key k --profile p --endpoint u --model m --journal j --timeout 0s":                "--timeout is positive",
-		"generate extra":           "unknown command",
-		"keygen":                   "accepts 1 arg",
-		"keygen a --from b":        "belong together",
-		"keygen a --label b":       "belong together",
-		"profile --gamma 0.3":      "nearest",
-		"profile --delta -1":       "delta",
-		"profile --tokenizer gpt9": "cl100k_base",
-		"profile --tokenizer none": "--vocab",
-		"profile --band 1":         "LO,HI",
-		"profile --band 0,0":       "empty",
-		"profile --band 0,5":       "key id",
-		"profile --exempt 5,4":     "ascending",
+	for _, c := range []struct{ args, says string }{
+		{"nonsense", "unknown command"},
+		{"--nonsense", "unknown flag --nonsense"},
+		{"-k", "unknown flag -k"},
+		{"detect --key", "--key needs a value"},
+		{"detect", "--key FILE is missing"},
+		{"detect --key k", "--profile FILE is missing"},
+		{"detect --key k --profile p a b", "tests one text at a time, and 2 were given"},
+		{"detect --key k --profile p --alpha 0 a", "outside (0,1)"},
+		{"detect --key k --profile p --alpha x a", `--alpha "x" is not a number`},
+		{"detect --key k --profile p --min-share 2 a", "outside (0,1]"},
+		{"detect --key k --profile p --tokens t a", "two inputs"},
+		{"detect --key k --profile p --tokens t --normalize", "for text"},
+		{"detect --key k --profile p --fail-on weather a", "weather"},
+		{"detect --key k --profile p --keyring r --spans a", "--keyring excludes"},
+		{"detect --key k --key k --profile p a", "--key was given 2 times and --profile once"},
+		{"detect --key k --profile p --profile p a", "--key was given once and --profile 2 times"},
+		{"detect --key k --profile p --role master a", "--role is for several marks"},
+		{"detect --key k --profile p --selector s --selector s a", "--selector was given 2 times"},
+		{"detect --key k --profile p --key k --profile p --role master a", "--role was given once and --profile 2 times"},
+		{"detect --key k --profile p --key k --profile p --role master --role x a", `--role "x" is not one of master, cohort, tenant, provenance`},
+		{"detect --key k --profile p --key k --profile p --spans a", "several marks exclude --keyring, --normalize and --spans"},
+		{"detect --key k --profile p --key k --profile p --normalize a", "several marks exclude --keyring, --normalize and --spans"},
+		{"detect --key k --profile p --key k --profile p --keyring r a", "several marks exclude --keyring, --normalize and --spans"},
+		{"generate", "--key FILE is missing"},
+		{"generate --unmarked --key k", "uses no key"},
+		{"generate --unmarked --tokens 0", "outside 1 to"},
+		{"detect --key k --profile p --prompt -", "read once"},
+		{"detect --key k --profile p --tokens - --prompt -", "read once"},
+		{"detect --key k --profile p --prompt - --prompt - a", "read once"},
+		{"generate --unmarked --temperature nan", "temperature"},
+		{"generate --unmarked --temperature -1", "temperature"},
+		{"generate --unmarked --top-p 7", "[0,1]"},
+		{"profile --vocab 50", "smaller"},
+		{"demo --out -", "a report is written to a file"},
+		{"student", "--key FILE is missing"},
+		{"student --key k", "--profile FILE is missing"},
+		{"student --key k --profile p", "nothing to test"},
+		{"student --key k --profile p --reading r a", "give one of FILE..."},
+		{"student --key k --profile p --endpoint u", "--model NAME is missing"},
+		{"student --key k --profile p --journal j --report ./j", "name the same file"},
+		{"student --key k --profile p --endpoint u --model m", "answers that are not kept are not evidence"},
+		{"student --key k --profile p --model m a", "--model needs --endpoint"},
+		{"student --key k --profile p --alpha 0.6 a", "outside (0,0.5]"},
+		{"student --key k --profile p --decoys 99 a", "outside 100 to"},
+		{"student --key k --profile p --share 0 a", "outside (0,1]"},
+		{"student --key k --profile p --c1 -1 a", "--c1"},
+		{"student --key k --profile p --tests 0 a", "--tests 0"},
+		{"student --key k --profile p --provenance-profile r a", "need each other"},
+		{"student --key k --profile p --live r a", "--provenance-profile"},
+		{"student --key k --profile p --reading r --provenance-profile r --provenance-key k", "tested on outputs"},
+		{"student --key k --profile p --journal j --live r --provenance-profile r --provenance-key k", "--live was declared"},
+		{"student --key k --profile p --registry r a", "--registry and --epoch need each other"},
+		{"student --key k --profile p --registry r --epoch e --selector s a", "its own selector"},
+		{"student --key k --profile p --reference some a", "not one of embedded, none"},
+		{"student --key k --profile p --reference none --corpus c a", "has none"},
+		{"student --key k --profile p --journal j --alpha 0.1", "--alpha was declared when the journal was made"},
+		{"student --key k --profile p --journal j --dry-run", "--dry-run is for new ones"},
+		{"student --key k --profile p --fail-on weather a", "weather"},
+		{"student --key k --profile p --endpoint u --model m --journal j --budget-money 1", "--price-in"},
+		{"student --key k --profile p --endpoint u --model m --journal j --concurrency 0", "--concurrency 0"},
+		{"student --key k --profile p --endpoint u --model m --journal j --temperature nan", "temperature"},
+		{"student --key k --profile p --endpoint u --model m --journal j --timeout 0s", "--timeout 0s is not a positive time"},
+		{"generate extra", "takes no argument"},
+		{"keygen", "FILE is missing"},
+		{"keygen a b", "writes one FILE, and 2 names were given"},
+		{"keygen a --from b", "--from needs --label"},
+		{"keygen a --label b", "--label needs --from"},
+		{"profile --gamma 0.3", "nearest"},
+		{"profile --delta -1", "delta"},
+		{"profile --tokenizer gpt9", "cl100k_base"},
+		{"profile --tokenizer none", "--vocab"},
+		{"profile --band 1", "LO,HI"},
+		{"profile --band 0,0", "empty"},
+		{"profile --band 0,5", "key id"},
+		{"profile --exempt 5,4", "ascending"},
 	} {
-		var out, err bytes.Buffer
-		status := run(context.Background(), strings.Fields(args), strings.NewReader(""), &out, &err)
-		assert.Equal(t, exitUsage, status, "%s\n%s", args, &err)
-		assert.Contains(t, err.String(), says, args)
-		assert.Empty(t, out.String(), "stdout is data: %s", args)
+		t.Run(c.args, func(t *testing.T) {
+			status, out, errs := isotope(strings.Fields(c.args)...)
+			assert.Equal(t, exitUsage, status)
+			assert.Contains(t, errs, c.says)
+			verb := strings.Fields(c.args)[0]
+			if strings.HasPrefix(c.says, "unknown") {
+				verb = ""
+			}
+			assert.Contains(t, errs, "\nRun '"+strings.TrimSpace("isotope "+verb)+" --help' for usage.\n")
+			assert.Empty(t, out, "stdout is data")
+		})
 	}
 }
 
@@ -108,7 +118,7 @@ func TestStatuses(t *testing.T) {
 		return name
 	}
 	// Every token is green under this key: the context decides nothing at width 0.
-	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("5a", 32))
+	key, err := watermark.ParseKey(secretOf("5a"))
 	require.NoError(t, err)
 	mark, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2}, 500)
 	require.NoError(t, err)
@@ -121,17 +131,22 @@ func TestStatuses(t *testing.T) {
 	test := "detect --key " + file("key", key.Secret()) + " --profile " +
 		file("profile", `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":0,"vocab":500,"tokenizer":"none"}`)
 	marked, short := " --tokens "+file("marked", strings.Join(green, " ")), " --tokens "+file("short", "1 2 3")
-	for args, want := range map[string]int{
-		"version":                             exitOK,
-		"detect --key none --profile none":    exitError,
-		test + marked:                         exitOK,
-		test + marked + " --fail-on detected": exitVerdict,
-		test + short + " --fail-on detected":  exitOK,
-		test + marked + " --fail-on weather":  exitUsage,
-		test + " --tokens nowhere":            exitError,
+	for _, c := range []struct {
+		name, args string
+		want       int
+	}{
+		{"version", "version", exitOK},
+		{"no files", "detect --key none --profile none", exitError},
+		{"detected", test + marked, exitOK},
+		{"detected, and that fails", test + marked + " --fail-on detected", exitVerdict},
+		{"inconclusive", test + short + " --fail-on detected", exitOK},
+		{"a verdict that does not exist", test + marked + " --fail-on weather", exitUsage},
+		{"no text", test + " --tokens nowhere", exitError},
 	} {
-		var out, errs bytes.Buffer
-		assert.Equal(t, want, run(context.Background(), strings.Fields(args), strings.NewReader(""), &out, &errs), "%s\n%s", args, &errs)
+		t.Run(c.name, func(t *testing.T) {
+			status, _, errs := isotope(strings.Fields(c.args)...)
+			assert.Equal(t, c.want, status, errs)
+		})
 	}
 }
 
@@ -146,36 +161,61 @@ func TestInterrupt(t *testing.T) {
 	assert.Empty(t, out.String())
 }
 
+// TestMessages: what people read says nothing of packages, and no secret.
+func TestMessages(t *testing.T) {
+	for _, c := range []struct{ name, err, want string }{
+		{"plain", "not a number", "not a number"},
+		{"a package in front", "watermark: key file: open k", "key file: open k"},
+		{"packages inside", "f.json: registry: watermark: profile: bad", "f.json: profile: bad"},
+		{"after a line end", "one\ndetect: two", "one\ntwo"},
+		{"a word that ends as a package does", "subdetect: x", "subdetect: x"},
+		{"a key", "no file " + secretOf("5a") + " here", "no file (a secret key) here"},
+	} {
+		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, plainMessage(errors.New(c.err))) })
+	}
+}
+
 func TestSecretsAreNotEchoed(t *testing.T) {
 	secret := watermark.NewKey().Secret()
-	dir := t.TempDir()
-	bare := filepath.Join(dir, "bare")
-	require.NoError(t, os.WriteFile(bare, []byte(secret), 0o600))
-	profile := func(fields string) string {
-		path := filepath.Join(dir, "profile")
-		text := `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":2,"vocab":500,` + fields + `}`
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
+	dir := newDir(t)
+	bare := dir.file("bare", secret)
+	profile := func(name, fields string) string {
+		return dir.file(name, `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":2,"vocab":500,`+fields+`}`)
 	}
-	plain := `"tokenizer":"none"`
-	for _, args := range [][]string{
-		{"detect", "--key", secret, "--profile", "p"},
-		{"detect", "--key", "k", "--profile", "p", "--key", "k", "--profile", "p", "--role", secret, "--role", "master"},
-		{"detect", "--key", "k", "--profile", "p", "--key", "k", "--profile", "p", "--selector", secret},
-		{"generate", "--key", secret},
-		{"keygen", "x", "--from", secret, "--label", "a"},
-		{"detect", "--key", bare, "--profile", profile(plain), "--tokens", bare},
-		{"detect", "--key", bare, "--profile", profile(plain), "--keyring", bare, "--tokens", bare},
-		{"detect", "--key", bare, "--profile", profile(plain + `,"band":[0,5],"selector":"` + secret + `"`)},
-		{"detect", "--key", bare, "--profile", profile(`"tokenizer":"` + secret + ` "`)},
-		{"detect", "--key", bare, "--profile", profile(plain + `,"` + secret + `":1`)},
-		{"detect", "--key", bare, "--profile", profile(plain + `,"mask":"` + secret + `"`)},
-		{"detect", "--key", bare, "--profile", bare},
+	const plain = `"tokenizer":"none"`
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"as a key file", []string{"detect", "--key", secret, "--profile", "p"}},
+		{"as a role", []string{"detect", "--key", "k", "--profile", "p", "--key", "k", "--profile", "p", "--role", secret, "--role", "master"}},
+		{"as a selector", []string{"detect", "--key", "k", "--profile", "p", "--key", "k", "--profile", "p", "--selector", secret}},
+		{"to generate", []string{"generate", "--key", secret}},
+		{"as a parent", []string{"keygen", "x", "--from", secret, "--label", "a"}},
+		{"as a file to make", []string{"keygen", secret}},
+		{"as a number", []string{"detect", "--alpha", secret}},
+		{"as a flag", []string{"detect", "--" + secret}},
+		{"as a verb", []string{secret}},
+		{"as an argument", []string{"profile", secret}},
+		{"as a scheme", []string{"profile", "--scheme", secret}},
+		{"as a tokenizer", []string{"profile", "--tokenizer", secret}},
+		{"as a text that does not exist", []string{"detect", "--key", bare, "--profile", profile("a", plain), "--tokens", secret}},
+		{"as a report", []string{"demo", "--out", "none/" + secret}},
+		{"in token ids", []string{"detect", "--key", bare, "--profile", profile("b", plain), "--tokens", bare}},
+		{"in a keyring", []string{"detect", "--key", bare, "--profile", profile("c", plain), "--keyring", bare, "--tokens", bare}},
+		{"in a profile's selector", []string{"detect", "--key", bare, "--profile", profile("d", plain+`,"band":[0,5],"selector":"`+secret+`"`)}},
+		{"in a profile's tokenizer", []string{"detect", "--key", bare, "--profile", profile("e", `"tokenizer":"`+secret+` "`)}},
+		{"in the name of a profile's field", []string{"detect", "--key", bare, "--profile", profile("f", plain+`,"`+secret+`":1`)}},
+		{"in a profile's mask", []string{"detect", "--key", bare, "--profile", profile("g", plain+`,"mask":"`+secret+`"`)}},
+		{"in place of a profile", []string{"detect", "--key", bare, "--profile", bare}},
+		{"in extra fields", []string{"student", "--key", bare, "--profile", profile("h", plain), "--endpoint", "http://h/v1", "--model", "m", "--dry-run", "--extra", `{"` + secret + `":1,"` + secret + `":2}`}},
+		{"in place of a plan", []string{"student", "--key", bare, "--profile", profile("i", plain), "--reference", "none", "--plan", bare, "x"}},
 	} {
-		var out, errs bytes.Buffer
-		status := run(context.Background(), args, strings.NewReader(""), &out, &errs)
-		assert.NotEqual(t, exitOK, status, args[0])
-		assert.NotContains(t, out.String()+errs.String(), secret[len("isotope-secret-key-1:"):][:12], "%q", args[0])
+		t.Run(c.name, func(t *testing.T) {
+			status, out, errs := isotope(c.args...)
+			assert.NotEqual(t, exitOK, status)
+			assert.NotContains(t, out+errs, secret[len("isotope-secret-key-1:"):][:12])
+		})
 	}
 }
 
@@ -214,19 +254,23 @@ func TestReportsGoToFiles(t *testing.T) {
 	assert.NoError(t, checkPage(filepath.Join(dir, "new.html")))
 }
 
-// TestReportsReplacePagesOnly has the name of a key, of a text and of a journal where that
-// of a report belongs.
+// TestReportsReplacePagesOnly names a key, a text and a journal where the name of a report
+// belongs.
 func TestReportsReplacePagesOnly(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x")
-	for _, text := range []string{watermark.NewKey().Secret(), "a text", `{"seq":0}`, "<!doctype"} {
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		assert.ErrorContains(t, checkPage(path), "only a page is replaced", text)
-		assert.ErrorContains(t, writePage(&report.Page{Title: "t"}, path), "only a page is replaced", "what came after the check")
-		var out, errs bytes.Buffer
-		assert.Equal(t, exitError, run(context.Background(), []string{"demo", "--out", path}, strings.NewReader(""), &out, &errs))
-		left, err := os.ReadFile(path)
-		require.NoError(t, err)
-		assert.Equal(t, text, string(left))
+	path := newDir(t).of("x")
+	for _, c := range []struct{ name, text string }{
+		{"a key", watermark.NewKey().Secret()}, {"a text", "a text"}, {"a journal", `{"seq":0}`}, {"half a page", "<!doctype"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
+			assert.ErrorContains(t, checkPage(path), "replaces pages only")
+			assert.ErrorContains(t, writePage(&report.Page{Title: "t"}, path), "replaces pages only", "what came after the check")
+			status, _, errs := isotope("demo", "--out", path)
+			assert.Equal(t, exitError, status, errs)
+			left, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, c.text, string(left))
+		})
 	}
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, writePage(&report.Page{Title: "t"}, path))

@@ -9,7 +9,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 )
 
-// observedOf says when and how a journal came to be.
+// observedOf returns when and how the answers of a journal were collected.
 func observedOf(path string, rec *collect.Recording) report.AuditObserved {
 	var seen report.AuditObserved
 	add := func(name, format string, args ...any) {
@@ -22,7 +22,7 @@ func observedOf(path string, rec *collect.Recording) report.AuditObserved {
 	}
 	add("requests", "%d, retries included", rec.Attempts)
 	if rec.Failures > 0 {
-		add("failures", "%d times a question was given up, to be asked again", rec.Failures)
+		add("failures", "%d times a question stayed open, to be asked again", rec.Failures)
 	}
 	if rec.Lost != (collect.Usage{}) {
 		add("lost", "requests without an answer may have cost up to %d tokens in and %d out", rec.Lost.In, rec.Lost.Out)
@@ -33,7 +33,7 @@ func observedOf(path string, rec *collect.Recording) report.AuditObserved {
 	for _, s := range rec.Sessions {
 		line := fmt.Sprintf("%s: %s, %d requests at a time, %d answers before", s.At.Format(time.RFC3339), s.Tool, s.Concurrency, s.From)
 		if s.Torn > 0 {
-			line += fmt.Sprintf(", an unfinished line of %d bytes dropped", s.Torn)
+			line += fmt.Sprintf(", %d bytes of an unfinished line removed", s.Torn)
 		}
 		seen.Sessions = append(seen.Sessions, line)
 	}

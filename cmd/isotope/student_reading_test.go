@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,18 +20,10 @@ func TestReadingOfTheDocs(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^\{"tokens":.*"rows":.*$`).Find(doc)
 	require.NotNil(t, header)
 	require.NotNil(t, text)
-	dir := t.TempDir()
-	file := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
-	}
-	args := []string{
-		"student", "--key", file("key", watermark.NewKey().Secret()), "--decoys", "100",
-		"--profile", file("profile", `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":1,"vocab":128256,"tokenizer":"none"}`),
-		"--reading", file("reading", string(header)+"\n"+string(text)+"\n"),
-	}
-	var out, errs bytes.Buffer
-	require.Equal(t, exitOK, run(context.Background(), args, strings.NewReader(""), &out, &errs), "%s", &errs)
-	assert.Contains(t, out.String(), "next-token rows")
+	dir := newDir(t)
+	out := mustRun(t,
+		"student", "--key", dir.file("key", watermark.NewKey().Secret()), "--decoys", "100",
+		"--profile", dir.file("profile", `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":1,"vocab":128256,"tokenizer":"none"}`),
+		"--reading", dir.file("reading", string(header)+"\n"+string(text)+"\n"))
+	assert.Contains(t, out, "next-token rows")
 }

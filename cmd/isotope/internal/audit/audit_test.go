@@ -449,7 +449,7 @@ func TestReadings(t *testing.T) {
 			_, h, err := ReadingStatistic(path)
 			require.NoError(t, err)
 			assert.Equal(t, kind, string(h.Kind))
-			r, err := Reading(c, path)
+			r, err := TestWeights(c, path)
 			require.NoError(t, err)
 			assert.Equal(t, marked, r.Canonical.Verdict == detect.Detected, "%s %v: %v", kind, marked, r.Canonical.Log10P)
 			assert.Equal(t, marked, r.Canonical.Level == "A")
@@ -478,7 +478,7 @@ func TestReadingsOfMarkedTexts(t *testing.T) {
 		}
 		path := filepath.Join(t.TempDir(), "r.jsonl")
 		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
-		r, err := Reading(c, path)
+		r, err := TestWeights(c, path)
 		require.NoError(t, err)
 		x := &r.Canonical
 		assert.Equal(t, header == "", x.Refused)

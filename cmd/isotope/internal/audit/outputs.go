@@ -16,15 +16,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 // maxOutput bounds a line of a file of outputs, and a file that is one output.
 const maxOutput = 16 << 20
-
-// byteOrderMark is what some editors write before the first line.
-const byteOrderMark = "\ufeff"
 
 // Reasons for which an output of a file is skipped.
 const (
@@ -100,9 +98,7 @@ func (o outputs) text(r io.Reader) error {
 }
 
 func (o outputs) lines(r *bufio.Reader) error {
-	if mark, err := r.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
-		r.Discard(len(mark))
-	}
+	textfile.SkipMark(r)
 	for {
 		line, err := boundedLine(r)
 		switch {

@@ -71,11 +71,16 @@ type Collection struct {
 	Budget  collect.Budget  `json:"budget,omitzero"`
 }
 
-// FromDeclaration reads what a journal declares.
-func FromDeclaration(d *collect.Declaration) (*Declared, error) {
-	out := &Declared{Collection: &Collection{
+// Declare returns the declaration of a collection, without its plan.
+func Declare(d *collect.Declaration) *Declared {
+	return &Declared{Collection: &Collection{
 		Request: d.Request, Prompts: collect.DigestPrompts(d.Prompts), Number: len(d.Prompts), Asks: d.Asks, Batch: d.Batch, Budget: d.Budget,
 	}}
+}
+
+// FromDeclaration reads what a journal declares.
+func FromDeclaration(d *collect.Declaration) (*Declared, error) {
+	out := Declare(d)
 	if err := strictjson.Decode(d.Plan, &out.Plan); err != nil {
 		return nil, fmt.Errorf("the journal's plan: %w", err)
 	}

@@ -46,7 +46,7 @@ func ReadingStatistic(path string) (string, *reading.Header, error) {
 // Reading tests what a file of readings says of a model whose weights one holds, and
 // reports it. The config's outputs, reference and accounts have no part in it. The
 // report's Observed part is left to the caller.
-func Reading(c Config, path string) (*report.Audit, error) {
+func TestWeights(c Config, path string) (*report.Audit, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

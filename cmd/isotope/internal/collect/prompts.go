@@ -2,7 +2,6 @@ package collect
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 )
 
 // maxPrompts bounds a list of prompts in bytes.
@@ -25,11 +25,10 @@ func ReadPrompts(path string) (prompts []string, repeated int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin with a BOM
 	asJSON := strings.EqualFold(filepath.Ext(path), ".jsonl")
 	seen := make(map[string]bool)
 	size := 0
-	in := bufio.NewScanner(bytes.NewReader(text))
+	in := bufio.NewScanner(strings.NewReader(textfile.TrimMark(string(text))))
 	in.Buffer(nil, 8*maxPrompts)
 	for line := 1; in.Scan(); line++ {
 		prompt := strings.TrimSuffix(in.Text(), "\r")
