@@ -1,0 +1,154 @@
+package audit
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
+	"github.com/isotope-wm/isotope/detect"
+)
+
+// endings are the ends of a collection in words.
+var endings = map[collect.End]string{
+	collect.Asked:       "every question was asked",
+	collect.Decided:     "the share of interest would have shown",
+	collect.Exhausted:   "the budget is spent",
+	collect.Interrupted: "it was interrupted and can be resumed",
+	collect.Failing:     "the endpoint failed; it can be resumed",
+}
+
+// limits hold for every test of a student.
+var limits = []string{
+	"The p-value rests on a key that was drawn at random, is older than the outputs, and was secret until they were collected.",
+	"Paraphrase, translation and training aimed at removing marks remove them. Silence is no exoneration.",
+	"The suspect may have learned from text that customers published, or from another model that learned from marked text.",
+	"Whoever has marked text can train a model on it, in order to have it accused.",
+	"An endpoint may serve another model to an auditor than to others.",
+	"Every test that was made must be counted. Runs under other plans, keys or prompts that are not declared here make the p-value too small.",
+}
+
+// claim puts the finding in words, which are detect's.
+func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
+	c.Explanations, c.NotShown = []string{}, []string{}
+	switch {
+	case f.fixed == nil:
+		c.Claim = "Nothing yet: the test is made when the collection ends, and not before."
+		c.NotShown = append(c.NotShown, "anything")
+		return
+	case f.fixed.Refused:
+		c.Claim = "Nothing may be concluded: the prompts were declared to be unmarked, and carry the mark."
+		c.NotShown = append(c.NotShown, "anything: ask with other prompts, under a new plan")
+		return
+	}
+	findings := detect.Findings{}
+	if f.trace != nil {
+		findings.Trace = *f.trace
+	} else {
+		findings.Trace = detect.TraceResult{
+			Master: *f.fixed, MasterLog10P: f.adjusted, MasterDetected: f.master, Families: 1, Alpha: a.config.Declared.Plan.Alpha,
+		}
+	}
+	if p := a.config.Declared.Plan.Provenance; f.provenance != nil {
+		findings.Provenance = f.provenance.strength(p)
+		if p.Live != nil {
+			findings.LiveExcess = p.Live.Trace
+		}
+		findings.Trace.Warnings = append(slices.Clone(findings.Trace.Warnings), f.provenance.decoys.Warnings()...)
+	}
+	if f.sequential != nil {
+		findings.Trace.Warnings = append(slices.Clone(findings.Trace.Warnings), f.sequential.Warnings...)
+	}
+	x := detect.Conclude(findings)
+	c.Claim, c.Pattern, c.Rule = x.Claim, string(x.Pattern), x.Rule
+	if b := f.provenance; b != nil && x.Pattern != detect.PatternBroken &&
+		(b.detected && !f.master || x.Pattern == detect.PatternProxy && b.result.Log10PAdjusted > f.adjusted) {
+		// The p-value is that of what is detected: of the band, or the weaker one where the claim rests on both.
+		c.Log10P, c.Log10PAdjusted = report.Number(b.result.Log10P), report.Number(b.result.Log10PAdjusted)
+	}
+	c.Explanations, c.NotShown = append(c.Explanations, x.Explanations...), append(c.NotShown, x.NotShown...)
+	c.NotShown = append(c.NotShown,
+		"since when the key was fixed and secret (level B): that takes a commitment that is older than the text",
+		"that recording and plan are unaltered (level C): the digests here show changes to those who kept them elsewhere",
+	)
+	switch {
+	case x.Pattern == detect.PatternBroken:
+		c.Verdict = detect.Inconclusive
+	case f.verdict == detect.Detected:
+		c.Level = "A"
+	case f.verdict == detect.NotDetected:
+		c.Claim += " " + fmt.Sprintf("A share of %g of marked training text would have shown, if the stated sensitivity holds.", a.config.Declared.Plan.Share)
+	}
+}
+
+func (a *Audit) power(c *report.AuditCanonical, f *finding) {
+	c.Power = []string{}
+	p := &a.config.Declared.Plan
+	_, scored, ok := f.counted()
+	if !ok || scored == 0 {
+		c.Power = append(c.Power, "nothing: no pair was scored")
+		return
+	}
+	if f.fixed != nil && !f.fixed.Refused {
+		if x := f.fixed.Pairs.Power.MinExcess; math.IsInf(x, 1) {
+			c.Power = append(c.Power, "no excess of green with probability 0.9 by the fixed test of distinct pairs: there are too few of them")
+		} else {
+			c.Power = append(c.Power, fmt.Sprintf("an excess of green of %.5f or more, with probability 0.9, by the fixed test of distinct pairs", x))
+		}
+	}
+	if p.C1 > 0 {
+		c.Power = append(c.Power, shareWords(p.shown(scored), p.C1))
+	} else {
+		c.Power = append(c.Power, "which share of marked training text that is depends on the student's sensitivity c1, which was not stated")
+	}
+}
+
+func shareWords(share, c1 float64) string {
+	if share > 1 {
+		return fmt.Sprintf("no share of marked training text, with probability 0.9, if c1 is %g: there are too few tokens", c1)
+	}
+	return fmt.Sprintf("a share of %.3g of marked training text, with probability 0.9, if c1 is %g and the pairs are fresh", share, c1)
+}
+
+// warnings are those of all tests, each once.
+func (a *Audit) warnings(f *finding) []string {
+	out := []string{}
+	add := func(errs ...error) {
+		for _, err := range errs {
+			if s := err.Error(); !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	if f.fixed != nil {
+		add(f.fixed.Warnings...)
+		if !f.stopped {
+			add(f.fixed.Pairs.Warnings...)
+		}
+	}
+	if f.sequential != nil {
+		add(f.sequential.Warnings...)
+	}
+	if f.trace != nil {
+		add(f.trace.Warnings...)
+	}
+	if f.provenance != nil {
+		add(f.provenance.decoys.Warnings()...)
+		add(f.provenance.result.Warnings...)
+	}
+	if a.unprompted > 0 {
+		outputs := "1 output came without its prompt"
+		if a.unprompted > 1 {
+			outputs = fmt.Sprintf("%d outputs came without their prompt", a.unprompted)
+		}
+		out = append(out, outputs+": what a suspect copies from marked prompts would count as its own")
+	}
+	if len(a.models) > 1 {
+		out = append(out, "the endpoint named more than one model")
+	}
+	if skipped := a.in - a.tested; 2*skipped > a.in {
+		out = append(out, fmt.Sprintf("%d of %d responses had nothing to test", skipped, a.in))
+	}
+	return out
+}
