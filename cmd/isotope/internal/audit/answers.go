@@ -9,9 +9,9 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 )
 
-// An answersHash names the answers that were tested, in the order of their questions: the
-// hash of their canonical JSON, a line each. Times, headers and the order of arrival are
-// not in it; the head of the journal's chain has them.
+// An answersHash identifies the answers that were tested, in the order of their questions: it is
+// the hash of their canonical JSON, one answer a line. It does not depend on times, headers or
+// the order of arrival, which the head of the journal's chain covers.
 type answersHash struct{ hash.Hash }
 
 func newAnswersHash() answersHash { return answersHash{sha256.New()} }

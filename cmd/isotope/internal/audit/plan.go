@@ -13,12 +13,12 @@ import (
 
 // Values of Plan.Stopping.
 const (
-	Fixed      = "fixed"      // all questions are asked, then the test is made once
-	Sequential = "sequential" // a test that may stop the collection, and at its end the fixed one
+	Fixed      = "fixed"      // one test, after all questions were asked
+	Sequential = "sequential" // a test that may end the collection, and the fixed one at its end
 )
 
-// A Plan is what is declared of a test before anything is looked at. It holds no secret:
-// keys by their ids. It has no default values: what is written is what is meant.
+// A Plan declares a test before anybody looks at an output. It has ids of keys and no secret. No
+// field has a default: the plan means what it says.
 type Plan struct {
 	Version   int       `json:"isotope_student"` // 1
 	Question  string    `json:"question"`
@@ -27,23 +27,23 @@ type Plan struct {
 	Profile   string    `json:"profile"`
 	Tokenizer string    `json:"tokenizer"`
 	Registry  *Registry `json:"registry,omitempty"`
-	// Provenance is a test of its own beside the statistics, made at the end.
+	// Provenance is a separate test, made at the end.
 	Provenance *Provenance `json:"provenance,omitempty"`
 	Statistics []string    `json:"statistics"`
-	Reference  string      `json:"reference,omitempty"` // the model of the second statistic
+	Reference  string      `json:"reference,omitempty"` // model of the residual
 	Stopping   string      `json:"stopping"`
 	Alpha      float64     `json:"alpha"`
-	Tests      int64       `json:"tests"` // that this one belongs to, its own statistics apart
-	C1         float64     `json:"c1"`    // 0: unknown
-	Share      float64     `json:"share"` // of interest; without a c1 nothing depends on it
+	Tests      int64       `json:"tests"` // that this one belongs to, not counting its own statistics
+	C1         float64     `json:"c1"`    // z-score of one scored token if all training text were marked; 0 is unknown
+	Share      float64     `json:"share"` // of marked training text, in (0,1]; it has no effect if C1 is 0
 	Decoys     int         `json:"decoys"`
-	RunKey     string      `json:"run_key"` // from which the decoys follow
-	// PromptsUnmarked declares that the marked model wrote no prompt, so that contexts of
-	// prompts stay in the test.
+	RunKey     string      `json:"run_key"` // 32 hex digits that determine the decoys
+	// PromptsUnmarked declares that the marked model wrote no prompt. The contexts of prompts
+	// then stay in the test.
 	PromptsUnmarked bool `json:"prompts_unmarked"`
 }
 
-// A Registry says which accounts are tested.
+// A Registry identifies the accounts that are tested.
 type Registry struct {
 	Digest  string `json:"digest"`
 	Root    string `json:"root"` // key id
@@ -52,14 +52,14 @@ type Registry struct {
 	Tenants int    `json:"tenants"`
 }
 
-// A Declared is a plan with what it is about.
+// A Declared is a plan and the collection that it is for.
 type Declared struct {
 	Plan       Plan        `json:"plan"`
-	Collection *Collection `json:"collection,omitempty"` // nil when outputs come from files
+	Collection *Collection `json:"collection,omitempty"` // nil if outputs come from files
 }
 
-// A Collection is a collect.Declaration without what the plan says, and with the digest of
-// its prompts in their place.
+// A Collection is a [collect.Declaration] without its plan, and with a digest in place of its
+// prompts.
 type Collection struct {
 	Request collect.Request `json:"request"`
 	Prompts string          `json:"prompts"`
@@ -76,40 +76,40 @@ func Declare(d *collect.Declaration) *Declared {
 	}}
 }
 
-// FromDeclaration reads what a journal declares.
+// FromDeclaration returns the plan of a journal, with its collection.
 func FromDeclaration(d *collect.Declaration) (*Declared, error) {
 	out := Declare(d)
 	if err := strictjson.Decode(d.Plan, &out.Plan); err != nil {
-		return nil, fmt.Errorf("the journal's plan: %w", err)
+		return nil, fmt.Errorf("the journal does not have a plan: %w", err)
 	}
 	return out, nil
 }
 
-// JSON returns the bytes that are hashed.
+// JSON returns the canonical JSON of the declaration.
 func (d *Declared) JSON() []byte {
 	text, err := canonical.Encode(d)
 	if err != nil {
-		panic("audit: " + err.Error()) // plain values, and an Extra that was parsed
+		panic("audit: " + err.Error()) // every field is plain, and Extra was parsed
 	}
 	return text
 }
 
-// Digest names the plan: "sha256:" and the hash of its JSON.
+// Digest returns the name of the declaration: "sha256:" and the hash of its JSON.
 func (d *Declared) Digest() string { return canonical.Digest(d.JSON()) }
 
-// ParseDeclared reads the JSON of a plan. Unknown fields are an error.
+// ParseDeclared parses the JSON of a declaration, strictly.
 func ParseDeclared(text []byte) (*Declared, error) {
 	var out Declared
 	if err := strictjson.Decode(text, &out); err != nil {
-		return nil, fmt.Errorf("not a plan: %w", err)
+		return nil, fmt.Errorf("not a plan of 'isotope student --dry-run': %w", err)
 	}
 	if out.Plan.Version != 1 {
-		return nil, fmt.Errorf("not a plan: isotope_student is %d and not 1", out.Plan.Version)
+		return nil, fmt.Errorf("not a plan of this version: isotope_student is %d, and this program reads 1", out.Plan.Version)
 	}
 	return &out, nil
 }
 
-// Same returns an error that says where two plans differ.
+// Same returns an error that lists the fields in which e differs from the declaration d, or nil.
 func (d *Declared) Same(e *Declared) error {
 	changes, err := canonical.Compare(d.JSON(), e.JSON())
 	if err != nil || len(changes) == 0 {
@@ -119,17 +119,17 @@ func (d *Declared) Same(e *Declared) error {
 	for i, c := range changes {
 		said[i] = c.String()
 	}
-	return errors.New("not what was declared: " + strings.Join(said, "; "))
+	return errors.New("this is not the declared plan: " + strings.Join(said, "; "))
 }
 
-// RunKeyBytes returns the run key.
+// RunKeyBytes returns the bytes of the run key.
 func (p *Plan) RunKeyBytes() (key [16]byte, err error) {
 	b, err := hex.DecodeString(p.RunKey)
 	if err != nil || len(b) != len(key) {
-		return key, fmt.Errorf("a run key is %d hex digits", 2*len(key))
+		return key, fmt.Errorf("a run key has %d hex digits", 2*len(key))
 	}
 	return [16]byte(b), nil
 }
 
-// RunKeyText is a run key as a plan holds it.
+// RunKeyText returns a run key in hex digits, as a plan has it.
 func RunKeyText(k [16]byte) string { return hex.EncodeToString(k[:]) }

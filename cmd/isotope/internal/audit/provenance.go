@@ -12,25 +12,25 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A Provenance declares the test of the provenance band: a keyed draw that stands in the
-// same texts as the mark and that training is not known to carry over.
+// A Provenance declares the test of the provenance band: a keyed draw in the same texts as the
+// mark, which training is not known to carry over.
 type Provenance struct {
-	Key     string `json:"key"` // its id
+	Key     string `json:"key"` // id
 	Mark    string `json:"mark"`
 	Profile string `json:"profile"`
 	Live    *Live  `json:"live,omitempty"`
 }
 
-// A Band is a second mark that is tested over the same outputs.
+// A Band is a second mark that is tested on the same outputs.
 type Band struct {
 	Scorer detect.Scorer
 	Dedup  detect.Dedup
 	Exempt []watermark.Token
-	// Bind binds the decoys' keys as the real one is bound.
+	// Bind returns the scorer of a decoy's key, bound as the real key is.
 	Bind func(watermark.Key) (detect.Scorer, error)
 }
 
-// unit is what is scored once.
+// unit names what is scored once.
 func (b *Band) unit() string {
 	if b.Dedup == detect.DedupContext {
 		return "each context"
@@ -38,10 +38,10 @@ func (b *Band) unit() string {
 	return "each pair of a context and a token"
 }
 
-// A band is the test of a Band: the real key first, and its decoys.
-type band struct{ panel *detect.Panel }
+// A bandTest tests a Band under the real key, which comes first, and under decoys.
+type bandTest struct{ panel *detect.Panel }
 
-func newBand(c *Config) (*band, error) {
+func newBandTest(c *Config) (*bandTest, error) {
 	run, err := c.Declared.Plan.RunKeyBytes()
 	if err != nil {
 		return nil, err
@@ -55,25 +55,25 @@ func newBand(c *Config) (*band, error) {
 		}
 		scorers = append(scorers, s)
 	}
-	return &band{detect.NewPanel(scorers, &detect.Options{Dedup: b.Dedup, Exempt: b.Exempt})}, nil
+	return &bandTest{detect.NewPanel(scorers, &detect.Options{Dedup: b.Dedup, Exempt: b.Exempt})}, nil
 }
 
-// add counts one text after a prompt, whose contexts are out of the test. That the prompts
-// are declared to be unmarked changes nothing here: of long contexts few occur in them.
-func (b *band) add(prompt, text []watermark.Token) {
+// add adds one text, and excludes the contexts of its prompt. Prompts that are declared to be
+// unmarked are excluded as well: few long contexts occur in them.
+func (b *bandTest) add(prompt, text []watermark.Token) {
 	b.panel.Exclude(prompt)
 	b.panel.Add(text)
 }
 
-// A bandFinding is what the test of a band says.
+// A bandFinding is the result of a bandTest.
 type bandFinding struct {
-	result   detect.Result // of the real key alone; Log10PAdjusted and Tests count as the plan does
+	result   detect.Result // of the real key; Log10PAdjusted and Tests are those of the plan
 	decoys   detect.DecoyPanel
 	detected bool
 }
 
-// test tests the band as one of so many tests.
-func (b *band) test(run [16]byte, alpha float64, tests int64) *bandFinding {
+// test returns the result, as one of so many tests.
+func (b *bandTest) test(run [16]byte, alpha float64, tests int64) *bandFinding {
 	results := b.panel.Results()
 	f := &bandFinding{result: results[0], decoys: detect.DecoyPanel{RunKey: run, Real: results[0].Log10P, Rank: 1}}
 	f.result.Tests = tests
@@ -89,7 +89,7 @@ func (b *band) test(run [16]byte, alpha float64, tests int64) *bandFinding {
 	return f
 }
 
-// strength is what detect.Conclude is told.
+// strength returns the finding as detect.Conclude takes it.
 func (f *bandFinding) strength(p *Provenance) *detect.BandStrength {
 	s := &detect.BandStrength{Detected: f.detected, Excess: excess(&f.result)}
 	if p.Live != nil {
@@ -98,7 +98,7 @@ func (f *bandFinding) strength(p *Provenance) *detect.BandStrength {
 	return s
 }
 
-// effect is how strong the band is; nil where it was not tested.
+// effect returns how strong the band is, or nil if it was not tested.
 func (f *bandFinding) effect(p *Provenance) *report.AuditBand {
 	if f == nil {
 		return nil
@@ -110,8 +110,8 @@ func (f *bandFinding) effect(p *Provenance) *report.AuditBand {
 	return b
 }
 
-// excess is the mean score above that of the null, in standard deviations of a score, and 0
-// where nothing was scored.
+// excess returns how far the mean score is above that of the null, in standard deviations of a
+// score. It is 0 if nothing was scored.
 func excess(r *detect.Result) float64 {
 	if r.Scored == 0 {
 		return 0
@@ -119,21 +119,21 @@ func excess(r *detect.Result) float64 {
 	return r.Z / math.Sqrt(float64(r.Scored))
 }
 
-var errSameMark = errors.New("the provenance band is the mark itself")
+var errSameMark = errors.New("the provenance band is the mark itself; give another key or profile")
 
-// longContext is the width from which no mark is known to survive training. What is said of a
-// provenance band that shows rests on that.
+// longContext is the context width from which on no mark is known to survive training. What the
+// report says of a detected provenance band depends on it.
 const longContext = 4
 
-// Check says whether the band can stand beside the mark.
+// Check returns an error unless the band can be tested besides the mark.
 func (b *Band) Check(mark detect.Scorer) error {
 	switch {
 	case b.Scorer.ID() == mark.ID():
 		return errSameMark
 	case b.Scorer.Width() < longContext:
-		return fmt.Errorf("the provenance band has a width of %d, and training can carry over one of less than %d", b.Scorer.Width(), longContext)
+		return fmt.Errorf("the provenance band has a context width of %d, and training can carry over a mark of less than %d; give another profile", b.Scorer.Width(), longContext)
 	case b.Scorer.Vocab() != mark.Vocab():
-		return fmt.Errorf("the provenance band has a vocabulary of %d ids, and the mark one of %d", b.Scorer.Vocab(), mark.Vocab())
+		return fmt.Errorf("the provenance band has a vocabulary of %d ids, and the mark has %d", b.Scorer.Vocab(), mark.Vocab())
 	}
 	return nil
 }

@@ -13,23 +13,23 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// Report makes the tests that the plan declares and reports them. Outputs of files end with
-// collect.Asked. A collection that can be resumed is no occasion for the fixed test: it is
-// made once, at the end. The report's Observed part is left to the caller.
+// Report makes the tests of the plan and reports them. The end of outputs from files is
+// [collect.Asked]. The fixed test is made once, at the end, and not for a collection that can
+// be resumed. The caller fills in the report's Observed part.
 func (a *Audit) Report(end collect.End, sources []report.Fact) (*report.Audit, error) {
 	f := a.test(end)
 	d := a.config.Declared
 	c := report.AuditCanonical{
 		Question: d.Plan.Question, Declared: d.JSON(), Plan: d.Digest(), Terms: d.terms(),
 		Verdict: f.verdict, Log10P: report.Number(f.log10P), Log10PAdjusted: report.Number(f.adjusted),
-		Tests: d.Plan.counted(), Complete: end.Complete(), Ending: endings[end],
+		Tests: d.Plan.allTests(), Complete: end.Complete(), Ending: endings[end],
 		Refused: f.fixed != nil && f.fixed.Refused,
 		Sources: append(slices.Clone(sources), a.sources()...),
 		Outputs: report.AuditCounts{In: a.in, Tested: a.tested, Skipped: counts(a.skipped), Texts: a.texts, Tokens: a.tokens},
 		Limits:  limits,
 	}
 	if f.stopped {
-		c.Ending = "the sequential test detected; the fixed tests were not made, since their p-values would not hold then"
+		c.Ending = "the sequential test detected; the fixed tests were not made, because their p-values would then not be valid"
 	}
 	a.claim(&c, f)
 	a.statisticsOf(&c, f)
@@ -50,18 +50,19 @@ func (a *Audit) Report(end collect.End, sources []report.Fact) (*report.Audit, e
 	return r, r.Seal()
 }
 
+// statisticsOf adds the statistics to a report: those of the mark, then the provenance band.
 func (a *Audit) statisticsOf(c *report.AuditCanonical, f *finding) {
 	c.Statistics = []report.AuditStatistic{}
 	run := a.config.Declared.Plan.RunKey
 	if r := f.sequential; r != nil {
 		c.Statistics = append(c.Statistics, report.AuditStatistic{
-			Name: "distinct pairs, while collecting", Means: "an e-process over fresh pairs in the order of the questions; its p-value holds whenever one looks",
+			Name: "distinct pairs, while collecting", Means: "an e-process over new pairs, in the order of the questions; its p-value is valid whenever one looks",
 			Log10P: report.Number(r.Log10P), Log10PAdjusted: report.Number(r.Log10PAdjusted), Z: report.Number(zOf(r.Green, r.Scored, a.gamma())),
 			Scored: r.Scored, Green: r.Green, Tests: r.Tests, Decoys: decoysOf(&r.Decoys, run),
 		})
 	}
 	if b := f.provenance; b != nil {
-		x := statisticOf("provenance band", "the scores of the keyed draw, "+a.config.Provenance.unit()+" once", &b.result)
+		x := statisticOf("provenance band", "scores of the keyed draw, "+a.config.Provenance.unit()+" once", &b.result)
 		x.KeyedDraw, x.Decoys = true, decoysOf(&b.decoys, run)
 		defer func() { c.Statistics = append(c.Statistics, x) }() // after those of the mark
 	}
@@ -73,18 +74,19 @@ func (a *Audit) statisticsOf(c *report.AuditCanonical, f *finding) {
 	if f.stopped || r.Refused {
 		return
 	}
-	pairs := statisticOf("distinct pairs", "each pair of a context and a token once, green ones counted", &r.Pairs)
+	pairs := statisticOf("distinct pairs", "number of green pairs, each pair of a context and a token once", &r.Pairs)
 	pairs.Decoys = decoysOf(&r.PairsDecoys, run)
 	c.Statistics = append(c.Statistics, pairs)
 	if w := r.Residual; w != nil {
 		c.Statistics = append(c.Statistics, report.AuditStatistic{
-			Name: "residual", Means: "each pair weighed by how much oftener it occurs than the reference model expects",
+			Name: "residual", Means: "pairs weighted by how much more often they occur than the reference model expects",
 			Log10P: report.Number(w.Log10P), Log10PAdjusted: report.Number(w.Log10PAdjusted), Z: report.Number(w.Z),
 			Scored: w.Scored, Green: w.Green, Tests: w.Tests, Decoys: decoysOf(r.ResidualDecoys, run),
 		})
 	}
 }
 
+// statisticOf returns a result as a statistic of a report.
 func statisticOf(name, means string, r *detect.Result) report.AuditStatistic {
 	return report.AuditStatistic{
 		Name: name, Means: means, Log10P: report.Number(r.Log10P), Log10PAdjusted: report.Number(r.Log10PAdjusted), Z: report.Number(r.Z),
@@ -92,20 +94,22 @@ func statisticOf(name, means string, r *detect.Result) report.AuditStatistic {
 	}
 }
 
+// decoysOf returns decoys as a report has them.
 func decoysOf(p *detect.DecoyPanel, run string) *report.AuditDecoys {
 	return &report.AuditDecoys{RunKey: run, Rank: p.Rank, Log10Misfit: report.Number(p.Log10Misfit()), Log10P: p.Log10P}
 }
 
 func (a *Audit) gamma() float64 { return greenLaw(a.config.Scorer) }
 
-// greenLaw returns the probability of green under the null; detect has checked the law.
+// greenLaw returns the probability of green under the null. detect has checked the law.
 func greenLaw(s detect.Scorer) float64 { return s.Law().(watermark.Bernoulli).P }
 
+// effect adds the strength of the marks to a report, and the positions by what became of them.
 func (a *Audit) effect(c *report.AuditCanonical, f *finding) {
 	nan := report.Number(math.NaN())
 	defer func() { c.Effect.Provenance = f.provenance.effect(a.config.Declared.Plan.Provenance) }()
 	c.Effect = report.AuditEffect{Gamma: report.Number(a.gamma()), GreenRate: nan, Excess: nan, Z: nan, C1: report.Number(a.config.Declared.Plan.C1)}
-	green, scored, ok := f.counted()
+	green, scored, ok := f.pairs()
 	if !ok || scored == 0 {
 		return
 	}
@@ -116,16 +120,17 @@ func (a *Audit) effect(c *report.AuditCanonical, f *finding) {
 		share, low, high := detect.StudentPlan{C1: c1}.Implied(z, scored, 0.95)
 		c.Effect.Share, c.Effect.Low, c.Effect.High = report.Number(share), report.Number(low), report.Number(high)
 	}
-	s := f.skipped(f.stopped)
+	s := f.skipped()
 	c.Positions = []report.AuditCount{
 		{Name: "scored", Count: scored},
 		{Name: "skipped: outside the vocabulary", Count: s.Vocab}, {Name: "skipped: at the beginning of a text", Count: s.ShortContext},
-		{Name: "skipped: outside the key's contexts", Count: s.Band}, {Name: "skipped: contexts of a message", Count: s.Payload},
+		{Name: "skipped: outside the key's band", Count: s.Band}, {Name: "skipped: contexts of a message", Count: s.Payload},
 		{Name: "skipped: context occurs in a prompt, or exempt", Count: s.Excluded}, {Name: "skipped: repeated", Count: s.Duplicate},
 	}
 	c.Positions = slices.DeleteFunc(c.Positions, func(x report.AuditCount) bool { return x.Count == 0 && x.Name != "scored" })
 }
 
+// familyOf returns a family of accounts, the smallest p-value first.
 func familyOf(name string, r *detect.FamilyResult) report.AuditFamily {
 	f := report.AuditFamily{Name: name, Named: r.Named, Triage: r.Triage, DecoysNamed: r.DecoysNamed, Resolution: report.Number(r.Resolution), Accounts: []report.AuditAccount{}}
 	for _, x := range r.Accounts {
@@ -149,7 +154,7 @@ func familyOf(name string, r *detect.FamilyResult) report.AuditFamily {
 	return f
 }
 
-// sources say what was tested, for answers of an endpoint.
+// sources returns what was tested, for answers of an endpoint.
 func (a *Audit) sources() []report.Fact {
 	if a.config.Declared.Collection == nil {
 		return nil
@@ -169,6 +174,7 @@ func (a *Audit) sources() []report.Fact {
 	return append(facts, report.Fact{Name: "tokens, as the endpoint counts", Value: usage})
 }
 
+// counts returns numbers by name, in the order of names.
 func counts(m map[string]int64) []report.AuditCount {
 	out := []report.AuditCount{}
 	for _, name := range slices.Sorted(maps.Keys(m)) {

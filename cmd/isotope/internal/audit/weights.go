@@ -17,14 +17,15 @@ import (
 	"github.com/isotope-wm/isotope/internal/reading"
 )
 
-// readings say which test a file of readings is for.
-var readings = map[reading.Kind][2]string{
+// readingStatistics are the name and the meaning of the statistic of each kind of reading file.
+// The names are declared, so they never change.
+var readingStatistics = map[reading.Kind][2]string{
 	reading.Choices:    {"reading mode", "the model's choice after each window, once in a text and each pair once over all"},
-	reading.Mass:       {"mass", "the probability that the model puts on green"},
-	reading.Difference: {"difference", "what the model says more often than its base, on green"},
+	reading.Mass:       {"mass", "the probability that the model gives to green tokens"},
+	reading.Difference: {"difference", "how much more probable green tokens are than under the base model"},
 }
 
-// ReadingStatistic returns the statistic that a file of readings declares, and its header.
+// ReadingStatistic returns the statistic that a reading file declares, and the file's header.
 func ReadingStatistic(path string) (string, *reading.Header, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -36,16 +37,16 @@ func ReadingStatistic(path string) (string, *reading.Header, error) {
 		return "", nil, fmt.Errorf("%s: %w", path, err)
 	}
 	h := r.Header()
-	name := readings[h.Kind][0]
+	name := readingStatistics[h.Kind][0]
 	if h.Marked {
 		name += " over marked texts"
 	}
 	return name, &h, nil
 }
 
-// Reading tests what a file of readings says of a model whose weights one holds, and
-// reports it. The config's outputs, reference and accounts have no part in it. The
-// report's Observed part is left to the caller.
+// TestWeights tests a reading file, which holds what a model with open weights would write next,
+// and reports the result. It does not use the outputs, the reference and the accounts of the
+// config. The caller fills in the report's Observed part.
 func TestWeights(c Config, path string) (*report.Audit, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -53,96 +54,106 @@ func TestWeights(c Config, path string) (*report.Audit, error) {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	n := &counter{r: io.TeeReader(f, sum)}
-	r, err := reading.NewReader(n)
-	if err != nil {
+	bytes := &counter{r: io.TeeReader(f, sum)}
+	w := weightsTest{config: c, own: detect.New(c.Scorer, &detect.Options{Exempt: c.Exempt})}
+	if err := w.read(bytes); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	p := &c.Declared.Plan
-	options := &detect.ReadingOptions{Exempt: c.Exempt, Alpha: p.Alpha, Tests: p.Tests}
-	h := r.Header()
-	var test readingTest
-	switch {
-	case h.Marked:
-		test = &markedTest{detect.NewMarkedReading(c.Scorer, c.Decoys, options)}
-	case h.Kind == reading.Choices:
-		test = &choiceTest{detect.NewChoiceReading(c.Scorer, c.Decoys, options)}
-	case h.Kind == reading.Mass:
-		test = &rowTest{detect.NewMass(c.Scorer, c.Decoys, options)}
-	default:
-		test = &rowTest{detect.NewDifference(c.Scorer, c.Decoys, options)}
-	}
-	// The null hypothesis is about model and texts: those that are not said to be marked are
-	// tested for the mark, as prompts are.
-	own := detect.New(c.Scorer, &detect.Options{Exempt: c.Exempt})
-	texts, tokens := int64(0), int64(0)
-	for {
-		t, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil {
-			err = test.add(t)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if !h.Marked {
-			own.Add(t.Tokens)
-		}
-		texts++
-		tokens += int64(len(t.Tokens))
-	}
-	if _, err := io.Copy(io.Discard, n); err != nil { // the hash is of the whole file
+	if _, err := io.Copy(io.Discard, bytes); err != nil { // the hash covers the whole file
 		return nil, err
 	}
-	out := test.result()
-	if own.Result().Log10P <= log10MarkedTexts {
+	out := w.test.result()
+	if w.own.Result().Log10P <= log10MarkedTexts {
 		out.refuse()
 	}
-	d := c.Declared
-	out.statistic.Decoys = decoysOf(&out.decoys, p.RunKey)
-	canonical := report.AuditCanonical{
-		Question: p.Question, Declared: d.JSON(), Plan: d.Digest(), Terms: d.terms(),
-		Verdict: out.verdict, Log10P: out.statistic.Log10P, Log10PAdjusted: out.statistic.Log10PAdjusted, Tests: p.Tests,
-		Complete: true, Ending: endings[collect.Asked], Refused: out.refused,
-		Explanations: []string{}, NotShown: slices.Clone(readingNotShown), Limits: limits, Power: []string{"an effect of unknown size: how large it must be was not measured, so that silence is inconclusive"},
-		Statistics: []report.AuditStatistic{out.statistic},
-		Outputs:    report.AuditCounts{In: texts, Tested: texts, Skipped: []report.AuditCount{}, Texts: texts, Tokens: tokens},
-		Positions:  out.positions, Warnings: out.warnings,
-		Sources: []report.Fact{
-			{Name: filepath.Base(path), Value: fmt.Sprintf("%d bytes, sha256:%s", n.n, hex.EncodeToString(sum.Sum(nil)))},
-			{Name: "model", Value: h.Model},
-		},
+	canonical := w.canonical(out)
+	canonical.Sources = []report.Fact{
+		{Name: filepath.Base(path), Value: fmt.Sprintf("%d bytes, sha256:%s", bytes.n, hex.EncodeToString(sum.Sum(nil)))},
+		{Name: "model", Value: w.header.Model},
 	}
-	if h.Base != "" {
-		canonical.Sources = append(canonical.Sources, report.Fact{Name: "base model", Value: h.Base})
-	}
-	gamma, s := greenLaw(c.Scorer), &out.statistic
-	canonical.Effect = report.AuditEffect{Gamma: report.Number(gamma), GreenRate: report.Number(math.NaN()), Excess: report.Number(math.NaN()), Z: s.Z}
-	if s.Scored > 0 {
-		rate := float64(s.Green) / float64(s.Scored)
-		canonical.Effect.GreenRate, canonical.Effect.Excess = report.Number(rate), report.Number(rate-gamma)
-	}
-	canonical.Claim = "The model shows no dependence on the key. Silence is no exoneration."
-	switch {
-	case out.refused:
-		canonical.Claim = "Nothing may be concluded: the texts that were read carry the mark, and the file does not say so."
-	case slices.Contains(out.warnings, detect.ErrDecoys.Error()):
-		canonical.Verdict, canonical.Claim = detect.Inconclusive, "Nothing may be concluded: the controls of this test failed."
-	case out.verdict == detect.Detected:
-		canonical.Level, canonical.Claim = "A", "The model depends on the key: marked text was used, directly or through others, in making it."
-		canonical.Explanations = append(canonical.Explanations, "training on answers of the marked model", "training on text that customers published", "training on another model that was trained on marked text")
+	if w.header.Base != "" {
+		canonical.Sources = append(canonical.Sources, report.Fact{Name: "base model", Value: w.header.Base})
 	}
 	a := &report.Audit{Canonical: canonical}
 	return a, a.Seal()
 }
 
-// readingNotShown is what does not follow from a test of weights.
+// A weightsTest tests one reading file.
+type weightsTest struct {
+	config        Config
+	header        reading.Header
+	test          readingTest
+	texts, tokens int64
+	// own tests the texts themselves for the mark, as prompts are: the null hypothesis is about
+	// model and texts. Texts that the file declares to be marked are not tested.
+	own *detect.Accumulator
+}
+
+// read adds all texts of a file.
+func (w *weightsTest) read(file io.Reader) error {
+	r, err := reading.NewReader(file)
+	if err != nil {
+		return err
+	}
+	w.header = r.Header()
+	w.test = newReadingTest(&w.config, w.header)
+	for {
+		t, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = w.test.add(t)
+		}
+		if err != nil {
+			return err
+		}
+		if !w.header.Marked {
+			w.own.Add(t.Tokens)
+		}
+		w.texts++
+		w.tokens += int64(len(t.Tokens))
+	}
+}
+
+// canonical returns the canonical part of the report, without its sources.
+func (w *weightsTest) canonical(out *readingOutcome) report.AuditCanonical {
+	d := w.config.Declared
+	s := &out.statistic
+	s.Decoys = decoysOf(&out.decoys, d.Plan.RunKey)
+	c := report.AuditCanonical{
+		Question: d.Plan.Question, Declared: d.JSON(), Plan: d.Digest(), Terms: d.terms(),
+		Verdict: out.verdict, Log10P: s.Log10P, Log10PAdjusted: s.Log10PAdjusted, Tests: d.Plan.Tests,
+		Complete: true, Ending: endings[collect.Asked], Refused: out.refused,
+		Explanations: []string{}, NotShown: slices.Clone(readingNotShown), Limits: limits,
+		Power:      []string{"no effect of a known size: the size that it needs was not measured, so silence is inconclusive"},
+		Statistics: []report.AuditStatistic{*s},
+		Effect:     report.AuditEffect{Gamma: report.Number(greenLaw(w.config.Scorer)), GreenRate: report.Number(math.NaN()), Excess: report.Number(math.NaN()), Z: s.Z},
+		Outputs:    report.AuditCounts{In: w.texts, Tested: w.texts, Skipped: []report.AuditCount{}, Texts: w.texts, Tokens: w.tokens},
+		Positions:  out.positions, Warnings: out.warnings,
+	}
+	if s.Scored > 0 {
+		rate := report.Number(float64(s.Green) / float64(s.Scored))
+		c.Effect.GreenRate, c.Effect.Excess = rate, rate-c.Effect.Gamma
+	}
+	c.Claim = "The model shows no dependence on the key. This does not exonerate it."
+	switch {
+	case out.refused:
+		c.Claim = "Nothing may be concluded: the texts in the file carry the mark, and the file does not say so."
+	case slices.Contains(out.warnings, detect.ErrDecoys.Error()):
+		c.Verdict, c.Claim = detect.Inconclusive, "Nothing may be concluded: the decoys of this test do not look like chance."
+	case out.verdict == detect.Detected:
+		c.Level, c.Claim = "A", "The model depends on the key: marked text was used, directly or through others, in making it."
+		c.Explanations = append(c.Explanations, "training on answers of the marked model", "training on text that customers published", "training on another model that was trained on marked text")
+	}
+	return c
+}
+
+// readingNotShown lists what does not follow from a test of weights.
 var readingNotShown = []string{
 	"who trained the model, and whether anybody meant to use marked text",
-	"that the file of readings came from the model it names",
-	"since when the key was fixed and secret (level B): that takes a commitment that is older than the model",
+	"that the reading file came from the model that it names",
+	"since when the key has been fixed and secret (claim level B): this takes a commitment that is older than the model",
 }
 
 // A readingTest is one of detect's tests of open weights.
@@ -151,6 +162,22 @@ type readingTest interface {
 	result() *readingOutcome
 }
 
+// newReadingTest returns the test for a kind of reading file.
+func newReadingTest(c *Config, h reading.Header) readingTest {
+	p := &c.Declared.Plan
+	options := &detect.ReadingOptions{Exempt: c.Exempt, Alpha: p.Alpha, Tests: p.Tests}
+	switch {
+	case h.Marked:
+		return &markedTest{detect.NewMarkedReading(c.Scorer, c.Decoys, options)}
+	case h.Kind == reading.Choices:
+		return &choiceTest{detect.NewChoiceReading(c.Scorer, c.Decoys, options)}
+	case h.Kind == reading.Mass:
+		return &rowTest{detect.NewMass(c.Scorer, c.Decoys, options)}
+	}
+	return &rowTest{detect.NewDifference(c.Scorer, c.Decoys, options)}
+}
+
+// A readingOutcome is the result of a readingTest.
 type readingOutcome struct {
 	verdict   detect.Verdict
 	statistic report.AuditStatistic
@@ -160,14 +187,14 @@ type readingOutcome struct {
 	refused   bool
 }
 
-// log10MarkedTexts is the p-value at which texts count as marked, that of prompts.
+// log10MarkedTexts is log10 of the p-value from which on texts count as marked, as for prompts.
 const log10MarkedTexts = -3
 
-// refuse takes back what was tested. That makes rejections rarer under the null.
+// refuse takes the result back. This makes rejections rarer under the null hypothesis.
 func (o *readingOutcome) refuse() {
 	o.refused, o.verdict = true, detect.Inconclusive
 	o.statistic.Log10P, o.statistic.Log10PAdjusted = 0, 0
-	o.warnings = append(o.warnings, "the texts that were read carry the mark: read human or unmarked text, or, in the order of the log, say that they are marked")
+	o.warnings = append(o.warnings, "the texts in the file carry the mark; use human or unmarked text, or declare them as marked, in the order of the log")
 }
 
 func (o *readingOutcome) warn(errs []error) {
@@ -183,9 +210,9 @@ func (t *choiceTest) add(x *reading.Text) error { return t.Add(x.Tokens, x.Choic
 
 func (t *choiceTest) result() *readingOutcome {
 	r := t.Result()
-	name := readings[reading.Choices]
+	name := readingStatistics[reading.Choices]
 	o := &readingOutcome{verdict: r.Verdict, statistic: statisticOf(name[0], name[1], &r.Result), decoys: r.Decoys, positions: []report.AuditCount{
-		{Name: "scored", Count: r.Scored}, {Name: "skipped: window came before in the text", Count: r.Repeated},
+		{Name: "scored", Count: r.Scored}, {Name: "skipped: window occurred before in the text", Count: r.Repeated},
 		{Name: "skipped: model not asked", Count: r.Unread}, {Name: "skipped: repeated, excluded, or without a window", Count: r.Skipped.Total()},
 	}}
 	o.warn(r.Warnings)
@@ -198,7 +225,7 @@ func (t *markedTest) add(x *reading.Text) error { return t.Add(x.Tokens, x.Choic
 
 func (t *markedTest) result() *readingOutcome {
 	r := t.Result()
-	name := readings[reading.Choices]
+	name := readingStatistics[reading.Choices]
 	o := &readingOutcome{verdict: r.Verdict, decoys: r.Decoys, statistic: report.AuditStatistic{
 		Name: name[0] + " over marked texts", Means: "an e-process over the model's choices, each window once over all texts, in the order of the log",
 		Log10P: report.Number(r.Log10P), Log10PAdjusted: report.Number(r.Log10PAdjusted), Z: report.Number(math.NaN()),
@@ -211,7 +238,7 @@ func (t *markedTest) result() *readingOutcome {
 	return o
 }
 
-// A rowTest is of the mass, or of the difference.
+// A rowTest tests the mass, or the difference.
 type rowTest struct{ *detect.Difference }
 
 func (t *rowTest) add(x *reading.Text) error { return t.Add(x.Tokens, x.Model, x.Base) }
@@ -219,12 +246,12 @@ func (t *rowTest) add(x *reading.Text) error { return t.Add(x.Tokens, x.Model, x
 func (t *rowTest) result() *readingOutcome {
 	r := t.Result()
 	o := &readingOutcome{verdict: r.Verdict, decoys: r.Decoys, statistic: report.AuditStatistic{
-		Name: "next-token rows", Means: "the model's probabilities on green, less its base's where there is one, each window once in a text",
+		Name: "next-token rows", Means: "the probability of green tokens, minus that under the base model if there is one, each window once in a text",
 		Log10P: report.Number(r.Log10P), Log10PAdjusted: report.Number(r.Log10PAdjusted), Z: report.Number(r.Z),
 		Scored: r.Scored, Green: r.Green, Tests: r.Tests,
 	}, positions: []report.AuditCount{
 		{Name: "distinct windows tested", Count: r.Windows}, {Name: "distinct windows excluded", Count: r.Excluded},
-		{Name: "skipped: window came before in the text", Count: r.Repeated}, {Name: "skipped: model not asked", Count: r.Unread},
+		{Name: "skipped: window occurred before in the text", Count: r.Repeated}, {Name: "skipped: model not asked", Count: r.Unread},
 		{Name: "skipped: at the beginning of a text", Count: r.ShortContext}, {Name: "skipped: outside the vocabulary", Count: r.Vocab},
 	}}
 	o.warn(r.Warnings)

@@ -10,35 +10,35 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 )
 
-// endings are the ends of a collection in words.
+// endings are the ends of a collection, in words that follow "because".
 var endings = map[collect.End]string{
 	collect.Asked:       "every question was asked",
-	collect.Decided:     "the share of interest would have shown",
+	collect.Decided:     "the share of interest would have been detected by then",
 	collect.Exhausted:   "the budget is spent",
-	collect.Interrupted: "it was interrupted and can be resumed",
-	collect.Failing:     "the endpoint failed; it can be resumed",
+	collect.Interrupted: "it was interrupted; the same call resumes",
+	collect.Failing:     "the endpoint failed; the same call resumes",
 }
 
-// limits hold for every test of a student.
+// limits hold for every test of outputs.
 var limits = []string{
-	"The p-value rests on a key that was drawn at random, is older than the outputs, and was secret until they were collected.",
-	"Paraphrase, translation and training aimed at removing marks remove them. Silence is no exoneration.",
-	"The suspect may have learned from text that customers published, or from another model that learned from marked text.",
-	"Whoever has marked text can train a model on it, in order to have it accused.",
-	"An endpoint may serve another model to an auditor than to others.",
-	"Every test that was made must be counted. Runs under other plans, keys or prompts that are not declared here make the p-value too small.",
+	"The p-value assumes that the key was drawn at random, is older than the outputs, and was secret until they were collected.",
+	"Paraphrase, translation and training that aims at marks remove them. A test that detects nothing does not exonerate the suspect.",
+	"The suspect may have been trained on text that customers published, or on outputs of another model that was trained on marked text.",
+	"Anyone who holds marked text could train a model on it to frame someone.",
+	"An endpoint can serve an auditor another model than it serves others.",
+	"The p-value must be adjusted for every test that was made. Undeclared runs under other plans, keys or prompts make it too small.",
 }
 
-// claim puts the finding in words, which are detect's.
+// claim adds the verdict to a report in words, most of which are detect's.
 func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 	c.Explanations, c.NotShown = []string{}, []string{}
 	switch {
 	case f.fixed == nil:
-		c.Claim = "Nothing yet: the test is made when the collection ends, and not before."
-		c.NotShown = append(c.NotShown, "anything")
+		c.Claim = "There is no result yet. The test is made when the collection ends."
+		c.NotShown = append(c.NotShown, "anything, since no test was made")
 		return
 	case f.fixed.Refused:
-		c.Claim = "Nothing may be concluded: the prompts were declared to be unmarked, and carry the mark."
+		c.Claim = "Nothing may be concluded: the prompts were declared to be unmarked, but they carry the mark."
 		c.NotShown = append(c.NotShown, "anything: ask with other prompts, under a new plan")
 		return
 	}
@@ -64,13 +64,13 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 	c.Claim, c.Pattern, c.Rule = x.Claim, string(x.Pattern), x.Rule
 	if b := f.provenance; b != nil && x.Pattern != detect.PatternBroken &&
 		(b.detected && !f.master || x.Pattern == detect.PatternProxy && b.result.Log10PAdjusted > f.adjusted) {
-		// The p-value is that of what is detected: of the band, or the weaker one where the claim rests on both.
+		// The p-value is that of the claim: of the band, or the larger one if the claim rests on both marks.
 		c.Log10P, c.Log10PAdjusted = report.Number(b.result.Log10P), report.Number(b.result.Log10PAdjusted)
 	}
 	c.Explanations, c.NotShown = append(c.Explanations, x.Explanations...), append(c.NotShown, x.NotShown...)
 	c.NotShown = append(c.NotShown,
-		"since when the key was fixed and secret (level B): that takes a commitment that is older than the text",
-		"that recording and plan are unaltered (level C): the digests here show changes to those who kept them elsewhere",
+		"since when the key has been fixed and secret (claim level B): this takes a commitment that is older than the text",
+		"that recording and plan are unaltered (claim level C): the digests show a change only to somebody who kept a copy of them elsewhere",
 	)
 	switch {
 	case x.Pattern == detect.PatternBroken:
@@ -78,40 +78,42 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 	case f.verdict == detect.Detected:
 		c.Level = "A"
 	case f.verdict == detect.NotDetected:
-		c.Claim += " " + fmt.Sprintf("A share of %g of marked training text would have shown, if the stated sensitivity holds.", a.config.Declared.Plan.Share)
+		c.Claim += " " + fmt.Sprintf("A share of %g of marked training text would have been detected, if the stated c1 is right.", a.config.Declared.Plan.Share)
 	}
 }
 
+// power adds what the test would have detected to a report.
 func (a *Audit) power(c *report.AuditCanonical, f *finding) {
 	c.Power = []string{}
 	p := &a.config.Declared.Plan
-	_, scored, ok := f.counted()
+	_, scored, ok := f.pairs()
 	if !ok || scored == 0 {
 		c.Power = append(c.Power, "nothing: no pair was scored")
 		return
 	}
 	if f.fixed != nil && !f.fixed.Refused {
 		if x := f.fixed.Pairs.Power.MinExcess; math.IsInf(x, 1) {
-			c.Power = append(c.Power, "no excess of green with probability 0.9 by the fixed test of distinct pairs: there are too few of them")
+			c.Power = append(c.Power, "no excess of green with probability 0.9, by the fixed test of distinct pairs: there are too few of them")
 		} else {
 			c.Power = append(c.Power, fmt.Sprintf("an excess of green of %.5f or more, with probability 0.9, by the fixed test of distinct pairs", x))
 		}
 	}
 	if p.C1 > 0 {
-		c.Power = append(c.Power, shareWords(p.shown(scored), p.C1))
+		c.Power = append(c.Power, shareWords(p.smallestShare(scored), p.C1))
 	} else {
-		c.Power = append(c.Power, "which share of marked training text that is depends on the student's sensitivity c1, which was not stated")
+		c.Power = append(c.Power, "an unknown share of marked training text: it depends on the student's sensitivity c1, which was not stated")
 	}
 }
 
+// shareWords words the smallest share of marked training text that is detected.
 func shareWords(share, c1 float64) string {
 	if share > 1 {
 		return fmt.Sprintf("no share of marked training text, with probability 0.9, if c1 is %g: there are too few tokens", c1)
 	}
-	return fmt.Sprintf("a share of %.3g of marked training text, with probability 0.9, if c1 is %g and the pairs are fresh", share, c1)
+	return fmt.Sprintf("a share of %.3g of marked training text, with probability 0.9, if c1 is %g and most pairs are new", share, c1)
 }
 
-// warnings are those of all tests, each once.
+// warnings returns the warnings of all tests, each once.
 func (a *Audit) warnings(f *finding) []string {
 	out := []string{}
 	add := func(errs ...error) {
@@ -142,10 +144,10 @@ func (a *Audit) warnings(f *finding) []string {
 		if a.unprompted > 1 {
 			outputs = fmt.Sprintf("%d outputs came without their prompt", a.unprompted)
 		}
-		out = append(out, outputs+": what a suspect copies from marked prompts would count as its own")
+		out = append(out, outputs+"; text that the suspect copied from a marked prompt would count as its own")
 	}
 	if len(a.models) > 1 {
-		out = append(out, "the endpoint named more than one model")
+		out = append(out, "the endpoint gave its model more than one name")
 	}
 	if skipped := a.in - a.tested; 2*skipped > a.in {
 		out = append(out, fmt.Sprintf("%d of %d responses had nothing to test", skipped, a.in))

@@ -43,14 +43,14 @@ func TestCompare(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
 		{"equal", `{"a":1,"b":{"c":[1,2]}}`, ` {"b": {"c":[1, 2]}, "a": 1}`, ""},
 		{"another escape", `{"a":"<b>\u0026"}`, `{"a":"\u003cb>&"}`, ""},
-		{"a number", `{"a":{"b":1e-6}}`, `{"a":{"b":0.01}}`, "a.b is 1e-6 there and 0.01 here"},
-		{"digits that a float does not hold", `{"a":12345678901234567890}`, `{"a":12345678901234567891}`, "a is 12345678901234567890 there and 12345678901234567891 here"},
-		{"missing", `{"a":1,"b":2}`, `{"b":2,"c":3}`, "a is 1 there and missing here; c is missing there and 3 here"},
-		{"an object for a value", `{"a":{"b":1}}`, `{"a":1}`, "a is missing there and 1 here; a.b is 1 there and missing here"},
-		{"an empty object", `{"a":{}}`, `{}`, "a is {} there and missing here"},
-		{"the order of an array", `{"a":[1,2]}`, `{"a":[2,1]}`, "a is [1,2] there and [2,1] here"},
-		{"a long value", `{"a":"` + strings.Repeat("é", 100) + `"}`, `{"a":0}`, `a is "` + strings.Repeat("é", 38) + "... there and 0 here"},
-		{"nothing in common", `{}`, `{"z":1,"a":1}`, "a is missing there and 1 here; z is missing there and 1 here"},
+		{"a number", `{"a":{"b":1e-6}}`, `{"a":{"b":0.01}}`, "a.b was declared as 1e-6 and is now 0.01"},
+		{"digits that a float does not hold", `{"a":12345678901234567890}`, `{"a":12345678901234567891}`, "a was declared as 12345678901234567890 and is now 12345678901234567891"},
+		{"missing", `{"a":1,"b":2}`, `{"b":2,"c":3}`, "a was declared as 1 and is now missing; c was not declared and is now 3"},
+		{"an object for a value", `{"a":{"b":1}}`, `{"a":1}`, "a was not declared and is now 1; a.b was declared as 1 and is now missing"},
+		{"an empty object", `{"a":{}}`, `{}`, "a was declared as {} and is now missing"},
+		{"the order of an array", `{"a":[1,2]}`, `{"a":[2,1]}`, "a was declared as [1,2] and is now [2,1]"},
+		{"a long value", `{"a":"` + strings.Repeat("é", 100) + `"}`, `{"a":0}`, `a was declared as "` + strings.Repeat("é", 38) + "... and is now 0"},
+		{"nothing in common", `{}`, `{"z":1,"a":1}`, "a was not declared and is now 1; z was not declared and is now 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			changes, err := Compare([]byte(c.old), []byte(c.new))

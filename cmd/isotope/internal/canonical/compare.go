@@ -9,24 +9,27 @@ import (
 	"strings"
 )
 
-// A Change is a field that two JSON objects do not have in common.
+// A Change is a field in which a JSON object differs from the declared one.
 type Change struct {
 	Path string // names from the outermost object inwards, with dots: "request.model"
-	Old  string // JSON, or "" for a field that only the new object has
-	New  string // JSON, or "" for a field that only the old object has
+	Old  string // JSON as declared, or "" if only the new object has the field
+	New  string // JSON now, or "" if only the old object has the field
 }
 
 // String says what changed, in at most some 250 bytes.
 func (c Change) String() string {
-	return fmt.Sprintf("%s is %s there and %s here", c.Path, shown(c.Old), shown(c.New))
+	switch {
+	case c.Old == "":
+		return fmt.Sprintf("%s was not declared and is now %s", c.Path, short(c.New))
+	case c.New == "":
+		return fmt.Sprintf("%s was declared as %s and is now missing", c.Path, short(c.Old))
+	}
+	return fmt.Sprintf("%s was declared as %s and is now %s", c.Path, short(c.Old), short(c.New))
 }
 
-func shown(value string) string {
+func short(value string) string {
 	const longest = 80
-	switch {
-	case value == "":
-		return "missing"
-	case len(value) > longest:
+	if len(value) > longest {
 		return strings.ToValidUTF8(value[:longest-3], "") + "..."
 	}
 	return value
