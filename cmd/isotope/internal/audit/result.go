@@ -22,7 +22,7 @@ func (a *Audit) Report(end collect.End, sources []report.Fact) (*report.Audit, e
 	c := report.AuditCanonical{
 		Question: d.Plan.Question, Declared: d.JSON(), Plan: d.Digest(), Terms: d.terms(),
 		Verdict: f.verdict, Log10P: report.Number(f.log10P), Log10PAdjusted: report.Number(f.adjusted),
-		Tests: d.Plan.allTests(), Complete: end.Complete(), Ending: endings[end],
+		Tests: d.Plan.allTests(), Complete: end.Complete(), Ending: d.ending(end),
 		Refused: f.fixed != nil && f.fixed.Refused,
 		Sources: append(slices.Clone(sources), a.sources()...),
 		Outputs: report.AuditCounts{In: a.in, Tested: a.tested, Skipped: counts(a.skipped), Texts: a.texts, Tokens: a.tokens},

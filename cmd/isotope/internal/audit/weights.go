@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/reading"
@@ -124,7 +123,7 @@ func (w *weightsTest) canonical(out *readingOutcome) report.AuditCanonical {
 	c := report.AuditCanonical{
 		Question: d.Plan.Question, Declared: d.JSON(), Plan: d.Digest(), Terms: d.terms(),
 		Verdict: out.verdict, Log10P: s.Log10P, Log10PAdjusted: s.Log10PAdjusted, Tests: d.Plan.Tests,
-		Complete: true, Ending: endings[collect.Asked], Refused: out.refused,
+		Complete: true, Ending: "all texts were read", Refused: out.refused,
 		Explanations: []string{}, NotShown: slices.Clone(readingNotShown), Limits: limits,
 		Power:      []string{"no effect of a known size: the size that it needs was not measured, so silence is inconclusive"},
 		Statistics: []report.AuditStatistic{*s},

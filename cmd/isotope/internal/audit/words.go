@@ -19,6 +19,14 @@ var endings = map[collect.End]string{
 	collect.Failing:     "the endpoint failed; the same call resumes",
 }
 
+// ending words the end of a collection, or of reading files.
+func (d *Declared) ending(end collect.End) string {
+	if d.Collection == nil {
+		return "all outputs were read"
+	}
+	return endings[end]
+}
+
 // limits hold for every test of outputs.
 var limits = []string{
 	"The p-value assumes that the key was drawn at random, is older than the outputs, and was secret until they were collected.",
