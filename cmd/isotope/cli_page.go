@@ -60,8 +60,8 @@ func isPage(path string) (bool, error) {
 	return strings.EqualFold(string(b), begin), err
 }
 
-// writePage writes a report. It writes a regular file whole or not at all, and anything else
-// of that name, such as a device or a pipe, directly. It refuses a file that appeared after
+// writePage writes a report. It writes a regular file whole or not at all. It writes directly to
+// anything else of that name, such as a device or a pipe. It refuses a file that appeared after
 // checkPage, such as the journal of this call.
 func writePage(p interface{ WriteHTML(io.Writer) error }, path string) error {
 	if err := checkPage(path); err != nil {

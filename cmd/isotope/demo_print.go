@@ -19,7 +19,7 @@ func (d *demo) print(w io.Writer) error {
 			fmt.Sprintf("%d of %d", r.Result.Green, r.Result.Scored), r.OneLine)
 	}
 	fmt.Fprintf(&b, "%-16s %-14s %10.2f %15s   %s\n\n", "other keys", "", d.minDecoy(), fmt.Sprintf("%d keys", len(d.decoys)), "smallest log10 p of unrelated keys, same student")
-	b.WriteString(wrap("A log10 p of -20 means that if the text did not depend on the key, a result this strong would come up at most once in 10^20 texts. Half of all tokens are green by chance.", "") + "\n")
+	b.WriteString(wrap("Read a log10 p of -20 as follows. If texts do not depend on the key, a result this strong comes up at most once in 10^20 texts. Half of all tokens are green by chance.", "") + "\n")
 	for _, n := range demoNotes {
 		b.WriteString(wrap(n, "") + "\n")
 	}

@@ -16,9 +16,9 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-const generateHelp = `Generate prints a text that the embedded language model writes, marked with a key. It
-trains the model when it is first needed, from the doc comments of the Go distribution on
-this machine or from the text files of --corpus. The model is a small n-gram model: it
+const generateHelp = `Generate prints a text that the embedded language model writes, marked with a key. The
+first call trains the model. It learns from the doc comments of the Go distribution on this
+machine, or from the text files of --corpus. The model is a small n-gram model: it
 shows how marking works, and not how well a model can write.
 
 Give --profile and --key several times, a key for each profile, to mark one text with

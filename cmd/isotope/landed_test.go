@@ -246,8 +246,8 @@ func resumeLanded(t *testing.T, args []string) (status int, stdout, stderr strin
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// assertSameNumbers compares two JSON objects, but for sentences and for what the newer one
-// has besides.
+// assertSameNumbers compares two JSON objects. It ignores sentences, and fields that only the
+// newer one has.
 func assertSameNumbers(t *testing.T, want, got []byte) {
 	t.Helper()
 	var a, b any
@@ -262,7 +262,7 @@ func assertSameNumbers(t *testing.T, want, got []byte) {
 		switch a := a.(type) {
 		case map[string]any:
 			other, ok := b.(map[string]any)
-			if !assert.True(t, ok, "%s is no object", path) {
+			if !assert.True(t, ok, "%s is not an object", path) {
 				return
 			}
 			for name, v := range a {
@@ -272,7 +272,7 @@ func assertSameNumbers(t *testing.T, want, got []byte) {
 			}
 		case []any:
 			other, ok := b.([]any)
-			if !assert.True(t, ok, "%s is no array", path) || !assert.Len(t, other, len(a), path) {
+			if !assert.True(t, ok, "%s is not an array", path) || !assert.Len(t, other, len(a), path) {
 				return
 			}
 			for i, v := range a {
@@ -281,7 +281,7 @@ func assertSameNumbers(t *testing.T, want, got []byte) {
 		case float64:
 			compared++
 			other, ok := b.(float64)
-			if assert.True(t, ok, "%s is no number", path) {
+			if assert.True(t, ok, "%s is not a number", path) {
 				assert.LessOrEqual(t, math.Abs(a-other), 1e-9*max(math.Abs(a), 1), "%s is %s there and %s here", path, number17(a), number17(other))
 			}
 		default:

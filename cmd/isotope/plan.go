@@ -14,19 +14,20 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-const planHelp = `Plan prints how many scored tokens a test needs to detect a mark with probability --power,
-or with --tokens how likely a test of that many is to detect it. Scored tokens are distinct
-pairs of context and token outside the prompts, so a text has more tokens than that.
+const planHelp = `Plan prints how many scored tokens a test needs to detect a mark with probability --power.
+With --tokens it prints how likely a test of that many tokens is to detect it. Scored
+tokens are distinct pairs of context and token outside the prompts, so a text has more
+tokens than that.
 
 The effect of a mark depends on how much choice the model leaves it. By default the table
-has a row for each of four cases: a model that gives every token the same score, which
-shows a mark best, and mixtures that resemble the web, chat and code. These are
-illustrations. The measured answer is a histogram of green masses, logged where the model
-runs. --entropy, --probabilities, --c and --excess describe a text in other ways.
+has a row for each of four cases. In the first the model gives every token the same score,
+which shows a mark best. The others are mixtures that resemble the web, chat and code.
+These are illustrations. The measured answer is a histogram of green masses, logged where
+the model runs. --entropy, --probabilities, --c and --excess describe a text in other ways.
 
-The columns are the green rate of marked tokens, what the mark costs in nats per token and
-as a factor on perplexity, the tokens of a fixed test, and the mean number of tokens of a
-test that stops as soon as it detects.
+The columns give the green rate of marked tokens, and the cost of the mark in nats per token
+and as a factor on perplexity. Then come the scored tokens and the power of a fixed test.
+The last column is the mean number of tokens of a test that stops as soon as it detects.
 
 --c1 plans for a student, a model trained on marked text, by the law
 z = c1 * share * sqrt(tokens). You have to measure c1 on a student of your own. The law

@@ -26,7 +26,8 @@ The defaults are a trace mark: a green list of half the vocabulary with two toke
 context. It survives training and is found in short texts. A lower delta changes the text
 less, and detection needs more of it. A larger context width is harder to learn, for
 attackers and for students alike. --kl NATS picks the delta that costs at most NATS per
-token whatever the model writes, or with --text on average in that kind of text.
+token, whatever the model writes. With --text it costs that much on average in that kind of
+text.
 
 --scheme gumbelmax and --scheme tournament are keyed draws with four tokens of context.
 They leave the distribution of each token as it is, and are found in still shorter texts.

@@ -81,8 +81,8 @@ func explain(w io.Writer, p *watermark.Profile) error {
 	return err
 }
 
-// effectOf returns the cost of a scheme in a kind of text, in nats per token, and the number of
-// scored tokens that a test at level alpha needs.
+// effectOf returns the cost of a scheme in a kind of text, in nats per token. tokens is the number
+// of scored tokens that a test at level alpha needs.
 func effectOf(s watermark.Scheme, text string, alpha float64) (kl float64, tokens int64, err error) {
 	if g, ok := s.(watermark.GreenList); ok {
 		law, _ := detect.TextLaw(g.Gamma, text)

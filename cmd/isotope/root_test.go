@@ -281,5 +281,5 @@ func TestReportsReplacePagesOnly(t *testing.T) {
 
 func TestNormalizeUndoesPasting(t *testing.T) {
 	assert.Equal(t, "a\nb\nc \"d\" 'e' f g", string(normalize([]byte("a\r\nb\rc \u201cd\u201d \u2018e\u2019\u00a0f\u202fg"))))
-	assert.Equal(t, "\xff\xfe", string(normalize([]byte("\xff\xfe"))), "bytes that are no text stay")
+	assert.Equal(t, "\xff\xfe", string(normalize([]byte("\xff\xfe"))), "bytes that are not text stay")
 }

@@ -44,8 +44,8 @@ through which accounts the marked text went.
 
 --provenance-profile and --provenance-key test the band of a keyed draw as well, which
 training is not known to carry over. --live compares the suspect with outputs that your own
-marked model wrote to similar prompts. A suspect that shows both marks at half that strength or
-more is reported as probably forwarding requests or replaying text.
+marked model wrote to similar prompts. A suspect that shows both marks at half that
+strength or more is reported as resembling one that forwards requests or replays text.
 
 An answer can have nothing to test: the model refused, called a tool or said nothing, or
 the endpoint failed. Each such answer is counted with its reason.
@@ -55,8 +55,8 @@ failed, or the budget is spent. The first interrupt waits for the answers that a
 way. The second one ends at once.
 
 The suspect's API key comes from the environment variable ` + defaultKeyEnv + `, or from
---api-key-env or --api-key-file. It is not recorded. OPENAI_API_KEY is not sent to anybody
-unless you name it.`
+--api-key-env or --api-key-file. It is not recorded. OPENAI_API_KEY is sent only if you
+name it.`
 
 func (c *cli) studentCommand() *cobra.Command {
 	var o studentFlags

@@ -53,7 +53,7 @@ func TestStudentOfTheExampleServer(t *testing.T) {
 	suspect.left.Store(15) // so that the audit cannot end before it is killed
 	others := suspect.open()
 	killWhen(t, func() bool { return answersIn(broken) >= 5 }, call("broken.jsonl")...)
-	require.Eventually(t, func() bool { // what it sent before it was killed has arrived
+	require.Eventually(t, func() bool { // its requests from before the kill have arrived
 		left := suspect.open()
 		maps.DeleteFunc(left, func(c net.Conn, _ bool) bool { return others[c] })
 		return len(left) == 0
@@ -61,12 +61,12 @@ func TestStudentOfTheExampleServer(t *testing.T) {
 	suspect.left.Store(math.MaxInt64)
 	killed := answersIn(broken)
 	require.LessOrEqual(t, killed, 15)
-	suspect.CloseClientConnections() // waits for what the killed audit had asked
+	suspect.CloseClientConnections() // waits for the questions of the killed audit
 	before := suspect.times()
 	require.NoError(t, appendTo(broken, `{"seq":`)) // as if the kill had come in the middle of a line
 	status, out, hints := isotope(call("broken.jsonl", "--json", "--report", w.of("broken.html"))...)
 	require.Zero(t, status, hints)
-	assert.Equal(t, 40-killed, suspect.times()-before, "what is recorded is not asked again")
+	assert.Equal(t, 40-killed, suspect.times()-before, "recorded questions are not asked again")
 	resumed := parseReport(t, out)
 	assert.Equal(t, string(whole.Canonical), string(resumed.Canonical))
 	assert.Equal(t, whole.Digest, resumed.Digest)
@@ -92,12 +92,12 @@ func TestStudentOfTheExampleServer(t *testing.T) {
 	early := parseReport(t, mustRun(t, call("early.jsonl", "--endpoint", url)...))
 	assert.Equal(t, "detected", early.parsed.Verdict)
 	assert.Less(t, early.parsed.Outputs.In, int64(40), "the evidence suffices before")
-	assert.Len(t, early.parsed.Statistics, 1, "and what was stopped for it is reported by it alone")
+	assert.Len(t, early.parsed.Statistics, 1, "a collection that it stopped is reported by it alone")
 	clean := parseReport(t, mustRun(t, call("clean.jsonl", "--endpoint", serve(t, server, w.corpus), "--c1", "1", "--share", "0.25")...))
 	assert.Equal(t, "not_detected", clean.parsed.Verdict)
 }
 
-// TestStudentEndpointInTrouble: what is not complete has status 4 and can go on.
+// TestStudentEndpointInTrouble: a collection that is not complete has status 4, and resumes.
 func TestStudentEndpointInTrouble(t *testing.T) {
 	dir := newDir(t)
 	key, profile := dir.file("my.key", secretOf("5a")+"\n"), dir.file("my.json", mustRun(t, "profile"))
@@ -212,7 +212,7 @@ func TestStudentInterrupted(t *testing.T) {
 	assert.Empty(t, r.parsed.Statistics, "no look before the end")
 	before := asked.Load()
 	assert.Less(t, before, int64(9))
-	assert.EqualValues(t, before, answersIn(journal), "what was on its way is kept")
+	assert.EqualValues(t, before, answersIn(journal), "the answer on its way is kept")
 	status, _, _ := isotope(append(args, "-q")...)
 	assert.Zero(t, status)
 	assert.EqualValues(t, 9, asked.Load())

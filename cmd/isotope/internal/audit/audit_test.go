@@ -187,7 +187,7 @@ func TestAQuotedPromptIsExcluded(t *testing.T) {
 	require.NoError(t, err)
 	words := strings.Fields("the a of in and we see time light water stone hand house field river night")
 	var prompts []string
-	for _, a := range strings.Fields("some every no such this that each any") { // which begin a prompt, and stand nowhere else
+	for _, a := range strings.Fields("some every no such this that each any") { // which begin a prompt and occur nowhere else
 		for _, b := range words {
 			for _, c := range words {
 				ids := tokenizer.Append(nil, []byte(" "+a+" "+b+" "+c))
@@ -327,7 +327,7 @@ func TestTheSequentialTestCountsAccounts(t *testing.T) {
 	assert.Fail(t, "it never ends")
 }
 
-// TestFilesOfOutputs: nothing is lost, whatever stands in a line.
+// TestFilesOfOutputs: every line is tested or skipped with a reason.
 func TestFilesOfOutputs(t *testing.T) {
 	tok, err := tokenize.Get("cl100k_base")
 	require.NoError(t, err)

@@ -23,8 +23,8 @@ type finding struct {
 
 // test makes the tests of the plan.
 //
-// The fixed test and the sequential one count as two tests, although the fixed one is made only
-// if the other one did not detect. This is valid. Imagine that every collection ran to the end
+// The fixed test and the sequential one count as two tests. The fixed one is made only if the other
+// one did not detect. This is valid. Imagine that every collection ran to the end
 // that the budget, the questions and the futility bound set. Both would then be tests at half
 // of alpha each, and whatever is detected here would be detected there.
 func (a *Audit) test(end collect.End) *finding {

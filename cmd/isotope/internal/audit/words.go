@@ -31,7 +31,7 @@ func (d *Declared) ending(end collect.End) string {
 var limits = []string{
 	"The p-value assumes that the key was drawn at random, is older than the outputs, and was secret until they were collected.",
 	"Paraphrase, translation and training that aims at marks remove them. A test that detects nothing does not exonerate the suspect.",
-	"The suspect may have been trained on text that customers published, or on outputs of another model that was trained on marked text.",
+	"The suspect may have been trained on text that customers published, or on outputs of a model that was trained on marked text.",
 	"Anyone who holds marked text could train a model on it to frame someone.",
 	"An endpoint can serve an auditor another model than it serves others.",
 	"The p-value must be adjusted for every test that was made. Undeclared runs under other plans, keys or prompts make it too small.",

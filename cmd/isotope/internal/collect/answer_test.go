@@ -25,7 +25,7 @@ func TestAnswersOfAllKinds(t *testing.T) {
 		{name: "parts", body: `{"choices":[{"message":{"content":[{"type":"text","text":"a"},{"type":"image"},{"text":"b"}]}}]}`, want: Answer{Texts: []string{"ab"}}},
 		{name: "reasoning", body: `{"choices":[{"message":{"content":"42","reasoning_content":"let me see"}}]}`, want: Answer{Texts: []string{"let me see", "42"}}},
 		{name: "reasoning, other spelling", body: `{"choices":[{"message":{"content":null,"reasoning":"let me see"}}]}`, want: Answer{Texts: []string{"let me see"}}},
-		{name: "reasoning that is no text", body: `{"choices":[{"message":{"content":"x","reasoning":{"effort":"low"}}}]}`, want: Answer{Texts: []string{"x"}}},
+		{name: "reasoning that is not text", body: `{"choices":[{"message":{"content":"x","reasoning":{"effort":"low"}}}]}`, want: Answer{Texts: []string{"x"}}},
 		{name: "several choices", body: `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"},{"message":{"content":"b"},"finish_reason":"length"}]}`, want: Answer{Texts: []string{"a", "b"}, Finish: "stop,length"}},
 		{name: "refusal", body: `{"choices":[{"message":{"content":null,"refusal":"I cannot"}}]}`, want: Answer{Skip: Refusal}},
 		{name: "filter", body: `{"choices":[{"message":{"content":"par"},"finish_reason":"content_filter"}]}`, want: Answer{Skip: Refusal, Finish: "content_filter"}},

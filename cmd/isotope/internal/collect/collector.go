@@ -24,7 +24,7 @@ func (e End) Complete() bool { return e == Asked || e == Decided }
 
 // ErrEndpoint is wrapped by the error of a run whose endpoint failed several times in a row. The
 // journal keeps the failures, and their questions stay open: the same call asks them again. A
-// question that fails by itself does not count the second time, so a few bad prompts cannot stop
+// question that fails by itself does not count the second time. A few bad prompts thus cannot stop
 // every run at the same place.
 var ErrEndpoint = errors.New("the endpoint fails")
 
@@ -196,8 +196,8 @@ func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, e
 	}
 }
 
-// open returns the questions without an answer that fit into the budget, an upper bound on the
-// usage once they have one, and [Exhausted] if some do not fit.
+// open returns the questions without an answer that fit into the budget. most is an upper bound on
+// the usage once they have an answer. end is [Exhausted] if some do not fit.
 func (s *session) open(from, size int, spent Usage) (asks []int, most Usage, end End) {
 	most = spent.plus(s.recording.Lost)
 	for i := from; i < from+size; i++ { // an answer is paid for, whatever is missing before it

@@ -4,7 +4,7 @@
 // Everything goes into a [Journal]: a file of JSON lines. Each line has the hash of the line
 // before, and is written and synced before the next step depends on it. The first line holds
 // what was declared before anything was asked. A question whose answer is in the journal is
-// never asked again, so a run may be killed at any time, and the same call resumes it.
+// never asked again. A run may be killed at any time, and the same call resumes it.
 //
 // A line has two parts. The test depends on the canonical part, an [Answer], which is the same
 // whenever the endpoint answers the same. The observed part, an [Exchange], has the raw response,

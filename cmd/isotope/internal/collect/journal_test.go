@@ -371,7 +371,7 @@ func TestAKillLosesNothing(t *testing.T) {
 	unbroken := new(lookLog)
 	_, err = collect(t, whole, d, nil, unbroken.look)
 	require.NoError(t, err)
-	assert.Equal(t, unbroken, s, "the kill leaves no trace in what is looked at")
+	assert.Equal(t, unbroken, s, "the kill leaves no trace in the batches")
 }
 
 func TestPrompts(t *testing.T) {
@@ -411,7 +411,7 @@ func TestBuiltinPromptsDiffer(t *testing.T) {
 		seen[p] = true
 	}
 	assert.Equal(t, all[:BuiltinSize], Builtin(BuiltinSize))
-	// The set is part of what is declared: changing it makes old plans differ.
+	// The prompts are declared: with others an old plan would differ.
 	assert.Equal(t, "sha256:0bc48ff31cda9d56797936da8d3bdc24e2a1fc6c93217e944d6af26a52eb51d8", DigestPrompts(Builtin(BuiltinSize)))
 }
 

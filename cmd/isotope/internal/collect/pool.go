@@ -189,8 +189,9 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 	}
 }
 
-// backoff returns the wait after a number of attempts. It doubles up to a minute, and is random
-// between half and all of that, so that requests that failed together do not retry together.
+// backoff returns the wait after a number of attempts. It doubles up to a minute.
+// It is random between half and all of that, so that requests that failed together do not retry
+// together.
 func (p *pool) backoff(attempts int) time.Duration {
 	d := min(p.pace.Backoff<<min(attempts-1, 16), time.Minute)
 	return d/2 + rand.N(d/2+1)

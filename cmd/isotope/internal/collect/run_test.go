@@ -479,7 +479,7 @@ func TestBudgetWithoutUsageCountsTheMost(t *testing.T) {
 func TestASpentBudgetStaysSpent(t *testing.T) {
 	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, times int) {
 		if prompt == "prompt 0" && times == 0 {
-			panic(http.ErrAbortHandler) // what it cost is not known, and counts as the most
+			panic(http.ErrAbortHandler) // its cost is unknown, and its upper bound counts
 		}
 		say(w, "ten words")
 	})
@@ -575,7 +575,7 @@ func TestCancelBreaksOff(t *testing.T) {
 	rec, err := ReadJournal(path)
 	require.NoError(t, err)
 	assert.Empty(t, rec.Answers)
-	assert.NotZero(t, rec.Lost.Out, "what was on its way may have cost something")
+	assert.NotZero(t, rec.Lost.Out, "a request on its way may have cost something")
 }
 
 // TestTheKeyIsNeverRecorded: not even if the endpoint repeats it.
@@ -663,7 +663,7 @@ func TestAnswersAfterAGapAreInTheBudget(t *testing.T) {
 	d.Budget.Tokens = 4*one + one/2
 	rec := &Recording{Declaration: d, Lost: worst.plus(worst), Answers: map[int]Answer{}}
 	for _, i := range []int{2, 3} {
-		rec.Answers[i] = Answer{Ask: i, Prompt: d.Prompts[i], Texts: []string{"fine"}} // of an endpoint that does not say what it took
+		rec.Answers[i] = Answer{Ask: i, Prompt: d.Prompts[i], Texts: []string{"fine"}} // of an endpoint that reports no usage
 	}
 	s := &session{declaration: d, recording: rec}
 	asks, most, end := s.open(0, 4, Usage{})
