@@ -17,7 +17,7 @@ import (
 // cache. The figures are a function of the seed and of the Go distribution.
 func TestDemoOnTheGoDistribution(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains on a whole Go distribution")
+		t.Skip("left out by -short: the demo on a whole Go distribution")
 	}
 	if _, err := lm.FindGo(context.Background()); err != nil {
 		t.Skip(err)

@@ -109,7 +109,7 @@ func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, fil
 			return err
 		}
 	}
-	d := &audit.Declared{}
+	d := &audit.DeclaredPlan{}
 	if err := s.plan(o, d, ""); err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, fil
 
 // declare compares the plan with the one of --plan. With --dry-run it prints the plan, and stop
 // is true.
-func (c *cli) declare(o *studentFlags, s *suspect, d *audit.Declared) (stop bool, err error) {
+func (c *cli) declare(o *studentFlags, s *suspect, d *audit.DeclaredPlan) (stop bool, err error) {
 	if o.plan != "" {
 		text, err := os.ReadFile(o.plan)
 		if err != nil {

@@ -27,7 +27,7 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 		return fmt.Errorf("%s is for the tokenizer %s, and the profile for %s", o.reading,
 			tokenizerWords(h.Tokenizer, h.TokenizerDigest), tokenizerWords(s.profile.Tokenizer, s.profile.TokenizerDigest))
 	}
-	d := &audit.Declared{}
+	d := &audit.DeclaredPlan{}
 	if err := s.plan(o, d, ""); err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (c *cli) loadReference(ctx context.Context, s *suspect, corpus string) erro
 }
 
 // plan completes the plan of a call. runKey is the run key to keep, or "" for a random one.
-func (s *suspect) plan(o *studentFlags, d *audit.Declared, runKey string) error {
+func (s *suspect) plan(o *studentFlags, d *audit.DeclaredPlan, runKey string) error {
 	switch {
 	case o.given("run-key"):
 		runKey = o.runKey
@@ -206,7 +206,7 @@ func (s *suspect) plan(o *studentFlags, d *audit.Declared, runKey string) error 
 }
 
 // config returns the configuration of a test, with the decoys of its plan.
-func (s *suspect) config(d *audit.Declared) (audit.Config, error) {
+func (s *suspect) config(d *audit.DeclaredPlan) (audit.Config, error) {
 	run, err := d.Plan.RunKeyBytes()
 	if err != nil {
 		return audit.Config{}, err
@@ -219,7 +219,7 @@ func (s *suspect) config(d *audit.Declared) (audit.Config, error) {
 }
 
 // audit returns the test of a plan, which has no outputs yet.
-func (s *suspect) audit(d *audit.Declared) (*audit.Audit, error) {
+func (s *suspect) audit(d *audit.DeclaredPlan) (*audit.Audit, error) {
 	config, err := s.config(d)
 	if err != nil {
 		return nil, err

@@ -120,22 +120,22 @@ func TestReadRefuses(t *testing.T) {
 	_, texts, err := readAll(choices + "\n" + `{"tokens":[1],"choices":[1]}` + "\n\n{")
 	assert.ErrorContains(t, err, "line 4")
 	assert.Len(t, texts, 1)
-	r, err := NewReader(io.MultiReader(strings.NewReader(choices+"\n"), failing{}))
+	r, err := NewReader(io.MultiReader(strings.NewReader(choices+"\n"), failingReader{}))
 	require.NoError(t, err)
 	_, err = r.Next()
 	assert.ErrorIs(t, err, errDisk)
 }
 
-type failing struct{}
+type failingReader struct{}
 
 var errDisk = errors.New("disk")
 
-func (failing) Read([]byte) (int, error) { return 0, errDisk }
+func (failingReader) Read([]byte) (int, error) { return 0, errDisk }
 
-// endless is a line without an end.
-type endless struct{}
+// An endlessReader is a line without an end.
+type endlessReader struct{}
 
-func (endless) Read(p []byte) (int, error) {
+func (endlessReader) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
@@ -143,7 +143,7 @@ func (endless) Read(p []byte) (int, error) {
 }
 
 func TestLinesAreBounded(t *testing.T) {
-	_, err := NewReader(endless{})
+	_, err := NewReader(endlessReader{})
 	assert.ErrorIs(t, err, ErrFormat)
 	assert.ErrorContains(t, err, "longer")
 }

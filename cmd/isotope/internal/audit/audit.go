@@ -20,7 +20,7 @@ import (
 // A Config holds what the plan of a test needs. The caller ensures that both describe the same
 // test.
 type Config struct {
-	Declared  *Declared
+	Declared  *DeclaredPlan
 	Scorer    detect.Scorer
 	Decoys    *detect.Decoys
 	Reference detect.Reference   // nil: no residual

@@ -22,8 +22,8 @@ func rootKey(t *testing.T) watermark.Key {
 }
 
 // plan returns a plan with 100 decoys.
-func plan(stopping string) *Declared {
-	d := &Declared{Plan: Plan{
+func plan(stopping string) *DeclaredPlan {
+	d := &DeclaredPlan{Plan: Plan{
 		Version: 1, Question: "q", Statistics: []string{"distinct pairs"}, Stopping: stopping, Alpha: 1e-6, Tests: 1, Share: 0.1,
 		Decoys: 100, RunKey: strings.Repeat("01", 16),
 	}}
@@ -33,7 +33,7 @@ func plan(stopping string) *Declared {
 	return d
 }
 
-func config(t *testing.T, d *Declared) Config {
+func config(t *testing.T, d *DeclaredPlan) Config {
 	mark, err := watermark.New(rootKey(t), scheme, vocab)
 	require.NoError(t, err)
 	decoys, err := detect.NewDecoys([16]byte{1}, d.Plan.Decoys, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, vocab) })

@@ -10,9 +10,9 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A Live is how strongly both marks show in text of the marked model itself. It was measured
+// A LiveStrength is how strongly both marks show in text of the marked model itself. It was measured
 // before the plan was declared.
-type Live struct {
+type LiveStrength struct {
 	Files      []report.Fact `json:"files"`
 	Trace      float64       `json:"trace_excess"`         // green rate above gamma
 	Provenance float64       `json:"provenance_excess_sd"` // mean score above the null, in standard deviations of a score
@@ -21,12 +21,12 @@ type Live struct {
 // MeasureLive measures how strongly both marks show in files of outputs that the marked model
 // itself wrote. It reads files as [Audit.AddFile] does. It returns an error if a mark is not
 // detected, since there is then nothing to compare with.
-func MeasureLive(trace detect.Scorer, exempt []watermark.Token, provenance *Band, t tokenize.Tokenizer, files []string) (*Live, error) {
+func MeasureLive(trace detect.Scorer, exempt []watermark.Token, provenance *Band, t tokenize.Tokenizer, files []string) (*LiveStrength, error) {
 	l := &liveOutputs{
 		trace:      detect.New(trace, &detect.Options{Exempt: exempt}),
 		provenance: detect.New(provenance.Scorer, &detect.Options{Dedup: provenance.Dedup, Exempt: provenance.Exempt}),
 	}
-	m := new(Live)
+	m := new(LiveStrength)
 	for _, path := range files {
 		fact, err := outputReader{t, l}.file(path)
 		if err != nil {

@@ -52,8 +52,8 @@ type Registry struct {
 	Tenants int    `json:"tenants"`
 }
 
-// A Declared is a plan and the collection that it is for.
-type Declared struct {
+// A DeclaredPlan is a plan and the collection that it is for.
+type DeclaredPlan struct {
 	Plan       Plan        `json:"plan"`
 	Collection *Collection `json:"collection,omitempty"` // nil if outputs come from files
 }
@@ -70,14 +70,14 @@ type Collection struct {
 }
 
 // Declare returns the declaration of a collection, without its plan.
-func Declare(d *collect.Declaration) *Declared {
-	return &Declared{Collection: &Collection{
+func Declare(d *collect.Declaration) *DeclaredPlan {
+	return &DeclaredPlan{Collection: &Collection{
 		Request: d.Request, Prompts: collect.DigestPrompts(d.Prompts), Number: len(d.Prompts), Asks: d.Asks, Batch: d.Batch, Budget: d.Budget,
 	}}
 }
 
 // FromDeclaration returns the plan of a journal, with its collection.
-func FromDeclaration(d *collect.Declaration) (*Declared, error) {
+func FromDeclaration(d *collect.Declaration) (*DeclaredPlan, error) {
 	out := Declare(d)
 	if err := strictjson.Decode(d.Plan, &out.Plan); err != nil {
 		return nil, fmt.Errorf("the journal does not have a plan: %w", err)
@@ -86,7 +86,7 @@ func FromDeclaration(d *collect.Declaration) (*Declared, error) {
 }
 
 // JSON returns the canonical JSON of the declaration.
-func (d *Declared) JSON() []byte {
+func (d *DeclaredPlan) JSON() []byte {
 	text, err := canonical.Encode(d)
 	if err != nil {
 		panic("audit: " + err.Error()) // every field is plain, and Extra was parsed
@@ -95,11 +95,11 @@ func (d *Declared) JSON() []byte {
 }
 
 // Digest returns the name of the declaration: "sha256:" and the hash of its JSON.
-func (d *Declared) Digest() string { return canonical.Digest(d.JSON()) }
+func (d *DeclaredPlan) Digest() string { return canonical.Digest(d.JSON()) }
 
 // ParseDeclared parses the JSON of a declaration, strictly.
-func ParseDeclared(text []byte) (*Declared, error) {
-	var out Declared
+func ParseDeclared(text []byte) (*DeclaredPlan, error) {
+	var out DeclaredPlan
 	if err := strictjson.Decode(text, &out); err != nil {
 		return nil, fmt.Errorf("not a plan of 'isotope student --dry-run': %w", err)
 	}
@@ -110,7 +110,7 @@ func ParseDeclared(text []byte) (*Declared, error) {
 }
 
 // Same returns an error that lists the fields in which e differs from the declaration d, or nil.
-func (d *Declared) Same(e *Declared) error {
+func (d *DeclaredPlan) Same(e *DeclaredPlan) error {
 	changes, err := canonical.Compare(d.JSON(), e.JSON())
 	if err != nil || len(changes) == 0 {
 		return err

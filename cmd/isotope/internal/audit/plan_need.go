@@ -38,7 +38,7 @@ type Need struct {
 
 // Need returns the amount of text in which the plan's share is detected with probability 0.9, or
 // nil if no c1 is known. Naming an account takes more.
-func (d *Declared) Need(width int) *Need {
+func (d *DeclaredPlan) Need(width int) *Need {
 	n := &Need{Share: d.Plan.Share, C1: d.Plan.C1, Source: "stated", Power: 0.9}
 	if n.C1 == 0 {
 		n.C1, n.Source = Published(width), "published for tests without dedup, so at least this many"

@@ -16,7 +16,7 @@ func (l *factList) add(name, format string, args ...any) {
 }
 
 // terms returns the plan in words.
-func (d *Declared) terms() []report.Fact {
+func (d *DeclaredPlan) terms() []report.Fact {
 	p := &d.Plan
 	facts := factList{
 		{Name: "key", Value: p.Key}, {Name: "mark", Value: p.Mark}, {Name: "profile", Value: p.Profile}, {Name: "tokenizer", Value: p.Tokenizer},

@@ -15,10 +15,10 @@ import (
 // A Provenance declares the test of the provenance band: a keyed draw in the same texts as the
 // mark, which training is not known to carry over.
 type Provenance struct {
-	Key     string `json:"key"` // id
-	Mark    string `json:"mark"`
-	Profile string `json:"profile"`
-	Live    *Live  `json:"live,omitempty"`
+	Key     string        `json:"key"` // id
+	Mark    string        `json:"mark"`
+	Profile string        `json:"profile"`
+	Live    *LiveStrength `json:"live,omitempty"`
 }
 
 // A Band is a second mark that is tested on the same outputs.

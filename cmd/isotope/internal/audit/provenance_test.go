@@ -16,11 +16,11 @@ import (
 )
 
 // withProvenance declares a provenance band, and returns a config with it, and its mark.
-func withProvenance(t *testing.T, d *Declared) (Config, *watermark.Mark) {
+func withProvenance(t *testing.T, d *DeclaredPlan) (Config, *watermark.Mark) {
 	return withBand(t, d, watermark.GumbelMax{Width: 4})
 }
 
-func withBand(t *testing.T, d *Declared, scheme watermark.Scheme) (Config, *watermark.Mark) {
+func withBand(t *testing.T, d *DeclaredPlan, scheme watermark.Scheme) (Config, *watermark.Mark) {
 	bind := func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, vocab) }
 	draw, err := bind(rootKey(t).Derive("provenance"))
 	require.NoError(t, err)

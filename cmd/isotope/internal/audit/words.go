@@ -20,7 +20,7 @@ var endings = map[collect.End]string{
 }
 
 // ending words the end of a collection, or of reading files.
-func (d *Declared) ending(end collect.End) string {
+func (d *DeclaredPlan) ending(end collect.End) string {
 	if d.Collection == nil {
 		return "all outputs were read"
 	}

@@ -80,13 +80,13 @@ func TestPageEscapes(t *testing.T) {
 }
 
 func TestPagesThatCannotBeWritten(t *testing.T) {
-	assert.ErrorIs(t, samplePage().WriteHTML(failing{}), errDisk)
-	assert.ErrorIs(t, sampleAudit(t).WriteHTML(failing{}), errDisk)
-	assert.ErrorIs(t, sampleAudit(t).WriteJSON(failing{}), errDisk)
+	assert.ErrorIs(t, samplePage().WriteHTML(failingWriter{}), errDisk)
+	assert.ErrorIs(t, sampleAudit(t).WriteHTML(failingWriter{}), errDisk)
+	assert.ErrorIs(t, sampleAudit(t).WriteJSON(failingWriter{}), errDisk)
 }
 
 var errDisk = errors.New("disk")
 
-type failing struct{}
+type failingWriter struct{}
 
-func (failing) Write([]byte) (int, error) { return 0, errDisk }
+func (failingWriter) Write([]byte) (int, error) { return 0, errDisk }
