@@ -21,36 +21,62 @@ const module = "github.com/isotope-wm/isotope/"
 // The standard library is free for all. A package that is not listed fails: whoever
 // adds one decides where it belongs.
 var mayImport = map[string][]string{
-	"internal/prf":                 {"internal/kernel"},
-	"internal/kernel":              {"golang.org/x/sys/cpu"},
-	"internal/tail":                {},
-	"internal/tokset":              {"internal/prf"},
-	"watermark":                    {"internal/prf", "internal/kernel"},
-	"watermark/registry":           {"watermark"},
-	"detect/internal/null":         {"watermark", "internal/tail"},
-	"detect/internal/lawtest":      {"watermark"},
-	"detect/internal/evidence":     {"watermark", "internal/tokset", "detect/internal/null"},
-	"detect":                       {"watermark", "internal/tail", "detect/internal/null", "detect/internal/evidence"},
-	"detect/scorertest":            {"watermark", "internal/tail", "detect", "detect/internal/null"},
-	"detect/plan":                  {"watermark", "internal/tail", "detect/internal/null"},
-	"detect/sequential":            {"watermark", "internal/tail", "detect", "detect/plan", "detect/internal/null", "detect/internal/evidence"},
-	"detect/student":               {"watermark", "watermark/registry", "internal/tail", "detect", "detect/plan", "detect/sequential", "detect/internal/null", "detect/internal/evidence"},
-	"tokenize":                     {"github.com/tiktoken-go/tokenizer"},
-	"internal/lm":                  {"watermark", "tokenize"},
-	"internal/testmark":            {"watermark", "internal/kernel", "github.com/stretchr/testify"},
-	"internal/testmark/nulltext":   {"internal/testmark", "internal/lm", "tokenize", "watermark", "github.com/stretchr/testify"},
-	"internal/testmark/nullpanel":  {"internal/tail", "watermark", "github.com/stretchr/testify"},
-	"internal/testmark/race":       {},
-	"internal/reading":             {"detect", "watermark"},
-	"cmd/isotope/internal/report":  {"detect", "internal/tail"},
-	"cmd/isotope/internal/collect": {"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile"},
-	"examples/quickstart":          {"watermark", "detect"},
-	"internal/openaiserver":        {"watermark", "watermark/registry", "detect"},
-	"examples/server":              {"watermark", "tokenize", "internal/lm", "internal/openaiserver"},
-	"cmd/isotope/internal/audit":   {"detect", "cmd/isotope/internal/collect", "internal/reading", "cmd/isotope/internal/report", "internal/tail", "tokenize", "watermark"},
+	// The cellar: below every wing.
+	"internal/kernel":     {"golang.org/x/sys/cpu"},
+	"internal/prf":        {"internal/kernel"},
+	"internal/tail":       {},
+	"internal/tokset":     {"internal/prf"},
+	"internal/strictjson": {},
+
+	// The wings.
+	"watermark":                {"internal/prf", "internal/kernel"},
+	"watermark/registry":       {"watermark"},
+	"tokenize":                 {"github.com/tiktoken-go/tokenizer"},
+	"detect/internal/null":     {"watermark", "internal/tail"},
+	"detect/internal/lawtest":  {"watermark"},
+	"detect/internal/evidence": {"watermark", "internal/tokset", "detect/internal/null"},
+	"detect":                   {"watermark", "internal/tail", "detect/internal/null", "detect/internal/evidence"},
+	"detect/scorertest":        {"watermark", "internal/tail", "detect", "detect/internal/null"},
+	"detect/plan":              {"watermark", "internal/tail", "detect/internal/null"},
+	"detect/sequential": {
+		"watermark", "internal/tail", "detect", "detect/plan", "detect/internal/null", "detect/internal/evidence",
+	},
+	"detect/student": {
+		"watermark", "watermark/registry", "internal/tail", "detect", "detect/plan", "detect/sequential",
+		"detect/internal/null", "detect/internal/evidence",
+	},
+
+	// Engines that the command, examples and nested modules share.
+	"internal/lm":           {"watermark", "tokenize"},
+	"internal/reading":      {"detect/student", "watermark", "internal/strictjson"},
+	"internal/openaiserver": {"watermark", "watermark/registry", "detect"},
+
+	// Tests only.
+	"internal/testmark":           {"watermark", "internal/kernel", "github.com/stretchr/testify"},
+	"internal/testmark/nulltext":  {"internal/testmark", "internal/lm", "tokenize", "watermark", "github.com/stretchr/testify"},
+	"internal/testmark/nullpanel": {"internal/tail", "watermark", "github.com/stretchr/testify"},
+	"internal/testmark/race":      {},
+
+	// Programs.
+	"examples/quickstart":            {"watermark", "detect"},
+	"examples/server":                {"watermark", "tokenize", "internal/lm", "internal/openaiserver"},
+	"cmd/isotope/internal/canonical": {},
+	"cmd/isotope/internal/textfile":  {},
+	"cmd/isotope/internal/report":    {"detect", "detect/student", "internal/tail", "cmd/isotope/internal/canonical"},
+	"cmd/isotope/internal/collect": {
+		"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile",
+		"cmd/isotope/internal/canonical", "cmd/isotope/internal/textfile", "internal/strictjson",
+	},
+	"cmd/isotope/internal/audit": {
+		"detect", "detect/plan", "detect/student", "detect/sequential", "watermark", "tokenize",
+		"internal/reading", "internal/strictjson", "internal/tail",
+		"cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
+	},
 	"cmd/isotope": {
-		"detect", "cmd/isotope/internal/audit", "cmd/isotope/internal/collect", "internal/lm", "cmd/isotope/internal/report", "tokenize", "watermark", "watermark/registry",
-		"github.com/spf13/cobra", "github.com/schollz/progressbar/v3", "golang.org/x/term",
+		"detect", "detect/plan", "detect/student", "watermark", "watermark/registry", "tokenize", "internal/lm", "internal/strictjson",
+		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
+		"cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
+		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 }
 

@@ -93,7 +93,7 @@ func ExampleSequence_AddBias() {
 		text = append(text, token)
 	}
 
-	test := detect.New(list, nil)
+	test := detect.NewAccumulator(list, nil)
 	test.Add(text)
 	r := test.Result()
 	fmt.Printf("%s: %d of %d green, and chance gives a quarter\n", r.Verdict, r.Green, r.Scored)

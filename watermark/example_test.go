@@ -49,7 +49,7 @@ func write(seq *watermark.Sequence, prompt []watermark.Token, n int) []watermark
 
 // verdict tests a text, and says in short what the test found.
 func verdict(s detect.Scorer, text []watermark.Token) string {
-	test := detect.New(s, nil)
+	test := detect.NewAccumulator(s, nil)
 	test.Add(text)
 	r := test.Result()
 	return fmt.Sprintf("%s, %d of %d green", r.Verdict, r.Green, r.Scored)
@@ -127,7 +127,7 @@ func ExampleSequence_Pick() {
 		seq.Accept(token)
 		text = append(text, token)
 	}
-	test := detect.New(mark, &detect.Options{Dedup: detect.DedupContext})
+	test := detect.NewAccumulator(mark, &detect.Options{Dedup: detect.DedupContext})
 	test.Add(text)
 	fmt.Println(test.Result().Verdict)
 	fmt.Printf("%+v\n", seq.Counts())
@@ -199,7 +199,7 @@ func ExampleNewSequence() {
 	}
 	text := write(seq, nil, 200)
 	fmt.Println("trace:", verdict(trace, text))
-	test := detect.New(provenance, &detect.Options{Dedup: detect.DedupContext})
+	test := detect.NewAccumulator(provenance, &detect.Options{Dedup: detect.DedupContext})
 	test.Add(text)
 	fmt.Println("provenance:", test.Result().Verdict)
 	// Output:
@@ -405,7 +405,7 @@ func ExampleSequence_SetSalt() {
 	for salt := range uint32(3) {
 		seq.SetSalt(salt)
 		text := write(seq, []watermark.Token{1, 2}, 100)
-		test := detect.New(mark, nil)
+		test := detect.NewAccumulator(mark, nil)
 		test.Add(text)
 		fmt.Println(text[:4], test.Result().Verdict)
 	}
@@ -446,7 +446,7 @@ func ExamplePayload() {
 	text := write(seq, nil, 400)
 
 	reader, _ := watermark.New(exampleKey(), list, exampleVocab, watermark.Payload{Bits: 12}) // knows no message
-	test := detect.New(reader, nil)
+	test := detect.NewAccumulator(reader, nil)
 	test.Add(text)
 	fmt.Println(test.Result().Verdict)
 	fmt.Println("message", test.Decode().Message)
@@ -565,7 +565,7 @@ func ExampleSpeculation() {
 			text = append(text, token)
 		}
 	}
-	test := detect.New(mark, nil) // looks at both keys
+	test := detect.NewAccumulator(mark, nil) // looks at both keys
 	test.Add(text)
 	fmt.Println(test.Result().Verdict)
 	// Output: detected

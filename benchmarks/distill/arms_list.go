@@ -42,21 +42,21 @@ func neuralArms() []arm {
 		if share == 1 {
 			c.Temperatures = []float64{0.7, 0.3, 0}
 		}
-		arms = append(arms, student(studentName("neural", 1, share), c))
+		arms = append(arms, studentArm(studentName("neural", 1, share), c))
 	}
 	for _, width := range []int{2, 3, 4} {
 		c := studentConfig{Student: "neural", Width: width, Share: 1, Key: "trace", Open: true}
-		arms = append(arms, student(studentName("neural", width, 1), c))
+		arms = append(arms, studentArm(studentName("neural", width, 1), c))
 	}
 	arms = append(arms,
-		student("neural-again", studentConfig{
+		studentArm("neural-again", studentConfig{
 			Student: "neural", Width: 1, Share: 1, Key: "trace", Open: true, Seed: 1,
 			Again: []int{50_000, 100_000, 200_000, 400_000},
 		}),
-		student("neural-k1-other-key", studentConfig{
+		studentArm("neural-k1-other-key", studentConfig{
 			Student: "neural", Width: 1, Share: 1, Key: "other", Tested: "trace", Open: true,
 		}),
-		student(studentName("neural", 2, 0.25), studentConfig{
+		studentArm(studentName("neural", 2, 0.25), studentConfig{
 			Student: "neural", Width: 2, Share: 0.25, Key: "trace", Open: true,
 		}),
 		naiveTrap("trap-naive-neural-k1", "neural", 1),
@@ -67,7 +67,7 @@ func neuralArms() []arm {
 				Student: "neural", Width: 1, Share: share,
 				Key: fmt.Sprint("trace ", seed), Seed: seed, Open: true,
 			}
-			arms = append(arms, student(fmt.Sprintf("%s-seed%d", studentName("neural", 1, share), seed), c))
+			arms = append(arms, studentArm(fmt.Sprintf("%s-seed%d", studentName("neural", 1, share), seed), c))
 		}
 	}
 	return arms
@@ -84,7 +84,7 @@ func ngramArms(s scale) []arm {
 		if share == 1 || share == 0.05 {
 			c.Curve = curve
 		}
-		arms = append(arms, student(studentName("ngram", 2, share), c))
+		arms = append(arms, studentArm(studentName("ngram", 2, share), c))
 	}
 	arms = append(arms,
 		tenants("tenants-half", tenantConfig{Width: 2, Master: 0.5, Planted: planted}),
@@ -109,10 +109,10 @@ func ngramArms(s scale) []arm {
 			if width == 1 && share == 0.05 {
 				c.Curve = curve
 			}
-			arms = append(arms, student(studentName("ngram", width, share), c))
+			arms = append(arms, studentArm(studentName("ngram", width, share), c))
 		}
 	}
-	arms = append(arms, student("ngram-k2-other-key", studentConfig{
+	arms = append(arms, studentArm("ngram-k2-other-key", studentConfig{
 		Student: "ngram", Width: 2, Share: 1, Key: "other", Tested: "trace",
 	}))
 	for _, rate := range []float64{0.1, 0.3, 0.5} {
@@ -120,7 +120,7 @@ func ngramArms(s scale) []arm {
 	}
 	arms = append(arms,
 		human("human-k1", 1), human("human-k2", 2), naiveTrap("trap-naive-human-k2", "human", 2))
-	arms = append(arms, student("ngram-k2-rho100-million", studentConfig{
+	arms = append(arms, studentArm("ngram-k2-rho100-million", studentConfig{
 		Student: "ngram", Width: 2, Share: 1, Key: "trace", Train: 1_000_000,
 	}))
 	for seed := 2; seed <= 3; seed++ {
@@ -128,7 +128,7 @@ func ngramArms(s scale) []arm {
 			c := studentConfig{
 				Student: "ngram", Width: 2, Share: share, Key: fmt.Sprint("trace ", seed), Seed: seed,
 			}
-			arms = append(arms, student(fmt.Sprintf("%s-seed%d", studentName("ngram", 2, share), seed), c))
+			arms = append(arms, studentArm(fmt.Sprintf("%s-seed%d", studentName("ngram", 2, share), seed), c))
 		}
 	}
 	return arms
@@ -137,19 +137,19 @@ func ngramArms(s scale) []arm {
 // quickArms returns the arms of the small version.
 func quickArms(s scale) []arm {
 	arms := []arm{
-		student(studentName("neural", 1, 1), studentConfig{
+		studentArm(studentName("neural", 1, 1), studentConfig{
 			Student: "neural", Width: 1, Share: 1, Key: "trace", Open: true,
 		}),
-		student(studentName("neural", 1, 0), studentConfig{
+		studentArm(studentName("neural", 1, 0), studentConfig{
 			Student: "neural", Width: 1, Share: 0, Key: "trace", Open: true,
 		}),
 	}
 	for _, share := range []float64{0, 0.25, 1} {
 		c := studentConfig{Student: "ngram", Width: 2, Share: share, Key: "trace", Decoys: share == 1}
-		arms = append(arms, student(studentName("ngram", 2, share), c))
+		arms = append(arms, studentArm(studentName("ngram", 2, share), c))
 	}
 	return append(arms,
-		student("ngram-k2-other-key", studentConfig{
+		studentArm("ngram-k2-other-key", studentConfig{
 			Student: "ngram", Width: 2, Share: 1, Key: "other", Tested: "trace",
 		}),
 		filterTrap("trap-filter-k2", 2, 2),

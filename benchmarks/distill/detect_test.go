@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/reading"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -24,16 +26,17 @@ func TestProduct(t *testing.T) {
 	base, err := w.learnNgram(clean)
 	require.NoError(t, err)
 	scorer := func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, mark.Scheme(), w.Vocab) }
-	decoyKeys, err := detect.NewDecoys([16]byte{1}, detect.MinDecoys, scorer)
+	decoyKeys, err := student.NewDecoys([16]byte{1}, student.MinDecoys, scorer)
 	require.NoError(t, err)
 
 	texts, err := w.generate(suspect, 6000, 1, "product")
 	require.NoError(t, err)
-	student := detect.NewStudent(mark, decoyKeys, &detect.StudentOptions{Reference: w.teacher})
+	test, err := student.New(mark, decoyKeys, &student.Options{Reference: w.teacher})
+	require.NoError(t, err)
 	for _, text := range texts {
-		student.Add(nil, text)
+		test.Add(nil, text)
 	}
-	got := student.Result()
+	got := test.Result()
 	pairs := distinct(texts, 1, nil).test(mark)
 	assert.Equal(t, pairs.Scored, got.Pairs.Scored)
 	assert.Equal(t, pairs.Green, got.Pairs.Green)
@@ -50,11 +53,13 @@ func TestProduct(t *testing.T) {
 	assert.Greater(t, score.Z, 5.0)
 
 	human := w.heldOut
-	reading := detect.NewChoiceReading(mark, decoyKeys, nil)
-	difference := detect.NewDifference(mark, decoyKeys, nil)
+	reading, err := student.NewChoices(mark, decoyKeys, nil)
+	require.NoError(t, err)
+	difference, err := student.NewDifference(mark, decoyKeys, nil)
+	require.NoError(t, err)
 	for _, text := range human {
 		choices := make([]int32, len(text))
-		model, before := make([]detect.Row, len(text)), make([]detect.Row, len(text))
+		model, before := make([]student.Row, len(text)), make([]student.Row, len(text))
 		choices[len(text)-1] = -1 // the text ends here
 		for i := range len(text) - 1 {
 			model[i], before[i] = rowOf(suspect, text[:i+1], w.Vocab), rowOf(base, text[:i+1], w.Vocab)
@@ -73,9 +78,9 @@ func TestProduct(t *testing.T) {
 }
 
 // rowOf returns the next-token probabilities of a model after a text.
-func rowOf(m model, text []int32, vocab int) detect.Row {
+func rowOf(m model, text []int32, vocab int) student.Row {
 	row := make([]float32, vocab)
 	m.logits(row, text)
 	softmax(row)
-	return detect.Row{Probs: row}
+	return student.Row{Probs: row}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/plan"
 )
 
 // statistics are the tests of outputs that the table of shares compares.
@@ -114,8 +114,8 @@ func (r *reporter) shares() (c1 map[string]float64) {
 		"%.1f for %d degrees of freedom.",
 		c1["pairs"], c1["residual"], c1["score"], 1/math.Sqrt(pairs.xx),
 		pairs.chiSquare(), len(pairs.points)-1)
-	plan := detect.StudentPlan{C1: c1["pairs"]}
-	r.text("With c1 = %.3f, `detect.StudentPlan` asks for %.0f pairs to show a share of 5 %% at p = 1e-6 "+
+	plan := plan.Student{C1: c1["pairs"]}
+	r.text("With c1 = %.3f, `plan.Student` asks for %.0f pairs to show a share of 5 %% at p = 1e-6 "+
 		"with power 0.9, and for %.0f pairs to show 1 %%.",
 		c1["pairs"], plan.Tokens(0.05, 0.9), plan.Tokens(0.01, 0.9))
 	if m, ok := get[studentResult](r, "ngram-k2-rho100-million"); ok {

@@ -55,7 +55,7 @@ func (c studentConfig) label() string {
 }
 
 // student returns the arm of a student.
-func student(name string, c studentConfig) arm {
+func studentArm(name string, c studentConfig) arm {
 	if c.Tested == "" {
 		c.Tested = c.Key
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -72,7 +73,7 @@ func uniform(green []uint8, factor float64, starts int) finding {
 // maxLLR finds the segments of package detect, which knows the length of the text.
 func maxLLR(green []uint8) finding {
 	law, o := watermark.Bernoulli{P: gamma}, &detect.Options{Alpha: 2 * level}
-	s := detect.NewSegments(law, int64(len(green)), o)
+	s := sequential.NewSegments(law, int64(len(green)), o)
 	for _, g := range green {
 		s.Add(int64(g))
 	}
@@ -91,11 +92,12 @@ func balanced(green []uint8, refined bool) finding {
 	for i := range text {
 		text[i] = detect.Token(i)
 	}
-	scan := detect.Spans(colours(green), text, &detect.Options{Alpha: 2 * level})
+	// Text tests the whole as well, and counts two tests. The methods compare the parts alone.
+	r := detect.Text(colours(green), text, &detect.TextOptions{Options: detect.Options{Alpha: 4 * level}, Spans: true})
 	var best finding
-	for _, s := range scan.Spans {
-		if s.Log10PAdjusted < best.log10P {
-			best = finding{s.Start, s.End, s.Log10PAdjusted}
+	for _, s := range r.Scan.Spans {
+		if alone := s.Log10PAdjusted - math.Log10(2); alone < best.log10P {
+			best = finding{s.Start, s.End, alone}
 			if refined {
 				best.from, best.to = s.DisplayStart, s.DisplayEnd
 			}

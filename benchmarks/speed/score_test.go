@@ -132,7 +132,7 @@ func accumulate(b *testing.B, finish func(*detect.Accumulator)) {
 		docs := texts(max(4, 1<<20/length), length)
 		row := make([]float32, length)
 		backends(b, fmt.Sprintf("scheme=greenlist/dedup=pair/tokens=%d", length), func(b *testing.B) {
-			a := detect.New(newMark(b, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, vocab), nil)
+			a := detect.NewAccumulator(newMark(b, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, vocab), nil)
 			at := 0
 			inTurns(b, length, func() { kernel.Floor(row, tiny) }, func() {
 				a.Reset()

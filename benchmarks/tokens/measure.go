@@ -190,7 +190,7 @@ func (t *text) test() bool {
 	if _, biased := t.mark.Scheme().(watermark.GreenList); !biased {
 		o.Dedup = detect.DedupContext // the mark skipped repeated contexts
 	}
-	a := detect.New(t.mark, o)
+	a := detect.NewAccumulator(t.mark, o)
 	a.Add(t.tokens)
 	r := a.Result()
 	t.scored = r.Scored

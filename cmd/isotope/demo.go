@@ -18,15 +18,25 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// The sizes of the demo, in texts and in tokens a text.
+// The sizes of the demo.
 const (
-	demoTokens   = 200 // a text
-	demoPrompt   = 8   // a prompt
-	demoTexts    = 4   // shown and tested: 800 tokens
-	demoTraining = 100 // a student learns from: 20,000 tokens
-	demoAnswers  = 50  // a student gives: 10,000 tokens
-	demoDecoys   = 99
+	demoTokens   = 200 // tokens in a text
+	demoPrompt   = 8   // tokens in a prompt
+	demoTexts    = 4   // texts that are shown and tested, of 800 tokens
+	demoTraining = 100 // texts that a student learns from, of 20,000 tokens
+	demoAnswers  = 50  // texts that a student answers, of 10,000 tokens
+	demoDecoys   = 99  // control keys
 )
+
+const demoHelp = `Demo makes a key, lets the embedded language model write marked and unmarked text from the
+same prompts, and tests both. Then it trains two student models: one on marked text, and
+its twin on unmarked text. Both answer prompts that neither has seen, and demo tests their
+answers. The mark shows in the student that learned from marked text. 99 unrelated keys
+show what chance does.
+
+Everything that is tested is plain text, cut into tokens again before the test. --out names
+the file of an HTML report. Nothing is downloaded: the model learns from the doc comments of
+the Go distribution on this machine, or from the text files of --corpus.`
 
 func (c *cli) demoCommand() *cobra.Command {
 	var (
@@ -37,16 +47,8 @@ func (c *cli) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "The whole story on this machine, in a minute",
-		Long: `Demo makes a key, lets the embedded language model write marked and unmarked text from
-the same prompts, and tests both. Then it trains one student model on marked text and
-a twin on unmarked text, lets them answer prompts that neither has seen, and tests
-their answers: the mark shows in the student that learned from marked text. 99 keys
-that have nothing to do with the text show what chance does.
-
-Everything tested is plain text, cut into tokens again before the test. An HTML report
-goes to --out. Nothing is downloaded: the model learns from the doc comments of the
-Go distribution on this machine, or from the text files of --corpus.`,
-		Args: cobra.NoArgs,
+		Long:  demoHelp,
+		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkPage(out); err != nil { // before a minute of work
 				return err
@@ -64,30 +66,33 @@ Go distribution on this machine, or from the text files of --corpus.`,
 			if err := d.run(ctx); err != nil {
 				return err
 			}
-			if asJSON {
-				err = json.NewEncoder(c.stdout).Encode(d.json())
-			} else {
-				err = d.print(c.stdout)
-			}
-			if err != nil {
-				return err
-			}
-			if err := writePage(d.page(), out); err != nil {
-				return err
-			}
-			if asJSON {
-				return nil
-			}
-			_, err = fmt.Fprintf(c.stdout, "\nThe whole report: %s\n", out)
-			return err
+			return d.publish(out, asJSON)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&corpus, "corpus", "", "train the model on the text files below `DIR`")
-	f.StringVar(&out, "out", "isotope-demo.html", "`FILE` for the HTML report")
+	f.StringVar(&out, "out", "isotope-demo.html", "write the HTML report to `FILE`")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
-	f.Uint64Var(&number, "seed", 0, "make the demo reproducible; its key is then no secret")
+	f.Uint64Var(&number, "seed", 0, "make the demo reproducible; its key is then not secret")
 	return cmd
+}
+
+// publish prints the results and writes the page.
+func (d *demo) publish(out string, asJSON bool) error {
+	if asJSON {
+		if err := json.NewEncoder(d.c.stdout).Encode(d.json()); err != nil {
+			return err
+		}
+		return writePage(d.page(), out)
+	}
+	if err := d.print(d.c.stdout); err != nil {
+		return err
+	}
+	if err := writePage(d.page(), out); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(d.c.stdout, "\nThe whole report: %s\n", out)
+	return err
 }
 
 // A demo is one run of the story.
@@ -106,7 +111,7 @@ type demo struct {
 	decoys                          []detect.Result
 }
 
-// A trial is texts with their prompts, and what the test of them said.
+// A trial holds texts with their prompts, and the result of their test.
 type trial struct {
 	prompts [][]int32
 	texts   [][]byte
@@ -122,7 +127,7 @@ func (c *cli) newDemo(ctx context.Context, corpus string, s seed) (*demo, error)
 	if d.bundle, err = c.loadModel(ctx, tok, corpus); err != nil {
 		return nil, err
 	}
-	// The key that marks and the decoys are siblings.
+	// The key that marks and the decoys are derived from one root.
 	leaf := s.of("root")
 	if d.root, err = watermark.ParseKey("isotope-secret-key-1:" + hex.EncodeToString(leaf[:])); err != nil {
 		return nil, err
@@ -134,7 +139,7 @@ func (c *cli) newDemo(ctx context.Context, corpus string, s seed) (*demo, error)
 	all := d.bundle.Prompts(demoPrompt)
 	const needed = demoTexts + demoTraining + demoAnswers
 	if len(all) < needed {
-		return nil, fmt.Errorf("the demo needs %d prompts, and %s has %d documents to take one from; give it a larger --corpus",
+		return nil, fmt.Errorf("the demo needs %d prompts, one from each document, and %s has %d documents; give a larger --corpus",
 			needed, d.bundle.Corpus, len(all))
 	}
 	d.prompts.show, all = all[:demoTexts], all[demoTexts:]
@@ -161,8 +166,8 @@ func (d *demo) run(ctx context.Context) error {
 	return d.tryDecoys()
 }
 
-// distill lets the teacher write training text, trains a student on it and tests what
-// the student answers to other prompts.
+// distill lets the teacher write training text, trains a student on it, and tests the
+// student's answers to other prompts.
 func (d *demo) distill(ctx context.Context, name string, marks ...*watermark.Mark) (trial, error) {
 	texts, err := d.write(ctx, d.bundle.Model, name+"/training", d.prompts.train, marks...)
 	if err != nil {
@@ -179,21 +184,20 @@ func (d *demo) distill(ctx context.Context, name string, marks ...*watermark.Mar
 	return d.try(ctx, student, name+"/answers", d.prompts.ask)
 }
 
-// try lets a model write and tests what it wrote.
+// try lets a model write, and tests the texts.
 func (d *demo) try(ctx context.Context, m *lm.Model, purpose string, prompts [][]int32, marks ...*watermark.Mark) (trial, error) {
 	texts, err := d.write(ctx, m, purpose, prompts, marks...)
 	if err != nil {
 		return trial{}, err
 	}
 	t := trial{prompts: prompts, texts: texts}
-	acc := detect.New(d.mark, nil)
+	acc := detect.NewAccumulator(d.mark, nil)
 	t.each(d.tok, acc.Exclude, acc.Add)
 	t.result = acc.Result()
 	return t, nil
 }
 
-// write returns the texts a model writes, as bytes: ids never go from a model to a
-// test.
+// write returns the texts that a model writes, as bytes. A test never gets the ids of a model.
 func (d *demo) write(ctx context.Context, m *lm.Model, purpose string, prompts [][]int32, marks ...*watermark.Mark) ([][]byte, error) {
 	progress, finish := d.c.progress()
 	defer finish()
@@ -213,7 +217,7 @@ func (d *demo) write(ctx context.Context, m *lm.Model, purpose string, prompts [
 	return texts, nil
 }
 
-// each hands a trial's prompts and texts, as ids, to a test.
+// each passes a trial's prompts and texts, as ids, to a test.
 func (t *trial) each(tok tokenize.Tokenizer, exclude, add func([]watermark.Token)) {
 	for _, p := range t.prompts {
 		exclude(p)
@@ -223,7 +227,7 @@ func (t *trial) each(tok tokenize.Tokenizer, exclude, add func([]watermark.Token
 	}
 }
 
-// tryDecoys tests the student's answers under keys that marked nothing.
+// tryDecoys tests the student's answers under unrelated keys.
 func (d *demo) tryDecoys() error {
 	scorers := make([]detect.Scorer, demoDecoys)
 	for i := range scorers {
@@ -239,7 +243,7 @@ func (d *demo) tryDecoys() error {
 	return nil
 }
 
-// demoJSON is the JSON of the demo, version 1.
+// demoJSON is the JSON object of the demo, version 1.
 type demoJSON struct {
 	Version      int        `json:"version"`
 	Marked       resultJSON `json:"marked"`
@@ -262,8 +266,7 @@ func (d *demo) json() demoJSON {
 	return j
 }
 
-// minDecoy returns the smallest log10 p of a decoy, before counting that there are
-// many.
+// minDecoy returns the smallest log10 p of a decoy, not adjusted for their number.
 func (d *demo) minDecoy() float64 {
 	low := 0.0
 	for _, r := range d.decoys {

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -19,18 +17,16 @@ import (
 // cache. The figures are a function of the seed and of the Go distribution.
 func TestDemoOnTheGoDistribution(t *testing.T) {
 	if testing.Short() {
-		t.Skip("trains on a whole Go distribution")
+		t.Skip("left out by -short: the demo on a whole Go distribution")
 	}
 	if _, err := lm.FindGo(context.Background()); err != nil {
 		t.Skip(err)
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("LocalAppData", t.TempDir())
-	var out, errs bytes.Buffer
-	args := []string{"demo", "--seed", "1", "--json", "--out", filepath.Join(t.TempDir(), "demo.html")}
-	require.Equal(t, exitOK, run(context.Background(), args, strings.NewReader(""), &out, &errs), errs.String())
+	out := mustRun(t, "demo", "--seed", "1", "--json", "--out", filepath.Join(t.TempDir(), "demo.html"))
 	var d demoJSON
-	require.NoError(t, json.Unmarshal(out.Bytes(), &d))
+	require.NoError(t, json.Unmarshal([]byte(out), &d))
 	t.Logf("marked %.1f, unmarked %.2f, student %.1f, clean student %.2f, smallest decoy %.2f",
 		*d.Marked.Log10P, *d.Unmarked.Log10P, *d.Student.Log10P, *d.CleanStudent.Log10P, d.Decoys.MinLog10P)
 	assert.Less(t, *d.Marked.Log10P, -20.0)

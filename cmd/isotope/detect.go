@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -14,72 +13,67 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// detectFlags are the flags of detect.
-type detectFlags struct {
-	keys, profiles, roles, selectors []string
-	keyring, tokens                  string
-	prompts                          []string
-	alpha, minShare                  float64
-	normalize, json, spans           bool
-	failOn, report                   string
-}
+const detectHelp = `Detect tests the hypothesis that a text does not depend on a key. It prints log10 p: the
+probability of a result at least this strong if the text does not depend on the key. The
+p-value is exact, however small it is. The text comes from FILE or from standard input.
+
+The verdict is one of three:
+
+  detected      the p-value, adjusted for every test, is at most --alpha
+  not_detected  it is larger, and a text of which --min-share is marked would have been
+                detected with probability 0.9
+  inconclusive  it is larger, and the text is too short to tell
+
+A detected text depends on the key. The test does not say who wrote it. A text in which
+nothing is detected may be a marked text that was edited, paraphrased or translated.
+
+--spans tests the text twice: as a whole and in its parts. It finds a text of which only a
+part is marked, and counts a second test for it. Each part that it finds is listed with its
+place and with a p-value adjusted for every part that was tested. Decide on --spans before
+you see a result. Adding it afterwards is a second test that the p-value does not count.
+
+A profile with a payload makes two tests as well: for the mark, in the contexts that carry
+no message, and for the best of all messages. A message is called readable if the text
+depends on the key, and if the contexts that carry a message depend on this one.
+--keyring tests for the mark alone.
+
+Give --profile and --key several times, a key for each profile, to test for several marks
+at once, as generate writes them. Each mark is a band, and every test is counted. A green
+list is the master's trace band and a keyed draw is the provenance band, unless --role
+says otherwise. Several green lists have disjoint bands, and --role says whose they are.
+Detect then says what was found, which explanations agree with it, and what does not
+follow. Both bands together are what forwarded or copied output of the marked service
+shows. A trace band alone is what a model shows that was trained on marked output, though
+there are other explanations. --fail-on applies if any band is detected.
+
+The text is read as bytes, and special tokens as the text that spells them. A note warns
+if the text is not UTF-8 or has NULs, as UTF-16 has. In another encoding a marked text
+shows no mark.`
 
 func (c *cli) detectCommand() *cobra.Command {
 	var o detectFlags
 	cmd := &cobra.Command{
 		Use:   "detect --key FILE --profile FILE [FILE|-]",
 		Short: "Test one text for a mark",
-		Long: `Detect tests the hypothesis that a text does not depend on a key, and prints how
-probable a result like this one would be if it did not: log10 p, exact at any depth.
-The text comes from FILE, or from standard input.
-
-The verdict is "detected" when the p-value, counting every test made, is at most
---alpha. It is "not_detected" when it is not although a text of which only --min-share
-is marked would have been detected with a probability of 0.9, and "inconclusive"
-otherwise. A detected text depends on the key; the test does not say who wrote it. A
-text in which nothing is detected may have been edited, paraphrased or translated.
-
-With --spans the text is tested twice: as a whole, and in its parts. A text of which
-only a part is marked shows it there, at the price of counting a second test. What is
-found is listed with its place and with a p-value that counts every part that was
-looked at. Choose before looking: to ask for the parts once the whole stayed silent is
-a second chance that no p-value counts.
-
-With a profile that has a payload the text is tested twice as well: for the mark, in the
-contexts that are free of the message, and for the best of all messages. The message is
-printed when it can be believed: when the text depends on the key, and the contexts that
-carry a message depend on this one. --keyring tests for the mark alone.
-
---profile and --key can be given several times, a key for each profile, as they are for
-generate: the text is tested for each of these marks, or bands, and every test is
-counted. A green list has the role of the master's trace band and a keyed draw that of
-the provenance band; several green lists have disjoint bands, and --role says whose they
-are. Then detect says what was found, which explanations the verdicts are consistent
-with, and what does not follow: trace and provenance together are what forwarded or
-copied output of the marked service shows, a trace band alone what a model that was
-trained on it does, and other things beside. --fail-on applies when any band is detected.
-
-Text is read as it is: as bytes, with special tokens as the text they are spelt with. A
-note says when it is not UTF-8 or has NULs, as UTF-16 has: the mark of a text that was
-turned into another encoding is not found.`,
+		Long:  detectHelp,
 		Example: `  isotope detect --key my.key --profile my.json text.txt
   pbpaste | isotope detect --key my.key --profile my.json --normalize
   isotope detect --key my.key --profile my.json --tokens ids.json --json
   isotope detect --key my.key --profile my.json --spans --report found.html text.txt
   isotope detect --profile trace.json --key trace.key --profile provenance.json --key provenance.key text.txt`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			return check([]rule{{len(args) > 1, fmt.Sprintf("detect tests one text at a time, and %d were given", len(args))}})
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := o.check(args); err != nil {
+				return err
+			}
+			if err := checkReport(o.report); err != nil {
 				return err
 			}
 			input := "-"
 			if len(args) == 1 {
 				input = args[0]
-			}
-			if o.report != "" {
-				if err := checkPage(o.report); err != nil {
-					return err
-				}
 			}
 			if len(o.profiles) > 1 {
 				return c.detectBands(o, input)
@@ -87,121 +81,55 @@ turned into another encoding is not found.`,
 			return c.detect(o, input)
 		},
 	}
-	f := cmd.Flags()
-	f.StringArrayVar(&o.keys, "key", nil, "key `FILE`, one for each --profile")
-	f.StringArrayVar(&o.profiles, "profile", nil, "profile `FILE`; repeat to test several marks on the text")
-	f.StringArrayVar(&o.roles, "role", nil, "`ROLE` of each of several marks, in their order: "+strings.Join(roles, ", ")+" (default: by the scheme)")
-	f.StringVar(&o.keyring, "keyring", "", "test every key of `FILE`, one derivation path a line (tenant/acme), derived from that of --key")
-	f.StringArrayVar(&o.selectors, "selector", nil, "key `FILE` of the profile's band; repeat where the profiles have several")
-	f.StringVar(&o.tokens, "tokens", "", "read token ids from `FILE` (- is standard input) instead of text: a JSON array, or separated by white space")
-	f.StringArrayVar(&o.prompts, "prompt", nil, "a prompt's `FILE`, whose contexts are left out; token ids with --tokens; repeat for more")
-	f.Float64Var(&o.alpha, "alpha", 1e-6, "the largest p-value that is called detected")
-	f.Float64Var(&o.minShare, "min-share", 0.5, "the share of marked text that must have been detectable before silence counts")
-	f.BoolVar(&o.normalize, "normalize", false, "also test the text with line ends, no-break spaces and quotes as they were before pasting, as a second test")
-	f.BoolVar(&o.spans, "spans", false, "also find marked parts of the text, as a second test")
-	f.StringVar(&o.report, "report", "", "write an HTML page that shows the text as the test saw it to `FILE`")
-	f.BoolVar(&o.json, "json", false, "print one JSON object")
-	f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 when the verdict is "detected"`)
+	o.register(cmd)
 	return cmd
 }
 
-// check finds calls that cannot be right before any file is read.
-func (o *detectFlags) check(args []string) error {
-	switch {
-	case len(o.keys) == 0 || slices.Contains(o.keys, ""):
-		return usagef("detect: --key FILE is missing")
-	case len(o.profiles) == 0 || slices.Contains(o.profiles, ""):
-		return usagef("detect: --profile FILE is missing; 'isotope profile' prints the default one")
-	case strings.Contains(fmt.Sprint(o.keys, o.selectors, o.roles), "isotope-secret-key"):
-		return usagef("detect: a key was given where a name belongs, of a key file or a role")
-	case len(o.keys) != len(o.profiles):
-		return usagef("detect: --key is given %s and --profile %s; each profile has its key", times(len(o.keys)), times(len(o.profiles)))
-	case len(o.profiles) > 1:
-		if err := o.checkBands(); err != nil {
-			return err
-		}
-	case len(o.roles) > 0:
-		return usagef("detect: --role is for several marks, and there is one --profile")
-	case len(o.selectors) > 1:
-		return usagef("detect: --selector is given %d times, and there is one --profile", len(o.selectors))
-	}
-	switch {
-	case o.tokens != "" && len(args) > 0:
-		return usagef("detect: a text and --tokens are two inputs")
-	case o.keyring != "" && (o.normalize || o.spans || o.report != ""):
-		return usagef("detect: --keyring goes with neither --normalize nor --spans nor --report")
-	case o.standardInputs(args) > 1:
-		return usagef("detect: standard input can be read once, and is named for %d inputs", o.standardInputs(args))
-	case o.tokens != "" && o.normalize:
-		return usagef("detect: --normalize is for text, not for --tokens")
-	case !(o.alpha > 0 && o.alpha < 1):
-		return usagef("detect: --alpha %v is outside (0,1)", o.alpha)
-	case !(o.minShare > 0 && o.minShare <= 1):
-		return usagef("detect: --min-share %v is outside (0,1]", o.minShare)
-	case o.failOn != "" && o.failOn != string(detect.Detected):
-		return usagef("detect: --fail-on %q: only %q can be failed on", o.failOn, detect.Detected)
-	}
-	return nil
+// A textTest is everything that the test of one text depends on, but for the keys.
+type textTest struct {
+	profile   *watermark.Profile
+	selectors []watermark.Key
+	options   *detect.Options
+	text      *inputText
+	prompts   [][]watermark.Token
 }
 
-// standardInputs counts the inputs that are standard input.
-func (o *detectFlags) standardInputs(args []string) int {
-	n := 0
-	for _, name := range append([]string{o.keyring, o.tokens}, o.prompts...) {
-		if name == "-" {
-			n++
-		}
-	}
-	if o.tokens == "" && (len(args) == 0 || args[0] == "-") {
-		n++
-	}
-	return n
-}
-
+// detect tests one text for the mark of one profile.
 func (c *cli) detect(o detectFlags, input string) error {
-	profile, err := watermark.ReadProfile(o.profiles[0])
-	if err != nil {
+	t := &textTest{}
+	var err error
+	if t.profile, err = watermark.ReadProfile(o.profiles[0]); err != nil {
 		return err
 	}
 	key, err := watermark.ReadKeyFile(o.keys[0])
 	if err != nil {
 		return err
 	}
-	selectors, err := readSelector(profile, strings.Join(o.selectors, "")) // one at most
+	if t.selectors, err = readSelector(t.profile, strings.Join(o.selectors, "")); err != nil { // one at most
+		return err
+	}
+	marks, err := t.profile.Marks(key, t.selectors...)
 	if err != nil {
 		return err
 	}
-	marks, err := profile.Marks(key, selectors...)
-	if err != nil {
+	if t.text, t.prompts, err = c.inputs(o, t.profile, input); err != nil {
 		return err
 	}
-	text, prompts, err := c.inputs(o, profile, input)
-	if err != nil {
-		return err
-	}
-	options := &detect.Options{Dedup: dedupOf(profile), Exempt: profile.Exempt, Alpha: o.alpha, MinShare: o.minShare}
-	options.Tests = int64(len(text.forms)) * int64(len(marks))
+	t.options = &detect.Options{Dedup: dedupOf(t.profile), Exempt: t.profile.Exempt, Alpha: o.alpha, MinShare: o.minShare}
+	t.options.Tests = int64(len(t.text.forms)) * int64(len(marks))
 	if o.keyring != "" {
-		return c.detectMany(o, key, selectors, profile, options, text, prompts)
+		return c.detectKeyring(o, key, t)
 	}
 	testing := c.busy("testing")
-	best := o.test(marks, text, options, prompts)
+	best := t.best(marks, o.spans)
 	testing()
 	if o.report != "" {
-		best.colours = detect.Colours(best.mark, best.tokens, options, prompts...)
-		if err := writePage(detectPage(best, best.mark, profile.ID(), text.tokenizer), o.report); err != nil {
+		best.colours = coloursOf(best.mark, best.tokens, t.options, t.prompts)
+		if err := writePage(detectPage(best, best.mark, t.profile.ID(), t.text.tokenizer), o.report); err != nil {
 			return err
 		}
 	}
-	if o.json {
-		j := toJSON(best.result, profile.ID(), best.mark.KeyID())
-		j.Spans = append(j.Spans, best.spans...) // [] and not null when there are none
-		j.Payload = toPayloadJSON(best.message)
-		err = json.NewEncoder(c.stdout).Encode(j)
-	} else {
-		err = printResult(c.stdout, best, best.mark.KeyID())
-	}
-	if err != nil {
+	if err := c.printOutcome(best, t.profile.ID(), o.json); err != nil {
 		return err
 	}
 	if o.failOn != "" && best.result.Verdict == detect.Verdict(o.failOn) {
@@ -210,15 +138,18 @@ func (c *cli) detect(o detectFlags, input string) error {
 	return nil
 }
 
-// dedupOf returns the unit that is scored once under a profile.
-func dedupOf(p *watermark.Profile) detect.Dedup {
-	if p.Dedup == watermark.DedupContext {
-		return detect.DedupContext
+// printOutcome prints an outcome as JSON or for people.
+func (c *cli) printOutcome(best *outcome, profile string, asJSON bool) error {
+	if !asJSON {
+		return printResult(c.stdout, best, best.mark.KeyID())
 	}
-	return detect.DedupPair
+	j := toJSON(best.result, profile, best.mark.KeyID())
+	j.Spans = append(j.Spans, best.spans...) // [] and not null if there are none
+	j.Payload = toPayloadJSON(best.message)
+	return json.NewEncoder(c.stdout).Encode(j)
 }
 
-// An outcome is what came of one form of a text under one mark.
+// An outcome is the result of testing one form of a text under one mark.
 type outcome struct {
 	mark    *watermark.Mark
 	form    int
@@ -226,64 +157,55 @@ type outcome struct {
 	result  detect.Result
 	scan    detect.Scan
 	spans   []spanJSON      // of the scan
-	colours []detect.Colour // when there is a report
-	message *detect.Decoded // when the profile has a payload
+	colours []detect.Colour // for a report
+	message *detect.Decoded // if the profile has a payload
 }
 
-// testForm tests one form of a text in every way that was asked for.
-func (o *detectFlags) testForm(mark *watermark.Mark, tokens []watermark.Token, options *detect.Options, prompts [][]watermark.Token) *outcome {
-	a := &outcome{mark: mark, tokens: tokens}
-	payload := mark.PayloadBits() > 0
-	if payload {
-		a.message = new(detect.Decoded)
-	}
-	if o.spans {
-		if payload {
-			a.result, a.scan, *a.message = detect.LocateAndDecode(mark, tokens, options, prompts...)
-		} else {
-			a.result, a.scan = detect.Locate(mark, tokens, options, prompts...)
-		}
-		return a
-	}
-	acc := detect.New(mark, options)
-	for _, p := range prompts {
-		acc.Exclude(p)
-	}
-	acc.Add(tokens)
-	if payload {
-		a.result, *a.message = acc.LabelAndMessage()
-	} else {
-		a.result = acc.Result()
+// form tests one form of the text under one mark.
+func (t *textTest) form(mark *watermark.Mark, tokens []watermark.Token, spans bool) *outcome {
+	r := detect.Text(mark, tokens, &detect.TextOptions{
+		Options: *t.options, Prompts: t.prompts, Spans: spans, Message: mark.PayloadBits() > 0,
+	})
+	a := &outcome{mark: mark, tokens: tokens, result: r.Result, message: r.Message}
+	if r.Scan != nil {
+		a.scan = *r.Scan
 	}
 	return a
 }
 
-// test tests every form of a text under every key that a text of the profile can have, and
-// returns the outcome with the smallest p-value. All of them are counted: options.Tests is
-// their number.
-func (o *detectFlags) test(marks []*watermark.Mark, text *subject, options *detect.Options, prompts [][]watermark.Token) *outcome {
+// coloursOf returns the colour of each token, for display.
+func coloursOf(s detect.Scorer, tokens []watermark.Token, o *detect.Options, prompts [][]watermark.Token) []detect.Colour {
+	return detect.Text(s, tokens, &detect.TextOptions{Options: *o, Prompts: prompts, Colours: true}).Colours
+}
+
+// best tests every form of the text under every mark that a text of the profile can have. It
+// returns the outcome with the smallest p-value, which options.Tests adjusts for all of them.
+func (t *textTest) best(marks []*watermark.Mark, spans bool) *outcome {
 	var all []*outcome
 	for _, mark := range marks {
-		for i, tokens := range text.forms {
-			a := o.testForm(mark, tokens, options, prompts)
+		for i, tokens := range t.text.forms {
+			a := t.form(mark, tokens, spans)
 			a.form = i
 			all = append(all, a)
 		}
 	}
-	better := func(a, b *outcome) int {
+	smaller := func(a, b *outcome) int {
 		return cmp.Or(cmp.Compare(a.result.Log10PAdjusted, b.result.Log10PAdjusted), cmp.Compare(a.result.Log10P, b.result.Log10P))
 	}
-	best := slices.MinFunc(all, better) // the first of equals
-	if len(text.forms) > 1 {
+	best := slices.MinFunc(all, smaller) // the first of equals
+	warn := func(format string, args ...any) {
+		best.result.Warnings = append(best.result.Warnings, fmt.Errorf(format, args...))
+	}
+	if len(t.text.forms) > 1 {
 		first := slices.IndexFunc(all, func(a *outcome) bool { return a.mark == best.mark })
-		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested as it is (log10 p %s) and normalized (log10 p %s); the smaller p-value is shown and both are counted",
-			logP(all[first].result.Log10P), logP(all[first+1].result.Log10P)))
+		warn("the text was tested as it is (log10 p %s) and normalized (log10 p %s); the smaller p-value is shown, adjusted for both tests",
+			logP(all[first].result.Log10P), logP(all[first+1].result.Log10P))
 	}
 	if len(marks) > 1 {
-		best.result.Warnings = append(best.result.Warnings, fmt.Errorf("tested under %d keys, of which a text has one; the smallest p-value is shown and all are counted", len(marks)))
+		warn("the text was tested under %d keys, of which a text has one; the smallest p-value is shown, adjusted for all of them", len(marks))
 	}
-	best.result.Warnings = append(best.result.Warnings, text.encoding()...)
-	best.spans = text.locate(best.form, best.scan.Spans)
+	best.result.Warnings = append(best.result.Warnings, t.text.encoding()...)
+	best.spans = t.text.locate(best.form, best.scan.Spans)
 	for i := range best.spans {
 		best.spans[i].draw = best.mark.IsKeyedDraw()
 	}
@@ -291,8 +213,8 @@ func (o *detectFlags) test(marks []*watermark.Mark, text *subject, options *dete
 }
 
 // inputs reads the text and the prompts with the tokenizer of a profile.
-func (c *cli) inputs(o detectFlags, profile *watermark.Profile, input string) (text *subject, prompts [][]watermark.Token, err error) {
-	read, err := c.readers(o, profile)
+func (c *cli) inputs(o detectFlags, profile *watermark.Profile, input string) (text *inputText, prompts [][]watermark.Token, err error) {
+	read, err := c.reader(o, profile)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -312,10 +234,10 @@ func (c *cli) inputs(o detectFlags, profile *watermark.Profile, input string) (t
 	return text, prompts, nil
 }
 
-// readers returns how this call reads a file.
-func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name string) (*subject, error), error) {
+// reader returns the function that reads a file of this call: as token ids, or as text.
+func (c *cli) reader(o detectFlags, profile *watermark.Profile) (func(name string) (*inputText, error), error) {
 	if o.tokens != "" {
-		return func(name string) (*subject, error) {
+		return func(name string) (*inputText, error) {
 			text, err := c.readInput(name)
 			if err != nil {
 				return nil, err
@@ -324,113 +246,26 @@ func (c *cli) readers(o detectFlags, profile *watermark.Profile) (func(name stri
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			return &subject{forms: [][]watermark.Token{ids}}, nil
+			return &inputText{forms: [][]watermark.Token{ids}}, nil
 		}, nil
 	}
 	if profile.Tokenizer == watermark.TokenizerNone {
-		return nil, usagef("detect: the profile has no tokenizer, so that only --tokens can be tested")
+		return nil, usagef("the profile has no tokenizer, so text cannot be tested; give token ids with --tokens FILE")
 	}
 	t, err := tokenizerOf(profile)
 	if err != nil {
 		return nil, err
 	}
-	return func(name string) (*subject, error) {
+	return func(name string) (*inputText, error) {
 		text, err := c.readInput(name)
 		if err != nil {
 			return nil, err
 		}
 		defer c.busy("tokenizing")()
-		s := &subject{text: text, tokenizer: t, forms: [][]watermark.Token{t.Append(nil, text)}}
+		s := &inputText{text: text, tokenizer: t, forms: [][]watermark.Token{t.Append(nil, text)}}
 		if o.normalize {
 			s.forms = append(s.forms, t.Append(nil, normalize(text)))
 		}
 		return s, nil
 	}, nil
-}
-
-// logP writes log10 of a p-value for people.
-func logP(x float64) string { return decimal("%.3f", x) }
-
-// printResult prints a result for people.
-func printResult(w io.Writer, o *outcome, keyID string) error {
-	r := o.result
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n  key       %s\n", verdictWords[r.Verdict], keyID)
-	fmt.Fprintf(&b, "  log10 p   %s", logP(r.Log10PAdjusted))
-	switch {
-	case o.message != nil:
-		fmt.Fprintf(&b, " (before counting %d tests: %s for the mark%s, %s for the best of %d messages)",
-			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
-	case o.scan.Intervals > 0:
-		fmt.Fprintf(&b, " (before counting %d tests: %s for the whole text, %s for the best of %d parts)", r.Tests, logP(r.Log10P), logP(o.scan.Log10P), o.scan.Intervals)
-	case r.Tests > 1:
-		fmt.Fprintf(&b, " (%s before counting %d tests)", logP(r.Log10P), r.Tests)
-	}
-	fmt.Fprintf(&b, "\n  %s", evidenceWords(o.mark.Law(), r))
-	if r.Scored > 0 {
-		fmt.Fprintf(&b, " (z %s)", decimal("%.2f", r.Z))
-	}
-	s := r.Skipped
-	fmt.Fprintf(&b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, ",
-		s.Total(), r.Tokens, s.Vocab, s.ShortContext, s.Band)
-	if o.message != nil {
-		fmt.Fprintf(&b, "%d that carry a message, ", s.Payload)
-	}
-	fmt.Fprintf(&b, "%d from prompts, %d repeated\n", s.Excluded, s.Duplicate)
-	if o.message != nil {
-		fmt.Fprintf(&b, "  message   %s\n", messageWords(o.message))
-	}
-	for _, s := range o.spans {
-		fmt.Fprintf(&b, "  part      %s\n", s)
-	}
-	if r.Verdict != detect.Detected {
-		fmt.Fprintf(&b, "  power     %s\n", powerWords(o.mark.Law(), r))
-	}
-	for _, warning := range r.Warnings {
-		fmt.Fprintf(&b, "  note      %v\n", warning)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-var verdictWords = map[detect.Verdict]string{
-	detect.Detected:     "detected: this text depends on the key",
-	detect.NotDetected:  "not detected",
-	detect.Inconclusive: "inconclusive: too little text to tell",
-}
-
-// evidenceWords says what was seen, and for scores that are no colours what chance has.
-func evidenceWords(law watermark.Law, r detect.Result) string {
-	mean := func(unit float64) string { // of the scores in a unit
-		if r.Scored == 0 {
-			return "-"
-		}
-		return fmt.Sprintf("%.3f", float64(r.Sum)/unit/float64(r.Scored))
-	}
-	switch law := law.(type) {
-	case watermark.Exponential:
-		return fmt.Sprintf("score     mean %s over %d scored, %.3g by chance", mean(watermark.ScoreUnit), r.Scored, law.First+law.Second)
-	case watermark.Layers:
-		var total int64
-		for _, w := range law.Weights() {
-			total += w
-		}
-		return fmt.Sprintf("bits      mean %s over %d scored, 0.5 by chance", mean(float64(total)), r.Scored)
-	}
-	return fmt.Sprintf("green     %d of %d scored", r.Green, r.Scored)
-}
-
-// powerWords says what a silent test could have shown.
-func powerWords(law watermark.Law, r detect.Result) string {
-	p := r.Power
-	_, colours := law.(watermark.Bernoulli)
-	switch {
-	case p.MinShare > 1 && colours:
-		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout (alpha %g)", r.Scored, p.Alpha)
-	case p.MinShare > 1:
-		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout at one bit of choice a token (alpha %g)", r.Scored, p.Alpha)
-	case !colours:
-		return fmt.Sprintf("would have detected, 9 times in 10, a mean higher by %.3f (alpha %g)", p.MinExcess, p.Alpha)
-	}
-	return fmt.Sprintf("would have detected, 9 times in 10, a text of which %.3g %% is marked at best (green rate up by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
 }

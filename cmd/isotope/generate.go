@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
-	"math"
 	"os"
 	"os/signal"
 	"slices"
@@ -16,169 +16,190 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// tokenizerOf returns the tokenizer a profile names, once it is sure that it is the
-// same one.
-func tokenizerOf(p *watermark.Profile) (tokenize.Tokenizer, error) {
-	if p.Tokenizer == watermark.TokenizerNone {
-		return nil, usagef("the profile has no tokenizer: it is for token ids from outside")
-	}
-	t, err := tokenize.Get(p.Tokenizer)
-	if err != nil {
-		return nil, fmt.Errorf("the profile's tokenizer: %w", err)
-	}
-	if p.Vocab < t.Vocab() {
-		return nil, fmt.Errorf("the profile's vocabulary of %d ids is smaller than the %d of %s", p.Vocab, t.Vocab(), p.Tokenizer)
-	}
-	if t.Digest() != p.TokenizerDigest {
-		return nil, fmt.Errorf("the profile is for another %s: its digest is %s, and this program's %s; make the profile anew or use the program that made it",
-			p.Tokenizer, p.TokenizerDigest, t.Digest())
-	}
-	return t, nil
-}
+const generateHelp = `Generate prints a text that the embedded language model writes, marked with a key. The
+first call trains the model. It learns from the doc comments of the Go distribution on this
+machine, or from the text files of --corpus. The model is a small n-gram model: it
+shows how marking works, and not how well a model can write.
 
-func readSelector(p *watermark.Profile, path string) ([]watermark.Key, error) {
-	switch {
-	case path != "":
-		key, err := watermark.ReadKeyFile(path)
-		return []watermark.Key{key}, err
-	case p.Selector != "":
-		return nil, usagef("the profile has a band: --selector FILE must name the key %s", p.Selector)
-	}
-	return nil, nil
+Give --profile and --key several times, a key for each profile, to mark one text with
+several marks: biases with disjoint bands, and one keyed draw besides. If a profile has
+--variants, the text gets one of its keys, which the seed chooses.`
+
+// generateFlags are the flags of generate.
+type generateFlags struct {
+	keys, profiles           []string
+	selector, corpus, prompt string
+	tokens                   int
+	unmarked, ids            bool
+	seed                     uint64
+	message                  uint32
+	sampler                  watermark.Sampler
+	given                    func(name string) bool // flags of the call
 }
 
 func (c *cli) generateCommand() *cobra.Command {
-	var (
-		keyFiles, profileFiles   []string
-		selector, corpus, prompt string
-		tokens                   int
-		unmarked, ids            bool
-		seedNumber               uint64
-		message                  uint32
-		sampler                  watermark.Sampler
-	)
+	var o generateFlags
 	cmd := &cobra.Command{
 		Use:   "generate",
 		Short: "Write marked text with the embedded model",
-		Long: `Generate prints a text that the embedded language model writes, marked with a key.
-The model is trained when it is first needed, from the doc comments of the Go
-distribution on this machine or from the text files of --corpus. It is a small
-n-gram model: it shows how marking works and not how well a model can write.
-
---profile and --key can be given several times, a key for each profile, to mark one text
-with several marks: biases with disjoint bands, and one keyed draw beside them. Of a
-profile with --variants the text has one of the keys, by the seed.`,
+		Long:  generateHelp,
 		Example: `  isotope generate --key my.key --profile my.json > text.txt
   isotope generate --key my.key --prompt "The encoder" --tokens 200
   isotope generate --key my.key --profile my.json --message 1234
   isotope generate --profile trace.json --key trace.key --profile provenance.json --key provenance.key`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch {
-			case unmarked && (len(keyFiles) > 0 || selector != ""):
-				return usagef("generate: --unmarked uses no key")
-			case !unmarked && len(keyFiles) == 0:
-				return usagef("generate: --key FILE is missing; make one with 'isotope keygen FILE'")
-			case unmarked && len(profileFiles) > 1 || !unmarked && len(keyFiles) != max(len(profileFiles), 1):
-				return usagef("generate: --key is given %s and --profile %s; each profile has its key", times(len(keyFiles)), times(len(profileFiles)))
-			case !(sampler.Temperature >= 0) || math.IsInf(float64(sampler.Temperature), 1):
-				return usagef("generate: --temperature %v is no temperature; 0 is greedy", sampler.Temperature)
-			case sampler.TopK < 0 || !(sampler.TopP >= 0 && sampler.TopP <= 1) || !(sampler.MinP >= 0 && sampler.MinP <= 1):
-				return usagef("generate: --top-k is at least 0, --top-p and --min-p are in [0,1]")
-			case tokens < 1 || tokens > 1_000_000:
-				return usagef("generate: --tokens %d is outside 1 to 1000000", tokens)
+			o.given = cmd.Flags().Changed
+			if err := o.check(); err != nil {
+				return err
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
-			profiles, err := c.profilesOrDefault(profileFiles)
-			if err != nil {
-				return err
-			}
-			if err := checkMessage(profiles, unmarked, cmd.Flags().Changed("message"), message); err != nil {
-				return err
-			}
-			t, err := tokenizerOf(profiles[0])
-			if err != nil {
-				return err
-			}
-			job := lm.Job{
-				Prompts: [][]int32{t.Append(nil, []byte(prompt))},
-				Tokens:  tokens,
-				Sampler: sampler,
-				Seed:    newSeed(cmd.Flags().Changed("seed"), seedNumber).of("generate"),
-			}
-			for i, file := range keyFiles {
-				p := profiles[i]
-				if p.Tokenizer != profiles[0].Tokenizer || p.TokenizerDigest != profiles[0].TokenizerDigest {
-					return usagef("generate: the profiles are for two tokenizers, %s and %s", profiles[0].Tokenizer, p.Tokenizer)
-				}
-				mark, err := markOf(p, file, selector, message, job.Seed)
-				if err != nil {
-					return err
-				}
-				job.Marks = append(job.Marks, mark)
-			}
-			if selector != "" && !slices.ContainsFunc(profiles, func(p *watermark.Profile) bool { return p.Selector != "" }) {
-				return usagef("generate: --selector is given, but no profile has a band")
-			}
-			if _, err := watermark.NewSequence(job.Marks...); err != nil {
-				return usageError{err}
-			}
-			bundle, err := c.loadModel(ctx, t, corpus)
-			if err != nil {
-				return err
-			}
-			var finish func()
-			job.Progress, finish = c.progress()
-			defer finish()
-			texts, err := bundle.Model.Generate(ctx, job)
-			if err != nil {
-				return err
-			}
-			if ids {
-				_, err = fmt.Fprintln(c.stdout, strings.Trim(fmt.Sprint(texts[0]), "[]"))
-				return err
-			}
-			text, err := t.Decode(nil, texts[0])
-			if err != nil {
-				return err
-			}
-			_, err = c.stdout.Write(text)
-			return err
+			return c.generate(ctx, &o)
 		},
 	}
-	f := cmd.Flags()
-	f.StringArrayVar(&keyFiles, "key", nil, "key `FILE`, one for each --profile")
-	f.StringArrayVar(&profileFiles, "profile", nil, "profile `FILE` (default: what 'isotope profile' prints)")
-	f.StringVar(&selector, "selector", "", "key `FILE` of the profiles' bands")
-	f.StringVar(&corpus, "corpus", "", "train the model on the text files below `DIR`")
-	f.StringVar(&prompt, "prompt", "", "`TEXT` to continue; it is not printed")
-	f.IntVar(&tokens, "tokens", 400, "length of the text")
-	f.Uint32Var(&message, "message", 0, "the number `N` that the text carries, for a profile with a payload")
-	f.BoolVar(&unmarked, "unmarked", false, "write without a mark")
-	f.BoolVar(&ids, "ids", false, "print token ids instead of text")
-	f.Uint64Var(&seedNumber, "seed", 0, "make the text reproducible")
-	f.Float32Var(&sampler.Temperature, "temperature", textSampler.Temperature, "0 is greedy")
-	f.IntVar(&sampler.TopK, "top-k", textSampler.TopK, "draw among the `K` best, 0: all")
-	f.Float32Var(&sampler.TopP, "top-p", 0, "draw among the best that have this mass, 0: all")
-	f.Float32Var(&sampler.MinP, "min-p", textSampler.MinP, "drop what is less probable than this times the best, 0: nothing")
+	o.register(cmd)
 	return cmd
 }
 
-// markOf binds a profile to the key of a file, for one text.
-func markOf(p *watermark.Profile, keyFile, selectorFile string, message uint32, seed [32]byte) (*watermark.Mark, error) {
+// register adds the flags to a command.
+func (o *generateFlags) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&o.keys, "key", nil, "key `FILE`, one for each --profile")
+	f.StringArrayVar(&o.profiles, "profile", nil, "profile `FILE` (default: the profile that 'isotope profile' prints)")
+	f.StringVar(&o.selector, "selector", "", "key `FILE` that selects the profiles' bands")
+	f.StringVar(&o.corpus, "corpus", "", "train the model on the text files below `DIR`")
+	f.StringVar(&o.prompt, "prompt", "", "`TEXT` to continue; it is not printed")
+	f.IntVar(&o.tokens, "tokens", 400, "length of the text, in tokens")
+	f.Uint32Var(&o.message, "message", 0, "number `N` that the text carries, for a profile with a payload")
+	f.BoolVar(&o.unmarked, "unmarked", false, "write without a mark")
+	f.BoolVar(&o.ids, "ids", false, "print token ids instead of text")
+	f.Uint64Var(&o.seed, "seed", 0, "make the text reproducible")
+	f.Float32Var(&o.sampler.Temperature, "temperature", textSampler.Temperature, "sampling temperature; 0 is greedy")
+	f.IntVar(&o.sampler.TopK, "top-k", textSampler.TopK, "draw among the `K` most probable tokens; 0 is all")
+	f.Float32Var(&o.sampler.TopP, "top-p", 0, "draw among the most probable tokens that have this mass, in [0,1]; 0 is all")
+	f.Float32Var(&o.sampler.MinP, "min-p", textSampler.MinP, "leave out tokens less probable than this times the most probable one, in [0,1]; 0 is none")
+}
+
+// check returns a usage error for a call that cannot be right before any file is read.
+func (o *generateFlags) check() error {
+	profiles := max(len(o.profiles), 1)
+	return check([]rule{
+		noSecrets(slices.Concat(o.keys, []string{o.selector})...),
+		{o.unmarked && (len(o.keys) > 0 || o.selector != ""), "--unmarked uses no key; leave out --key and --selector"},
+		{!o.unmarked && len(o.keys) == 0, "--key FILE is missing; make a key with 'isotope keygen FILE'"},
+		{o.unmarked && profiles > 1, "--unmarked takes one --profile at most"},
+		{!o.unmarked && len(o.keys) != profiles, keysAndProfiles(len(o.keys), len(o.profiles))},
+		within("temperature", o.sampler.Temperature, notNegative()),
+		within("top-k", o.sampler.TopK, notNegative()),
+		within("top-p", o.sampler.TopP, closed(0, 1)),
+		within("min-p", o.sampler.MinP, closed(0, 1)),
+		within("tokens", o.tokens, fromTo(1, 1_000_000)),
+	})
+}
+
+// generate writes one text.
+func (c *cli) generate(ctx context.Context, o *generateFlags) error {
+	profiles, err := o.readProfiles()
+	if err != nil {
+		return err
+	}
+	t, err := tokenizerOf(profiles[0])
+	if err != nil {
+		return err
+	}
+	job := lm.Job{
+		Prompts: [][]int32{t.Append(nil, []byte(o.prompt))},
+		Tokens:  o.tokens,
+		Sampler: o.sampler,
+		Seed:    newSeed(o.given("seed"), o.seed).of("generate"),
+	}
+	if job.Marks, err = o.marks(profiles, job.Seed); err != nil {
+		return err
+	}
+	bundle, err := c.loadModel(ctx, t, o.corpus)
+	if err != nil {
+		return err
+	}
+	var finish func()
+	job.Progress, finish = c.progress()
+	defer finish()
+	texts, err := bundle.Model.Generate(ctx, job)
+	if err != nil {
+		return err
+	}
+	return c.printIDs(t, texts[0], o.ids)
+}
+
+// printIDs prints token ids, as such or as the text that they are.
+func (c *cli) printIDs(t tokenize.Tokenizer, ids []int32, asIDs bool) error {
+	if asIDs {
+		_, err := fmt.Fprintln(c.stdout, strings.Trim(fmt.Sprint(ids), "[]"))
+		return err
+	}
+	text, err := t.Decode(nil, ids)
+	if err != nil {
+		return err
+	}
+	_, err = c.stdout.Write(text)
+	return err
+}
+
+// readProfiles reads the profiles of a call, or returns the default one.
+func (o *generateFlags) readProfiles() ([]*watermark.Profile, error) {
+	paths := o.profiles
+	if len(paths) == 0 {
+		paths = []string{""}
+	}
+	var profiles []*watermark.Profile
+	for _, path := range paths {
+		p, err := profileOrDefault(path)
+		if err != nil {
+			return nil, err
+		}
+		profiles = append(profiles, p)
+	}
+	return profiles, o.checkMessage(profiles)
+}
+
+// marks binds the profiles to their keys, and returns an error unless one text can have all of
+// them.
+func (o *generateFlags) marks(profiles []*watermark.Profile, seed [32]byte) ([]*watermark.Mark, error) {
+	var marks []*watermark.Mark
+	for i, file := range o.keys {
+		p := profiles[i]
+		if p.Tokenizer != profiles[0].Tokenizer || p.TokenizerDigest != profiles[0].TokenizerDigest {
+			return nil, usagef("the profiles are for two tokenizers, %s and %s", profiles[0].Tokenizer, p.Tokenizer)
+		}
+		mark, err := o.mark(p, file, seed)
+		if err != nil {
+			return nil, err
+		}
+		marks = append(marks, mark)
+	}
+	if o.selector != "" && !slices.ContainsFunc(profiles, func(p *watermark.Profile) bool { return p.Selector != "" }) {
+		return nil, usagef("no profile has a band; leave out --selector")
+	}
+	if _, err := watermark.NewSequence(marks...); err != nil {
+		return nil, usageError{err}
+	}
+	return marks, nil
+}
+
+// mark binds a profile to the key of a file, for one text.
+func (o *generateFlags) mark(p *watermark.Profile, keyFile string, seed [32]byte) (*watermark.Mark, error) {
 	key, err := watermark.ReadKeyFile(keyFile)
 	if err != nil {
 		return nil, err
 	}
 	var selectors []watermark.Key
 	if p.Selector != "" {
-		if selectors, err = readSelector(p, selectorFile); err != nil {
+		if selectors, err = readSelector(p, o.selector); err != nil {
 			return nil, err
 		}
 	}
 	if p.Payload > 0 {
-		return p.MarkMessage(message, key, selectors...)
+		return p.MarkMessage(o.message, key, selectors...)
 	}
 	marks, err := p.Marks(key, selectors...)
 	if err != nil {
@@ -187,56 +208,23 @@ func markOf(p *watermark.Profile, keyFile, selectorFile string, message uint32, 
 	return marks[int(binary.LittleEndian.Uint32(seed[:])%uint32(len(marks)))], nil
 }
 
-// checkMessage finds a message that is missing, too large, or has nothing to carry it.
-// There is no default: a text that carries 0 by accident would be attributed to 0.
-func checkMessage(profiles []*watermark.Profile, unmarked, given bool, message uint32) error {
-	var bits int
+// checkMessage returns a usage error for a message that is missing, is too large, or has no
+// profile to carry it. There is no default: a text that carries 0 by accident would be
+// attributed to 0.
+func (o *generateFlags) checkMessage(profiles []*watermark.Profile) error {
+	bits, payloads := 0, 0
 	for _, p := range profiles {
-		if p.Payload > 0 && bits > 0 {
-			return usagef("generate: two profiles have a payload, and there is one --message")
+		if p.Payload > 0 {
+			bits = p.Payload
+			payloads++
 		}
-		bits = max(bits, p.Payload)
 	}
-	switch {
-	case given && unmarked:
-		return usagef("generate: --unmarked text carries no message")
-	case given && bits == 0:
-		return usagef("generate: --message needs a profile with a payload: 'isotope profile --payload BITS'")
-	case !given && !unmarked && bits > 0:
-		return usagef("generate: the profile has a payload of %d bits: --message N is missing", bits)
-	case message >= 1<<bits && given:
-		return usagef("generate: --message %d needs more than the %d bits of the profile's payload", message, bits)
-	}
-	return nil
-}
-
-// textSampler suits the embedded model, whose improbable tokens are mostly noise.
-var textSampler = watermark.Sampler{Temperature: 1, TopK: 50, MinP: 0.03}
-
-// profilesOrDefault reads profiles, or returns the one that 'isotope profile' prints.
-func (c *cli) profilesOrDefault(paths []string) ([]*watermark.Profile, error) {
-	if len(paths) == 0 {
-		paths = []string{""}
-	}
-	var profiles []*watermark.Profile
-	for _, path := range paths {
-		p, err := c.profileOrDefault(path)
-		if err != nil {
-			return nil, err
-		}
-		profiles = append(profiles, p)
-	}
-	return profiles, nil
-}
-
-// profileOrDefault reads a profile, or returns the one that 'isotope profile' prints.
-func (c *cli) profileOrDefault(path string) (*watermark.Profile, error) {
-	if path != "" {
-		return watermark.ReadProfile(path)
-	}
-	t, err := tokenize.Get(defaultTokenizer)
-	if err != nil {
-		return nil, err
-	}
-	return newProfile(t, watermark.GreenList{Gamma: defaultGamma, Delta: defaultDelta, Width: defaultWidth}), nil
+	message := o.given("message")
+	return check([]rule{
+		{payloads > 1, "two profiles have a payload, and --message is one number; leave one of the profiles out"},
+		{message && o.unmarked, "--unmarked text carries no message; leave out --message"},
+		{message && bits == 0, "--message needs a profile with a payload; 'isotope profile --payload BITS' makes one"},
+		{!message && !o.unmarked && bits > 0, fmt.Sprintf("the profile has a payload of %d bits; give the number that the text carries with --message N", bits)},
+		{message && o.message >= 1<<bits, fmt.Sprintf("--message %d needs more than the %d bits of the profile's payload", o.message, bits)},
+	})
 }

@@ -8,6 +8,13 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
+const keygenHelp = `Keygen writes a new random key to FILE and prints the key's public id. Only the owner of the
+file can read it. Keygen never overwrites a file.
+
+--from derives the key from the one in PARENT, along a path of labels. The same labels
+always give the same key. A derived key reveals nothing about its siblings or its parent.
+Do not mark text with a key that you also derive from.`
+
 func (c *cli) keygenCommand() *cobra.Command {
 	var (
 		from   string
@@ -16,37 +23,46 @@ func (c *cli) keygenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keygen FILE",
 		Short: "Make a secret key",
-		Long: `Keygen writes a new random key to FILE, which only its owner can read, and prints
-the key's public id. It never overwrites a file.
-
-With --from the key is derived from the one in PARENT, along a path of labels:
-the same labels always give the same key, and no key tells anything about another
-of the family. A key that marks text should not be a parent as well.`,
+		Long:  keygenHelp,
 		Example: `  isotope keygen root.key
   isotope keygen acme.key --from root.key --label tenant --label acme`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			return check([]rule{
+				{len(args) == 0, "FILE is missing: the name of the file that keygen writes"},
+				{len(args) > 1, fmt.Sprintf("keygen writes one FILE, and %d names were given", len(args))},
+			})
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			if (from == "") != (len(labels) == 0) {
-				return usagef("keygen: --from and --label belong together")
-			}
-			key := watermark.NewKey()
-			comment := []string{"secret key of isotope, for marking text and for finding the mark; keep it secret"}
-			if from != "" {
-				parent, err := watermark.ReadKeyFile(from)
-				if err != nil {
-					return err
-				}
-				key = parent.Derive(labels...)
-				comment = append(comment, fmt.Sprintf("derived from key %s by %q", parent.ID(), labels))
-			}
-			if err := watermark.WriteKeyFile(args[0], key, append(comment, "id "+key.ID())...); err != nil {
+			if err := check([]rule{
+				noSecrets(args[0], from),
+				{from != "" && len(labels) == 0, "--from needs --label: the path of the new key"},
+				{from == "" && len(labels) > 0, "--label needs --from: the key to derive from"},
+			}); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(c.stdout, key.ID())
-			return err
+			return c.keygen(args[0], from, labels)
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "derive from the key in file `PARENT`")
-	cmd.Flags().StringArrayVar(&labels, "label", nil, "next `LABEL` of the derivation path; repeat for more")
+	cmd.Flags().StringVar(&from, "from", "", "derive the key from the one in file `PARENT`")
+	cmd.Flags().StringArrayVar(&labels, "label", nil, "next `LABEL` of the derivation path; repeat it for more")
 	return cmd
+}
+
+// keygen writes a key, random or derived, and prints its id.
+func (c *cli) keygen(path, from string, labels []string) error {
+	key := watermark.NewKey()
+	comment := []string{"secret key of isotope, for marking text and for finding the mark; keep it secret"}
+	if from != "" {
+		parent, err := watermark.ReadKeyFile(from)
+		if err != nil {
+			return err
+		}
+		key = parent.Derive(labels...)
+		comment = append(comment, fmt.Sprintf("derived from key %s by %q", parent.ID(), labels))
+	}
+	if err := watermark.WriteKeyFile(path, key, append(comment, "id "+key.ID())...); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(c.stdout, key.ID())
+	return err
 }

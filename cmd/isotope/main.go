@@ -1,23 +1,23 @@
-// Command isotope marks text while a language model writes it, and finds the mark
-// again: in a text, and in the outputs of another model that was trained on it.
+// Command isotope marks text while a language model writes it. It detects the mark in a text, and
+// in the outputs of another model that was trained on it.
 //
 //	isotope demo                          the whole story on this machine, in a minute
 //	isotope keygen FILE                   make a secret key
 //	isotope profile                       print a mark's public description
 //	isotope generate --key FILE           write marked text with the embedded model
 //	isotope detect --key FILE --profile FILE [FILE|-]
-//	                                      test a text
+//	                                      test one text
 //	isotope student --key FILE --profile FILE {FILE... | --endpoint URL}
-//	                                      test a suspect model by what it says
-//	isotope plan                          tokens needed for a power, and back
+//	                                      test a suspect model by its outputs
+//	isotope plan                          how much text a test needs, and back
 //	isotope version
 //
-// stdout is data, stderr is progress and messages: a bar on a terminal, nothing in a
-// pipe or with --quiet. With --json a verb prints one JSON object with a version.
+// Data goes to stdout. Progress and messages go to stderr: a bar on a terminal, and nothing in a
+// pipe or with --quiet. With --json a verb prints one JSON object, which has a version.
 //
-// Exit status: 0 ran to the end, whatever the verdict; 1 runtime error; 2 wrong usage;
-// 3 only with --fail-on, when the verdict is that one; 4 incomplete, and the same call
-// goes on.
+// The exit status is 0 if the verb ran to its end, whatever the verdict. It is 1 after a runtime
+// error, and 2 for a call that cannot be right. It is 3 if the verdict is the one of --fail-on. It
+// is 4 if a collection is not complete, and the same call resumes it.
 package main
 
 import (

@@ -7,64 +7,45 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// planFlags are the flags of plan.
-type planFlags struct {
-	profile, histogram, text  string
-	gamma, delta, temperature float64
-	kl                        float64
-	entropy, c, excess, share float64
-	probabilities             []float64
-	alpha, power              float64
-	tests, tokens             int64
-	c1, studentShare          float64
-	json                      bool
-	given                     map[string]bool // flags of the call
-	histogramLaw              *watermark.GreenMassHistogram
-}
+const planHelp = `Plan prints how many scored tokens a test needs to detect a mark with probability --power.
+With --tokens it prints how likely a test of that many tokens is to detect it. Scored
+tokens are distinct pairs of context and token outside the prompts, so a text has more
+tokens than that.
 
-// planSources are the flags that say what a mark finds to work with; at most one.
-var planSources = []string{"text", "entropy", "probabilities", "c", "histogram", "excess"}
+The effect of a mark depends on how much choice the model leaves it. By default the table
+has a row for each of four cases. In the first the model gives every token the same score,
+which shows a mark best. The others are mixtures that resemble the web, chat and code.
+These are illustrations. The measured answer is a histogram of green masses, logged where
+the model runs. --entropy, --probabilities, --c and --excess describe a text in other ways.
+
+The columns give the green rate of marked tokens, and the cost of the mark in nats per token
+and as a factor on perplexity. Then come the scored tokens and the power of a fixed test.
+The last column is the mean number of tokens of a test that stops as soon as it detects.
+
+--c1 plans for a student, a model trained on marked text, by the law
+z = c1 * share * sqrt(tokens). You have to measure c1 on a student of your own. The law
+holds only as long as most scored pairs are new.`
 
 func (c *cli) planCommand() *cobra.Command {
 	var o planFlags
 	cmd := &cobra.Command{
 		Use:   "plan",
-		Short: "Tokens needed for a power, power of a number of tokens",
-		Long: `Plan says how many scored tokens a test needs to detect a mark with a probability of
---power, or with --tokens how likely it is to detect with so many. Scored tokens are
-distinct pairs outside the prompts; a text has more tokens than that.
-
-How much a mark does depends on how much choice the model leaves it. Without a flag
-that says so there is a row for each of four cases: a model that does not care, which
-shows a mark best, and mixtures that resemble the web, chat and code. These are
-illustrations. A histogram of green masses, logged where the model runs, is the
-measured answer; --entropy, --probabilities, --c and --excess are others.
-
-The table's columns: the green rate of marked tokens; what the mark costs in nats a
-token, and as a factor on perplexity; the tokens of a fixed test; and the mean tokens
-of a test that stops when it has seen enough.
-
-With --c1 the plan is about a student, a model trained on marked text, by the law
-z = c1 * share * sqrt(tokens). c1 has to be measured, and the law holds only while the
-scored pairs are fresh.`,
+		Short: "How much text a test needs, or how likely a given amount is to be detected",
+		Long:  planHelp,
 		Example: `  isotope plan
   isotope plan --profile my.json --text chat --share 0.5 --tokens 800
   isotope plan --histogram masses.json --kl 0.05 --json
   isotope plan --c1 0.13 --student-share 0.05`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.given = make(map[string]bool)
-			for _, name := range append([]string{"gamma", "delta", "kl", "temperature", "tokens", "c1", "student-share", "profile", "share", "power"}, planSources...) {
-				o.given[name] = cmd.Flags().Changed(name)
-			}
+			o.given = cmd.Flags().Changed
 			if err := o.check(); err != nil {
 				return err
 			}
@@ -81,114 +62,11 @@ scored pairs are fresh.`,
 			return p.print(c.stdout)
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&o.profile, "profile", "", "take gamma and delta from a profile `FILE`")
-	f.Float64Var(&o.gamma, "gamma", defaultGamma, "green share of the vocabulary")
-	f.Float64Var(&o.delta, "delta", defaultDelta, "bias of green logits, in nats")
-	f.Float64Var(&o.kl, "kl", 0, "choose delta so that the mark costs so many `NATS` a token")
-	f.Float64Var(&o.temperature, "temperature", 1, "sampling temperature: the bias counts divided by it")
-	f.StringVar(&o.text, "text", "", "`KIND` of text: "+strings.Join(detect.Texts(), ", ")+", or best")
-	f.Float64Var(&o.entropy, "entropy", 0, "a model that hesitates by so many `NATS` at each token, 0 to 7.5")
-	f.Float64SliceVar(&o.probabilities, "probabilities", nil, "next-token probabilities, the same at each token: `P,P,...`")
-	f.Float64Var(&o.c, "c", 0, "mean of 1 - sum p^2 over steps, in (0,1]; a law for small deltas, which overstates what one above 1/2 does")
-	f.StringVar(&o.histogram, "histogram", "", "a histogram of green masses, as JSON in `FILE`")
-	f.Float64Var(&o.excess, "excess", 0, "excess of the green rate over gamma")
-	f.Float64Var(&o.share, "share", 1, "share of the text that is marked, in (0,1]")
-	f.Float64Var(&o.alpha, "alpha", 1e-6, "the largest adjusted p-value that is called detected, in (0,0.5]")
-	f.Int64Var(&o.tests, "tests", 1, "number of tests that are counted: keys, forms of a text")
-	f.Float64Var(&o.power, "power", 0.9, "probability of detection, in (0,1)")
-	f.Int64Var(&o.tokens, "tokens", 0, "say what `N` scored tokens can show")
-	f.Float64Var(&o.c1, "c1", 0, "plan for a student: z-score of one token if all of its training text were marked")
-	f.Float64Var(&o.studentShare, "student-share", 0, "share of marked text in the student's training text, in (0,1]")
-	f.BoolVar(&o.json, "json", false, "print one JSON object")
+	o.register(cmd)
 	return cmd
 }
 
-// check finds calls that cannot be right before any file is read.
-func (o *planFlags) check() error {
-	var sources []string
-	for _, name := range planSources {
-		if o.given[name] {
-			sources = append(sources, "--"+name)
-		}
-	}
-	student := o.given["c1"] || o.given["student-share"]
-	switch {
-	case len(sources) > 1:
-		return usagef("plan: %s say the same thing twice", strings.Join(sources, " and "))
-	case o.given["kl"] && o.given["delta"]:
-		return usagef("plan: --kl chooses delta, so --delta cannot be given")
-	case o.given["profile"] && (o.given["gamma"] || o.given["delta"]):
-		return usagef("plan: --profile says gamma and delta")
-	case o.given["excess"] && (o.given["delta"] || o.given["kl"] || o.given["temperature"]):
-		return usagef("plan: --excess is what a bias does, so no bias can be given")
-	case o.given["histogram"] && o.given["temperature"]:
-		return usagef("plan: the histogram says the temperature")
-	case student && (len(sources) > 0 || o.given["kl"] || o.given["delta"] || o.given["gamma"] || o.given["profile"] || o.given["share"] || o.given["temperature"]):
-		return usagef("plan: --c1 stands for the mark and the training; it goes with --student-share or --tokens alone")
-	case student && !o.given["c1"]:
-		return usagef("plan: --student-share needs --c1")
-	case student && o.given["student-share"] == o.given["tokens"]:
-		return usagef("plan: --c1 needs either --student-share or --tokens")
-	case student && (!(o.c1 > 0) || math.IsInf(o.c1, 1)):
-		return usagef("plan: --c1 %v is not a positive number", o.c1)
-	case o.given["student-share"] && !(o.studentShare > 0 && o.studentShare <= 1):
-		return usagef("plan: --student-share %v is outside (0,1]", o.studentShare)
-	case !(o.gamma > 0 && o.gamma < 1):
-		return usagef("plan: --gamma %v is outside (0,1)", o.gamma)
-	case !(o.delta > 0) || math.IsInf(o.delta, 1):
-		return usagef("plan: --delta %v is not a positive number", o.delta)
-	case o.given["kl"] && (!(o.kl > 0) || math.IsInf(o.kl, 1)):
-		return usagef("plan: --kl %v is not a positive number", o.kl)
-	case !(o.temperature > 0) || math.IsInf(o.temperature, 1):
-		return usagef("plan: --temperature %v is not a positive number", o.temperature)
-	case o.given["text"] && o.text != textBest && !slices.Contains(detect.Texts(), o.text):
-		return usagef("plan: --text %q is none of %s and %s", o.text, strings.Join(detect.Texts(), ", "), textBest)
-	case !(o.entropy >= 0 && o.entropy <= 7.5):
-		return usagef("plan: --entropy %v is outside [0,7.5]", o.entropy)
-	case o.given["probabilities"] && !areProbabilities(o.probabilities):
-		return usagef("plan: --probabilities are not numbers from 0 on with a positive sum")
-	case o.given["c"] && !(o.c > 0 && o.c <= 1):
-		return usagef("plan: --c %v is outside (0,1]", o.c)
-	case o.given["excess"] && !(o.excess > 0 && o.gamma+o.excess <= 1):
-		return usagef("plan: --excess %v is outside (0,%v]", o.excess, 1-o.gamma)
-	case !(o.share > 0 && o.share <= 1):
-		return usagef("plan: --share %v is outside (0,1]", o.share)
-	case !(o.alpha > 0 && o.alpha <= 0.5):
-		return usagef("plan: --alpha %v is outside (0,0.5]", o.alpha)
-	case o.tests < 1:
-		return usagef("plan: --tests %d is below 1", o.tests)
-	case !(o.power > 0 && o.power < 1):
-		return usagef("plan: --power %v is outside (0,1)", o.power)
-	case o.given["tokens"] && o.tokens < 1:
-		return usagef("plan: --tokens %d is below 1", o.tokens)
-	case o.tokens > maxPlanTokens:
-		return usagef("plan: --tokens %d is above 10^15", o.tokens)
-	case !student && o.given["tokens"] && o.given["power"]:
-		return usagef("plan: --tokens asks for the power, so --power cannot be given")
-	}
-	return nil
-}
-
-// textBest is the kind of text for which no token matters.
-const textBest = "best"
-
-// maxPlanTokens bounds --tokens: an exact power of more is beyond what the tails are
-// tested for.
-const maxPlanTokens = 1e15
-
-func areProbabilities(row []float64) bool {
-	var sum float64
-	for _, p := range row {
-		if !(p >= 0) {
-			return false
-		}
-		sum += p
-	}
-	return sum > 0 && !math.IsInf(sum, 1)
-}
-
-// read reads the files.
+// read reads the profile and the histogram.
 func (o *planFlags) read() error {
 	if o.profile != "" {
 		p, err := watermark.ReadProfile(o.profile)
@@ -197,7 +75,7 @@ func (o *planFlags) read() error {
 		}
 		g, ok := p.Scheme.(watermark.GreenList)
 		if !ok {
-			return fmt.Errorf("%s: plan is for green lists, and this is a %v; 'isotope profile --explain' has the tokens it needs", o.profile, p.Scheme)
+			return fmt.Errorf("%s: plan is for green lists, and this is a %v; 'isotope profile --explain' prints the tokens that it needs", o.profile, p.Scheme)
 		}
 		o.gamma, o.delta = g.Gamma, g.Delta
 	}
@@ -210,55 +88,60 @@ func (o *planFlags) read() error {
 		if err := json.Unmarshal(text, h); err != nil {
 			return fmt.Errorf("%s: %w", o.histogram, err)
 		}
-		if h.Steps() == 0 {
-			return fmt.Errorf("%s: the histogram is empty", o.histogram)
-		}
-		if (o.given["gamma"] || o.given["profile"]) && h.Gamma() != o.gamma {
-			return fmt.Errorf("%s: the histogram is of gamma %v and not %v", o.histogram, h.Gamma(), o.gamma)
+		if (o.given("gamma") || o.given("profile")) && h.Gamma() != o.gamma {
+			return fmt.Errorf("%s: the histogram is for gamma %v, and the call is for %v", o.histogram, h.Gamma(), o.gamma)
 		}
 		o.histogramLaw, o.gamma, o.temperature = h, h.Gamma(), h.Temperature()
 	}
 	return nil
 }
 
-// plan computes what was asked for.
+// plan computes the rows, or the plan for a student.
 func (o *planFlags) plan() (*planJSON, error) {
 	p := &planJSON{Version: 1, Alpha: o.alpha, Tests: o.tests}
-	if o.given["c1"] {
+	if o.given("c1") {
 		var err error
-		p.Student, err = o.student()
+		p.Student, err = o.studentPlan()
 		return p, err
 	}
 	p.Gamma, p.Share, p.Rows = &o.gamma, &o.share, []planRow{}
-	if !o.given["excess"] {
+	if !o.given("excess") {
 		p.Temperature = &o.temperature
 	}
 	switch {
-	case o.given["excess"]:
-		return p, o.add(p, "excess", nil, detect.Effect{Gamma: o.gamma, Green: o.gamma + o.excess, KL: math.NaN()})
-	case o.given["c"]:
+	case o.given("excess"):
+		return p, o.add(p, "excess", nil, plan.Effect{Gamma: o.gamma, Green: o.gamma + o.excess, KL: math.NaN()})
+	case o.given("c"):
 		delta := o.delta
-		if o.given["kl"] {
+		if o.given("kl") {
 			delta = o.temperature * math.Sqrt(2*o.kl/(o.gamma*(1-o.gamma)*o.c))
 		}
 		return p, o.addSmall(p, delta)
-	case o.given["entropy"]:
-		return p, o.addLaw(p, fmt.Sprintf("entropy %v", o.entropy), detect.EntropyLaw(o.gamma, o.entropy))
-	case o.given["probabilities"]:
-		return p, o.addLaw(p, "probabilities", detect.RowLaw(o.gamma, o.probabilities))
-	case o.given["histogram"]:
-		return p, o.addLaw(p, "histogram", detect.HistogramLaw(o.histogramLaw))
-	case o.given["text"] && o.text == textBest:
-		return p, o.addLaw(p, textBest, detect.Indifferent(o.gamma))
-	case o.given["text"]:
-		law, _ := detect.TextLaw(o.gamma, o.text)
+	case o.given("entropy"):
+		return p, o.addLaw(p, fmt.Sprintf("entropy %v", o.entropy), plan.Entropy(o.gamma, o.entropy))
+	case o.given("probabilities"):
+		law, err := plan.Row(o.gamma, o.probabilities)
+		if err != nil {
+			return nil, err
+		}
+		return p, o.addLaw(p, "probabilities", law)
+	case o.given("histogram"):
+		law, err := plan.Histogram(o.histogramLaw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", o.histogram, err)
+		}
+		return p, o.addLaw(p, "histogram", law)
+	case o.given("text") && o.text == textBest:
+		return p, o.addLaw(p, textBest, plan.Indifferent(o.gamma))
+	case o.given("text"):
+		law, _ := plan.Text(o.gamma, o.text)
 		return p, o.addLaw(p, o.text, law)
 	}
-	if err := o.addLaw(p, textBest, detect.Indifferent(o.gamma)); err != nil {
+	if err := o.addLaw(p, textBest, plan.Indifferent(o.gamma)); err != nil {
 		return nil, err
 	}
-	for _, text := range slices.Backward(detect.Texts()) {
-		law, _ := detect.TextLaw(o.gamma, text)
+	for _, text := range slices.Backward(plan.TextKinds()) {
+		law, _ := plan.Text(o.gamma, text)
 		if err := o.addLaw(p, text, law); err != nil {
 			return nil, err
 		}
@@ -266,62 +149,62 @@ func (o *planFlags) plan() (*planJSON, error) {
 	return p, nil
 }
 
-// addLaw adds the row of a law of green masses.
-func (o *planFlags) addLaw(p *planJSON, name string, law *detect.MassLaw) error {
+// addLaw adds a row for a law of green masses.
+func (o *planFlags) addLaw(p *planJSON, name string, law *plan.Mass) error {
 	delta := o.delta
-	if o.given["kl"] {
+	if o.given("kl") {
 		delta = o.temperature * law.Delta(o.kl)
 		if math.IsInf(delta, 1) {
-			return fmt.Errorf("plan: no bias costs %v nats a token (%s)", o.kl, name)
+			return fmt.Errorf("no bias costs %v nats per token (%s); choose a smaller --kl", o.kl, name)
 		}
 	}
 	return o.add(p, name, &delta, law.Effect(delta/o.temperature))
 }
 
-// add adds the row of an effect.
-func (o *planFlags) add(p *planJSON, name string, delta *float64, e detect.Effect) error {
-	plan := e.Plan(o.share)
-	plan.Alpha, plan.Tests = o.alpha, o.tests
+// add adds a row for an effect.
+func (o *planFlags) add(p *planJSON, name string, delta *float64, e plan.Effect) error {
+	test := e.Plan(o.share)
+	test.Alpha, test.Tests = o.alpha, o.tests
 	row := planRow{
-		Text: name, Delta: delta, Green: e.Green, Rate: plan.Green,
-		KL: number(e.KL), Tokens: o.tokens, Sequential: number(plan.Sequential()),
+		Text: name, Delta: delta, Green: e.Green, Rate: test.Green,
+		KL: number(e.KL), Tokens: o.tokens, Sequential: number(test.Sequential()),
 	}
-	if !o.given["tokens"] {
-		n, err := plan.Tokens(o.power)
+	if !o.given("tokens") {
+		n, err := test.Tokens(o.power)
 		switch {
-		case errors.Is(err, detect.ErrNoEffect), errors.Is(err, detect.ErrOutOfReach):
-			return fmt.Errorf("%s leaves the mark too little to work with: %w", name, err)
+		case errors.Is(err, plan.ErrNoEffect), errors.Is(err, plan.ErrOutOfReach):
+			return fmt.Errorf("%s leaves the mark too little choice: %w", name, err)
 		case err != nil:
 			return err
 		}
 		row.Tokens = n
 	}
-	row.Power = plan.Power(row.Tokens)
+	row.Power = test.Power(row.Tokens)
 	p.Rows = append(p.Rows, row)
 	return nil
 }
 
-// addSmall adds the row of a small bias. The law is of first order: where it promises more
-// than a model shows that likes all tokens alike, it does not hold.
+// addSmall adds a row for a small bias. The law is of first order. It does not hold where it
+// promises more than a model shows that gives every token the same score.
 func (o *planFlags) addSmall(p *planJSON, delta float64) error {
-	e := detect.SmallDelta(o.gamma, delta/o.temperature, o.c)
-	const tolerance = 1.05 // of what such a model shows
-	if most := detect.Indifferent(o.gamma).Effect(delta / o.temperature).Green; e.Green-o.gamma > tolerance*(most-o.gamma) || e.Green == 1 {
-		return usagef("plan: --c is for a small delta: at %.3g its law passes %.3g, the green rate of a model that likes all tokens alike; choose a smaller --delta, or --text", delta, most)
+	e := plan.SmallDelta(o.gamma, delta/o.temperature, o.c)
+	const tolerance = 1.05 // above what such a model shows
+	if most := plan.Indifferent(o.gamma).Effect(delta / o.temperature).Green; e.Green-o.gamma > tolerance*(most-o.gamma) || e.Green == 1 {
+		return usagef("--c is for a small delta: at %.3g its law passes %.3g, the green rate of a model that gives every token the same score; choose a smaller --delta, or give --text", delta, most)
 	}
 	return o.add(p, fmt.Sprintf("c %v", o.c), &delta, e)
 }
 
-func (o *planFlags) student() (*planStudent, error) {
-	plan := detect.StudentPlan{C1: o.c1, Alpha: o.alpha, Tests: o.tests}
+func (o *planFlags) studentPlan() (*planStudent, error) {
+	test := plan.Student{C1: o.c1, Alpha: o.alpha, Tests: o.tests}
 	s := &planStudent{C1: o.c1, Share: o.studentShare, Tokens: float64(o.tokens), Power: o.power}
-	if o.given["tokens"] {
-		s.Share = plan.Share(o.tokens, o.power)
+	if o.given("tokens") {
+		s.Share = test.Share(o.tokens, o.power)
 	} else {
-		s.Tokens = math.Ceil(plan.Tokens(o.studentShare, o.power))
+		s.Tokens = math.Ceil(test.Tokens(o.studentShare, o.power))
 	}
 	if s.Tokens > maxPlanTokens {
-		return nil, fmt.Errorf("plan: a c1 of %v and a share of %v leave too little to work with: no number of tokens that could be counted is enough", o.c1, o.studentShare)
+		return nil, fmt.Errorf("a c1 of %v and a share of %v have too small an effect: no number of tokens that could be counted is enough", o.c1, o.studentShare)
 	}
 	return s, nil
 }

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-// planJSON is the JSON of a plan, version 1: rows, or a student.
+// planJSON is the JSON object of a plan, version 1: rows, or a student.
 type planJSON struct {
 	Version     int          `json:"version"`
 	Alpha       float64      `json:"alpha"`
@@ -20,7 +20,7 @@ type planJSON struct {
 	Student     *planStudent `json:"student,omitempty"`
 }
 
-// planRow is a kind of text.
+// planRow is the plan for one kind of text.
 type planRow struct {
 	Text       string   `json:"text"`
 	Delta      *float64 `json:"delta"`
@@ -32,6 +32,7 @@ type planRow struct {
 	Sequential *float64 `json:"sequential_mean"`
 }
 
+// planStudent is the plan for a student.
 type planStudent struct {
 	C1     float64 `json:"c1"`
 	Share  float64 `json:"share"`
@@ -44,14 +45,14 @@ func (p *planJSON) print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "detected at p <= %g", p.Alpha)
 	if p.Tests > 1 {
-		fmt.Fprintf(&b, " over %d tests", p.Tests)
+		fmt.Fprintf(&b, ", adjusted for %d tests", p.Tests)
 	}
 	if s := p.Student; s != nil {
-		fmt.Fprintf(&b, "\nstudent: %.0f scored tokens show a share of %.3g of marked training text, %.3g times in 10\n", s.Tokens, s.Share, 10*s.Power)
+		fmt.Fprintf(&b, "\nstudent: %.0f scored tokens show a share of %.3g of marked training text with probability %.3g\n", s.Tokens, s.Share, s.Power)
 		if s.Share > 1 {
-			b.WriteString("A share above 1 does not exist: so few tokens show nothing.\n")
+			b.WriteString("No share is above 1, so this many tokens show nothing.\n")
 		}
-		fmt.Fprintf(&b, "This rests on c1 = %g and on pairs that are all fresh; repeated answers bring less.\n", s.C1)
+		fmt.Fprintf(&b, "This assumes c1 = %g, and that every pair is new. Repeated answers show less.\n", s.C1)
 		_, err := io.WriteString(w, b.String())
 		return err
 	}
@@ -64,7 +65,7 @@ func (p *planJSON) print(w io.Writer) error {
 	}
 	b.WriteString("\n")
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "text\tdelta\tgreen\tnats\tperplexity\tscored tokens\tpower\tuntil sure\t")
+	fmt.Fprintln(t, "text\tdelta\tgreen\tnats\tperplexity\tscored tokens\tpower\tuntil detected\t")
 	for _, r := range p.Rows {
 		delta, nats, ppl, until := "-", "-", "-", "never"
 		if r.Delta != nil {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -12,57 +10,56 @@ import (
 )
 
 func TestPlanUsageErrors(t *testing.T) {
-	for args, says := range map[string]string{
-		"extra":                                 "unknown command",
-		"--text poetry":                         "code, chat, web and best",
-		"--text chat --entropy 1":               "--text and --entropy say the same",
-		"--excess 0.1 --c 0.2":                  "same thing twice",
-		"--kl 0.1 --delta 1":                    "chooses delta",
-		"--profile p --gamma 0.5":               "says gamma and delta",
-		"--excess 0.1 --delta 1":                "no bias",
-		"--histogram h --temperature 1":         "says the temperature",
-		"--gamma 0":                             "--gamma 0",
-		"--gamma NaN":                           "outside (0,1)",
-		"--delta 0":                             "--delta 0",
-		"--delta +Inf":                          "positive",
-		"--kl -1":                               "--kl -1",
-		"--temperature 0":                       "--temperature 0",
-		"--entropy 8":                           "[0,7.5]",
-		"--probabilities 0.5,-1":                "from 0 on",
-		"--probabilities x":                     "invalid argument",
-		"--probabilities 0":                     "positive sum",
-		"--c 0":                                 "(0,1]",
-		"--excess 0":                            "--excess 0",
-		"--excess 0.6":                          "--excess 0.6",
-		"--share 0":                             "--share 0",
-		"--alpha 0.6":                           "(0,0.5]",
-		"--tests 0":                             "below 1",
-		"--power 1":                             "(0,1)",
-		"--tokens 0":                            "below 1",
-		"--tokens 2000000000000000":             "10^15",
-		"--tokens 5 --power 0.8":                "asks for the power",
-		"--c1 0":                                "--c1",
-		"--c1 0 --tokens 5":                     "positive",
-		"--c1 1":                                "either",
-		"--c1 1 --tokens 5 --student-share 0.1": "either",
-		"--student-share 0.1":                   "needs --c1",
-		"--c1 1 --student-share 2":              "(0,1]",
-		"--c1 1 --student-share 0.1 --delta 2":  "stands for the mark",
+	for _, c := range []struct{ args, says string }{
+		{"extra", `takes no argument, and "extra" was given`},
+		{"--text poetry", "not one of code, chat, web, best"},
+		{"--text chat --entropy 1", "--text and --entropy describe the same text twice"},
+		{"--excess 0.1 --c 0.2", "--c and --excess describe the same text twice"},
+		{"--kl 0.1 --delta 1", "picks delta"},
+		{"--profile p --gamma 0.5", "has gamma and delta"},
+		{"--excess 0.1 --delta 1", "leave out --delta"},
+		{"--histogram h --temperature 1", "has its temperature"},
+		{"--gamma 0", "--gamma 0"},
+		{"--gamma NaN", "outside (0,1)"},
+		{"--delta 0", "--delta 0"},
+		{"--delta +Inf", "positive"},
+		{"--kl -1", "--kl -1"},
+		{"--temperature 0", "--temperature 0"},
+		{"--entropy 8", "[0,7.5]"},
+		{"--probabilities 0.5,-1", "numbers of at least 0"},
+		{"--probabilities x", "is not a list of numbers"},
+		{"--probabilities 0", "positive sum"},
+		{"--c 0", "(0,1]"},
+		{"--excess 0", "--excess 0"},
+		{"--excess 0.6", "--excess 0.6"},
+		{"--share 0", "--share 0"},
+		{"--alpha 0.6", "(0,0.5]"},
+		{"--tests 0", "below 1"},
+		{"--power 1", "(0,1)"},
+		{"--tokens 0", "outside 1 to 10^15"},
+		{"--tokens 2000000000000000", "10^15"},
+		{"--tokens 5 --power 0.8", "asks for the power"},
+		{"--c1 0", "--c1"},
+		{"--c1 0 --tokens 5", "positive"},
+		{"--c1 1", "either"},
+		{"--c1 1 --tokens 5 --student-share 0.1", "either"},
+		{"--student-share 0.1", "needs --c1"},
+		{"--c1 1 --student-share 2", "(0,1]"},
+		{"--c1 1 --student-share 0.1 --delta 2", "stands for the mark"},
 	} {
-		var out, err bytes.Buffer
-		status := run(context.Background(), append([]string{"plan"}, strings.Fields(args)...), strings.NewReader(""), &out, &err)
-		assert.Equal(t, exitUsage, status, "%s\n%s", args, &err)
-		assert.Contains(t, err.String(), says, args)
-		assert.Empty(t, out.String(), "stdout is data: %s", args)
+		t.Run(c.args, func(t *testing.T) {
+			status, out, errs := isotope(append([]string{"plan"}, strings.Fields(c.args)...)...)
+			assert.Equal(t, exitUsage, status)
+			assert.Contains(t, errs, c.says)
+			assert.Empty(t, out, "stdout is data")
+		})
 	}
 }
 
 func TestPlanJSON(t *testing.T) {
 	plan := func(args string) (p planJSON) {
 		t.Helper()
-		var out, err bytes.Buffer
-		require.Equal(t, exitOK, run(context.Background(), strings.Fields("plan --json "+args), strings.NewReader(""), &out, &err), &err)
-		d := json.NewDecoder(&out)
+		d := json.NewDecoder(strings.NewReader(mustRun(t, strings.Fields("plan --json "+args)...)))
 		d.DisallowUnknownFields()
 		require.NoError(t, d.Decode(&p))
 		require.Equal(t, 1, p.Version)
@@ -99,28 +96,29 @@ func TestPlanJSON(t *testing.T) {
 // TestPlansThatCannotBe asks for what no number of tokens shows, and for a small delta
 // that is not small.
 func TestPlansThatCannotBe(t *testing.T) {
-	for args, says := range map[string]string{
-		"--c1 1e-200 --student-share 0.01":        "no number of tokens that could be counted is enough",
-		"--c1 1e-12 --student-share 1e-6 --json":  "no number of tokens that could be counted is enough",
-		"--c 1":                                   "at 2 its law passes 0.881, the green rate of a model",
-		"--c 0.3 --delta 100":                     "at 100 its law passes 1, the green rate of a model",
-		"--c 0.3 --kl 5":                          "its law passes",
-		"--c 0.3 --delta 1 --temperature 0.1":     "its law passes",
-		"--c 0.3 --delta 40 --gamma 0.25 --json":  "its law passes",
-		"--c 1 --delta 0.1 --gamma 0.75":          "",
-		"--c 1 --delta 0.5":                       "",
-		"--c 1 --delta 0.1 --gamma 0.25 --json":   "",
-		"--c 0.3":                                 "",
-		"--c1 0.1 --student-share 0.0001 --json":  "",
-		"--c 0.01 --delta 1 --tokens 10 --json":   "",
-		"--c 0.9 --delta 0.5 --temperature 1.5":   "",
-		"--c 0.2 --gamma 0.25 --kl 0.001 --json ": "",
+	for _, c := range []struct{ args, says string }{
+		{"--c1 1e-200 --student-share 0.01", "no number of tokens that could be counted is enough"},
+		{"--c1 1e-12 --student-share 1e-6 --json", "no number of tokens that could be counted is enough"},
+		{"--c 1", "at 2 its law passes 0.881, the green rate of a model"},
+		{"--c 0.3 --delta 100", "at 100 its law passes 1, the green rate of a model"},
+		{"--c 0.3 --kl 5", "its law passes"},
+		{"--c 0.3 --delta 1 --temperature 0.1", "its law passes"},
+		{"--c 0.3 --delta 40 --gamma 0.25 --json", "its law passes"},
+		{"--c 1 --delta 0.1 --gamma 0.75", ""},
+		{"--c 1 --delta 0.5", ""},
+		{"--c 1 --delta 0.1 --gamma 0.25 --json", ""},
+		{"--c 0.3", ""},
+		{"--c1 0.1 --student-share 0.0001 --json", ""},
+		{"--c 0.01 --delta 1 --tokens 10 --json", ""},
+		{"--c 0.9 --delta 0.5 --temperature 1.5", ""},
+		{"--c 0.2 --gamma 0.25 --kl 0.001 --json ", ""},
 	} {
-		var out, err bytes.Buffer
-		status := run(context.Background(), strings.Fields("plan "+args), strings.NewReader(""), &out, &err)
-		assert.Equal(t, says != "", status != exitOK, "%s: %s", args, &err)
-		assert.Contains(t, err.String(), says, args)
-		assert.Equal(t, says != "", out.Len() == 0, args)
+		t.Run(c.args, func(t *testing.T) {
+			status, out, errs := isotope(append([]string{"plan"}, strings.Fields(c.args)...)...)
+			assert.Equal(t, c.says != "", status != exitOK, errs)
+			assert.Contains(t, errs, c.says)
+			assert.Equal(t, c.says != "", out == "")
+		})
 	}
 }
 

@@ -3,24 +3,14 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
-)
-
-// The trace profile: what generate and demo use unless they are told otherwise.
-const (
-	defaultTokenizer = "cl100k_base"
-	defaultGamma     = 0.5
-	defaultDelta     = 2.0
-	defaultWidth     = 2
 )
 
 // The defaults of keyed draws.
@@ -29,10 +19,27 @@ const (
 	defaultDepth     = 30 // SynthID-Text's
 )
 
-// newProfile describes a green list for a tokenizer of this program.
-func newProfile(t tokenize.Tokenizer, g watermark.GreenList) *watermark.Profile {
-	return &watermark.Profile{Scheme: g, Vocab: t.Vocab(), Tokenizer: t.Name(), TokenizerDigest: t.Digest()}
-}
+const profileHelp = `Profile prints the JSON object that generation and detection of a mark share. It holds no
+secret. Two profiles that mean the same have the same id, which goes to stderr.
+
+The defaults are a trace mark: a green list of half the vocabulary with two tokens of
+context. It survives training and is found in short texts. A lower delta changes the text
+less, and detection needs more of it. A larger context width is harder to learn, for
+attackers and for students alike. --kl NATS picks the delta that costs at most NATS per
+token, whatever the model writes. With --text it costs that much on average in that kind of
+text.
+
+--scheme gumbelmax and --scheme tournament are keyed draws with four tokens of context.
+They leave the distribution of each token as it is, and are found in still shorter texts.
+Greedy decoding shows neither of them, and training is not known to carry them over. A
+gumbelmax gives the same answer to the same request. --variants gives it several keys, of
+which each text has one. --dual gives it two keys, between which contexts change.
+
+--explain says on stderr what the mark costs and how much text a test needs.
+
+--payload BITS lets each text carry a number of that many bits, which generate takes and
+detect reads. Half of the contexts carry it. The other half carry the mark alone, so a
+test for the mark needs about twice as much text.`
 
 // profileFlags are the flags of profile.
 type profileFlags struct {
@@ -55,26 +62,7 @@ func (c *cli) profileCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "profile",
 		Short: "Print a mark's public description, for generate and detect",
-		Long: `Profile prints the JSON that generation and detection of a mark share. It holds no
-secret. Two profiles that mean the same have the same id, which goes to stderr.
-
-The defaults are a trace mark: a green list of half the vocabulary with two tokens of
-context, which survives training and finds short texts. A lower delta disturbs the
-text less and needs more of it; a larger width is harder to learn, for attackers and
-for students alike. --kl chooses delta by what it costs: so many nats a token at most
-whatever the model writes, or with --text on average in that kind of text.
-
---scheme gumbelmax and --scheme tournament are keyed draws with four tokens of context:
-they leave the distribution of each token as it is and find still shorter texts, but
-greedy decoding shows none of them and training does not carry them over. A gumbelmax
-gives the same answer to the same request; --variants gives it several keys, of which
-each text has one, and --dual two keys between which contexts change.
-
---explain says on stderr what the mark costs and how much text it needs.
-
-With --payload each text can carry a number of that many bits, which generate takes and
-detect reads. Half of the contexts carry it; the other half carry the mark alone, so
-that finding the mark takes about twice as much text.`,
+		Long:  profileHelp,
 		Example: `  isotope profile > trace.json
   isotope profile --kl 0.05 --text chat --explain > trace.json
   isotope profile --scheme gumbelmax --explain > provenance.json
@@ -82,184 +70,119 @@ that finding the mark takes about twice as much text.`,
   isotope profile --tokenizer o200k_base --gamma 0.25 --delta 1.5
   isotope profile --tokenizer none --vocab 128256
   isotope profile --payload 16`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.given = cmd.Flags().Changed
-			p := &o.profile
-			var err error
-			if p.Scheme, err = o.schemeOf(); err != nil {
-				return err
-			}
-			if p.Tokenizer != watermark.TokenizerNone {
-				t, err := tokenize.Get(p.Tokenizer)
-				if err != nil {
-					return usageError{err}
-				}
-				p.TokenizerDigest = t.Digest()
-				switch {
-				case p.Vocab == 0:
-					p.Vocab = t.Vocab()
-				case p.Vocab < t.Vocab():
-					return usagef("profile: --vocab %d is smaller than the %d of %s; only padding can make it larger", p.Vocab, t.Vocab(), p.Tokenizer)
-				}
-			}
-			if p.Vocab == 0 {
-				return usagef("profile: --tokenizer none needs --vocab")
-			}
-			if p.Mask == "" && o.scheme != schemeGreenList {
-				p.Mask = watermark.MaskContext // the default of keyed draws
-			}
-			if p.Mask == watermark.MaskContext && !o.given("dedup") {
-				p.Dedup = watermark.DedupContext // the right test of a single document
-			}
-			if o.given("band") {
-				if p.BandLo, p.BandHi, err = parseBand(o.band); err != nil {
-					return err
-				}
-			}
-			if o.selector != "" {
-				key, err := watermark.ReadKeyFile(o.selector)
-				if err != nil {
-					return err
-				}
-				p.Selector = key.ID()
-			}
-			p.Exempt = o.exempt
-			text, err := p.MarshalJSON()
-			if err != nil {
-				return usageError{err}
-			}
-			if o.explain {
-				if err := explain(c.stderr, p); err != nil {
-					return err
-				}
-			}
-			c.hint("profile %s", p.ID())
-			_, err = fmt.Fprintln(c.stdout, string(bytes.TrimSpace(text)))
-			return err
+			return c.profile(&o)
 		},
 	}
+	o.register(cmd)
+	return cmd
+}
+
+// register adds the flags to a command.
+func (o *profileFlags) register(cmd *cobra.Command) {
 	f, p := cmd.Flags(), &o.profile
 	f.StringVar(&o.scheme, "scheme", schemeGreenList, "`SCHEME` of the mark: "+strings.Join(schemes, ", "))
 	f.Float64Var(&o.green.Gamma, "gamma", defaultGamma, "greenlist: green share of the vocabulary, m/256")
 	f.Float64Var(&o.green.Delta, "delta", defaultDelta, "greenlist: bias of green logits, in nats")
-	f.Float64Var(&o.kl, "kl", 0, "greenlist: choose delta so that the mark costs so many `NATS` a token, at temperature 1")
-	f.StringVar(&o.text, "text", "", "with --kl: `KIND` of text it costs as much in, "+strings.Join(detect.Texts(), ", ")+" (default: any model at most)")
-	f.Float64Var(&o.gumbel.Dual, "dual", 0, "gumbelmax: probability of the first of two keys, m/256; 0: one key")
-	f.IntVar(&o.tournament.Depth, "depth", defaultDepth, "tournament: layers, 1 to 32")
-	f.IntVar(&o.tournament.Candidates, "candidates", 2, "tournament: tokens in a match, 2 to 16; more than 2 distort")
+	f.Float64Var(&o.kl, "kl", 0, "greenlist: pick the delta that costs at most `NATS` per token, at temperature 1")
+	f.StringVar(&o.text, "text", "", "with --kl: `KIND` of text in which it costs that much on average, one of "+strings.Join(plan.TextKinds(), ", ")+" (default: any text)")
+	f.Float64Var(&o.gumbel.Dual, "dual", 0, "gumbelmax: probability of the first of two keys, m/256; 0 is one key")
+	f.IntVar(&o.tournament.Depth, "depth", defaultDepth, "tournament: number of layers, 1 to 32")
+	f.IntVar(&o.tournament.Candidates, "candidates", 2, "tournament: tokens in a match, 2 to 16; more than 2 distort the distribution")
 	f.IntVar(&p.Variants, "variants", 1, "gumbelmax, tournament: number of keys, of which each text has one")
-	f.IntVar(&o.width, "width", 0, "context width in tokens, 0 to 16 (default: 2 for greenlist, else 4)")
+	f.IntVar(&o.width, "width", 0, "context width in tokens, 0 to 16 (default: 2 for greenlist, 4 for the others)")
 	f.StringVar(&p.Tokenizer, "tokenizer", defaultTokenizer, "tokenizer `NAME`, one of "+strings.Join(tokenize.Names(), ", ")+`, or "none" for token ids from outside`)
 	f.IntVar(&p.Vocab, "vocab", 0, "vocabulary size (default: the tokenizer's)")
 	f.StringVar(&o.band, "band", "", "part `LO,HI` of the 65536 parts of contexts; needs --selector")
-	f.StringVar(&o.selector, "selector", "", "key `FILE` that splits the contexts into bands")
-	f.StringVar(&p.Mask, "mask", "", `"context" leaves repeated contexts of a text unmarked, "none" does not (default: none for greenlist, else context)`)
-	f.StringVar(&p.Dedup, "dedup", watermark.DedupPair, `"context" tests each context once; the default under mask context, right for single documents`)
-	f.BoolVar(&p.NoPromptContext, "no-prompt-context", false, "the prompt is no context of the text")
-	f.Uint32Var(&p.Lane.Group, "group", 0, "tenant group")
-	f.IntVar(&p.Lane.Index, "lane", 0, "tenant lane within the group")
-	f.IntVar(&p.Payload, "payload", 0, "`BITS` of the message a text carries, 0 to 20; needs gamma 1/2")
-	f.Int32SliceVar(&o.exempt, "exempt", nil, "ascending token `IDS` that are never scored")
-	f.BoolVar(&o.explain, "explain", false, "say on stderr what the mark costs and how many tokens find it")
-	return cmd
+	f.StringVar(&o.selector, "selector", "", "key `FILE` that divides the contexts between bands")
+	f.StringVar(&p.Mask, "mask", "", `"context" leaves repeated contexts of a text unmarked, "none" marks them (default: none for greenlist, context for the others)`)
+	f.StringVar(&p.Dedup, "dedup", watermark.DedupPair, `"context" scores each context once; it is the default with --mask context, and suits single documents`)
+	f.BoolVar(&p.NoPromptContext, "no-prompt-context", false, "leave the prompt out of the contexts of the text")
+	f.Uint32Var(&p.Lane.Group, "group", 0, "group of tenants that share a key")
+	f.IntVar(&p.Lane.Index, "lane", 0, "the tenant's lane within the group")
+	f.IntVar(&p.Payload, "payload", 0, "`BITS` of the message that a text carries, 0 to 20; needs gamma 1/2")
+	f.Int32SliceVar(&o.exempt, "exempt", nil, "token `IDS`, ascending, that are never scored")
+	f.BoolVar(&o.explain, "explain", false, "say on stderr what the mark costs and how many tokens a test needs")
 }
 
-// schemeFlags are the flags that belong to some schemes alone.
-var schemeFlags = map[string][]string{
-	schemeGreenList:  {"gamma", "delta", "kl", "text", "payload"},
-	schemeGumbelMax:  {"dual", "variants"},
-	schemeTournament: {"depth", "candidates", "variants"},
-}
-
-// Names of the schemes, spelt as in a profile.
-const (
-	schemeGreenList  = "greenlist"
-	schemeGumbelMax  = "gumbelmax"
-	schemeTournament = "tournament"
-)
-
-var schemes = []string{schemeGreenList, schemeGumbelMax, schemeTournament}
-
-// schemeOf returns the scheme that the flags describe.
-func (o *profileFlags) schemeOf() (watermark.Scheme, error) {
-	own, known := schemeFlags[o.scheme]
-	if !known {
-		return nil, usagef("profile: --scheme %q is none of %s", o.scheme, strings.Join(schemes, ", "))
+// profile prints the profile that the flags describe.
+func (c *cli) profile(o *profileFlags) error {
+	if err := o.describe(); err != nil {
+		return err
 	}
-	for _, s := range schemes {
-		for _, name := range schemeFlags[s] {
-			if o.given(name) && !slices.Contains(own, name) {
-				return nil, usagef("profile: --%s is not for the scheme %s", name, o.scheme)
-			}
+	p := &o.profile
+	text, err := p.MarshalJSON()
+	if err != nil {
+		return usageError{err}
+	}
+	if o.explain {
+		if err := explain(c.stderr, p); err != nil {
+			return err
 		}
 	}
-	width := o.width
-	if !o.given("width") {
-		width = defaultDrawWidth
-		if o.scheme == schemeGreenList {
-			width = defaultWidth
-		}
-	}
-	switch o.scheme {
-	case schemeGumbelMax:
-		o.gumbel.Width = width
-		return o.gumbel, nil
-	case schemeTournament:
-		o.tournament.Width = width
-		return o.tournament, nil
-	}
-	o.green.Width = width
-	return o.green, o.budget()
+	c.hint("profile %s", p.ID())
+	_, err = fmt.Fprintln(c.stdout, string(bytes.TrimSpace(text)))
+	return err
 }
 
-// budget chooses delta by --kl.
-func (o *profileFlags) budget() error {
-	switch {
-	case o.given("text") && !o.given("kl"):
-		return usagef("profile: --text says what --kl is about")
-	case !o.given("kl"):
-		return nil
-	case o.given("delta"):
-		return usagef("profile: --kl chooses delta, so --delta cannot be given")
-	case !o.given("text") && o.green.Gamma != defaultGamma:
-		return usagef("profile: --kl for any model is for gamma %v; --text says which kind of text", defaultGamma)
-	case !o.given("text"):
-		p, err := watermark.TraceProfile(1, watermark.TokenizerNone, "", o.kl)
+// describe completes the profile from the flags that do not stand for one field of it.
+func (o *profileFlags) describe() error {
+	p := &o.profile
+	var err error
+	if p.Scheme, err = o.schemeOf(); err != nil {
+		return err
+	}
+	if err := o.tokenizer(); err != nil {
+		return err
+	}
+	if p.Mask == "" && o.scheme != schemeGreenList {
+		p.Mask = watermark.MaskContext // the default of keyed draws
+	}
+	if p.Mask == watermark.MaskContext && !o.given("dedup") {
+		p.Dedup = watermark.DedupContext // the right test of a single document
+	}
+	if o.given("band") {
+		if p.BandLo, p.BandHi, err = parseBand(o.band); err != nil {
+			return err
+		}
+	}
+	if o.selector != "" {
+		key, err := watermark.ReadKeyFile(o.selector)
 		if err != nil {
-			return usagef("profile: --kl %v is outside (0,0.25]", o.kl)
+			return err
 		}
-		o.green.Delta = p.Scheme.(watermark.GreenList).Delta
-		return nil
-	case !(o.green.Gamma > 0 && o.green.Gamma < 1):
-		return usagef("profile: --gamma %v is outside (0,1)", o.green.Gamma)
-	case !(o.kl > 0) || math.IsInf(o.kl, 1):
-		return usagef("profile: --kl %v is not a positive number", o.kl)
+		p.Selector = key.ID()
 	}
-	law, ok := detect.TextLaw(o.green.Gamma, o.text)
-	if !ok {
-		return usagef("profile: --text %q is none of %s", o.text, strings.Join(detect.Texts(), ", "))
-	}
-	delta := law.Delta(o.kl)
-	if math.IsInf(delta, 1) {
-		return usagef("profile: no bias costs %v nats a token (%s)", o.kl, o.text)
-	}
-	if delta >= 0.01 {
-		delta = math.Floor(delta*1000) / 1000 // a number to read
-	}
-	o.green.Delta = delta
+	p.Exempt = o.exempt
 	return nil
 }
 
+// tokenizer sets the digest of the tokenizer and the size of the vocabulary.
+func (o *profileFlags) tokenizer() error {
+	p := &o.profile
+	if p.Tokenizer == watermark.TokenizerNone {
+		return check([]rule{{p.Vocab == 0, "--tokenizer none needs --vocab: the number of token ids"}})
+	}
+	t, err := tokenize.Get(p.Tokenizer)
+	if err != nil {
+		return usageError{err}
+	}
+	p.TokenizerDigest = t.Digest()
+	if p.Vocab == 0 {
+		p.Vocab = t.Vocab()
+	}
+	return check([]rule{{p.Vocab < t.Vocab(), fmt.Sprintf("--vocab %d is smaller than the %d ids of %s; only padding can make it larger", p.Vocab, t.Vocab(), p.Tokenizer)}})
+}
+
+// parseBand parses "LO,HI".
 func parseBand(s string) (lo, hi int, err error) {
 	a, b, ok := strings.Cut(s, ",")
 	lo, errLo := strconv.Atoi(strings.TrimSpace(a))
 	hi, errHi := strconv.Atoi(strings.TrimSpace(b))
-	if !ok || errLo != nil || errHi != nil {
-		return 0, 0, usagef("profile: --band %q is not LO,HI", s)
-	}
-	if lo == 0 && hi == 0 {
-		return 0, 0, usagef("profile: --band 0,0 is empty")
-	}
-	return lo, hi, nil
+	return lo, hi, check([]rule{
+		{!ok || errLo != nil || errHi != nil, fmt.Sprintf("--band %q is not LO,HI, such as 0,32768", s)},
+		{lo == 0 && hi == 0, "--band 0,0 is empty; give LO,HI with LO below HI"},
+	})
 }

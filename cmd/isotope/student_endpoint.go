@@ -7,18 +7,16 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
-	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 )
 
-// collection is what the flags say of a collection.
-func (c *cli) collection(o *studentFlags) (*collect.Declaration, error) {
-	extra, err := compactJSON(o.extra)
+// declaration returns the collection that the flags describe.
+func (c *cli) declaration(o *studentFlags) (*collect.Declaration, error) {
+	extra, err := o.extraFields()
 	if err != nil {
 		return nil, err
 	}
@@ -28,13 +26,13 @@ func (c *cli) collection(o *studentFlags) (*collect.Declaration, error) {
 		},
 		Asks: o.asks, Batch: o.batch, Budget: o.budget,
 	}
-	if o.given["temperature"] {
+	if o.given("temperature") {
 		d.Request.Temperature = &o.temperature
 	}
-	if o.given["top-p"] {
+	if o.given("top-p") {
 		d.Request.TopP = &o.topP
 	}
-	if o.prompts == "builtin" {
+	if o.prompts == promptsBuiltin {
 		d.Prompts = collect.Builtin(max(o.asks, 1))
 		if o.asks == 0 {
 			d.Prompts = collect.Builtin(collect.BuiltinSize)
@@ -45,78 +43,65 @@ func (c *cli) collection(o *studentFlags) (*collect.Declaration, error) {
 			return nil, err
 		}
 		if repeated > 0 {
-			c.hint("%s: %d prompts that occur again are left out", o.prompts, repeated)
+			c.hint("%s repeats prompts, which are used once (%d left out)", o.prompts, repeated)
 		}
 	}
 	if d.Asks == 0 {
 		d.Asks = len(d.Prompts)
 	}
 	if err := d.Check(); err != nil {
-		return nil, usagef("student: %w", err)
+		return nil, usageError{err}
 	}
 	return d, nil
 }
 
-// studentEndpoint collects answers and tests them.
+// studentEndpoint collects answers of an endpoint and tests them.
 func (c *cli) studentEndpoint(ctx context.Context, o *studentFlags, s *suspect) error {
-	d, err := c.collection(o)
+	collection, err := c.declaration(o)
 	if err != nil {
 		return err
 	}
 	if s.tokenizer == nil {
-		return usagef("student: answers are text, and the profile has no tokenizer")
+		return usagef("the profile has no tokenizer, and answers are text; make a profile with the tokenizer of your model")
 	}
 	apiKey, err := o.apiKey()
 	if err != nil {
 		return err
 	}
-	if o.reference == "embedded" {
+	if o.reference == referenceEmbedded {
 		if err := c.loadReference(ctx, s, o.corpus); err != nil {
 			return err
 		}
 	}
-	declared := &audit.Declared{Collection: &audit.Collection{
-		Request: d.Request, Prompts: collect.DigestPrompts(d.Prompts), Number: len(d.Prompts), Asks: d.Asks, Batch: d.Batch, Budget: d.Budget,
-	}}
+	declared := audit.Declare(collection)
 	if err := s.plan(o, declared, runKeyOf(o.journal)); err != nil {
 		return err
 	}
 	if stop, err := c.declare(o, s, declared); stop || err != nil {
 		return err
 	}
+	// Not canonical.Encode: journals hold the bytes of json.Marshal.
+	if collection.Plan, err = json.Marshal(declared.Plan); err != nil {
+		return err
+	}
 	a, err := s.audit(declared)
 	if err != nil {
 		return err
 	}
-	if d.Plan, err = json.Marshal(declared.Plan); err != nil {
-		return err
-	}
-	journal, err := c.openJournal(o.journal, *d)
+	journal, err := c.openJournal(o.journal, *collection)
 	if err != nil {
 		return err
 	}
 	defer journal.Close()
-	if torn := journal.Torn(); torn > 0 {
-		c.hint("the journal ends in an unfinished line of %d bytes, which is dropped; its question is asked again", torn)
-	}
-	if n := len(journal.Recording().Answers); n > 0 {
-		c.hint("%d of %d questions are answered already", n, d.Asks)
-	}
-	end, failure := c.collect(ctx, o, journal, apiKey, a)
-	if failure != nil && !errors.Is(failure, collect.ErrEndpoint) {
-		return failure
-	}
-	if failure != nil {
-		fmt.Fprintf(c.stderr, "isotope: %v\n", failure)
-		if len(journal.Recording().Answers) == 0 {
-			return errors.New("no question was answered")
-		}
+	end, err := c.collect(ctx, o, journal, apiKey, a)
+	if err != nil {
+		return err
 	}
 	return c.conclude(o, a, end, nil, observedOf(o.journal, journal.Recording()))
 }
 
-// runKeyOf returns the run key of a journal that is there already: a call that goes on
-// does not draw another.
+// runKeyOf returns the run key of a journal that exists, so that a call that resumes does not
+// draw another. It returns "" if there is none.
 func runKeyOf(path string) string {
 	if path == "" {
 		return ""
@@ -126,37 +111,32 @@ func runKeyOf(path string) string {
 			return d.Plan.RunKey
 		}
 	}
-	return "" // opening it says what is wrong
+	return "" // opening the journal says what is wrong
 }
 
-// openJournal waits for a journal that another process writes to.
+// openJournal opens a journal and says what it holds. It waits while another process writes
+// to it.
 func (c *cli) openJournal(path string, d collect.Declaration) (*collect.Journal, error) {
 	waiting := time.AfterFunc(time.Second, func() { c.hint("waiting for another process that writes to %s", path) })
 	defer waiting.Stop()
-	return collect.OpenJournal(path, d)
+	j, err := collect.OpenJournal(path, d)
+	if err != nil {
+		return nil, err
+	}
+	if torn := j.Torn(); torn > 0 {
+		c.hint("the last line of the journal was unfinished: its %d bytes were removed, and its question is asked again", torn)
+	}
+	if n := len(j.Recording().Answers); n > 0 {
+		c.hint("%d of %d questions have answers already", n, d.Asks)
+	}
+	return j, nil
 }
 
-// collect runs a collection. The first interrupt ends it in order, the second breaks it off.
+// collect runs a collection. An endpoint that fails is reported, and ends the call only if no
+// question has an answer.
 func (c *cli) collect(ctx context.Context, o *studentFlags, j *collect.Journal, apiKey string, a *audit.Audit) (collect.End, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	signals, stop := make(chan os.Signal, 2), make(chan struct{})
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	go func() {
-		select {
-		case <-signals:
-		case <-ctx.Done():
-			return
-		}
-		c.hint("ending once the answers on their way have arrived; interrupt again to end at once")
-		close(stop)
-		select {
-		case <-signals:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	ctx, stop, release := c.interrupts(ctx)
+	defer release()
 	progress, finish := c.progress()
 	defer finish()
 	run := &collect.Run{Journal: j, Key: apiKey, Pace: o.pace, Tool: toolVersion(), Stop: stop}
@@ -164,10 +144,45 @@ func (c *cli) collect(ctx context.Context, o *studentFlags, j *collect.Journal, 
 	if progress != nil {
 		run.Progress = func(done, total int64) { progress("asking", done, total) }
 	}
-	return run.Collect(ctx, a.Look)
+	end, err := run.Collect(ctx, a.Look)
+	if !errors.Is(err, collect.ErrEndpoint) {
+		return end, err
+	}
+	finish()
+	fmt.Fprintf(c.stderr, "isotope: %s\n", plainMessage(err))
+	if len(j.Recording().Answers) == 0 {
+		return end, errors.New("no question was answered; the same call resumes when the endpoint works")
+	}
+	return end, nil
 }
 
-// studentReplay tests what a journal holds, as it was declared.
+// interrupts closes stop at the first interrupt, after which a collection waits for the
+// answers on their way. The second one cancels the context. release ends this.
+func (c *cli) interrupts(ctx context.Context) (_ context.Context, stop <-chan struct{}, release func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals, first := make(chan os.Signal, 2), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+			return
+		}
+		c.hint("waiting for the answers on their way; interrupt again to end at once")
+		close(first)
+		select {
+		case <-signals:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, first, func() {
+		signal.Stop(signals)
+		cancel()
+	}
+}
+
+// studentReplay tests the answers of a journal as its plan declares.
 func (c *cli) studentReplay(ctx context.Context, o *studentFlags, s *suspect) error {
 	rec, err := collect.ReadJournal(o.journal)
 	if err != nil {
@@ -187,7 +202,7 @@ func (c *cli) studentReplay(ctx context.Context, o *studentFlags, s *suspect) er
 	same.Plan.Key, same.Plan.Mark, same.Plan.Profile, same.Plan.Tokenizer = s.keyID, s.scorer.ID(), s.profile.ID(), s.profile.Tokenizer
 	same.Plan.Registry, same.Plan.Reference, same.Plan.Provenance = s.registry, s.referenceName, s.provenancePlan
 	if p.Provenance != nil && same.Plan.Provenance != nil {
-		same.Plan.Provenance.Live = p.Provenance.Live // which was measured when it was declared
+		same.Plan.Provenance.Live = p.Provenance.Live // measured when the plan was declared
 	}
 	if err := declared.Same(&same); err != nil {
 		return usagef("%s: %w", o.journal, err)
@@ -201,35 +216,4 @@ func (c *cli) studentReplay(ctx context.Context, o *studentFlags, s *suspect) er
 		return err
 	}
 	return c.conclude(o, a, end, nil, observedOf(o.journal, rec))
-}
-
-// observedOf says when and how a journal came to be.
-func observedOf(path string, rec *collect.Recording) report.AuditObserved {
-	var seen report.AuditObserved
-	add := func(name, format string, args ...any) {
-		seen.Facts = append(seen.Facts, report.Fact{Name: name, Value: fmt.Sprintf(format, args...)})
-	}
-	add("journal", "%s, %d records", filepath.Base(path), rec.Records)
-	add("hash of its last record", "sha256:%s", rec.Head)
-	if !rec.First.IsZero() {
-		add("answers", "%d, from %s to %s", len(rec.Answers), rec.First.Format(time.RFC3339), rec.Last.Format(time.RFC3339))
-	}
-	add("requests", "%d, retries included", rec.Attempts)
-	if rec.Failures > 0 {
-		add("failures", "%d times a question was given up, to be asked again", rec.Failures)
-	}
-	if rec.Lost != (collect.Usage{}) {
-		add("lost", "requests without an answer may have cost up to %d tokens in and %d out", rec.Lost.In, rec.Lost.Out)
-	}
-	if rec.Redacted > 0 {
-		add("redacted", "the API key was overwritten in %d responses that repeated it", rec.Redacted)
-	}
-	for _, s := range rec.Sessions {
-		line := fmt.Sprintf("%s: %s, %d requests at a time, %d answers before", s.At.Format(time.RFC3339), s.Tool, s.Concurrency, s.From)
-		if s.Torn > 0 {
-			line += fmt.Sprintf(", an unfinished line of %d bytes dropped", s.Torn)
-		}
-		seen.Sessions = append(seen.Sessions, line)
-	}
-	return seen
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// studentReading tests what a model with open weights would write next.
+// studentReading tests a reading file: what a model with open weights would write next.
 func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 	s, err := c.newSuspect(ctx, o)
 	if err != nil {
@@ -22,12 +22,12 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 	}
 	switch {
 	case h.Vocab > s.profile.Vocab:
-		return fmt.Errorf("%s is about a vocabulary of %d ids, and the profile of %d", o.reading, h.Vocab, s.profile.Vocab)
+		return fmt.Errorf("%s is for a vocabulary of %d ids, and the profile for %d", o.reading, h.Vocab, s.profile.Vocab)
 	case h.Tokenizer != watermark.TokenizerNone && (h.Tokenizer != s.profile.Tokenizer || h.TokenizerDigest != s.profile.TokenizerDigest):
-		return fmt.Errorf("%s is about the tokenizer %s, and the profile about %s", o.reading,
+		return fmt.Errorf("%s is for the tokenizer %s, and the profile for %s", o.reading,
 			tokenizerWords(h.Tokenizer, h.TokenizerDigest), tokenizerWords(s.profile.Tokenizer, s.profile.TokenizerDigest))
 	}
-	d := &audit.Declared{}
+	d := &audit.DeclaredPlan{}
 	if err := s.plan(o, d, ""); err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 		return err
 	}
 	testing := c.busy("testing")
-	r, err := audit.Reading(config, o.reading)
+	r, err := audit.TestWeights(config, o.reading)
 	testing()
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 	return c.publish(o, r, collect.Asked, report.AuditObserved{})
 }
 
-// tokenizerWords names a tokenizer, with its digest or the want of one.
+// tokenizerWords returns the name of a tokenizer with its digest, or says that it has none.
 func tokenizerWords(name, digest string) string {
 	switch {
 	case name == watermark.TokenizerNone || name == "":

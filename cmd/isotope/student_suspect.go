@@ -2,35 +2,35 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
-// A suspect is what a test of a model needs to know of marks and keys.
+// A suspect holds the marks, keys and models that the test of a suspect needs.
 type suspect struct {
 	profile          *watermark.Profile
 	tokenizer        tokenize.Tokenizer // nil: outputs are token ids
 	keyID            string
 	scorer           *watermark.Mark
-	bind             func(watermark.Key) (detect.Scorer, error) // of decoys
+	bind             func(watermark.Key) (detect.Scorer, error) // binds the decoys
 	registry         *audit.Registry
-	cohorts, tenants []detect.Account
+	cohorts, tenants []student.Account
 	provenance       *audit.Band       // nil: none
-	provenancePlan   *audit.Provenance // of it, without its live strength
+	provenancePlan   *audit.Provenance // of the same band, without its live strength
 	reference        detect.Reference  // nil: none
 	referenceName    string
 }
 
-// newSuspect reads the files that say what is tested.
+// newSuspect reads the profile, the keys and the registry.
 func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error) {
 	s := new(suspect)
 	var err error
@@ -55,7 +55,7 @@ func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error)
 		return nil, err
 	}
 	if _, ok := s.scorer.Law().(watermark.Bernoulli); !ok {
-		return nil, usagef("student: the profile's scheme, %v, is not one that students are tested for; training carries a green list over", s.profile.Scheme)
+		return nil, usagef("the profile's scheme is %v, and students are tested for green lists, which training carries over; give the profile of a green list", s.profile.Scheme)
 	}
 	s.keyID = s.scorer.KeyID()
 	if o.provenanceProfile != "" {
@@ -66,7 +66,7 @@ func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error)
 	return s, nil
 }
 
-// readProvenance reads the band that is tested beside the mark.
+// readProvenance reads the band that is tested besides the mark.
 func (s *suspect) readProvenance(o *studentFlags) error {
 	p, err := watermark.ReadProfile(o.provenanceProfile)
 	if err != nil {
@@ -78,30 +78,31 @@ func (s *suspect) readProvenance(o *studentFlags) error {
 	}
 	switch {
 	case p.Selector != "":
-		return usagef("student: %s has a band of its own, and a provenance band has all contexts", o.provenanceProfile)
+		return usagef("%s has a part of the contexts, and a provenance band has all of them; give another --provenance-profile", o.provenanceProfile)
 	case p.Variants > 1:
-		return usagef("student: %s has %d variants, and a provenance band has one", o.provenanceProfile, p.Variants)
+		return usagef("%s has %d variants, and a provenance band has one; give another --provenance-profile", o.provenanceProfile, p.Variants)
 	case p.Tokenizer != s.profile.Tokenizer || p.TokenizerDigest != s.profile.TokenizerDigest || p.Vocab != s.profile.Vocab:
-		return usagef("student: %s and %s are about different tokenizers", o.profile, o.provenanceProfile)
+		return usagef("%s and %s are for different tokenizers", o.profile, o.provenanceProfile)
 	}
 	mark, err := p.Mark(key)
 	if err != nil {
 		return err
 	}
 	if _, ok := mark.Law().(watermark.Bernoulli); ok {
-		return usagef("student: the scheme of %s, %v, is no keyed draw; a provenance band is one", o.provenanceProfile, p.Scheme)
+		return usagef("the scheme of %s is %v, and a provenance band is a keyed draw; give the profile of a gumbelmax or a tournament", o.provenanceProfile, p.Scheme)
 	}
 	s.provenance = &audit.Band{
 		Scorer: mark, Dedup: dedupOf(p), Exempt: p.Exempt,
 		Bind: func(k watermark.Key) (detect.Scorer, error) { return p.Mark(k) },
 	}
 	if err := s.provenance.Check(s.scorer); err != nil {
-		return usagef("student: %s: %w", o.provenanceProfile, err)
+		return usagef("%s: %w", o.provenanceProfile, err)
 	}
 	s.provenancePlan = &audit.Provenance{Key: mark.KeyID(), Mark: mark.ID(), Profile: p.ID()}
 	return nil
 }
 
+// readMark binds the profile to the key.
 func (s *suspect) readMark(o *studentFlags, key watermark.Key) error {
 	selectors, err := readSelector(s.profile, o.selector)
 	if err != nil {
@@ -114,9 +115,10 @@ func (s *suspect) readMark(o *studentFlags, key watermark.Key) error {
 	return nil
 }
 
+// readRegistry binds the keys of a registry of accounts.
 func (s *suspect) readRegistry(o *studentFlags, root watermark.Key) error {
 	if s.profile.Selector != "" {
-		return usagef("student: the registry makes the bands itself, and the profile has one")
+		return usagef("the profile has a band, and with --registry the registry makes the bands; give a profile without one")
 	}
 	f, err := os.Open(o.registry)
 	if err != nil {
@@ -131,7 +133,7 @@ func (s *suspect) readRegistry(o *studentFlags, root watermark.Key) error {
 	if err != nil {
 		return err
 	}
-	s.scorer, s.cohorts, s.tenants = master, detect.Accounts(cohorts), detect.Accounts(tenants)
+	s.scorer, s.cohorts, s.tenants = master, student.Accounts(cohorts), student.Accounts(tenants)
 	bind, err := r.MasterBinder(root, o.epoch, s.profile.Scheme, s.profile.Vocab)
 	if err != nil {
 		return err
@@ -141,35 +143,35 @@ func (s *suspect) readRegistry(o *studentFlags, root watermark.Key) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(text)
 	s.registry = &audit.Registry{
-		Digest: "sha256:" + hex.EncodeToString(sum[:]), Root: r.Root(), Epoch: o.epoch, Cohorts: len(s.cohorts), Tenants: len(s.tenants),
+		Digest: canonical.Digest(text), Root: r.Root(), Epoch: o.epoch, Cohorts: len(s.cohorts), Tenants: len(s.tenants),
 	}
 	return nil
 }
 
-// loadReference loads the embedded model as the reference.
+// loadReference loads the embedded model as the reference model.
 func (c *cli) loadReference(ctx context.Context, s *suspect, corpus string) error {
 	if s.tokenizer == nil {
-		return usagef("student: the embedded reference model needs a tokenizer, and the profile has none; --reference none leaves the residual out")
+		return usagef("the profile has no tokenizer, and the embedded reference model needs one; --reference none leaves the residual out")
 	}
 	b, err := c.loadModel(ctx, s.tokenizer, corpus)
 	if err != nil {
-		return fmt.Errorf("the reference model: %w (--reference none leaves the residual out)", err)
+		return fmt.Errorf("the reference model cannot be loaded: %w (--reference none leaves the residual out)", err)
 	}
 	s.reference = b.Model
 	s.referenceName = fmt.Sprintf("%v, %s", b.Model, b.Model.Digest())
 	return nil
 }
 
-// plan fills in the plan of a call. runKey is the run key to keep; "" draws one.
-func (s *suspect) plan(o *studentFlags, d *audit.Declared, runKey string) error {
+// plan completes the plan of a call. runKey is the run key to keep, or "" for a random one.
+func (s *suspect) plan(o *studentFlags, d *audit.DeclaredPlan, runKey string) error {
 	switch {
-	case o.given["run-key"]:
+	case o.given("run-key"):
 		runKey = o.runKey
 	case runKey == "":
 		runKey = audit.RunKeyText(detect.NewRunKey())
 	}
+	// The words of a plan are declared and hashed, and old journals hold them: they never change.
 	d.Plan = audit.Plan{
 		Version: 1, Question: o.question, Key: s.keyID, Mark: s.scorer.ID(), Profile: s.profile.ID(), Tokenizer: s.profile.Tokenizer, Registry: s.registry,
 		Statistics: []string{"distinct pairs"}, Reference: s.referenceName, Stopping: audit.Fixed,
@@ -203,26 +205,26 @@ func (s *suspect) plan(o *studentFlags, d *audit.Declared, runKey string) error 
 		p.Question = fmt.Sprintf("Do %s depend on %s?", outputs, keys)
 	}
 	if _, err := p.RunKeyBytes(); err != nil {
-		return usagef("student: --run-key: %w", err)
+		return usagef("--run-key: %w", err)
 	}
 	return nil
 }
 
-// config binds the decoys of a plan.
-func (s *suspect) config(d *audit.Declared) (audit.Config, error) {
+// config returns the configuration of a test, with the decoys of its plan.
+func (s *suspect) config(d *audit.DeclaredPlan) (audit.Config, error) {
 	run, err := d.Plan.RunKeyBytes()
 	if err != nil {
 		return audit.Config{}, err
 	}
-	decoys, err := detect.NewDecoys(run, d.Plan.Decoys, s.bind)
+	decoys, err := student.NewDecoys(run, d.Plan.Decoys, s.bind)
 	return audit.Config{
 		Declared: d, Scorer: s.scorer, Decoys: decoys, Reference: s.reference, Tokenizer: s.tokenizer, Exempt: s.profile.Exempt,
 		Cohorts: s.cohorts, Tenants: s.tenants, Provenance: s.provenance,
 	}, err
 }
 
-// audit begins the test of a plan.
-func (s *suspect) audit(d *audit.Declared) (*audit.Audit, error) {
+// audit returns the test of a plan, which has no outputs yet.
+func (s *suspect) audit(d *audit.DeclaredPlan) (*audit.Audit, error) {
 	config, err := s.config(d)
 	if err != nil {
 		return nil, err

@@ -10,8 +10,8 @@ import (
 func (c *cli) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version of this program and of the wire format",
-		Args:  cobra.NoArgs,
+		Short: "Print the versions of this program and of the wire format",
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(c.stdout, toolVersion())
 			return err
@@ -19,7 +19,7 @@ func (c *cli) versionCommand() *cobra.Command {
 	}
 }
 
-// toolVersion names this program, for reports.
+// toolVersion returns the name and the version of this program, for reports.
 func toolVersion() string {
 	version, goVersion := "unknown", "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -116,10 +116,7 @@ func (s *Test) Trace(cohorts, tenants []Account, o *TraceOptions) (TraceResult, 
 	if !(c.Alpha > 0 && c.Alpha < 1) {
 		return TraceResult{}, errors.New("student: Alpha is outside (0,1)")
 	}
-	if err := s.checkAccounts(cohorts, false); err != nil {
-		return TraceResult{}, err
-	}
-	if err := s.checkAccounts(tenants, true); err != nil {
+	if err := s.CheckAccounts(cohorts, tenants); err != nil {
 		return TraceResult{}, err
 	}
 	r := TraceResult{Families: 1, Alpha: c.Alpha, Q: c.Q}
@@ -135,6 +132,15 @@ func (s *Test) Trace(cohorts, tenants []Account, o *TraceOptions) (TraceResult, 
 	r.Cohorts = s.family(set, cohorts, &r)
 	r.Tenants = s.family(set, tenants, &r)
 	return r, nil
+}
+
+// CheckAccounts returns the error that [Test.Trace] returns about these accounts. Call it before
+// outputs are collected.
+func (s *Test) CheckAccounts(cohorts, tenants []Account) error {
+	if err := s.checkAccounts(cohorts, false); err != nil {
+		return err
+	}
+	return s.checkAccounts(tenants, true)
 }
 
 // checkAccounts returns an error about a family that cannot be tested.

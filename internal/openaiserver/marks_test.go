@@ -39,7 +39,7 @@ func testUnder(t *testing.T, s *testServer, texts []string, lo, hi int, path ...
 		BandLo: lo, BandHi: hi, Selector: selector.ID()}
 	mark, err := p.Mark(root.Derive(path...), selector)
 	require.NoError(t, err)
-	acc := detect.New(mark, nil)
+	acc := detect.NewAccumulator(mark, nil)
 	for _, text := range texts {
 		acc.Add(s.ngram.tokenizer.Append(nil, []byte(text)))
 	}
@@ -77,7 +77,7 @@ func TestTenantsAreFound(t *testing.T) {
 			assert.Equal(t, detect.Detected, r.Verdict)
 			scored += r.Scored
 		}
-		whole := detect.New(everything(t, s), nil)
+		whole := detect.NewAccumulator(everything(t, s), nil)
 		for _, text := range c.texts {
 			whole.Add(s.ngram.tokenizer.Append(nil, []byte(text)))
 		}

@@ -144,7 +144,7 @@ func (m *metrics) written(marks []*watermark.Mark, tokens []watermark.Token, rec
 	}
 	m.marked.Add(1)
 	for _, mark := range marks {
-		test := detect.New(mark, nil)
+		test := detect.NewAccumulator(mark, nil)
 		test.Add(tokens)
 		r := test.Result()
 		m.scored.Add(layerOf(mark), r.Scored)

@@ -1,40 +1,39 @@
-// Package reading reads files of what a model with open weights would write next, position
-// by position, as any framework can write them. docs/reading.md describes the format;
-// package detect tests what is in them.
+// Package reading parses reading files: what a model with open weights would write next, position
+// by position. Any framework can write them. docs/formats/rows.md describes the format, and package
+// detect tests the contents.
 package reading
 
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
-	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 const (
 	version = 1
-	// MaxLine bounds a line, and with it the memory that a text takes: some five times as
-	// much.
+	// MaxLine is the length of the longest line, in bytes. A text takes some five times as much
+	// memory as its line.
 	MaxLine = 64 << 20
-	// MaxTokens bounds the tokens of a text.
+	// MaxTokens is the largest number of tokens in a text.
 	MaxTokens = 1 << 20
 )
 
-// ErrFormat is wrapped by errors about text that is no file of readings.
-var ErrFormat = errors.New("not a file of readings")
+// ErrFormat is wrapped by errors about a file that is not a valid reading file.
+var ErrFormat = errors.New("not a valid reading file")
 
-// A Kind says what a file holds for each position.
+// A Kind says what a file has for each position.
 type Kind string
 
 const (
-	Choices    Kind = "choices"    // the model's choice, for detect.ChoiceReading
-	Mass       Kind = "mass"       // the model's row, for detect.NewMass
-	Difference Kind = "difference" // the rows of the model and of its base, for detect.NewDifference
+	Choices    Kind = "choices"    // the model's choice, for student.Choices
+	Mass       Kind = "mass"       // the model's row, for student.NewMass
+	Difference Kind = "difference" // the rows of the model and of its base, for student.NewDifference
 )
 
 // A Header is the first line.
@@ -45,71 +44,71 @@ type Header struct {
 	Tokenizer       string `json:"tokenizer"`                  // name, or "none"
 	TokenizerDigest string `json:"tokenizer_digest,omitempty"` // "sha256:..."
 	Model           string `json:"model"`                      // whose choices or rows
-	Base            string `json:"base,omitempty"`             // of a difference: whose rows are taken off
-	// Marked says that the texts are outputs of a marked model, in the order of its log:
-	// they are for detect.MarkedReading.
+	Base            string `json:"base,omitempty"`             // for a difference: whose rows are subtracted
+	// Marked is true if the texts are outputs of a marked model, in the order of its log. They
+	// are for student.Marked.
 	Marked bool   `json:"marked,omitempty"`
 	Note   string `json:"note,omitempty"`
 }
 
-// A Text is one line: what the model was given, and what it gave. Choices, or Model and, in
-// a difference, Base have an entry for each token; a Row of nil Probs and a choice of -1
-// are positions where the model was not asked.
+// A Text is one line: the tokens that the model was given, and what it gave after each of them.
+// Either Choices has an entry for each token, or Model has, and for a difference Base as well. A
+// Row with nil Probs and a choice of -1 stand for positions where the model was not asked.
 type Text struct {
 	Tokens      []watermark.Token
 	Choices     []watermark.Token
-	Model, Base []detect.Row
+	Model, Base []student.Row
 }
 
-// A row is a Row in JSON; null is none.
-type row struct {
+// rowJSON is a Row in JSON. Null is no row.
+type rowJSON struct {
 	IDs []watermark.Token `json:"ids"`
 	P   []float32         `json:"p"`
 }
 
-// line is a Text in JSON.
-type line struct {
+// textJSON is a Text in JSON.
+type textJSON struct {
 	Tokens  []watermark.Token `json:"tokens"`
 	Choices []watermark.Token `json:"choices"`
-	Rows    []*row            `json:"rows"`
-	Base    []*row            `json:"base"`
+	Rows    []*rowJSON        `json:"rows"`
+	Base    []*rowJSON        `json:"base"`
 }
 
-// A Reader reads one file. One goroutine at a time.
+// A Reader reads one file. It is not safe for concurrent use.
 type Reader struct {
 	lines  *bufio.Reader
-	number int // of the line last read
+	number int // of the last line, from 1
 	header Header
 	buffer []byte
 }
 
-// NewReader reads the first line.
+// NewReader reads the first line. Errors about it wrap [ErrFormat].
 func NewReader(r io.Reader) (*Reader, error) {
 	d := &Reader{lines: bufio.NewReaderSize(r, 1<<16)}
 	text, err := d.line()
 	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading: %w: it is empty", ErrFormat)
+		return nil, fmt.Errorf("reading: %w: the file is empty", ErrFormat)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := strict(text, &d.header); err != nil {
+	if err := strictjson.Decode(text, &d.header); err != nil {
 		return nil, d.wrong("%v", err)
 	}
 	h := &d.header
 	switch {
 	case h.Version != version:
-		return nil, d.wrong("isotope_reading is %d and not %d", h.Version, version)
+		return nil, d.wrong("isotope_reading is %d, and this program reads %d", h.Version, version)
 	case h.Kind != Choices && h.Kind != Mass && h.Kind != Difference:
-		return nil, d.wrong("the kind is none of choices, mass and difference")
+		return nil, d.wrong("unknown kind %s; write choices, mass or difference", strictjson.Quote(string(h.Kind)))
 	case h.Vocab < 1 || h.Vocab > watermark.MaxVocab:
 		return nil, d.wrong("the vocabulary size %d is outside 1 to %d", h.Vocab, watermark.MaxVocab)
 	case h.Tokenizer == "" || h.Model == "":
-		return nil, d.wrong("tokenizer and model must be named")
+		return nil, d.wrong("tokenizer or model is missing; write both")
 	case (h.Kind == Difference) != (h.Base != ""):
-		return nil, d.wrong("a difference names its base, and nothing else does")
+		return nil, d.wrong("a difference needs a base, and no other kind has one")
 	case h.Marked && h.Kind != Choices:
-		return nil, d.wrong("marked texts are read by choices alone")
+		return nil, d.wrong("marked texts need the kind choices")
 	}
 	return d, nil
 }
@@ -117,8 +116,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 // Header returns the first line.
 func (d *Reader) Header() Header { return d.header }
 
-// Next returns the next text; io.EOF after the last one. Other errors wrap [ErrFormat],
-// name the line, and are final.
+// Next returns the next text, or io.EOF after the last one. Errors about a line wrap [ErrFormat] and
+// give its number. After an error Next must not be called again.
 func (d *Reader) Next() (*Text, error) {
 	for {
 		text, err := d.line()
@@ -132,9 +131,10 @@ func (d *Reader) Next() (*Text, error) {
 	}
 }
 
+// parse parses one text.
 func (d *Reader) parse(text []byte) (*Text, error) {
-	var l line
-	if err := strict(text, &l); err != nil {
+	var l textJSON
+	if err := strictjson.Decode(text, &l); err != nil {
 		return nil, d.wrong("%v", err)
 	}
 	n := len(l.Tokens)
@@ -150,16 +150,16 @@ func (d *Reader) parse(text []byte) (*Text, error) {
 	case !want(Choices, l.Choices != nil, len(l.Choices)),
 		!want(Mass, l.Rows != nil, len(l.Rows)),
 		!want(Difference, l.Base != nil, len(l.Base)):
-		return nil, d.wrong("the %s do not come with one entry for each of %d tokens, and nothing else", d.header.Kind, n)
+		return nil, d.wrong("a text of kind %s needs one entry for each of its %d tokens, and nothing else", d.header.Kind, n)
 	}
 	for _, id := range l.Tokens {
 		if id < 0 || int(id) >= d.header.Vocab {
-			return nil, d.wrong("token %d is outside the vocabulary", id)
+			return nil, d.wrong("token %d is outside the vocabulary of the header", id)
 		}
 	}
 	for _, id := range l.Choices {
 		if id < -1 || int(id) >= d.header.Vocab {
-			return nil, d.wrong("choice %d is outside the vocabulary", id)
+			return nil, d.wrong("choice %d is outside the vocabulary of the header", id)
 		}
 	}
 	t := &Text{Tokens: l.Tokens, Choices: l.Choices}
@@ -171,12 +171,12 @@ func (d *Reader) parse(text []byte) (*Text, error) {
 	return t, err
 }
 
-// rows checks rows.
-func (d *Reader) rows(in []*row) ([]detect.Row, error) {
+// rows checks rows and returns them, or nil for nil.
+func (d *Reader) rows(in []*rowJSON) ([]student.Row, error) {
 	if in == nil {
 		return nil, nil
 	}
-	out := make([]detect.Row, len(in))
+	out := make([]student.Row, len(in))
 	for i, r := range in {
 		if r == nil {
 			continue
@@ -184,7 +184,7 @@ func (d *Reader) rows(in []*row) ([]detect.Row, error) {
 		if r.P == nil {
 			return nil, d.wrong("row %d has no probabilities", i)
 		}
-		out[i] = detect.Row{Tokens: r.IDs, Probs: r.P}
+		out[i] = student.Row{Tokens: r.IDs, Probs: r.P}
 		if err := out[i].Check(d.header.Vocab); err != nil {
 			return nil, d.wrong("row %d: %v", i, err)
 		}
@@ -192,7 +192,7 @@ func (d *Reader) rows(in []*row) ([]detect.Row, error) {
 	return out, nil
 }
 
-// line reads one line without its end. It is overwritten by the next call.
+// line returns the next line without its end. The next call overwrites it.
 func (d *Reader) line() ([]byte, error) {
 	d.number++
 	d.buffer = d.buffer[:0]
@@ -212,32 +212,7 @@ func (d *Reader) line() ([]byte, error) {
 	}
 }
 
+// wrong returns an error about the current line.
 func (d *Reader) wrong(format string, args ...any) error {
 	return fmt.Errorf("reading: %w: line %d: %s", ErrFormat, d.number, fmt.Sprintf(format, args...))
-}
-
-// strict decodes one JSON object of known fields, with nothing after it.
-func strict(text []byte, into any) error {
-	if !bytes.HasPrefix(bytes.TrimLeft(text, " \t\r"), []byte("{")) {
-		return errors.New("not a JSON object")
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errors.New(brief(err))
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("text after its end")
-	}
-	return nil
-}
-
-// brief is what a decoder says, cut to a length that fits a line.
-func brief(err error) string {
-	const shown = 160
-	s := strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "json: "), "?")
-	if len(s) > shown {
-		s = s[:shown] + "..."
-	}
-	return s
 }

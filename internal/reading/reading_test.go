@@ -2,7 +2,6 @@ package reading
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -11,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -51,8 +52,8 @@ func TestRead(t *testing.T) {
 	_, texts, err = readAll(difference + "\n" + `{"tokens":[1,2],"rows":[{"ids":[3,7],"p":[0.5,0.25]},null],"base":[{"p":[0.5,0.5]},{"ids":[],"p":[]}]}` + "\n")
 	require.NoError(t, err)
 	require.Len(t, texts, 1)
-	assert.Equal(t, []detect.Row{{Tokens: []watermark.Token{3, 7}, Probs: []float32{0.5, 0.25}}, {}}, texts[0].Model)
-	assert.Equal(t, []detect.Row{{Probs: []float32{0.5, 0.5}}, {Tokens: []watermark.Token{}, Probs: []float32{}}}, texts[0].Base)
+	assert.Equal(t, []student.Row{{Tokens: []watermark.Token{3, 7}, Probs: []float32{0.5, 0.25}}, {}}, texts[0].Model)
+	assert.Equal(t, []student.Row{{Probs: []float32{0.5, 0.5}}, {Tokens: []watermark.Token{}, Probs: []float32{}}}, texts[0].Base)
 
 	_, texts, err = readAll(mass + "\n" + `{"tokens":[1],"rows":[{"ids":[3],"p":[0.5]}]}`)
 	require.NoError(t, err)
@@ -64,71 +65,79 @@ func TestRead(t *testing.T) {
 }
 
 func TestReadRefuses(t *testing.T) {
-	for name, text := range map[string]string{
-		"empty":                   "",
-		"no header":               `{"tokens":[1],"choices":[2]}`,
-		"a blank first line":      "\n" + choices,
-		"another version":         strings.Replace(choices, ":1,", ":2,", 1),
-		"another kind":            strings.Replace(choices, `"choices"`, `"guesses"`, 1),
-		"no vocabulary":           strings.Replace(choices, `100`, `0`, 1),
-		"a vocabulary too large":  strings.Replace(choices, `100`, `100000000`, 1),
-		"an unknown field":        strings.Replace(choices, `"vocab"`, `"vokab":1,"vocab"`, 1),
-		"no model":                strings.Replace(choices, `"suspect"`, `""`, 1),
-		"no tokenizer":            strings.Replace(choices, `"none"`, `""`, 1),
-		"a base of choices":       strings.Replace(choices, `}`, `,"base":"x"}`, 1),
-		"a difference of nothing": strings.Replace(difference, `"public"`, `""`, 1),
-		"marked rows":             strings.Replace(mass, `}`, `,"marked":true}`, 1),
-		"text after the header":   choices + "{}",
-		"an array":                choices + "\n[1]",
-		"a string":                choices + "\n\"x\"",
-		"null":                    choices + "\nnull",
-		"no tokens":               choices + "\n" + `{"tokens":[],"choices":[]}`,
-		"too few choices":         choices + "\n" + `{"tokens":[1,2],"choices":[1]}`,
-		"too many choices":        choices + "\n" + `{"tokens":[1],"choices":[1,2]}`,
-		"rows for choices":        choices + "\n" + `{"tokens":[1],"choices":[1],"rows":[null]}`,
-		"choices for rows":        mass + "\n" + `{"tokens":[1],"choices":[1],"rows":[null]}`,
-		"a base for a mass":       mass + "\n" + `{"tokens":[1],"rows":[null],"base":[null]}`,
-		"no base":                 difference + "\n" + `{"tokens":[1],"rows":[null]}`,
-		"a short base":            difference + "\n" + `{"tokens":[1,2],"rows":[null,null],"base":[null]}`,
-		"a token outside":         choices + "\n" + `{"tokens":[100],"choices":[1]}`,
-		"a negative token":        choices + "\n" + `{"tokens":[-1],"choices":[1]}`,
-		"a choice outside":        choices + "\n" + `{"tokens":[1],"choices":[100]}`,
-		"a choice below -1":       choices + "\n" + `{"tokens":[1],"choices":[-2]}`,
-		"a fraction":              choices + "\n" + `{"tokens":[1.5],"choices":[1]}`,
-		"a large token":           choices + "\n" + `{"tokens":[99999999999],"choices":[1]}`,
-		"a row without p":         mass + "\n" + `{"tokens":[1],"rows":[{"ids":[1]}]}`,
-		"ids that go down":        mass + "\n" + `{"tokens":[1],"rows":[{"ids":[2,1],"p":[0.1,0.1]}]}`,
-		"fewer p than ids":        mass + "\n" + `{"tokens":[1],"rows":[{"ids":[1,2],"p":[0.1]}]}`,
-		"p above 1":               mass + "\n" + `{"tokens":[1],"rows":[{"p":[1.1]}]}`,
-		"p below 0":               mass + "\n" + `{"tokens":[1],"rows":[{"p":[-0.1]}]}`,
-		"p out of range":          mass + "\n" + `{"tokens":[1],"rows":[{"p":[1e99]}]}`,
-		"p that is none":          mass + "\n" + `{"tokens":[1],"rows":[{"p":[NaN]}]}`,
-		"logits":                  mass + "\n" + `{"tokens":[1],"rows":[{"p":[5.25,-3]}]}`,
-		"an unknown field inside": mass + "\n" + `{"tokens":[1],"rows":[{"p":[0.5],"k":1}]}`,
-		"cut":                     choices + "\n" + `{"tokens":[1],"choi`,
+	for _, c := range []struct{ name, text string }{
+		{"empty", ""},
+		{"no header", `{"tokens":[1],"choices":[2]}`},
+		{"a blank first line", "\n" + choices},
+		{"another version", strings.Replace(choices, ":1,", ":2,", 1)},
+		{"another kind", strings.Replace(choices, `"choices"`, `"guesses"`, 1)},
+		{"no vocabulary", strings.Replace(choices, `100`, `0`, 1)},
+		{"a vocabulary too large", strings.Replace(choices, `100`, `100000000`, 1)},
+		{"an unknown field", strings.Replace(choices, `"vocab"`, `"vokab":1,"vocab"`, 1)},
+		{"no model", strings.Replace(choices, `"suspect"`, `""`, 1)},
+		{"no tokenizer", strings.Replace(choices, `"none"`, `""`, 1)},
+		{"a base of choices", strings.Replace(choices, `}`, `,"base":"x"}`, 1)},
+		{"a difference of nothing", strings.Replace(difference, `"public"`, `""`, 1)},
+		{"marked rows", strings.Replace(mass, `}`, `,"marked":true}`, 1)},
+		{"text after the header", choices + "{}"},
+		{"a repeated field", strings.Replace(choices, `"vocab"`, `"vocab":7,"vocab"`, 1)},
+		{"another case", strings.Replace(choices, `"vocab"`, `"Vocab"`, 1)},
+		{"a null for a number", strings.Replace(choices, `100`, `null`, 1)},
+		{"repeated tokens", choices + "\n" + `{"tokens":[1],"choices":[2],"tokens":[3]}`},
+		{"repeated ids in a row", mass + "\n" + `{"tokens":[1],"rows":[{"ids":[1],"p":[0.1],"ids":[2]}]}`},
+		{"a null among tokens", choices + "\n" + `{"tokens":[null],"choices":[2]}`},
+		{"an array", choices + "\n[1]"},
+		{"a string", choices + "\n\"x\""},
+		{"null", choices + "\nnull"},
+		{"no tokens", choices + "\n" + `{"tokens":[],"choices":[]}`},
+		{"too few choices", choices + "\n" + `{"tokens":[1,2],"choices":[1]}`},
+		{"too many choices", choices + "\n" + `{"tokens":[1],"choices":[1,2]}`},
+		{"rows for choices", choices + "\n" + `{"tokens":[1],"choices":[1],"rows":[null]}`},
+		{"choices for rows", mass + "\n" + `{"tokens":[1],"choices":[1],"rows":[null]}`},
+		{"a base for a mass", mass + "\n" + `{"tokens":[1],"rows":[null],"base":[null]}`},
+		{"no base", difference + "\n" + `{"tokens":[1],"rows":[null]}`},
+		{"a short base", difference + "\n" + `{"tokens":[1,2],"rows":[null,null],"base":[null]}`},
+		{"a token outside", choices + "\n" + `{"tokens":[100],"choices":[1]}`},
+		{"a negative token", choices + "\n" + `{"tokens":[-1],"choices":[1]}`},
+		{"a choice outside", choices + "\n" + `{"tokens":[1],"choices":[100]}`},
+		{"a choice below -1", choices + "\n" + `{"tokens":[1],"choices":[-2]}`},
+		{"a fraction", choices + "\n" + `{"tokens":[1.5],"choices":[1]}`},
+		{"a large token", choices + "\n" + `{"tokens":[99999999999],"choices":[1]}`},
+		{"a row without p", mass + "\n" + `{"tokens":[1],"rows":[{"ids":[1]}]}`},
+		{"ids that go down", mass + "\n" + `{"tokens":[1],"rows":[{"ids":[2,1],"p":[0.1,0.1]}]}`},
+		{"fewer p than ids", mass + "\n" + `{"tokens":[1],"rows":[{"ids":[1,2],"p":[0.1]}]}`},
+		{"p above 1", mass + "\n" + `{"tokens":[1],"rows":[{"p":[1.1]}]}`},
+		{"p below 0", mass + "\n" + `{"tokens":[1],"rows":[{"p":[-0.1]}]}`},
+		{"p out of range", mass + "\n" + `{"tokens":[1],"rows":[{"p":[1e99]}]}`},
+		{"p that is none", mass + "\n" + `{"tokens":[1],"rows":[{"p":[NaN]}]}`},
+		{"logits", mass + "\n" + `{"tokens":[1],"rows":[{"p":[5.25,-3]}]}`},
+		{"an unknown field inside", mass + "\n" + `{"tokens":[1],"rows":[{"p":[0.5],"k":1}]}`},
+		{"cut", choices + "\n" + `{"tokens":[1],"choi`},
 	} {
-		_, _, err := readAll(text)
-		assert.ErrorIs(t, err, ErrFormat, name)
+		t.Run(c.name, func(t *testing.T) {
+			_, _, err := readAll(c.text)
+			assert.ErrorIs(t, err, ErrFormat)
+		})
 	}
 	_, texts, err := readAll(choices + "\n" + `{"tokens":[1],"choices":[1]}` + "\n\n{")
 	assert.ErrorContains(t, err, "line 4")
 	assert.Len(t, texts, 1)
-	r, err := NewReader(io.MultiReader(strings.NewReader(choices+"\n"), failing{}))
+	r, err := NewReader(io.MultiReader(strings.NewReader(choices+"\n"), failingReader{}))
 	require.NoError(t, err)
 	_, err = r.Next()
 	assert.ErrorIs(t, err, errDisk)
 }
 
-type failing struct{}
+type failingReader struct{}
 
 var errDisk = errors.New("disk")
 
-func (failing) Read([]byte) (int, error) { return 0, errDisk }
+func (failingReader) Read([]byte) (int, error) { return 0, errDisk }
 
-// endless is a line that never ends.
-type endless struct{}
+// An endlessReader is a line without an end.
+type endlessReader struct{}
 
-func (endless) Read(p []byte) (int, error) {
+func (endlessReader) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
@@ -136,7 +145,7 @@ func (endless) Read(p []byte) (int, error) {
 }
 
 func TestLinesAreBounded(t *testing.T) {
-	_, err := NewReader(endless{})
+	_, err := NewReader(endlessReader{})
 	assert.ErrorIs(t, err, ErrFormat)
 	assert.ErrorContains(t, err, "longer")
 }
@@ -147,9 +156,9 @@ func FuzzRead(f *testing.F) {
 		f.Add(h + "\n" + `{"tokens":[1,2],"rows":[{"ids":[3,7],"p":[0.5,0.25]},null]}`)
 		f.Add(h + "\n" + `{"tokens":[1],"rows":[{"p":[0.5]}],"base":[{"ids":[1],"p":[1]}]}`)
 	}
-	mark, err := watermark.New(detect.DecoyKey([16]byte{7}, 1000), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, 100)
+	mark, err := watermark.New(testmark.Key(7), watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, 100)
 	require.NoError(f, err)
-	decoys, err := detect.NewDecoys([16]byte{7}, 100, func(k watermark.Key) (detect.Scorer, error) {
+	decoys, err := student.NewDecoys([16]byte{7}, 100, func(k watermark.Key) (detect.Scorer, error) {
 		return watermark.New(k, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, 100)
 	})
 	require.NoError(f, err)
@@ -159,37 +168,16 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		for _, x := range texts {
-			// Whatever the parser lets through, a test takes.
+			// A test takes whatever the parser accepts.
 			switch h.Kind {
 			case Choices:
-				require.NoError(t, detect.NewChoiceReading(mark, decoys, nil).Add(x.Tokens, x.Choices))
-				require.NoError(t, detect.NewMarkedReading(mark, decoys, nil).Add(x.Tokens, x.Choices))
+				require.NoError(t, testmark.Must(student.NewChoices(mark, decoys, nil)).Add(x.Tokens, x.Choices))
+				require.NoError(t, testmark.Must(student.NewMarked(mark, decoys, nil)).Add(x.Tokens, x.Choices))
 			case Mass:
-				require.NoError(t, detect.NewMass(mark, decoys, nil).Add(x.Tokens, x.Model, x.Base))
+				require.NoError(t, testmark.Must(student.NewMass(mark, decoys, nil)).Add(x.Tokens, x.Model, x.Base))
 			default:
-				require.NoError(t, detect.NewDifference(mark, decoys, nil).Add(x.Tokens, x.Model, x.Base))
+				require.NoError(t, testmark.Must(student.NewDifference(mark, decoys, nil)).Add(x.Tokens, x.Model, x.Base))
 			}
 		}
 	})
-}
-
-func ExampleReader() {
-	file := `{"isotope_reading":1,"kind":"choices","vocab":100,"tokenizer":"none","model":"suspect"}
-{"tokens":[1,2,3],"choices":[2,3,-1]}
-`
-	r, err := NewReader(strings.NewReader(file))
-	if err != nil {
-		panic(err)
-	}
-	for {
-		text, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			panic(err)
-		}
-		fmt.Println(r.Header().Model, text.Tokens, text.Choices)
-	}
-	// Output: suspect [1 2 3] [2 3 -1]
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/registry"
 )
@@ -48,7 +49,7 @@ func write(marks []*watermark.Mark, n int) []watermark.Token {
 
 // verdict tests a text for a mark, as one of so many tests of the text.
 func verdict(mark *watermark.Mark, text []watermark.Token, tests int) detect.Verdict {
-	test := detect.New(mark, &detect.Options{Tests: int64(tests)})
+	test := detect.NewAccumulator(mark, &detect.Options{Tests: int64(tests)})
 	test.Add(text)
 	return test.Result().Verdict
 }
@@ -212,7 +213,7 @@ func ExampleRegistry_MasterBinder() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	decoys, err := detect.NewDecoys([16]byte{1}, 999, func(k watermark.Key) (detect.Scorer, error) { return bind(k) })
+	decoys, err := student.NewDecoys([16]byte{1}, 999, func(k watermark.Key) (detect.Scorer, error) { return bind(k) })
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,30 +1,27 @@
 package audit
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"hash"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 )
 
-// An answersHash names the answers that were tested, in the order of their questions: the
-// hash of their canonical JSON, a line each. Times, headers and the order of arrival are
-// not in it; the head of the journal's chain has them.
+// An answersHash identifies the answers that were tested, in the order of their questions: it is
+// the hash of their canonical JSON, one answer a line. It does not depend on times, headers or
+// the order of arrival, which the head of the journal's chain covers.
 type answersHash struct{ hash.Hash }
 
 func newAnswersHash() answersHash { return answersHash{sha256.New()} }
 
 func (h answersHash) add(a collect.Answer) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(a); err != nil {
+	line, err := canonical.Encode(a)
+	if err != nil {
 		return err
 	}
-	h.Write(b.Bytes())
+	h.Write(append(line, '\n'))
 	return nil
 }
 

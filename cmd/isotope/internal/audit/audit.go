@@ -1,6 +1,10 @@
-// Package audit tests the outputs of a suspect model by a plan that was declared before,
-// and reports what came of it. It puts together what other packages do: collect has the
-// outputs, detect the tests, report the page.
+// Package audit tests the outputs of a suspect model by a plan that was declared beforehand, and
+// reports the result.
+//
+// An [Audit] takes outputs from files ([Audit.AddFile]) or from a collection ([Audit.Look]), and
+// [Audit.Report] makes the tests of the plan. [TestWeights] tests a model whose weights are at
+// hand. Package collect collects outputs, package detect tests them, and package report writes
+// the result.
 package audit
 
 import (
@@ -9,98 +13,95 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A Config is what a plan needs to be carried out. What it says must be what the plan
-// says; whoever makes both sees to that.
+// A Config holds what the plan of a test needs. The caller ensures that both describe the same
+// test.
 type Config struct {
-	Declared  *Declared
+	Declared  *DeclaredPlan
 	Scorer    detect.Scorer
-	Decoys    *detect.Decoys
-	Reference detect.Reference   // nil: one statistic
+	Decoys    *student.Decoys
+	Reference detect.Reference   // nil: no residual
 	Tokenizer tokenize.Tokenizer // nil: outputs are token ids
 	Exempt    []watermark.Token
-	Cohorts   []detect.Account
-	Tenants   []detect.Account
-	// Provenance is tested where the plan declares it.
+	Cohorts   []student.Account
+	Tenants   []student.Account
+	// Provenance must be set if and only if the plan declares it.
 	Provenance *Band
 }
 
-// An Audit gathers outputs and tests them. One goroutine at a time.
+// An Audit accumulates outputs and tests them. It is not safe for concurrent use.
 type Audit struct {
 	config     Config
-	student    *detect.Student
-	sequential *detect.StudentSequential // nil when the stopping rule is fixed
-	provenance *band                     // nil when it is not declared
+	student    *student.Test
+	sequential *student.Sequential // nil if the stopping rule is Fixed
+	provenance *bandTest           // nil if it is not declared
 
 	in, tested, texts, tokens int64
 	unprompted                int64 // outputs without a prompt
 	skipped                   map[string]int64
-	models                    map[string]int64 // answers by the model's name
+	models                    map[string]int64 // answers by the name that the endpoint gives its model
 	usage                     collect.Usage
-	uncounted                 int64 // answers without a usage
+	uncounted                 int64 // answers without a count of tokens
 	answers                   answersHash
 }
 
-// New returns an empty Audit, or says that the config cannot be: it lacks decoys among the
-// tenants.
+// New returns an Audit without outputs. It returns an error for a config that cannot be tested,
+// such as one with too few decoys.
 func New(c Config) (*Audit, error) {
 	p := &c.Declared.Plan
-	if len(c.Tenants) > 0 {
-		decoys := 0
-		for _, t := range c.Tenants {
-			if t.Decoy {
-				decoys++
-			}
-		}
-		if decoys < detect.MinDecoyAccounts {
-			return nil, fmt.Errorf("the registry has %d decoys among its tenants; a trace needs %d", decoys, detect.MinDecoyAccounts)
-		}
-	}
-	if want := detect.MinDecoys; p.Decoys < want {
-		return nil, fmt.Errorf("%d decoys are fewer than %d", p.Decoys, want)
+	if want := student.MinDecoys; p.Decoys < want {
+		return nil, fmt.Errorf("the plan has %d decoys, and a test needs at least %d", p.Decoys, want)
 	}
 	if (p.Provenance == nil) != (c.Provenance == nil) {
-		return nil, errors.New("a provenance band is declared and not given, or given and not declared")
+		return nil, errors.New("the plan and the call disagree about a provenance band; give the band that the plan declares")
 	}
-	// With a sequential test there are two bundles, with a provenance band one more, and
-	// each counts as one of so many.
+	// A sequential test adds a bundle, and so does a provenance band. Each bundle is one test
+	// among so many.
 	tests := p.Tests * p.bundles()
 	share := p.Share
 	if p.C1 == 0 {
 		share = 0
 	}
-	a := &Audit{
-		config: c, skipped: make(map[string]int64), models: make(map[string]int64), answers: newAnswersHash(),
-		student: detect.NewStudent(c.Scorer, c.Decoys, &detect.StudentOptions{
-			Reference: c.Reference, PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: p.Alpha, Tests: tests, C1: p.C1, MinShare: share,
-		}),
+	a := &Audit{config: c, skipped: make(map[string]int64), models: make(map[string]int64), answers: newAnswersHash()}
+	var err error
+	a.student, err = student.New(c.Scorer, c.Decoys, &student.Options{
+		Reference: c.Reference, PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: p.Alpha, Tests: tests, C1: p.C1, MinShare: share,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.student.CheckAccounts(c.Cohorts, c.Tenants); err != nil {
+		return nil, err
 	}
 	if p.Stopping == Sequential {
-		// It ends the collection at the level that is left when the families of a trace are
-		// counted, too, as the verdict counts them.
-		a.sequential = detect.NewStudentSequential(c.Scorer, c.Decoys, &detect.StudentSequentialOptions{
+		// The verdict is adjusted for the families of a trace, so the level at which this test
+		// ends the collection is, too.
+		a.sequential, err = student.NewSequential(c.Scorer, c.Decoys, &student.SequentialOptions{
 			PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: min(p.Alpha, 0.5) / float64(c.families()), Tests: tests, C1: p.C1, MinShare: share,
 		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	if c.Provenance != nil {
 		if err := c.Provenance.Check(c.Scorer); err != nil {
 			return nil, err
 		}
-		var err error
-		if a.provenance, err = newBand(&c); err != nil {
+		if a.provenance, err = newBandTest(&c); err != nil {
 			return nil, err
 		}
 	}
 	return a, nil
 }
 
-// families is the number of families of a trace: the master, and those of accounts.
+// families returns the number of families of a trace: the master, cohorts and tenants.
 func (c *Config) families() int64 {
 	n := int64(1)
-	for _, family := range [][]detect.Account{c.Cohorts, c.Tenants} {
+	for _, family := range [][]student.Account{c.Cohorts, c.Tenants} {
 		if len(family) > 0 {
 			n++
 		}
@@ -108,8 +109,8 @@ func (c *Config) families() int64 {
 	return n
 }
 
-// bundles is the number of tests that are made apart from each other: the fixed one, the
-// sequential one, and that of the provenance band.
+// bundles returns the number of separate tests: the fixed one, the sequential one, and that of
+// the provenance band.
 func (p *Plan) bundles() int64 {
 	n := int64(1)
 	if p.Stopping == Sequential {
@@ -121,7 +122,7 @@ func (p *Plan) bundles() int64 {
 	return n
 }
 
-// Add counts one response with texts, each after the same prompt.
+// Add adds one response: its texts, which all follow the same prompt.
 func (a *Audit) Add(prompt []watermark.Token, texts ...[]watermark.Token) {
 	a.in++
 	a.tested++
@@ -141,14 +142,14 @@ func (a *Audit) Add(prompt []watermark.Token, texts ...[]watermark.Token) {
 	}
 }
 
-// Skip counts one response that has nothing to test.
+// Skip counts one response that has nothing to test, under its reason.
 func (a *Audit) Skip(reason string) {
 	a.in++
 	a.skipped[reason]++
 }
 
-// Look counts a batch of answers and says whether the sequential test has its verdict; it is
-// a collect.Look.
+// Look adds a batch of answers, and reports whether the sequential test has its verdict. It is a
+// [collect.Look].
 func (a *Audit) Look(batch []collect.Answer) (bool, error) {
 	given := a.config.Declared.Collection.Request.Given()
 	for _, x := range batch {
@@ -178,10 +179,10 @@ func (a *Audit) Look(batch []collect.Answer) (bool, error) {
 	return a.sequential != nil && a.sequential.Done(), nil
 }
 
-// promptTokens returns the tokens of what a model was given, each text twice: as it would
-// stand in a sentence first, after a space, and as it stands. The first word of a text is
-// another token there, and a prompt that was cut from marked text has the contexts of
-// that token, which an answer that quotes it has again.
+// promptTokens returns the tokens of the texts that a model was given, each text twice: after a
+// space, as in the middle of a sentence, and as it is. The first word of a text is another token
+// after a space. A prompt that was cut from marked text has the contexts of that token, and an
+// answer that quotes the prompt has them again.
 func promptTokens(t tokenize.Tokenizer, texts ...string) []watermark.Token {
 	var ids []watermark.Token
 	for _, text := range texts {

@@ -17,71 +17,19 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/plan"
+	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
-const vocab = 5000
-
-var scheme = watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}
-
-func rootKey(t *testing.T) watermark.Key {
-	k, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("42", 32))
-	require.NoError(t, err)
-	return k
-}
-
-// plan is a plan of 100 decoys; marks are those that are tested.
-func plan(stopping string) *Declared {
-	d := &Declared{Plan: Plan{
-		Version: 1, Question: "q", Statistics: []string{"distinct pairs"}, Stopping: stopping, Alpha: 1e-6, Tests: 1, Share: 0.1,
-		Decoys: 100, RunKey: strings.Repeat("01", 16),
-	}}
-	if stopping == Sequential {
-		d.Collection = &Collection{Request: collect.Request{Endpoint: "http://host/v1", API: collect.Chat, Model: "m", MaxTokens: 100}, Asks: 100, Batch: 10}
-	}
-	return d
-}
-
-func config(t *testing.T, d *Declared) Config {
-	mark, err := watermark.New(rootKey(t), scheme, vocab)
-	require.NoError(t, err)
-	decoys, err := detect.NewDecoys([16]byte{1}, d.Plan.Decoys, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, vocab) })
-	require.NoError(t, err)
-	return Config{Declared: d, Scorer: mark, Decoys: decoys}
-}
-
-// write lets marks write n tokens with so much choice that they show; without marks it is
-// unmarked text.
-func write(t *testing.T, rng *rand.Rand, n int, marks ...*watermark.Mark) []watermark.Token {
-	t.Helper()
-	logits := make([]float32, vocab)
-	text := make([]watermark.Token, 0, n)
-	var seq *watermark.Sequence
-	if len(marks) > 0 {
-		var err error
-		seq, err = watermark.NewSequence(marks...)
-		require.NoError(t, err)
-		seq.Reset(nil)
-	}
-	for range n {
-		if seq == nil {
-			text = append(text, rng.Int32N(vocab))
-			continue
-		}
-		next := seq.Sample(logits, watermark.Sampler{Temperature: 1}, rng.Float64())
-		seq.Accept(next)
-		text = append(text, next)
-	}
-	return text
-}
-
-// TestTestsAreCounted: a sequential test and a fixed one count as two, and only one of them
-// when it ended the collection.
+// TestTestsAreCounted: a sequential test and a fixed one count as two tests. Only the sequential
+// one is reported if it ended the collection.
 func TestTestsAreCounted(t *testing.T) {
-	mark := config(t, plan(Fixed)).Scorer.(*watermark.Mark)
+	mark := config(t, planned(Fixed)).Scorer.(*watermark.Mark)
 	for _, c := range []struct {
+		name     string
 		stopping string
 		marked   bool
 		end      collect.End
@@ -89,54 +37,57 @@ func TestTestsAreCounted(t *testing.T) {
 		verdict  detect.Verdict
 		tests    int64
 	}{
-		{Fixed, true, collect.Asked, []string{"distinct pairs"}, detect.Detected, 1},
-		{Fixed, false, collect.Asked, []string{"distinct pairs"}, detect.Inconclusive, 1},
-		{Fixed, false, collect.Exhausted, []string{"distinct pairs"}, detect.Inconclusive, 1},
-		{Fixed, true, collect.Interrupted, nil, detect.Inconclusive, 1},
-		{Sequential, true, collect.Decided, []string{"distinct pairs, while collecting"}, detect.Detected, 2},
-		{Sequential, false, collect.Asked, []string{"distinct pairs, while collecting", "distinct pairs"}, detect.Inconclusive, 2},
-		{Sequential, false, collect.Failing, []string{"distinct pairs, while collecting"}, detect.Inconclusive, 2},
+		{"fixed, marked", Fixed, true, collect.Asked, []string{"distinct pairs"}, detect.Detected, 1},
+		{"fixed, unmarked", Fixed, false, collect.Asked, []string{"distinct pairs"}, detect.Inconclusive, 1},
+		{"fixed, the budget is spent", Fixed, false, collect.Exhausted, []string{"distinct pairs"}, detect.Inconclusive, 1},
+		{"fixed, interrupted", Fixed, true, collect.Interrupted, nil, detect.Inconclusive, 1},
+		{"sequential, it detects", Sequential, true, collect.Decided, []string{"distinct pairs, while collecting"}, detect.Detected, 2},
+		{"sequential, unmarked", Sequential, false, collect.Asked, []string{"distinct pairs, while collecting", "distinct pairs"}, detect.Inconclusive, 2},
+		{"sequential, the endpoint fails", Sequential, false, collect.Failing, []string{"distinct pairs, while collecting"}, detect.Inconclusive, 2},
 	} {
-		a, err := New(config(t, plan(c.stopping)))
-		require.NoError(t, err)
-		rng := rand.New(rand.NewPCG(1, 1))
-		for range 6 {
-			if c.marked {
-				a.Add(nil, write(t, rng, 200, mark))
-			} else {
-				a.Add(nil, write(t, rng, 200))
+		t.Run(c.name, func(t *testing.T) {
+			a, err := New(config(t, planned(c.stopping)))
+			require.NoError(t, err)
+			rng := rand.New(rand.NewPCG(1, 1))
+			for range 6 {
+				if c.marked {
+					a.Add(nil, write(t, rng, 200, mark))
+				} else {
+					a.Add(nil, write(t, rng, 200))
+				}
 			}
-		}
-		r, err := a.Report(c.end, nil)
-		require.NoError(t, err)
-		var names []string
-		for _, s := range r.Canonical.Statistics {
-			names = append(names, s.Name)
-		}
-		assert.Equal(t, c.names, names, "%+v", c)
-		assert.Equal(t, c.verdict, r.Canonical.Verdict, "%+v", c)
-		assert.Equal(t, c.tests, r.Canonical.Tests, "%+v", c)
-		assert.Equal(t, c.end.Complete(), r.Canonical.Complete)
-		best := 0.0
-		for _, s := range r.Canonical.Statistics {
-			assert.InDelta(t, min(0, float64(s.Log10P)+math.Log10(float64(c.tests))), float64(s.Log10PAdjusted), 1e-9)
-			best = min(best, float64(s.Log10PAdjusted))
-		}
-		assert.Equal(t, best, float64(r.Canonical.Log10PAdjusted))
-		assert.Equal(t, c.verdict == detect.Detected, r.Canonical.Level == "A")
-		positions := int64(0)
-		for _, p := range r.Canonical.Positions {
-			positions += p.Count
-		}
-		if names != nil {
-			assert.Equal(t, r.Canonical.Outputs.Tokens, positions, "every token has one fate")
-		}
+			r, err := a.Report(c.end, nil)
+			require.NoError(t, err)
+			var names []string
+			for _, s := range r.Canonical.Statistics {
+				names = append(names, s.Name)
+			}
+			assert.Equal(t, c.names, names, "%+v", c)
+			assert.Equal(t, c.verdict, r.Canonical.Verdict, "%+v", c)
+			assert.Equal(t, c.tests, r.Canonical.Tests, "%+v", c)
+			assert.Equal(t, c.end.Complete(), r.Canonical.Complete)
+			best := 0.0
+			for _, s := range r.Canonical.Statistics {
+				assert.InDelta(t, min(0, float64(s.Log10P)+math.Log10(float64(c.tests))), float64(s.Log10PAdjusted), 1e-9)
+				best = min(best, float64(s.Log10PAdjusted))
+			}
+			assert.Equal(t, best, float64(r.Canonical.Log10PAdjusted))
+			assert.Equal(t, c.verdict == detect.Detected, r.Canonical.Level == "A")
+			positions := int64(0)
+			for _, p := range r.Canonical.Positions {
+				positions += p.Count
+			}
+			if names != nil {
+				assert.Equal(t, r.Canonical.Outputs.Tokens, positions, "every token is scored or skipped")
+			}
+		})
 	}
 }
 
-// TestFutility: the end that a stated c1 sets, with the fixed test made.
+// TestFutility: with a stated c1 the sequential test ends a collection without a mark, and the
+// fixed test is made.
 func TestFutility(t *testing.T) {
-	d := plan(Sequential)
+	d := planned(Sequential)
 	d.Plan.C1, d.Plan.Share = 1, 0.5
 	a, err := New(config(t, d))
 	require.NoError(t, err)
@@ -155,31 +106,37 @@ func TestFutility(t *testing.T) {
 }
 
 func TestMarkedPrompts(t *testing.T) {
-	for _, unmarked := range []bool{false, true} {
-		d := plan(Fixed)
-		d.Plan.PromptsUnmarked = unmarked
-		c := config(t, d)
-		a, err := New(c)
-		require.NoError(t, err)
-		prompt := write(t, rand.New(rand.NewPCG(3, 1)), 300, c.Scorer.(*watermark.Mark))
-		a.Add(prompt, prompt) // a model that copies
-		r, err := a.Report(collect.Asked, nil)
-		require.NoError(t, err)
-		assert.Equal(t, detect.Inconclusive, r.Canonical.Verdict)
-		assert.Equal(t, unmarked, r.Canonical.Refused)
-		assert.Contains(t, r.Canonical.Warnings, detect.ErrMarkedPrompts.Error())
-		assert.Zero(t, r.Canonical.Log10PAdjusted)
+	for _, c := range []struct {
+		name     string
+		unmarked bool
+	}{{"excluded", false}, {"declared to be unmarked", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			unmarked := c.unmarked
+			d := planned(Fixed)
+			d.Plan.PromptsUnmarked = unmarked
+			c := config(t, d)
+			a, err := New(c)
+			require.NoError(t, err)
+			prompt := write(t, rand.New(rand.NewPCG(3, 1)), 300, c.Scorer.(*watermark.Mark))
+			a.Add(prompt, prompt) // a model that copies
+			r, err := a.Report(collect.Asked, nil)
+			require.NoError(t, err)
+			assert.Equal(t, detect.Inconclusive, r.Canonical.Verdict)
+			assert.Equal(t, unmarked, r.Canonical.Refused)
+			assert.Contains(t, r.Canonical.Warnings, student.ErrMarkedPrompts.Error())
+			assert.Zero(t, r.Canonical.Log10PAdjusted)
+		})
 	}
 }
 
-// TestWhatIsGivenIsExcluded: a clean model that copies marked text from a field of the request
-// or from the system prompt is not found guilty by it.
+// TestWhatIsGivenIsExcluded: marked text that a clean model copies from a field of the request or
+// from the system prompt is not detected.
 func TestWhatIsGivenIsExcluded(t *testing.T) {
 	tokenizer, err := tokenize.Get("cl100k_base")
 	require.NoError(t, err)
 	mark, err := watermark.New(rootKey(t), scheme, tokenizer.Vocab())
 	require.NoError(t, err)
-	decoys, err := detect.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, tokenizer.Vocab()) })
+	decoys, err := student.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, tokenizer.Vocab()) })
 	require.NoError(t, err)
 	// Words of which all pairs are green, as they come out of the text again.
 	rng := rand.New(rand.NewPCG(4, 1))
@@ -194,25 +151,30 @@ func TestWhatIsGivenIsExcluded(t *testing.T) {
 		}
 		text, ids = next, got
 	}
-	for field, change := range map[string]func(*collect.Request){
-		"":       func(*collect.Request) {},
-		"system": func(r *collect.Request) { r.System = text },
-		"extra": func(r *collect.Request) {
-			r.Extra, err = json.Marshal(map[string]any{"documents": []any{map[string]string{"text": text}}})
-			require.NoError(t, err)
-		},
+	extra, err := json.Marshal(map[string]any{"documents": []any{map[string]string{"text": text}}})
+	require.NoError(t, err)
+	for _, field := range []struct {
+		name   string
+		detect bool
+		change func(*collect.Request)
+	}{
+		{"not given", true, func(*collect.Request) {}},
+		{"in the system prompt", false, func(r *collect.Request) { r.System = text }},
+		{"in an extra field", false, func(r *collect.Request) { r.Extra = extra }},
 	} {
-		d := plan(Sequential)
-		change(&d.Collection.Request)
-		c := Config{Declared: d, Scorer: mark, Decoys: decoys, Tokenizer: tokenizer}
-		a, err := New(c)
-		require.NoError(t, err)
-		enough, err := a.Look([]collect.Answer{{Prompt: "Say it.", Texts: []string{text}}})
-		require.NoError(t, err)
-		assert.Equal(t, field == "", enough, field)
-		r, err := a.Report(collect.Asked, nil)
-		require.NoError(t, err)
-		assert.Equal(t, field == "", r.Canonical.Verdict == detect.Detected, field)
+		t.Run(field.name, func(t *testing.T) {
+			d := planned(Sequential)
+			field.change(&d.Collection.Request)
+			c := Config{Declared: d, Scorer: mark, Decoys: decoys, Tokenizer: tokenizer}
+			a, err := New(c)
+			require.NoError(t, err)
+			enough, err := a.Look([]collect.Answer{{Prompt: "Say it.", Texts: []string{text}}})
+			require.NoError(t, err)
+			assert.Equal(t, field.detect, enough)
+			r, err := a.Report(collect.Asked, nil)
+			require.NoError(t, err)
+			assert.Equal(t, field.detect, r.Canonical.Verdict == detect.Detected)
+		})
 	}
 }
 
@@ -223,11 +185,11 @@ func TestAQuotedPromptIsExcluded(t *testing.T) {
 	require.NoError(t, err)
 	mark, err := watermark.New(rootKey(t), scheme, tokenizer.Vocab())
 	require.NoError(t, err)
-	decoys, err := detect.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, tokenizer.Vocab()) })
+	decoys, err := student.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return watermark.New(k, scheme, tokenizer.Vocab()) })
 	require.NoError(t, err)
 	words := strings.Fields("the a of in and we see time light water stone hand house field river night")
 	var prompts []string
-	for _, a := range strings.Fields("some every no such this that each any") { // which begin a prompt, and stand nowhere else
+	for _, a := range strings.Fields("some every no such this that each any") { // which begin a prompt and occur nowhere else
 		for _, b := range words {
 			for _, c := range words {
 				ids := tokenizer.Append(nil, []byte(" "+a+" "+b+" "+c))
@@ -238,7 +200,7 @@ func TestAQuotedPromptIsExcluded(t *testing.T) {
 		}
 	}
 	require.Len(t, prompts, 400)
-	d := plan(Fixed)
+	d := planned(Fixed)
 	c := Config{Declared: d, Scorer: mark, Decoys: decoys, Tokenizer: tokenizer}
 	var lines bytes.Buffer
 	var answers []collect.Answer
@@ -248,18 +210,23 @@ func TestAQuotedPromptIsExcluded(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "outputs.jsonl")
 	require.NoError(t, os.WriteFile(path, lines.Bytes(), 0o600))
-	for name, add := range map[string]func(*Audit) error{
-		"answers": func(a *Audit) error { _, err := a.Look(answers); return err },
-		"file":    func(a *Audit) error { _, err := a.AddFile(path); return err },
+	for _, source := range []struct {
+		name string
+		add  func(*Audit) error
+	}{
+		{"answers", func(a *Audit) error { _, err := a.Look(answers); return err }},
+		{"file", func(a *Audit) error { _, err := a.AddFile(path); return err }},
 	} {
-		d.Collection = plan(Sequential).Collection
-		a, err := New(c)
-		require.NoError(t, err)
-		require.NoError(t, add(a))
-		r, err := a.Report(collect.Asked, nil)
-		require.NoError(t, err)
-		assert.Greater(t, float64(r.Canonical.Log10P), -3.0, name)
-		assert.NotZero(t, r.Canonical.Outputs.Tested)
+		t.Run(source.name, func(t *testing.T) {
+			d.Collection = planned(Sequential).Collection
+			a, err := New(c)
+			require.NoError(t, err)
+			require.NoError(t, source.add(a))
+			r, err := a.Report(collect.Asked, nil)
+			require.NoError(t, err)
+			assert.Greater(t, float64(r.Canonical.Log10P), -3.0)
+			assert.NotZero(t, r.Canonical.Outputs.Tested)
+		})
 	}
 }
 
@@ -276,74 +243,79 @@ func servedTo(t *testing.T, reg *registry.Registry, root watermark.Key, tenant s
 func useRegistry(t *testing.T, c *Config, reg *registry.Registry, root watermark.Key) {
 	master, cohorts, tenants, err := reg.Accounts(root, "e1", scheme, vocab)
 	require.NoError(t, err)
-	c.Scorer, c.Cohorts, c.Tenants = master, detect.Accounts(cohorts), detect.Accounts(tenants)
+	c.Scorer, c.Cohorts, c.Tenants = master, student.Accounts(cohorts), student.Accounts(tenants)
 	bind, err := reg.MasterBinder(root, "e1", scheme, vocab)
 	require.NoError(t, err)
-	c.Decoys, err = detect.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return bind(k) })
+	c.Decoys, err = student.NewDecoys([16]byte{1}, 100, func(k watermark.Key) (detect.Scorer, error) { return bind(k) })
 	require.NoError(t, err)
 }
 
-// TestAccounts: what was served to one tenant is found under the tenant's key, by name.
+// TestAccounts: text that was served to one tenant is found under the tenant's key, by name.
 func TestAccounts(t *testing.T) {
 	root := rootKey(t)
 	reg, err := registry.Generate(root.ID(), "e1", []registry.Tenant{{ID: "acme", Cohort: "big"}, {ID: "globex", Cohort: "big"}, {ID: "initech", Cohort: "small"}}, 100)
 	require.NoError(t, err)
 	served := servedTo(t, reg, root, "acme")
 	for _, stopping := range []string{Fixed, Sequential} {
-		d := plan(stopping)
-		d.Plan.Registry = &Registry{Root: reg.Root(), Epoch: "e1", Cohorts: 102, Tenants: 103}
-		c := Config{Declared: d}
-		useRegistry(t, &c, reg, root)
-		a, err := New(c)
-		require.NoError(t, err)
-		rng := rand.New(rand.NewPCG(4, 1))
-		for range 10 {
-			a.Add(nil, write(t, rng, 300, served...))
-		}
-		end := collect.Asked
-		if stopping == Sequential {
-			end = collect.Decided
-		}
-		r, err := a.Report(end, nil)
-		require.NoError(t, err)
-		x := &r.Canonical
-		assert.Equal(t, detect.Detected, x.Verdict)
-		assert.Equal(t, string(detect.PatternConcentrated), x.Pattern)
-		assert.Contains(t, x.Claim, `"acme"`)
-		require.Len(t, x.Families, 2)
-		for i, id := range []string{"big", "acme"} {
-			assert.Equal(t, 1, x.Families[i].Named)
-			assert.Equal(t, id, x.Families[i].Accounts[0].ID)
-			assert.Zero(t, x.Families[i].DecoysNamed)
-		}
-		bundles := int64(1)
-		if stopping == Sequential {
-			bundles = 2
-		}
-		assert.Equal(t, 3*bundles, x.Tests, "master, cohorts, tenants")
-		assert.InDelta(t, float64(x.Statistics[0].Log10P)+math.Log10(float64(3*bundles)), float64(x.Log10PAdjusted), 1e-9)
-		var page bytes.Buffer
-		require.NoError(t, r.WriteHTML(&page))
-		assert.Contains(t, page.String(), "Through which accounts")
+		t.Run(stopping, func(t *testing.T) {
+			if testing.Short() && stopping == Sequential {
+				t.Skip("left out by -short: accounts after a sequential test")
+			}
+			d := planned(stopping)
+			d.Plan.Registry = &Registry{Root: reg.Root(), Epoch: "e1", Cohorts: 102, Tenants: 103}
+			c := Config{Declared: d}
+			useRegistry(t, &c, reg, root)
+			a, err := New(c)
+			require.NoError(t, err)
+			rng := rand.New(rand.NewPCG(4, 1))
+			for range 10 {
+				a.Add(nil, write(t, rng, 300, served...))
+			}
+			end := collect.Asked
+			if stopping == Sequential {
+				end = collect.Decided
+			}
+			r, err := a.Report(end, nil)
+			require.NoError(t, err)
+			x := &r.Canonical
+			assert.Equal(t, detect.Detected, x.Verdict)
+			assert.Equal(t, string(student.PatternConcentrated), x.Pattern)
+			assert.Contains(t, x.Claim, `"acme"`)
+			require.Len(t, x.Families, 2)
+			for i, id := range []string{"big", "acme"} {
+				assert.Equal(t, 1, x.Families[i].Named)
+				assert.Equal(t, id, x.Families[i].Accounts[0].ID)
+				assert.Zero(t, x.Families[i].DecoysNamed)
+			}
+			bundles := int64(1)
+			if stopping == Sequential {
+				bundles = 2
+			}
+			assert.Equal(t, 3*bundles, x.Tests, "master, cohorts, tenants")
+			assert.InDelta(t, float64(x.Statistics[0].Log10P)+math.Log10(float64(3*bundles)), float64(x.Log10PAdjusted), 1e-9)
+			var page bytes.Buffer
+			require.NoError(t, r.WriteHTML(&page))
+			assert.Contains(t, page.String(), "Through which accounts")
+		})
 	}
 	few, err := registry.Generate(root.ID(), "e1", []registry.Tenant{{ID: "acme"}}, 99)
 	require.NoError(t, err)
-	c := config(t, plan(Fixed))
+	c := config(t, planned(Fixed))
 	_, _, tenants, err := few.Accounts(root, "e1", scheme, vocab)
 	require.NoError(t, err)
-	c.Tenants = detect.Accounts(tenants)
+	c.Tenants = student.Accounts(tenants)
 	_, err = New(c)
 	assert.ErrorContains(t, err, "99 decoys")
 }
 
-// TestTheSequentialTestCountsAccounts: it ends the collection when the verdict is detected and
-// not before, however many families of accounts the verdict counts.
+// TestTheSequentialTestCountsAccounts: it ends the collection when the verdict is detected, and
+// not before, although the verdict is adjusted for families of accounts.
 func TestTheSequentialTestCountsAccounts(t *testing.T) {
 	root := rootKey(t)
 	reg, err := registry.Generate(root.ID(), "e1", []registry.Tenant{{ID: "acme", Cohort: "big"}}, 100)
 	require.NoError(t, err)
 	served := servedTo(t, reg, root, "acme")
-	d := plan(Sequential)
+	d := planned(Sequential)
 	d.Plan.Registry = &Registry{Root: reg.Root(), Epoch: "e1", Cohorts: 101, Tenants: 101}
 	c := Config{Declared: d}
 	useRegistry(t, &c, reg, root)
@@ -366,7 +338,7 @@ func TestTheSequentialTestCountsAccounts(t *testing.T) {
 	assert.Fail(t, "it never ends")
 }
 
-// TestFilesOfOutputs: nothing is lost, whatever stands in a line.
+// TestFilesOfOutputs: every line is tested or skipped with a reason.
 func TestFilesOfOutputs(t *testing.T) {
 	tok, err := tokenize.Get("cl100k_base")
 	require.NoError(t, err)
@@ -376,7 +348,7 @@ func TestFilesOfOutputs(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		return path
 	}
-	c := config(t, plan(Fixed))
+	c := config(t, planned(Fixed))
 	c.Tokenizer = tok
 	a, err := New(c)
 	require.NoError(t, err)
@@ -411,101 +383,110 @@ func TestFilesOfOutputs(t *testing.T) {
 	assert.EqualValues(t, 1, a.skipped[skipInvalid])
 }
 
-// TestReadings: a model that chooses green.
+// TestReadings: a model that chooses green tokens is detected, by each kind of reading file.
 func TestReadings(t *testing.T) {
-	c := config(t, plan(Fixed))
+	c := config(t, planned(Fixed))
 	c.Declared.Plan.Statistics = []string{"reading mode"}
 	mark := c.Scorer.(*watermark.Mark)
 	rng := rand.New(rand.NewPCG(5, 1))
 	mask := make([]uint64, (vocab+63)/64)
-	for kind, more := range map[string]string{"choices": "", "mass": "", "difference": `,"base":"public"`} {
+	for _, file := range []struct{ kind, more string }{{"choices", ""}, {"mass", ""}, {"difference", `,"base":"public"`}} {
 		for _, marked := range []bool{true, false} {
-			var b strings.Builder
-			fmt.Fprintf(&b, `{"isotope_reading":1,"kind":"%s","vocab":%d,"tokenizer":"none","model":"m"%s}`+"\n", kind, vocab, more)
-			for range 8 {
-				text := write(t, rng, 80)
-				line := map[string]any{"tokens": text}
-				var choices []watermark.Token
-				var rows, base []any
-				for i := range text {
-					next := rng.Int32N(vocab)
-					if i > 0 && marked {
-						clear(mask)
-						mark.Mask(mask, text[i-1:i+1])
-						for mask[next/64]>>(next%64)&1 == 0 {
-							next = rng.Int32N(vocab)
+			kind, more := file.kind, file.more
+			t.Run(fmt.Sprintf("%s, marked %v", kind, marked), func(t *testing.T) {
+				var b strings.Builder
+				fmt.Fprintf(&b, `{"isotope_reading":1,"kind":"%s","vocab":%d,"tokenizer":"none","model":"m"%s}`+"\n", kind, vocab, more)
+				for range 8 {
+					text := write(t, rng, 80)
+					line := map[string]any{"tokens": text}
+					var choices []watermark.Token
+					var rows, base []any
+					for i := range text {
+						next := rng.Int32N(vocab)
+						if i > 0 && marked {
+							clear(mask)
+							mark.Mask(mask, text[i-1:i+1])
+							for mask[next/64]>>(next%64)&1 == 0 {
+								next = rng.Int32N(vocab)
+							}
 						}
+						choices = append(choices, next)
+						rows = append(rows, map[string]any{"ids": []watermark.Token{next}, "p": []float32{0.5}})
+						base = append(base, map[string]any{"ids": []watermark.Token{rng.Int32N(vocab)}, "p": []float32{0.25}})
 					}
-					choices = append(choices, next)
-					rows = append(rows, map[string]any{"ids": []watermark.Token{next}, "p": []float32{0.5}})
-					base = append(base, map[string]any{"ids": []watermark.Token{rng.Int32N(vocab)}, "p": []float32{0.25}})
+					switch kind {
+					case "choices":
+						line["choices"] = choices
+					case "difference":
+						line["base"] = base
+						fallthrough
+					default:
+						line["rows"] = rows
+					}
+					text2, err := json.Marshal(line)
+					require.NoError(t, err)
+					b.Write(append(text2, '\n'))
 				}
-				switch kind {
-				case "choices":
-					line["choices"] = choices
-				case "difference":
-					line["base"] = base
-					fallthrough
-				default:
-					line["rows"] = rows
-				}
-				text2, err := json.Marshal(line)
+				path := filepath.Join(t.TempDir(), "r.jsonl")
+				require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+				_, h, err := ReadingStatistic(path)
 				require.NoError(t, err)
-				b.Write(append(text2, '\n'))
-			}
-			path := filepath.Join(t.TempDir(), "r.jsonl")
-			require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
-			_, h, err := ReadingStatistic(path)
-			require.NoError(t, err)
-			assert.Equal(t, kind, string(h.Kind))
-			r, err := Reading(c, path)
-			require.NoError(t, err)
-			assert.Equal(t, marked, r.Canonical.Verdict == detect.Detected, "%s %v: %v", kind, marked, r.Canonical.Log10P)
-			assert.Equal(t, marked, r.Canonical.Level == "A")
-			assert.EqualValues(t, 8, r.Canonical.Outputs.Tested)
-			require.NoError(t, r.WriteHTML(new(bytes.Buffer)))
+				assert.Equal(t, kind, string(h.Kind))
+				r, err := TestWeights(c, path)
+				require.NoError(t, err)
+				assert.Equal(t, marked, r.Canonical.Verdict == detect.Detected, "%s %v: %v", kind, marked, r.Canonical.Log10P)
+				assert.Equal(t, marked, r.Canonical.Level == "A")
+				assert.EqualValues(t, 8, r.Canonical.Outputs.Tested)
+				require.NoError(t, r.WriteHTML(new(bytes.Buffer)))
+			})
 		}
 	}
 	_, _, err := ReadingStatistic(filepath.Join(t.TempDir(), "none"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestReadingsOfMarkedTexts: texts that depend on the key are for the test that knows it.
+// TestReadingsOfMarkedTexts: only the test of marked texts may use texts that depend on the key.
 func TestReadingsOfMarkedTexts(t *testing.T) {
-	c := config(t, plan(Fixed))
+	c := config(t, planned(Fixed))
 	mark := c.Scorer.(*watermark.Mark)
-	for _, header := range []string{"", `,"marked":true`} {
-		rng := rand.New(rand.NewPCG(7, 1))
-		var b strings.Builder
-		fmt.Fprintf(&b, `{"isotope_reading":1,"kind":"choices","vocab":%d,"tokenizer":"none","model":"m"%s}`+"\n", vocab, header)
-		for range 8 {
-			text := write(t, rng, 80, mark)
-			// The choices of a student are those of the teacher.
-			line, err := json.Marshal(map[string]any{"tokens": text, "choices": append(slices.Clone(text[1:]), -1)})
+	for _, file := range []struct{ name, header string }{{"not declared", ""}, {"declared", `,"marked":true`}} {
+		t.Run(file.name, func(t *testing.T) {
+			header := file.header
+			rng := rand.New(rand.NewPCG(7, 1))
+			var b strings.Builder
+			fmt.Fprintf(&b, `{"isotope_reading":1,"kind":"choices","vocab":%d,"tokenizer":"none","model":"m"%s}`+"\n", vocab, header)
+			for range 8 {
+				text := write(t, rng, 80, mark)
+				// The choices of a student are those of the teacher.
+				line, err := json.Marshal(map[string]any{"tokens": text, "choices": append(slices.Clone(text[1:]), -1)})
+				require.NoError(t, err)
+				b.Write(append(line, '\n'))
+			}
+			path := filepath.Join(t.TempDir(), "r.jsonl")
+			require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+			r, err := TestWeights(c, path)
 			require.NoError(t, err)
-			b.Write(append(line, '\n'))
-		}
-		path := filepath.Join(t.TempDir(), "r.jsonl")
-		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
-		r, err := Reading(c, path)
-		require.NoError(t, err)
-		x := &r.Canonical
-		assert.Equal(t, header == "", x.Refused)
-		assert.Equal(t, header != "", x.Verdict == detect.Detected)
-		assert.Equal(t, header == "", x.Log10PAdjusted == 0)
-		assert.Equal(t, header == "", strings.Contains(strings.Join(x.Warnings, " "), "carry the mark"))
+			x := &r.Canonical
+			assert.Equal(t, header == "", x.Refused)
+			assert.Equal(t, header != "", x.Verdict == detect.Detected)
+			assert.Equal(t, header == "", x.Log10PAdjusted == 0)
+			assert.Equal(t, header == "", strings.Contains(strings.Join(x.Warnings, " "), "carry the mark"))
+		})
 	}
 }
 
 func TestPlans(t *testing.T) {
-	d := plan(Sequential)
+	d := planned(Sequential)
 	again, err := ParseDeclared(d.JSON())
 	require.NoError(t, err)
 	require.NoError(t, d.Same(again))
 	assert.Equal(t, d.Digest(), again.Digest())
 	again.Plan.Alpha, again.Collection.Asks = 1e-3, 7
-	assert.EqualError(t, d.Same(again), "not what was declared: collection.asks is 100 there and 7 here; plan.alpha is 0.000001 there and 0.001 here")
-	for _, bad := range []string{"", "{}", `{"plan":{"isotope_student":2}}`, `{"plan":{"isotope_student":1,"colour":"green"}}`} {
+	assert.EqualError(t, d.Same(again), "this is not the declared plan: collection.asks was declared as 100 and is now 7; plan.alpha was declared as 0.000001 and is now 0.001")
+	for _, bad := range []string{
+		"", "{}", `{"plan":{"isotope_student":2}}`, `{"plan":{"isotope_student":1,"colour":"green"}}`, string(d.JSON()) + "{}",
+		strings.Replace(string(d.JSON()), `"alpha"`, `"Alpha"`, 1), strings.Replace(string(d.JSON()), `"alpha"`, `"alpha":0.5,"alpha"`, 1),
+	} {
 		_, err := ParseDeclared([]byte(bad))
 		assert.Error(t, err, bad)
 	}
@@ -515,18 +496,18 @@ func TestPlans(t *testing.T) {
 	// By the law z = c1 share sqrt(n).
 	d.Plan.C1 = 0.2
 	n := d.Need(2)
-	assert.Equal(t, detect.StudentPlan{C1: 0.2, Alpha: 1e-6, Tests: 2}.Tokens(0.1, 0.9), n.Scored, "a sequential test and a fixed one")
+	assert.Equal(t, plan.Student{C1: 0.2, Alpha: 1e-6, Tests: 2}.Tokens(0.1, 0.9), n.Scored, "a sequential test and a fixed one")
 	assert.Equal(t, n.Scored/100, n.Answers)
 	d.Plan.C1 = 0
 	assert.Equal(t, Published(2), d.Need(2).C1)
 	assert.Nil(t, d.Need(4))
 }
 
-// TestByteOrderMark: what some editors write before the first line is no part of it.
+// TestByteOrderMark: the mark that some editors write before the first line is not part of it.
 func TestByteOrderMark(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "o.jsonl")
 	require.NoError(t, os.WriteFile(path, []byte("\ufeff{\"output\":[1,2,3]}\r\n{\"output\":[4]}\n"), 0o600))
-	a, err := New(config(t, plan(Fixed)))
+	a, err := New(config(t, planned(Fixed)))
 	require.NoError(t, err)
 	_, err = a.AddFile(path)
 	require.NoError(t, err)

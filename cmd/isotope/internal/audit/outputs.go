@@ -16,33 +16,32 @@ import (
 	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// maxOutput bounds a line of a file of outputs, and a file that is one output.
+// maxOutput is the longest line of a file of outputs, and the longest file that is one output,
+// in bytes.
 const maxOutput = 16 << 20
 
-// byteOrderMark is what some editors write before the first line.
-const byteOrderMark = "\ufeff"
-
-// Reasons for which an output of a file is skipped.
+// Reasons to skip an output of a file.
 const (
 	skipEmpty   = "empty"
-	skipInvalid = "invalid"   // a line that is no JSON, no UTF-8, or has no output
+	skipInvalid = "invalid"   // a line that is not JSON, not UTF-8, or has no output
 	skipLarge   = "too_large" // a line of more than maxOutput bytes
 )
 
-// AddFile counts the outputs of a file: of a name that ends in .jsonl one on a line, an
-// object with an "output" and a "prompt", each a string or an array of token ids; any other
-// file is one output without a prompt. It returns what was read, with its hash. Lines that
-// hold no output are counted with their reason.
+// AddFile adds the outputs of a file. A file whose name ends in .jsonl has one output a line: an
+// object with an "output" and a "prompt", each a string or an array of token ids. Any other
+// file is one output without a prompt. AddFile returns the name, the size and the hash of the
+// file. A line without an output is skipped and counted with its reason.
 func (a *Audit) AddFile(path string) (report.Fact, error) {
-	return outputs{a.config.Tokenizer, a}.file(path)
+	return outputReader{a.config.Tokenizer, a}.file(path)
 }
 
-// outputs reads files of outputs.
-type outputs struct {
+// An outputReader reads files of outputs.
+type outputReader struct {
 	tokenizer tokenize.Tokenizer // nil: outputs are token ids
 	to        interface {
 		Add(prompt []watermark.Token, texts ...[]watermark.Token)
@@ -50,7 +49,7 @@ type outputs struct {
 	}
 }
 
-func (o outputs) file(path string) (report.Fact, error) {
+func (o outputReader) file(path string) (report.Fact, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return report.Fact{}, err
@@ -81,16 +80,16 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (o outputs) text(r io.Reader) error {
+func (o outputReader) text(r io.Reader) error {
 	if o.tokenizer == nil {
-		return errors.New("the profile has no tokenizer, so that outputs are token ids, in a .jsonl file")
+		return errors.New("the profile has no tokenizer; give outputs as token ids, in a .jsonl file")
 	}
 	text, err := io.ReadAll(io.LimitReader(r, maxOutput+1))
 	switch {
 	case err != nil:
 		return err
 	case len(text) > maxOutput:
-		return fmt.Errorf("longer than %d MiB, the most that is one output; split it, or use .jsonl", maxOutput>>20)
+		return fmt.Errorf("longer than %d MiB, the longest output; split it, or write a .jsonl file", maxOutput>>20)
 	case len(bytes.TrimSpace(text)) == 0:
 		o.to.Skip(skipEmpty)
 	default:
@@ -99,10 +98,8 @@ func (o outputs) text(r io.Reader) error {
 	return nil
 }
 
-func (o outputs) lines(r *bufio.Reader) error {
-	if mark, err := r.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
-		r.Discard(len(mark))
-	}
+func (o outputReader) lines(r *bufio.Reader) error {
+	textfile.SkipMark(r)
 	for {
 		line, err := boundedLine(r)
 		switch {
@@ -119,7 +116,7 @@ func (o outputs) lines(r *bufio.Reader) error {
 	}
 }
 
-// boundedLine reads a line, of which it keeps maxOutput+1 bytes at most.
+// boundedLine reads a line, and returns at most maxOutput+1 bytes of it.
 func boundedLine(r *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
@@ -131,10 +128,10 @@ func boundedLine(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-func (o outputs) line(line []byte) {
+func (o outputReader) line(line []byte) {
 	var x struct {
-		Prompt tokens `json:"prompt"`
-		Output tokens `json:"output"`
+		Prompt tokenText `json:"prompt"`
+		Output tokenText `json:"output"`
 	}
 	x.Prompt.t, x.Output.t, x.Prompt.prompt = o.tokenizer, o.tokenizer, true
 	switch err := json.Unmarshal(line, &x); {
@@ -147,15 +144,15 @@ func (o outputs) line(line []byte) {
 	}
 }
 
-// tokens is a text or an array of ids.
-type tokens struct {
+// A tokenText is a text in JSON, or an array of token ids.
+type tokenText struct {
 	t       tokenize.Tokenizer
 	prompt  bool // see promptTokens
 	ids     []watermark.Token
 	present bool
 }
 
-func (s *tokens) UnmarshalJSON(b []byte) error {
+func (s *tokenText) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
 	}
@@ -168,7 +165,7 @@ func (s *tokens) UnmarshalJSON(b []byte) error {
 		s.ids = make([]watermark.Token, len(numbers))
 		for i, n := range numbers {
 			if s.ids[i] = -1; n >= 0 && n <= math.MaxInt32 {
-				s.ids[i] = watermark.Token(n) // what is outside the vocabulary is counted as such
+				s.ids[i] = watermark.Token(n) // counted as outside the vocabulary
 			}
 		}
 		return nil
@@ -178,7 +175,7 @@ func (s *tokens) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	if s.t == nil {
-		return errors.New("a text for a profile without a tokenizer")
+		return errors.New("a text, and the profile has no tokenizer")
 	}
 	switch {
 	case strings.TrimSpace(text) == "":

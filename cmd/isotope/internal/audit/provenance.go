@@ -8,38 +8,30 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/tail"
-	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// A Provenance declares the test of the provenance band: a keyed draw that stands in the
-// same texts as the mark and that training is not known to carry over.
+// A Provenance declares the test of the provenance band: a keyed draw in the same texts as the
+// mark, which training is not known to carry over.
 type Provenance struct {
-	Key     string `json:"key"` // its id
-	Mark    string `json:"mark"`
-	Profile string `json:"profile"`
-	Live    *Live  `json:"live,omitempty"`
+	Key     string        `json:"key"` // id
+	Mark    string        `json:"mark"`
+	Profile string        `json:"profile"`
+	Live    *LiveStrength `json:"live,omitempty"`
 }
 
-// A Live is how strongly both marks show in text of the marked model itself, which was measured
-// before the plan was declared.
-type Live struct {
-	Files      []report.Fact `json:"files"`
-	Trace      float64       `json:"trace_excess"`         // green rate above gamma
-	Provenance float64       `json:"provenance_excess_sd"` // mean score above that of the null, in standard deviations of a score
-}
-
-// A Band is a second mark that is tested over the same outputs.
+// A Band is a second mark that is tested on the same outputs.
 type Band struct {
 	Scorer detect.Scorer
 	Dedup  detect.Dedup
 	Exempt []watermark.Token
-	// Bind binds the decoys' keys as the real one is bound.
+	// Bind returns the scorer of a decoy's key, bound as the real key is.
 	Bind func(watermark.Key) (detect.Scorer, error)
 }
 
-// unit is what is scored once.
+// unit names what is scored once.
 func (b *Band) unit() string {
 	if b.Dedup == detect.DedupContext {
 		return "each context"
@@ -47,44 +39,40 @@ func (b *Band) unit() string {
 	return "each pair of a context and a token"
 }
 
-// A band is the test of a Band: the real key first, and its decoys.
-type band struct{ panel *detect.Panel }
+// A bandTest tests a Band under the real key, which comes first, and under decoys.
+type bandTest struct{ panel *detect.Panel }
 
-func newBand(c *Config) (*band, error) {
-	run, err := c.Declared.Plan.RunKeyBytes()
-	if err != nil {
-		return nil, err
-	}
+func newBandTest(c *Config) (*bandTest, error) {
 	b := c.Provenance
 	scorers := []detect.Scorer{b.Scorer}
-	for i := range c.Declared.Plan.Decoys {
-		s, err := b.Bind(detect.DecoyKey(run, i))
+	for i := range c.Decoys.Len() {
+		s, err := b.Bind(c.Decoys.Key(i))
 		if err != nil {
 			return nil, err
 		}
 		scorers = append(scorers, s)
 	}
-	return &band{detect.NewPanel(scorers, &detect.Options{Dedup: b.Dedup, Exempt: b.Exempt})}, nil
+	return &bandTest{detect.NewPanel(scorers, &detect.Options{Dedup: b.Dedup, Exempt: b.Exempt})}, nil
 }
 
-// add counts one text after a prompt, whose contexts are out of the test. That the prompts
-// are declared to be unmarked changes nothing here: of long contexts few occur in them.
-func (b *band) add(prompt, text []watermark.Token) {
+// add adds one text, and excludes the contexts of its prompt. Prompts that are declared to be
+// unmarked are excluded as well: few long contexts occur in them.
+func (b *bandTest) add(prompt, text []watermark.Token) {
 	b.panel.Exclude(prompt)
 	b.panel.Add(text)
 }
 
-// A bandFinding is what the test of a band says.
+// A bandFinding is the result of a bandTest.
 type bandFinding struct {
-	result   detect.Result // of the real key alone; Log10PAdjusted and Tests count as the plan does
-	decoys   detect.DecoyPanel
+	result   detect.Result // of the real key; Log10PAdjusted and Tests are those of the plan
+	decoys   student.DecoyPanel
 	detected bool
 }
 
-// test tests the band as one of so many tests.
-func (b *band) test(run [16]byte, alpha float64, tests int64) *bandFinding {
+// test returns the result, as one of so many tests.
+func (b *bandTest) test(run [16]byte, alpha float64, tests int64) *bandFinding {
 	results := b.panel.Results()
-	f := &bandFinding{result: results[0], decoys: detect.DecoyPanel{RunKey: run, Real: results[0].Log10P, Rank: 1}}
+	f := &bandFinding{result: results[0], decoys: student.DecoyPanel{RunKey: run, Real: results[0].Log10P, Rank: 1}}
 	f.result.Tests = tests
 	f.result.Log10PAdjusted = tail.Bonferroni(f.result.Log10P, tests)
 	f.detected = f.result.Log10PAdjusted <= math.Log10(alpha)
@@ -98,16 +86,16 @@ func (b *band) test(run [16]byte, alpha float64, tests int64) *bandFinding {
 	return f
 }
 
-// strength is what detect.Conclude is told.
-func (f *bandFinding) strength(p *Provenance) *detect.BandStrength {
-	s := &detect.BandStrength{Detected: f.detected, Excess: excess(&f.result)}
+// strength returns the finding as student.Conclude takes it.
+func (f *bandFinding) strength(p *Provenance) *student.BandStrength {
+	s := &student.BandStrength{Detected: f.detected, Excess: excess(&f.result)}
 	if p.Live != nil {
 		s.Live = p.Live.Provenance
 	}
 	return s
 }
 
-// effect is how strong the band is; nil where it was not tested.
+// effect returns how strong the band is, or nil if it was not tested.
 func (f *bandFinding) effect(p *Provenance) *report.AuditBand {
 	if f == nil {
 		return nil
@@ -119,8 +107,8 @@ func (f *bandFinding) effect(p *Provenance) *report.AuditBand {
 	return b
 }
 
-// excess is the mean score above that of the null, in standard deviations of a score, and 0
-// where nothing was scored.
+// excess returns how far the mean score is above that of the null, in standard deviations of a
+// score. It is 0 if nothing was scored.
 func excess(r *detect.Result) float64 {
 	if r.Scored == 0 {
 		return 0
@@ -128,68 +116,21 @@ func excess(r *detect.Result) float64 {
 	return r.Z / math.Sqrt(float64(r.Scored))
 }
 
-// MeasureLive measures how strongly both marks show in files of outputs, as [Audit.AddFile]
-// reads them, that the marked model itself wrote. Where one of them does not show there is
-// nothing to compare with, and that is an error.
-func MeasureLive(trace detect.Scorer, exempt []watermark.Token, provenance *Band, t tokenize.Tokenizer, files []string) (*Live, error) {
-	l := &live{
-		trace:      detect.New(trace, &detect.Options{Exempt: exempt}),
-		provenance: detect.New(provenance.Scorer, &detect.Options{Dedup: provenance.Dedup, Exempt: provenance.Exempt}),
-	}
-	m := new(Live)
-	for _, path := range files {
-		fact, err := outputs{t, l}.file(path)
-		if err != nil {
-			return nil, err
-		}
-		m.Files = append(m.Files, fact)
-	}
-	r := l.trace.Result()
-	p := l.provenance.Result()
-	if err := errors.Join(shows("the mark", &r), shows("the provenance band", &p)); err != nil {
-		return nil, err
-	}
-	m.Trace = float64(r.Green)/float64(r.Scored) - greenLaw(trace)
-	m.Provenance = excess(&p)
-	return m, nil
-}
+var errSameMark = errors.New("the provenance band is the mark itself; give another key or profile")
 
-func shows(name string, r *detect.Result) error {
-	if r.Verdict != detect.Detected {
-		return fmt.Errorf("the outputs of the marked model itself do not show %s (log10 p %.3f, %d scored): these are other outputs, or another key or profile", name, r.Log10P, r.Scored)
-	}
-	return nil
-}
-
-// A live is where outputs of the marked model go.
-type live struct{ trace, provenance *detect.Accumulator }
-
-func (l *live) Add(prompt []watermark.Token, texts ...[]watermark.Token) {
-	for _, a := range []*detect.Accumulator{l.trace, l.provenance} {
-		a.Exclude(prompt)
-		for _, text := range texts {
-			a.Add(text)
-		}
-	}
-}
-
-func (*live) Skip(string) {}
-
-var errSameMark = errors.New("the provenance band is the mark itself")
-
-// longContext is the width from which no mark is known to survive training. What is said of a
-// provenance band that shows rests on that.
+// longContext is the context width from which on no mark is known to survive training. What the
+// report says of a detected provenance band depends on it.
 const longContext = 4
 
-// Check says whether the band can stand beside the mark.
+// Check returns an error unless the band can be tested besides the mark.
 func (b *Band) Check(mark detect.Scorer) error {
 	switch {
 	case b.Scorer.ID() == mark.ID():
 		return errSameMark
 	case b.Scorer.Width() < longContext:
-		return fmt.Errorf("the provenance band has a width of %d, and training can carry over one of less than %d", b.Scorer.Width(), longContext)
+		return fmt.Errorf("the provenance band has a context width of %d, and training can carry over a mark of less than %d; give another profile", b.Scorer.Width(), longContext)
 	case b.Scorer.Vocab() != mark.Vocab():
-		return fmt.Errorf("the provenance band has a vocabulary of %d ids, and the mark one of %d", b.Scorer.Vocab(), mark.Vocab())
+		return fmt.Errorf("the provenance band has a vocabulary of %d ids, and the mark has %d", b.Scorer.Vocab(), mark.Vocab())
 	}
 	return nil
 }

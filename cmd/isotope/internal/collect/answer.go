@@ -13,41 +13,41 @@ import (
 	"unicode/utf8"
 )
 
-// A Reason is why an answer has nothing to test.
+// A Reason says why an answer has nothing to test.
 type Reason string
 
 const (
-	Refusal  Reason = "refusal"   // the endpoint says that it refused or filtered
-	ToolCall Reason = "tool_call" // a call of a tool and no text
+	Refusal  Reason = "refusal"   // the endpoint reports a refusal or a filter
+	ToolCall Reason = "tool_call" // a tool call without text
 	Empty    Reason = "empty"     // no text
-	Failed   Reason = "error"     // a status that is no success, after all retries
-	Invalid  Reason = "invalid"   // a success that holds no answer: no JSON, no UTF-8, no choice
+	Failed   Reason = "error"     // an error status, after all retries
+	Invalid  Reason = "invalid"   // a success without an answer: not JSON, not UTF-8, or without choices
 	TooLarge Reason = "too_large" // more than MaxBody bytes
 )
 
 // Reasons lists every Reason.
 var Reasons = []Reason{Refusal, ToolCall, Empty, Failed, Invalid, TooLarge}
 
-// failure reports whether the endpoint, and not the model, is at fault.
+// failure reports whether the endpoint is at fault, and not the model.
 func (r Reason) failure() bool { return r == Failed || r == Invalid || r == TooLarge }
 
-// An Answer is what the test depends on.
+// An Answer is the part of a response that the test depends on.
 type Answer struct {
 	Ask    int      `json:"ask"`             // number of the question, from 0
-	Prompt string   `json:"-"`               // which the first record has
-	Texts  []string `json:"texts,omitempty"` // each choice's reasoning, where it shows, and its answer
-	Skip   Reason   `json:"skip,omitempty"`  // set exactly when there are no Texts
+	Prompt string   `json:"-"`               // the first record has it
+	Texts  []string `json:"texts,omitempty"` // of each choice, its reasoning if there is any, and its answer
+	Skip   Reason   `json:"skip,omitempty"`  // set if and only if there are no Texts
 	Finish string   `json:"finish,omitempty"`
 	Model  string   `json:"model,omitempty"` // as the endpoint names it
-	// Usage is what the endpoint counted, nil when it did not say.
+	// Usage is the endpoint's count of tokens, or nil if it gave none.
 	Usage *Usage `json:"usage,omitempty"`
 }
 
-// An Exchange is what an answer came with: the last attempt, and those before it. Body is
-// the response as received but for credentials; BodyBase64 stands for it when that is no UTF-8.
+// An Exchange is the last attempt at a question, and the attempts before it. Body is the response
+// as received, without credentials. BodyBase64 takes its place if it is not UTF-8.
 type Exchange struct {
 	At         time.Time   `json:"at"` // when the last attempt began
-	Millis     int64       `json:"ms"` // what it took
+	Millis     int64       `json:"ms"` // duration of the last attempt
 	Attempts   int         `json:"attempts"`
 	Status     int         `json:"status,omitempty"`
 	Header     http.Header `json:"header,omitempty"`
@@ -56,25 +56,31 @@ type Exchange struct {
 	Truncated  bool        `json:"truncated,omitempty"` // after MaxBody bytes
 	Redacted   int         `json:"redacted,omitempty"`  // occurrences of the API key that were overwritten
 	Error      string      `json:"error,omitempty"`     // of the transport
-	// Lost is what attempts without a response may have cost at most.
+	// Lost is an upper bound on the usage of attempts without a response.
 	Lost Usage `json:"lost,omitzero"`
-	// Earlier are the attempts that were made again, the first one first. Of their headers
-	// and bodies MaxBody bytes are kept in all; where they were cut Truncated is set.
+	// Earlier holds the attempts that were repeated, the first one first. MaxBody bytes of their
+	// headers and bodies are kept in all. Truncated is set where they were cut.
 	Earlier []Exchange `json:"earlier,omitempty"`
 }
 
-// final reports whether a failure is about the question: asking again would bring the
-// same, and another question may fare better.
+// final reports whether a failure is about the question: asking it again would fail again, and
+// another question may succeed.
 func (x *Exchange) final() bool {
-	switch x.Status {
-	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
-		return false // about who asks, and where
-	}
-	return x.Error == "" && !retryable(x.Status)
+	return x.Error == "" && !retryable(x.Status) && !refusesCaller(x.Status)
 }
 
-// shorten keeps at most n bytes of the body and the header, which is kept whole or not
-// at all, and returns how many they are.
+// refusesCaller reports whether a status is about credentials, endpoint or model, and not about
+// this prompt.
+func refusesCaller(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return true
+	}
+	return false
+}
+
+// shorten keeps at most n bytes of the body and the header, and returns their number. The header
+// is kept whole or not at all.
 func (x *Exchange) shorten(n int) int {
 	b := x.body()
 	if len(b) > n {
@@ -113,10 +119,10 @@ func (x *Exchange) setBody(b []byte) {
 	}
 }
 
-// MaxBody is the largest response that is read, in bytes.
+// MaxBody is the length of the longest response that is read, in bytes.
 const MaxBody = 4 << 20
 
-// answer derives the Answer of a question from what came back.
+// answer derives the Answer to a question from its exchange.
 func answer(r *Request, ask int, prompt string, x *Exchange) Answer {
 	a := Answer{Ask: ask, Prompt: prompt}
 	body := x.body()
@@ -131,7 +137,7 @@ func answer(r *Request, ask int, prompt string, x *Exchange) Answer {
 		a.Skip = Invalid
 		return a
 	}
-	var m message
+	var m response
 	var err error
 	if r.Stream && !looksLikeJSON(body) {
 		m, err = readStream(body)
@@ -143,19 +149,25 @@ func answer(r *Request, ask int, prompt string, x *Exchange) Answer {
 		return a
 	}
 	a.Model, a.Usage = m.Model, m.Usage.valid()
+	a.take(m.Choices)
+	return a
+}
+
+// take takes the texts of choices, or the reason why there are none.
+func (a *Answer) take(choices []choice) {
 	refused, called := false, false
 	var finish []string
-	for _, c := range m.Choices {
+	for _, c := range choices {
 		if c.FinishReason != "" {
 			finish = append(finish, c.FinishReason)
 		}
-		said := c.Message
-		if said.Refusal != "" || c.FinishReason == "content_filter" {
+		m := c.Message
+		if m.Refusal != "" || c.FinishReason == "content_filter" {
 			refused = true
 			continue
 		}
-		called = called || len(said.ToolCalls) > 0 || len(said.FunctionCall) > 0
-		for _, text := range []string{said.reasoning(), string(said.Content), c.Text} {
+		called = called || m.callsTool()
+		for _, text := range []string{m.reasoning(), string(m.Content), c.Text} {
 			if strings.TrimSpace(text) != "" {
 				a.Texts = append(a.Texts, text)
 			}
@@ -171,30 +183,31 @@ func answer(r *Request, ask int, prompt string, x *Exchange) Answer {
 	default:
 		a.Skip = Empty
 	}
-	return a
 }
 
-// looksLikeJSON reports whether an endpoint that was asked for a stream sent a whole
-// answer, as some do.
+// looksLikeJSON reports whether a body is JSON and not a stream. Some endpoints that are asked for
+// a stream send one object.
 func looksLikeJSON(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) }
 
-// A message is a response, of chat or completions, whole or one piece of a stream.
-type message struct {
+// A response is the body of a response of either API, or one piece of a stream.
+type response struct {
 	Model   string      `json:"model"`
 	Choices []choice    `json:"choices"`
 	Usage   *countsJSON `json:"usage"`
 	Error   errorJSON   `json:"error"`
 }
 
+// A choice is one answer of a response.
 type choice struct {
-	Index        int64  `json:"index"`
-	Text         string `json:"text"` // of completions
-	Message      said   `json:"message"`
-	Delta        said   `json:"delta"` // of a stream
-	FinishReason string `json:"finish_reason"`
+	Index        int64   `json:"index"`
+	Text         string  `json:"text"` // of completions
+	Message      message `json:"message"`
+	Delta        message `json:"delta"` // of a stream
+	FinishReason string  `json:"finish_reason"`
 }
 
-type said struct {
+// A message is what a model says in a choice, or a piece of it.
+type message struct {
 	Content          content   `json:"content"`
 	ReasoningContent content   `json:"reasoning_content"` // vLLM, SGLang, DeepSeek
 	Reasoning        content   `json:"reasoning"`         // OpenRouter
@@ -203,7 +216,7 @@ type said struct {
 	FunctionCall     anyJSON   `json:"function_call"`
 }
 
-// anyJSON is a value of which only the presence matters.
+// anyJSON is set by any value but null.
 type anyJSON []byte
 
 func (a *anyJSON) UnmarshalJSON(b []byte) error {
@@ -213,7 +226,7 @@ func (a *anyJSON) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// errorJSON is set when a stream ends in an error.
+// errorJSON is true if a stream ends with an error.
 type errorJSON bool
 
 func (e *errorJSON) UnmarshalJSON(b []byte) error {
@@ -221,15 +234,17 @@ func (e *errorJSON) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-func (s *said) reasoning() string {
-	if s.ReasoningContent != "" {
-		return string(s.ReasoningContent)
+// reasoning returns the reasoning, under either of its names.
+func (m *message) reasoning() string {
+	if m.ReasoningContent != "" {
+		return string(m.ReasoningContent)
 	}
-	return string(s.Reasoning)
+	return string(m.Reasoning)
 }
 
-// content is a text, or a list of parts of which some are text. Anything else has no
-// text in it.
+func (m *message) callsTool() bool { return len(m.ToolCalls) > 0 || len(m.FunctionCall) > 0 }
+
+// content is a text, or a list of parts, some of which are text. Anything else decodes to "".
 type content string
 
 func (c *content) UnmarshalJSON(b []byte) error {
@@ -252,13 +267,13 @@ func (c *content) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// countsJSON is the usage of a response. Numbers that are none do not fail the answer.
+// countsJSON is the usage of a response. Malformed numbers are ignored.
 type countsJSON struct {
 	In  json.RawMessage `json:"prompt_tokens"`
 	Out json.RawMessage `json:"completion_tokens"`
 }
 
-// valid returns the usage, or nil when it is missing or no usage.
+// valid returns the usage, or nil if it is missing or malformed.
 func (c *countsJSON) valid() *Usage {
 	if c == nil {
 		return nil
@@ -270,52 +285,51 @@ func (c *countsJSON) valid() *Usage {
 	return &u
 }
 
-var errStream = errors.New("no stream of answers")
+var errStream = errors.New("the stream ends with an error")
 
-// A growing is a choice of which a stream brings pieces.
-type growing struct {
+// A partialChoice accumulates the streamed parts of a choice.
+type partialChoice struct {
 	text, reasoning, refusal strings.Builder
 	called                   []anyJSON
 	finish                   string
 }
 
-func (g *growing) add(c choice) {
+func (p *partialChoice) add(c choice) {
 	d := &c.Delta
-	g.text.WriteString(string(d.Content))
-	g.text.WriteString(c.Text)
-	g.reasoning.WriteString(d.reasoning())
-	g.refusal.WriteString(d.Refusal)
-	if len(d.ToolCalls) > 0 || len(d.FunctionCall) > 0 {
-		g.called = []anyJSON{{1}}
+	p.text.WriteString(string(d.Content))
+	p.text.WriteString(c.Text)
+	p.reasoning.WriteString(d.reasoning())
+	p.refusal.WriteString(d.Refusal)
+	if d.callsTool() {
+		p.called = []anyJSON{{1}}
 	}
 	if c.FinishReason != "" {
-		g.finish = c.FinishReason
+		p.finish = c.FinishReason
 	}
 }
 
-func (g *growing) choice() choice {
-	return choice{FinishReason: g.finish, Message: said{
-		Content: content(g.text.String()), Reasoning: content(g.reasoning.String()), Refusal: g.refusal.String(), ToolCalls: g.called,
+func (p *partialChoice) choice() choice {
+	return choice{FinishReason: p.finish, Message: message{
+		Content: content(p.text.String()), Reasoning: content(p.reasoning.String()), Refusal: p.refusal.String(), ToolCalls: p.called,
 	}}
 }
 
-// readStream puts the events of a stream together: server-sent events whose data is a
-// message each.
-func readStream(body []byte) (message, error) {
-	var whole message
-	choices := make(map[int64]*growing)
+// readStream joins the server-sent events of a stream, each of which has a response as its data.
+func readStream(body []byte) (response, error) {
+	var whole response
+	choices := make(map[int64]*partialChoice)
 	for line := range bytes.Lines(body) {
 		data, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte("data:"))
 		data = bytes.TrimSpace(data)
 		if !ok || len(data) == 0 || string(data) == "[DONE]" {
 			continue
 		}
-		var piece message
+		var piece response
 		if err := json.Unmarshal(data, &piece); err != nil {
-			return message{}, err
+			return response{}, err
 		}
 		if piece.Error {
-			return message{}, errStream
+			return response{}, errStream
 		}
 		if piece.Model != "" {
 			whole.Model = piece.Model
@@ -325,7 +339,7 @@ func readStream(body []byte) (message, error) {
 		}
 		for _, c := range piece.Choices {
 			if choices[c.Index] == nil {
-				choices[c.Index] = new(growing)
+				choices[c.Index] = new(partialChoice)
 			}
 			choices[c.Index].add(c)
 		}
@@ -336,11 +350,11 @@ func readStream(body []byte) (message, error) {
 	return whole, nil
 }
 
-// ended reports whether a stream came to its end: the end is marked, or some choice
-// says why it finished. A connection that closes early leaves neither.
+// ended reports whether a stream is complete: its end is marked, or a choice has a reason to
+// finish. A connection that closes early leaves neither.
 func ended(body []byte) bool {
 	return bytes.Contains(body, []byte("data: [DONE]")) || bytes.Contains(body, []byte("data:[DONE]")) ||
-		finished.Match(body)
+		finishReason.Match(body)
 }
 
-var finished = regexp.MustCompile(`"finish_reason"\s*:\s*"`)
+var finishReason = regexp.MustCompile(`"finish_reason"\s*:\s*"`)

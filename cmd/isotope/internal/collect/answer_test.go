@@ -13,55 +13,58 @@ import (
 
 func TestAnswersOfAllKinds(t *testing.T) {
 	usage := &Usage{3, 4}
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name   string
 		stream bool
 		status int
 		body   string
 		want   Answer
 	}{
-		"chat":                      {body: `{"model":"m","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`, want: Answer{Texts: []string{"hi"}, Model: "m", Finish: "stop", Usage: usage}},
-		"completions":               {body: `{"choices":[{"text":" hi","finish_reason":"length"}]}`, want: Answer{Texts: []string{" hi"}, Finish: "length"}},
-		"parts":                     {body: `{"choices":[{"message":{"content":[{"type":"text","text":"a"},{"type":"image"},{"text":"b"}]}}]}`, want: Answer{Texts: []string{"ab"}}},
-		"reasoning":                 {body: `{"choices":[{"message":{"content":"42","reasoning_content":"let me see"}}]}`, want: Answer{Texts: []string{"let me see", "42"}}},
-		"reasoning, other spelling": {body: `{"choices":[{"message":{"content":null,"reasoning":"let me see"}}]}`, want: Answer{Texts: []string{"let me see"}}},
-		"reasoning that is no text": {body: `{"choices":[{"message":{"content":"x","reasoning":{"effort":"low"}}}]}`, want: Answer{Texts: []string{"x"}}},
-		"several choices":           {body: `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"},{"message":{"content":"b"},"finish_reason":"length"}]}`, want: Answer{Texts: []string{"a", "b"}, Finish: "stop,length"}},
-		"refusal":                   {body: `{"choices":[{"message":{"content":null,"refusal":"I cannot"}}]}`, want: Answer{Skip: Refusal}},
-		"filter":                    {body: `{"choices":[{"message":{"content":"par"},"finish_reason":"content_filter"}]}`, want: Answer{Skip: Refusal, Finish: "content_filter"}},
-		"tool":                      {body: `{"choices":[{"message":{"content":null,"tool_calls":[{"id":"x"}]},"finish_reason":"tool_calls"}]}`, want: Answer{Skip: ToolCall, Finish: "tool_calls"}},
-		"function":                  {body: `{"choices":[{"message":{"function_call":{"name":"x"}}}]}`, want: Answer{Skip: ToolCall}},
-		"null calls":                {body: `{"choices":[{"message":{"content":"a","tool_calls":null,"function_call":null}}]}`, want: Answer{Texts: []string{"a"}}},
-		"blank":                     {body: `{"choices":[{"message":{"content":" \n"}}]}`, want: Answer{Skip: Empty}},
-		"no choices":                {body: `{"choices":[]}`, want: Answer{Skip: Invalid}},
-		"null":                      {body: `null`, want: Answer{Skip: Invalid}},
-		"array":                     {body: `[]`, want: Answer{Skip: Invalid}},
-		"nothing":                   {body: ``, want: Answer{Skip: Invalid}},
-		"html":                      {body: `<html>`, want: Answer{Skip: Invalid}},
-		"deep":                      {body: strings.Repeat("[", 1<<20), want: Answer{Skip: Invalid}},
-		"no UTF-8":                  {body: "{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}", want: Answer{Skip: Invalid}},
-		"lone surrogate":            {body: `{"choices":[{"message":{"content":"\ud800x"}}]}`, want: Answer{Texts: []string{"\ufffdx"}}},
-		"odd usage":                 {body: `{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":1e300,"completion_tokens":4}}`, want: Answer{Texts: []string{"a"}}},
-		"error":                     {status: 500, body: `{"choices":[{"message":{"content":"a"}}]}`, want: Answer{Skip: Failed}},
-		"redirect":                  {status: 301, body: ``, want: Answer{Skip: Failed}},
-		"stream": {stream: true, body: "data: {\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n: comment\nevent: x\n" +
+		{name: "chat", body: `{"model":"m","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`, want: Answer{Texts: []string{"hi"}, Model: "m", Finish: "stop", Usage: usage}},
+		{name: "completions", body: `{"choices":[{"text":" hi","finish_reason":"length"}]}`, want: Answer{Texts: []string{" hi"}, Finish: "length"}},
+		{name: "parts", body: `{"choices":[{"message":{"content":[{"type":"text","text":"a"},{"type":"image"},{"text":"b"}]}}]}`, want: Answer{Texts: []string{"ab"}}},
+		{name: "reasoning", body: `{"choices":[{"message":{"content":"42","reasoning_content":"let me see"}}]}`, want: Answer{Texts: []string{"let me see", "42"}}},
+		{name: "reasoning, other spelling", body: `{"choices":[{"message":{"content":null,"reasoning":"let me see"}}]}`, want: Answer{Texts: []string{"let me see"}}},
+		{name: "reasoning that is not text", body: `{"choices":[{"message":{"content":"x","reasoning":{"effort":"low"}}}]}`, want: Answer{Texts: []string{"x"}}},
+		{name: "several choices", body: `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"},{"message":{"content":"b"},"finish_reason":"length"}]}`, want: Answer{Texts: []string{"a", "b"}, Finish: "stop,length"}},
+		{name: "refusal", body: `{"choices":[{"message":{"content":null,"refusal":"I cannot"}}]}`, want: Answer{Skip: Refusal}},
+		{name: "filter", body: `{"choices":[{"message":{"content":"par"},"finish_reason":"content_filter"}]}`, want: Answer{Skip: Refusal, Finish: "content_filter"}},
+		{name: "tool", body: `{"choices":[{"message":{"content":null,"tool_calls":[{"id":"x"}]},"finish_reason":"tool_calls"}]}`, want: Answer{Skip: ToolCall, Finish: "tool_calls"}},
+		{name: "function", body: `{"choices":[{"message":{"function_call":{"name":"x"}}}]}`, want: Answer{Skip: ToolCall}},
+		{name: "null calls", body: `{"choices":[{"message":{"content":"a","tool_calls":null,"function_call":null}}]}`, want: Answer{Texts: []string{"a"}}},
+		{name: "blank", body: `{"choices":[{"message":{"content":" \n"}}]}`, want: Answer{Skip: Empty}},
+		{name: "no choices", body: `{"choices":[]}`, want: Answer{Skip: Invalid}},
+		{name: "null", body: `null`, want: Answer{Skip: Invalid}},
+		{name: "array", body: `[]`, want: Answer{Skip: Invalid}},
+		{name: "nothing", body: ``, want: Answer{Skip: Invalid}},
+		{name: "html", body: `<html>`, want: Answer{Skip: Invalid}},
+		{name: "deep", body: strings.Repeat("[", 1<<20), want: Answer{Skip: Invalid}},
+		{name: "no UTF-8", body: "{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}", want: Answer{Skip: Invalid}},
+		{name: "lone surrogate", body: `{"choices":[{"message":{"content":"\ud800x"}}]}`, want: Answer{Texts: []string{"\ufffdx"}}},
+		{name: "odd usage", body: `{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":1e300,"completion_tokens":4}}`, want: Answer{Texts: []string{"a"}}},
+		{name: "error", status: 500, body: `{"choices":[{"message":{"content":"a"}}]}`, want: Answer{Skip: Failed}},
+		{name: "redirect", status: 301, body: ``, want: Answer{Skip: Failed}},
+		{name: "stream", stream: true, body: "data: {\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n: comment\nevent: x\n" +
 			"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"he\"}}]}\r\n\r\ndata:{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"llo\"},\"finish_reason\":\"stop\"}]}\n\n" +
 			"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\ndata: [DONE]\n\n",
 			want: Answer{Texts: []string{"hello"}, Model: "m", Finish: "stop", Usage: usage}},
-		"stream of completions": {stream: true, body: "data: {\"choices\":[{\"text\":\"a\"}]}\n\ndata: {\"choices\":[{\"text\":\"b\"}]}\n\ndata: [DONE]\n", want: Answer{Texts: []string{"ab"}}},
-		"stream of reasoning":   {stream: true, body: "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"a\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"reasoning_content\":\"b\",\"content\":\"c\"}}]}\n\ndata: [DONE]\n", want: Answer{Texts: []string{"ab", "c"}}},
-		"stream of choices":     {stream: true, body: "data: {\"choices\":[{\"index\":1000000000000,\"delta\":{\"content\":\"a\"}},{\"index\":-3,\"delta\":{\"content\":\"b\"}}]}\n\ndata: [DONE]\n", want: Answer{Texts: []string{"b", "a"}}},
-		"stream of tools":       {stream: true, body: "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{}]}}]}\n\ndata: [DONE]\n", want: Answer{Skip: ToolCall}},
-		"stream that is none":   {stream: true, body: `{"choices":[{"message":{"content":"hi"}}]}`, want: Answer{Texts: []string{"hi"}}},
-		"stream with an error":  {stream: true, body: "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n", want: Answer{Skip: Invalid}},
-		"stream of garbage":     {stream: true, body: "data: {\"choices\n\n", want: Answer{Skip: Invalid}},
-		"empty stream":          {stream: true, body: "data: [DONE]\n", want: Answer{Skip: Invalid}},
+		{name: "stream of completions", stream: true, body: "data: {\"choices\":[{\"text\":\"a\"}]}\n\ndata: {\"choices\":[{\"text\":\"b\"}]}\n\ndata: [DONE]\n", want: Answer{Texts: []string{"ab"}}},
+		{name: "stream of reasoning", stream: true, body: "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"a\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"reasoning_content\":\"b\",\"content\":\"c\"}}]}\n\ndata: [DONE]\n", want: Answer{Texts: []string{"ab", "c"}}},
+		{name: "stream of choices", stream: true, body: "data: {\"choices\":[{\"index\":1000000000000,\"delta\":{\"content\":\"a\"}},{\"index\":-3,\"delta\":{\"content\":\"b\"}}]}\n\ndata: [DONE]\n", want: Answer{Texts: []string{"b", "a"}}},
+		{name: "stream of tools", stream: true, body: "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{}]}}]}\n\ndata: [DONE]\n", want: Answer{Skip: ToolCall}},
+		{name: "stream that is none", stream: true, body: `{"choices":[{"message":{"content":"hi"}}]}`, want: Answer{Texts: []string{"hi"}}},
+		{name: "stream with an error", stream: true, body: "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"error\":{\"message\":\"x\"}}\n\ndata: [DONE]\n", want: Answer{Skip: Invalid}},
+		{name: "stream of garbage", stream: true, body: "data: {\"choices\n\n", want: Answer{Skip: Invalid}},
+		{name: "empty stream", stream: true, body: "data: [DONE]\n", want: Answer{Skip: Invalid}},
 	} {
-		x := Exchange{Status: c.status}
-		if c.status == 0 {
-			x.Status = http.StatusOK
-		}
-		x.setBody([]byte(c.body))
-		assert.Equal(t, c.want, answer(&Request{Stream: c.stream}, 0, "", &x), name)
+		t.Run(c.name, func(t *testing.T) {
+			x := Exchange{Status: c.status}
+			if c.status == 0 {
+				x.Status = http.StatusOK
+			}
+			x.setBody([]byte(c.body))
+			assert.Equal(t, c.want, answer(&Request{Stream: c.stream}, 0, "", &x))
+		})
 	}
 }
 
@@ -82,7 +85,7 @@ func TestHostileEndpoint(t *testing.T) {
 		say(w, "fine \u2028 <b>\x00</b>")
 	})
 	path := journalPath(t)
-	end, err := collect(t, path, f.declare(12), func(r *Run) { r.Pace.Concurrency = 1 }, new(seen).look)
+	end, err := collect(t, path, f.declare(12), func(r *Run) { r.Pace.Concurrency = 1 }, new(lookLog).look)
 	require.NoError(t, err)
 	assert.Equal(t, Asked, end)
 	_, s, _ := replayed(t, path)
@@ -107,7 +110,7 @@ func TestHugeErrorsAreBounded(t *testing.T) {
 		say(w, "fine")
 	})
 	path := journalPath(t)
-	_, err := collect(t, path, f.declare(3), nil, new(seen).look)
+	_, err := collect(t, path, f.declare(3), nil, new(lookLog).look)
 	require.NoError(t, err)
 	_, s, _ := replayed(t, path)
 	assert.Equal(t, Failed, s.answers[1].Skip)
@@ -123,7 +126,7 @@ func TestABrokenStreamIsAskedAgain(t *testing.T) {
 	})
 	path, d := journalPath(t), f.declare(1)
 	d.Request.Stream = true
-	_, err := collect(t, path, d, nil, new(seen).look)
+	_, err := collect(t, path, d, nil, new(lookLog).look)
 	require.NoError(t, err)
 	_, s, _ := replayed(t, path)
 	assert.Equal(t, []string{"half and half"}, s.answers[0].Texts)

@@ -2,13 +2,12 @@ package collect
 
 import "strings"
 
-// BuiltinSize is the number of built-in prompts that are asked unless told otherwise.
+// BuiltinSize is the default number of built-in prompts.
 const BuiltinSize = 400
 
-// Builtin returns the first n built-in prompts, and all there are when n is larger.
-// They are short, ask for long open answers and are all different: prompt i is form i
-// modulo the number of forms about subject i modulo that of subjects, both prime. None
-// of it was written by a model, so that no mark can be in it.
+// Builtin returns the first n built-in prompts, or all of them if n is larger. They are short,
+// ask for long open answers, and are all different: prompt i is form i about subject i, each
+// modulo its number, and both numbers are prime. No model wrote any of it, so it has no mark.
 func Builtin(n int) []string {
 	n = min(n, len(forms)*len(subjects))
 	prompts := make([]string, n)
@@ -18,7 +17,7 @@ func Builtin(n int) []string {
 	return prompts
 }
 
-// forms ask for prose, for reasoning and for stories, of several hundred words.
+// forms ask for prose, reasoning and stories of several hundred words.
 var forms = []string{
 	"Explain how @ works to someone who has never seen one. Take your time and give examples.",
 	"Think step by step: what would change in a small town if it lost @? Write down your reasoning, then your answer.",
@@ -45,7 +44,7 @@ var forms = []string{
 	"What would an engineer, a poet and a tax collector each notice first about @? Let each of them speak.",
 }
 
-// subjects are things that every form can be about.
+// subjects are things that fit into every form.
 var subjects = []string{
 	"a lighthouse", "a public library", "a water mill", "a night market", "a railway station", "a bakery", "a botanical garden",
 	"a suspension bridge", "a beehive", "a printing press", "a fishing harbour", "a school kitchen", "a mountain hut", "a bicycle workshop",

@@ -24,17 +24,16 @@ type client struct {
 	key     string
 	timeout time.Duration
 
-	// The services are made without their package's NewClient, which would read
-	// OPENAI_* from the environment and send an organization's name, or a key for
-	// somebody else, to a suspect.
+	// The services are made without NewClient, which reads OPENAI_* from the environment. It
+	// would send an organization's name, or a key for somebody else, to a suspect.
 	chat        openai.ChatCompletionService
 	completions openai.CompletionService
 }
 
 const (
-	// maxHeader is the largest header of a response, in bytes. A larger one is an error.
+	// maxHeader is the length of the longest header of a response, in bytes. A longer one is an error.
 	maxHeader = 256 << 10
-	// maxError bounds the text of a transport's error, which may quote what an endpoint sent.
+	// maxError is the longest text of a transport error, which may quote the endpoint.
 	maxError = 1000
 )
 
@@ -51,8 +50,8 @@ func newClient(r Request, key string, timeout time.Duration, transport http.Roun
 	}
 	options := []option.RequestOption{
 		option.WithBaseURL(r.Endpoint),
-		option.WithHTTPClient(&http.Client{Transport: bounded{transport}}),
-		option.WithMaxRetries(0), // the pool retries, so that all of it slows down
+		option.WithHTTPClient(&http.Client{Transport: boundedTransport{transport}}),
+		option.WithMaxRetries(0), // the pool retries, so that all requests slow down
 		option.WithRequestTimeout(timeout),
 	}
 	if key != "" {
@@ -65,10 +64,10 @@ func newClient(r Request, key string, timeout time.Duration, transport http.Roun
 	}, nil
 }
 
-// bounded bounds what is read of any response, errors included.
-type bounded struct{ next http.RoundTripper }
+// A boundedTransport limits the length of every response body, also that of an error.
+type boundedTransport struct{ next http.RoundTripper }
 
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := b.next.RoundTrip(r)
 	if err == nil {
 		res.Body = struct {
@@ -79,14 +78,12 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// An attempt is what came of one request.
+// An attempt is the result of one request.
 type attempt struct {
 	exchange Exchange
-	// retry says that another attempt may fare better, after at least a wait.
-	retry bool
-	wait  time.Duration
-	// unknown says that the request may have cost something, and nobody knows what.
-	unknown bool
+	retry    bool          // another attempt may succeed
+	wait     time.Duration // the endpoint asks for at least this pause
+	unknown  bool          // the request may have cost something, and nobody knows how much
 }
 
 // ask makes one attempt.
@@ -124,7 +121,7 @@ func (c *client) ask(ctx context.Context, prompt string) attempt {
 	return a
 }
 
-// send sends the request. The response may be there together with an error.
+// send sends the request. It may return a response together with an error.
 func (c *client) send(ctx context.Context, prompt string) (*http.Response, error) {
 	var res *http.Response
 	r := &c.request
@@ -158,7 +155,7 @@ func (c *client) send(ctx context.Context, prompt string) (*http.Response, error
 	return res, err
 }
 
-// maxTokens leaves the field out where the newer one is given.
+// maxTokens returns no value if the extra fields have the newer name of the field.
 func (c *client) maxTokens() param.Opt[int64] {
 	if _, ok := c.extra[newMaxTokens]; ok {
 		return param.Opt[int64]{}
@@ -173,10 +170,10 @@ func optional(v *float64) param.Opt[float64] {
 	return openai.Float(*v)
 }
 
-// secretHeaders are response headers that are credentials.
+// secretHeaders are response headers that hold credentials.
 var secretHeaders = []string{"Set-Cookie", "Authorization", "Www-Authenticate", "Proxy-Authenticate"}
 
-// header returns what is recorded of response headers.
+// header returns the response headers that are recorded.
 func (c *client) header(h http.Header, x *Exchange) http.Header {
 	out := make(http.Header, len(h))
 	for name, values := range h {
@@ -189,18 +186,19 @@ func (c *client) header(h http.Header, x *Exchange) http.Header {
 	return out
 }
 
-// redacted stands for the API key where an endpoint repeats it.
-const redacted = "[API key]"
+// redactedKey replaces the API key where an endpoint repeats it.
+const redactedKey = "[API key]"
 
+// redact replaces the API key and counts how often it occurs.
 func (c *client) redact(b []byte, x *Exchange) []byte {
 	if c.key == "" || !bytes.Contains(b, []byte(c.key)) {
 		return b
 	}
 	x.Redacted += bytes.Count(b, []byte(c.key))
-	return bytes.ReplaceAll(b, []byte(c.key), []byte(redacted))
+	return bytes.ReplaceAll(b, []byte(c.key), []byte(redactedKey))
 }
 
-// plain says what went wrong without the address, which is in the plan.
+// plain formats an error without the URL, which is in the plan.
 func plain(err error) string {
 	var u interface{ Timeout() bool }
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &u) && u.Timeout() {
@@ -213,7 +211,7 @@ func plain(err error) string {
 	return err.Error()
 }
 
-// retryable reports whether a status is about the moment and not about the request.
+// retryable reports whether a status may change if the request is repeated.
 func retryable(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -222,8 +220,7 @@ func retryable(status int) bool {
 	return status >= 500
 }
 
-// retryAfter returns the wait that an endpoint asks for, as seconds or as a date; 0 is
-// none.
+// retryAfter returns the pause that an endpoint asks for, in seconds or by a date, or 0.
 func retryAfter(h http.Header) time.Duration {
 	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms >= 0 && ms < 1e12 {
 		return time.Duration(ms * float64(time.Millisecond))
@@ -238,7 +235,7 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// describe says in a line how an exchange failed, for messages.
+// describe says in one line how an exchange failed.
 func (x *Exchange) describe() string {
 	if x.Error != "" {
 		return x.Error

@@ -8,50 +8,50 @@ import (
 	"time"
 )
 
-// An End is why a run ended.
+// An End says why a run ended.
 type End string
 
 const (
 	Asked       End = "asked"       // every question has its answer
-	Decided     End = "decided"     // whoever looked had seen enough
-	Exhausted   End = "budget"      // the next question might cost more than the budget
+	Decided     End = "decided"     // the look had seen enough
+	Exhausted   End = "budget"      // the next question might exceed the budget
 	Interrupted End = "interrupted" // by a signal, or by a kill
 	Failing     End = "failing"     // the endpoint failed several times in a row
 )
 
-// Complete reports whether the run did what was declared. The others can go on.
+// Complete reports whether the run did what was declared. Otherwise it can resume.
 func (e End) Complete() bool { return e == Asked || e == Decided }
 
-// ErrEndpoint is wrapped by the error of a run whose endpoint failed several times in a
-// row. The journal keeps the failures, and their questions stay open: the same call asks
-// them again. A question that was to blame itself does not count the second time, so that
-// a few bad prompts do not stop every run at the same place.
+// ErrEndpoint is wrapped by the error of a run whose endpoint failed several times in a row. The
+// journal keeps the failures, and their questions stay open: the same call asks them again. A
+// question that fails by itself does not count the second time. A few bad prompts thus cannot stop
+// every run at the same place.
 var ErrEndpoint = errors.New("the endpoint fails")
 
-// failures is how many questions in a row may fail before a run gives up.
+// failures is the number of questions in a row after whose failure a run gives up.
 const failures = 5
 
-// A Look is given the answers of a batch in the order of their questions, and says
-// whether it has seen enough.
+// A Look gets the answers of a batch in the order of their questions, and reports whether it has
+// seen enough.
 type Look func(batch []Answer) (enough bool, err error)
 
-// A Run asks what a journal does not hold yet.
+// A Run asks the questions of a journal that have no answer yet.
 type Run struct {
 	Journal  *Journal
-	Key      string // API key; empty sends none
+	Key      string // API key; "" sends none
 	Pace     Pace
 	Tool     string // name and version of the program, recorded
 	Progress func(done, total int64)
-	// Stop, closed, ends the run once what is on its way has arrived.
+	// Stop ends the run when it is closed, after the answers on their way have arrived.
 	Stop <-chan struct{}
 
-	transport http.RoundTripper // nil is HTTP's; for tests
+	transport http.RoundTripper // nil is that of net/http; for tests
 }
 
-// Collect asks the questions of a journal's declaration, batch by batch, and gives each
-// batch to look. What is recorded is not asked. A run that did not end in order, and a
-// request without an answer, may have cost something that no answer says: the most it
-// can have been counts against the budget. ctx breaks the run off, Stop ends it in order.
+// Collect asks the questions of a journal's declaration, batch by batch, and passes each batch to
+// look. It does not ask a question that has an answer. A run that did not end in order, or a
+// request without an answer, may have cost something: its upper bound counts against the budget.
+// Cancelling ctx breaks off the requests on their way, and Stop waits for them.
 func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	d := r.Journal.Recording().Declaration
 	c, err := newClient(d.Request, r.Key, r.Pace.Timeout, r.transport)
@@ -78,19 +78,19 @@ func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	return end, errors.Join(err, r.Journal.append(kindEnd, endCanonical{end}, endInfo{At: time.Now().UTC(), Note: note}))
 }
 
-// Replay gives the answers of a recording to look, as the runs that made it did. The end
-// is the recorded one where answers are missing.
+// Replay passes the answers of a recording to look, as the runs that made it did. If answers are
+// missing it returns the recorded end.
 func Replay(rec *Recording, look Look) (End, error) {
 	return walk(&rec.Declaration, rec, func(int, int, Usage) (End, error) { return rec.Reason, nil }, look)
 }
 
-// walk goes through a declaration batch by batch. fill has the questions
-// [from, from+size) answered, where spent is what the answers before them took, and says
-// why some of them are not.
+// walk goes through a declaration batch by batch. fill gets answers to the questions
+// [from, from+size), where spent is the usage of the answers before them. It returns why some
+// have no answer.
 //
-// A batch is as large as fits into the budget if every answer in it costs the most it
-// can. That depends on the answers before alone: whoever walks through the same
-// answers looks at the same batches. A batch that was interrupted is not looked at.
+// A batch is as large as fits into the budget if every answer in it costs as much as it can. This
+// depends on the answers before alone, so the same answers always give the same batches. walk
+// does not look at a batch that was interrupted.
 func walk(d *Declaration, rec *Recording, fill func(from, size int, spent Usage) (End, error), look Look) (End, error) {
 	var spent Usage
 	for from := 0; from < d.Asks; {
@@ -126,8 +126,8 @@ func walk(d *Declaration, rec *Recording, fill func(from, size int, spent Usage)
 	return Asked, nil
 }
 
-// fits returns how many questions from the first on fit into the budget whatever they
-// cost, a batch at most.
+// fits returns how many questions, from the first one on, fit into the budget whatever they cost.
+// It returns at most a batch.
 func fits(d *Declaration, from int, spent Usage) int {
 	for n := range min(d.Batch, d.Asks-from) {
 		if spent = spent.plus(d.Request.worst(d.prompt(from + n))); !d.Budget.holds(spent) {
@@ -137,8 +137,8 @@ func fits(d *Declaration, from int, spent Usage) int {
 	return min(d.Batch, d.Asks-from)
 }
 
-// cost returns what an answer took, and the most it can have taken where the endpoint
-// did not say. An error is not billed; what its attempts may have taken is Lost.
+// cost returns the usage of an answer, or its upper bound if the endpoint gave no count. An error
+// costs nothing here: [Exchange.Lost] has the usage of its attempts.
 func (a *Answer) cost(r *Request) Usage {
 	switch {
 	case a.Skip == Failed:
@@ -157,12 +157,12 @@ type session struct {
 	pool        *pool
 }
 
-// begin records that a run begins, and what the one before may have lost.
+// begin records the start of a run, and what the run before may have lost.
 func (s *session) begin() error {
 	info := SessionInfo{At: time.Now().UTC(), Tool: s.Tool, From: len(s.recording.Answers), Torn: s.recording.torn, Concurrency: s.Pace.Concurrency}
 	if n := len(s.recording.Sessions); n > 0 && !s.recording.clean {
-		// As many as were asked at a time may have been on their way: those that
-		// are missing first.
+		// As many requests as ran at a time may have been on their way: those of the first
+		// questions without an answer.
 		for i, left := 0, s.recording.Sessions[n-1].Concurrency; i < s.declaration.Asks && left > 0; i++ {
 			if _, ok := s.recording.Answers[i]; !ok {
 				info.Lost = info.Lost.plus(s.declaration.Request.worst(s.declaration.prompt(i)))
@@ -173,16 +173,16 @@ func (s *session) begin() error {
 	return s.Journal.append(kindSession, struct{}{}, info)
 }
 
-// fill has questions answered; see walk. What they cost at most makes way for what they did
-// cost, so that it ends with [Exhausted] only when the same call, made again, would ask
-// nothing either: the fixed test is made then.
+// fill gets answers to questions; see walk. After each pass it replaces the upper bounds by the
+// real usage, and asks again. It returns [Exhausted] only if the same call, made again, would
+// ask nothing either, because the fixed test is made then.
 func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, error) {
 	for {
 		asks, most, end := s.open(from, size, spent)
 		if len(asks) == 0 {
 			return end, nil
 		}
-		s.pool.spare.reset(s.declaration.Budget, most)
+		s.pool.retries.reset(s.declaration.Budget, most)
 		if s.stopped(ctx) {
 			return Interrupted, nil
 		}
@@ -196,11 +196,11 @@ func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, e
 	}
 }
 
-// open returns the questions without an answer that the budget holds, what everything will
-// have cost at most when they have one, and [Exhausted] when it does not hold all.
+// open returns the questions without an answer that fit into the budget. most is an upper bound on
+// the usage once they have an answer. end is [Exhausted] if some do not fit.
 func (s *session) open(from, size int, spent Usage) (asks []int, most Usage, end End) {
 	most = spent.plus(s.recording.Lost)
-	for i := from; i < from+size; i++ { // answers that came are paid for, whatever is missing before them
+	for i := from; i < from+size; i++ { // an answer is paid for, whatever is missing before it
 		if a, ok := s.recording.Answers[i]; ok {
 			most = most.plus(a.cost(&s.declaration.Request))
 		}
@@ -218,6 +218,7 @@ func (s *session) open(from, size int, spent Usage) (asks []int, most Usage, end
 	return asks, most, Asked
 }
 
+// stopped reports whether the run is to end.
 func (s *session) stopped(ctx context.Context) bool {
 	select {
 	case <-s.Stop:
@@ -227,8 +228,8 @@ func (s *session) stopped(ctx context.Context) bool {
 	}
 }
 
-// ask asks questions once and records what comes. Failures become answers when something
-// else succeeds, so that an endpoint that is down leaves its questions open.
+// ask asks questions once and records the answers. A failure becomes an answer only after another
+// question succeeds, so that an endpoint that is down leaves its questions open.
 func (s *session) ask(ctx context.Context, asks []int) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -241,75 +242,101 @@ func (s *session) ask(ctx context.Context, asks []int) error {
 		case <-halt.Done():
 		}
 	}()
-	var pending []answered
-	row := 0           // failures since the last success, but for questions that failed by themselves in an earlier run
-	var last *Exchange // of these
-	succeeded := false
+	p := pass{session: s}
 	var err error
 	for r := range s.pool.ask(ctx, halt.Done(), asks, s.declaration.prompt) {
 		if err != nil {
 			continue // drain
 		}
-		if r.broken {
-			if r.exchange.Attempts > 0 {
-				if err = s.leave(answered{Answer{Ask: r.ask}, r.exchange}); err != nil {
-					cancel()
-				}
-			}
-			if r.spent {
-				row, last = row+1, &r.exchange
-				if row >= failures {
-					stop()
-				}
-			}
-			continue
-		}
-		pending = append(pending, answered{answer(&s.declaration.Request, r.ask, r.prompt, &r.exchange), r.exchange})
-		if pending[len(pending)-1].answer.Skip.failure() {
-			if !s.recording.final[r.ask] || !r.exchange.final() {
-				row++
-			}
-			last = &r.exchange
-			if row >= failures || s.locked(last) {
-				stop()
-			}
-			continue
-		}
-		succeeded = true
-		if err = s.record(pending); err != nil {
+		if err = p.take(r); err != nil {
 			cancel()
+		} else if p.givesUp {
+			stop()
 		}
-		pending, row = nil, 0
-		s.progress()
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case row >= failures:
-		return errors.Join(fmt.Errorf("%w: %s", ErrEndpoint, last.describe()), s.leave(pending...))
-	case len(pending) == 0:
-		return nil
 	}
-	last = &pending[len(pending)-1].exchange
-	switch {
-	case s.locked(last) || !succeeded && (last.Error != "" || retryable(last.Status)):
-		return errors.Join(fmt.Errorf("%w: %s", ErrEndpoint, last.describe()), s.leave(pending...))
-	case s.stopped(ctx):
-		return s.leave(pending...) // whether anything else would have succeeded is not known
-	}
-	defer s.progress()
-	return s.record(pending)
+	return p.finish(ctx)
 }
 
-// An answered is an answer, which may be a failure, and what it follows from.
-type answered struct {
+// A pass is one pass over open questions.
+type pass struct {
+	*session
+	pending   []entry   // failures since the last success
+	row       int       // number of these, without questions that failed by themselves in an earlier run
+	last      *Exchange // the last failure
+	succeeded bool
+	givesUp   bool // no more questions are to be asked
+}
+
+// An entry is an answer, which may be a failure, and its exchange.
+type entry struct {
 	answer   Answer
 	exchange Exchange
 }
 
-func (s *session) record(all []answered) error {
-	for _, a := range all {
-		if err := s.Journal.append(kindAnswer, a.answer, a.exchange); err != nil {
+// take takes the reply to a question, and records it unless it is a failure.
+func (p *pass) take(r reply) error {
+	if r.broken {
+		return p.takeBroken(r)
+	}
+	e := entry{answer(&p.declaration.Request, r.ask, r.prompt, &r.exchange), r.exchange}
+	p.pending = append(p.pending, e)
+	if !e.answer.Skip.failure() {
+		err := p.record(p.pending)
+		p.succeeded, p.pending, p.row = true, nil, 0
+		p.progress()
+		return err
+	}
+	if !p.recording.final[r.ask] || !e.exchange.final() {
+		p.row++
+	}
+	p.last = &e.exchange
+	p.givesUp = p.givesUp || p.row >= failures || p.refusesAll(p.last)
+	return nil
+}
+
+// takeBroken takes a question that was given up.
+func (p *pass) takeBroken(r reply) error {
+	if r.spent {
+		p.row, p.last = p.row+1, &r.exchange
+		p.givesUp = p.givesUp || p.row >= failures
+	}
+	if r.exchange.Attempts == 0 {
+		return nil
+	}
+	return p.leave(entry{Answer{Ask: r.ask}, r.exchange})
+}
+
+// finish records the pending failures: as answers, or as failures whose questions stay open.
+func (p *pass) finish(ctx context.Context) error {
+	switch {
+	case p.row >= failures:
+		return p.fails()
+	case len(p.pending) == 0:
+		return nil
+	}
+	p.last = &p.pending[len(p.pending)-1].exchange
+	switch {
+	case p.refusesAll(p.last), !p.succeeded && (p.last.Error != "" || retryable(p.last.Status)):
+		return p.fails()
+	case p.stopped(ctx):
+		return p.leave(p.pending...) // whether another question would have succeeded is unknown
+	}
+	defer p.progress()
+	return p.record(p.pending)
+}
+
+// fails leaves the pending questions open and returns an error that wraps [ErrEndpoint].
+func (p *pass) fails() error {
+	return errors.Join(fmt.Errorf("%w: %s", ErrEndpoint, p.last.describe()), p.leave(p.pending...))
+}
+
+// record records answers.
+func (s *session) record(all []entry) error {
+	for _, e := range all {
+		if err := s.Journal.append(kindAnswer, e.answer, e.exchange); err != nil {
 			return err
 		}
 	}
@@ -317,23 +344,19 @@ func (s *session) record(all []answered) error {
 }
 
 // leave records the attempts at questions that stay open.
-func (s *session) leave(all ...answered) error {
-	for _, a := range all {
-		if err := s.Journal.append(kindFailure, failureCanonical{a.answer.Ask}, a.exchange); err != nil {
+func (s *session) leave(all ...entry) error {
+	for _, e := range all {
+		if err := s.Journal.append(kindFailure, failureCanonical{e.answer.Ask}, e.exchange); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// locked reports whether an endpoint that never answered refuses all of us: a wrong
-// key, address or model.
-func (s *session) locked(x *Exchange) bool {
-	switch x.Status {
-	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
-		return len(s.recording.Answers) == 0
-	}
-	return false
+// refusesAll reports whether the endpoint refused us before it answered anything: the key, the
+// address or the model is wrong.
+func (s *session) refusesAll(x *Exchange) bool {
+	return refusesCaller(x.Status) && len(s.recording.Answers) == 0
 }
 
 func (s *session) progress() {

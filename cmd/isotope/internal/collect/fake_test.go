@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A fake is an endpoint whose answer is a function of the prompt and of how often it
-// was asked before.
+// A fake is an endpoint. Its answer depends on the prompt and on how often the prompt was asked
+// before.
 type fake struct {
 	*httptest.Server
 	answer func(w http.ResponseWriter, r *http.Request, prompt string, times int)
@@ -72,7 +72,7 @@ func (f *fake) total() int {
 	return len(f.bodies)
 }
 
-// say answers as a chat endpoint does, with ids and times that nothing may depend on.
+// say answers as a chat endpoint does, with ids and times on which nothing may depend.
 func say(w http.ResponseWriter, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(map[string]any{
@@ -88,7 +88,7 @@ func fail(w http.ResponseWriter, status int) {
 	fmt.Fprintf(w, `{"error":{"message":"no","type":"t","code":"c","param":"p"}}`)
 }
 
-// declare is a declaration of n different prompts, in batches of 4.
+// declare returns a declaration of n different prompts, in batches of 4.
 func (f *fake) declare(n int) Declaration { return f.declareAt(f.URL+"/v1", n) }
 
 func (*fake) declareAt(url string, n int) Declaration {
@@ -106,19 +106,19 @@ func fast() Pace {
 	return Pace{Concurrency: 4, Retries: 4, Timeout: time.Minute, Backoff: time.Millisecond}
 }
 
-// seen collects what a look is given.
-type seen struct {
+// A lookLog records the batches that a look gets.
+type lookLog struct {
 	answers []Answer
 	sizes   []int
 }
 
-func (s *seen) look(batch []Answer) (bool, error) {
+func (s *lookLog) look(batch []Answer) (bool, error) {
 	s.answers = append(s.answers, batch...)
 	s.sizes = append(s.sizes, len(batch))
 	return false, nil
 }
 
-// collect makes a run and returns what it ended with; the journal is at path.
+// collect makes a run with the journal at path, and returns its end.
 func collect(t *testing.T, path string, d Declaration, change func(*Run), look Look) (End, error) {
 	t.Helper()
 	j, err := OpenJournal(path, d)
@@ -132,12 +132,12 @@ func collect(t *testing.T, path string, d Declaration, change func(*Run), look L
 	return end, err
 }
 
-// replayed reads a journal and looks at it.
-func replayed(t *testing.T, path string) (*Recording, *seen, End) {
+// replayed reads a journal and replays it.
+func replayed(t *testing.T, path string) (*Recording, *lookLog, End) {
 	t.Helper()
 	rec, err := ReadJournal(path)
 	require.NoError(t, err)
-	s := new(seen)
+	s := new(lookLog)
 	end, err := Replay(rec, s.look)
 	require.NoError(t, err)
 	return rec, s, end
@@ -148,7 +148,7 @@ func journalPath(t *testing.T) string { return filepath.Join(t.TempDir(), "journ
 func TestRunAsksEverythingOnceInBatches(t *testing.T) {
 	f := newFake(t, nil)
 	path, d := journalPath(t), f.declare(10)
-	s := new(seen)
+	s := new(lookLog)
 	end, err := collect(t, path, d, nil, s.look)
 	require.NoError(t, err)
 	assert.Equal(t, Asked, end)
@@ -164,7 +164,7 @@ func TestRunAsksEverythingOnceInBatches(t *testing.T) {
 	assert.EqualValues(t, 10, rec.Attempts)
 
 	// The same call once more asks nothing and writes nothing.
-	s = new(seen)
+	s = new(lookLog)
 	end, err = collect(t, path, d, nil, s.look)
 	require.NoError(t, err)
 	assert.Equal(t, Asked, end)
@@ -183,7 +183,7 @@ func TestRequestsSayWhatWasDeclared(t *testing.T) {
 	d := f.declare(1)
 	d.Request.System, d.Request.Temperature, d.Request.TopP = "Be long.", &temperature, &topP
 	d.Request.Extra = json.RawMessage(`{"top_k":40,"max_completion_tokens":50}`)
-	end, err := collect(t, journalPath(t), d, nil, new(seen).look)
+	end, err := collect(t, journalPath(t), d, nil, new(lookLog).look)
 	require.NoError(t, err)
 	require.Equal(t, Asked, end)
 	assert.Equal(t, map[string]any{
@@ -197,7 +197,7 @@ func TestRequestsSayWhatWasDeclared(t *testing.T) {
 
 	d = f.declare(1)
 	d.Request.API = Completions
-	_, err = collect(t, journalPath(t), d, func(r *Run) { r.Key = "sk-right" }, new(seen).look)
+	_, err = collect(t, journalPath(t), d, func(r *Run) { r.Key = "sk-right" }, new(lookLog).look)
 	require.NoError(t, err)
 	assert.Equal(t, map[string]any{"model": "suspect", "prompt": "prompt 0", "max_tokens": 50.0}, f.bodies[1])
 	assert.Equal(t, "Bearer sk-right", f.headers[1].Get("Authorization"))

@@ -9,13 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // Kinds of records.
@@ -23,16 +24,15 @@ const (
 	kindPlan    = "plan"    // the first record: what was declared
 	kindSession = "session" // a run began
 	kindAnswer  = "answer"
-	kindFailure = "failure" // of a question that stays open
+	kindFailure = "failure" // the attempts at a question that stays open
 	kindEnd     = "end"     // a run ended in order
 )
 
-// ErrChain is wrapped by errors about a journal that is not as it was written.
+// ErrChain is wrapped by errors about a journal that differs from what was written.
 var ErrChain = errors.New("the journal was changed after it was written, or is damaged")
 
-// A record is a line of a journal. Its hash is the SHA-256 of the line up to and
-// without `,"hash":`, so that each line vouches for itself and, by prev, for all that
-// came before:
+// A record is a line of a journal. Its hash is the SHA-256 of the line before `,"hash":`. Each line
+// thus covers itself and, through prev, all lines before it:
 //
 //	{"seq":0,"prev":"00..","kind":"plan","canonical":{..},"observed":{..},"hash":".."}
 type record struct {
@@ -44,18 +44,17 @@ type record struct {
 	Hash      string          `json:"hash,omitempty"`
 }
 
-// hashSize is the length of what follows the hashed part of a line, without line end:
-// ,"hash":"<64>"}
+// hashSize is the length of the end of a line, which is not hashed: ,"hash":"<64>"}
 const hashSize = len(`,"hash":""}`) + 2*sha256.Size
 
-// maxLine bounds a line: a body and those of earlier attempts, whose every byte takes six,
-// and what comes with them.
+// maxLine is the longest line: a body and those of earlier attempts, of which every byte can take
+// six, and the fields around them.
 const maxLine = 16 * MaxBody
 
 // seal returns the line of a record, without line end, and its hash.
 func (r record) seal() (line []byte, hash string, err error) {
 	r.Hash = ""
-	line, err = encode(r)
+	line, err = canonical.Encode(r)
 	if err != nil {
 		return nil, "", err
 	}
@@ -68,46 +67,33 @@ func (r record) seal() (line []byte, hash string, err error) {
 // unseal reads a line and checks its hash.
 func unseal(line []byte) (record, error) {
 	var r record
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
-		return r, fmt.Errorf("%w: no record: %w", ErrChain, err)
+	if err := strictjson.Decode(line, &r); err != nil {
+		return r, fmt.Errorf("%w: not a record: %w", ErrChain, err)
 	}
 	at := len(line) - hashSize
 	if at < 0 || !bytes.HasPrefix(line[at:], []byte(`,"hash":"`)) {
-		return r, fmt.Errorf("%w: a record without its hash at the end", ErrChain)
+		return r, fmt.Errorf("%w: the record does not end with its hash", ErrChain)
 	}
 	if sum := sha256.Sum256(line[:at]); hex.EncodeToString(sum[:]) != r.Hash {
-		return r, fmt.Errorf("%w: the hash of a record is another one", ErrChain)
+		return r, fmt.Errorf("%w: the hash of the record does not match", ErrChain)
 	}
 	return r, nil
 }
 
-// encode is JSON as it stands in a journal: HTML is no concern of it.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
 // A Declaration is the canonical part of the first record.
 type Declaration struct {
-	Journal int             `json:"journal"` // version of the format; OpenJournal sets it
+	Journal int             `json:"journal"` // version of the format, which OpenJournal sets
 	Request Request         `json:"request"`
-	Asks    int             `json:"asks"`  // question i is prompt i modulo their number
-	Batch   int             `json:"batch"` // answers from one look to the next
+	Asks    int             `json:"asks"`  // number of questions; question i is prompt i modulo the number of prompts
+	Batch   int             `json:"batch"` // number of answers between two looks
 	Budget  Budget          `json:"budget,omitzero"`
-	Plan    json.RawMessage `json:"plan"` // of the test; nothing here reads it
+	Plan    json.RawMessage `json:"plan"` // of the test, which this package does not read
 	Prompts []string        `json:"prompts"`
 }
 
 func (d *Declaration) prompt(ask int) string { return d.Prompts[ask%len(d.Prompts)] }
 
-// Check reports what cannot be right.
+// Check returns an error for a declaration that cannot be right.
 func (d *Declaration) Check() error {
 	size := 0
 	for _, p := range d.Prompts {
@@ -115,15 +101,15 @@ func (d *Declaration) Check() error {
 	}
 	switch {
 	case len(d.Prompts) == 0:
-		return errors.New("no prompts")
+		return errors.New("there are no prompts; give at least one")
 	case size > maxPrompts:
-		return fmt.Errorf("prompts of %d bytes are more than %d", size, maxPrompts)
+		return fmt.Errorf("too many prompts: %d bytes (maximum %d)", size, maxPrompts)
 	case d.Asks < 1 || d.Asks > 1<<24:
-		return fmt.Errorf("%d questions are outside 1 to 2^24", d.Asks)
+		return fmt.Errorf("the number of questions, %d, is outside 1 to 2^24", d.Asks)
 	case d.Batch < 1:
-		return fmt.Errorf("a batch of %d answers", d.Batch)
+		return fmt.Errorf("the batch, %d, is below 1", d.Batch)
 	case d.Budget.Money > 0 && !(d.Budget.PriceIn > 0 || d.Budget.PriceOut > 0):
-		return errors.New("a budget of money needs prices")
+		return errors.New("a budget of money needs prices; give the price of a million tokens in and out")
 	}
 	return d.Request.Check()
 }
@@ -131,49 +117,51 @@ func (d *Declaration) Check() error {
 // journalVersion is the version of the format.
 const journalVersion = 1
 
-// A Recording is what a journal holds.
+// A Recording is the contents of a journal.
 type Recording struct {
 	Declaration Declaration
 	Answers     map[int]Answer
-	Head        string        // hash of the last record, "" when there is none
-	Records     int64         // of all kinds
-	Sessions    []SessionInfo // runs, in their order
-	Attempts    int64         // requests that are recorded, retries included
-	Failures    int64         // records of questions that failed and stayed open
+	Head        string        // hash of the last record, or "" if there is none
+	Records     int64         // number of records of all kinds
+	Sessions    []SessionInfo // runs, in order
+	Attempts    int64         // recorded requests, including retries
+	Failures    int64         // records of questions that failed and stay open
 	Redacted    int           // records in which an API key was overwritten
-	First, Last time.Time     // of answers
-	Lost        Usage         // what requests without an answer may have cost at most
-	Reason      End           // why the last run ended; Interrupted when it did not say
+	First, Last time.Time     // times of the first and the last answer
+	Lost        Usage         // upper bound on the usage of requests without an answer
+	Reason      End           // why the last run ended; Interrupted if the journal does not say
 
 	torn  int64        // bytes of an unfinished line at the end
-	size  int64        // of the lines that are whole
-	clean bool         // the last session has an end
-	final map[int]bool // questions among the failures that are to blame for them
+	size  int64        // bytes of the whole lines
+	clean bool         // the last session has a record of its end
+	final map[int]bool // failed questions whose failure is about the question
 }
 
 // A SessionInfo is one run that wrote to a journal.
 type SessionInfo struct {
 	At          time.Time `json:"at"`
 	Tool        string    `json:"tool"`
-	From        int       `json:"answers"` // recorded before
+	From        int       `json:"answers"` // number of answers before this run
 	Torn        int64     `json:"torn_bytes,omitempty"`
-	Lost        Usage     `json:"lost,omitzero"` // what a run that broke off may have spent without an answer
+	Lost        Usage     `json:"lost,omitzero"` // upper bound on the usage of a run before that broke off
 	Concurrency int       `json:"concurrency"`
 }
 
+// endInfo is the observed part of the end of a run.
 type endInfo struct {
 	At   time.Time `json:"at"`
-	Lost Usage     `json:"lost,omitzero"` // of journals in which failures have no records of their own
+	Lost Usage     `json:"lost,omitzero"` // in journals without records of failures
 	Note string    `json:"note,omitempty"`
 }
 
+// endCanonical is the canonical part of the end of a run.
 type endCanonical struct {
 	Reason End `json:"reason"`
 }
 
-// ReadJournal reads a journal and checks all of it: the chain, and that each answer
-// follows from its response. An unfinished last line, as a kill leaves it, is not
-// counted; errors wrap [ErrChain] where the journal is not as it was written.
+// ReadJournal reads a journal and checks all of it: the chain, and that each answer follows from
+// its response. It ignores an unfinished last line, which a kill leaves behind. Errors wrap
+// [ErrChain] if the journal differs from what was written.
 func ReadJournal(path string) (*Recording, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -185,7 +173,7 @@ func ReadJournal(path string) (*Recording, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if r.Records == 0 {
-		return nil, fmt.Errorf("%s: no record in it", path)
+		return nil, fmt.Errorf("%s has no record; it is empty, or a run ended before its first record", path)
 	}
 	return r, nil
 }
@@ -197,11 +185,11 @@ func readJournal(f io.Reader) (*Recording, error) {
 	for {
 		line, err := readLine(in)
 		if err == io.EOF {
-			// What a kill leaves is the beginning of the next record. Anything
-			// else is some other file, and not ours to cut.
+			// A kill leaves the beginning of the next record. Anything else is another
+			// file, which must not be cut.
 			begin := fmt.Sprintf(`{"seq":%d,"prev":"%s","kind":"`, r.Records, prev)
 			if n := min(len(line), len(begin)); string(line[:n]) != begin[:n] {
-				return nil, fmt.Errorf("record %d: %w: its end is no beginning of a record", r.Records, ErrChain)
+				return nil, fmt.Errorf("record %d: %w: the file ends with something else than the beginning of a record", r.Records, ErrChain)
 			}
 			r.torn = int64(len(line))
 			return r, nil
@@ -213,7 +201,7 @@ func readJournal(f io.Reader) (*Recording, error) {
 		switch {
 		case err != nil:
 		case rec.Seq != r.Records || rec.Prev != prev:
-			err = fmt.Errorf("%w: it does not follow the record before", ErrChain)
+			err = fmt.Errorf("%w: the record does not follow the one before", ErrChain)
 		default:
 			err = r.take(rec)
 		}
@@ -226,7 +214,8 @@ func readJournal(f io.Reader) (*Recording, error) {
 	}
 }
 
-// readLine reads a line with its end, or what is there of it and io.EOF.
+// readLine reads a line with its end. At the end of the file it returns an unfinished line and
+// io.EOF.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
@@ -238,30 +227,30 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 		case err != bufio.ErrBufferFull:
 			return nil, err
 		case len(line) > maxLine:
-			return nil, fmt.Errorf("%w: a line of more than %d bytes", ErrChain, maxLine)
+			return nil, fmt.Errorf("%w: a line is longer than %d bytes", ErrChain, maxLine)
 		}
 	}
 }
 
-// take counts a record.
+// take adds a record.
 func (r *Recording) take(rec record) error {
 	if (rec.Kind == kindPlan) != (rec.Seq == 0) {
-		return fmt.Errorf("%w: the plan is the first record, and no other", ErrChain)
+		return fmt.Errorf("%w: the plan must be the first record, and no other", ErrChain)
 	}
 	switch rec.Kind {
 	case kindPlan:
-		if err := json.Unmarshal(rec.Canonical, &r.Declaration); err != nil {
+		if err := strictjson.Decode(rec.Canonical, &r.Declaration); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
 		if v := r.Declaration.Journal; v != journalVersion {
-			return fmt.Errorf("a journal of version %d; this program reads %d", v, journalVersion)
+			return fmt.Errorf("the journal has version %d, and this program reads version %d", v, journalVersion)
 		}
 		if err := r.Declaration.Check(); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
 	case kindSession:
 		var s SessionInfo
-		if err := json.Unmarshal(rec.Observed, &s); err != nil {
+		if err := strictjson.Decode(rec.Observed, &s); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
 		r.Sessions = append(r.Sessions, s)
@@ -274,13 +263,13 @@ func (r *Recording) take(rec record) error {
 	case kindEnd:
 		var e endInfo
 		var c endCanonical
-		if err := errors.Join(json.Unmarshal(rec.Observed, &e), json.Unmarshal(rec.Canonical, &c)); err != nil {
+		if err := errors.Join(strictjson.Decode(rec.Observed, &e), strictjson.Decode(rec.Canonical, &c)); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
 		r.Lost = r.Lost.plus(e.Lost)
 		r.clean, r.Reason = true, c.Reason
 	default:
-		return fmt.Errorf("%w: a record of an unknown kind %.20q", ErrChain, rec.Kind)
+		return fmt.Errorf("%w: unknown kind of record %.20q", ErrChain, rec.Kind)
 	}
 	return nil
 }
@@ -288,22 +277,22 @@ func (r *Recording) take(rec record) error {
 func (r *Recording) takeAnswer(rec record) error {
 	var a Answer
 	var x Exchange
-	if err := errors.Join(json.Unmarshal(rec.Canonical, &a), json.Unmarshal(rec.Observed, &x)); err != nil {
+	if err := errors.Join(strictjson.Decode(rec.Canonical, &a), strictjson.Decode(rec.Observed, &x)); err != nil {
 		return fmt.Errorf("%w: %w", ErrChain, err)
 	}
 	if _, ok := r.Answers[a.Ask]; ok {
 		return fmt.Errorf("%w: question %d has two answers", ErrChain, a.Ask)
 	}
 	if a.Ask < 0 || a.Ask >= r.Declaration.Asks {
-		return fmt.Errorf("%w: question %d of %d", ErrChain, a.Ask, r.Declaration.Asks)
+		return fmt.Errorf("%w: question %d is outside 0 to %d", ErrChain, a.Ask, r.Declaration.Asks-1)
 	}
 	a = answer(&r.Declaration.Request, a.Ask, r.Declaration.prompt(a.Ask), &x)
-	again, err := encode(a)
+	again, err := canonical.Encode(a)
 	if err != nil {
 		return err
 	}
 	if !bytes.Equal(again, rec.Canonical) {
-		return fmt.Errorf("%w: the answer to question %d does not follow from the response beside it", ErrChain, a.Ask)
+		return fmt.Errorf("%w: the answer to question %d does not follow from its response", ErrChain, a.Ask)
 	}
 	r.Answers[a.Ask] = a
 	r.count(&x)
@@ -316,7 +305,7 @@ func (r *Recording) takeAnswer(rec record) error {
 	return nil
 }
 
-// failureCanonical is empty but for the question: nothing that is tested follows from it.
+// failureCanonical is the canonical part of a failure. The test does not depend on it.
 type failureCanonical struct {
 	Ask int `json:"ask"`
 }
@@ -324,18 +313,18 @@ type failureCanonical struct {
 func (r *Recording) takeFailure(rec record) error {
 	var c failureCanonical
 	var x Exchange
-	if err := errors.Join(json.Unmarshal(rec.Canonical, &c), json.Unmarshal(rec.Observed, &x)); err != nil {
+	if err := errors.Join(strictjson.Decode(rec.Canonical, &c), strictjson.Decode(rec.Observed, &x)); err != nil {
 		return fmt.Errorf("%w: %w", ErrChain, err)
 	}
 	if c.Ask < 0 || c.Ask >= r.Declaration.Asks {
-		return fmt.Errorf("%w: question %d of %d", ErrChain, c.Ask, r.Declaration.Asks)
+		return fmt.Errorf("%w: question %d is outside 0 to %d", ErrChain, c.Ask, r.Declaration.Asks-1)
 	}
 	if _, ok := r.Answers[c.Ask]; ok {
 		return fmt.Errorf("%w: question %d failed after it was answered", ErrChain, c.Ask)
 	}
-	// An answer that is called a failure would be asked for again, until another one comes.
+	// A question whose answer is recorded as a failure would be asked again, until it has another answer.
 	if a := answer(&r.Declaration.Request, c.Ask, r.Declaration.prompt(c.Ask), &x); !a.Skip.failure() {
-		return fmt.Errorf("%w: question %d is recorded as failed, and has an answer", ErrChain, c.Ask)
+		return fmt.Errorf("%w: question %d is recorded as failed, but its response has an answer", ErrChain, c.Ask)
 	}
 	r.Failures++
 	r.final[c.Ask] = r.final[c.Ask] || x.final()
@@ -343,7 +332,7 @@ func (r *Recording) takeFailure(rec record) error {
 	return nil
 }
 
-// count adds up what an answer or a failure took.
+// count adds the attempts and the usage of an answer or a failure.
 func (r *Recording) count(x *Exchange) {
 	r.Attempts += int64(x.Attempts)
 	r.Lost = r.Lost.plus(x.Lost)
@@ -352,15 +341,15 @@ func (r *Recording) count(x *Exchange) {
 	}
 }
 
-// A Journal is a journal that is written to. It is locked: another process that opens
-// it waits. One goroutine at a time.
+// A Journal is a journal that is open for writing. It is locked: another process that opens it
+// waits. It is not safe for concurrent use.
 type Journal struct {
 	f         file
 	recording *Recording
-	broken    error // of the first record that could not be written; no other follows it
+	broken    error // of the first record that could not be written, after which none is
 }
 
-// A file is what a journal needs of one.
+// A file has the methods of a file that a journal needs.
 type file interface {
 	io.ReadWriteSeeker
 	Truncate(size int64) error
@@ -368,9 +357,9 @@ type file interface {
 	Close() error
 }
 
-// OpenJournal opens a journal for a run, and makes it when it is not there. One that is
-// there must have been made with the same declaration: the error says what differs. An
-// unfinished last line is cut off.
+// OpenJournal opens a journal for a run, and creates it if it does not exist. An existing journal
+// must have the same declaration, or the error says what differs. OpenJournal cuts off an
+// unfinished last line.
 func OpenJournal(path string, d Declaration) (*Journal, error) {
 	d.Journal = journalVersion
 	if err := d.Check(); err != nil {
@@ -410,12 +399,12 @@ func (j *Journal) open(d Declaration) error {
 }
 
 // append writes a record and syncs it.
-func (j *Journal) append(kind string, canonical, observed any) error {
-	c, err := encode(canonical)
+func (j *Journal) append(kind string, tested, observed any) error {
+	c, err := canonical.Encode(tested)
 	if err != nil {
 		return err
 	}
-	o, err := encode(observed)
+	o, err := canonical.Encode(observed)
 	if err != nil {
 		return err
 	}
@@ -430,7 +419,7 @@ func (j *Journal) append(kind string, canonical, observed any) error {
 		return err
 	}
 	if len(line) > maxLine {
-		return fmt.Errorf("a record of %d bytes is more than %d, and could not be read again", len(line), maxLine)
+		return fmt.Errorf("a record has %d bytes, and %d is the most that can be read again", len(line), maxLine)
 	}
 	line = append(line, '\n')
 	if err := j.write(line); err != nil {
@@ -446,8 +435,8 @@ func (j *Journal) append(kind string, canonical, observed any) error {
 	return nil
 }
 
-// write writes a line and syncs it. After a line that a full disk cut short nothing is
-// written: another record on the same line would make the whole journal unreadable.
+// write writes a line and syncs it. It writes nothing after a line that a full disk cut short:
+// another record on the same line would make the journal unreadable.
 func (j *Journal) write(line []byte) error {
 	if j.broken != nil {
 		return j.broken
@@ -457,70 +446,36 @@ func (j *Journal) write(line []byte) error {
 		err = j.f.Sync()
 	}
 	if err != nil {
-		j.broken = fmt.Errorf("the journal: %w", err)
-		j.f.Truncate(j.recording.size) // what is left of it otherwise is dropped when it is opened
+		j.broken = fmt.Errorf("the journal cannot be written: %w", err)
+		j.f.Truncate(j.recording.size) // if this fails, opening the journal cuts off the line
 	}
 	return j.broken
 }
 
-// Recording returns what the journal holds. It changes while a run goes on.
+// Recording returns the contents of the journal, which change during a run.
 func (j *Journal) Recording() *Recording { return j.recording }
 
-// Torn returns the bytes of an unfinished line that were cut off when the journal was
-// opened.
+// Torn returns the number of bytes of an unfinished line that OpenJournal cut off.
 func (j *Journal) Torn() int64 { return j.recording.torn }
 
 // Close unlocks the journal.
 func (j *Journal) Close() error { return j.f.Close() }
 
-// same says in which field two declarations differ.
+// same returns an error that names the first field in which e differs from d, or nil.
 func (d *Declaration) same(e *Declaration) error {
-	a, errA := fields(d)
-	b, errB := fields(e)
-	if err := errors.Join(errA, errB); err != nil {
+	old, errOld := canonical.Encode(d)
+	now, errNow := canonical.Encode(e)
+	if err := errors.Join(errOld, errNow); err != nil {
 		return err
 	}
-	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
-	slices.Sort(names)
-	for _, name := range names {
-		if a[name] != b[name] {
-			return fmt.Errorf("the journal was declared with other values: %s is %s there and %s here; a changed plan needs a new journal",
-				name, short(a[name]), short(b[name]))
-		}
+	changes, err := canonical.Compare(old, now)
+	if err != nil || len(changes) == 0 {
+		return err
 	}
-	return nil
+	return fmt.Errorf("the journal has another declaration: %v; give the declared values, or a new journal", changes[0])
 }
 
-// fields returns the values of a declaration by path, as JSON.
-func fields(d *Declaration) (map[string]string, error) {
-	text, err := encode(d)
-	if err != nil {
-		return nil, err
-	}
-	flat := make(map[string]string)
-	var walk func(path string, value json.RawMessage)
-	walk = func(path string, value json.RawMessage) {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(value, &object) == nil && len(object) > 0 {
-			for name, v := range object {
-				walk(strings.TrimPrefix(path+"."+name, "."), v)
-			}
-			return
-		}
-		flat[path] = string(value)
-	}
-	walk("", text)
-	return flat, nil
-}
-
-func short(s string) string {
-	if s == "" {
-		return "missing"
-	}
-	return elide(s, 80)
-}
-
-// elide keeps n bytes of a text, dots for the rest among them.
+// elide returns at most n bytes of a text, with dots in place of the rest.
 func elide(s string, n int) string {
 	if len(s) > n {
 		return s[:n-3] + "..."

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A pacer spaces the requests of a pool, and holds all of it back when the endpoint
-// asks for a pause.
+// A pacer spaces the requests of a pool, and delays all of them while the endpoint wants a
+// pause.
 type pacer struct {
 	interval time.Duration // 0 is no limit
 	mu       sync.Mutex
@@ -23,7 +23,7 @@ func newPacer(perMinute float64) *pacer {
 	return p
 }
 
-// wait returns when it is this request's turn, or with an error when ctx or stop end.
+// wait waits until it is this request's turn. It returns an error if ctx or stop ends.
 func (p *pacer) wait(ctx context.Context, stop <-chan struct{}) error {
 	for {
 		select {
@@ -46,7 +46,7 @@ func (p *pacer) wait(ctx context.Context, stop <-chan struct{}) error {
 	}
 }
 
-// pause lets nobody ask for a while.
+// pause delays all requests for a while.
 func (p *pacer) pause(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,7 +55,7 @@ func (p *pacer) pause(d time.Duration) {
 	}
 }
 
-// sleep waits, unless ctx or stop end before.
+// sleep waits. It returns an error if ctx or stop ends before.
 func sleep(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -69,54 +69,55 @@ func sleep(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	}
 }
 
-// A reply is what came of a question, after retries.
+// A reply is the result of a question, after retries.
 type reply struct {
 	ask      int
 	prompt   string
 	exchange Exchange
-	// broken says that the question was given up; exchange has the attempts that were
-	// made, if there were any, and what they may have cost.
+	// broken is true if the question was given up. exchange then has the attempts that were
+	// made, if any, and what they may have cost.
 	broken bool
-	// spent says that it was given up for want of room in the budget, after it failed.
+	// spent is true if it was given up after a failure because the budget had no room for a
+	// retry.
 	spent bool
 }
 
-// A pool asks questions at a time.
+// A pool asks several questions at a time.
 type pool struct {
-	client *client
-	pace   Pace
-	pacer  *pacer
-	spare  spare
+	client  *client
+	pace    Pace
+	pacer   *pacer
+	retries retryBudget
 }
 
-// A spare is what a budget leaves for attempts beyond the first of each question.
-type spare struct {
+// A retryBudget is the budget that is left for attempts after the first of each question. It is
+// safe for concurrent use.
+type retryBudget struct {
 	mu     sync.Mutex
 	budget Budget
-	most   Usage // that everything can cost so far
+	most   Usage // upper bound on everything so far
 }
 
-func (s *spare) reset(b Budget, most Usage) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.budget, s.most = b, most
+func (b *retryBudget) reset(budget Budget, most Usage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.budget, b.most = budget, most
 }
 
-// take takes room for one more attempt, if there is.
-func (s *spare) take(cost Usage) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	most := s.most.plus(cost)
-	if !s.budget.holds(most) {
+// take reserves the cost of one more attempt, and reports whether the budget had room for it.
+func (b *retryBudget) take(cost Usage) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	most := b.most.plus(cost)
+	if !b.budget.holds(most) {
 		return false
 	}
-	s.most = most
+	b.most = most
 	return true
 }
 
-// ask asks questions and sends a reply for each that was begun. It begins no more when
-// stop or ctx end; what is on its way is waited for when stop ends and broken off when
-// ctx does.
+// ask asks questions, and sends a reply for each one that it started. It starts no more when stop
+// or ctx ends. Requests on their way complete when stop ends, and break off when ctx does.
 func (p *pool) ask(ctx context.Context, stop <-chan struct{}, asks []int, prompt func(int) string) <-chan reply {
 	replies := make(chan reply)
 	queue := make(chan int)
@@ -169,8 +170,8 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 			return r
 		case !a.retry, attempts > p.pace.Retries, a.wait > maxWait:
 			return r
-		case a.unknown && !p.spare.take(p.client.request.worst(prompt)):
-			r.broken, r.spent = true, true // what it may have cost was the last that the budget holds
+		case a.unknown && !p.retries.take(p.client.request.worst(prompt)):
+			r.broken, r.spent = true, true // the budget has no room for a retry
 			return r
 		}
 		again := a.exchange
@@ -188,8 +189,9 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 	}
 }
 
-// backoff returns the wait after a number of attempts: doubling up to a minute, and
-// spread, so that requests which failed together do not come together again.
+// backoff returns the wait after a number of attempts. It doubles up to a minute.
+// It is random between half and all of that, so that requests that failed together do not retry
+// together.
 func (p *pool) backoff(attempts int) time.Duration {
 	d := min(p.pace.Backoff<<min(attempts-1, 16), time.Minute)
 	return d/2 + rand.N(d/2+1)

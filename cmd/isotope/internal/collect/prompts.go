@@ -2,34 +2,33 @@ package collect
 
 import (
 	"bufio"
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 )
 
-// maxPrompts bounds a list of prompts in bytes.
+// maxPrompts is the size of the largest list of prompts, in bytes.
 const maxPrompts = 4 << 20
 
-// ReadPrompts reads prompts from a file: of a name that ends in .jsonl one JSON object
-// with a "prompt", or one JSON string, on a line; of any other name a prompt on a line.
-// Blank lines count for nothing; a prompt that occurs again is dropped, and repeated
-// is their number.
+// ReadPrompts reads prompts from a file. A file whose name ends in .jsonl has one JSON object with a
+// "prompt", or one JSON string, a line. Any other file has one prompt a line. ReadPrompts skips
+// blank lines and prompts that occurred before. repeated is the number of the latter.
 func ReadPrompts(path string) (prompts []string, repeated int, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, 0, err
 	}
-	text = bytes.TrimPrefix(text, []byte("\ufeff")) // some editors begin with a BOM
 	asJSON := strings.EqualFold(filepath.Ext(path), ".jsonl")
 	seen := make(map[string]bool)
 	size := 0
-	in := bufio.NewScanner(bytes.NewReader(text))
+	in := bufio.NewScanner(strings.NewReader(textfile.TrimMark(string(text))))
 	in.Buffer(nil, 8*maxPrompts)
 	for line := 1; in.Scan(); line++ {
 		prompt := strings.TrimSuffix(in.Text(), "\r")
@@ -37,7 +36,7 @@ func ReadPrompts(path string) (prompts []string, repeated int, err error) {
 			continue
 		}
 		if !utf8.ValidString(prompt) {
-			return nil, 0, fmt.Errorf("%s: line %d is no UTF-8", path, line)
+			return nil, 0, fmt.Errorf("%s: line %d is not UTF-8; convert the file", path, line)
 		}
 		if asJSON {
 			if prompt, err = promptOf([]byte(prompt)); err != nil {
@@ -49,7 +48,7 @@ func ReadPrompts(path string) (prompts []string, repeated int, err error) {
 			continue
 		}
 		if size += len(prompt); size > maxPrompts {
-			return nil, 0, fmt.Errorf("%s: the prompts are longer than %d MiB", path, maxPrompts>>20)
+			return nil, 0, fmt.Errorf("%s: the prompts are longer than %d MiB; split the file", path, maxPrompts>>20)
 		}
 		seen[prompt] = true
 		prompts = append(prompts, prompt)
@@ -58,16 +57,17 @@ func ReadPrompts(path string) (prompts []string, repeated int, err error) {
 		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(prompts) == 0 {
-		return nil, 0, fmt.Errorf("%s: no prompt in it", path)
+		return nil, 0, fmt.Errorf("%s has no prompt; write one a line", path)
 	}
 	return prompts, repeated, nil
 }
 
+// promptOf returns the prompt of a JSON line.
 func promptOf(line []byte) (string, error) {
 	var text string
 	if json.Unmarshal(line, &text) == nil {
 		if strings.TrimSpace(text) == "" {
-			return "", fmt.Errorf("an empty prompt")
+			return "", errors.New("the prompt is empty")
 		}
 		return text, nil
 	}
@@ -75,21 +75,20 @@ func promptOf(line []byte) (string, error) {
 		Prompt string `json:"prompt"`
 	}
 	if err := json.Unmarshal(line, &object); err != nil {
-		return "", fmt.Errorf("neither a JSON string nor an object with a \"prompt\": %w", err)
+		return "", errors.New("not a JSON string, and not an object whose \"prompt\" is one")
 	}
 	if strings.TrimSpace(object.Prompt) == "" {
-		return "", fmt.Errorf("no \"prompt\" in the object, or an empty one")
+		return "", errors.New("the object has no \"prompt\", or an empty one")
 	}
 	return object.Prompt, nil
 }
 
-// DigestPrompts names a list of prompts: "sha256:" and the hash of the list as a JSON
-// array of strings, without white space and without escaping of HTML.
+// DigestPrompts returns the name of a list of prompts: "sha256:" and the hash of their canonical
+// JSON, an array of strings.
 func DigestPrompts(prompts []string) string {
-	text, err := encode(prompts)
+	text, err := canonical.Encode(prompts)
 	if err != nil {
 		panic(err) // strings always encode
 	}
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return canonical.Digest(text)
 }

@@ -2,12 +2,15 @@ package collect
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // Values of Request.API.
@@ -16,43 +19,43 @@ const (
 	Completions = "completions" // POST completions
 )
 
-// A Request is how every prompt is asked. It is part of what is declared.
+// A Request says how every prompt is asked. It is part of the declaration.
 type Request struct {
-	Endpoint    string          `json:"endpoint"` // base URL, with the version: https://host/v1
+	Endpoint    string          `json:"endpoint"` // base URL with the version, such as https://host/v1
 	API         string          `json:"api"`      // Chat or Completions
 	Model       string          `json:"model"`
-	System      string          `json:"system,omitempty"` // of Chat; empty is none
+	System      string          `json:"system,omitempty"` // for Chat; "" is none
 	Stream      bool            `json:"stream"`
-	MaxTokens   int64           `json:"max_tokens"`            // of an answer
-	Temperature *float64        `json:"temperature,omitempty"` // nil leaves it to the endpoint, as do the following
+	MaxTokens   int64           `json:"max_tokens"`            // longest answer, in tokens
+	Temperature *float64        `json:"temperature,omitempty"` // nil leaves it to the endpoint, as for the next field
 	TopP        *float64        `json:"top_p,omitempty"`
-	Extra       json.RawMessage `json:"extra,omitempty"` // an object whose fields are sent as well
+	Extra       json.RawMessage `json:"extra,omitempty"` // JSON object with more fields of the request
 }
 
-// Check reports what cannot be right.
+// Check returns an error for a request that cannot be right.
 func (r *Request) Check() error {
 	u, err := url.Parse(r.Endpoint)
 	switch {
 	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("%q is no base URL such as https://host/v1", redactURL(r.Endpoint))
+		return fmt.Errorf("the endpoint %q is not a base URL, such as https://host/v1", redactURL(r.Endpoint))
 	case u.User != nil:
-		return fmt.Errorf("the URL of %s has a user and a password in it, which would be recorded", u.Host)
+		return fmt.Errorf("the URL of %s has a user and a password, which would be recorded; give the API key in a file or in the environment", u.Host)
 	case u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("the URL of %s has a query or a fragment; want a base URL", u.Host)
+		return fmt.Errorf("the URL of %s has a query or a fragment; give a base URL, such as https://host/v1", u.Host)
 	case r.API != Chat && r.API != Completions:
-		return fmt.Errorf("api %q is neither %s nor %s", r.API, Chat, Completions)
+		return fmt.Errorf("the API %q is not one of %s and %s", r.API, Chat, Completions)
 	case r.API == Completions && r.System != "":
-		return fmt.Errorf("a system prompt goes with %s", Chat)
+		return fmt.Errorf("a system prompt needs the API %s", Chat)
 	case r.Model == "":
-		return fmt.Errorf("the model's name is missing")
+		return errors.New("the name of the model is missing")
 	case r.MaxTokens < 1 || r.MaxTokens > 1<<20:
-		return fmt.Errorf("max tokens %d is outside 1 to 2^20", r.MaxTokens)
+		return fmt.Errorf("the longest answer, %d tokens, is outside 1 to 2^20", r.MaxTokens)
 	}
 	_, err = r.extra()
 	return err
 }
 
-// redactURL hides what may be a password in a string that is no URL.
+// redactURL hides a possible password in a string that is not a URL.
 func redactURL(s string) string {
 	if at := strings.LastIndex(s, "@"); at >= 0 {
 		return "..." + s[at:]
@@ -60,40 +63,50 @@ func redactURL(s string) string {
 	return s
 }
 
-// ours are the fields that Extra cannot set: the plan says them, or the reader of
-// answers counts on them.
-var ours = []string{"model", "messages", "prompt", "stream", "stream_options", "temperature", "top_p", "n", "best_of", "max_tokens"}
+// reservedFields are fields that Extra cannot set. The plan sets them, or the parser of answers
+// relies on them.
+var reservedFields = []string{"model", "messages", "prompt", "stream", "stream_options", "temperature", "top_p", "n", "best_of", "max_tokens"}
 
-// newMaxTokens is the newer name of max_tokens. It may be an extra field, of the same value: the
-// plan says it, and the budget counts with it.
+// newMaxTokens is the newer name of max_tokens. It may be an extra field if it has the same value,
+// which the plan and the budget use.
 const newMaxTokens = "max_completion_tokens"
 
+// maxExtraDepth keeps a record that holds the extra fields within strictjson.MaxDepth.
+const maxExtraDepth = strictjson.MaxDepth / 2
+
+// extra returns the fields of Extra.
 func (r *Request) extra() (map[string]any, error) {
 	fields := make(map[string]any)
 	if len(r.Extra) == 0 {
 		return fields, nil
 	}
-	if err := json.Unmarshal(r.Extra, &fields); err != nil {
-		return nil, fmt.Errorf("the extra fields are no JSON object: %w", err)
+	if err := strictjson.Decode(r.Extra, &fields); err != nil {
+		return nil, fmt.Errorf("the extra fields are not a JSON object: %w", err)
 	}
-	for _, name := range ours {
+	if fields == nil { // of null
+		fields = make(map[string]any)
+	}
+	if strictjson.Depth(r.Extra) > maxExtraDepth {
+		return nil, fmt.Errorf("the extra fields are nested deeper than %d levels", maxExtraDepth)
+	}
+	for _, name := range reservedFields {
 		if _, ok := fields[name]; ok {
-			return nil, fmt.Errorf("the extra fields may not have %q", name)
+			return nil, fmt.Errorf("the extra fields cannot set %q; leave it out", name)
 		}
 	}
 	if n, ok := fields[newMaxTokens]; ok && n != float64(r.MaxTokens) {
-		return nil, fmt.Errorf("%s is %v in the extra fields and not %d, the max tokens that budget and plan count with", newMaxTokens, n, r.MaxTokens)
+		return nil, fmt.Errorf("the extra fields set %s to %v, and the plan and the budget have %d; give the same value", newMaxTokens, n, r.MaxTokens)
 	}
 	return fields, nil
 }
 
-// Given returns the texts that every prompt comes with: all strings in Extra, such as tools
-// or documents, names of fields among them, in an order of their own, and the system prompt.
-// The model may have copied from any of them.
+// Given returns the texts that come with every prompt: all strings in Extra, such as tools or
+// documents, with the names of their fields, sorted by name, and the system prompt. The model may
+// copy from any of them.
 func (r *Request) Given() []string {
 	fields, err := r.extra()
 	if err != nil {
-		return []string{r.System} // Check has refused it
+		return []string{r.System} // which Check refuses
 	}
 	var texts []string
 	var walk func(v any)
@@ -121,13 +134,13 @@ func (r *Request) Given() []string {
 	return texts
 }
 
-// Usage is a number of tokens, asked and answered.
+// Usage is a number of tokens in and out.
 type Usage struct {
 	In  int64 `json:"in"`
 	Out int64 `json:"out"`
 }
 
-// plus does not overflow, whatever an endpoint says.
+// plus adds two usages. The sum saturates and does not overflow, whatever an endpoint reports.
 func (u Usage) plus(v Usage) Usage {
 	return Usage{In: saturate(u.In, v.In), Out: saturate(u.Out, v.Out)}
 }
@@ -137,24 +150,24 @@ func saturate(a, b int64) int64 {
 	return min(a, most) + min(b, most-min(a, most))
 }
 
-// overhead bounds the tokens that a chat template adds to a message.
+// overhead is an upper bound on the tokens that a chat template adds to a message.
 const overhead = 64
 
-// worst returns what an answer to a prompt can cost: a token has at least a byte, and extra
-// fields, such as tools, may be put before the prompt.
+// worst returns an upper bound on the usage of one request. A token has at least one byte, and the
+// endpoint may put extra fields, such as tools, before the prompt.
 func (r *Request) worst(prompt string) Usage {
 	return Usage{In: int64(len(prompt)+len(r.System)+len(r.Extra)) + 2*overhead, Out: r.MaxTokens}
 }
 
-// A Budget ends a run before it costs more. Its zero fields bound nothing.
+// A Budget limits the usage of a run. A field that is 0 sets no limit.
 type Budget struct {
 	Tokens   int64   `json:"tokens,omitempty"`    // in and out
-	Money    float64 `json:"money,omitempty"`     // in the unit of the prices
+	Money    float64 `json:"money,omitempty"`     // in the currency of the prices
 	PriceIn  float64 `json:"price_in,omitempty"`  // of a million tokens
 	PriceOut float64 `json:"price_out,omitempty"` // of a million tokens
 }
 
-// Cost returns what a usage costs.
+// Cost returns the money that a usage costs.
 func (b Budget) Cost(u Usage) float64 {
 	return float64(u.In)/1e6*b.PriceIn + float64(u.Out)/1e6*b.PriceOut
 }
@@ -164,15 +177,15 @@ func (b Budget) holds(u Usage) bool {
 	return (b.Tokens == 0 || saturate(u.In, u.Out) <= b.Tokens) && (b.Money == 0 || b.Cost(u) <= b.Money)
 }
 
-// Pace is how fast a run asks. It is no part of what is declared, since nothing
-// that is tested depends on it.
+// Pace says how fast a run asks. It is not part of the declaration, since the test does not depend
+// on it.
 type Pace struct {
 	Concurrency int           // requests at a time
-	PerMinute   float64       // requests, retries included; 0 is no limit
+	PerMinute   float64       // requests per minute, including retries; 0 is no limit
 	Retries     int           // of a request, after the first attempt
 	Timeout     time.Duration // of an attempt
-	Backoff     time.Duration // before the first retry; doubles with each
+	Backoff     time.Duration // before the first retry; it doubles with each retry
 }
 
-// maxWait is the longest wait for a retry; an endpoint that asks for more has failed.
+// maxWait is the longest wait for a retry. An endpoint that asks for more has failed.
 const maxWait = 10 * time.Minute

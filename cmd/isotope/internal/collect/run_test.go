@@ -30,7 +30,7 @@ func TestRetriesUntilItWorks(t *testing.T) {
 		say(w, "fine")
 	})
 	path := journalPath(t)
-	end, err := collect(t, path, f.declare(3), nil, new(seen).look)
+	end, err := collect(t, path, f.declare(3), nil, new(lookLog).look)
 	require.NoError(t, err)
 	assert.Equal(t, Asked, end)
 	assert.Equal(t, 5, f.times("prompt 1"))
@@ -91,11 +91,11 @@ func TestEarlierResponsesAreBounded(t *testing.T) {
 	assert.Empty(t, x.Body)
 }
 
-// inTime makes a run over a handler, in a time that passes only when everybody waits.
+// inTime makes a run over a handler, in a clock that moves only when all goroutines wait.
 func inTime(t *testing.T, d Declaration, pace Pace, handler http.HandlerFunc) *Recording {
 	path := journalPath(t)
 	synctest.Test(t, func(t *testing.T) {
-		end, err := collect(t, path, d, func(r *Run) { r.Pace, r.transport = pace, handled(handler) }, new(seen).look)
+		end, err := collect(t, path, d, func(r *Run) { r.Pace, r.transport = pace, handlerTransport(handler) }, new(lookLog).look)
 		require.NoError(t, err)
 		assert.Equal(t, Asked, end)
 	})
@@ -105,9 +105,9 @@ func inTime(t *testing.T, d Declaration, pace Pace, handler http.HandlerFunc) *R
 }
 
 // handled is a transport without a network.
-type handled http.HandlerFunc
+type handlerTransport http.HandlerFunc
 
-func (h handled) RoundTrip(r *http.Request) (*http.Response, error) {
+func (h handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	w := httptest.NewRecorder()
 	h(w, r)
 	if err := r.Context().Err(); err != nil {
@@ -116,14 +116,14 @@ func (h handled) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
-// TestLongErrorsAreBounded: an error of the transport quotes what an endpoint sent, and every
-// attempt has one.
+// TestLongErrorsAreBounded: an error of the transport may quote what an endpoint sent, in every
+// attempt.
 func TestLongErrorsAreBounded(t *testing.T) {
 	path, d := journalPath(t), new(fake).declareAt("http://host/v1", 1)
 	synctest.Test(t, func(t *testing.T) {
 		_, err := collect(t, path, d, func(r *Run) {
-			r.Pace.Retries, r.transport = 100, refusing{errors.New(strings.Repeat("\x01", 1<<20))}
-		}, new(seen).look)
+			r.Pace.Retries, r.transport = 100, failingTransport{errors.New(strings.Repeat("\x01", 1<<20))}
+		}, new(lookLog).look)
 		require.ErrorIs(t, err, ErrEndpoint)
 		assert.Less(t, len(err.Error()), 2*maxError)
 	})
@@ -133,9 +133,9 @@ func TestLongErrorsAreBounded(t *testing.T) {
 }
 
 // refusing is a transport that fails.
-type refusing struct{ err error }
+type failingTransport struct{ err error }
 
-func (r refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, r.err }
+func (r failingTransport) RoundTrip(*http.Request) (*http.Response, error) { return nil, r.err }
 
 // TestRetryAfterHoldsEverybody: while the endpoint wants a pause, no request begins.
 func TestRetryAfterHoldsEverybody(t *testing.T) {
@@ -256,47 +256,53 @@ func TestOneBadPromptIsSkippedAndAnEndpointThatIsDownIsNot(t *testing.T) {
 	assert.Equal(t, 1, f.times("prompt 0"))
 }
 
-// TestPromptsThatAlwaysFailDoNotStopEveryRun: failures in a row end a run, and the next one goes past them.
+// TestPromptsThatAlwaysFailDoNotStopEveryRun: failures in a row end a run, and the next run gets past
+// them.
 func TestPromptsThatAlwaysFailDoNotStopEveryRun(t *testing.T) {
-	for name, bad := range map[string]func(w http.ResponseWriter){
-		"refused": func(w http.ResponseWriter) { fail(w, 400) },
-		"invalid": func(w http.ResponseWriter) { io.WriteString(w, "not JSON") },
+	for _, c := range []struct {
+		name string
+		bad  func(w http.ResponseWriter)
+	}{
+		{"refused", func(w http.ResponseWriter) { fail(w, 400) }},
+		{"invalid", func(w http.ResponseWriter) { io.WriteString(w, "not JSON") }},
 	} {
-		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, _ int) {
-			if len(prompt) == len("prompt 1") && prompt > "prompt 1" {
-				bad(w)
-				return
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, _ int) {
+				if len(prompt) == len("prompt 1") && prompt > "prompt 1" {
+					c.bad(w)
+					return
+				}
+				say(w, "fine")
+			})
+			path, d := journalPath(t), f.declare(20) // 2 to 9 are bad
+			d.Batch = 20
+			one := func(r *Run) { r.Pace.Concurrency = 1 }
+			s := new(lookLog)
+			end, err := collect(t, path, d, one, s.look)
+			require.ErrorIs(t, err, ErrEndpoint)
+			assert.Equal(t, Failing, end)
+			rec, err := ReadJournal(path)
+			require.NoError(t, err)
+			assert.Len(t, rec.Answers, 2)
+			assert.GreaterOrEqual(t, rec.Failures, int64(failures)) // one more may be on its way when the run gives up
+			assert.LessOrEqual(t, rec.Failures, int64(failures+1))
+			end, err = collect(t, path, d, one, s.look)
+			require.NoError(t, err)
+			assert.Equal(t, Asked, end)
+			rec, again, _ := replayed(t, path)
+			assert.Len(t, rec.Answers, 20)
+			assert.Equal(t, s, again)
+			for i, a := range s.answers {
+				assert.Equal(t, i >= 2 && i < 10, a.Skip.failure(), i)
 			}
-			say(w, "fine")
+			assert.EqualValues(t, f.total(), rec.Attempts, "every request is recorded")
+			assert.Equal(t, 2, f.times("prompt 2"))
+			assert.Equal(t, 1, f.times("prompt 9"))
 		})
-		path, d := journalPath(t), f.declare(20) // 2 to 9 are bad
-		d.Batch = 20
-		one := func(r *Run) { r.Pace.Concurrency = 1 }
-		s := new(seen)
-		end, err := collect(t, path, d, one, s.look)
-		require.ErrorIs(t, err, ErrEndpoint, name)
-		assert.Equal(t, Failing, end)
-		rec, err := ReadJournal(path)
-		require.NoError(t, err)
-		assert.Len(t, rec.Answers, 2)
-		assert.GreaterOrEqual(t, rec.Failures, int64(failures)) // one more may be on its way when the run gives up
-		assert.LessOrEqual(t, rec.Failures, int64(failures+1))
-		end, err = collect(t, path, d, one, s.look)
-		require.NoError(t, err, name)
-		assert.Equal(t, Asked, end)
-		rec, again, _ := replayed(t, path)
-		assert.Len(t, rec.Answers, 20)
-		assert.Equal(t, s, again)
-		for i, a := range s.answers {
-			assert.Equal(t, i >= 2 && i < 10, a.Skip.failure(), i)
-		}
-		assert.EqualValues(t, f.total(), rec.Attempts, "every request is recorded")
-		assert.Equal(t, 2, f.times("prompt 2"))
-		assert.Equal(t, 1, f.times("prompt 9"))
 	}
 }
 
-// TestAnEndpointThatRefusesEverybodySettlesNothing, however often it is tried.
+// TestAnEndpointThatRefusesEverybodySettlesNothing: its questions stay open in every run.
 func TestAnEndpointThatRefusesEverybodySettlesNothing(t *testing.T) {
 	for _, status := range []int{401, 429, 503} {
 		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { fail(w, status) })
@@ -304,7 +310,7 @@ func TestAnEndpointThatRefusesEverybodySettlesNothing(t *testing.T) {
 		d.Batch = 40
 		for range 3 {
 			before := f.total()
-			end, err := collect(t, path, d, func(r *Run) { r.Pace.Retries = 1 }, new(seen).look)
+			end, err := collect(t, path, d, func(r *Run) { r.Pace.Retries = 1 }, new(lookLog).look)
 			require.ErrorIs(t, err, ErrEndpoint)
 			assert.Equal(t, Failing, end)
 			assert.LessOrEqual(t, f.total()-before, 2*(failures+fast().Concurrency), "it gives up as soon as the first time")
@@ -316,7 +322,7 @@ func TestAnEndpointThatRefusesEverybodySettlesNothing(t *testing.T) {
 	}
 }
 
-// TestAnInterruptKeepsWhatCame: the failed attempts at a question that is given up.
+// TestAnInterruptKeepsWhatCame: the journal keeps the failed attempts at a question that is given up.
 func TestAnInterruptKeepsWhatCame(t *testing.T) {
 	stop := make(chan struct{})
 	var once sync.Once
@@ -325,7 +331,7 @@ func TestAnInterruptKeepsWhatCame(t *testing.T) {
 		once.Do(func() { close(stop) })
 	})
 	path := journalPath(t)
-	end, err := collect(t, path, f.declare(3), func(r *Run) { r.Stop, r.Pace.Concurrency, r.Pace.Backoff = stop, 1, time.Minute }, new(seen).look)
+	end, err := collect(t, path, f.declare(3), func(r *Run) { r.Stop, r.Pace.Concurrency, r.Pace.Backoff = stop, 1, time.Minute }, new(lookLog).look)
 	require.NoError(t, err)
 	assert.Equal(t, Interrupted, end)
 	rec, err := ReadJournal(path)
@@ -335,8 +341,8 @@ func TestAnInterruptKeepsWhatCame(t *testing.T) {
 	assert.EqualValues(t, 1, rec.Failures)
 }
 
-// TestAnInterruptSettlesNoFailure: an endpoint that went down in the middle of a batch, and a
-// run that is interrupted before enough of its questions failed.
+// TestAnInterruptSettlesNoFailure: if an endpoint goes down in the middle of a batch, and the run is
+// interrupted before enough questions fail, the questions stay open.
 func TestAnInterruptSettlesNoFailure(t *testing.T) {
 	stop, down := make(chan struct{}), true
 	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, _ int) {
@@ -350,7 +356,7 @@ func TestAnInterruptSettlesNoFailure(t *testing.T) {
 		fail(w, 503)
 	})
 	path, d := journalPath(t), f.declare(4)
-	end, err := collect(t, path, d, func(r *Run) { r.Stop, r.Pace.Concurrency, r.Pace.Retries = stop, 1, 0 }, new(seen).look)
+	end, err := collect(t, path, d, func(r *Run) { r.Stop, r.Pace.Concurrency, r.Pace.Retries = stop, 1, 0 }, new(lookLog).look)
 	require.NoError(t, err)
 	assert.Equal(t, Interrupted, end)
 	rec, err := ReadJournal(path)
@@ -359,7 +365,7 @@ func TestAnInterruptSettlesNoFailure(t *testing.T) {
 	assert.EqualValues(t, f.total(), rec.Attempts, "every request is recorded")
 
 	down = false
-	end, err = collect(t, path, d, nil, new(seen).look)
+	end, err = collect(t, path, d, nil, new(lookLog).look)
 	require.NoError(t, err)
 	assert.Equal(t, Asked, end)
 	_, s, _ := replayed(t, path)
@@ -373,7 +379,7 @@ func TestARefusedKeyEndsTheRun(t *testing.T) {
 		f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) { fail(w, status) })
 		d := f.declare(100)
 		d.Batch = 100
-		end, err := collect(t, journalPath(t), d, nil, new(seen).look)
+		end, err := collect(t, journalPath(t), d, nil, new(lookLog).look)
 		require.ErrorIs(t, err, ErrEndpoint)
 		assert.ErrorContains(t, err, fmt.Sprint(status))
 		assert.Equal(t, Failing, end)
@@ -387,7 +393,7 @@ func TestBudgetOfTokens(t *testing.T) {
 	worst := d.Request.worst("prompt 00") // at most
 	most := worst.In + worst.Out
 	d.Budget.Tokens = 400 // an answer takes 17
-	s := new(seen)
+	s := new(lookLog)
 	end, err := collect(t, path, d, nil, s.look)
 	require.NoError(t, err)
 	assert.Equal(t, Exhausted, end)
@@ -402,8 +408,8 @@ func TestBudgetOfTokens(t *testing.T) {
 	assert.Len(t, rec.Answers, len(s.answers))
 }
 
-// TestRetriesAreInTheBudget: an attempt without an answer may have cost something, and the next
-// one costs again.
+// TestRetriesAreInTheBudget: an attempt without an answer may have cost something, and so does the
+// next one.
 func TestRetriesAreInTheBudget(t *testing.T) {
 	d := new(fake).declareAt("http://host/v1", 3)
 	worst := d.Request.worst("prompt 0")
@@ -417,10 +423,10 @@ func TestRetriesAreInTheBudget(t *testing.T) {
 			<-r.Context().Done() // a time-out
 		}
 		run := func(r *Run) {
-			r.Pace, r.transport = Pace{Concurrency: 2, Retries: 9, Timeout: time.Minute, Backoff: time.Second}, handled(handler)
+			r.Pace, r.transport = Pace{Concurrency: 2, Retries: 9, Timeout: time.Minute, Backoff: time.Second}, handlerTransport(handler)
 		}
 		for range 2 {
-			end, err := collect(t, path, d, run, new(seen).look)
+			end, err := collect(t, path, d, run, new(lookLog).look)
 			require.NoError(t, err)
 			assert.Equal(t, Exhausted, end)
 			assert.EqualValues(t, 5, asked.Load())
@@ -437,7 +443,7 @@ func TestBudgetOfMoney(t *testing.T) {
 	d := f.declare(100)
 	d.Request.Endpoint = f.URL
 	d.Budget = Budget{Money: 0.003, PriceIn: 1, PriceOut: 20} // at most 0.00114 an answer, 0.000047 in fact
-	s := new(seen)
+	s := new(lookLog)
 	end, err := collect(t, journalPath(t), d, nil, s.look)
 	require.NoError(t, err)
 	assert.Equal(t, Exhausted, end)
@@ -450,8 +456,8 @@ func TestBudgetOfMoney(t *testing.T) {
 	assert.ErrorContains(t, err, "prices")
 }
 
-// TestBudgetWithoutUsageCountsTheMost: an endpoint that says nothing cannot make a
-// run spend more.
+// TestBudgetWithoutUsageCountsTheMost: an endpoint that reports no usage cannot make a run spend
+// more than its budget.
 func TestBudgetWithoutUsageCountsTheMost(t *testing.T) {
 	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, _ string, _ int) {
 		fmt.Fprint(w, `{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":-5,"completion_tokens":"many"}}`)
@@ -459,7 +465,7 @@ func TestBudgetWithoutUsageCountsTheMost(t *testing.T) {
 	d := f.declare(50)
 	worst := d.Request.worst("prompt 0")
 	d.Budget.Tokens = 5 * (worst.In + worst.Out)
-	s := new(seen)
+	s := new(lookLog)
 	end, err := collect(t, journalPath(t), d, nil, s.look)
 	require.NoError(t, err)
 	assert.Equal(t, Exhausted, end)
@@ -467,20 +473,20 @@ func TestBudgetWithoutUsageCountsTheMost(t *testing.T) {
 	assert.Nil(t, s.answers[0].Usage)
 }
 
-// TestASpentBudgetStaysSpent: a run that ends with its budget is followed by the fixed
-// test. The same call, made again, must not find that answers which cost less than they
-// might have leave room for more, and be tested twice.
+// TestASpentBudgetStaysSpent: the fixed test follows a run that spent its budget. The same call, made
+// again, must not find room for more questions because answers cost less than their upper bound:
+// the fixed test would then be made twice.
 func TestASpentBudgetStaysSpent(t *testing.T) {
 	f := newFake(t, func(w http.ResponseWriter, _ *http.Request, prompt string, times int) {
 		if prompt == "prompt 0" && times == 0 {
-			panic(http.ErrAbortHandler) // what it cost is not known, and counts as the most
+			panic(http.ErrAbortHandler) // its cost is unknown, and its upper bound counts
 		}
 		say(w, "ten words")
 	})
 	path, d := journalPath(t), f.declare(200)
 	worst := d.Request.worst("prompt 00")
 	d.Budget.Tokens = 4*(worst.In+worst.Out) + 10
-	s := new(seen)
+	s := new(lookLog)
 	end, err := collect(t, path, d, nil, s.look)
 	require.NoError(t, err)
 	assert.Equal(t, Exhausted, end)
@@ -490,7 +496,7 @@ func TestASpentBudgetStaysSpent(t *testing.T) {
 	assert.NotZero(t, rec.Lost)
 	asked := f.total()
 
-	s = new(seen)
+	s = new(lookLog)
 	end, err = collect(t, path, d, nil, s.look)
 	require.NoError(t, err)
 	assert.Equal(t, Exhausted, end)
@@ -519,8 +525,8 @@ func TestALookThatHasSeenEnoughEndsTheRun(t *testing.T) {
 	assert.ErrorIs(t, err, broken)
 }
 
-// TestStopWaitsForWhatIsOnItsWay: what was paid for is recorded, and the next run asks
-// the rest.
+// TestStopWaitsForWhatIsOnItsWay: answers that were paid for are recorded, and the next run asks the
+// other questions.
 func TestStopWaitsForWhatIsOnItsWay(t *testing.T) {
 	path := journalPath(t)
 	synctest.Test(t, func(t *testing.T) { // no answer arrives before everybody knows of the stop
@@ -532,8 +538,8 @@ func TestStopWaitsForWhatIsOnItsWay(t *testing.T) {
 			say(w, "fine")
 		}}
 		d := f.declareAt("http://host/v1", 12)
-		s := new(seen)
-		end, err := collect(t, path, d, func(r *Run) { r.Stop, r.Pace.Concurrency, r.transport = stop, 2, handled(f.ServeHTTP) }, s.look)
+		s := new(lookLog)
+		end, err := collect(t, path, d, func(r *Run) { r.Stop, r.Pace.Concurrency, r.transport = stop, 2, handlerTransport(f.ServeHTTP) }, s.look)
 		require.NoError(t, err)
 		assert.Equal(t, Interrupted, end)
 		rec, err := ReadJournal(path)
@@ -543,7 +549,7 @@ func TestStopWaitsForWhatIsOnItsWay(t *testing.T) {
 		assert.Empty(t, s.answers, "half a batch is not looked at")
 		assert.Zero(t, rec.Lost)
 
-		end, err = collect(t, path, d, func(r *Run) { r.transport = handled(f.ServeHTTP) }, s.look)
+		end, err = collect(t, path, d, func(r *Run) { r.transport = handlerTransport(f.ServeHTTP) }, s.look)
 		require.NoError(t, err)
 		assert.Equal(t, Asked, end)
 		assert.Equal(t, 12, f.total(), "nothing was asked twice")
@@ -562,17 +568,17 @@ func TestCancelBreaksOff(t *testing.T) {
 	path, d := journalPath(t), f.declare(3)
 	j, err := OpenJournal(path, d)
 	require.NoError(t, err)
-	end, err := (&Run{Journal: j, Pace: fast()}).Collect(ctx, new(seen).look)
+	end, err := (&Run{Journal: j, Pace: fast()}).Collect(ctx, new(lookLog).look)
 	require.NoError(t, err)
 	assert.Equal(t, Interrupted, end)
 	require.NoError(t, j.Close())
 	rec, err := ReadJournal(path)
 	require.NoError(t, err)
 	assert.Empty(t, rec.Answers)
-	assert.NotZero(t, rec.Lost.Out, "what was on its way may have cost something")
+	assert.NotZero(t, rec.Lost.Out, "a request on its way may have cost something")
 }
 
-// TestTheKeyIsNeverRecorded, not even when the endpoint repeats it.
+// TestTheKeyIsNeverRecorded: not even if the endpoint repeats it.
 func TestTheKeyIsNeverRecorded(t *testing.T) {
 	const key = "sk-secret-0123456789"
 	f := newFake(t, func(w http.ResponseWriter, r *http.Request, prompt string, _ int) {
@@ -584,7 +590,7 @@ func TestTheKeyIsNeverRecorded(t *testing.T) {
 		say(w, "you are "+r.Header.Get("Authorization"))
 	})
 	path := journalPath(t)
-	_, err := collect(t, path, f.declare(3), func(r *Run) { r.Key = key }, new(seen).look)
+	_, err := collect(t, path, f.declare(3), func(r *Run) { r.Key = key }, new(lookLog).look)
 	require.NoError(t, err)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -606,7 +612,7 @@ func TestTheKeyIsNeverRecorded(t *testing.T) {
 		say(w, "fine")
 	})
 	path = journalPath(t)
-	_, err = collect(t, path, f.declare(3), func(r *Run) { r.Key = key }, new(seen).look)
+	_, err = collect(t, path, f.declare(3), func(r *Run) { r.Key = key }, new(lookLog).look)
 	require.NoError(t, err)
 	text, err = os.ReadFile(path)
 	require.NoError(t, err)
@@ -618,13 +624,13 @@ func TestTheKeyIsNeverRecorded(t *testing.T) {
 		w.WriteHeader(401)
 		fmt.Fprintf(w, `{"error":"wrong key %s"}`, r.Header.Get("Authorization"))
 	})
-	_, err = collect(t, journalPath(t), f.declare(3), func(r *Run) { r.Key = key }, new(seen).look)
+	_, err = collect(t, journalPath(t), f.declare(3), func(r *Run) { r.Key = key }, new(lookLog).look)
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "secret")
 }
 
-// TestAnOutageIsNoReasonToSpendTheBudget: where the budget has no room for retries, failures in
-// a row end the run as they do elsewhere, and what is left is there for the next one.
+// TestAnOutageIsNoReasonToSpendTheBudget: without room for retries in the budget, failures in a row
+// still end the run, and the rest of the budget stays for the next one.
 func TestAnOutageIsNoReasonToSpendTheBudget(t *testing.T) {
 	d := new(fake).declareAt("http://host/v1", 20)
 	d.Batch = 20
@@ -632,9 +638,9 @@ func TestAnOutageIsNoReasonToSpendTheBudget(t *testing.T) {
 	d.Budget.Tokens = 20 * (worst.In + worst.Out)
 	path := journalPath(t)
 	synctest.Test(t, func(t *testing.T) {
-		s := new(seen)
+		s := new(lookLog)
 		end, err := collect(t, path, d, func(r *Run) {
-			r.Pace.Concurrency, r.transport = 1, refusing{errors.New("nobody is there")}
+			r.Pace.Concurrency, r.transport = 1, failingTransport{errors.New("nobody is there")}
 		}, s.look)
 		require.ErrorIs(t, err, ErrEndpoint)
 		assert.ErrorContains(t, err, "nobody is there")
@@ -648,8 +654,8 @@ func TestAnOutageIsNoReasonToSpendTheBudget(t *testing.T) {
 	assert.EqualValues(t, rec.Attempts, rec.Lost.Out/worst.Out, "each may have cost something")
 }
 
-// TestAnswersAfterAGapAreInTheBudget: what was answered is paid for, whether or not a question
-// before it is open.
+// TestAnswersAfterAGapAreInTheBudget: an answer is paid for, whether or not a question before it is
+// open.
 func TestAnswersAfterAGapAreInTheBudget(t *testing.T) {
 	d := new(fake).declareAt("http://host/v1", 4)
 	worst := d.Request.worst("prompt 0")
@@ -657,7 +663,7 @@ func TestAnswersAfterAGapAreInTheBudget(t *testing.T) {
 	d.Budget.Tokens = 4*one + one/2
 	rec := &Recording{Declaration: d, Lost: worst.plus(worst), Answers: map[int]Answer{}}
 	for _, i := range []int{2, 3} {
-		rec.Answers[i] = Answer{Ask: i, Prompt: d.Prompts[i], Texts: []string{"fine"}} // of an endpoint that does not say what it took
+		rec.Answers[i] = Answer{Ask: i, Prompt: d.Prompts[i], Texts: []string{"fine"}} // of an endpoint that reports no usage
 	}
 	s := &session{declaration: d, recording: rec}
 	asks, most, end := s.open(0, 4, Usage{})

@@ -2,34 +2,31 @@ package report
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/detect"
 )
 
-// An Audit is the report of a test of a suspect model. As JSON it is one versioned
-// object, and as HTML one page. Both have two parts: the canonical one follows from what
-// was declared and what was recorded, byte for byte, and the other one says when and how.
+// An Audit is the report on a suspect model. As JSON it is one versioned object, and as HTML one
+// page. Both have two parts. The canonical part follows from the plan and the recorded responses,
+// byte for byte. The observed part says when and how they were collected.
 type Audit struct {
 	Version   int            `json:"version"` // 1
 	Canonical AuditCanonical `json:"canonical"`
-	// Digest is "sha256:" and the hash of the JSON of Canonical, as [Audit.WriteJSON]
-	// writes it.
+	// Digest is "sha256:" and the hash of the JSON of Canonical, as [Audit.WriteJSON] writes it.
 	Digest   string        `json:"canonical_digest"`
 	Observed AuditObserved `json:"observed"`
 }
 
-// An AuditCanonical is the part that anybody who has the recording arrives at.
+// An AuditCanonical is the part that anybody who has the recording can compute again.
 type AuditCanonical struct {
 	Question string          `json:"question"`
 	Declared json.RawMessage `json:"declared"` // the plan, whole
@@ -37,17 +34,17 @@ type AuditCanonical struct {
 	Terms    []Fact          `json:"terms"`    // the plan in words
 
 	Verdict        detect.Verdict `json:"verdict"`
-	Log10P         Number         `json:"log10_p"` // of the declared bundle
+	Log10P         Number         `json:"log10_p"` // of the claim, not adjusted for other tests
 	Log10PAdjusted Number         `json:"log10_p_adjusted"`
-	Tests          int64          `json:"tests"` // all that were counted
+	Tests          int64          `json:"tests"` // that the p-value is adjusted for
 	Complete       bool           `json:"complete"`
-	Ending         string         `json:"ending"` // why no more was collected
+	Ending         string         `json:"ending"` // why the collection ended
 	Refused        bool           `json:"refused"`
 
-	Level        string   `json:"claim_level"` // "A", or "" where nothing is claimed
+	Level        string   `json:"claim_level"` // "A", or "" if nothing is claimed
 	Claim        string   `json:"claim"`
 	Pattern      string   `json:"pattern"`
-	Rule         string   `json:"rule"` // that led to the pattern
+	Rule         string   `json:"rule"` // that gave the pattern
 	Explanations []string `json:"explanations"`
 	NotShown     []string `json:"not_shown"`
 
@@ -64,12 +61,12 @@ type AuditCanonical struct {
 	Warnings  []string     `json:"warnings"`
 }
 
-// A Number is a float64 whose NaN and infinities are null in JSON.
+// A Number is a float64. NaN and infinities are null in JSON.
 type Number float64
 
 // MarshalJSON writes a number or null.
 func (n Number) MarshalJSON() ([]byte, error) {
-	if f := float64(n); !math.IsNaN(f) && !math.IsInf(f, 0) {
+	if f := float64(n); finite(f) {
 		return json.Marshal(f)
 	}
 	return []byte("null"), nil
@@ -84,42 +81,42 @@ type AuditStatistic struct {
 	Z              Number       `json:"z"`
 	Scored         int64        `json:"scored"`
 	Green          int64        `json:"green"`
-	KeyedDraw      bool         `json:"keyed_draw,omitempty"` // its scores are no colours, and Green is 0
+	KeyedDraw      bool         `json:"keyed_draw,omitempty"` // its scores are not colours, and Green is 0
 	Tests          int64        `json:"tests"`
 	Decoys         *AuditDecoys `json:"decoys,omitempty"`
 }
 
-// AuditDecoys are p-values under keys that marked nothing.
+// AuditDecoys holds the p-values of decoys: control keys that marked nothing.
 type AuditDecoys struct {
 	RunKey      string    `json:"run_key,omitempty"`
-	Rank        int       `json:"rank"` // 1 is the smallest p-value of all
-	Log10Misfit Number    `json:"log10_misfit"`
-	Log10P      []float64 `json:"log10_p"` // ascending
+	Rank        int       `json:"rank"`         // of the key among all keys; 1 is the smallest p-value
+	Log10Misfit Number    `json:"log10_misfit"` // log10 p of a test of the decoys against chance
+	Log10P      []float64 `json:"log10_p"`      // ascending
 }
 
-// An AuditEffect says how strong the mark is, whatever its p-value.
+// An AuditEffect says how strong the mark is.
 type AuditEffect struct {
 	Gamma     Number `json:"gamma"`
 	GreenRate Number `json:"green_rate"`
 	Excess    Number `json:"excess"`
 	Z         Number `json:"z"`
-	C1        Number `json:"c1,omitempty"`            // stated beforehand; 0 when it was not
+	C1        Number `json:"c1,omitempty"`            // stated beforehand, or 0
 	Share     Number `json:"implied_share,omitempty"` // z / (c1 sqrt(scored)), and the ends of a 95 % interval
 	Low       Number `json:"implied_low,omitempty"`
 	High      Number `json:"implied_high,omitempty"`
-	// Provenance is of the provenance band, where it was tested.
+	// Provenance is the strength of the provenance band, or nil if it was not tested.
 	Provenance *AuditBand `json:"provenance,omitempty"`
 }
 
-// An AuditBand says how strong a provenance band is, in standard deviations of a score, and how
-// strong both marks are in text of the marked model itself, where that was measured.
+// An AuditBand says how strong a provenance band is, in standard deviations of a score. Live and
+// LiveTrace say how strong both marks are in text of the marked model itself, or are 0.
 type AuditBand struct {
 	Excess    Number `json:"excess_sd"`
 	Live      Number `json:"live_excess_sd,omitempty"`
 	LiveTrace Number `json:"live_trace_excess,omitempty"` // green rate above gamma
 }
 
-// An AuditFamily is the accounts of one kind.
+// An AuditFamily holds the accounts of one kind.
 type AuditFamily struct {
 	Name        string         `json:"name"`
 	Accounts    []AuditAccount `json:"accounts"` // the smallest p-value first
@@ -145,22 +142,22 @@ type AuditAccount struct {
 	Triage bool   `json:"triage"`
 }
 
-// AuditCounts is what became of responses: In is Tested and all that is in Skipped.
+// AuditCounts counts responses. In is the sum of Tested and of all counts in Skipped.
 type AuditCounts struct {
 	In      int64        `json:"in"`
 	Tested  int64        `json:"tested"`
 	Skipped []AuditCount `json:"skipped"`
-	Texts   int64        `json:"texts"`  // in the tested ones: reasoning and answers apart
+	Texts   int64        `json:"texts"`  // in the tested responses; reasoning and answer are two texts
 	Tokens  int64        `json:"tokens"` // in the texts
 }
 
-// An AuditCount is a number with a name.
+// An AuditCount is a named number.
 type AuditCount struct {
 	Name  string `json:"name"`
 	Count int64  `json:"count"`
 }
 
-// An AuditObserved says when and how. It differs from run to run.
+// An AuditObserved says when and how outputs were collected. It differs from run to run.
 type AuditObserved struct {
 	Tool     string   `json:"tool"`
 	Facts    []Fact   `json:"facts"`
@@ -171,29 +168,27 @@ type AuditObserved struct {
 var auditHTML string
 
 var auditTemplate = template.Must(template.New("audit").Funcs(template.FuncMap{
-	"p": func(n Number) string {
-		if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
-			return "none"
-		}
-		return formatP(float64(n))
-	},
-	"log": func(n Number) string { return format("%.3f", n) }, "z": func(n Number) string { return format("%.2f", n) },
-	"rate": func(n Number) string { return format("%.5f", n) }, "share": func(n Number) string { return format("%.3g", n) },
+	"p":      func(n Number) string { return formatP(float64(n)) },
+	"log":    func(n Number) string { return Decimal("%.3f", float64(n)) },
+	"z":      func(n Number) string { return Decimal("%.2f", float64(n)) },
+	"rate":   func(n Number) string { return Decimal("%.5f", float64(n)) },
+	"share":  func(n Number) string { return Decimal("%.3g", float64(n)) },
 	"strip":  func(s AuditStatistic) template.HTML { return drawStrip(s.decoys()) },
 	"qq":     func(s AuditStatistic) template.HTML { return drawQQ(s.decoys()) },
 	"words":  func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
 	"top":    func(f AuditFamily) []AuditAccount { return f.Accounts[:f.shown()] },
 	"ranks":  func(decoys []float64) int { return len(decoys) + 1 },
-	"finite": func(n Number) bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) },
+	"finite": func(n Number) bool { return finite(float64(n)) },
 	"count":  group,
 }).Parse(auditHTML))
 
+// decoys returns the p-values that are drawn.
 func (s AuditStatistic) decoys() Decoys {
 	return Decoys{Log10P: s.Decoys.Log10P, Key: float64(s.Log10P)}
 }
 
-// shown is how many accounts a page lists: those that are named or for triage, and a few
-// more, so that one sees where they end.
+// shown returns how many accounts a page lists: those that are named or for triage, and a few
+// more that show where these end. It is at most 200.
 func (f *AuditFamily) shown() int {
 	n := 0
 	for i, a := range f.Accounts {
@@ -204,14 +199,7 @@ func (f *AuditFamily) shown() int {
 	return min(n+5, len(f.Accounts), 200)
 }
 
-func format(verb string, n Number) string {
-	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
-		return "none"
-	}
-	return fmt.Sprintf(verb, float64(n))
-}
-
-// group writes a count with thousands apart.
+// group returns a count in groups of three digits.
 func group(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -220,24 +208,19 @@ func group(n int64) string {
 	return s
 }
 
-// Seal computes the digest. Call it once the canonical part is whole.
+// Seal sets the digest and the version. Call it when the canonical part is complete.
 func (a *Audit) Seal() error {
-	text, err := plainJSON(a.Canonical)
+	text, err := canonical.Encode(a.Canonical)
 	if err != nil {
 		return err
 	}
-	a.Version, a.Digest = 1, digestOf(text)
+	a.Version, a.Digest = 1, canonical.Digest(text)
 	return nil
 }
 
-func digestOf(text []byte) string {
-	sum := sha256.Sum256(text)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// WriteJSON writes the report as one JSON object on one line.
+// WriteJSON writes the report as one JSON object, on one line.
 func (a *Audit) WriteJSON(w io.Writer) error {
-	text, err := plainJSON(a)
+	text, err := canonical.Encode(a)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -245,18 +228,8 @@ func (a *Audit) WriteJSON(w io.Writer) error {
 	return err
 }
 
-func plainJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-// WriteHTML writes the report as a page. What is canonical stands in its main element,
-// and nothing else there.
+// WriteHTML writes the report as a page. Its main element holds the canonical part, and nothing
+// else.
 func (a *Audit) WriteHTML(w io.Writer) error {
 	if err := auditTemplate.Execute(w, a); err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -264,7 +237,7 @@ func (a *Audit) WriteHTML(w io.Writer) error {
 	return nil
 }
 
-// Pretty is the plan with line breaks, for the page.
+// Pretty returns the plan with line breaks, for the page.
 func (c *AuditCanonical) Pretty() string {
 	var b bytes.Buffer
 	if json.Indent(&b, c.Declared, "", " ") != nil {
@@ -273,7 +246,7 @@ func (c *AuditCanonical) Pretty() string {
 	return b.String()
 }
 
-// Drawn returns the statistics whose decoys are drawn.
+// Drawn returns the statistics whose decoys a page draws.
 func (c *AuditCanonical) Drawn() []AuditStatistic {
 	return slices.DeleteFunc(slices.Clone(c.Statistics), func(s AuditStatistic) bool { return s.Decoys == nil || len(s.Decoys.Log10P) == 0 })
 }

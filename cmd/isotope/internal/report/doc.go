@@ -1,3 +1,4 @@
-// Package report turns results into what people read: one self-contained HTML page,
-// with no script and nothing to fetch, and tables for the terminal.
+// Package report turns results into pages for people: one self-contained HTML file, without
+// scripts and without anything to fetch. [Page] is the report of texts, and [Audit] that of a
+// suspect model, which is also written as JSON.
 package report

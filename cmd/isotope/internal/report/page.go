@@ -10,16 +10,16 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 )
 
-// A Page is a report.
+// A Page is the report of texts.
 type Page struct {
 	Title    string
-	Lead     string // what the page shows, in a sentence or two
-	Facts    []Fact // what was used: key id, profile, seed
+	Lead     string // the result, in a sentence or two
+	Facts    []Fact // key id, profile, seed
 	Rows     []Row
 	Passages []Passage
 	Curves   []Curve
 	Decoys   Decoys
-	Notes    []string // what is claimed and what is not
+	Notes    []string // what the results show, and what they do not
 }
 
 // A Fact is a named value.
@@ -28,16 +28,16 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
-// A Row is one test.
+// A Row is the result of one test.
 type Row struct {
 	Name    string // what was tested
-	Expect  string // what should come out, if that was known
+	Expect  string // the expected result, or ""
 	Result  detect.Result
-	OneLine string // what it means
-	Draw    bool   // of a keyed draw, whose scores are no colours
+	OneLine string // about the test, in one line
+	Draw    bool   // of a keyed draw, whose scores are not colours
 }
 
-// A Colour is what a test saw at a position.
+// A Colour is the colour of a token under a key.
 type Colour string
 
 const (
@@ -50,15 +50,15 @@ const (
 type Token struct {
 	Text   string
 	Colour Colour
-	Part   int // Parts[Part-1] of the Passage, or 0 for none
+	Part   int // the token belongs to Parts[Part-1] of the passage; 0 is none
 }
 
-// A Passage is text as a test sees it.
+// A Passage is a text as a test sees it.
 type Passage struct {
 	Title  string
 	Prompt string
 	Tokens []Token
-	Parts  []string // what was found about parts of it, which are outlined
+	Parts  []string // about the outlined parts
 }
 
 // A Point is the evidence after some scored tokens.
@@ -67,15 +67,14 @@ type Point struct {
 	Log10P float64
 }
 
-// A Curve is how evidence grows.
+// A Curve shows how evidence grows.
 type Curve struct {
 	Name   string
 	Strong bool // of marked text
 	Points []Point
 }
 
-// Decoys are p-values of keys that have nothing to do with the text, and that of the
-// key which has.
+// Decoys holds log10 of the p-values of unrelated keys, and that of the key.
 type Decoys struct {
 	Log10P []float64
 	Key    float64
@@ -89,15 +88,15 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"curves":  drawCurves,
 	"strip":   drawStrip,
 	"qq":      drawQQ,
-	"verdict": verdictClass,
+	"verdict": func(v detect.Verdict) string { return string(v) },
 }).Parse(pageHTML))
 
-// Expects reports whether any test had something that should come out.
+// Expects reports whether any test has an expected result.
 func (p *Page) Expects() bool {
 	return slices.ContainsFunc(p.Rows, func(r Row) bool { return r.Expect != "" })
 }
 
-// Outlines reports whether parts of a passage are outlined.
+// Outlines reports whether any passage has outlined parts.
 func (p *Page) Outlines() bool {
 	return slices.ContainsFunc(p.Passages, func(p Passage) bool { return len(p.Parts) > 0 })
 }
@@ -109,17 +108,3 @@ func (p *Page) WriteHTML(w io.Writer) error {
 	}
 	return nil
 }
-
-// formatP writes a p-value for people: "0.38", "1 in 10^95".
-func formatP(log10P float64) string {
-	switch {
-	case log10P == 0: // not -0
-		return "1"
-	case log10P > -4:
-		return fmt.Sprintf("%.2g", pow10(log10P))
-	default:
-		return fmt.Sprintf("10^%.1f", log10P)
-	}
-}
-
-func verdictClass(v detect.Verdict) string { return string(v) }

@@ -11,11 +11,11 @@ import (
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
-// A chart is a plot area with linear axes, drawn as SVG.
+// A chart is an SVG plot with linear axes.
 type chart struct {
 	b                      strings.Builder
 	width, height          float64
-	left, bottom           float64 // room for labels
+	left, bottom           float64 // margins for labels, in pixels
 	xMin, xMax, yMin, yMax float64
 }
 
@@ -46,12 +46,12 @@ func (c *chart) dot(class string, x, y float64, title string) {
 	fmt.Fprintf(&c.b, `<circle class="%s" cx="%.1f" cy="%.1f" r="3"><title>%s</title></circle>`, class, c.x(x), c.y(y), template.HTMLEscapeString(title))
 }
 
-// text places a label at pixels.
+// text draws a label at a place in pixels.
 func (c *chart) text(x, y float64, anchor, s string) {
 	fmt.Fprintf(&c.b, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x, y, anchor, template.HTMLEscapeString(s))
 }
 
-// axes draws the grid and the labels; without a name the y axis has none.
+// axes draws the grid and the labels. The y axis is left out if its name is "".
 func (c *chart) axes(xName, yName string) {
 	for _, v := range ticks(c.xMin, c.xMax) {
 		c.line("grid", v, c.yMin, v, c.yMax)
@@ -123,16 +123,20 @@ func drawCurves(curves []Curve) template.HTML {
 	return c.html()
 }
 
-// drawStrip plots every key on one axis: the decoys in a heap, the key alone.
+// drawStrip plots every key on one axis: the decoys in stacks, and the key.
 func drawStrip(d Decoys) template.HTML {
-	xMax := max(4, -d.Key*1.08)
+	decoys, key := finiteOf(d.Log10P), finiteOf([]float64{d.Key})
+	xMax := 4.0
+	for _, v := range slices.Concat(decoys, key) {
+		xMax = max(xMax, -v*1.08)
+	}
 	c := newChart(720, 150, 0, xMax, 0, 1, "p-values of the key and of the decoys")
 	c.axes("evidence, -log10 p", "")
-	// Dots that would overlap are stacked, and no stack is higher than the chart.
+	// Overlapping dots are stacked, and the highest stack fills the chart.
 	const bin = 7.0
 	stacks := map[int][]float64{}
 	highest := 12
-	for _, v := range d.Log10P {
+	for _, v := range decoys {
 		at := int(c.x(-v) / bin)
 		stacks[at] = append(stacks[at], v)
 		highest = max(highest, len(stacks[at]))
@@ -142,21 +146,31 @@ func drawStrip(d Decoys) template.HTML {
 			c.dot("decoy", -v, (float64(i)+0.5)/float64(highest), fmt.Sprintf("decoy, log10 p %.2f", v))
 		}
 	}
-	c.dot("key", -d.Key, 0.5/float64(highest), fmt.Sprintf("the key, log10 p %.2f", d.Key))
-	c.text(c.x(-d.Key), c.y(0.5/float64(highest))-8, "middle", "the key")
+	for _, v := range key {
+		c.dot("key", -v, 0.5/float64(highest), fmt.Sprintf("the key, log10 p %.2f", v))
+		c.text(c.x(-v), c.y(0.5/float64(highest))-8, "middle", "the key")
+	}
 	return c.html()
 }
 
-// drawQQ plots the decoys' p-values against those of a uniform law, in order, with the
-// band in which each of them lies 99 times in 100 when the law is uniform.
+// finiteOf returns the numbers that can be drawn.
+func finiteOf(numbers []float64) []float64 {
+	return slices.DeleteFunc(slices.Clone(numbers), func(x float64) bool { return !finite(x) })
+}
+
+// drawQQ plots the decoys' p-values in order against those of a uniform distribution, under which
+// each point lies in the band with probability 0.99.
 func drawQQ(d Decoys) template.HTML {
-	sorted := slices.Clone(d.Log10P)
+	sorted := finiteOf(d.Log10P)
 	slices.Sort(sorted)
 	n := len(sorted)
+	if n == 0 {
+		return ""
+	}
 	top := max(-uniformQuantile(1, n, 0.005), -sorted[0]) * 1.05
 	right := math.Log10(float64(n)+1) * 1.05
-	c := newChart(360, 300, 0, right, 0, top, "Decoys against a uniform law")
-	c.axes("expected -log10 p of a uniform law", "decoys, -log10 p")
+	c := newChart(360, 300, 0, right, 0, top, "Decoys against chance")
+	c.axes("expected -log10 p by chance", "decoys, -log10 p")
 	var upper, lower strings.Builder
 	for i := 1; i <= n; i++ {
 		x := c.x(expectedLog(i, n))
@@ -171,11 +185,11 @@ func drawQQ(d Decoys) template.HTML {
 	return c.html()
 }
 
-// expectedLog is -log10 of the mean of the i-th smallest of n uniform numbers.
+// expectedLog returns -log10 of the mean of the i-th smallest of n uniform numbers.
 func expectedLog(i, n int) float64 { return -math.Log10(float64(i) / float64(n+1)) }
 
-// uniformQuantile returns log10 of the q-quantile of the i-th smallest of n uniform
-// numbers, which is at most x when at least i of them are.
+// uniformQuantile returns log10 of the q-quantile of the i-th smallest of n uniform numbers. That
+// number is at most x if and only if at least i of them are.
 func uniformQuantile(i, n int, q float64) float64 {
 	lo, hi, target := -12.0, 0.0, math.Log10(q)
 	for range 50 {
@@ -188,5 +202,3 @@ func uniformQuantile(i, n int, q float64) float64 {
 	}
 	return hi
 }
-
-func pow10(x float64) float64 { return math.Pow(10, x) }

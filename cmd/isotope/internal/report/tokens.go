@@ -2,9 +2,9 @@ package report
 
 import "unicode/utf8"
 
-// Colours joins the bytes of tokens into text that can be shown: a character whose
-// bytes are spread over several tokens takes the colour and the part of the first. What
-// is no UTF-8 in the end shows as the replacement character.
+// Colours joins the bytes of n tokens into text that can be shown. A character whose bytes are
+// spread over several tokens has the colour and the part of the first one. Bytes that are not
+// UTF-8 show as the replacement character.
 func Colours(n int, token func(i int) (text []byte, c Colour, part int)) []Token {
 	var out []Token
 	var pending []byte
@@ -25,13 +25,13 @@ func Colours(n int, token func(i int) (text []byte, c Colour, part int)) []Token
 	return out
 }
 
-// A Run is tokens of one part of a passage, or between parts.
+// A Run is a run of tokens in one part of a passage, or between parts.
 type Run struct {
-	Part   string // what was found about it, empty between parts
+	Part   string // about the part, or "" between parts
 	Tokens []Token
 }
 
-// Runs splits a passage where its parts begin and end.
+// Runs splits a passage at the ends of its parts.
 func (p Passage) Runs() []Run {
 	var runs []Run
 	for i, t := range p.Tokens {
