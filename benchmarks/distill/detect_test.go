@@ -8,7 +8,6 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
-	"github.com/isotope-wm/isotope/internal/reading"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
