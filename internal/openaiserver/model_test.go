@@ -169,7 +169,7 @@ func (e *engine) step(s *slot, row []float32) (ended bool) {
 func TestEngine(t *testing.T) {
 	plain := start(t, nil)
 	client := plain.client(acmeKey)
-	const requests, tokens = 10, 40
+	const requests, tokens = 6, 16
 	want := make([]string, requests)
 	for i := range want {
 		got, err := client.Completions.New(t.Context(), textParams("The", tokens, int64(i)))
