@@ -305,7 +305,7 @@ func TestAccounts(t *testing.T) {
 	require.NoError(t, err)
 	c.Tenants = student.Accounts(tenants)
 	_, err = New(c)
-	assert.ErrorContains(t, err, "99 decoys")
+	assert.ErrorContains(t, err, "99 control accounts")
 }
 
 // TestTheSequentialTestCountsAccounts: it ends the collection when the verdict is detected, and
