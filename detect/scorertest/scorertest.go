@@ -66,10 +66,12 @@ func identity(s detect.Scorer) (top int64, err error) {
 		return 0, fmt.Errorf("scorertest: Width is %d, outside 0 to %d", s.Width(), watermark.MaxWidth)
 	case s.Vocab() < 1 || s.Vocab() > watermark.MaxVocab:
 		return 0, fmt.Errorf("scorertest: Vocab is %d, outside 1 to %d", s.Vocab(), watermark.MaxVocab)
-	case s.ID() != s.ID() || s.Law() != s.Law():
+	}
+	id, law := s.ID(), s.Law()
+	if id != s.ID() || law != s.Law() {
 		return 0, errors.New("scorertest: ID or Law changes between calls")
 	}
-	return null.Of(s.Law()).Top(), nil
+	return null.Of(law).Top(), nil
 }
 
 // draw returns random pairs, whose ids include both ends of the vocabulary.
