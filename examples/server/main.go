@@ -127,7 +127,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "addr", l.Addr().String(), "model", o.config.Name, "digest", o.config.Model.Info().Digest, "marked", !o.unmarked)
+	log.Info("serving", "addr", l.Addr().String(), "model", o.config.Name,
+		"digest", o.config.Model.Info().Digest, "marked", !o.unmarked)
 	return s.Serve(ctx, l, o.grace)
 }
 
@@ -199,7 +200,9 @@ func (m *embedded) AppendText(dst []byte, t watermark.Token) ([]byte, error) {
 
 // Generate is where text is marked: Draw draws each token under the request's marks. The model has
 // no end of its own, so a text ends when the server has enough of it.
-func (m *embedded) Generate(ctx context.Context, r *openaiserver.Request, emit func(watermark.Token) bool) (openaiserver.Finish, error) {
+func (m *embedded) Generate(
+	ctx context.Context, r *openaiserver.Request, emit func(watermark.Token) bool,
+) (openaiserver.Finish, error) {
 	row, text := make([]float32, m.model.Vocab()), slices.Clone(r.Prompt)
 	for {
 		if err := ctx.Err(); err != nil {

@@ -23,7 +23,9 @@ type job struct {
 // write generates a text and passes it to emit in pieces. It ends at the limit, at a stop
 // sequence, at the model's end of text or with ctx. It returns the tokens, also those before an
 // error, and why the text ended.
-func (s *Server) write(ctx context.Context, j job, emit func(piece string) error) (tokens []watermark.Token, finish Finish, err error) {
+func (s *Server) write(
+	ctx context.Context, j job, emit func(piece string) error,
+) (tokens []watermark.Token, finish Finish, err error) {
 	r, err := newRequest(j)
 	if err != nil {
 		return nil, "", err

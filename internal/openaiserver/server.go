@@ -146,7 +146,10 @@ func (s *Server) complete(e endpoint) handler {
 		defer func() { <-s.slots }()
 		ctx, cancel := context.WithTimeoutCause(r.Context(), s.config.Generate, errTimeout)
 		defer cancel()
-		a := answer{ID: e.prefix + rec.id, Object: e.object, Created: time.Now().Unix(), Model: s.config.Name, SystemFingerprint: s.fingerprint()}
+		a := answer{
+			ID: e.prefix + rec.id, Object: e.object, Created: time.Now().Unix(),
+			Model: s.config.Name, SystemFingerprint: s.fingerprint(),
+		}
 		if q.Stream {
 			return s.stream(ctx, w, e, a, q, j, rec)
 		}

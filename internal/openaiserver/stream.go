@@ -48,7 +48,9 @@ func (s *eventStream) raw(data []byte) error {
 // stream answers with an event for each piece of text. It then sends the reason why the text
 // ended, the usage if the request asks for it, and "[DONE]". The caller sends an error as an
 // event too.
-func (s *Server) stream(ctx context.Context, w http.ResponseWriter, e endpoint, a answer, q *request, j job, rec *record) error {
+func (s *Server) stream(
+	ctx context.Context, w http.ResponseWriter, e endpoint, a answer, q *request, j job, rec *record,
+) error {
 	events := newEventStream(w, s.config.Write)
 	rec.events = events
 	a.Object = e.chunk

@@ -81,15 +81,18 @@ func fail(w http.ResponseWriter, r *http.Request, rec *record, err error) (statu
 
 func (s *Server) log(r *http.Request, rec *record, status int, err error, took time.Duration) {
 	attrs := []slog.Attr{
-		slog.String("id", rec.id), slog.String("route", r.Pattern), slog.Int("status", status), // not the path, which a client can choose
+		slog.String("id", rec.id), slog.Int("status", status),
+		slog.String("route", r.Pattern), // not the path, which a client can choose
 	}
 	level := slog.LevelInfo
 	if rec.tenant != nil {
 		attrs = append(attrs, slog.String("tenant", rec.tenant.ID), slog.String("cohort", rec.tenant.Cohort))
 	}
 	if rec.completionTokens > 0 || rec.promptTokens > 0 {
-		attrs = append(attrs, slog.Bool("marked", len(rec.keyIDs) > 0), slog.Any("key_ids", rec.keyIDs), slog.Bool("stream", rec.stream),
-			slog.Int("prompt_tokens", rec.promptTokens), slog.Int("completion_tokens", rec.completionTokens), slog.String("finish", string(rec.finish)))
+		attrs = append(attrs,
+			slog.Bool("marked", len(rec.keyIDs) > 0), slog.Any("key_ids", rec.keyIDs), slog.Bool("stream", rec.stream),
+			slog.Int("prompt_tokens", rec.promptTokens), slog.Int("completion_tokens", rec.completionTokens),
+			slog.String("finish", string(rec.finish)))
 	}
 	if rec.reason != "" {
 		level, attrs = slog.LevelWarn, append(attrs, slog.String("not_marked", rec.reason))
@@ -106,7 +109,8 @@ func (s *Server) log(r *http.Request, rec *record, status int, err error, took t
 	if s.config.LogText {
 		attrs = append(attrs, slog.String("prompt", rec.prompt), slog.String("text", rec.text))
 	}
-	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", append(attrs, slog.Int64("took_us", took.Microseconds()))...)
+	attrs = append(attrs, slog.Int64("took_us", took.Microseconds()))
+	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
 }
 
 // metrics count since the start of the server. The last two show an operator that marking
