@@ -22,8 +22,8 @@ on the text files of --corpus. It is a small n-gram model. It shows how marking 
 not how well a model can write.
 
 Give --profile and --key several times, a key for each profile, to mark one text with
-several marks: biases with disjoint bands, and one keyed draw besides. If a profile has
---variants, the text gets one of its keys, which the seed chooses.`
+several marks. These are biases with disjoint bands, and at most one keyed draw. If a
+profile has --variants, the text gets one of its keys, which the seed chooses.`
 
 // generateFlags are the flags of generate.
 type generateFlags struct {
