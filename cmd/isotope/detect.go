@@ -19,10 +19,10 @@ p-value is exact, however small it is. The text comes from FILE or from standard
 
 The verdict is one of three:
 
-  detected      the p-value, adjusted for every test, is at most --alpha
-  not_detected  the p-value is larger. The test would have detected a text of which
+  detected      The p-value, adjusted for every test, is at most --alpha.
+  not_detected  The p-value is larger. The test would have detected a text of which
                 --min-share is marked, with probability 0.9.
-  inconclusive  the p-value is larger, and the text is too short to tell.
+  inconclusive  The p-value is larger, and the text is too short to tell.
 
 A detected text depends on the key. The test does not say who wrote it. A text in which
 nothing is detected may be a marked text that was edited, paraphrased or translated.
