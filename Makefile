@@ -48,7 +48,7 @@ purego: ## build everything, and test the core, without assembly, the standard l
 
 # Tests of package detect that compute for long in one goroutine, where the race detector
 # has nothing to find and takes ten times as long.
-NUMERIC = BruteForce|BoundsFromAbove|BackendsAgree|Moments|AreTwoTests|PowerOf|BetsAreFair|TestShare|TextTable|NullPanel|UnderTheNull|SequentialNull|SegmentsErrorRate
+NUMERIC = BruteForce|BoundsFromAbove|BackendsAgree|Moments|PowerOf|BetsAreFair|TestShare|TextTable|NullPanel|UnderTheNull|SequentialNull|SegmentsErrorRate
 
 .PHONY: race
 race: ## the race detector where goroutines meet: core packages, collection, server, experiment

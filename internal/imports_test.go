@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"detect/internal/lawtest":  {"watermark"},
 	"detect/internal/evidence": {"watermark", "internal/tokset", "detect/internal/null"},
 	"detect":                   {"watermark", "internal/tail", "detect/internal/null", "detect/internal/evidence"},
-	"detect/scorertest":        {"watermark", "internal/tail", "detect", "detect/internal/null"},
+	"detect/scorertest":        {"watermark", "internal/tail", "detect", "detect/internal/null", "detect/internal/evidence"},
 	"detect/plan":              {"watermark", "internal/tail", "detect/internal/null"},
 	"detect/sequential": {
 		"watermark", "internal/tail", "detect", "detect/plan", "detect/internal/null", "detect/internal/evidence",
