@@ -171,6 +171,7 @@ func (r *run) format(s *stream, m member, head []byte, whole bool) error {
 	if !m.record {
 		r.leaf.Format, r.leaf.By = f, by
 	}
+	s.under.run, s.under.emitted, s.under.since = r, r.emitted, s.under.n
 	switch f {
 	case FormatJSON, FormatJSONL:
 		return r.json(s, m, f == FormatJSONL && by == "format", head, whole)
@@ -198,6 +199,9 @@ func (r *run) plain(s *stream, m member) error {
 	text, err := r.readText(s)
 	if err == errTooLarge {
 		return r.skip(p, TooLarge, "longer than %s, the most that is tested as one text; split it, or make it rows of JSON lines", size(int64(r.o.Limits.Text)))
+	}
+	if err != nil && len(bytes.TrimSpace(text)) == 0 {
+		return r.skipRest(p, err)
 	}
 	t := pending{kind: Plain, text: text, offset: m.offset + start}
 	if emitErr := r.oneText(p, t, err); emitErr != nil {

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -140,6 +141,7 @@ type run struct {
 	budget  budget
 	leaf    *Source // whose rows are read
 	rest    bool    // the last row was the rest of something
+	emitted int64   // items
 	rows    rowState
 }
 
@@ -154,6 +156,7 @@ func (r *run) emit(item Item) error {
 		r.stopped = true
 		return errStop
 	}
+	r.emitted++
 	return nil
 }
 
@@ -311,15 +314,26 @@ type stream struct {
 	line  int64 // the number of the line on which the next byte stands
 }
 
-// A counted reader counts what it read.
+// A counted reader counts what it read. It loses patience where rows are read and none
+// comes for as long as a row may be, as in an endless stream of blanks.
 type counted struct {
-	r io.Reader
-	n int64
+	r       io.Reader
+	n       int64
+	run     *run // nil: no rows are read
+	emitted int64
+	since   int64 // n at the last item
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	if c.run != nil {
+		if most := c.run.o.Limits.SkippedBy; c.run.emitted != c.emitted {
+			c.emitted, c.since = c.run.emitted, c.n
+		} else if c.n-c.since > most {
+			return 0, &fault{TooLarge, fmt.Sprintf("no row ends within %s; the rest of the file is not read", size(most))}
+		}
+	}
 	return n, err
 }
 
@@ -362,7 +376,7 @@ func (s *stream) readLine(dst []byte, keep int, most int64) (line []byte, n int6
 		part, err := s.br.ReadSlice('\n')
 		n += int64(len(part))
 		if room := keep - (len(line) - len(dst)); room > 0 {
-			line = append(line, part[:min(len(part), room)]...)
+			line = appendDoubling(line, part[:min(len(part), room)])
 		}
 		if err == bufio.ErrBufferFull {
 			if n > most {
@@ -375,4 +389,13 @@ func (s *stream) readLine(dst []byte, keep int, most int64) (line []byte, n int6
 		}
 		return line, n, err
 	}
+}
+
+// appendDoubling is append for what may grow long: doubling costs less in all than the
+// smaller steps of append.
+func appendDoubling(dst, b []byte) []byte {
+	if need := len(dst) + len(b); need > cap(dst) && cap(dst) > 0 {
+		dst = slices.Grow(dst, max(need, 2*cap(dst))-len(dst))
+	}
+	return append(dst, b...)
 }

@@ -131,7 +131,7 @@ func (p *csvParser) record(dst []byte) (raw []byte, n int64, err error) {
 		var part []byte
 		part, err = p.s.br.ReadSlice('\n')
 		if room := p.limit + 1 - len(raw); room > 0 {
-			raw = append(raw, part[:min(len(part), room)]...)
+			raw = appendDoubling(raw, part[:min(len(part), room)])
 		}
 		n += int64(len(part))
 		for _, c := range part {
@@ -228,7 +228,11 @@ func (r *run) csv(s *stream, m member, f Format, head []byte, whole bool) error 
 	} else {
 		best := 0
 		for _, d := range delimiters {
-			if n := bytes.Count(first, []byte{d}); n > best {
+			n := bytes.Count(first, []byte{d})
+			if header, ok := headerOf(bytes.TrimRight(first, "\r"), d); ok && slices.ContainsFunc(header, func(n string) bool { return isField[n] }) {
+				n += len(first) // the names of known fields tell more than counts
+			}
+			if n > best {
 				best, p.delimiter = n, d
 			}
 		}

@@ -94,6 +94,8 @@ func (r *run) jsonLines(s *stream, m member) error {
 		r.rows.raw = raw[:0]
 		p := m.rowAt(line, line, offset)
 		switch {
+		case len(raw) > r.o.Limits.Row && err != nil && err != io.EOF:
+			return r.skipRest(p, err)
 		case len(raw) > r.o.Limits.Row:
 			rows++
 			if err := r.skip(p, TooLarge, "the line has %s, more than %s; split its text", countBytes(n), byteSize(r.o.Limits.Row)); err != nil {
@@ -322,7 +324,7 @@ func (f *framer) frame(dst []byte) (raw []byte, n int64, err error) {
 	depth, inString, escaped, started := 0, false, false, false
 	take := func(b []byte) {
 		if room := f.limit + 1 - len(raw); room > 0 {
-			raw = append(raw, b[:min(len(b), room)]...)
+			raw = appendDoubling(raw, b[:min(len(b), room)])
 		}
 		n += int64(len(b))
 		f.s.discard(len(b))

@@ -68,6 +68,9 @@ func looks(head []byte, whole bool, name, contentType string) (f Format, by stri
 		return FormatMail, "content", nil
 	}
 	if len(trimmed) == 0 {
+		if byName != FormatAuto && byName != FormatMail && byName != FormatMbox {
+			return byName, "name", nil
+		}
 		return FormatText, "content", nil // blanks, which the reader of texts skips as such
 	}
 	if verdict := looksJSON(trimmed, whole); verdict == jsonYes || verdict == jsonIDs {
@@ -100,10 +103,11 @@ func looks(head []byte, whole bool, name, contentType string) (f Format, by stri
 	case looksEncoded(trimmed):
 		return FormatAuto, "", &refusal{Unsupported, "data in base64 or another encoding of bytes", "decode it first"}
 	}
-	if byName == FormatCSV || byName == FormatTSV {
+	table := looksCSV(trimmed, whole)
+	if table != csvYes && (byName == FormatCSV || byName == FormatTSV) {
 		return byName, "name", nil
 	}
-	switch looksCSV(trimmed, whole) {
+	switch table {
 	case csvYes:
 		return FormatCSV, "content", nil
 	case csvLike:
@@ -427,6 +431,9 @@ func mostlyJSONLines(b []byte) bool {
 func notText(head []byte) string {
 	var e examined
 	e.look(head)
+	if bytes.HasPrefix(bytes.TrimLeft(head, " \t\r\n"), []byte{0x1e}) { // RFC 7464 sets values of JSON off so
+		e.control -= bytes.Count(head, []byte{0x1e})
+	}
 	switch {
 	case e.nul > 0:
 		if hint := wide(head); hint != "" {

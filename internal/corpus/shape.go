@@ -37,14 +37,58 @@ var roles = map[string]Kind{
 
 // isField tells the fields that hold texts from others.
 var isField = func() map[string]bool {
-	m := map[string]bool{"choices": true, "mapping": true, "message": true, "candidates": true, "body": true, "result": true}
-	for _, group := range [][]string{conversationFields, pairFields, answerFields, plainFields, promptFields, systemFields, reasoningFields, idFields} {
-		for _, n := range group {
-			m[n] = true
-		}
+	m := map[string]bool{}
+	for _, n := range fieldName {
+		m[n] = n != "request" && n != "error"
 	}
 	return m
 }()
+
+// fieldNumber numbers the known fields, so that an object is gone through once.
+var fieldNumber, fieldName = func() (map[string]int, []string) {
+	number := map[string]int{}
+	var name []string
+	for _, group := range [][]string{
+		conversationFields, pairFields, answerFields, plainFields, promptFields, systemFields, reasoningFields, idFields,
+		{"choices", "mapping", "message", "candidates", "body", "result", "request", "error"},
+	} {
+		for _, n := range group {
+			if _, ok := number[n]; !ok {
+				number[n] = len(name)
+				name = append(name, n)
+			}
+		}
+	}
+	return number, name
+}()
+
+const maxFields = 64
+
+// A fieldSet has the known fields of an object.
+type fieldSet struct {
+	values [maxFields]row.Value
+	used   [maxFields]bool
+	order  [maxFields]uint8 // of the object
+	n      int
+}
+
+func (f *fieldSet) collect(v row.Value) {
+	for k, x := range v.Members() {
+		if i, ok := fieldNumber[string(k.Raw())]; ok || k.Escaped() {
+			if k.Escaped() {
+				if i, ok = fieldNumber[k.Text()]; !ok {
+					continue
+				}
+			}
+			f.values[i] = x
+			f.order[f.n] = uint8(i)
+			f.n++
+		}
+	}
+}
+
+func (f *fieldSet) get(name string) row.Value { return f.values[fieldNumber[name]] }
+func (f *fieldSet) use(name string)           { f.used[fieldNumber[name]] = true }
 
 // shape finds the texts of a row by its fields, and emits the row. Base is the offset of
 // the row's source in the stream, or -1 where values have no offsets.
@@ -121,129 +165,132 @@ func (s *shaper) root(v row.Value) {
 
 func (s *shaper) fields_() [][]string { return s.Corpus.fields }
 
+// answered reports whether a text from the nth on may be a model's own.
+func (s *rowState) answered(n int) bool {
+	for i := n; i < len(s.texts); i++ {
+		if s.texts[i].kind.Tested() {
+			return true
+		}
+	}
+	return false
+}
+
 // object finds the texts of an object. The path is that of the object in its row.
 func (s *shaper) object(v row.Value, path string) {
 	from := len(s.texts)
+	var f fieldSet
+	f.collect(v)
 	// Wrappers first: files of results of batches, and logs of requests.
-	if s.wrapped(v, path) {
+	if s.wrapped(&f, v, path) {
 		return
 	}
 	if isTurn(v) {
 		s.turn(v, path, "", false)
 		return
 	}
-	used := map[string]bool{}
-	take := func(name string) { used[name] = true }
-	answered := func() bool {
-		for i := from; i < len(s.texts); i++ {
-			if s.texts[i].kind.Tested() {
-				return true
-			}
-		}
-		return false
-	}
-	if m := v.Get("mapping"); m.Kind() == row.Object {
+	if m := f.get("mapping"); m.Kind() == row.Object {
 		s.tree(m, join(path, "mapping"))
-		take("mapping")
+		f.use("mapping")
 	}
 	// Prompts stand before answers in the row of a document, whatever the order in the
 	// file, as they did for the model.
-	s.prompts(v, path, take)
+	s.prompts(&f, v, path)
 	for _, name := range pairFields {
-		x := v.Get(name)
+		x := f.get(name)
 		if k := x.Kind(); k != row.None && k != row.Null {
-			take(name)
+			f.use(name)
 			s.answer(x, join(path, name), "")
 		}
 	}
-	if !answered() {
+	if !s.answered(from) {
 		for _, name := range conversationFields {
-			x := v.Get(name)
-			if x.Kind() != row.Array || x.Len() > 0 && !isTurns(x) {
+			x := f.get(name)
+			if x.Kind() != row.Array || !isTurns(x) && !isEmpty(x) {
 				continue
 			}
-			take(name)
+			f.use(name)
 			s.turns(x, join(path, name), false)
 		}
 	}
-	if !answered() {
-		if x := v.Get("choices"); x.Kind() == row.Array {
-			take("choices")
+	if !s.answered(from) {
+		if x := f.get("choices"); x.Kind() == row.Array {
+			f.use("choices")
 			s.choices(x, join(path, "choices"))
 		}
-		if x := v.Get("candidates"); x.Kind() == row.Array {
-			take("candidates")
+		if x := f.get("candidates"); x.Kind() == row.Array {
+			f.use("candidates")
 			s.candidates(x, join(path, "candidates"))
 		}
-		if x := v.Get("message"); x.Kind() == row.Object {
-			take("message")
+		if x := f.get("message"); x.Kind() == row.Object {
+			f.use("message")
 			s.turn(x, join(path, "message"), "assistant", false)
 		}
 	}
-	if !answered() {
-		s.reasoning(v, path, "", take)
-		had := len(s.texts)
-		for _, group := range [][]string{answerFields, plainFields} {
-			for _, name := range group {
-				x := v.Get(name)
-				if x.Kind() == row.None {
-					continue
-				}
-				if x.Kind() == row.Null {
-					s.none(Empty, "the value of %q is null; there is nothing to test", join(path, name))
-					continue
-				}
-				take(name)
-				kind := Answer
-				if name == "text" || name == "content" {
-					kind = Plain
-				}
-				n, unread := len(s.texts), len(s.unread)
-				s.value(kind, "", join(path, name), x)
-				if len(s.texts) > n || len(s.unread) > unread {
-					break
-				}
-				s.none(WrongType, "the value of %q is %v and no text; name the field that holds the text", join(path, name), x.Kind())
-				break
-			}
-			if len(s.texts) > had || s.why != "" {
-				break
-			}
-		}
-		if len(s.texts) == had && s.why == "" {
-			for _, name := range idFields {
-				if x := v.Get(name); x.Kind() == row.Array && allIDs(x) {
-					take(name)
-					s.ids(Answer, "", join(path, name), x)
-					break
-				}
-			}
-		}
+	if !s.answered(from) {
+		s.fieldsOfAnswer(&f, v, path)
 	}
 	// What might be text and was left lying is said, unless it repeats what was read.
-	for k, x := range v.Members() {
-		name := k.Text()
-		if !isField[name] || used[name] || x.Kind() == row.Null || len(s.texts) == from {
+	if len(s.texts) == from {
+		return
+	}
+	for _, i := range f.order[:f.n] {
+		if f.used[i] {
 			continue
 		}
-		switch x.Kind() {
+		switch x := f.values[i]; x.Kind() {
 		case row.String, row.Array:
-			s.leave(join(path, name), "%v that was not read, since another field holds the answer", x.Kind())
+			s.leave(join(path, fieldName[i]), "%v that was not read, since another field holds the answer", x.Kind())
+		}
+	}
+}
+
+// fieldsOfAnswer reads the first field that is named as one that holds an answer.
+func (s *shaper) fieldsOfAnswer(f *fieldSet, v row.Value, path string) {
+	s.reasoning(v, path, "", f)
+	had := len(s.texts)
+	for i, group := range [...][]string{answerFields, plainFields} {
+		for _, name := range group {
+			x := f.get(name)
+			if x.Kind() == row.None {
+				continue
+			}
+			if x.Kind() == row.Null {
+				s.none(Empty, "the value of %q is null; there is nothing to test", join(path, name))
+				continue
+			}
+			f.use(name)
+			kind := [...]Kind{Answer, Plain}[i]
+			n, unread := len(s.texts), len(s.unread)
+			s.value(kind, "", join(path, name), x)
+			if len(s.texts) == n && len(s.unread) == unread {
+				s.none(WrongType, "the value of %q is %v and no text; name the field that holds the text", join(path, name), x.Kind())
+			}
+			break
+		}
+		if len(s.texts) > had || s.why != "" {
+			return
+		}
+	}
+	for _, name := range idFields {
+		if x := f.get(name); x.Kind() == row.Array && allIDs(x) {
+			f.use(name)
+			s.ids(Answer, "", join(path, name), x)
+			return
 		}
 	}
 }
 
 // wrapped reads what holds the answer of a server in a field of its own, and reports
 // whether the object is that.
-func (s *shaper) wrapped(v row.Value, path string) bool {
-	response, result, body := v.Get("response"), v.Get("result"), v.Get("body")
+func (s *shaper) wrapped(f *fieldSet, v row.Value, path string) bool {
+	response, result, body := f.get("response"), f.get("result"), f.get("body")
 	switch {
 	case response.Kind() == row.Object:
-		if req := v.Get("request"); req.Kind() == row.Object {
+		if req := f.get("request"); req.Kind() == row.Object {
 			s.request(req, join(path, "request"))
 		} else {
-			s.prompts(v, path, func(string) {})
-			if x := v.Get("messages"); isTurns(x) {
+			s.prompts(f, v, path)
+			if x := f.get("messages"); isTurns(x) {
 				s.turns(x, join(path, "messages"), true)
 			}
 		}
@@ -262,9 +309,9 @@ func (s *shaper) wrapped(v row.Value, path string) bool {
 	case body.Kind() == row.Object && (body.Get("choices").Kind() == row.Array || body.Get("output").Kind() == row.Array || body.Get("content").Kind() == row.Array):
 		s.object(body, join(path, "body"))
 	default:
-		if e := v.Get("error"); e.Kind() == row.Object || e.Kind() == row.String {
+		if e := f.get("error"); e.Kind() == row.Object || e.Kind() == row.String {
 			for _, name := range []string{"choices", "output", "message", "content", "text"} {
-				if k := v.Get(name).Kind(); k != row.None && k != row.Null {
+				if k := f.get(name).Kind(); k != row.None && k != row.Null {
 					return false
 				}
 			}
@@ -287,27 +334,34 @@ func (s *shaper) request(v row.Value, path string) {
 	if x := v.Get("messages"); isTurns(x) {
 		s.turns(x, join(path, "messages"), true)
 	}
-	s.prompts(v, path, func(string) {})
+	var f fieldSet
+	f.collect(v)
+	s.prompts(&f, v, path)
 }
 
+// promptKind has the kinds of the fields that a model was asked with, by number, and Plain
+// for others.
+var promptKind = func() (kinds [maxFields]Kind) {
+	for _, n := range promptFields {
+		kinds[fieldNumber[n]] = Prompt
+	}
+	for _, n := range systemFields {
+		kinds[fieldNumber[n]] = System
+	}
+	return kinds
+}()
+
 // prompts reads the fields that a model was asked with.
-func (s *shaper) prompts(v row.Value, path string, take func(string)) {
+func (s *shaper) prompts(f *fieldSet, v row.Value, path string) {
 	if len(s.Corpus.prompt) > 0 && path == "" {
 		s.along(v, "", s.Corpus.prompt, func(x row.Value, path string) { s.prompt(Prompt, x, path) })
 		return
 	}
-	for k, x := range v.Members() {
-		name := k.Text()
-		kind := Prompt
-		switch {
-		case contains(promptFields, name):
-		case contains(systemFields, name):
-			kind = System
-		default:
-			continue
+	for _, i := range f.order[:f.n] {
+		if kind := promptKind[i]; kind != Plain {
+			f.used[i] = true
+			s.prompt(kind, f.values[i], join(path, fieldName[i]))
 		}
-		take(name)
-		s.prompt(kind, x, join(path, name))
 	}
 }
 
@@ -376,7 +430,7 @@ func (s *shaper) value(kind Kind, role, path string, x row.Value) {
 		default:
 			for _, name := range []string{"text", "content", "generated_text", "parts", "value", "output"} {
 				if y := x.Get(name); y.Kind() == row.String || y.Kind() == row.Array {
-					s.reasoning(x, path, role, func(string) {})
+					s.reasoning(x, path, role, nil)
 					s.value(kind, role, join(path, name), y)
 					return
 				}
@@ -430,7 +484,7 @@ func (s *shaper) choices(x row.Value, path string) {
 		case c.Get("message").Kind() == row.Object:
 			s.turn(c.Get("message"), join(at, "message"), "assistant", false)
 		case c.Get("text").Kind() == row.String:
-			s.reasoning(c, at, "", func(string) {})
+			s.reasoning(c, at, "", nil)
 			s.text(Answer, "", join(at, "text"), c.Get("text"))
 		case c.Get("delta").Kind() == row.Object:
 			s.none(Unsupported, "the row is a piece of a stream, and no whole answer; put the pieces of each answer together")
@@ -460,7 +514,7 @@ func (s *shaper) candidates(x row.Value, path string) {
 // hasItems reports whether a list holds items of the Responses API, and no parts.
 func hasItems(x row.Value) bool {
 	for item := range x.Items() {
-		switch t := item.Get("type").Text(); {
+		switch t := intern(item.Get("type")); {
 		case t == "message", strings.HasSuffix(t, "_call"), t == "reasoning" && item.Get("text").Kind() == row.None:
 			return true
 		}
@@ -474,7 +528,7 @@ func (s *shaper) items(x row.Value, path string) {
 	for item := range x.Items() {
 		at := index(path, i)
 		i++
-		switch t := item.Get("type").Text(); t {
+		switch t := intern(item.Get("type")); t {
 		case "message":
 			s.turn(item, at, "assistant", false)
 		case "reasoning":
@@ -490,6 +544,14 @@ func (s *shaper) items(x row.Value, path string) {
 	if len(s.texts) == 0 {
 		s.none(NoAnswer, "the value of %q holds no message; there is nothing to test", path)
 	}
+}
+
+// isEmpty reports whether a list has no elements.
+func isEmpty(x row.Value) bool {
+	for range x.Items() {
+		return false
+	}
+	return true
 }
 
 // isTurns reports whether a value is a list of turns: objects that say who speaks.
@@ -510,7 +572,10 @@ func isTurns(x row.Value) bool {
 // isTurn reports whether an object is a turn of a known role.
 func isTurn(x row.Value) bool {
 	role, _, ok := speaker(x)
-	if _, known := roles[strings.ToLower(role)]; !ok || !known {
+	if !ok {
+		return false
+	}
+	if _, known := roles[strings.ToLower(role)]; !known {
 		return false
 	}
 	for _, name := range turnTexts {
@@ -528,7 +593,7 @@ func speaker(x row.Value) (role, field string, sure bool) {
 		v := x.Get(name)
 		switch v.Kind() {
 		case row.String:
-			return v.Text(), name, i < 3
+			return intern(v), name, i < 3
 		case row.Object:
 			if r := v.Get("role"); r.Kind() == row.String {
 				return r.Text(), name, true
@@ -544,6 +609,26 @@ func speaker(x row.Value) (role, field string, sure bool) {
 	return "", "", false
 }
 
+// interned has the names that occur all the time, so that they take no memory each time.
+var interned = func() map[string]string {
+	m := map[string]string{}
+	for _, s := range []string{"text", "output_text", "input_text", "message", "reasoning", "thinking", "summary_text", "reasoning_text", "tool_use", "tool_result", "image_url"} {
+		m[s] = s
+	}
+	for s := range roles {
+		m[s] = s
+	}
+	return m
+}()
+
+// intern returns the text of a short string.
+func intern(v row.Value) string {
+	if s, ok := interned[string(v.Raw())]; ok {
+		return s
+	}
+	return v.Text()
+}
+
 // kindOf returns whose words the turns of a role are.
 func (s *shaper) kindOf(role string) (Kind, bool) {
 	if s.Corpus.roles != nil {
@@ -555,7 +640,10 @@ func (s *shaper) kindOf(role string) (Kind, bool) {
 		}
 		return Prompt, true
 	}
-	k, ok := roles[strings.ToLower(role)]
+	k, ok := roles[role]
+	if !ok {
+		k, ok = roles[strings.ToLower(role)]
+	}
 	return k, ok
 }
 
@@ -604,7 +692,7 @@ func (s *shaper) turn(x row.Value, path, role string, prompt bool) string {
 	}
 	before := len(s.texts)
 	if kind == Answer {
-		s.reasoning(x, path, role, func(string) {})
+		s.reasoning(x, path, role, nil)
 	}
 	for _, name := range turnTexts {
 		v := x.Get(name)
@@ -730,7 +818,7 @@ func (s *shaper) parts(kind Kind, role, path string, x row.Value) {
 			}
 			continue
 		}
-		switch t := item.Get("type").Text(); t {
+		switch t := intern(item.Get("type")); t {
 		case "", "text", "output_text", "input_text":
 			k := kind
 			if item.Get("thought").True() && kind == Answer { // Gemini
@@ -790,17 +878,26 @@ func (s *shaper) parts(kind Kind, role, path string, x row.Value) {
 
 // reasoning reads the reasoning that stands beside an answer, under all names that servers
 // give it. Some give it under two names: a text that was read already is not read again.
-func (s *shaper) reasoning(x row.Value, path, role string, take func(string)) {
+func (s *shaper) reasoning(x row.Value, path, role string, f *fieldSet) {
 	first := len(s.texts)
 	for _, name := range reasoningFields {
-		v := x.Get(name)
+		var v row.Value
+		if f != nil {
+			v = f.get(name)
+		} else {
+			v = x.Get(name)
+		}
 		n := len(s.texts)
 		switch v.Kind() {
 		case row.String:
-			take(name)
+			if f != nil {
+				f.use(name)
+			}
 			s.text(Reasoning, role, join(path, name), v)
 		case row.Array:
-			take(name)
+			if f != nil {
+				f.use(name)
+			}
 			s.details(v, join(path, name), role)
 		default:
 			continue
@@ -989,9 +1086,12 @@ func (s *shaper) missing(v row.Value, want string) {
 // they were not read.
 func (s *shaper) caseVariants(v row.Value) {
 	for k, x := range v.Members() {
+		if !hasUpper(k.Raw()) || x.Kind() != row.String && x.Kind() != row.Array {
+			continue
+		}
 		name := k.Text()
 		lower := strings.ToLower(name)
-		if lower == name || !isField[lower] || x.Kind() != row.String && x.Kind() != row.Array {
+		if lower == name || !isField[lower] {
 			continue
 		}
 		if len(s.texts) > 0 {
@@ -1000,6 +1100,16 @@ func (s *shaper) caseVariants(v row.Value) {
 			s.none(MissingField, "%.60q is another field than %q, since names are exact; name it if it holds the text", name, lower)
 		}
 	}
+}
+
+// hasUpper reports whether b has an upper-case letter of ASCII, or an escape.
+func hasUpper(b []byte) bool {
+	for _, c := range b {
+		if 'A' <= c && c <= 'Z' || c == '\\' {
+			return true
+		}
+	}
+	return false
 }
 
 // along calls f for each value that a path leads to. Lists are gone through. A field whose

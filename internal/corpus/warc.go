@@ -94,8 +94,11 @@ func (r *run) warc(s *stream, m member, gz *gzipReader) error {
 // nextRecord goes to the line with which the next record begins, past what stands between,
 // and takes it. It returns the line and its offset.
 func (r *run) nextRecord(s *stream) (line []byte, offset int64, err error) {
+	from := s.pos()
 	for {
-		offset = s.pos()
+		if offset = s.pos(); offset-from > r.o.Limits.SkippedBy {
+			return nil, offset, &fault{TooLarge, fmt.Sprintf("no record begins within %s; the rest of the file is not read", size(r.o.Limits.SkippedBy))}
+		}
 		line, _, err := s.readLine(r.rows.raw[:0], 64, r.o.Limits.SkippedBy)
 		r.rows.raw = line[:0]
 		if bytes.HasPrefix(line, []byte("WARC/")) {

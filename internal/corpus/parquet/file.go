@@ -166,7 +166,7 @@ func Open(r io.ReaderAt, size int64, l Limits) (*File, error) {
 		if errors.Is(t.err, ErrTooLarge) {
 			return nil, t.err
 		}
-		return nil, damaged("%v", t.err)
+		return nil, damaged("its metadata cannot be read (%v)", t.err)
 	}
 	if err := f.schema(elements); err != nil {
 		return nil, err

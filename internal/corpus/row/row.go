@@ -119,6 +119,9 @@ func (v Value) Raw() []byte {
 	return v.row.src[n.start:n.end]
 }
 
+// Escaped reports whether the value is a string, or a name, whose raw bytes have escapes.
+func (v Value) Escaped() bool { return v.row != nil && v.node().flags&flagEscaped != 0 }
+
 // Get returns the member of that exact name, or a Value of kind None.
 func (v Value) Get(name string) Value {
 	for k, x := range v.Members() {
@@ -305,35 +308,45 @@ func (v Value) True() bool { return v.Kind() == Bool && v.Raw()[0] == 't' }
 
 // repeated returns a name that stands in the object at twice, and whether there is one.
 func (r *Row) repeated(at uint32) (name []byte, found bool) {
+	// Few names without escapes are compared as they are.
+	var few [8]uint32
+	n := 0
+	for i, end := at+1, r.nodes[at].next; i < end; i = r.nodes[i+1].next {
+		if n == len(few) || r.nodes[i].flags&flagEscaped != 0 {
+			return r.repeatedOfMany(at)
+		}
+		have := r.src[r.nodes[i].start:r.nodes[i].end]
+		for _, j := range few[:n] {
+			if bytes.Equal(have, r.src[r.nodes[j].start:r.nodes[j].end]) {
+				return bytes.Clone(have), true
+			}
+		}
+		few[n] = i
+		n++
+	}
+	return nil, false
+}
+
+// repeatedOfMany puts the names in the order of a hash whose seed nobody knows, so that the
+// work stays in proportion.
+func (r *Row) repeatedOfMany(at uint32) (name []byte, found bool) {
 	r.hashes = r.hashes[:0]
 	r.names = r.names[:0]
 	for i, end := at+1, r.nodes[at].next; i < end; i = r.nodes[i+1].next {
 		r.hashes = append(r.hashes, hashedName{maphash.Bytes(seed, r.name(i)), i})
 	}
-	// Few names are compared as they are, many in the order of a hash whose seed nobody
-	// knows, so that the work stays in proportion.
-	if len(r.hashes) > 8 {
-		slices.SortFunc(r.hashes, func(a, b hashedName) int {
-			switch {
-			case a.hash < b.hash:
-				return -1
-			case a.hash > b.hash:
-				return 1
-			}
-			return int(a.node) - int(b.node)
-		})
-		for i := 1; i < len(r.hashes); i++ {
-			if r.hashes[i].hash == r.hashes[i-1].hash && bytes.Equal(r.name(r.hashes[i].node), r.name(r.hashes[i-1].node)) {
-				return bytes.Clone(r.name(r.hashes[i].node)), true
-			}
+	slices.SortFunc(r.hashes, func(a, b hashedName) int {
+		switch {
+		case a.hash < b.hash:
+			return -1
+		case a.hash > b.hash:
+			return 1
 		}
-		return nil, false
-	}
-	for i, a := range r.hashes {
-		for _, b := range r.hashes[:i] {
-			if a.hash == b.hash && bytes.Equal(r.name(a.node), r.name(b.node)) {
-				return bytes.Clone(r.name(a.node)), true
-			}
+		return int(a.node) - int(b.node)
+	})
+	for i := 1; i < len(r.hashes); i++ {
+		if r.hashes[i].hash == r.hashes[i-1].hash && bytes.Equal(r.name(r.hashes[i].node), r.name(r.hashes[i-1].node)) {
+			return bytes.Clone(r.name(r.hashes[i].node)), true
 		}
 	}
 	return nil, false
