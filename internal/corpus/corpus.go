@@ -51,11 +51,15 @@ func (c *Corpus) File(ctx context.Context, f *os.File, name string) iter.Seq[Ite
 		}
 		r := c.newRun(ctx, yield)
 		in := input{name: name, r: f, size: -1}
-		if before.Mode().IsRegular() {
+		// Files of size 0 may be those that the system makes up as they are read.
+		if before.Mode().IsRegular() && before.Size() > 0 {
 			at, err := f.Seek(0, io.SeekCurrent)
 			if err == nil {
+				// What is appended meanwhile is not read, else whoever writes what a reader
+				// makes of the file into it would never end.
 				in.size = max(before.Size()-at, 0)
 				in.at = io.NewSectionReader(f, at, in.size)
+				in.r = io.LimitReader(f, in.size)
 				in.changed = func() bool {
 					after, err := f.Stat()
 					return err != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())
