@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
-	"golang.org/x/net/html/charset"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/transform"
 )
@@ -58,15 +58,15 @@ func (r *run) pageEncoding(head []byte, m *member) (encoding.Encoding, string) {
 		}
 		r.charsetNote(*m, m.charset)
 	}
-	if enc, name, certain := charset.DetermineEncoding(head[:min(len(head), 1024)], ""); certain {
-		if name == "utf-8" {
-			return nil, name
-		}
-		return enc, name
-	}
 	if label := declaredCharset(head); label != "" {
-		if _, _, ok := lookupEncoding(label); !ok {
+		enc, name, ok := lookupEncoding(label)
+		switch {
+		case !ok:
 			r.charsetNote(*m, label)
+		case strings.HasPrefix(name, "utf-16"): // it could not be read in that encoding
+			return nil, "utf-8"
+		default:
+			return enc, name
 		}
 	}
 	if r.encoding != nil {
@@ -75,19 +75,55 @@ func (r *run) pageEncoding(head []byte, m *member) (encoding.Encoding, string) {
 	return nil, "utf-8"
 }
 
-// declaredCharset returns what stands after "charset=" at the beginning of a page.
+// declaredCharset returns the charset that a page declares in its first bytes, in a tag or
+// in the declaration of XML, or "".
 func declaredCharset(head []byte) string {
-	lower := bytes.ToLower(head)
-	i := bytes.Index(lower, []byte("charset="))
-	if i < 0 {
-		return ""
+	z := html.NewTokenizer(bytes.NewReader(head))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return ""
+		case html.CommentToken: // declarations of XML come as comments
+			if rest, ok := bytes.CutPrefix(z.Text(), []byte("?xml")); ok {
+				if _, label, ok := strings.Cut(string(rest), "encoding="); ok {
+					return untilQuote(label)
+				}
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, more := z.TagName()
+			if atom.Lookup(name) == atom.Body {
+				return ""
+			}
+			if atom.Lookup(name) != atom.Meta {
+				continue
+			}
+			var label string
+			for more {
+				var key, value []byte
+				key, value, more = z.TagAttr()
+				switch string(key) {
+				case "charset":
+					label = string(value)
+				case "content":
+					if _, l, ok := strings.Cut(strings.ToLower(string(value)), "charset="); ok && label == "" {
+						label = untilQuote(l)
+					}
+				}
+			}
+			if label = strings.TrimSpace(label); label != "" {
+				return label
+			}
+		}
 	}
-	rest := bytes.TrimLeft(lower[i+len("charset="):], `"' `)
-	end := bytes.IndexAny(rest, `"' ;>/`)
-	if end < 0 {
-		return ""
+}
+
+// untilQuote returns what comes before the end of a value.
+func untilQuote(s string) string {
+	s = strings.TrimLeft(s, "\"' ")
+	if i := strings.IndexAny(s, "\"' ;?"); i >= 0 {
+		s = s[:i]
 	}
-	return string(rest[:end])
+	return s
 }
 
 // A block says how a tag breaks the text: by an end of line, or by a blank line as well.

@@ -97,7 +97,7 @@ func TestShapes(t *testing.T) {
 			`"a":{"parent":"u","children":["c"],"message":{"author":{"role":"assistant"},"recipient":"all","content":{"content_type":"thoughts","thoughts":[{"summary":"s","content":"r"}]}}},` +
 			`"c":{"parent":"a","children":[],"message":{"author":{"role":"assistant"},"recipient":"all","content":{"content_type":"text","parts":["a",{"content_type":"image"}]}}},` +
 			`"b":{"parent":"u","children":["u"],"message":{"author":{"role":"assistant"},"recipient":"python","content":{"content_type":"code","text":"code"}}}}}`,
-			want: []string{"prompt mapping.u.message.content.parts[0] p", "reasoning mapping.a.message.content.thoughts[0].content r", "answer mapping.c.message.content.parts[0] a"},
+			want:   []string{"prompt mapping.u.message.content.parts[0] p", "reasoning mapping.a.message.content.thoughts[0].content r", "answer mapping.c.message.content.parts[0] a"},
 			unread: []string{"mapping.c.message.content.parts[1]", "mapping.b.message"}},
 		{name: "strings on lines", row: `"one \"text\""` + "\n" + `"another"`, want: []string{`text  one "text"`, "text  another"}},
 		{name: "refusal", row: `{"role":"assistant","content":null,"refusal":"no"}`, want: []string{"answer refusal no"}},

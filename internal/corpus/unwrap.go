@@ -95,6 +95,8 @@ func (r *run) unwrapFault(w wrap, s *stream, err error) error {
 		return &fault{Cut, fmt.Sprintf("the %s data ends too early, as a copy or download that broke off does; what came before was read", w)}
 	case errors.Is(err, errTrailing):
 		return &fault{Damaged, fmt.Sprintf("other bytes stand after the end of the %s data, %s; what came before was read", w, where)}
+	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, zstd.ErrCRCMismatch), strings.Contains(err.Error(), "checksum mismatch"):
+		return &fault{Damaged, fmt.Sprintf("the checksum of the %s data is wrong, %s; some of what was read before may not be what was written", w, where)}
 	case errors.Is(err, zstd.ErrUnknownDictionary):
 		return &fault{Unsupported, "the zstd data needs a dictionary, which is not here; decompress it first, with zstd -d -D DICTIONARY"}
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, xz.ErrMemlimit):

@@ -200,7 +200,7 @@ func Cases() []Case {
 		// Containers.
 		{Name: "no gzip", File: "a.txt.gz", Content: []byte(prose), Docs: 1},
 		{Name: "cut gzip", File: "a.jsonl.gz", Content: cut(Gzip(repeat(string(marked), 50)), 20), Docs: -1, Reasons: one(corpus.Cut), Says: "gzip data ends too early"},
-		{Name: "damaged gzip", File: "a.jsonl.gz", Content: damage(Gzip(marked), 8), Docs: 6, Reasons: one(corpus.Damaged), Says: "gzip"},
+		{Name: "damaged gzip", File: "a.jsonl.gz", Content: damage(Gzip(marked), 8), Docs: 6, Reasons: one(corpus.Damaged), Says: "checksum of the gzip data is wrong"},
 		{Name: "gzip and something else", File: "a.jsonl.gz", Content: append(Gzip(marked), "trailing"...), Docs: 6, Reasons: one(corpus.Damaged), Says: "after the end"},
 		{Name: "gzip and zeros", File: "a.jsonl.gz", Content: append(Gzip(marked), make([]byte, 1000)...), Docs: 6, Says: "1000 zero bytes"},
 		{Name: "gzip bomb", File: "a.gz", Content: Gzip(repeat("a", 8<<20)), Options: low, Reasons: one(corpus.TooLarge), Says: "64 KiB"},
