@@ -105,7 +105,7 @@ func DefaultLimits() Limits {
 		Ratio:     1000,
 		Free:      256 << 20,
 		Window:    64 << 20,
-		Page:      32 << 20,
+		Page:      32 << 20, // writers make pages of 1 MiB, unless one value is longer
 		Footer:    16 << 20,
 		Spool:     4 << 30,
 	}

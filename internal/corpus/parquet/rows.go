@@ -122,12 +122,12 @@ func (r *Rows) node(b row.Builder, n *Node) error {
 // is repeated itself, or its only child.
 func (r *Rows) repeat(b row.Builder, n, element *Node) error {
 	b.Begin(row.Array)
-	defer b.End()
 	c, err := r.first(n)
 	if err != nil {
-		return err
+		return err // what was begun stays open, and the row is given up
 	}
 	if int(c.def) < n.maxDef {
+		b.End()
 		return r.null(n)
 	}
 	for {
@@ -144,6 +144,7 @@ func (r *Rows) repeat(b row.Builder, n, element *Node) error {
 			return err
 		}
 		if !ok || int(c.rep) != n.maxRep {
+			b.End()
 			return nil
 		}
 		if err := b.Err(); err != nil { // a list of any length would go on
