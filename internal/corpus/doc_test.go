@@ -19,7 +19,7 @@ func TestPageNamesEverything(t *testing.T) {
 		assert.Contains(t, string(page), "`"+name+"`")
 	}
 	for _, n := range fieldName {
-		if n != "error" && n != "request" {
+		if n != "error" && n != "request" && n != "type" {
 			if n == "result" {
 				n = "result.message"
 			}

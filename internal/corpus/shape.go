@@ -39,7 +39,7 @@ var roles = map[string]Kind{
 var isField = func() map[string]bool {
 	m := map[string]bool{}
 	for _, n := range fieldName {
-		m[n] = n != "request" && n != "error"
+		m[n] = n != "request" && n != "error" && n != "type" && !contains(roleFields, n)
 	}
 	return m
 }()
@@ -50,7 +50,7 @@ var fieldNumber, fieldName = func() (map[string]int, []string) {
 	var name []string
 	for _, group := range [][]string{
 		conversationFields, pairFields, answerFields, plainFields, promptFields, systemFields, reasoningFields, idFields,
-		{"choices", "mapping", "message", "candidates", "body", "result", "request", "error"},
+		{"choices", "mapping", "message", "candidates", "body", "result", "request", "error"}, roleFields, {"type"},
 	} {
 		for _, n := range group {
 			if _, ok := number[n]; !ok {
@@ -62,7 +62,7 @@ var fieldNumber, fieldName = func() (map[string]int, []string) {
 	return number, name
 }()
 
-const maxFields = 64
+const maxFields = 80
 
 // A fieldSet has the known fields of an object.
 type fieldSet struct {
@@ -87,8 +87,48 @@ func (f *fieldSet) collect(v row.Value) {
 	}
 }
 
-func (f *fieldSet) get(name string) row.Value { return f.values[fieldNumber[name]] }
-func (f *fieldSet) use(name string)           { f.used[fieldNumber[name]] = true }
+// A field is a known field.
+type field struct {
+	name   string
+	number int
+}
+
+func known(names ...string) []field {
+	list := make([]field, len(names))
+	for i, n := range names {
+		list[i] = field{n, fieldNumber[n]}
+	}
+	return list
+}
+
+// The groups of fields with their numbers.
+var (
+	knownConversations = known(conversationFields...)
+	knownPairs         = known(pairFields...)
+	knownAnswers       = [2][]field{known(answerFields...), known(plainFields...)}
+	knownReasoning     = known(reasoningFields...)
+	knownIDs           = known(idFields...)
+	knownRoles         = known(append([]string{"type"}, roleFields...)...)
+	knownFailures      = known("choices", "output", "message", "content", "text")
+
+	fieldChoices, fieldMapping, fieldMessage = known("choices")[0], known("mapping")[0], known("message")[0]
+	fieldCandidates, fieldBody, fieldResult  = known("candidates")[0], known("body")[0], known("result")[0]
+	fieldRequest, fieldError                 = known("request")[0], known("error")[0]
+	fieldResponse, fieldMessages             = known("response")[0], known("messages")[0]
+)
+
+func (f *fieldSet) get(k field) row.Value { return f.values[k.number] }
+func (f *fieldSet) use(k field)           { f.used[k.number] = true }
+
+// hasRole reports whether the object has a field that may say who speaks.
+func (f *fieldSet) hasRole() bool {
+	for _, k := range knownRoles {
+		if f.values[k.number].Kind() != row.None {
+			return true
+		}
+	}
+	return false
+}
 
 // shape finds the texts of a row by its fields, and emits the row. Base is the offset of
 // the row's source in the stream, or -1 where values have no offsets.
@@ -184,45 +224,45 @@ func (s *shaper) object(v row.Value, path string) {
 	if s.wrapped(&f, v, path) {
 		return
 	}
-	if isTurn(v) {
+	if f.hasRole() && isTurn(v) {
 		s.turn(v, path, "", false)
 		return
 	}
-	if m := f.get("mapping"); m.Kind() == row.Object {
+	if m := f.get(fieldMapping); m.Kind() == row.Object {
 		s.tree(m, join(path, "mapping"))
-		f.use("mapping")
+		f.use(fieldMapping)
 	}
 	// Prompts stand before answers in the row of a document, whatever the order in the
 	// file, as they did for the model.
 	s.prompts(&f, v, path)
-	for _, name := range pairFields {
-		x := f.get(name)
-		if k := x.Kind(); k != row.None && k != row.Null {
-			f.use(name)
-			s.answer(x, join(path, name), "")
+	for _, k := range knownPairs {
+		x := f.get(k)
+		if kind := x.Kind(); kind != row.None && kind != row.Null {
+			f.use(k)
+			s.answer(x, join(path, k.name), "")
 		}
 	}
 	if !s.answered(from) {
-		for _, name := range conversationFields {
-			x := f.get(name)
+		for _, k := range knownConversations {
+			x := f.get(k)
 			if x.Kind() != row.Array || !isTurns(x) && !isEmpty(x) {
 				continue
 			}
-			f.use(name)
-			s.turns(x, join(path, name), false)
+			f.use(k)
+			s.turns(x, join(path, k.name), false)
 		}
 	}
 	if !s.answered(from) {
-		if x := f.get("choices"); x.Kind() == row.Array {
-			f.use("choices")
+		if x := f.get(fieldChoices); x.Kind() == row.Array {
+			f.use(fieldChoices)
 			s.choices(x, join(path, "choices"))
 		}
-		if x := f.get("candidates"); x.Kind() == row.Array {
-			f.use("candidates")
+		if x := f.get(fieldCandidates); x.Kind() == row.Array {
+			f.use(fieldCandidates)
 			s.candidates(x, join(path, "candidates"))
 		}
-		if x := f.get("message"); x.Kind() == row.Object {
-			f.use("message")
+		if x := f.get(fieldMessage); x.Kind() == row.Object {
+			f.use(fieldMessage)
 			s.turn(x, join(path, "message"), "assistant", false)
 		}
 	}
@@ -234,7 +274,7 @@ func (s *shaper) object(v row.Value, path string) {
 		return
 	}
 	for _, i := range f.order[:f.n] {
-		if f.used[i] {
+		if f.used[i] || !isField[fieldName[i]] {
 			continue
 		}
 		switch x := f.values[i]; x.Kind() {
@@ -248,9 +288,9 @@ func (s *shaper) object(v row.Value, path string) {
 func (s *shaper) fieldsOfAnswer(f *fieldSet, v row.Value, path string) {
 	s.reasoning(v, path, "", f)
 	had := len(s.texts)
-	for i, group := range [...][]string{answerFields, plainFields} {
-		for _, name := range group {
-			x := f.get(name)
+	for i, group := range knownAnswers {
+		for _, k := range group {
+			x, name := f.get(k), k.name
 			if x.Kind() == row.None {
 				continue
 			}
@@ -258,7 +298,7 @@ func (s *shaper) fieldsOfAnswer(f *fieldSet, v row.Value, path string) {
 				s.none(Empty, "the value of %q is null; there is nothing to test", join(path, name))
 				continue
 			}
-			f.use(name)
+			f.use(k)
 			kind := [...]Kind{Answer, Plain}[i]
 			n, unread := len(s.texts), len(s.unread)
 			s.value(kind, "", join(path, name), x)
@@ -271,10 +311,10 @@ func (s *shaper) fieldsOfAnswer(f *fieldSet, v row.Value, path string) {
 			return
 		}
 	}
-	for _, name := range idFields {
-		if x := f.get(name); x.Kind() == row.Array && allIDs(x) {
-			f.use(name)
-			s.ids(Answer, "", join(path, name), x)
+	for _, k := range knownIDs {
+		if x := f.get(k); x.Kind() == row.Array && allIDs(x) {
+			f.use(k)
+			s.ids(Answer, "", join(path, k.name), x)
 			return
 		}
 	}
@@ -283,14 +323,14 @@ func (s *shaper) fieldsOfAnswer(f *fieldSet, v row.Value, path string) {
 // wrapped reads what holds the answer of a server in a field of its own, and reports
 // whether the object is that.
 func (s *shaper) wrapped(f *fieldSet, v row.Value, path string) bool {
-	response, result, body := f.get("response"), f.get("result"), f.get("body")
+	response, result, body := f.get(fieldResponse), f.get(fieldResult), f.get(fieldBody)
 	switch {
 	case response.Kind() == row.Object:
-		if req := f.get("request"); req.Kind() == row.Object {
+		if req := f.get(fieldRequest); req.Kind() == row.Object {
 			s.request(req, join(path, "request"))
 		} else {
 			s.prompts(f, v, path)
-			if x := f.get("messages"); isTurns(x) {
+			if x := f.get(fieldMessages); isTurns(x) {
 				s.turns(x, join(path, "messages"), true)
 			}
 		}
@@ -309,9 +349,9 @@ func (s *shaper) wrapped(f *fieldSet, v row.Value, path string) bool {
 	case body.Kind() == row.Object && (body.Get("choices").Kind() == row.Array || body.Get("output").Kind() == row.Array || body.Get("content").Kind() == row.Array):
 		s.object(body, join(path, "body"))
 	default:
-		if e := f.get("error"); e.Kind() == row.Object || e.Kind() == row.String {
-			for _, name := range []string{"choices", "output", "message", "content", "text"} {
-				if k := f.get(name).Kind(); k != row.None && k != row.Null {
+		if e := f.get(fieldError); e.Kind() == row.Object || e.Kind() == row.String {
+			for _, other := range knownFailures {
+				if k := f.get(other).Kind(); k != row.None && k != row.Null {
 					return false
 				}
 			}
@@ -880,10 +920,11 @@ func (s *shaper) parts(kind Kind, role, path string, x row.Value) {
 // give it. Some give it under two names: a text that was read already is not read again.
 func (s *shaper) reasoning(x row.Value, path, role string, f *fieldSet) {
 	first := len(s.texts)
-	for _, name := range reasoningFields {
+	for _, k := range knownReasoning {
 		var v row.Value
+		name := k.name
 		if f != nil {
-			v = f.get(name)
+			v = f.get(k)
 		} else {
 			v = x.Get(name)
 		}
@@ -891,12 +932,12 @@ func (s *shaper) reasoning(x row.Value, path, role string, f *fieldSet) {
 		switch v.Kind() {
 		case row.String:
 			if f != nil {
-				f.use(name)
+				f.use(k)
 			}
 			s.text(Reasoning, role, join(path, name), v)
 		case row.Array:
 			if f != nil {
-				f.use(name)
+				f.use(k)
 			}
 			s.details(v, join(path, name), role)
 		default:
