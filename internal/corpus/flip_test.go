@@ -61,7 +61,7 @@ func TestParquetChecksum(t *testing.T) {
 		flipped[i] ^= 1
 		_, skips, _ := items(t, "x", flipped, nil)
 		for _, s := range skips {
-			if strings.Contains(s.Detail, "checksum") {
+			if strings.Contains(s.Detail, "the checksum of a page") {
 				assert.Equal(t, corpus.Damaged, s.Reason)
 				bad++
 			}

@@ -203,6 +203,8 @@ func Cases() []Case {
 		{Name: "damaged gzip", File: "a.jsonl.gz", Content: damage(Gzip(marked), 8), Docs: 6, Reasons: one(corpus.Damaged), Says: "checksum of the gzip data is wrong"},
 		{Name: "gzip and something else", File: "a.jsonl.gz", Content: append(Gzip(marked), "trailing"...), Docs: 6, Reasons: one(corpus.Damaged), Says: "after the end"},
 		{Name: "gzip and zeros", File: "a.jsonl.gz", Content: append(Gzip(marked), make([]byte, 1000)...), Docs: 6, Says: "1000 zero bytes"},
+		{Name: "gzip, zeros, and gzip again", File: "a.jsonl.gz", Content: append(append(Gzip(marked), make([]byte, 100)...), Gzip(marked)...), Docs: 6, Reasons: one(corpus.Damaged), Says: "after the end"},
+		{Name: "zip that claims a large directory", File: "a.zip", Content: largeDirectory(Zip("a.txt", []byte(prose))), Reasons: one(corpus.TooLarge), Says: "directory"},
 		{Name: "gzip bomb", File: "a.gz", Content: Gzip(repeat("a", 8<<20)), Options: low, Reasons: one(corpus.TooLarge), Says: "64 KiB"},
 		{Name: "gzip bomb of rows", File: "a.jsonl.gz", Content: Gzip(repeat("\n", 8<<20)), Options: corpus.Options{Limits: corpus.Limits{Free: 1 << 20, Ratio: 100}}, Reasons: one(corpus.Bomb), Says: "100 times"},
 		{Name: "zstd bomb", File: "a.zst", Content: Zstd(repeat(line, 100_000)), Options: low, Docs: -1, Reasons: one(corpus.Bomb), Says: "100 times"},
@@ -257,6 +259,13 @@ func cut(b []byte, n int) []byte { return b[:len(b)-n] }
 func damage(b []byte, n int) []byte {
 	b = bytes.Clone(b)
 	b[len(b)-n] ^= 0x55
+	return b
+}
+
+// largeDirectory lets an archive say that its directory takes 2 GiB.
+func largeDirectory(b []byte) []byte {
+	b = bytes.Clone(b)
+	binary.LittleEndian.PutUint32(b[bytes.LastIndex(b, []byte("PK\x05\x06"))+12:], 1<<31-1)
 	return b
 }
 
