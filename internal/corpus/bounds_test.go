@@ -204,3 +204,26 @@ func TestAllocationsPerDocument(t *testing.T) {
 	})
 	assert.Less(t, n, uint64(len(content)*3/2))
 }
+
+// A text made of marks of a template, or of tags, takes no more memory than others, and is
+// looked at once for each mark.
+func TestManyTurns(t *testing.T) {
+	for _, x := range []struct{ name, unit string }{
+		{"turns", "[INST]p[/INST]a"},
+		{"prompts", "[INST]"},
+		{"chatml", "<|im_start|>user\np"},
+		{"thoughts", "<think></think>\n"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			text := bytes.Repeat([]byte(x.unit), (8<<20)/len(x.unit))
+			n := allocated(func() {
+				docs, skips, _ := items(t, "x.txt", text, nil)
+				assert.Len(t, append(skips, make([]*corpus.Skip, len(docs))...), 1)
+				for _, d := range docs {
+					assert.LessOrEqual(t, len(d.Texts), 3*4096)
+				}
+			})
+			assert.Less(t, n, uint64(80<<20))
+		})
+	}
+}

@@ -186,14 +186,21 @@ func (s *rowState) remark(t *pending, b []byte, e *examined) {
 	}
 }
 
-// split cuts the reasoning that stands in tags before an answer off the answer.
+// split cuts texts that are whole conversations into their turns, and the reasoning that
+// stands in tags before an answer off the answer.
 func (s *rowState) split() {
 	any := false
 	for i := range s.texts {
 		t := &s.texts[i]
-		if (t.kind == Answer || t.kind == Plain) && t.ids == nil && hasThinkTag(s.bytes(t)) {
-			any = true
-			break
+		if (t.kind == Answer || t.kind == Plain) && t.ids == nil {
+			b := s.bytes(t)
+			if any = hasThinkTag(b); !any {
+				turns, _ := splitTemplate(b)
+				any = turns != nil
+			}
+			if any {
+				break
+			}
 		}
 	}
 	if !any {
@@ -206,34 +213,66 @@ func (s *rowState) split() {
 			out = append(out, t)
 			continue
 		}
-		b := s.bytes(&t)
-		parts := splitThink(b)
-		if len(parts) == 0 {
-			out = append(out, t)
+		turns, more := splitTemplate(s.bytes(&t))
+		if more {
+			s.leave(t.field, "a conversation of more than %d turns, of which the rest was not read", maxParts)
+		}
+		if turns == nil {
+			out = s.splitThought(out, t)
 			continue
 		}
-		for _, p := range parts {
-			n := t
-			if p.reasoning {
-				n.kind = Reasoning
-			} else if t.kind == Plain {
-				n.kind = Answer // who thinks aloud before it is a model
+		for _, p := range turns {
+			n := s.part(&t, p.from, p.to)
+			n.kind = p.kind
+			if p.role != "" {
+				n.role = p.role
 			}
-			if t.text != nil {
-				n.text = t.text[p.from:p.to:p.to]
+			if n.kind == Answer {
+				out = s.splitThought(out, n)
 			} else {
-				n.from, n.to = t.from+p.from, t.from+p.to
+				out = append(out, n)
 			}
-			if p.from > 0 {
-				n.offset = -1 // escapes may stand before it
-				if t.text != nil && t.offset >= 0 {
-					n.offset = t.offset + int64(p.from)
-				}
-			}
-			out = append(out, n)
 		}
 	}
 	s.spare, s.texts = s.texts, out
+}
+
+// splitThought appends a text to out, or the parts of one that has reasoning in tags.
+func (s *rowState) splitThought(out []pending, t pending) []pending {
+	b := s.bytes(&t)
+	if !hasThinkTag(b) {
+		return append(out, t)
+	}
+	parts := splitThink(b)
+	if len(parts) == 0 {
+		return append(out, t)
+	}
+	for _, p := range parts {
+		n := s.part(&t, p.from, p.to)
+		n.kind = Answer // who thinks aloud before it is a model
+		if p.reasoning {
+			n.kind = Reasoning
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// part returns the part of a text between two of its bytes.
+func (s *rowState) part(t *pending, from, to int) pending {
+	n := *t
+	if t.text != nil {
+		n.text = t.text[from:to:to]
+	} else {
+		n.from, n.to = t.from+from, t.from+to
+	}
+	if from > 0 {
+		n.offset = -1 // escapes may stand before it
+		if t.text != nil && t.offset >= 0 {
+			n.offset = t.offset + int64(from)
+		}
+	}
+	return n
 }
 
 // quotedList quotes the names of fields, with "and" before the last.

@@ -71,7 +71,7 @@ func splitThink(b []byte) []thinkPart {
 			// More reasoning may follow, at the beginning of a line: agents think again
 			// between calls of tools.
 			next := nextThink(b[at:], t.open)
-			if next < 0 {
+			if next < 0 || len(parts) > maxParts {
 				break
 			}
 			if len(bytes.TrimSpace(b[at:at+next])) > 0 {
@@ -112,7 +112,11 @@ func nextThink(b, open []byte) int {
 			return -1
 		}
 		i += from
-		if len(bytes.TrimSpace(b[bytes.LastIndexByte(b[:i], '\n')+1:i])) == 0 {
+		line := i
+		for line > 0 && (b[line-1] == ' ' || b[line-1] == '\t') {
+			line--
+		}
+		if line == 0 || b[line-1] == '\n' {
 			return i
 		}
 		from = i + len(open)
