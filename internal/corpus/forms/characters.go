@@ -113,6 +113,7 @@ func width(e *editor) {
 // nfc composes characters, as Unicode's normal form C has them.
 func nfc(e *editor) {
 	b := e.src
+	var buf []byte
 	for i := norm.NFC.QuickSpan(b); i < len(b); {
 		// A segment from one boundary to the next is composed by itself.
 		n := norm.NFC.NextBoundary(b[i:], true)
@@ -120,7 +121,9 @@ func nfc(e *editor) {
 			n = 1
 		}
 		if b[i] >= utf8.RuneSelf || n > 1 {
-			e.replace(i, i+n, string(norm.NFC.Bytes(b[i:i+n])))
+			if buf = norm.NFC.Append(buf[:0], b[i:i+n]...); !bytes.Equal(buf, b[i:i+n]) {
+				e.replace(i, i+n, string(buf))
+			}
 		}
 		i += n
 	}

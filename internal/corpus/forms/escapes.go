@@ -69,7 +69,7 @@ func sequence(b []byte) int {
 			if b[i] == 0x1b && i+1 < len(b) && b[i+1] == '\\' {
 				return i + 2
 			}
-			if b[i] == '\n' {
+			if b[i] == '\n' || b[i] == 0x1b {
 				break
 			}
 		}

@@ -18,9 +18,13 @@ type Form struct {
 }
 
 // Apply returns the text in this form, with the map back to it. The text itself is not
-// changed, and it is what is returned when the form has nothing to undo.
+// changed, and it is what is returned when the form has nothing to undo, and where it is
+// longer than 512 MiB.
 func (f Form) Apply(text []byte) ([]byte, Map) {
 	var m Map
+	if len(text) > maxText/8 { // no character that comes out is 8 times as long as what it stands for
+		return text, m
+	}
 	for range max(f.rounds, 1) {
 		e := editor{src: text}
 		f.edit(&e)

@@ -3,6 +3,7 @@ package forms_test
 import (
 	"bytes"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -270,4 +271,21 @@ func FuzzForms(f *testing.F) {
 		}
 		forms.Inspect(b, true)
 	})
+}
+
+// Forms allocate in proportion to a text, here of 1 MiB, and look at each byte a few times, whatever the
+// text is made of.
+func TestFormsAreBounded(t *testing.T) {
+	for _, unit := range []string{"&lt;a", "\x1b]", "\x1b[", "a\b", "\n", "> a\n", "\\n\\\\", "\u00a0a", "e\u0301\u0301", "Ã©Ã", "а", "\ufeff", "ＡB", "\r"} {
+		text := bytes.Repeat([]byte(unit), (1<<20)/len(unit))
+		for _, f := range forms.All() {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			out, m := f.Apply(text)
+			runtime.ReadMemStats(&after)
+			m.Span(0, len(out))
+			assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(160<<20), "%s of %q", f.Name, unit)
+		}
+		forms.Inspect(text, true)
+	}
 }

@@ -28,12 +28,20 @@ func trailing(e *editor) {
 // prefixRounds bounds how many kinds of prefixes stand before each other in a line.
 const prefixRounds = 8
 
+// maxLines bounds the lines of a text whose prefixes are looked for, each of which takes
+// memory. A text of more is left as it is.
+const maxLines = 1 << 20
+
 // prefixes removes what stands before the lines of a quotation, a list or a listing: an
 // indent that all lines have, quotation marks, line numbers, markers of lists. Each counts
 // where at least four fifths of the lines that are not blank have it, and at least two.
 func prefixes(e *editor) {
 	b := e.src
-	var lines []span
+	count := bytes.Count(b, []byte{'\n'})
+	if count > maxLines {
+		return
+	}
+	lines, lengths := make([]span, 0, count+1), make([]int, count+1)
 	for i := 0; i < len(b); {
 		text, next := line(b, i)
 		lines = append(lines, span{i, i, i + len(text)})
@@ -43,10 +51,10 @@ func prefixes(e *editor) {
 	for range prefixRounds {
 		round := false
 		for _, find := range []func([]byte, []span, []int) bool{indent, quoted, numbered, bulleted} {
-			lengths := make([]int, len(lines))
+			clear(lengths)
 			if find(b, lines, lengths) {
-				for i, n := range lengths {
-					lines[i].at += n
+				for i := range lines {
+					lines[i].at += lengths[i]
 				}
 				round = true
 			}

@@ -2,11 +2,20 @@ package forms
 
 import "sort"
 
-// An edit is a run of n replacements of the same lengths, one directly after the other.
+// An edit is a run of n replacements of the same lengths, one directly after the other. It
+// is small, since a text may need one for every few bytes.
 type edit struct {
-	out, in       int // where the first begins
-	outLen, inLen int // of each
-	n             int
+	out, in       uint32 // where the first begins
+	outLen, inLen uint32 // of each
+	n             uint32
+}
+
+// maxText is the longest text that a form is used on: 4 GiB, which edits can address.
+const maxText = 1<<32 - 1
+
+// wide returns the fields of an edit as offsets.
+func (e *edit) wide() (out, in, outLen, inLen, n int) {
+	return int(e.out), int(e.in), int(e.outLen), int(e.inLen), int(e.n)
 }
 
 // A Map leads from offsets of a changed text to offsets of the text as it was. The zero
@@ -57,30 +66,30 @@ func (m Map) Then(next Map) Map {
 
 // start takes what was deleted at the offset as lying before it.
 func start(edits []edit, offset int) int {
-	i := sort.Search(len(edits), func(i int) bool { return edits[i].out > offset }) - 1
+	i := sort.Search(len(edits), func(i int) bool { return int(edits[i].out) > offset }) - 1
 	if i < 0 {
 		return offset
 	}
-	e := &edits[i]
-	within := offset - e.out
-	if within >= e.outLen*e.n {
-		return e.in + e.inLen*e.n + within - e.outLen*e.n
+	out, in, outLen, inLen, n := edits[i].wide()
+	within := offset - out
+	if within >= outLen*n {
+		return in + inLen*n + within - outLen*n
 	}
-	return e.in + within/e.outLen*e.inLen
+	return in + within/outLen*inLen
 }
 
 // end takes what was deleted at the offset as lying after it.
 func end(edits []edit, offset int) int {
-	i := sort.Search(len(edits), func(i int) bool { return edits[i].out >= offset }) - 1
+	i := sort.Search(len(edits), func(i int) bool { return int(edits[i].out) >= offset }) - 1
 	if i < 0 {
 		return offset
 	}
-	e := &edits[i]
-	within := offset - e.out // at least 1
-	if within > e.outLen*e.n {
-		return e.in + e.inLen*e.n + within - e.outLen*e.n
+	out, in, outLen, inLen, n := edits[i].wide()
+	within := offset - out // at least 1
+	if within > outLen*n {
+		return in + inLen*n + within - outLen*n
 	}
-	return e.in + (within+e.outLen-1)/e.outLen*e.inLen
+	return in + (within+outLen-1)/outLen*inLen
 }
 
 // An editor builds a changed text with its map.
@@ -106,12 +115,13 @@ func (e *editor) replace(from, to int, with string) {
 	e.at = to
 	if n := len(e.edits); n > 0 {
 		last := &e.edits[n-1]
-		if last.outLen == len(with) && last.inLen == to-from && last.in+last.inLen*last.n == from && last.out+last.outLen*last.n == at {
+		lastOut, lastIn, outLen, inLen, n := last.wide()
+		if outLen == len(with) && inLen == to-from && lastIn+inLen*n == from && lastOut+outLen*n == at {
 			last.n++
 			return
 		}
 	}
-	e.edits = append(e.edits, edit{at, from, len(with), to - from, 1})
+	e.edits = append(e.edits, edit{uint32(at), uint32(from), uint32(len(with)), uint32(to - from), 1})
 }
 
 // done returns the changed text and its map.

@@ -38,8 +38,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s at byte %d of the row", e.Detail, e.Offset)
 }
 
-// maxSource is the longest source, since a node has offsets of 32 bits.
-const maxSource = math.MaxUint32 - 1
+// maxSource is the longest source: a node has offsets of 32 bits, and int may have no more.
+const maxSource = math.MaxInt32
 
 // Parse reads the value of JSON with which src begins, after white space, and returns how
 // many bytes that took. NaN, Infinity and -Infinity are numbers, and strings may have
@@ -49,7 +49,7 @@ const maxSource = math.MaxUint32 - 1
 func (r *Row) Parse(src []byte, l Limits) (n int, err error) {
 	r.Reset()
 	if len(src) > maxSource {
-		return 0, &Error{Fault: TooMany, Detail: "the row is longer than 4 GiB"}
+		return 0, &Error{Fault: TooMany, Detail: "the row is longer than 2 GiB"}
 	}
 	r.src = src
 	p := parser{Row: r, Limits: l}
