@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"internal/reading":            {"detect", "watermark"},
 	"internal/corpus/row":         {},
 	"internal/corpus/forms":       {"internal/corpus/row", "golang.org/x/text"},
+	"internal/corpus/corpustest":  {"internal/corpus", "github.com/klauspost/compress"},
 	"internal/corpus/parquet":     {"internal/corpus/row", "github.com/klauspost/compress", "github.com/andybalholm/brotli"},
 	"internal/corpus": {
 		"internal/corpus/row", "internal/corpus/forms", "internal/corpus/parquet",
