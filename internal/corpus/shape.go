@@ -1135,7 +1135,7 @@ func (s *shaper) caseVariants(v row.Value) {
 		if lower == name || !isField[lower] {
 			continue
 		}
-		if len(s.texts) > 0 {
+		if s.answered(0) {
 			s.leave(name, "another field than %q, since names are exact", lower)
 		} else {
 			s.none(MissingField, "%.60q is another field than %q, since names are exact; name it if it holds the text", name, lower)
