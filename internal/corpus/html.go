@@ -19,7 +19,7 @@ func (r *run) page(s *stream, m member) error {
 	if !m.record {
 		p.Offset, p.Line = s.pos(), 1
 	}
-	text, cut, reason := r.pageText(s, &m)
+	text, reason, cut := r.pageText(s, &m)
 	if reason != "" {
 		return r.skip(p, TooLarge, "%s", reason)
 	}
@@ -32,14 +32,13 @@ func (r *run) page(s *stream, m member) error {
 	return r.skipRest(m.place, cut)
 }
 
-// pageText returns the text of a page, the error that ended it early, and why it is too
-// large, if it is.
-func (r *run) pageText(s *stream, m *member) (text []byte, cut error, tooLarge string) {
+// pageText returns the text of a page, why it is too large, if it is, and the error that
+// ended it early.
+func (r *run) pageText(s *stream, m *member) (text []byte, tooLarge string, cut error) {
 	head, _ := s.peek(4096)
 	var in io.Reader = s
-	if enc, name, _ := marked(head); name == "" && (m.record || r.leaf.Encoding == "" || r.leaf.Encoding == "utf-8") {
-		enc, name = r.pageEncoding(head, m)
-		if enc != nil {
+	if _, name, _ := marked(head); name == "" && (m.record || r.leaf.Encoding == "" || r.leaf.Encoding == "utf-8") {
+		if enc, name := r.pageEncoding(head, m); enc != nil {
 			in = transform.NewReader(s, enc.NewDecoder())
 			if !m.record {
 				r.leaf.Encoding = name
@@ -153,7 +152,7 @@ var hidden = map[atom.Atom]bool{
 // htmlText returns the text that a page shows. Its error is nil at the end of the page, or
 // that of the reader. The tokens of the page are read one at a time, and no tree is made of
 // them, so that memory is bounded by the limit and nesting costs nothing.
-func htmlText(in io.Reader, limit int) (text []byte, cut error, tooLarge string) {
+func htmlText(in io.Reader, limit int) (text []byte, tooLarge string, cut error) {
 	z := html.NewTokenizer(in)
 	z.SetMaxBuf(limit)
 	w := pageWriter{}
@@ -161,18 +160,18 @@ func htmlText(in io.Reader, limit int) (text []byte, cut error, tooLarge string)
 	depth := 0         // of that tag in itself
 	for {
 		if len(w.out) > limit {
-			return nil, nil, fmt.Sprintf("the text of the page is longer than %s, the most that is tested as one text; split it", byteSize(limit))
+			return nil, fmt.Sprintf("the text of the page is longer than %s, the most that is tested as one text; split it", byteSize(limit)), nil
 		}
 		switch z.Next() {
 		case html.ErrorToken:
 			err := z.Err()
 			if err == html.ErrBufferExceeded {
-				return nil, nil, fmt.Sprintf("a tag, script or text of the page is longer than %s; take it out", byteSize(limit))
+				return nil, fmt.Sprintf("a tag, script or text of the page is longer than %s; take it out", byteSize(limit)), nil
 			}
 			if err == io.EOF {
 				err = nil
 			}
-			return w.out, err, ""
+			return w.out, "", err
 		case html.TextToken:
 			if depth == 0 {
 				w.text(z.Text())

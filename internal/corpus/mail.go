@@ -229,7 +229,7 @@ func (r *mailReader) text(in io.Reader, params map[string]string, path string, p
 	var err error
 	var tooLarge string
 	if page {
-		text, err, tooLarge = htmlText(in, r.o.Limits.Text)
+		text, tooLarge, err = htmlText(in, r.o.Limits.Text)
 	} else if text, err = r.readText(in); err == errTooLarge {
 		tooLarge = fmt.Sprintf("the part is longer than %s, the most that is tested as one text", byteSize(r.o.Limits.Text))
 	}

@@ -10,17 +10,16 @@ import (
 
 // rowState is what a run knows about the row at hand. Its buffers serve all rows.
 type rowState struct {
-	tree    row.Row
-	raw     []byte // the bytes of a row
-	data    []byte // the texts of a row, one after the other
-	texts   []pending
-	spare   []pending
-	unread  []Unread
-	notes   []Note
-	fields  []string // of the row, when none of them holds a text
-	why     Reason   // the row has no text for this reason, if no other is found
-	detail  string
-	prompts []byte
+	tree   row.Row
+	raw    []byte // the bytes of a row
+	data   []byte // the texts of a row, one after the other
+	texts  []pending
+	spare  []pending
+	unread []Unread
+	notes  []Note
+	fields []string // of the row, when none of them holds a text
+	why    Reason   // the row has no text for this reason, if no other is found
+	detail string
 }
 
 // A pending is a text of a row that was found and not looked at yet.

@@ -56,7 +56,6 @@ func (r *run) warc(s *stream, m member, gz *gzipReader) error {
 		rec.place = p
 		rec.place.URL, rec.place.RecordID, rec.place.Time = rec.url, rec.id, rec.time
 		if err != nil {
-			found++
 			if err == io.EOF {
 				err = &fault{Cut, "the crawl ends inside the header of a record, as a copy that broke off does; what came before was read"}
 			}
@@ -85,7 +84,6 @@ func (r *run) warc(s *stream, m member, gz *gzipReader) error {
 			if r.rest {
 				return nil // the record said what is wrong
 			}
-			found++
 			return r.skipRest(rec.place, err)
 		}
 	}

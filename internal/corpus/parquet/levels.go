@@ -85,20 +85,19 @@ func bitWidth(most int) uint { return uint(bits.Len(uint(most))) }
 
 // A delta reads numbers in the encoding DELTA_BINARY_PACKED, one at a time.
 type delta struct {
-	b       []byte // what comes after the numbers read so far
-	block   int    // numbers of a block
-	minis   int    // miniblocks of a block
-	left    int64  // numbers that are to come
-	last    int64
-	first   bool
-	min     int64
-	widths  []byte
-	mini    int // of the miniblock at hand
-	inMini  int // numbers left of it
-	packed  []byte
-	bits    uint64
-	have    uint
-	dropped bool
+	b      []byte // what comes after the numbers read so far
+	block  int    // numbers of a block
+	minis  int    // miniblocks of a block
+	left   int64  // numbers that are to come
+	last   int64
+	first  bool
+	min    int64
+	widths []byte
+	mini   int // of the miniblock at hand
+	inMini int // numbers left of it
+	packed []byte
+	bits   uint64
+	have   uint
 }
 
 // newDelta reads the header.
