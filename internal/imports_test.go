@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/tokset":              {"internal/prf"},
 	"watermark":                    {"internal/prf", "internal/kernel"},
 	"watermark/registry":           {"watermark"},
+	"watermark/interop":            {"watermark", "internal/prf"},
 	"detect/internal/null":         {"watermark", "internal/tail"},
 	"detect/internal/lawtest":      {"watermark"},
 	"detect/internal/evidence":     {"watermark", "internal/tokset", "detect/internal/null"},
