@@ -65,7 +65,7 @@ def case(profile, key, tokens, **report):
     return {"profile": dict(profile, isotope=1, tokenizer="none"), "key": [int(k) for k in key], "tokens": [int(t) for t in tokens], **report}
 
 
-def vllm():
+def load_vllm():
     base = WHEELS + "/vllm"
     package("vllm", base)
     package("vllm.config", base + "/config")
@@ -76,6 +76,11 @@ def vllm():
     stub("vllm.v1.worker.gpu.sample.gumbel", gumbel_sample=None)
     package("vllm.v1.watermarking", base + "/v1/watermarking")
     g = importlib.import_module("vllm.v1.watermarking.gumbel")
+    return g
+
+
+def vllm():
+    g = load_vllm()
     vocab, cases = 50257, []
 
     def write(marker, width, n, seed, router=None):
@@ -116,7 +121,7 @@ def vllm():
     return {"uniforms": {"key": 42, "values": uniforms}, "cases": cases}
 
 
-def sglang():
+def load_sglang():
     base = WHEELS + "/sglang"
     package("sglang", base)
     package("sglang.srt", base + "/srt")
@@ -124,6 +129,11 @@ def sglang():
     core = importlib.import_module("sglang.srt.sampling.watermarking.core")
     detector = importlib.import_module("sglang.srt.sampling.watermarking.detector")
     config = importlib.import_module("sglang.srt.sampling.watermarking.config")
+    return core, detector, config
+
+
+def sglang():
+    core, detector, config = load_sglang()
     vocab, cases = 50257, []
 
     def write(keys, width, mixing, prompt, n, seed):
@@ -212,11 +222,16 @@ def hf():
     return {"lists": lists, "cases": cases}
 
 
-def kgw():
+def load_kgw():
     sys.path.insert(0, SOURCES + "/lm-watermarking")
     stub("homoglyphs")
     w = importlib.import_module("extended_watermark_processor")
     prf = importlib.import_module("alternative_prf_schemes")
+    return w, prf
+
+
+def kgw():
+    w, prf = load_kgw()
     vocab, cases, seeds = 600, [], []
     tokenizer = types.SimpleNamespace(bos_token_id=-1)
     names = ["simple_1", "lefthash", "selfhash", "minhash", "skipgram"] + [
@@ -266,10 +281,15 @@ def tgi():
     return {"cases": cases}
 
 
-def three_bricks():
+def load_three_bricks():
     sys.path.insert(0, SOURCES + "/three_bricks")
     d = importlib.import_module("wm.detector")
     g = importlib.import_module("wm.generator")
+    return d, g
+
+
+def three_bricks():
+    d, g = load_three_bricks()
     cases = []
     for i, (scheme, h, seed, vocab, payload) in enumerate([
         ("greenlist", 4, 0, 900, 0), ("greenlist", 1, 12345, 900, 5), ("gumbel", 4, 0, 900, 0), ("gumbel", 2, 2**40 + 3, 900, 7), ("gumbel", 1, 0, 900, 0),
@@ -295,7 +315,7 @@ def three_bricks():
     return {"cases": cases}
 
 
-def textseal():
+def load_textseal():
     sys.path.insert(0, WHEELS)
     for name in ["textseal", "textseal.common"]:
         package(name, WHEELS + "/" + name.replace(".", "/"))
@@ -303,6 +323,11 @@ def textseal():
     package("textseal.posthoc", WHEELS + "/textseal/posthoc")
     d = importlib.import_module("textseal.posthoc.detector")
     prf = importlib.import_module("textseal.common.watermark.pseudorandom")
+    return core, d, prf
+
+
+def textseal():
+    core, d, prf = load_textseal()
     vocab, cases = 900, []
     for i, (kind, n, key) in enumerate([("greenlist", 1, 42), ("greenlist", 2, 2**50 + 9), ("gumbelmax", 1, 42), ("gumbelmax", 4, 8775), ("gumbelmax", 10, 1)]):
         args = core.WatermarkConfig(secret_key=key, ngram=n, watermark_type=kind, method="binary" if kind == "greenlist" else "uniform", gamma=0.5)
@@ -414,11 +439,16 @@ def synthid_pypi():
     return synthid_deepmind(WHEELS, "synthid-hf")
 
 
-def sbw():
+def load_sbw():
     sys.path.insert(0, WHEELS)
     torch.compile = lambda f=None, **k: f if f is not None else (lambda g: g)
     b = importlib.import_module("sbw.batch")
     d = importlib.import_module("sbw.detector")
+    return b, d
+
+
+def sbw():
+    b, d = load_sbw()
     vocab, cases = 600, []
     tokenizer = types.SimpleNamespace(bos_token_id=-1)
     names = ["simple_1", "lefthash", "minhash", "skipgram", "selfhash", "selfhash-100", "ff-additive_prf-4-False", "ff-noncomm_prf-3-True-20", "gpu-simple_1",
@@ -471,6 +501,7 @@ def torch_generator():
 
 makers = {"vllm": vllm, "sglang": sglang, "hf": hf, "kgw": kgw, "tgi": tgi, "three-bricks": three_bricks, "textseal": textseal, "synthid-hf": synthid_hf,
           "synthid-pypi": synthid_pypi, "synthid-deepmind": synthid_deepmind, "sbw": sbw, "torch": torch_generator}
-result = {"engine": ENGINE, "torch": torch.__version__, **makers[ENGINE]()}
-json.dump(result, sys.stdout, separators=(",", ":"))
-print()
+if __name__ == "__main__":
+    result = {"engine": ENGINE, "torch": torch.__version__, **makers[ENGINE]()}
+    json.dump(result, sys.stdout, separators=(",", ":"))
+    print()
