@@ -128,10 +128,13 @@ func bindHF(p *Profile, k []uint64) (*mark, error) {
 		return nil, err
 	}
 	// The table depends on the key.
-	table := sync.OnceValue(func() tokenHash { return tableHash(torchPermutation(uint32(k[0]), tableSize)) })
+	table := sync.OnceValue(func() tokenHash { return tableHash(hfTables.get(uint32(k[0]))) })
 	w := &window{name: "anchored_minhash_prf", width: p.Width, own: true, key: k[0], hash: func(x int64) int64 { return table()(x) }}
 	return p.listMark(w.context(), false, func(q watermark.Pair) uint32 { return uint32(w.kgwSeed(withCandidate(q))) })
 }
+
+// hfTables keeps the tables of a few keys, which take 10 ms and 4 MB each.
+var hfTables = permutationCache{size: tableSize, limit: 4}
 
 // fixedHash is the hash of lm-watermarking and sbw by their fixed table.
 var fixedHash = sync.OnceValue(func() tokenHash { return tableHash(kgwTable()) })

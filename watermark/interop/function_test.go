@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -150,7 +151,8 @@ func TestUniformsAreDominated(t *testing.T) {
 			require.Zero(t, u.atLeast)
 			continue
 		}
-		require.InDelta(t, exact, math.Ldexp(float64(u.atLeast), -64), 1e-15)
+		hi, lo := bits.Mul64(u.atLeast, textsealValues)
+		require.True(t, hi == uint64(textsealValues-r) && lo < textsealValues, "the probability is rounded up: %d", r)
 		require.InDelta(t, exact, math.Ldexp(float64(u.complement), -64), 1e-7)
 	}
 	for _, w := range []uint64{0, 1, 1<<32 - 1} {
@@ -283,4 +285,18 @@ func TestSynthIDStart(t *testing.T) {
 	}
 	assert.Equal(t, "101111010101110101011111100100", spell(synthidHash(keys)))
 	assert.Equal(t, "000101000010010000101000000110", spell(synthidTable(keys, 1<<16, 0)))
+}
+
+// TestSBWSeeds: the permutations of sbw take the value modulo 2^63-1, never negative.
+func TestSBWSeeds(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		token watermark.Token // times 2^63-1, modulo 2^64, is the value
+		want  uint64
+	}{{"2^63-1", 1, 0}, {"-2", 2, 1<<63 - 3}, {"zero", 0, 0}, {"2^63-3", 3, 1<<63 - 3}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := &window{name: "additive_prf", width: 1, key: 1<<63 - 1}
+			assert.Equal(t, c.want, w.sbwSeed([]watermark.Token{c.token}))
+		})
+	}
 }

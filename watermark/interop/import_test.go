@@ -29,6 +29,9 @@ func TestImport(t *testing.T) {
 			`{"key":42,"algorithm":"dual_key_gumbel","alpha":0.2,"context_width":5,"deduplicate_contexts":"all","deduplicate_contexts_max_history":null,"prf":"philox","allow_target_only_watermarking":true}`,
 			`"scheme":"vllm-dual-gumbel","width":5,"mixing":0.2`, []uint64{42}, []string{"first 5 tokens", "draft", "48 bits"},
 		}, {
+			"vllm dual", interop.EngineVLLM, `{"key":9999999999999999,"algorithm":"dual_key_gumbel"}`,
+			`"scheme":"vllm-dual-gumbel","width":4,"mixing":0.1`, nil, nil,
+		}, {
 			"vllm without dedup", interop.EngineVLLM, `{"key":9999999999999999,"deduplicate_contexts":"none"}`,
 			`"scheme":"vllm-gumbel","width":4`, []uint64{9999999999999999}, []string{"counts each once"},
 		}, {

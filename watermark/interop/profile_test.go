@@ -147,6 +147,9 @@ func TestIDsNameWhatScoresDependOn(t *testing.T) {
 	for _, other := range []string{id(`,"gamma":0.5`, 1), id("", 2)} {
 		assert.NotEqual(t, base, other)
 	}
+	wide, err := parse(t, strings.Replace(text, "1000", "1004", 1)+`}`).Bind(newKey(t, 1))
+	require.NoError(t, err)
+	assert.NotEqual(t, base, wide.ID())
 }
 
 func TestReadProfiles(t *testing.T) {

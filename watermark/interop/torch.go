@@ -106,6 +106,27 @@ func torchPermutation(seed uint32, n int) []int32 {
 	return p
 }
 
+// A permutationCache keeps the permutations of a few seeds. It forgets everything when it is full.
+type permutationCache struct {
+	size, limit int
+	mu          sync.Mutex
+	of          map[uint32][]int32
+}
+
+func (c *permutationCache) get(seed uint32) []int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.of[seed]
+	if !ok {
+		if c.of == nil || len(c.of) >= c.limit {
+			c.of = make(map[uint32][]int32)
+		}
+		p = torchPermutation(seed, c.size)
+		c.of[seed] = p
+	}
+	return p
+}
+
 // A list is a part of a torch permutation: which ids are among its first size elements, or, if
 // last is set, among its last.
 type list struct {

@@ -28,9 +28,9 @@ func TestEnginesPValues(t *testing.T) {
 		{file: "vllm", scheme: "vllm-gumbel", within: 1e-5},
 		{file: "sglang", scheme: "sglang-gumbel", within: 1e-6},
 		{file: "sglang", scheme: "sglang-dual-gumbel", within: 1e-6},
-		{file: "three-bricks", scheme: "three-bricks-gumbel", within: 2e-3}, // float32 sums
-		{file: "three-bricks", scheme: "three-bricks-greenlist", within: 1e-6},
-		{file: "textseal", scheme: "textseal-gumbel", within: 2e-3}, // float32 sums
+		{file: "three-bricks", scheme: "three-bricks-gumbel", within: 2e-3},    // float32 sums
+		{file: "three-bricks", scheme: "three-bricks-greenlist", within: 3e-3}, // single precision,
+		{file: "textseal", scheme: "textseal-gumbel", within: 2e-3},            // float32 sums
 		{file: "vllm", scheme: "vllm-dual-gumbel", low: -6, high: 0.1},
 		{file: "textseal", scheme: "textseal-dual", low: -2, high: 0.1},
 		{file: "textseal", scheme: "textseal-greenlist", low: -0.6, high: 0},
