@@ -121,10 +121,11 @@ func (e *Exported) values(k []uint64) (any, error) {
 		}}, nil
 	case "synthid-hf":
 		e.Engine = EngineTransformers
-		e.Notes = append(e.Notes, cpuNote, ErrSynthIDTable.Error())
-		return map[string]any{"watermarking_config": map[string]any{
+		e.Notes = append(e.Notes, cpuNote, ErrSynthIDTable.Error(),
+			"transformers 5.24.0 does not read this mark from generation_config.json: give SynthIDTextWatermarkingConfig(**config) to generate")
+		return map[string]any{
 			"ngram_len": p.Width + 1, "keys": k, "sampling_table_size": p.TableSize, "sampling_table_seed": p.TableSeed, "context_history_size": 1024,
-		}}, nil
+		}, nil
 	case "synthid-deepmind":
 		e.Engine = EngineSynthID
 		e.Notes = append(e.Notes, ErrSynthIDHash.Error())

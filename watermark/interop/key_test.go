@@ -96,7 +96,7 @@ func TestKeyIdentity(t *testing.T) {
 
 // TestKeyDoesNotLeak prints, logs, encodes and reflects on a key in every way a program would.
 func TestKeyDoesNotLeak(t *testing.T) {
-	const number = 7316849502837465123
+	const number = uint64(7316849502837465123)
 	k := newKey(t, number, number+1)
 	s, err := parse(t, `{"isotope":1,"scheme":"sglang-dual-gumbel","width":4,"mixing":0.5,"vocab":100,"tokenizer":"none"}`).Bind(k)
 	require.NoError(t, err)
