@@ -44,7 +44,7 @@ type Profile struct {
 	Preset      string           // kgw, sbw: name of the seeding scheme
 	Gamma       float64          // green lists: share of green ids, in (0,1)
 	Delta       float64          // green lists: bias in nats, in (0,100]; only statements of power use it
-	Mixing      float64          // marks of two keys: the engine's probability, 0 to 1
+	Mixing      float64          // marks of two keys: the engine's probability, 0 to 1; in JSON the default is the engine's
 	Generator   string           // lists by torch: GeneratorTorchCPU; empty means the same
 	Legacy      bool             // kgw: the last ids of the permutation are green, not the first
 	Salt        uint64           // three-bricks: multiplier of the seed

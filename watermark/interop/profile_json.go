@@ -109,12 +109,16 @@ func ParseProfile(text []byte) (*Profile, error) {
 	r.may("legacy", &p.Legacy)
 	r.may("max_contexts", &p.MaxContexts)
 	r.may("message", &p.Message)
+	r.may("mixing", &p.Mixing)
 	r.may("salt", &p.Salt)
 	r.may("table_seed", &p.TableSeed)
 	r.may("table_size", &p.TableSize)
 	r.may("weighted", &p.Weighted)
-	if s.has("mixing") {
-		r.need("mixing", &p.Mixing) // engines differ in which key it belongs to
+	if _, ok := fields["mixing"]; s.has("mixing") && !ok {
+		p.Mixing = 0.5
+		if p.Scheme == "vllm-dual-gumbel" {
+			p.Mixing = 0.1
+		}
 	}
 	if s.has("depth") {
 		r.need("depth", &p.Depth)

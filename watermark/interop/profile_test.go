@@ -82,7 +82,6 @@ func TestProfileRefusals(t *testing.T) {
 		{"skipgrams of one", `{"isotope":1,"scheme":"kgw","preset":"ff-minskipgram_prf-1-False","vocab":1000,"tokenizer":"none"}`, "width of 2"},
 		{"sbw preset", `{"isotope":1,"scheme":"sbw","preset":"gpu-fused-minhash","vocab":1000,"tokenizer":"none"}`, "not a seeding scheme"},
 		{"sbw candidates", `{"isotope":1,"scheme":"sbw","preset":"gpu-selfhash-x","vocab":1000,"tokenizer":"none"}`, "not a seeding scheme"},
-		{"no mixing", `{"isotope":1,"scheme":"vllm-dual-gumbel","width":4,"vocab":1000,"tokenizer":"none"}`, `"mixing" is missing`},
 		{"mixing", `{"isotope":1,"scheme":"vllm-dual-gumbel","width":4,"vocab":1000,"tokenizer":"none","mixing":1.5}`, "mixing"},
 		{"sglang mixing", `{"isotope":1,"scheme":"sglang-dual-gumbel","width":4,"vocab":1000,"tokenizer":"none","mixing":1}`, "mixing"},
 		{"contexts", `{"isotope":1,"scheme":"sglang-gumbel","width":4,"vocab":1000,"tokenizer":"none","max_contexts":4097}`, "max_contexts"},
@@ -99,6 +98,19 @@ func TestProfileRefusals(t *testing.T) {
 			assert.NotContains(t, err.Error(), "98765")
 			_, err = interop.ParseAny([]byte(c.text))
 			require.Error(t, err)
+		})
+	}
+}
+
+// TestMixingDefaults: a profile without the field has the engine's default, and 0 is a value.
+func TestMixingDefaults(t *testing.T) {
+	for _, c := range []struct {
+		scheme, more string
+		want         float64
+	}{{"vllm-dual-gumbel", "", 0.1}, {"vllm-dual-gumbel", `,"mixing":0`, 0}, {"sglang-dual-gumbel", "", 0.5}, {"textseal-dual", "", 0.5}, {"vllm-gumbel", "", 0}} {
+		t.Run(c.scheme+c.more, func(t *testing.T) {
+			p := parse(t, `{"isotope":1,"scheme":"`+c.scheme+`","width":4,"vocab":1000,"tokenizer":"none"`+c.more+`}`)
+			assert.Equal(t, c.want, p.Mixing)
 		})
 	}
 }
