@@ -196,7 +196,7 @@ func TestRealMarksAreFound(t *testing.T) {
 				tests = map[string]*watermark.Mark{"the key": marks[0], "another key": newMark(t, "other", c.scheme, m.Vocab())}
 			}
 			var requests []*Request
-			for i, q := range questions {
+			for i, q := range questions[:4] {
 				r := &Request{Prompt: ask(t, m, q), MaxTokens: 64, Seed: [32]byte{byte(i)}, Sampler: watermark.Sampler{Temperature: 1, TopK: 50}, Bias: forbidEnd(m)}
 				r.Sequence = newSequence(t, r.Prompt, marks...)
 				requests = append(requests, r)
