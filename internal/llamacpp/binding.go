@@ -28,6 +28,11 @@ func loadLibrary(dir string) error {
 	if err != nil {
 		return fmt.Errorf("llamacpp: %w", err)
 	}
+	for _, name := range []string{"ggml", "ggml-base", "llama"} {
+		if _, err := os.Stat(loader.GetLibraryFilename(dir, name)); err != nil {
+			return fmt.Errorf("llamacpp: %s holds no llama.cpp: %w; %s", dir, err, howToFetch)
+		}
+	}
 	loaded.Lock()
 	defer loaded.Unlock()
 	switch loaded.dir {
@@ -36,11 +41,6 @@ func loadLibrary(dir string) error {
 	case "":
 	default:
 		return fmt.Errorf("llamacpp: this process has loaded llama.cpp from %s already; use one directory", loaded.dir)
-	}
-	for _, name := range []string{"ggml", "ggml-base", "llama"} {
-		if _, err := os.Stat(loader.GetLibraryFilename(dir, name)); err != nil {
-			return fmt.Errorf("llamacpp: %s holds no llama.cpp: %w; %s", dir, err, howToFetch)
-		}
 	}
 	if err := llama.Load(dir); err != nil {
 		return fmt.Errorf("llamacpp: the libraries in %s do not fit: %w; use llama.cpp %s: %s", dir, err, LlamaVersion, howToFetch)

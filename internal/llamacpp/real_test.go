@@ -3,6 +3,8 @@ package llamacpp
 import (
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -290,6 +292,11 @@ func TestRealErrors(t *testing.T) {
 	files, err := realFiles()
 	require.NoError(t, err)
 	_, err = Open(Files{Lib: t.TempDir(), Model: files.Model})
+	assert.ErrorContains(t, err, "holds no llama.cpp")
+	assert.ErrorContains(t, err, "fetch.sh")
+	other := filepath.Join(t.TempDir(), "other")
+	require.NoError(t, os.Symlink(files.Lib, other))
+	_, err = Open(Files{Lib: other, Model: files.Model})
 	assert.ErrorContains(t, err, "this process has loaded llama.cpp from")
 	_, err = Open(Files{Lib: files.Lib, Model: t.TempDir() + "/none.gguf"})
 	assert.ErrorContains(t, err, "none.gguf")
