@@ -33,6 +33,9 @@ const (
 // it skips the test, or fails it where ISOTOPE_REQUIRE_TOOLS is set.
 func realModel(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the real model takes minutes")
+	}
 	path := os.Getenv("ISOTOPE_LLAMA_MODEL")
 	_, err := llamacpp.FindLib()
 	if cache, err := os.UserCacheDir(); path == "" && err == nil {

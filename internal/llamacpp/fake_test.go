@@ -28,6 +28,7 @@ type fake struct {
 	salt   uint64  // of the logits
 	blur   float64 // distance of a draft model from its target
 	end    float64 // logit of the end; 0 for none
+	order  int     // tokens that decide the logits; 0 for all
 	broken atomic.Bool
 	log    func(batch []entry) // before each decode
 
@@ -90,6 +91,9 @@ func (f *fake) context(c contextConfig) (runner, error) {
 
 // logits returns the law after a text.
 func (f *fake) logits(text []Token) []float32 {
+	if f.order > 0 {
+		text = text[max(0, len(text)-f.order):]
+	}
 	h := fnv.New64a()
 	for _, t := range text {
 		h.Write(binary.BigEndian.AppendUint32(nil, uint32(t)))

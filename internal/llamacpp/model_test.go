@@ -42,6 +42,9 @@ var real = sync.OnceValues(func() (*Model, error) {
 // ISOTOPE_REQUIRE_TOOLS is set.
 func realModel(t testing.TB) *Model {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the real model takes minutes")
+	}
 	if _, err := realFiles(); err != nil {
 		if os.Getenv("ISOTOPE_REQUIRE_TOOLS") != "" {
 			t.Fatalf("the real model is not there, and ISOTOPE_REQUIRE_TOOLS is set: %v", err)
