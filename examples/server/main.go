@@ -2,7 +2,7 @@
 // completions endpoints over the embedded language model, and marks each tenant's answers with
 // the tenant's keys. The README next to it is a tutorial.
 //
-// This file is all that knows the model. The handlers are in internal/openaiserver; behind its
+// This file and gguf.go are all that knows a model. The handlers are in internal/openaiserver; behind its
 // Model interface any other engine can take the place of this one.
 package main
 
