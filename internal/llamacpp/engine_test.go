@@ -149,7 +149,9 @@ func TestTextsDoNotDependOnEachOther(t *testing.T) {
 // TestSamplesShareTheirPrompt checks that n samples of one prompt decode it once.
 func TestSamplesShareTheirPrompt(t *testing.T) {
 	f := &fake{salt: 1}
-	e := newEngine(t, fakeModel(t, f), Config{Slots: 4, Context: 400})
+	all := make(chan struct{})
+	f.log = func([]entry) { <-all } // the first decodes a chunk while the others come
+	e := newEngine(t, fakeModel(t, f), Config{Slots: 4, Context: 400, Batch: 64})
 	prompt := words(5, 300)
 	texts := make([][]Token, 4)
 	var wg sync.WaitGroup
@@ -161,6 +163,8 @@ func TestSamplesShareTheirPrompt(t *testing.T) {
 			}
 		})
 	}
+	require.Eventually(t, func() bool { s := e.Stats(); return s.Active+s.Waiting == 4 }, time.Minute, time.Millisecond)
+	close(all)
 	wg.Wait()
 	assert.EqualValues(t, 3*256, e.Stats().Reused, "all but the first take the whole chunks of 64 over")
 	assert.NotEqual(t, texts[0], texts[1])
