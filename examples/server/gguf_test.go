@@ -237,7 +237,7 @@ func TestGGUF(t *testing.T) {
 				marks, err := marker.Marks(owner)
 				require.NoError(t, err)
 				for layer, mark := range marks { // master, cohort, tenant
-					test := detect.New(mark, nil)
+					test := detect.NewAccumulator(mark, nil)
 					for _, text := range texts {
 						ids, err := model.Tokenize(text)
 						require.NoError(t, err)

@@ -628,7 +628,7 @@ func TestSpeculation(t *testing.T) {
 		mark  *watermark.Mark
 		found bool
 	}{"own key": {dual, true}, "another key": {newMark(t, "other", watermark.GumbelMax{Width: 4, Dual: 0.5}, fakeVocab), false}} {
-		test := detect.New(c.mark, &detect.Options{Dedup: detect.DedupContext})
+		test := detect.NewAccumulator(c.mark, &detect.Options{Dedup: detect.DedupContext})
 		test.Add(got.Tokens)
 		assert.Equal(t, c.found, test.Result().Log10P < -20, "%s: %v", name, test.Result())
 	}

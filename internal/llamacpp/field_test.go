@@ -43,7 +43,7 @@ func TestDraftsKeepTheEvidence(t *testing.T) {
 				text, err := e.Write(t.Context(), r)
 				require.NoError(t, err)
 				require.Len(t, text.Tokens, 300)
-				test := detect.New(mark, nil)
+				test := detect.NewAccumulator(mark, nil)
 				test.Add(text.Tokens)
 				assert.Less(t, test.Result().Log10P, -6.0)
 				results = append(results, fmt.Sprint(text.Tokens, test.Result()))

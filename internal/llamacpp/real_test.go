@@ -209,7 +209,7 @@ func TestRealMarksAreFound(t *testing.T) {
 				if mark.MasksRepeats() {
 					options.Dedup = detect.DedupContext
 				}
-				test, exact := detect.New(mark, options), detect.New(mark, options)
+				test, exact := detect.NewAccumulator(mark, options), detect.NewAccumulator(mark, options)
 				lost, all := 0, 0
 				for _, text := range texts {
 					ids, err := m.Tokenize(text.Text)
@@ -245,7 +245,7 @@ func TestRealSpeculationKeepsTheEvidence(t *testing.T) {
 		spec.Reset(r.Prompt)
 		requests = append(requests, r)
 	}
-	test := detect.New(dual, &detect.Options{Dedup: detect.DedupContext})
+	test := detect.NewAccumulator(dual, &detect.Options{Dedup: detect.DedupContext})
 	for _, text := range runReal(t, e, requests) {
 		test.Add(text.Tokens)
 	}
