@@ -25,3 +25,20 @@ func (a *Accumulator) LabelAndMessage() (Result, Decoded) {
 	d.settle(r.Verdict == Detected, options)
 	return r, d
 }
+
+// Tested is Result without a verdict and without the statement of power, which takes most of the time
+// of a panel that needs p-values alone.
+func (a *Accumulator) Tested() Result {
+	t := a.evidence.Score(a.scorer)
+	return testOf(&t, a.scorer, a.options, 1)
+}
+
+// Tested is Results without verdicts and without statements of power.
+func (p *Panel) Tested() []Result {
+	results := make([]Result, len(p.scorers))
+	for i, s := range p.scorers {
+		t := p.evidence[p.of[i]].Score(s)
+		results[i] = testOf(&t, s, p.options, int64(len(p.scorers)))
+	}
+	return results
+}

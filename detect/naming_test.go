@@ -152,9 +152,9 @@ func TestPairsAreNotInputs(t *testing.T) {
 			scorer detect.Scorer
 			count  *int64
 		}{{s, &pairs}, {namesInputs{s}, &inputs}} {
-			a := detect.NewAccumulator(c.scorer, noPower(nil))
+			a := detect.NewAccumulator(c.scorer, nil)
 			a.Add(text)
-			if a.Result().Log10P <= -2 {
+			if a.Tested().Log10P <= -2 {
 				*c.count++
 			}
 		}

@@ -52,9 +52,9 @@ func TestNullPValuesAreUniform(t *testing.T) {
 				key := root.Derive(c.name, strconv.Itoa(i))
 				gamma := []float64{0.5, 0.25, 0.0625, 0.80078125}[i%4]
 				m := testmark.Mark(t, key, watermark.GreenList{Gamma: gamma, Delta: 1, Width: 1 + i%3}, vocab)
-				a := detect.NewAccumulator(m, noPower(&detect.Options{Dedup: c.dedup}))
+				a := detect.NewAccumulator(m, &detect.Options{Dedup: c.dedup})
 				a.Add(c.text(rng))
-				r := a.Result()
+				r := a.Tested()
 				for d, alpha := range depths {
 					if r.Log10P <= math.Log10(alpha) {
 						counts[d]++

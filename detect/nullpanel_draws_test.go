@@ -52,7 +52,7 @@ func drawn(mark nullMark, o *detect.Options, read func(*detect.Accumulator, *nul
 		book := nullpanel.Book{}
 		return func(k watermark.Key) nullpanel.Outcome {
 			s.Mark = mark(x, k)
-			r := a.Result()
+			r := a.Tested()
 			return nullpanel.Outcome{Log10P: r.Log10PAdjusted, Laws: []nullpanel.Law{book.Of(scoredBy(r), s.Law())}}
 		}
 	}

@@ -152,7 +152,7 @@ func accumulated(
 			now.units, now.sum = a.Sums()
 			o, ok := known[now]
 			if !ok {
-				r := a.Result()
+				r := a.Tested()
 				o = nullpanel.Outcome{Log10P: r.Log10PAdjusted, Laws: []nullpanel.Law{book.Of(scoredBy(r), s.Law())}}
 				known[now] = o
 			}
@@ -212,7 +212,7 @@ func panelOf(marks func(*nulltext.Text, watermark.Key) []*watermark.Mark) keyedT
 				scorers[i].(*rekeyed).Mark = m
 			}
 			var o nullpanel.Outcome
-			for i, r := range p.Results() {
+			for i, r := range p.Tested() {
 				o.Log10P = min(o.Log10P, r.Log10PAdjusted)
 				o.Laws = append(o.Laws, books[i].Of(scoredBy(r), scorers[i].Law()))
 			}
@@ -235,7 +235,7 @@ func severalTests(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 		var o nullpanel.Outcome
 		for i, m := range profiles(x, k) {
 			scorers[i].Mark = m
-			o.Log10P = min(o.Log10P, tests[i].Result().Log10PAdjusted)
+			o.Log10P = min(o.Log10P, tests[i].Tested().Log10PAdjusted)
 		}
 		return o
 	}
@@ -254,7 +254,7 @@ func documents(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	return func(k watermark.Key) nullpanel.Outcome {
 		s.Mark = x.Mark(k)
 		for i, a := range tests {
-			p[i] = a.Result().Log10P
+			p[i] = a.Tested().Log10P
 		}
 		return nullpanel.Outcome{Log10P: slices.Min(detect.BenjaminiHochberg(p, 0.1).Log10Adjusted)}
 	}
@@ -334,7 +334,7 @@ func eValue(x *nulltext.Text) func(watermark.Key) nullpanel.Outcome {
 	a.Add(x.IDs)
 	return func(k watermark.Key) nullpanel.Outcome {
 		s.Mark = x.Mark(k)
-		r := a.Result()
+		r := a.Tested()
 		return nullpanel.Outcome{Log10P: -sequential.Log10E(r.Green, r.Scored, x.Gamma)}
 	}
 }

@@ -286,12 +286,12 @@ func TestDecodeUnderTheNull(t *testing.T) {
 		m := payloadMark(t, testmark.Key(7).Derive("null", strconv.Itoa(i)), 1+i%6, 0)
 		a := detect.NewAccumulator(m, nil)
 		a.Add(testmark.Uniform(rng, 60+rng.IntN(200), []int{12, vocab}[i/6%2]))
-		d, r := a.Decode(), a.Result()
-		both, _ := a.LabelAndMessage()
-		label.add(r.Log10P)
+		d := a.Decode()
+		r, _ := a.LabelAndMessage()
+		label.add(r.Log10P) // of the label alone
 		adjusted.add(d.Log10PAdjusted)
 		message.add(d.Log10PMessage)
-		joint.add(both.Log10PAdjusted)
+		joint.add(r.Log10PAdjusted)
 		sizes[r.Scored]++
 		if r.Log10P <= math.Log10(0.1) {
 			below[r.Scored]++

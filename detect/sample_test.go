@@ -127,11 +127,11 @@ func TestNullOfSamples(t *testing.T) {
 	counts, levels := make([]int64, len(depths)), make([]float64, len(depths))
 	for i := range texts {
 		m := testmark.Green(t, root.Derive(strconv.Itoa(i)), 1)
-		a := detect.NewAccumulator(m, noPower(&detect.Options{
+		a := detect.NewAccumulator(m, &detect.Options{
 			Sample: detect.Sample{Size: 100, RunKey: [16]byte{byte(i), byte(i >> 8)}},
-		}))
+		})
 		a.Add(testmark.Uniform(rng, 400, 40))
-		r := a.Result()
+		r := a.Tested()
 		require.Equal(t, int64(100), r.Scored)
 		for d, alpha := range depths {
 			if r.Log10P <= math.Log10(alpha) {

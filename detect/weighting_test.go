@@ -169,7 +169,7 @@ func TestNullOfWeightedSums(t *testing.T) {
 			for i := range texts {
 				scheme := watermark.GreenList{Gamma: []float64{0.5, 0.25}[i%2], Delta: 1, Width: 1}
 				m := testmark.Mark(t, root.Derive(c.name, strconv.Itoa(i)), scheme, vocab)
-				a := detect.NewAccumulator(m, noPower(&detect.Options{Weighting: c.weighting}))
+				a := detect.NewAccumulator(m, &detect.Options{Weighting: c.weighting})
 				text := testmark.Uniform(rng, 300, 12)
 				if c.weighting == detect.WeightGiven {
 					// The weights follow from the tokens, so the rule depends on the text alone.
@@ -181,7 +181,7 @@ func TestNullOfWeightedSums(t *testing.T) {
 				} else {
 					a.Add(text)
 				}
-				r := a.Result()
+				r := a.Tested()
 				for d, alpha := range depths {
 					if r.Log10P <= math.Log10(alpha) {
 						counts[d]++

@@ -31,12 +31,13 @@ var mayImport = map[string][]string{
 	// The wings.
 	"watermark":                {"internal/prf", "internal/kernel"},
 	"watermark/registry":       {"watermark"},
+	"watermark/interop":        {"watermark", "internal/prf"},
 	"tokenize":                 {"github.com/tiktoken-go/tokenizer", "golang.org/x/text/unicode/norm"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},
 	"detect/internal/evidence": {"watermark", "internal/tokset", "detect/internal/null"},
 	"detect":                   {"watermark", "internal/tail", "detect/internal/null", "detect/internal/evidence"},
-	"detect/scorertest":        {"watermark", "internal/tail", "detect", "detect/internal/null"},
+	"detect/scorertest":        {"watermark", "internal/tail", "detect", "detect/internal/null", "detect/internal/evidence"},
 	"detect/plan":              {"watermark", "internal/tail", "detect/internal/null"},
 	"detect/sequential": {
 		"watermark", "internal/tail", "detect", "detect/plan", "detect/internal/null", "detect/internal/evidence",
@@ -46,10 +47,21 @@ var mayImport = map[string][]string{
 		"detect/internal/null", "detect/internal/evidence",
 	},
 
+	// Readers of what people have.
+	"internal/corpus/row":        {},
+	"internal/corpus/forms":      {"internal/corpus/row", "golang.org/x/text"},
+	"internal/corpus/parquet":    {"internal/corpus/row", "github.com/klauspost/compress", "github.com/andybalholm/brotli"},
+	"internal/corpus/corpustest": {"internal/corpus", "github.com/klauspost/compress"},
+	"internal/corpus": {
+		"internal/corpus/row", "internal/corpus/forms", "internal/corpus/parquet", "github.com/klauspost/compress",
+		"github.com/mikelolasagasti/xz", "github.com/andybalholm/brotli", "golang.org/x/text", "golang.org/x/net/html",
+	},
+
 	// Engines that the command, examples and nested modules share.
 	"internal/lm":           {"watermark", "tokenize"},
 	"internal/reading":      {"detect/student", "watermark", "internal/strictjson"},
 	"internal/openaiserver": {"watermark", "watermark/registry", "detect"},
+	"internal/llamacpp":     {"watermark", "github.com/ardanlabs/jinja", "github.com/hybridgroup/yzma"},
 
 	// Tests only.
 	"internal/testmark":           {"watermark", "internal/kernel", "github.com/stretchr/testify"},
@@ -59,7 +71,7 @@ var mayImport = map[string][]string{
 
 	// Programs.
 	"examples/quickstart":            {"watermark", "detect"},
-	"examples/server":                {"watermark", "tokenize", "internal/lm", "internal/openaiserver"},
+	"examples/server":                {"watermark", "tokenize", "internal/llamacpp", "internal/lm", "internal/openaiserver"},
 	"cmd/isotope/internal/canonical": {},
 	"cmd/isotope/internal/textfile":  {},
 	"cmd/isotope/internal/report":    {"detect", "detect/student", "internal/tail", "cmd/isotope/internal/canonical"},

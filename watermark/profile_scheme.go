@@ -71,7 +71,8 @@ func writeScheme(values map[string]any, s Scheme, variants int) {
 	case GumbelMax:
 		values["scheme"], values["dual"], values["variants"] = schemeGumbelMax, s.Dual, variants
 	case Tournament:
-		values["scheme"], values["depth"], values["candidates"], values["variants"] = schemeTournament, s.Depth, s.Candidates, variants
+		values["scheme"], values["depth"] = schemeTournament, s.Depth
+		values["candidates"], values["variants"] = s.Candidates, variants
 	}
 }
 

@@ -77,7 +77,9 @@ func (f *uniforms) join(s *prf.Scratch, high byte, v uint32) uint64 {
 // chooseOfRow returns the candidate that chooseAll would choose among all tokens of row above -Inf,
 // with the bias t and weights at a temperature. There must be one. The caller has scanned the row,
 // whose largest logit is top, and has checked that it is bounded.
-func (g *gumbelMax) chooseOfRow(s *scratch, row []float32, t *rowBias, top, temperature float32, salt uint32) candidate {
+func (g *gumbelMax) chooseOfRow(
+	s *scratch, row []float32, t *rowBias, top, temperature float32, salt uint32,
+) candidate {
 	c := &s.scanner
 	r := race{
 		s: s, f: g.key(s, salt), lane: g.lane,

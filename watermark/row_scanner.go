@@ -168,7 +168,8 @@ func (c *rowScanner) collect(row []float32, delta, floor float32) []candidate {
 	floor = max(floor, -math.MaxFloat32)
 	list := c.list[:0]
 	for m := 0; m < len(c.maxima); m += kernel.ScanBlock {
-		for blocks := kernel.AtLeast(c.maxima[m:min(m+kernel.ScanBlock, len(c.maxima))], delta, floor); blocks != 0; blocks &= blocks - 1 {
+		blocks := kernel.AtLeast(c.maxima[m:min(m+kernel.ScanBlock, len(c.maxima))], delta, floor)
+		for ; blocks != 0; blocks &= blocks - 1 {
 			first := (m + bits.TrailingZeros64(blocks)) * kernel.ScanBlock
 			block := row[first:min(first+kernel.ScanBlock, len(row))]
 			for found := kernel.AtLeast(block, delta, floor); found != 0; found &= found - 1 {

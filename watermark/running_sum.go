@@ -35,7 +35,9 @@ func (c *rowScanner) runningSum(row []float32, t *rowBias, top, temperature floa
 // passes returns the token at which the running sum passes target. ok is false if an error of
 // slack, in sums and target together, could change the result. c.sums must hold the block sums
 // without the head.
-func (c *rowScanner) passes(row []float32, delta float32, head []candidate, top, temperature float32, target, slack float64) (Token, bool) {
+func (c *rowScanner) passes(
+	row []float32, delta float32, head []candidate, top, temperature float32, target, slack float64,
+) (t Token, ok bool) {
 	sum := 0.0
 	for b, tail := range c.sums {
 		block := sum + float64(tail)

@@ -19,10 +19,10 @@ p-value is exact, however small it is. The text comes from FILE or from standard
 
 The verdict is one of three:
 
-  detected      the p-value, adjusted for every test, is at most --alpha
-  not_detected  it is larger, and a text of which --min-share is marked would have been
-                detected with probability 0.9
-  inconclusive  it is larger, and the text is too short to tell
+  detected      The p-value, adjusted for every test, is at most --alpha.
+  not_detected  The p-value is larger. The test would have detected a text of which
+                --min-share is marked, with probability 0.9.
+  inconclusive  The p-value is larger, and the text is too short to tell.
 
 A detected text depends on the key. The test does not say who wrote it. A text in which
 nothing is detected may be a marked text that was edited, paraphrased or translated.
@@ -32,10 +32,10 @@ part is marked, and counts a second test for it. Each part that it finds is list
 place and with a p-value adjusted for every part that was tested. Decide on --spans before
 you see a result. Adding it afterwards is a second test that the p-value does not count.
 
-A profile with a payload makes two tests as well: for the mark, in the contexts that carry
-no message, and for the best of all messages. A message is called readable if the text
-depends on the key, and if the contexts that carry a message depend on this one.
---keyring tests for the mark alone.
+A profile with a payload makes two tests as well. One is for the mark, in the contexts that
+carry no message. The other is for the best of all messages. A message is called readable
+if the text depends on the key, and if the contexts that carry a message depend on this
+one. --keyring tests for the mark alone.
 
 Give --profile and --key several times, a key for each profile, to test for several marks
 at once, as generate writes them. Each mark is a band, and every test is counted. A green

@@ -32,7 +32,7 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 	f.StringVar(&o.keyring, "keyring", "", "test every key of `FILE`: one derivation path a line, such as tenant/acme, from the key of --key")
 	f.StringArrayVar(&o.selectors, "selector", nil, "key `FILE` that selects the profile's band; repeat it if the profiles have several")
 	f.StringVar(&o.tokens, "tokens", "", "read token ids from `FILE` instead of text (- is standard input): a JSON array, or ids separated by white space")
-	f.StringArrayVar(&o.prompts, "prompt", nil, "`FILE` with a prompt, whose contexts are left out of the test; token ids with --tokens; repeat it for more")
+	f.StringArrayVar(&o.prompts, "prompt", nil, "`FILE` with a prompt, whose contexts are left out of the test; repeat it for more, and give token ids with --tokens")
 	f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,1)")
 	f.Float64Var(&o.minShare, "min-share", 0.5, "share of marked text that must have been detectable before silence is called not_detected, in (0,1]")
 	f.BoolVar(&o.normalize, "normalize", false, "test a second form of the text as well: line ends, no-break spaces and quotes as they were before pasting")

@@ -17,13 +17,13 @@ import (
 )
 
 const generateHelp = `Generate prints a text that the embedded language model writes, marked with a key. The
-first call trains the model. It learns from the doc comments of the Go distribution on this
-machine, or from the text files of --corpus. The model is a small n-gram model: it
-shows how marking works, and not how well a model can write.
+first call trains the model on the doc comments of the Go distribution of this machine, or
+on the text files of --corpus. It is a small n-gram model. It shows how marking works, and
+not how well a model can write.
 
 Give --profile and --key several times, a key for each profile, to mark one text with
-several marks: biases with disjoint bands, and one keyed draw besides. If a profile has
---variants, the text gets one of its keys, which the seed chooses.`
+several marks. These are biases with disjoint bands, and at most one keyed draw. If a
+profile has --variants, the text gets one of its keys, which the seed chooses.`
 
 // generateFlags are the flags of generate.
 type generateFlags struct {

@@ -36,7 +36,7 @@ a reference model that knows nothing of the key. --reference none leaves the res
 A context that occurs in a prompt is not tested. While answers come in, a sequential test
 looks after every --batch of them. It ends the collection when it detects, or with --c1
 when a share of --share would have been detected. --fixed collects everything first. The
-p-value is adjusted for all of these tests. Decoys are control keys that marked nothing.
+p-value is adjusted for all of these tests. Decoys are control keys: nobody marked text with them.
 They are tested on the same outputs, and show what chance does.
 
 With --registry the key is the root key of a registry of accounts. The test then also asks

@@ -48,7 +48,6 @@ func TestMarksPass(t *testing.T) {
 type hashed struct {
 	key   int
 	fault string
-	calls *int64
 }
 
 func (h hashed) ID() string {

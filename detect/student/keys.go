@@ -50,7 +50,11 @@ func (s *pairSet) count(scorer detect.Scorer, ids []int32) keyTally {
 		n = len(ids)
 		score = scorer.(bandScorer).ScoreInBand
 	}
-	pairs, scores := make([]detect.Pair, 0, evidence.Batch), make([]int64, 0, evidence.Batch)
+	scores := make([]int64, 0, min(evidence.Batch, n))
+	var pairs []detect.Pair
+	if ids != nil {
+		pairs = make([]detect.Pair, 0, min(evidence.Batch, n))
+	}
 	for from := 0; from < n; from += evidence.Batch {
 		to := min(from+evidence.Batch, n)
 		part := s.pairs[from:to:to]
@@ -85,7 +89,7 @@ func (s *pairSet) count(scorer detect.Scorer, ids []int32) keyTally {
 // inBand returns the indexes of the pairs that are not outside a scorer's band.
 func (s *pairSet) inBand(scorer detect.Scorer) []int32 {
 	ids := make([]int32, 0, len(s.pairs))
-	scores := make([]int64, 0, evidence.Batch)
+	scores := make([]int64, 0, min(evidence.Batch, len(s.pairs)))
 	for from := 0; from < len(s.pairs); from += evidence.Batch {
 		to := min(from+evidence.Batch, len(s.pairs))
 		scores = scorer.Score(scores[:0], s.pairs[from:to:to])

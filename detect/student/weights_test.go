@@ -381,10 +381,11 @@ func TestMarkedReading(t *testing.T) {
 	toy := newToy(34, 60)
 	var count nullpanel.Count
 	naive := 0
+	decoys := decoysOf(t, 100, 1)
 	for i := range 150 {
 		mark := studentMark(t, "read-"+strconv.Itoa(i), 1)
 		rng := rand.New(rand.NewPCG(34, uint64(i)))
-		m := testmark.Must(student.NewMarked(mark, decoysOf(t, 100, 1), nil))
+		m := testmark.Must(student.NewMarked(mark, decoys, nil))
 		last := map[Token]Token{}
 		acc := detect.NewAccumulator(mark, &detect.Options{Alpha: 1e-300})
 		for range 4 {

@@ -2,7 +2,7 @@
 // completions endpoints over the embedded language model, and marks each tenant's answers with
 // the tenant's keys. The README next to it is a tutorial.
 //
-// This file is all that knows the model. The handlers are in internal/openaiserver; behind its
+// This file and gguf.go are all that knows a model. The handlers are in internal/openaiserver; behind its
 // Model interface any other engine can take the place of this one.
 package main
 
@@ -51,6 +51,7 @@ type options struct {
 	scheme                          watermark.GreenList
 	grace                           time.Duration
 	config                          openaiserver.Config
+	gguf                            ggufOptions
 }
 
 func parseFlags(args []string, stderr io.Writer) (*options, error) {
@@ -64,6 +65,16 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.tenants, "tenants", "", "`FILE` of tenants and the hashes of their API keys; with -unmarked and no file, every request is served")
 	f.StringVar(&o.registry, "write-registry", "", "write the registry of the tenants to `FILE`, with 100 control accounts, and exit")
 	f.StringVar(&o.corpus, "corpus", "", "train the model on the text files below `DIR` (default: the doc comments of Go)")
+	f.StringVar(&o.gguf.path, "gguf", "", "serve the model in a GGUF `FILE` instead of the embedded one")
+	f.StringVar(&o.gguf.lib, "llama-lib", "", "`DIR` of llama.cpp's shared libraries (default $ISOTOPE_LLAMA_LIB, or what internal/llamacpp/fetch.sh fetched)")
+	f.StringVar(&o.gguf.draft, "draft-gguf", "", "smaller model in a GGUF `FILE` that proposes tokens; needs -ahead")
+	f.IntVar(&o.gguf.config.Ahead, "ahead", 0, "with -gguf: tokens to propose and verify in one step; without -draft-gguf they come from the text (default 0, none)")
+	f.IntVar(&o.gguf.config.Slots, "slots", 4, "with -gguf: texts that are decoded together")
+	f.IntVar(&o.gguf.config.Context, "context", 0, "with -gguf: tokens of a prompt and its answer together (default 2048, or less as the model was trained)")
+	f.IntVar(&o.gguf.config.Threads, "threads", 0, "with -gguf: threads of llama.cpp (default half of the processors)")
+	f.IntVar(&c.Choices, "max-n", 4, "most answers to one request (n)")
+	f.BoolVar(&c.Logprobs, "logprobs", false, "with -gguf: give log-probabilities, which show what the marks did to each token")
+	f.BoolVar(&c.LogitBias, "logit-bias", false, "with -gguf: take logit biases, with which a client can find the marks by trial")
 	f.BoolVar(&o.unmarked, "unmarked", false, "serve without marks")
 	f.BoolVar(&c.FailClosed, "fail-closed", true, "refuse a request that cannot be marked; if false, serve it unmarked")
 	f.BoolVar(&c.LogText, "log-text", false, "log prompts and answers")
@@ -75,13 +86,18 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.IntVar(&c.DefaultTokens, "default-tokens", 256, "length of an answer if the request names none, in tokens")
 	f.IntVar(&c.Prompt, "max-prompt", 32768, "longest prompt, in tokens")
 	f.Int64Var(&c.Body, "max-body", 1<<20, "largest request, in bytes")
-	f.IntVar(&c.Concurrent, "concurrent", runtime.GOMAXPROCS(0), "largest number of requests that generate at a time")
+	f.IntVar(&c.Concurrent, "concurrent", runtime.GOMAXPROCS(0), "largest number of requests that generate at a time (with -gguf the default is -slots)")
 	f.DurationVar(&c.Queue, "queue", 10*time.Second, "how long a request waits for its turn")
 	f.DurationVar(&c.Generate, "timeout", time.Minute, "how long an answer may take")
 	f.DurationVar(&c.Write, "write-timeout", 10*time.Second, "how long a client may leave a stream unread")
 	f.DurationVar(&o.grace, "grace", 15*time.Second, "how long answers may continue after an interrupt")
 	if err := f.Parse(args); err != nil {
 		return nil, err
+	}
+	concurrent := false
+	f.Visit(func(set *flag.Flag) { concurrent = concurrent || set.Name == "concurrent" })
+	if o.gguf.path != "" && !concurrent {
+		c.Concurrent = max(1, o.gguf.config.Slots) // fewer would leave slots empty
 	}
 	switch {
 	case f.NArg() > 0:
@@ -92,6 +108,10 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 		return nil, errors.New("-write-registry needs -root and -tenants; leave out -unmarked")
 	case !o.unmarked && (o.root == "" || o.tenants == ""):
 		return nil, errors.New("give -root and -tenants to mark answers, or -unmarked to serve without marks")
+	case o.gguf.path == "" && (o.gguf.lib != "" || o.gguf.draft != "" || o.gguf.config.Ahead != 0 || c.Logprobs || c.LogitBias):
+		return nil, errors.New("-llama-lib, -draft-gguf, -ahead, -logprobs and -logit-bias are for a model of -gguf; give one")
+	case o.gguf.path != "" && o.corpus != "":
+		return nil, errors.New("-gguf and -corpus are two models; give one")
 	}
 	return o, nil
 }
@@ -107,10 +127,11 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	o.config.Log = log
-	s, err := o.server(ctx)
+	s, closeModel, err := o.server(ctx)
 	if err != nil {
 		return err
 	}
+	defer closeModel()
 	if o.metricsAddr != "" {
 		l, err := net.Listen("tcp", o.metricsAddr)
 		if err != nil {
@@ -127,43 +148,79 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "addr", l.Addr().String(), "model", o.config.Name, "digest", o.config.Model.Info().Digest, "marked", !o.unmarked)
+	log.Info("serving", "addr", l.Addr().String(), "model", o.config.Name,
+		"digest", o.config.Model.Info().Digest, "marked", !o.unmarked)
 	return s.Serve(ctx, l, o.grace)
 }
 
-// server loads everything that is served.
-func (o *options) server(ctx context.Context) (*openaiserver.Server, error) {
-	c, err := &o.config, error(nil)
-	tokenizer, err := tokenize.Get("cl100k_base")
-	if err != nil {
-		return nil, err
-	}
+// server loads everything that is served. close releases the model.
+func (o *options) server(ctx context.Context) (s *openaiserver.Server, closeModel func(), err error) {
+	c := &o.config
 	if o.tenants != "" {
 		if c.Tenants, err = openaiserver.ReadTenants(o.tenants); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
+	var root watermark.Key
 	if !o.unmarked {
-		root, err := watermark.ReadKeyFile(o.root)
-		if err != nil && c.FailClosed {
-			return nil, err
+		if root, err = watermark.ReadKeyFile(o.root); err != nil && c.FailClosed {
+			return nil, nil, err
 		} else if err != nil {
 			c.Log.Error("nothing can be marked", "error", err.Error())
 		}
-		if c.Marker, err = openaiserver.NewMarker(root, c.Tenants, o.scheme, tokenizer.Vocab()); err != nil {
-			return nil, err
+	}
+	closeModel = func() {}
+	if o.gguf.path != "" {
+		closeModel, err = o.loadGGUF()
+	} else {
+		err = o.loadEmbedded(ctx)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if !o.unmarked {
+		if c.Marker, err = openaiserver.NewMarker(root, c.Tenants, o.scheme, c.Model.Info().Vocab); err != nil {
+			closeModel()
+			return nil, nil, err
 		}
+	}
+	if s, err = openaiserver.New(*c); err != nil {
+		closeModel()
+		return nil, nil, err
+	}
+	return s, closeModel, nil
+}
+
+// loadGGUF loads a model file, and returns how to release it.
+func (o *options) loadGGUF() (closeModel func(), err error) {
+	o.gguf.config.Queue = max(1, o.config.Concurrent*o.config.Choices) // the server bounds the requests itself
+	g, err := openGGUF(o.gguf)
+	if err != nil {
+		return nil, err
+	}
+	config := g.engine.Config()
+	o.config.Log.Info("model", "gguf", g.model.Description(), "devices", g.model.Devices(), "slots", config.Slots, "context", config.Context, "threads", config.Threads)
+	o.config.Model = g
+	return g.close, nil
+}
+
+// loadEmbedded trains the embedded model, or reads it from the cache.
+func (o *options) loadEmbedded(ctx context.Context) error {
+	c := &o.config
+	tokenizer, err := tokenize.Get("cl100k_base")
+	if err != nil {
+		return err
 	}
 	bundle, err := lm.Load(ctx, lm.Config{Tokenizer: tokenizer, Dir: o.corpus})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, w := range bundle.Warnings {
 		c.Log.Warn("model", "warning", w.Error())
 	}
 	c.Model = &embedded{bundle.Model, tokenizer}
 	c.TopK, c.MinP = 50, 0.03 // the improbable tokens of this model are mostly noise
-	return openaiserver.New(*c)
+	return nil
 }
 
 // embedded is the embedded n-gram model as the server needs it. A real engine implements the same
@@ -199,7 +256,9 @@ func (m *embedded) AppendText(dst []byte, t watermark.Token) ([]byte, error) {
 
 // Generate is where text is marked: Draw draws each token under the request's marks. The model has
 // no end of its own, so a text ends when the server has enough of it.
-func (m *embedded) Generate(ctx context.Context, r *openaiserver.Request, emit func(watermark.Token) bool) (openaiserver.Finish, error) {
+func (m *embedded) Generate(
+	ctx context.Context, r *openaiserver.Request, emit func(watermark.Token) bool,
+) (openaiserver.Finish, error) {
 	row, text := make([]float32, m.model.Vocab()), slices.Clone(r.Prompt)
 	for {
 		if err := ctx.Err(); err != nil {

@@ -17,6 +17,7 @@ type endpoint struct {
 	encode        func(m Model, q *request, prompt string) ([]watermark.Token, error)
 	whole, part   func(text string) choice
 	last          func() choice // the last choice of a stream
+	logprobs      func(s *Server, list []logged) (any, error)
 }
 
 var chat = endpoint{
@@ -25,7 +26,7 @@ var chat = endpoint{
 	encode: func(m Model, q *request, _ string) ([]watermark.Token, error) { return m.Chat(q.messages()) },
 	whole:  func(text string) choice { return choice{Message: &turn{Role: "assistant", Content: &text}} },
 	part:   func(text string) choice { return choice{Delta: &turn{Content: &text}} },
-	last:   func() choice { return choice{Delta: &turn{}} },
+	last:   func() choice { return choice{Delta: &turn{}} }, logprobs: (*Server).chatLogprobs,
 }
 
 var completions = endpoint{
@@ -34,7 +35,7 @@ var completions = endpoint{
 	encode: func(m Model, _ *request, prompt string) ([]watermark.Token, error) { return m.Text(prompt) },
 	whole:  func(text string) choice { return choice{Text: &text} },
 	part:   func(text string) choice { return choice{Text: &text} },
-	last:   func() choice { return choice{Text: new(string)} },
+	last:   func() choice { return choice{Text: new(string)} }, logprobs: (*Server).textLogprobs,
 }
 
 // An answer is the body of a response, or of one event of a stream.
@@ -49,12 +50,12 @@ type answer struct {
 }
 
 type choice struct {
-	Index        int       `json:"index"`
-	Text         *string   `json:"text,omitempty"`
-	Message      *turn     `json:"message,omitempty"`
-	Delta        *turn     `json:"delta,omitempty"`
-	Logprobs     *struct{} `json:"logprobs"` // always null
-	FinishReason *Finish   `json:"finish_reason"`
+	Index        int     `json:"index"`
+	Text         *string `json:"text,omitempty"`
+	Message      *turn   `json:"message,omitempty"`
+	Delta        *turn   `json:"delta,omitempty"`
+	Logprobs     any     `json:"logprobs"` // null if nobody asked
+	FinishReason *Finish `json:"finish_reason"`
 }
 
 type turn struct {

@@ -24,7 +24,7 @@ func BenchmarkMarking(b *testing.B) {
 	write := func(marks []*watermark.Mark) time.Duration {
 		j.marks = marks
 		begin := time.Now()
-		_, _, err := s.write(context.Background(), j, func(string) error { return nil })
+		_, _, err := s.write(context.Background(), j, func(string, []logged) error { return nil })
 		require.NoError(b, err)
 		return time.Since(begin)
 	}

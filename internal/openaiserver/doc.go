@@ -9,7 +9,9 @@
 //	...
 //	marker, err := openaiserver.NewMarker(root, tenants, scheme, model.Info().Vocab)
 //	...
-//	s, err := openaiserver.New(openaiserver.Config{Name: "my-model", Model: model, Tenants: tenants, Marker: marker, Limits: limits})
+//	s, err := openaiserver.New(openaiserver.Config{
+//		Name: "my-model", Model: model, Tenants: tenants, Marker: marker, Limits: limits,
+//	})
 //	...
 //	err = s.Serve(ctx, listener, 15*time.Second)
 //

@@ -2,7 +2,9 @@ package openaiserver
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/isotope-wm/isotope/watermark"
@@ -47,6 +49,7 @@ type Info struct {
 	Tokenizer       string // for profiles; see watermark.Profile
 	TokenizerDigest string // for profiles
 	Context         int    // largest number of tokens of a prompt and its answer together; 0 for no limit
+	Steers          bool   // the model honours Bias, JSON and Logprobs of a Request
 }
 
 // A Message is one turn of a chat.
@@ -79,8 +82,31 @@ type Request struct {
 	Sampler   watermark.Sampler
 	Seed      [32]byte // decides all draws of the request
 
-	rng *rand.Rand
+	// These are set for a model that steers ([Info]). Draw ignores them.
+	Bias        map[watermark.Token]float32 // added to the raw logits before the marks; -Inf is not possible
+	JSON        bool                        // the text must be one JSON object
+	Logprobs    bool                        // call Report before each emit
+	TopLogprobs int                         // alternatives in the report
+
+	rng      *rand.Rand
+	reported *Report
 }
+
+// A Report is what a model says about a token that it emits next.
+type Report struct {
+	Logprob float64   // natural logarithm of its probability
+	Top     []Logprob // the most probable tokens first
+}
+
+// A Logprob is a token with the natural logarithm of its probability.
+type Logprob struct {
+	Token   watermark.Token
+	Logprob float64
+}
+
+// Report tells the server about the token of the next call of emit. It must be called on the
+// goroutine that calls emit.
+func (r *Request) Report(p Report) { r.reported = &p }
 
 // newRequest returns a request with its sequence at the end of the prompt.
 func newRequest(j job) (*Request, error) {
@@ -88,10 +114,16 @@ func newRequest(j job) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	seq.SetSalt(uint32(j.choice)) // so that a mark of two keys draws another text for each choice
 	seq.Reset(j.prompt)
+	seed := j.seed
+	if j.choice > 0 {
+		seed = sha256.Sum256(fmt.Appendf(seed[:len(seed):len(seed)], "choice %d", j.choice))
+	}
 	return &Request{
-		Prompt: j.prompt, MaxTokens: j.maxTokens, Sequence: seq, Sampler: j.sampler, Seed: j.seed,
-		rng: rand.New(rand.NewChaCha8(j.seed)),
+		Prompt: j.prompt, MaxTokens: j.maxTokens, Sequence: seq, Sampler: j.sampler, Seed: seed,
+		Bias: j.bias, JSON: j.json, Logprobs: j.logprobs, TopLogprobs: j.topLogprobs,
+		rng: rand.New(rand.NewChaCha8(seed)),
 	}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/isotope-wm/isotope/watermark"
@@ -31,6 +32,13 @@ type request struct {
 	StreamOptions       *struct {
 		IncludeUsage bool `json:"include_usage"`
 	} `json:"stream_options"`
+	N              *int               `json:"n"`
+	Logprobs       logprobs           `json:"logprobs"`
+	TopLogprobs    *int               `json:"top_logprobs"` // chat
+	LogitBias      map[string]float64 `json:"logit_bias"`
+	ResponseFormat *struct {
+		Type string `json:"type"`
+	} `json:"response_format"`
 }
 
 // The parameters that the endpoints take, among them some that have no effect on this server.
@@ -43,7 +51,8 @@ var (
 
 // refused lists the parameters that the server knows and refuses, with the values that ask for
 // nothing. Log-probabilities would show what the marks did to each token. A logit bias would
-// let a client find the marks by trial, and push against them.
+// let a client find the marks by trial, and push against them. An operator can allow both, for a
+// model that steers.
 var refused = map[string][]string{
 	"logprobs": {"false"}, "top_logprobs": nil, "logit_bias": {"{}"},
 	"n": {"1"}, "best_of": {"1"}, "echo": {"false"}, "suffix": {`""`},
@@ -54,7 +63,7 @@ var refused = map[string][]string{
 
 // readRequest decodes the body of a request. It returns an error for any other parameter,
 // because an answer that ignores a parameter is wrong.
-func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken []string) (*request, error) {
+func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken, allowed []string) (*request, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -69,6 +78,9 @@ func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken []st
 		return nil, badRequest("", "invalid_request", "The body of the request must be one JSON object.")
 	}
 	for name, value := range fields {
+		if slices.Contains(allowed, name) {
+			continue
+		}
 		if off, known := refused[name]; known {
 			var compact bytes.Buffer
 			if err := json.Compact(&compact, value); err != nil {
@@ -95,11 +107,14 @@ func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken []st
 // job checks the numbers of a request and returns the job, without its prompt and marks.
 func (q *request) job(c *Config, tenant *Tenant, prompt string) (job, error) {
 	l := c.Limits
-	j := job{maxTokens: l.DefaultTokens, stop: q.Stop, seed: q.seedFor(tenant, prompt), sampler: watermark.Sampler{
+	j := job{maxTokens: l.DefaultTokens, choices: 1, stop: q.Stop, seed: q.seedFor(tenant, prompt), sampler: watermark.Sampler{
 		Temperature: float32(orOne(q.Temperature)), TopP: float32(orOne(q.TopP)), TopK: c.TopK, MinP: c.MinP,
 	}}
 	if q.TopP != nil && j.sampler.TopP == 0 {
 		j.sampler.TopP = math.SmallestNonzeroFloat32 // OpenAI's 0 keeps one token; a Sampler's keeps all
+	}
+	if q.N != nil {
+		j.choices = *q.N
 	}
 	name := "max_tokens"
 	if q.MaxTokens != nil {
@@ -119,8 +134,59 @@ func (q *request) job(c *Config, tenant *Tenant, prompt string) (job, error) {
 		return job{}, badRequest("stop", "invalid_value", "stop must hold at most 4 sequences, and none may be empty.")
 	case q.StreamOptions != nil && !q.Stream:
 		return job{}, badRequest("stream_options", "invalid_value", "stream_options needs stream to be true.")
+	case j.choices < 1 || j.choices > max(l.Choices, 1):
+		return job{}, badRequest("n", "invalid_value", "n must be between 1 and %d.", max(l.Choices, 1))
 	}
-	return j, nil
+	return j, q.steer(&j, c.Model.Info().Vocab)
+}
+
+// maxTop is the largest number of alternatives at a position, as OpenAI has it.
+const maxTop = 20
+
+// steer reads the parameters that only some servers allow.
+func (q *request) steer(j *job, vocab int) error {
+	j.logprobs, j.topLogprobs = q.Logprobs.on, q.Logprobs.top
+	if q.TopLogprobs != nil {
+		if j.topLogprobs = *q.TopLogprobs; !j.logprobs {
+			return badRequest("top_logprobs", "invalid_value", "top_logprobs needs logprobs to be true.")
+		}
+	}
+	if j.topLogprobs < 0 || j.topLogprobs > maxTop {
+		return badRequest("top_logprobs", "invalid_value", "The number of alternatives must be between 0 and %d.", maxTop)
+	}
+	for name, bias := range q.LogitBias {
+		id, err := strconv.Atoi(name)
+		if err != nil || id < 0 || id >= vocab || !(bias >= -100 && bias <= 100) {
+			return badRequest("logit_bias", "invalid_value", "logit_bias must map token ids below %d to numbers from -100 to 100.", vocab)
+		}
+		if j.bias == nil {
+			j.bias = make(map[watermark.Token]float32)
+		}
+		j.bias[watermark.Token(id)] = float32(bias)
+	}
+	if f := q.ResponseFormat; f != nil && f.Type != "text" {
+		if j.json = f.Type == "json_object"; !j.json {
+			return badRequest("response_format", "unsupported_parameter", "response_format must be text or json_object.")
+		}
+	}
+	return nil
+}
+
+// logprobs reads chat's true or false, and the number of alternatives of a completion.
+type logprobs struct {
+	on  bool
+	top int
+}
+
+func (l *logprobs) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" || json.Unmarshal(text, &l.on) == nil {
+		return nil
+	}
+	if json.Unmarshal(text, &l.top) != nil {
+		return errors.New("logprobs must be true or false in a chat, and a number in a completion")
+	}
+	l.on = true
+	return nil
 }
 
 func orOne(x *float64) float64 {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/isotope-wm/isotope/watermark"
@@ -24,6 +25,7 @@ type Limits struct {
 	Queue         time.Duration // how long a request waits for its turn
 	Generate      time.Duration // how long an answer may take
 	Write         time.Duration // how long a client may not read from a stream
+	Choices       int           // most texts for one request (n); 0 stands for 1
 }
 
 // A Config says what a [Server] serves, and to whom.
@@ -36,6 +38,8 @@ type Config struct {
 	MinP       float32      // of every request; see watermark.Sampler
 	FailClosed bool         // refuse a request that cannot be marked, instead of serving it unmarked
 	LogText    bool         // log prompts and answers
+	Logprobs   bool         // give log-probabilities, which show what the marks did to each token
+	LogitBias  bool         // take logit biases, with which a client can find the marks by trial
 	Log        *slog.Logger // nil logs nothing
 	Limits
 }
@@ -146,26 +150,55 @@ func (s *Server) complete(e endpoint) handler {
 		defer func() { <-s.slots }()
 		ctx, cancel := context.WithTimeoutCause(r.Context(), s.config.Generate, errTimeout)
 		defer cancel()
-		a := answer{ID: e.prefix + rec.id, Object: e.object, Created: time.Now().Unix(), Model: s.config.Name, SystemFingerprint: s.fingerprint()}
+		a := answer{
+			ID: e.prefix + rec.id, Object: e.object, Created: time.Now().Unix(),
+			Model: s.config.Name, SystemFingerprint: s.fingerprint(),
+		}
 		if q.Stream {
 			return s.stream(ctx, w, e, a, q, j, rec)
 		}
-		var text strings.Builder
-		if err := s.generate(ctx, j, rec, func(piece string) error {
-			text.WriteString(piece)
+		texts, lists := make([]strings.Builder, j.choices), make([][]logged, j.choices)
+		a.Choices = make([]choice, j.choices)
+		if err := s.generate(ctx, j, rec, func(i int, piece string, list []logged) error {
+			texts[i].WriteString(piece)
+			lists[i] = append(lists[i], list...)
 			return nil
+		}, func(i int, finish Finish) (err error) {
+			a.Choices[i] = e.whole(texts[i].String())
+			a.Choices[i].Index, a.Choices[i].FinishReason = i, &finish
+			if j.logprobs {
+				a.Choices[i].Logprobs, err = e.logprobs(s, lists[i])
+			}
+			return err
 		}); err != nil {
 			return err
 		}
-		a.Choices, a.Usage = []choice{e.whole(text.String())}, usageOf(rec.promptTokens, rec.completionTokens)
-		a.Choices[0].FinishReason = &rec.finish
+		a.Usage = usageOf(rec.promptTokens, rec.completionTokens)
 		return writeJSON(w, http.StatusOK, a)
 	}
 }
 
+// allowed returns the parameters that this server takes besides those that every server takes.
+func (s *Server) allowed() (list []string) {
+	if s.config.Choices > 1 {
+		list = append(list, "n")
+	}
+	if !s.model.Info().Steers {
+		return list
+	}
+	list = append(list, "response_format")
+	if s.config.Logprobs {
+		list = append(list, "logprobs", "top_logprobs")
+	}
+	if s.config.LogitBias {
+		list = append(list, "logit_bias")
+	}
+	return list
+}
+
 // prepare reads a request and makes a job of it.
 func (s *Server) prepare(w http.ResponseWriter, r *http.Request, e endpoint, rec *record) (*request, job, error) {
-	q, err := readRequest(w, r, s.config.Body, e.taken)
+	q, err := readRequest(w, r, s.config.Body, e.taken, s.allowed())
 	if err != nil {
 		return nil, job{}, err
 	}
@@ -218,19 +251,47 @@ func (s *Server) marksFor(rec *record) ([]*watermark.Mark, error) {
 	return marks, nil
 }
 
-// generate writes the text of a job and records it.
-func (s *Server) generate(ctx context.Context, j job, rec *record, emit func(string) error) error {
-	tokens, finish, err := s.write(ctx, j, func(piece string) error {
-		if s.config.LogText {
-			rec.text += piece
+// generate writes the texts of a job at the same time and records them. It calls emit for each
+// piece of text i, and done at its end, one call at a time.
+func (s *Server) generate(ctx context.Context, j job, rec *record, emit func(i int, piece string, list []logged) error, done func(i int, finish Finish) error) error {
+	s.metrics.prompt.Add(int64(rec.promptTokens))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		mu     sync.Mutex
+		failed error // the first
+		all    sync.WaitGroup
+	)
+	rec.finishes, rec.texts = make([]Finish, j.choices), make([]string, j.choices)
+	one := func(i int) {
+		j := j
+		j.choice = i
+		tokens, finish, err := s.write(ctx, j, func(piece string, list []logged) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if s.config.LogText {
+				rec.texts[i] += piece
+			}
+			return emit(i, piece, list)
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		rec.completionTokens += len(tokens)
+		if err == nil {
+			rec.finishes[i] = finish
+			err = done(i, finish)
 		}
-		return emit(piece)
-	})
-	if rec.completionTokens = len(tokens); err == nil {
-		rec.finish = finish
+		if s.metrics.written(j.marks, tokens, rec); err != nil && failed == nil {
+			failed = err
+			cancel(err)
+		}
 	}
-	s.metrics.written(j.marks, tokens, rec)
-	return err
+	for i := 1; i < j.choices; i++ {
+		all.Go(func() { one(i) })
+	}
+	one(0)
+	all.Wait()
+	return failed
 }
 
 // acquire waits until the request may generate.

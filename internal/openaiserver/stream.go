@@ -48,30 +48,40 @@ func (s *eventStream) raw(data []byte) error {
 // stream answers with an event for each piece of text. It then sends the reason why the text
 // ended, the usage if the request asks for it, and "[DONE]". The caller sends an error as an
 // event too.
-func (s *Server) stream(ctx context.Context, w http.ResponseWriter, e endpoint, a answer, q *request, j job, rec *record) error {
+func (s *Server) stream(
+	ctx context.Context, w http.ResponseWriter, e endpoint, a answer, q *request, j job, rec *record,
+) error {
 	events := newEventStream(w, s.config.Write)
 	rec.events = events
 	a.Object = e.chunk
-	send := func(c choice) error {
+	send := func(i int, c choice) error {
+		c.Index = i
 		a.Choices = []choice{c}
 		return events.send(a)
 	}
 	if e.object == chat.object {
-		if err := send(choice{Delta: &turn{Role: "assistant", Content: new(string)}}); err != nil {
-			return err
+		for i := range j.choices {
+			if err := send(i, choice{Delta: &turn{Role: "assistant", Content: new(string)}}); err != nil {
+				return err
+			}
 		}
 	}
-	if err := s.generate(ctx, j, rec, func(piece string) error {
+	if err := s.generate(ctx, j, rec, func(i int, piece string, list []logged) (err error) {
 		if piece == "" {
 			return nil
 		}
-		return send(e.part(piece))
+		c := e.part(piece)
+		if j.logprobs {
+			if c.Logprobs, err = e.logprobs(s, list); err != nil {
+				return err
+			}
+		}
+		return send(i, c)
+	}, func(i int, finish Finish) error {
+		last := e.last()
+		last.FinishReason = &finish
+		return send(i, last)
 	}); err != nil {
-		return err
-	}
-	last := e.last()
-	last.FinishReason = &rec.finish
-	if err := send(last); err != nil {
 		return err
 	}
 	if q.StreamOptions != nil && q.StreamOptions.IncludeUsage {

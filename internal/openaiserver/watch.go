@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/isotope-wm/isotope/detect"
@@ -22,9 +23,19 @@ type record struct {
 	reason                         string   // why the answer could not be marked
 	stream                         bool
 	promptTokens, completionTokens int
-	finish                         Finish
-	prompt, text                   string // only with Config.LogText
+	finishes                       []Finish // of the choices; empty for one that did not end
+	prompt                         string   // only with Config.LogText
+	texts                          []string // of the choices; only with Config.LogText
 	events                         *eventStream
+}
+
+// finish returns why the texts ended, in the order of the choices.
+func (r *record) finish() string {
+	list := make([]string, len(r.finishes))
+	for i, f := range r.finishes {
+		list[i] = string(f)
+	}
+	return strings.Join(list, ",")
 }
 
 // A handler serves a request and fills in its record. The client sees an error only if it is an
@@ -81,15 +92,18 @@ func fail(w http.ResponseWriter, r *http.Request, rec *record, err error) (statu
 
 func (s *Server) log(r *http.Request, rec *record, status int, err error, took time.Duration) {
 	attrs := []slog.Attr{
-		slog.String("id", rec.id), slog.String("route", r.Pattern), slog.Int("status", status), // not the path, which a client can choose
+		slog.String("id", rec.id), slog.Int("status", status),
+		slog.String("route", r.Pattern), // not the path, which a client can choose
 	}
 	level := slog.LevelInfo
 	if rec.tenant != nil {
 		attrs = append(attrs, slog.String("tenant", rec.tenant.ID), slog.String("cohort", rec.tenant.Cohort))
 	}
 	if rec.completionTokens > 0 || rec.promptTokens > 0 {
-		attrs = append(attrs, slog.Bool("marked", len(rec.keyIDs) > 0), slog.Any("key_ids", rec.keyIDs), slog.Bool("stream", rec.stream),
-			slog.Int("prompt_tokens", rec.promptTokens), slog.Int("completion_tokens", rec.completionTokens), slog.String("finish", string(rec.finish)))
+		attrs = append(attrs,
+			slog.Bool("marked", len(rec.keyIDs) > 0), slog.Any("key_ids", rec.keyIDs), slog.Bool("stream", rec.stream),
+			slog.Int("prompt_tokens", rec.promptTokens), slog.Int("completion_tokens", rec.completionTokens),
+			slog.String("finish", rec.finish()))
 	}
 	if rec.reason != "" {
 		level, attrs = slog.LevelWarn, append(attrs, slog.String("not_marked", rec.reason))
@@ -104,9 +118,10 @@ func (s *Server) log(r *http.Request, rec *record, status int, err error, took t
 		level = slog.LevelError
 	}
 	if s.config.LogText {
-		attrs = append(attrs, slog.String("prompt", rec.prompt), slog.String("text", rec.text))
+		attrs = append(attrs, slog.String("prompt", rec.prompt), slog.String("text", strings.Join(rec.texts, "\n\n")))
 	}
-	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", append(attrs, slog.Int64("took_us", took.Microseconds()))...)
+	attrs = append(attrs, slog.Int64("took_us", took.Microseconds()))
+	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
 }
 
 // metrics count since the start of the server. The last two show an operator that marking
@@ -135,7 +150,6 @@ func (m *metrics) count(status int) { m.byStatus.Add(strconv.Itoa(status), 1) }
 
 // written counts an answer, also one that was cut short.
 func (m *metrics) written(marks []*watermark.Mark, tokens []watermark.Token, rec *record) {
-	m.prompt.Add(int64(rec.promptTokens))
 	m.completion.Add(int64(len(tokens)))
 	m.tokensByTenant.Add(rec.tenant.ID, int64(len(tokens)))
 	if len(marks) == 0 {

@@ -74,7 +74,9 @@ type Marker struct {
 // neither a [watermark.Band] nor a [watermark.Lane], which the registry sets. Errors in the
 // root, the epoch, the scheme, the vocabulary or an option are found here, and not at a
 // request.
-func (r *Registry) Marker(root watermark.Key, epoch string, scheme watermark.Scheme, vocab int, opts ...watermark.Option) (*Marker, error) {
+func (r *Registry) Marker(
+	root watermark.Key, epoch string, scheme watermark.Scheme, vocab int, opts ...watermark.Option,
+) (*Marker, error) {
 	split, err := r.epochKeys(root, epoch)
 	if err != nil {
 		return nil, err
@@ -85,7 +87,10 @@ func (r *Registry) Marker(root watermark.Key, epoch string, scheme watermark.Sch
 			return nil, fmt.Errorf("registry: the registry sets the %T itself; leave it out of the options", o)
 		}
 	}
-	m := &Marker{registry: r, root: root, epoch: epoch, scheme: scheme, vocab: vocab, opts: slices.Clone(opts), split: split}
+	m := &Marker{
+		registry: r, root: root, epoch: epoch, split: split,
+		scheme: scheme, vocab: vocab, opts: slices.Clone(opts),
+	}
 	if m.master, err = m.bind(split.Master, split.MasterBand()); err != nil {
 		return nil, err
 	}
@@ -166,7 +171,9 @@ type Account struct {
 
 // Accounts returns the marks of an epoch to test a suspect model under. They are the master's and
 // those of all cohorts and tenants in the order of the file, decoys included.
-func (r *Registry) Accounts(root watermark.Key, epoch string, scheme watermark.Scheme, vocab int) (master *watermark.Mark, cohorts, tenants []Account, err error) {
+func (r *Registry) Accounts(
+	root watermark.Key, epoch string, scheme watermark.Scheme, vocab int,
+) (master *watermark.Mark, cohorts, tenants []Account, err error) {
 	m, err := r.Marker(root, epoch, scheme, vocab)
 	if err != nil {
 		return nil, nil, nil, err
@@ -190,7 +197,9 @@ func (r *Registry) Accounts(root watermark.Key, epoch string, scheme watermark.S
 
 // MasterBinder returns a function that makes a mark like the master's from any key. A test
 // of the master takes its control keys from it.
-func (r *Registry) MasterBinder(root watermark.Key, epoch string, scheme watermark.Scheme, vocab int) (func(watermark.Key) (*watermark.Mark, error), error) {
+func (r *Registry) MasterBinder(
+	root watermark.Key, epoch string, scheme watermark.Scheme, vocab int,
+) (func(watermark.Key) (*watermark.Mark, error), error) {
 	m, err := r.Marker(root, epoch, scheme, vocab)
 	if err != nil {
 		return nil, err

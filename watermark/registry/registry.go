@@ -75,7 +75,8 @@ type account struct{ epoch, id string }
 // and labels are 1 to 128 letters, digits or ._@:+- characters.
 func New(root string, epochs []Epoch, cohorts []Cohort, tenants []Tenant) (*Registry, error) {
 	r := &Registry{
-		root: root, epochs: slices.Clone(epochs), cohorts: orEmpty(slices.Clone(cohorts)), tenants: orEmpty(slices.Clone(tenants)),
+		root: root, epochs: slices.Clone(epochs),
+		cohorts: orEmpty(slices.Clone(cohorts)), tenants: orEmpty(slices.Clone(tenants)),
 		epoch: make(map[string]int), cohort: make(map[account]int), tenant: make(map[account]int),
 	}
 	if !isHex(root, 16) {

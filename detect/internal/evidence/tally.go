@@ -132,17 +132,18 @@ type batchScorer struct {
 func (b *batchScorer) score(from, to int) []int64 {
 	// A type that embeds a Mark may score in its own way. Only a Mark itself is known to score
 	// packed pairs alike.
+	b.scores = slices.Grow(b.scores[:0], to-from)
 	if m, ok := b.Scorer.(*watermark.Mark); ok && m.Width() <= watermark.MaxPackedWidth {
-		b.scores = m.ScorePacked(b.scores[:0], b.set.Inputs(from, to))
+		b.scores = m.ScorePacked(b.scores, b.set.Inputs(from, to))
 		return b.scores
 	}
-	b.pairs, b.ids = b.pairs[:0], slices.Grow(b.ids[:0], (to-from)*b.Width())
+	b.pairs, b.ids = slices.Grow(b.pairs[:0], to-from), slices.Grow(b.ids[:0], (to-from)*b.Width())
 	for i := from; i < to; i++ {
 		at := len(b.ids)
 		b.ids = b.set.AppendContext(b.ids, i)
 		b.pairs = append(b.pairs, Pair{Context: b.ids[at:len(b.ids):len(b.ids)], Token: b.set.Unit(i).Token})
 	}
-	if b.scores = b.Score(b.scores[:0], b.pairs); len(b.scores) != len(b.pairs) {
+	if b.scores = b.Score(b.scores, b.pairs); len(b.scores) != len(b.pairs) {
 		panic("detect: the scorer did not return one score for each pair")
 	}
 	return b.scores

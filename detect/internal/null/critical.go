@@ -32,6 +32,9 @@ func Critical(l Law, units *Units, limit float64, top int64) int64 {
 	sd := math.Sqrt(variance)
 	guess := int64(min(mean+sd*math.Sqrt(max(-2*math.Ln10*limit, 0)), float64(top)))
 	above := func(sum int64) float64 { return l.Survival(units, SumOf(sum)) - limit }
+	if above(top) > 0 { // short texts cannot reach the limit, and the tail at the top is cheap
+		return top + 1
+	}
 	// Bracket: lo is above the limit (or -1), hi is not (or top+1).
 	lo, hi := int64(-1), top+1
 	atLo, atHi := math.NaN(), math.NaN()

@@ -10,7 +10,7 @@ import (
 // A pacer spaces the requests of a pool, and delays all of them while the endpoint wants a
 // pause.
 type pacer struct {
-	interval time.Duration // 0 is no limit
+	interval time.Duration // 0 means no limit
 	mu       sync.Mutex
 	next     time.Time // of the next request
 }

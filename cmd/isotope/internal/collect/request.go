@@ -181,7 +181,7 @@ func (b Budget) holds(u Usage) bool {
 // on it.
 type Pace struct {
 	Concurrency int           // requests at a time
-	PerMinute   float64       // requests per minute, including retries; 0 is no limit
+	PerMinute   float64       // requests per minute, including retries; 0 means no limit
 	Retries     int           // of a request, after the first attempt
 	Timeout     time.Duration // of an attempt
 	Backoff     time.Duration // before the first retry; it doubles with each retry

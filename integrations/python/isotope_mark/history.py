@@ -1,0 +1,39 @@
+"""Which positions of a text are marked."""
+
+
+class History:
+    """Follows one text: its prompt, then each token that was accepted."""
+
+    def __init__(self, mark, prompt=()):
+        self.mark = mark
+        self._ids = []
+        self._seen = set()
+        if mark.profile.prompt_context:
+            for t in prompt:
+                self.accept(t)
+
+    def context(self):
+        """Returns the context of the next position."""
+        return self.mark.context(self._ids)
+
+    def marked(self):
+        """Whether the next position carries the mark: its context is new, if the profile asks for that, and in the band."""
+        context = self.context()
+        if self.mark.profile.mask == "context" and context in self._seen:
+            return False
+        return self.mark.in_band(context)
+
+    def accept(self, token):
+        """Appends a token to the text."""
+        if self.mark.profile.mask == "context":
+            self._seen.add(self.context())
+        self._ids.append(int(token))
+        k = self.mark.profile.width
+        if len(self._ids) > 4 * k + 64:
+            del self._ids[:len(self._ids) - max(k, 1)]
+
+    def fork(self):
+        """Returns a copy that goes its own way."""
+        other = History(self.mark)
+        other._ids, other._seen = list(self._ids), set(self._seen)
+        return other
