@@ -43,19 +43,14 @@ func (a *added) empty() bool { return !a.text }
 // A chunk is a part of a text: an added token, or a normalized text between two.
 type chunk struct {
 	id       int32 // -1 for a text
+	from, to int   // the place of an added token in the original text
 	text     []byte
-	from, to int // the place in the original text
-	align    *alignment
-	base     int // what to add to a place in align
+	base, at int // text is at this place of the normalized form of the original text from base on
 }
 
-// each cuts a text at its added tokens, and calls f with each chunk.
-func (a *added) each(e *BPE, text []byte, special bool, f func(chunk)) {
-	a.aligned(e, text, special, nil, f)
-}
-
-// aligned is each with the alignment of each chunk of text, which is valid during the call of f.
-func (a *added) aligned(e *BPE, text []byte, special bool, align *alignment, f func(chunk)) {
+// each cuts a text at its added tokens, and calls f with each chunk. During the call of f align, which may
+// be nil, is the alignment of the normalized form that the chunk is of.
+func (a *added) each(e *BPE, text []byte, special bool, align *alignment, f func(chunk)) {
 	look := special || a.text
 	first := true
 	between := func(from, to int) {
@@ -66,7 +61,7 @@ func (a *added) aligned(e *BPE, text []byte, special bool, align *alignment, f f
 		first = false
 		sub := func(i, j int) {
 			if i < j {
-				f(chunk{id: -1, text: part[i:j], from: from + align.start(i), to: from + align.end(j), align: align.slice(i, j), base: from})
+				f(chunk{id: -1, text: part[i:j], base: from, at: i})
 			}
 		}
 		at := 0
@@ -111,17 +106,6 @@ func (a *alignment) end(i int) int {
 		return int(a.from[0])
 	}
 	return int(a.to[i-1])
-}
-
-// slice returns the alignment of the bytes from i to j.
-func (a *alignment) slice(i, j int) *alignment {
-	if a == nil {
-		return nil
-	}
-	if a.from == nil {
-		return &alignment{}
-	}
-	return &alignment{a.from[i:j], a.to[i:j]}
 }
 
 // A matcher finds tokens in a text: the leftmost first, and of those that begin there the longest.

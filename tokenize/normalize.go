@@ -37,8 +37,7 @@ func (n *normalizer) none() bool { return *n == normalizer{} }
 // An alignment tells which bytes of a text each byte of its normalized form stands for. The zero
 // alignment is that of a text which did not change.
 type alignment struct {
-	from []int32 // from[i] and from[i+1] limit what byte i stands for, except that equal limits move on
-	to   []int32
+	from, to []int32 // byte i of the form stands for the bytes of the text from from[i] up to but not including to[i]
 }
 
 // apply returns the normalized form of a chunk of text. It returns text itself if nothing changes.
