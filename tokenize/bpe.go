@@ -26,20 +26,21 @@ type BPE struct {
 // decode.
 func newBPE(s *spec, tokens []string) (*BPE, error) {
 	loadClasses()
+	special := s.names()
 	e := &BPE{
 		name:    s.name,
 		size:    s.vocab,
-		special: s.special,
+		special: special,
 		stages:  []stage{s.split},
 		vocab:   newVocabulary(tokens, nil),
-		digest:  digest(s.pattern, tokens, s.special),
+		digest:  digest(s.pattern, tokens, special),
 	}
 	if err := e.checkBytes(); err != nil {
 		return nil, err
 	}
 	var names []addedToken
 	for _, id := range e.Special() {
-		names = append(names, addedToken{content: s.special[id], id: id, special: true})
+		names = append(names, addedToken{content: special[id], id: id, special: true})
 	}
 	e.added = newAdded(names)
 	return e, nil
@@ -105,7 +106,7 @@ func (e *BPE) append(dst []int32, text []byte, special bool, m *merger) []int32 
 	if e.plain(special) {
 		return e.appendPieces(dst, text, m)
 	}
-	e.added.each(e, text, special, func(c chunk) {
+	e.added.each(e, text, special, nil, func(c chunk) {
 		if c.id >= 0 {
 			dst = append(dst, c.id)
 		} else {
