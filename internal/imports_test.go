@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"watermark":                {"internal/prf", "internal/kernel"},
 	"watermark/registry":       {"watermark"},
 	"watermark/interop":        {"watermark", "internal/prf"},
-	"tokenize":                 {"github.com/tiktoken-go/tokenizer"},
+	"tokenize":                 {"github.com/tiktoken-go/tokenizer", "golang.org/x/text/unicode/norm"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},
 	"detect/internal/evidence": {"watermark", "internal/tokset", "detect/internal/null"},
