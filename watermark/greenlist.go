@@ -100,7 +100,8 @@ func (g *greenList) mask(s *prf.Scratch, dst []uint64, n int, context []Token) {
 
 func (g *greenList) score(s *prf.Scratch, p Pair) int64 {
 	g.f.SetContext(s, p.Context)
-	if g.green(s, g.table, p.Token) {
+	v := uint32(p.Token)
+	if g.table.Green(g.f.Block(s, g.table.BlockOf(v)), v) {
 		return 1
 	}
 	return 0
@@ -112,23 +113,4 @@ func (g *greenList) parts(s *prf.Scratch, p Pair, dst []int64) []int64 {
 
 func (g *greenList) unweighted() boundScheme { return g }
 
-// green reports whether a token is green in the current context, under table.
-func (g *greenList) green(s *prf.Scratch, table *kernel.Table, t Token) bool {
-	v := uint32(t)
-	return table.Green(g.f.Block(s, table.BlockOf(v)), v)
-}
-
-func (g *greenList) pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int {
-	g.f.SetContext(s, context)
-	return g.draw(s, g.table, ids, probs, u)
-}
-
-// draw is pick in the current context, under table.
-func (g *greenList) draw(s *prf.Scratch, table *kernel.Table, ids []Token, probs []float32, u float64) int {
-	return pickIndex(probs, u, func(i int) float64 {
-		if g.green(s, table, ids[i]) {
-			return g.odds
-		}
-		return 1
-	})
-}
+func (g *greenList) factor() float64 { return g.odds }
