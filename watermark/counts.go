@@ -32,6 +32,7 @@ type MarkCounts struct {
 	OutOfBand  int64 `json:"out_of_band"` // the context lies outside the band
 	Repeated   int64 `json:"repeated"`    // the context occurred before
 	Exempt     int64 `json:"exempt"`      // the token is one that the mark leaves alone
+	Gated      int64 `json:"gated"`       // the row of a bias had less choice than its Gate asks for
 	Forced     int64 `json:"forced"`      // a draw had one candidate or none, as a grammar leaves them
 	Greedy     int64 `json:"greedy"`      // a draw at temperature 0, where only a bias marks
 	// Unasked counts positions where the call for this mark was missing, for instance Process without
@@ -49,6 +50,7 @@ const (
 	outOfBand
 	repeated
 	exempt
+	gated
 	forced
 	greedy
 	outcomes // their number
@@ -132,11 +134,11 @@ func (t *totals) add(f fate, n int64) {
 	t.draw[f.draw()] += n
 }
 
-// counts returns the totals as MarkCounts.
+// markCounts returns totals as MarkCounts.
 func markCounts(n *[outcomes]int64) MarkCounts {
 	return MarkCounts{
 		Marked: n[marked], Unscorable: n[unscorable], OutOfBand: n[outOfBand], Repeated: n[repeated],
-		Exempt: n[exempt], Forced: n[forced], Greedy: n[greedy], Unasked: n[unasked],
+		Exempt: n[exempt], Gated: n[gated], Forced: n[forced], Greedy: n[greedy], Unasked: n[unasked],
 	}
 }
 
@@ -158,7 +160,7 @@ func totalsOf(c Counts) totals {
 	of := func(c MarkCounts) [outcomes]int64 {
 		return [outcomes]int64{
 			marked: c.Marked, unscorable: c.Unscorable, outOfBand: c.OutOfBand, repeated: c.Repeated,
-			exempt: c.Exempt, forced: c.Forced, greedy: c.Greedy, unasked: c.Unasked,
+			exempt: c.Exempt, gated: c.Gated, forced: c.Forced, greedy: c.Greedy, unasked: c.Unasked,
 		}
 	}
 	return totals{

@@ -92,6 +92,7 @@ type Mark struct {
 	prompts bool       // prompt tokens are context
 	scored  bool       // only what can be scored is marked; see ScoredOnly
 	exempt  *exemptIDs // ids that the mark leaves alone, with scored
+	gate    float64    // see GreenList.Gate
 	variant int        // which of several keys it has; see Profile.Variants
 	test    testRules
 	scratch *sync.Pool // copies of the mark share it
@@ -152,6 +153,9 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 		band: o.band, in: in, lane: o.lane, payload: o.payload, masked: o.mask, prompts: !o.skipPrompt,
 		scored: o.scored, exempt: exempt, test: testRules{exempt: o.exempt},
 		scratch: &sync.Pool{New: func() any { return new(scratch) }},
+	}
+	if g, ok := scheme.(GreenList); ok {
+		m.gate = g.Gate
 	}
 	m.use(bound)
 	m.id = m.identity()
@@ -270,7 +274,8 @@ func (m *Mark) IsScoredOnly() bool { return m.scored }
 // Pass it the published text alone. It leaves its exempt ids alone everywhere.
 //
 // A green list takes raw logits, before temperature and truncation. It leaves NaN, infinities and
-// entries past the vocabulary, as padded heads have them, unchanged.
+// entries past the vocabulary, as padded heads have them, unchanged. One with a Gate leaves a row of
+// little choice unchanged.
 //
 // A keyed draw is the last step. It takes logits after temperature and truncation, with -Inf for what
 // was truncated, and draws from their softmax. A GumbelMax leaves the drawn token finite and sets all
@@ -291,7 +296,7 @@ func (m *Mark) process(s *scratch, logits []float32, context []Token) {
 		for i := m.vocab; i < len(logits); i++ {
 			logits[i] = negInf
 		}
-	default:
+	case !m.isGated(s, logits):
 		m.processBias(s, logits, context)
 	}
 }
@@ -406,7 +411,7 @@ func leave(logits []float32, list ...candidate) {
 }
 
 // Mask writes the green list of the position that follows context as a bitmap: token v is bit v%64 of
-// dst[v/64]. A whole vocabulary takes (Vocab()+63)/64 words. Mask fills a shorter dst as far as it
+// dst[v/64]. A Gate needs the row, so Mask does not know it. A whole vocabulary takes (Vocab()+63)/64 words. Mask fills a shorter dst as far as it
 // goes, and does not change words past the vocabulary. The bitmap is 0 for a context outside the mark's
 // band, and for a keyed draw. [Sequence.Mask] also knows repeats and several bands.
 func (m *Mark) Mask(dst []uint64, context []Token) {
@@ -428,7 +433,7 @@ func (m *Mark) Mask(dst []uint64, context []Token) {
 // [Sequence.Pick] do.
 //
 // u in [0,1) is an ordinary random number. It draws for contexts outside the band, for a green list, and
-// for what a Tournament leaves to chance. A green list multiplies the probabilities of green tokens by
+// for what a Tournament leaves to chance. A Gate looks at the survivors. A green list multiplies the probabilities of green tokens by
 // e^delta first, as Process and a softmax at temperature 1 would.
 func (m *Mark) Pick(ids []Token, probs []float32, context []Token, u float64) int {
 	n := min(len(ids), len(probs))
@@ -439,8 +444,10 @@ func (m *Mark) Pick(ids []Token, probs []float32, context []Token, u float64) in
 	case !m.covers(&s.Scratch, context):
 		return drawIndex(s.list, u)
 	case m.keyed == nil:
-		t := m.biasAt(&s.Scratch, context)
-		t.weigh(s.list, m.bias.factor())
+		if m.gate == 0 || entropyOf(s.list) > m.gate {
+			t := m.biasAt(&s.Scratch, context)
+			t.weigh(s.list, m.bias.factor())
+		}
 		return drawIndex(s.list, u)
 	}
 	m.keyed.setContext(s, context)

@@ -28,6 +28,11 @@ func (m *Mark) processHalf(f kernel.Format, dst []float32, src []uint16, context
 	n := min(len(src), m.vocab)
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
+	if m.gate > 0 {
+		prf.Widen(&s.Scratch, f, dst, src)
+		m.process(s, dst, context)
+		return
+	}
 	b, ok := m.bound.(halfProcessor)
 	if ok && m.covers(&s.Scratch, context) {
 		b.processHalf(&s.Scratch, f, dst[:n], src[:n], context)

@@ -36,7 +36,11 @@ const profileVersion = 1
 // key.
 type Profile struct {
 	Scheme          Scheme
-	Vocab           int    // vocabulary size, 1 to MaxVocab
+	// Vocab is the number of ids that the model may generate, 1 to MaxVocab: the number of logits in a
+	// row, or that of the tokenizer with its added and control tokens. Many tokenizers name a size
+	// without them. Marked text never has an id from Vocab on, so too small a Vocab takes the end of a
+	// turn away. Too large a one is harmless.
+	Vocab           int
 	Tokenizer       string // name of the tokenizer, or TokenizerNone
 	TokenizerDigest string // "sha256:" and 64 hex digits; empty for TokenizerNone
 	BandLo, BandHi  int    // part of [0, BandSize); both 0 means all contexts
@@ -46,7 +50,9 @@ type Profile struct {
 	Dedup           string // DedupPair or DedupContext; empty means DedupPair
 	Lane            Lane
 	Payload         int     // bits of the message, 0 to MaxPayloadBits; the message itself is not part of a profile
-	Exempt          []Token // ids that a detector never scores, in ascending order
+	// Exempt are ids that a detector never scores, in ascending order. List the control tokens here:
+	// those that end a turn, call a tool, or separate thinking from an answer. tokenize has them.
+	Exempt []Token
 	// Variants is the number of keys, 1 to MaxVariants; 0 means 1. With 2 or more, each
 	// text of a keyed draw is marked with one of [Key.Variants]. See [Profile.Marks].
 	Variants int
@@ -64,8 +70,8 @@ const MaxVariants = 1024
 //
 // Dedup is [DedupContext] for a mark that leaves repeated contexts unmarked, because only the
 // first occurrence of a context then carries the mark. It is [DedupPair] for any other mark.
-// Exempt is that of [ScoredOnly], or empty; set it if the detector shall skip ids. The mark of a variant key has a profile
-// with Variants 1, for a test under that key. An error about a parameter is a [*ParamError]. The
+// Exempt is that of [ScoredOnly], or empty; set it if the detector shall skip ids. The mark of a
+// variant key has a profile with Variants 1, for a test under that key. An error about a parameter is a [*ParamError]. The
 // second of the [Mark.Halves] has no profile, because no profile binds its lists.
 func (m *Mark) Profile(tokenizer, digest string) (*Profile, error) {
 	if m.half == secondHalf {
@@ -235,7 +241,7 @@ func (p *Profile) checked() (*Profile, error) {
 	}
 	for i, id := range c.Exempt {
 		if id < 0 || int(id) >= c.Vocab || i > 0 && c.Exempt[i-1] >= id {
-			return nil, paramError("exempt", "must hold ascending ids below the vocabulary size; id %d at index %d is out of order or out of range", id, i)
+			return nil, exemptError(id, i, c.Vocab)
 		}
 	}
 	// New checks the other parameters. Any key will do.

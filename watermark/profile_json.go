@@ -40,7 +40,7 @@ func ReadProfile(path string) (*Profile, error) {
 
 // profileFields lists the fields in canonical order: by their bytes.
 var profileFields = []string{
-	"band", "candidates", "dedup", "delta", "depth", "dual", "exempt", "gamma", "group", "isotope", "lane", "marked", "mask", "payload",
+	"band", "candidates", "dedup", "delta", "depth", "dual", "exempt", "gamma", "gate", "group", "isotope", "lane", "marked", "mask", "payload",
 	"prompt_context", "scheme", "selector", "tokenizer", "tokenizer_digest", "variants", "vocab", "width",
 }
 

@@ -38,7 +38,7 @@ func newExempt(ids []Token, vocab int) (*exemptIDs, error) {
 	}
 	for i, id := range ids {
 		if id < 0 || int(id) >= vocab || i > 0 && ids[i-1] >= id {
-			return nil, paramError("exempt", "must hold ids below the vocabulary size %d, each once; id %d at index %d is out of range or occurs twice", vocab, id, i)
+			return nil, exemptError(id, i, vocab)
 		}
 	}
 	e := &exemptIDs{ids: ids, bits: make([]uint64, ids[len(ids)-1]/64+1)}
@@ -46,6 +46,14 @@ func newExempt(ids []Token, vocab int) (*exemptIDs, error) {
 		e.bits[id/64] |= 1 << (id % 64)
 	}
 	return e, nil
+}
+
+// exemptError is about the id at index i of Exempt.
+func exemptError(id Token, i, vocab int) error {
+	if int(id) >= vocab {
+		return paramError("exempt", "holds id %d at index %d, which is not below the vocabulary size %d; marked text never has such an id, so no turn could end with one; set vocab to the number of logits in a row", id, i, vocab)
+	}
+	return paramError("exempt", "holds id %d at index %d, where ascending ids are needed, none below 0", id, i)
 }
 
 // has reports whether an id is in the set.
@@ -88,7 +96,7 @@ func (e *exemptIDs) restore(row, saved []float32) {
 	}
 }
 
-// splitExempt decides between the exempt candidates and the others, for a draw with the random number u.
+// split decides between the exempt candidates and the others, for a draw with the random number u.
 // If it falls to an exempt one, it returns that one's index, or else -1. The exempt candidates then
 // have weight 0, and rest in [0,1) is a random number for a draw among the others.
 //

@@ -26,7 +26,8 @@ func (s *Sequence) Process(logits []float32) {
 // on a device; see [Mark.Mask]. delta is what the engine then adds to the logits of these tokens. It is
 // 0 where no bias marks: outside the bands, where the context occurred before, and at the start of the
 // text. The bitmap is then 0, too. Mask takes the place of Process, so a later Draw does not bias again.
-// It does not know a [Bias] of the caller, and neither does it know the row that a Gate looks at.
+// It does not know a [Bias] of the caller, and neither does it know the row that a Gate looks at: set
+// delta to 0 where the entropy of the row is not above the Gate.
 func (s *Sequence) Mask(dst []uint64) (delta float32) {
 	n := 64 * len(dst)
 	if s.vocab > 0 {
@@ -83,7 +84,7 @@ func anyAtLeast(row []float32, floor float32) bool {
 }
 
 // biasOf returns the bias that marks the next position, or nil, and notes what happens there. Bands are
-// disjoint, so there is at most one.
+// disjoint, so there is at most one. Gates look at logits, unless they are nil.
 func (s *Sequence) biasOf(scratch *prf.Scratch, logits []float32) *sequenceBias {
 	s.now.asked = true
 	s.now.bias = outOfBand
@@ -99,6 +100,10 @@ func (s *Sequence) biasOf(scratch *prf.Scratch, logits []float32) *sequenceBias 
 			continue
 		case s.has(b.repeats):
 			s.now.bias = repeated
+			return nil
+		}
+		if logits != nil && b.mark != nil && b.mark.isGated(&s.scratch, logits) {
+			s.now.bias = gated
 			return nil
 		}
 		s.now.bias, s.now.by = marked, i

@@ -101,7 +101,7 @@ func (s *Sequence) checksLater(sampler Sampler, n int) bool {
 // order, with probabilities that need not sum to 1. It applies the biases, unless [Sequence.Process] or
 // [Sequence.Mask] has, and then the keyed draw or an ordinary one. So it is right for every scheme, and
 // a change of profile cannot turn marking off. A bias multiplies the probabilities of favoured tokens
-// by e^delta. It marks a little less than before the truncation. Draw does not apply a [Bias] of the
+// by e^delta. It marks a little less than before the truncation, and a Gate looks at what was left. Draw does not apply a [Bias] of the
 // caller, which needs a row for Process. Other rules and the result are those of [Sequence.Pick].
 func (s *Sequence) Draw(ids []Token, probs []float32, u float64) int {
 	s.list = s.candidates(s.list, ids, probs)
@@ -121,6 +121,8 @@ func (s *Sequence) biasCandidates(list []candidate) {
 	case b == nil:
 	case b.own != nil:
 		s.now.bias = unasked
+	case b.mark.gate > 0 && entropyOf(list) <= b.mark.gate:
+		s.now.bias = gated
 	default:
 		bias := b.mark.biasAt(scratch, s.text(b.scored))
 		bias.weigh(list, b.mark.bias.factor())
