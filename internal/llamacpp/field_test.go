@@ -70,6 +70,10 @@ func TestSamplesOfOnePrompt(t *testing.T) {
 	require.NoError(t, err)
 	draw, err := provenance.Mark(key)
 	require.NoError(t, err)
+	everywhere := *provenance
+	everywhere.Marked = watermark.MarkedAll
+	constant, err := everywhere.Mark(key)
+	require.NoError(t, err)
 	several := *provenance
 	several.Variants = n
 	variants, err := several.Marks(key)
@@ -83,7 +87,8 @@ func TestSamplesOfOnePrompt(t *testing.T) {
 	}{
 		{"unmarked", func(int) []*watermark.Mark { return nil }, false, n},
 		{"a bias", func(int) []*watermark.Mark { return []*watermark.Mark{bias} }, false, n},
-		{"a keyed draw", func(int) []*watermark.Mark { return []*watermark.Mark{draw} }, false, 1},
+		{"a keyed draw", func(int) []*watermark.Mark { return []*watermark.Mark{draw} }, false, n},
+		{"a keyed draw that marks the first words", func(int) []*watermark.Mark { return []*watermark.Mark{constant} }, false, 1},
 		{"a variant for each sample", func(i int) []*watermark.Mark { return variants[i : i+1] }, false, n},
 		{"two keys and a salt for each sample", func(int) []*watermark.Mark { return []*watermark.Mark{dual} }, true, n},
 		{"two keys without a salt", func(int) []*watermark.Mark { return []*watermark.Mark{dual} }, false, 1},
