@@ -22,10 +22,10 @@ type Accumulator struct {
 	evidence *evidence.Evidence
 }
 
-// NewAccumulator returns an empty Accumulator. o may be nil. It panics if [Options.Check] refuses
+// NewAccumulator returns an empty Accumulator. o may be nil; see [OptionsOf]. It panics if [Options.Check] refuses
 // o, if the scorer's width or vocabulary is out of range, or if no test exists for its law.
 func NewAccumulator(s Scorer, o *Options) *Accumulator {
-	options := o.orDefault()
+	options := o.of(s).orDefault()
 	null.Of(s.Law()) // panics early
 	return &Accumulator{scorer: s, options: options, evidence: evidence.New(options.config(s))}
 }

@@ -20,7 +20,8 @@ const (
 	DedupContext
 )
 
-// Options tunes a test. nil means the zero Options, which is sound. The fields after Exempt matter
+// Options tunes a test. The zero Options are sound. nil means [OptionsOf] the mark, so that a test
+// without Options follows the mark's profile. The fields after Exempt matter
 // only when a Result is made.
 type Options struct {
 	Dedup     Dedup     // what is scored once; the zero value is DedupPair

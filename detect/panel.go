@@ -22,14 +22,14 @@ type Panel struct {
 	of       []int                // index into evidence for each scorer
 }
 
-// NewPanel returns an empty Panel. o may be nil. It panics without scorers, and if they differ in
+// NewPanel returns an empty Panel. o may be nil; see [OptionsOf]. It panics without scorers, and if they differ in
 // vocabulary. It panics if two of them have one ID, since the same test twice is not two tests. It
 // also panics as [NewAccumulator] does.
 func NewPanel(s []Scorer, o *Options) *Panel {
 	if len(s) == 0 {
 		panic("detect: a Panel needs at least one scorer")
 	}
-	p := &Panel{scorers: s, options: o.orDefault(), of: make([]int, len(s))}
+	p := &Panel{scorers: s, options: o.of(s...).orDefault(), of: make([]int, len(s))}
 	if p.options.Tests > math.MaxInt64/int64(len(s)) {
 		panic("detect: Tests times the number of scorers overflows")
 	}

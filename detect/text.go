@@ -6,7 +6,8 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// TextOptions tunes the test of one text. nil means the zero TextOptions, which is sound.
+// TextOptions tunes the test of one text. The zero TextOptions are sound. nil means [OptionsOf] the
+// mark, and nothing else.
 type TextOptions struct {
 	Options
 	// Prompts are what the writer was given. Every context that occurs in one of them is left out
@@ -41,7 +42,7 @@ type TextResult struct {
 // Text panics as [NewAccumulator] does, and if a request does not fit the scorer or the options. It
 // may be called concurrently.
 func Text(s Scorer, tokens []Token, o *TextOptions) TextResult {
-	var c TextOptions
+	c := TextOptions{Options: *OptionsOf(s)}
 	if o != nil {
 		c = *o
 	}

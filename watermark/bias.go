@@ -24,8 +24,8 @@ type Bias interface {
 
 // AddBias adds a Bias to the Sequence, before the first token of a text. The rules are those of
 // biases that are marks: their bands must be disjoint, under the same selector and width. Options
-// may be [Band], [MaskRepeats], [MarkRepeats] and [NoPromptContext]. A Bias marks repeats by
-// default.
+// may be [Band], [MaskRepeats], [MarkRepeats], [NoPromptContext] and [ScoredOnly]. A Bias marks
+// repeats by default.
 //
 // [Sequence.Process] applies the Bias to the caller's row. [Sequence.Sample] applies it to a copy.
 // Both cut the row at the vocabulary of the marks; without marks the Bias sees the whole row. An
@@ -64,14 +64,18 @@ func (s *Sequence) AddBias(b Bias, opts ...Option) error {
 	if err != nil {
 		return err
 	}
-	if err := s.add(sequenceBias{own: b, width: width, band: o.band, in: in}, o.mask); err != nil {
+	vocab := s.vocab
+	if vocab == 0 {
+		vocab = MaxVocab
+	}
+	exempt, err := newExempt(o.exempt, vocab)
+	if err != nil {
+		return err
+	}
+	added := sequenceBias{own: b, width: width, band: o.band, in: in, scored: o.scored, exempt: exempt}
+	if err := s.add(added, o.mask); err != nil {
 		return err
 	}
 	s.prompts = !o.skipPrompt
 	return nil
-}
-
-// context returns the last Width tokens of a text.
-func (b *sequenceBias) context(tokens []Token) []Token {
-	return tokens[max(len(tokens)-b.width, 0):]
 }

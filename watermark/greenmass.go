@@ -15,13 +15,13 @@ var maskBuffers = sync.Pool{New: func() any { return new([]uint64) }}
 // vocabulary. NaN and -Inf have no mass, and several +Inf share it all.
 //
 // ok is false for a step that a histogram must not contain. That is the case for a keyed draw,
-// for a context outside the mark's band, for a temperature that is not a positive number, and if
+// for a context or a row that the mark leaves alone, for a temperature that is not a positive number, and if
 // no token has mass.
 //
 // GreenMass computes an exponential for each token. It does not allocate once its buffers have
 // grown, and it is safe for concurrent use.
 func (m *Mark) GreenMass(logits []float32, context []Token, temperature float32) (mass float64, ok bool) {
-	if m.bias == nil || !(temperature > 0) || math.IsInf(float64(temperature), 0) || !m.marks(context) {
+	if m.bias == nil || !(temperature > 0) || math.IsInf(float64(temperature), 0) || !m.marks(logits, context) {
 		return 0, false
 	}
 	logits = logits[:min(len(logits), m.vocab)]
@@ -58,12 +58,12 @@ func (m *Mark) GreenMass(logits []float32, context []Token, temperature float32)
 	return min(green/all, 1), true
 }
 
-// marks reports whether the context lies in the mark's band.
-func (m *Mark) marks(context []Token) bool {
-	if m.in == nil {
+// marks reports whether the mark marks the position that follows context, with this row.
+func (m *Mark) marks(logits []float32, context []Token) bool {
+	if m.in == nil && !m.scored && m.gate == 0 {
 		return true
 	}
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
-	return m.in.has(&s.Scratch, context)
+	return m.covers(&s.Scratch, context) && !m.isGated(s, logits)
 }

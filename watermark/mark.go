@@ -3,6 +3,7 @@ package watermark
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/isotope-wm/isotope/internal/prf"
@@ -42,7 +43,7 @@ type boundBias interface {
 	boundScheme
 	process(s *prf.Scratch, logits []float32, context []Token)
 	mask(s *prf.Scratch, dst []uint64, n int, context []Token)
-	pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int
+	factor() float64 // by which it multiplies the probability of a favoured token
 	biasAt(s *prf.Scratch, context []Token) rowBias
 }
 
@@ -62,6 +63,7 @@ type scratch struct {
 	prf.Scratch
 	list    []candidate
 	bits    []uint32
+	saved   []float32 // logits of exempt ids
 	scanner rowScanner
 }
 
@@ -88,7 +90,18 @@ type Mark struct {
 	payload Payload
 	masked  bool
 	prompts bool       // prompt tokens are context
+	scored  bool       // only what can be scored is marked; see ScoredOnly
+	exempt  *exemptIDs // ids that the mark leaves alone, with scored
+	gate    float64    // see GreenList.Gate
+	variant int        // which of several keys it has; see Profile.Variants
+	test    testRules
 	scratch *sync.Pool // copies of the mark share it
+}
+
+// testRules are what a profile says about a test of a mark.
+type testRules struct {
+	dedup  string // "" for a mark without a profile
+	exempt []Token
 }
 
 // New binds a scheme to a key, for a vocabulary of vocab ids, 1 to [MaxVocab]. vocab must cover every
@@ -131,10 +144,18 @@ func New(key Key, scheme Scheme, vocab int, opts ...Option) (*Mark, error) {
 	if err != nil {
 		return nil, err
 	}
+	exempt, err := newExempt(o.exempt, vocab)
+	if err != nil {
+		return nil, err
+	}
 	m := &Mark{
 		scheme: scheme, vocab: vocab, keyID: key.ID(),
 		band: o.band, in: in, lane: o.lane, payload: o.payload, masked: o.mask, prompts: !o.skipPrompt,
+		scored: o.scored, exempt: exempt, test: testRules{exempt: o.exempt},
 		scratch: &sync.Pool{New: func() any { return new(scratch) }},
+	}
+	if g, ok := scheme.(GreenList); ok {
+		m.gate = g.Gate
 	}
 	m.use(bound)
 	m.id = m.identity()
@@ -227,13 +248,34 @@ func (m *Mark) halfOf(g *gumbelMax, f *uniforms, which keyHalf) *Mark {
 	return &c
 }
 
+// Variant returns which key of a profile with several [Profile.Variants] the mark has, from 0. It is 0
+// for any other mark.
+func (m *Mark) Variant() int { return m.variant }
+
+// Exempt returns the ids that a test of the mark never scores, in ascending order: those of its profile,
+// or of [ScoredOnly]. A mark that was made with ScoredOnly does not mark them either. Package detect
+// leaves them out by itself.
+func (m *Mark) Exempt() []Token { return slices.Clone(m.test.exempt) }
+
+// Dedup returns what a test of the mark scores once, as its profile says: [DedupPair] or
+// [DedupContext]. It is "" for a mark that was not made from a profile. Package detect follows it by
+// itself.
+func (m *Mark) Dedup() string { return m.test.dedup }
+
+// IsScoredOnly reports whether the mark leaves alone what no test can score; see [ScoredOnly].
+func (m *Mark) IsScoredOnly() bool { return m.scored }
+
 // Process marks the row of the position that follows context, in place. It marks a row shorter
 // than the vocabulary as far as it goes. It does not change the row if the context lies outside
 // the mark's band. It never looks at repeats. Its working memory comes from a pool, so it does
 // not allocate in a steady state.
 //
+// A mark that was made with [ScoredOnly] does not change the row after a context that no test scores.
+// Pass it the published text alone. It leaves its exempt ids alone everywhere.
+//
 // A green list takes raw logits, before temperature and truncation. It leaves NaN, infinities and
-// entries past the vocabulary, as padded heads have them, unchanged.
+// entries past the vocabulary, as padded heads have them, unchanged. One with a Gate leaves a row of
+// little choice unchanged.
 //
 // A keyed draw is the last step. It takes logits after temperature and truncation, with -Inf for what
 // was truncated, and draws from their softmax. A GumbelMax leaves the drawn token finite and sets all
@@ -248,22 +290,58 @@ func (m *Mark) Process(logits []float32, context []Token) {
 
 func (m *Mark) process(s *scratch, logits []float32, context []Token) {
 	switch {
-	case !m.in.has(&s.Scratch, context):
+	case !m.covers(&s.Scratch, context):
 	case m.keyed != nil:
-		m.processDraw(s, logits, context, m.salt)
-	default:
-		m.bias.process(&s.Scratch, logits[:min(len(logits), m.vocab)], context)
+		m.processDraw(s, logits[:min(len(logits), m.vocab)], context, m.salt)
+		for i := m.vocab; i < len(logits); i++ {
+			logits[i] = negInf
+		}
+	case !m.isGated(s, logits):
+		m.processBias(s, logits, context)
 	}
 }
 
-// processDraw is process for a keyed draw and a context in its band.
-func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt uint32) {
+// covers reports whether the mark marks the position that follows context.
+func (m *Mark) covers(s *prf.Scratch, context []Token) bool {
+	return (!m.scored || isScorable(context, m.Width(), m.vocab)) && m.in.has(s, context)
+}
+
+// isScorable reports whether a test of text can score the next token: it knows the context, and the
+// vocabulary holds it. A vocab of 0 holds everything.
+func isScorable(text []Token, width, vocab int) bool {
+	if len(text) < width {
+		return false
+	}
+	for _, t := range text[len(text)-width:] {
+		if t < 0 || vocab > 0 && int(t) >= vocab {
+			return false
+		}
+	}
+	return true
+}
+
+// processBias is process for a bias and a context that it covers.
+func (m *Mark) processBias(s *scratch, logits []float32, context []Token) {
 	row := logits[:min(len(logits), m.vocab)]
-	if g, ok := m.keyed.(*gumbelMax); ok {
+	s.saved = m.exempt.save(s.saved[:0], row)
+	m.bias.process(&s.Scratch, row, context)
+	m.exempt.restore(row, s.saved)
+}
+
+// biasAt returns the bias at a context that the mark covers.
+func (m *Mark) biasAt(s *prf.Scratch, context []Token) rowBias {
+	t := m.bias.biasAt(s, context)
+	t.exempt = m.exempt
+	return t
+}
+
+// processDraw is process for a keyed draw, a row within the vocabulary, and a context that it covers.
+func (m *Mark) processDraw(s *scratch, row []float32, context []Token, salt uint32) {
+	if g, ok := m.keyed.(*gumbelMax); ok && m.exempt == nil {
 		if top := s.scanner.scan(row); s.scanner.bounded(top, 1) {
 			m.keyed.setContext(s, context)
-			c := g.chooseOfRow(s, row, &rowBias{}, top, 1, salt)
-			leave(logits, c)
+			c := g.chooseOfRow(s, row, &rowBias{}, top, 1, salt, nil)
+			leave(row, c)
 			return
 		}
 	}
@@ -274,8 +352,50 @@ func (m *Mark) processDraw(s *scratch, logits []float32, context []Token, salt u
 	}
 	softmax(list, 1)
 	m.keyed.setContext(s, context)
+	m.settle(s, list, salt)
+	leave(row, list...)
+}
+
+// settle changes the weights of candidates so that an ordinary draw makes the keyed one. Exempt
+// candidates keep theirs, and the others together have what they had.
+func (m *Mark) settle(s *scratch, list []candidate, salt uint32) {
+	if m.exempt == nil {
+		m.keyed.settle(s, list, salt)
+		return
+	}
+	var others float64
+	s.scanner.weights = s.scanner.weights[:0]
+	for i := range list {
+		c := &list[i]
+		w := 0.0
+		if m.exempt.has(c.id) {
+			w, c.weight = c.weight, 0
+		}
+		s.scanner.weights = append(s.scanner.weights, w)
+		others += c.weight
+	}
 	m.keyed.settle(s, list, salt)
-	leave(logits, list...)
+	var now float64
+	for _, c := range list {
+		now += c.weight
+	}
+	for i := range list {
+		if w := s.scanner.weights[i]; w > 0 {
+			list[i].weight = w
+		} else if now > 0 {
+			list[i].weight *= others / now
+		}
+	}
+}
+
+// choose draws among candidates by the keyed draw, in the current context. It returns an index, or -1
+// if no weight is positive. It may change weights.
+func (m *Mark) choose(s *scratch, list []candidate, salt uint32, u float64) int {
+	i, u := m.exempt.split(list, u)
+	if i >= 0 {
+		return i
+	}
+	return m.keyed.choose(s, list, salt, u)
 }
 
 // leave sets the entries of candidates to the logarithms of their weights, and all others to -Inf.
@@ -291,14 +411,15 @@ func leave(logits []float32, list ...candidate) {
 }
 
 // Mask writes the green list of the position that follows context as a bitmap: token v is bit v%64 of
-// dst[v/64]. A whole vocabulary takes (Vocab()+63)/64 words. Mask fills a shorter dst as far as it
+// dst[v/64]. A Gate needs the row, so Mask does not know it. A whole vocabulary takes (Vocab()+63)/64 words. Mask fills a shorter dst as far as it
 // goes, and does not change words past the vocabulary. The bitmap is 0 for a context outside the mark's
-// band, and for a keyed draw.
+// band, and for a keyed draw. [Sequence.Mask] also knows repeats and several bands.
 func (m *Mark) Mask(dst []uint64, context []Token) {
 	n := min(m.vocab, 64*len(dst))
 	s := m.scratch.Get().(*scratch)
-	if m.bias != nil && m.in.has(&s.Scratch, context) {
+	if m.bias != nil && m.covers(&s.Scratch, context) {
 		m.bias.mask(&s.Scratch, dst, n, context)
+		m.exempt.unmask(dst, n)
 	} else {
 		clear(dst[:(n+63)/64])
 	}
@@ -307,32 +428,38 @@ func (m *Mark) Mask(dst []uint64, context []Token) {
 
 // Pick draws among the survivors of truncation: ids in any order, with probabilities that need not sum
 // to 1. It returns an index into ids, or -1 if no probability is positive. Negative and infinite
-// probabilities and NaN count as 0. Pick ignores ids and probabilities without a partner. Like Process
-// it never looks at repeats; [Sequence.Pick] does.
+// probabilities and NaN count as 0, and so do those of ids outside the vocabulary. Pick ignores ids and
+// probabilities without a partner. Like Process it never looks at repeats; [Sequence.Draw] and
+// [Sequence.Pick] do.
 //
 // u in [0,1) is an ordinary random number. It draws for contexts outside the band, for a green list, and
-// for what a Tournament leaves to chance. A green list multiplies the probabilities of green tokens by
+// for what a Tournament leaves to chance. A Gate looks at the survivors. A green list multiplies the probabilities of green tokens by
 // e^delta first, as Process and a softmax at temperature 1 would.
 func (m *Mark) Pick(ids []Token, probs []float32, context []Token, u float64) int {
 	n := min(len(ids), len(probs))
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
+	s.list = appendCandidates(s.list[:0], ids[:n], probs[:n], m.vocab)
 	switch {
-	case !m.in.has(&s.Scratch, context):
-		return pickIndex(probs[:n], u, nil)
+	case !m.covers(&s.Scratch, context):
+		return drawIndex(s.list, u)
 	case m.keyed == nil:
-		return m.bias.pick(&s.Scratch, ids[:n], probs[:n], context, u)
+		if m.gate == 0 || entropyOf(s.list) > m.gate {
+			t := m.biasAt(&s.Scratch, context)
+			t.weigh(s.list, m.bias.factor())
+		}
+		return drawIndex(s.list, u)
 	}
-	s.list = appendCandidates(s.list[:0], ids[:n], probs[:n])
 	m.keyed.setContext(s, context)
-	return m.keyed.choose(s, s.list, m.salt, u)
+	return m.choose(s, s.list, m.salt, u)
 }
 
-// appendCandidates appends ids with their probabilities as weights.
-func appendCandidates(list []candidate, ids []Token, probs []float32) []candidate {
+// appendCandidates appends ids with their probabilities as weights. Ids outside the vocabulary have
+// weight 0; a vocab of 0 holds every id.
+func appendCandidates(list []candidate, ids []Token, probs []float32, vocab int) []candidate {
 	for i, id := range ids {
 		w := float64(probs[i])
-		if !(w > 0) || math.IsInf(w, 1) {
+		if !(w > 0) || math.IsInf(w, 1) || vocab > 0 && uint32(id) >= uint32(vocab) {
 			w = 0
 		}
 		list = append(list, candidate{id: id, weight: w})

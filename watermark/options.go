@@ -1,7 +1,7 @@
 package watermark
 
 // An Option changes how [New] binds a mark. Options are plain values: [Band], [Lane],
-// [MaskRepeats], [MarkRepeats], [NoPromptContext] and [Payload].
+// [MaskRepeats], [MarkRepeats], [NoPromptContext], [ScoredOnly] and [Payload].
 type Option interface{ apply(*options) error }
 
 type options struct {
@@ -9,6 +9,8 @@ type options struct {
 	lane       Lane
 	mask       bool
 	skipPrompt bool
+	scored     bool
+	exempt     []Token // in ascending order
 	payload    Payload
 }
 

@@ -151,10 +151,6 @@ func (g *payloadList) mask(s *prf.Scratch, dst []uint64, n int, context []Token)
 	g.f.Mask(s, t, dst, n)
 }
 
-func (g *payloadList) pick(s *prf.Scratch, ids []Token, probs []float32, context []Token, u float64) int {
-	return g.draw(s, g.list(s, context), ids, probs, u)
-}
-
 // score returns the score of the mark, which is InMessage for a context that carries the message.
 func (g *payloadList) score(s *prf.Scratch, p Pair) int64 {
 	r := g.scorePayload(s, p)

@@ -7,13 +7,16 @@ import (
 	"strings"
 )
 
-// Values of Profile.Mask and Profile.Dedup, spelt as in JSON.
+// Values of Profile.Mask, Profile.Dedup and Profile.Marked, spelt as in JSON.
 const (
 	MaskNone    = "none"    // a generator marks every position
 	MaskContext = "context" // it leaves positions with a repeated context unmarked; see MaskRepeats
 
 	DedupPair    = "pair"    // a detector tests each distinct (context, token) pair once
 	DedupContext = "context" // it tests each distinct context once, at its first occurrence
+
+	MarkedAll    = "all"    // a generator marks positions and ids that no test can score, too
+	MarkedScored = "scored" // it leaves them alone; see ScoredOnly
 )
 
 // TokenizerNone is the tokenizer name of a profile for token ids from another program.
@@ -33,7 +36,11 @@ const profileVersion = 1
 // key.
 type Profile struct {
 	Scheme          Scheme
-	Vocab           int    // vocabulary size, 1 to MaxVocab
+	// Vocab is the number of ids that the model may generate, 1 to MaxVocab: the number of logits in a
+	// row, or that of the tokenizer with its added and control tokens. Many tokenizers name a size
+	// without them. Marked text never has an id from Vocab on, so too small a Vocab takes the end of a
+	// turn away. Too large a one is harmless.
+	Vocab           int
 	Tokenizer       string // name of the tokenizer, or TokenizerNone
 	TokenizerDigest string // "sha256:" and 64 hex digits; empty for TokenizerNone
 	BandLo, BandHi  int    // part of [0, BandSize); both 0 means all contexts
@@ -43,10 +50,15 @@ type Profile struct {
 	Dedup           string // DedupPair or DedupContext; empty means DedupPair
 	Lane            Lane
 	Payload         int     // bits of the message, 0 to MaxPayloadBits; the message itself is not part of a profile
-	Exempt          []Token // ids that a detector never scores, in ascending order
+	// Exempt are ids that a detector never scores, in ascending order. List the control tokens here:
+	// those that end a turn, call a tool, or separate thinking from an answer. tokenize has them.
+	Exempt []Token
 	// Variants is the number of keys, 1 to MaxVariants; 0 means 1. With 2 or more, each
 	// text of a keyed draw is marked with one of [Key.Variants]. See [Profile.Marks].
 	Variants int
+	// Marked is MarkedAll or MarkedScored; empty means MarkedAll, as in profiles of before this field.
+	// With MarkedScored a generator leaves the Exempt ids alone, too. See [ScoredOnly].
+	Marked string
 }
 
 // MaxVariants is the largest number of [Profile.Variants].
@@ -58,8 +70,8 @@ const MaxVariants = 1024
 //
 // Dedup is [DedupContext] for a mark that leaves repeated contexts unmarked, because only the
 // first occurrence of a context then carries the mark. It is [DedupPair] for any other mark.
-// Exempt is empty; set it if the detector shall skip ids. The mark of a variant key has a profile
-// with Variants 1, for a test under that key. An error about a parameter is a [*ParamError]. The
+// Exempt is that of [ScoredOnly], or empty; set it if the detector shall skip ids. The mark of a
+// variant key has a profile with Variants 1, for a test under that key. An error about a parameter is a [*ParamError]. The
 // second of the [Mark.Halves] has no profile, because no profile binds its lists.
 func (m *Mark) Profile(tokenizer, digest string) (*Profile, error) {
 	if m.half == secondHalf {
@@ -68,10 +80,14 @@ func (m *Mark) Profile(tokenizer, digest string) (*Profile, error) {
 	p := &Profile{
 		Scheme: m.scheme, Vocab: m.vocab, Tokenizer: tokenizer, TokenizerDigest: digest,
 		Mask: MaskNone, Dedup: DedupPair, NoPromptContext: !m.prompts, Lane: m.lane, Payload: m.payload.Bits,
+		Marked: MarkedAll, Exempt: m.Exempt(),
 	}
 	p.BandLo, p.BandHi, p.Selector = m.Band()
 	if m.masked {
 		p.Mask, p.Dedup = MaskContext, DedupContext
+	}
+	if m.scored {
+		p.Marked = MarkedScored
 	}
 	return p.checked()
 }
@@ -95,11 +111,12 @@ func (p *Profile) Marks(key Key, selector ...Key) ([]*Mark, error) {
 	one := *p
 	one.Variants = 1
 	var marks []*Mark
-	for _, k := range key.Variants(p.Variants) {
+	for i, k := range key.Variants(p.Variants) {
 		m, err := one.Mark(k, selector...)
 		if err != nil {
 			return nil, err
 		}
+		m.variant = i
 		marks = append(marks, m)
 	}
 	return marks, nil
@@ -136,7 +153,15 @@ func (p *Profile) MarkMessage(message uint32, key Key, selector ...Key) (*Mark, 
 	if p.NoPromptContext {
 		opts = append(opts, NoPromptContext{})
 	}
-	return New(key, p.Scheme, p.Vocab, opts...)
+	if p.Marked == MarkedScored {
+		opts = append(opts, ScoredOnly{Exempt: p.Exempt})
+	}
+	m, err := New(key, p.Scheme, p.Vocab, opts...)
+	if err != nil {
+		return nil, err
+	}
+	m.test = testRules{dedup: p.Dedup, exempt: p.Exempt}
+	return m, nil
 }
 
 // Check returns an error, a [*ParamError], if [Profile.Mark] could not bind the profile.
@@ -181,6 +206,9 @@ func (p *Profile) checked() (*Profile, error) {
 	if c.Dedup == "" {
 		c.Dedup = DedupPair
 	}
+	if c.Marked == "" {
+		c.Marked = MarkedAll
+	}
 	band := Band{Lo: c.BandLo, Hi: c.BandHi}
 	switch {
 	case c.BandLo < 0 || c.BandLo >= c.BandHi || c.BandHi > BandSize:
@@ -193,6 +221,8 @@ func (p *Profile) checked() (*Profile, error) {
 		return nil, paramError("mask", "%s is neither %q nor %q", quote(c.Mask), MaskNone, MaskContext)
 	case c.Dedup != DedupPair && c.Dedup != DedupContext:
 		return nil, paramError("dedup", "%s is neither %q nor %q", quote(c.Dedup), DedupPair, DedupContext)
+	case c.Marked != MarkedAll && c.Marked != MarkedScored:
+		return nil, paramError("marked", "%s is neither %q nor %q", quote(c.Marked), MarkedAll, MarkedScored)
 	case !isName(c.Tokenizer):
 		return nil, paramError("tokenizer", "%s is not a name in printable ASCII; use %q for token ids from another program", quote(c.Tokenizer), TokenizerNone)
 	case c.Tokenizer == TokenizerNone && c.TokenizerDigest != "":
@@ -211,7 +241,7 @@ func (p *Profile) checked() (*Profile, error) {
 	}
 	for i, id := range c.Exempt {
 		if id < 0 || int(id) >= c.Vocab || i > 0 && c.Exempt[i-1] >= id {
-			return nil, paramError("exempt", "must hold ascending ids below the vocabulary size; id %d at index %d is out of order or out of range", id, i)
+			return nil, exemptError(id, i, c.Vocab)
 		}
 	}
 	// New checks the other parameters. Any key will do.

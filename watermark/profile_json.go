@@ -40,7 +40,7 @@ func ReadProfile(path string) (*Profile, error) {
 
 // profileFields lists the fields in canonical order: by their bytes.
 var profileFields = []string{
-	"band", "candidates", "dedup", "delta", "depth", "dual", "exempt", "gamma", "group", "isotope", "lane", "mask", "payload",
+	"band", "candidates", "dedup", "delta", "depth", "dual", "exempt", "gamma", "gate", "group", "isotope", "lane", "marked", "mask", "payload",
 	"prompt_context", "scheme", "selector", "tokenizer", "tokenizer_digest", "variants", "vocab", "width",
 }
 
@@ -80,6 +80,7 @@ func ParseProfile(text []byte) (*Profile, error) {
 	r.may("lane", &p.Lane.Index)
 	r.may("payload", &p.Payload)
 	r.may("exempt", &p.Exempt)
+	r.may("marked", &p.Marked)
 	switch {
 	case r.err != nil:
 	case version != profileVersion:
@@ -182,6 +183,9 @@ func (p *Profile) MarshalJSON() ([]byte, error) {
 		"exempt": append([]Token{}, p.Exempt...), // [] and not null
 	}
 	writeScheme(values, p.Scheme, p.Variants)
+	if p.Marked != MarkedAll { // profiles from before this field keep their id
+		values["marked"] = p.Marked
+	}
 	if p.TokenizerDigest != "" {
 		values["tokenizer_digest"] = p.TokenizerDigest
 	}

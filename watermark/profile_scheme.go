@@ -15,7 +15,7 @@ const (
 
 // schemeFields lists the fields of a profile that apply to one scheme or two.
 var schemeFields = map[string][]string{
-	schemeGreenList:  {"gamma", "delta"},
+	schemeGreenList:  {"gamma", "delta", "gate"},
 	schemeGumbelMax:  {"dual", "variants"},
 	schemeTournament: {"depth", "candidates", "variants"},
 }
@@ -39,6 +39,10 @@ func readScheme(r *fieldReader, name string, width int) (s Scheme, variants int)
 		g := GreenList{Width: width}
 		r.need("gamma", &g.Gamma)
 		r.need("delta", &g.Delta)
+		r.may("gate", &g.Gate)
+		if _, given := r.fields["gate"]; given && g.Gate == 0 && r.err == nil {
+			r.err = paramError("gate", "is 0; leave it out to bias every row")
+		}
 		s = g
 	case schemeGumbelMax:
 		g := GumbelMax{Width: width}
@@ -68,6 +72,9 @@ func writeScheme(values map[string]any, s Scheme, variants int) {
 	switch s := s.(type) {
 	case GreenList:
 		values["scheme"], values["gamma"], values["delta"] = schemeGreenList, s.Gamma, s.Delta
+		if s.Gate != 0 { // profiles from before this field keep their id
+			values["gate"] = s.Gate
+		}
 	case GumbelMax:
 		values["scheme"], values["dual"], values["variants"] = schemeGumbelMax, s.Dual, variants
 	case Tournament:
@@ -86,6 +93,9 @@ func withDefaults(s Scheme) Scheme {
 		return s
 	case GumbelMax:
 		s.Dual += 0 // turns -0 into 0
+		return s
+	case GreenList:
+		s.Gate += 0
 		return s
 	}
 	return s

@@ -3,6 +3,7 @@ package watermark
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/isotope-wm/isotope/internal/kernel"
 	"github.com/isotope-wm/isotope/internal/prf"
@@ -76,32 +77,33 @@ func (f *uniforms) join(s *prf.Scratch, high byte, v uint32) uint64 {
 
 // chooseOfRow returns the candidate that chooseAll would choose among all tokens of row above -Inf,
 // with the bias t and weights at a temperature. There must be one. The caller has scanned the row,
-// whose largest logit is top, and has checked that it is bounded.
+// whose largest logit is top, and has checked that it is bounded. It does not choose exempt tokens, and
+// returns the id -1 if there are no others.
 func (g *gumbelMax) chooseOfRow(
-	s *scratch, row []float32, t *rowBias, top, temperature float32, salt uint32,
+	s *scratch, row []float32, t *rowBias, top, temperature float32, salt uint32, exempt *exemptIDs,
 ) candidate {
 	c := &s.scanner
 	r := race{
 		s: s, f: g.key(s, salt), lane: g.lane,
 		top: c.best(row, t, top).logit, temperature: float64(temperature),
-		best: candidate{id: -1}, least: math.Inf(1), log: math.Inf(1),
+		best: candidate{id: -1}, least: math.Inf(1), log: math.Inf(1), exempt: exempt,
 	}
 	// The tokens near the top give an upper bound of the least q.
 	const near = 24
-	list := c.collect(row, t.delta, c.kth(row, min(near, max(len(row)-1, 1))))
+	list := r.others(c.collect(row, t.delta, c.kth(row, min(near, max(len(row)-1, 1)))))
 	c.colour(list, t, len(row))
 	for i, b := range r.bytes(list) {
 		r.log = min(r.log, logMost[b]-r.depth(list[i].logit))
 	}
 	// Few tokens are left whose first byte gives a lower bound.
-	list = c.collect(row, t.delta, r.floor(r.log-logLeast[topByte-1]))
+	list = r.others(c.collect(row, t.delta, r.floor(r.log-logLeast[topByte-1])))
 	c.colour(list, t, len(row))
 	for i, b := range r.bytes(list) {
 		if b != topByte && logLeast[b]-r.depth(list[i].logit) <= r.log+logMargin {
 			r.consider(list[i], b)
 		}
 	}
-	list = r.tokensOfTopByte(row, t)
+	list = r.others(r.tokensOfTopByte(row, t))
 	c.colour(list, t, len(row))
 	for _, x := range list {
 		r.consider(x, topByte)
@@ -119,6 +121,15 @@ type race struct {
 	best        candidate // so far
 	least       float64   // q of best
 	log         float64   // logarithm of an upper bound of the least q
+	exempt      *exemptIDs
+}
+
+// others returns the tokens of list that are not exempt. It changes list.
+func (r *race) others(list []candidate) []candidate {
+	if r.exempt == nil {
+		return list
+	}
+	return slices.DeleteFunc(list, func(c candidate) bool { return r.exempt.has(c.id) })
 }
 
 // bytes returns the first byte of each candidate's U. The next call overwrites them.

@@ -8,10 +8,11 @@ import (
 // A rowBias is the bias at one position. It answers the colour of single tokens, so that callers need
 // not write a whole row. The zero rowBias changes nothing.
 type rowBias struct {
-	delta float32
-	table *kernel.Table
-	f     *prf.Function
-	s     *prf.Scratch // holds the context
+	delta  float32
+	table  *kernel.Table
+	f      *prf.Function
+	s      *prf.Scratch // holds the context
+	exempt *exemptIDs   // ids without a bias
 }
 
 func (g *greenList) biasAt(s *prf.Scratch, context []Token) rowBias {
@@ -24,7 +25,7 @@ func (g *payloadList) biasAt(s *prf.Scratch, context []Token) rowBias {
 }
 
 // bias returns what is added to the logit of token v, given the block that decides its colour. It
-// does not branch on the colour.
+// does not branch on the colour. It does not look at exempt ids.
 func (t *rowBias) bias(block *[kernel.BlockSize]byte, v uint32) float32 {
 	green := 0
 	if t.table.Green(block, v) {
@@ -41,5 +42,21 @@ func (t *rowBias) mask(dst []uint64, n int) []uint64 {
 		return dst
 	}
 	t.f.Mask(t.s, t.table, dst, n)
+	t.exempt.unmask(dst, n)
 	return dst
+}
+
+// favours reports whether the bias applies to a token.
+func (t *rowBias) favours(id Token) bool {
+	v := uint32(id)
+	return t.table.Green(t.f.Block(t.s, t.table.BlockOf(v)), v) && !t.exempt.has(id)
+}
+
+// weigh multiplies the weights of favoured candidates by factor.
+func (t *rowBias) weigh(list []candidate, factor float64) {
+	for i := range list {
+		if c := &list[i]; c.weight > 0 && t.favours(c.id) {
+			c.weight *= factor
+		}
+	}
 }

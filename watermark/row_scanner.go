@@ -18,17 +18,18 @@ import (
 // logit of any other token is below the threshold. Subtracting delta from the threshold instead
 // would round the other way and lose ties.
 type rowScanner struct {
-	maxima []float32   // of the blocks of the row
-	tops   []float32   // maxima of maxima
-	groups []float32   // working memory of a selection
-	sums   []float32   // block sums, filled only when a method needs them
-	list   []candidate // in order of ids
-	ranked []candidate // a copy of candidates that a selection reorders
-	green  []uint64    // bitmap of the green list
-	index  []uint32    // numbers of keystream blocks
-	last   []uint32    // places of the first byte 255
-	bytes  []byte      // first bytes of U
-	blocks [][kernel.BlockSize]byte
+	maxima  []float32   // of the blocks of the row
+	tops    []float32   // maxima of maxima
+	groups  []float32   // working memory of a selection
+	sums    []float32   // block sums, filled only when a method needs them
+	list    []candidate // in order of ids
+	ranked  []candidate // a copy of candidates that a selection reorders
+	green   []uint64    // bitmap of the green list
+	index   []uint32    // numbers of keystream blocks
+	last    []uint32    // places of the first byte 255
+	bytes   []byte      // first bytes of U
+	weights []float64   // weights of exempt candidates
+	blocks  [][kernel.BlockSize]byte
 
 	scratch prf.Scratch // holds the context of the bias
 }
@@ -146,7 +147,9 @@ func (c *rowScanner) colour(list []candidate, t *rowBias, n int) {
 		for i := range list {
 			v := uint32(list[i].id)
 			block := (*[kernel.BlockSize]byte)(stream[kernel.BlockSize*int(t.table.BlockOf(v)):])
-			list[i].logit += t.bias(block, v)
+			if t.exempt == nil || !t.exempt.has(list[i].id) {
+				list[i].logit += t.bias(block, v)
+			}
 		}
 		return
 	}
@@ -158,7 +161,9 @@ func (c *rowScanner) colour(list []candidate, t *rowBias, n int) {
 		if t.table.BlockOf(v) != c.index[at] {
 			at++
 		}
-		list[i].logit += t.bias(&c.blocks[at], v)
+		if t.exempt == nil || !t.exempt.has(list[i].id) {
+			list[i].logit += t.bias(&c.blocks[at], v)
+		}
 	}
 }
 

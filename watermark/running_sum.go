@@ -67,3 +67,21 @@ func (c *rowScanner) passes(
 	}
 	return 0, false
 }
+
+// mass returns the sum of the weights of all tokens of row under the bias t, with a relative error below
+// 1e-5. best is the largest biased logit, and has weight 1. The row must be scanned and bounded.
+func (c *rowScanner) mass(row []float32, t *rowBias, best, temperature float32) float64 {
+	const depth = 7
+	c.green = t.mask(c.green, len(row))
+	cut := float32(float64(best) - depth*float64(temperature))
+	total, _ := c.total(row, t.delta, cut, best, temperature, weigh(c.head(row, t.delta, cut), best, temperature))
+	return total
+}
+
+// weightOf returns the weight of one token of row.
+func (c *rowScanner) weightOf(row []float32, t *rowBias, id Token, best, temperature float32) float64 {
+	one := append(c.ranked[:0], candidate{logit: row[id], id: id})
+	c.ranked = one
+	c.colour(one, t, len(row))
+	return weigh(one, best, temperature)
+}

@@ -1,33 +1,38 @@
 package watermark
 
-import (
-	"fmt"
-
-	"github.com/isotope-wm/isotope/internal/prf"
-)
+import "slices"
 
 // A Sequence applies marks along one text: any number of biases, and at most one keyed draw. It
 // keeps the tokens that are context and applies repeated-context masking. It owns all working
 // memory, so a step does not allocate once its buffers have grown. One goroutine at a time may
 // use it. Make one for each request, or Reset one for the next.
 //
-// [Sequence.Sample] does everything. An engine with a sampler of its own calls
-// [Sequence.Process] on raw logits, which applies the biases. If there is a keyed draw, it then
-// calls [Sequence.Pick] or [Sequence.ProcessDraw] on what its truncation left. An engine that
-// always makes both calls is right for every scheme.
+// [Sequence.Sample] does everything, and [Sequence.Draw] does it for an engine that truncates by
+// itself. Both are right for every scheme. An engine whose truncation shall see the biases calls
+// [Sequence.Process] on raw logits first. [Sequence.Counts] shows what was marked.
 type Sequence struct {
 	biases  []sequenceBias
 	draw    sequenceDraw
 	repeats []*repeats // the distinct records of biases and draw
 	vocab   int        // of all marks; 0 without marks
 	prompts bool       // prompt tokens are context
-	tokens  []Token    // the prompt if it is context, then the accepted tokens
-	start   int        // where accepted tokens begin
+
+	prompt *Prompt // nil if no record of it is needed
+	mine   bool    // nobody else has the prompt
+	shared int     // tokens of prompt that are context of the text
+	tokens []Token // the last of the shared tokens, then those after them
+	head   int     // number of shared tokens in tokens
+	start  int     // where accepted tokens begin
+	begins []int   // where the published text began, in ascending order; the first is start
+	fates  []fate  // of the accepted tokens
+	now    position
+	totals totals
+
 	salt    uint32
-	counts  DrawCounts
 	scratch scratch
 	list    []candidate
 	row     []float32 // copy of a row for a Bias
+	saved   []float32 // logits of exempt ids
 }
 
 // A sequenceBias is a bias in a Sequence: a mark, or a Bias of the caller.
@@ -38,6 +43,8 @@ type sequenceBias struct {
 	band    Band
 	in      *selector
 	repeats *repeats // nil if repeats are marked
+	scored  bool     // see ScoredOnly
+	exempt  *exemptIDs
 }
 
 // A sequenceDraw is the keyed draw of a Sequence, or none.
@@ -46,25 +53,16 @@ type sequenceDraw struct {
 	repeats *repeats // nil if repeats are marked
 }
 
-// DrawCounts counts the draws of a [Sequence] since Reset, by calls of Sample, Pick and
-// ProcessDraw. Rewind does not take any back. The counts sum to the number of these calls. A
-// candidate is a token with a positive probability or, in a row, with a logit above -Inf.
-type DrawCounts struct {
-	Keyed     int64 // by the keyed draw, among two candidates or more
-	Forced    int64 // with one candidate or none, as a grammar leaves them
-	Repeated  int64 // by chance, because the context occurred before
-	OutOfBand int64 // by chance, because the context lies outside the draw's band
-	Greedy    int64 // at temperature 0, where only a bias marks
-	Ordinary  int64 // by chance, because there is no keyed draw
-}
-
 // NewSequence returns a Sequence that applies marks together. The bands of biases must be
 // disjoint, under the same selector and width. The keyed draw may have a width and a band of its
 // own. All marks must agree on the vocabulary, and on whether prompts are context. Without marks
 // the Sequence is a plain sampler, for requests that shall not be marked. Call Reset before the
 // first text that has a prompt. An error is a [*ParamError].
+//
+// A server checks its marks once, with [NewMarking]. The Sequences of a [Marking] come without an
+// error.
 func NewSequence(marks ...*Mark) (*Sequence, error) {
-	s := new(Sequence)
+	s := &Sequence{begins: []int{0}}
 	for i, m := range marks {
 		if m == nil {
 			return nil, paramError("marks", "contain nil at index %d", i)
@@ -82,7 +80,8 @@ func NewSequence(marks ...*Mark) (*Sequence, error) {
 			s.draw.mark, s.salt = m, m.salt
 			continue
 		}
-		if err := s.add(sequenceBias{mark: m, width: m.Width(), band: m.band, in: m.in}, m.masked); err != nil {
+		b := sequenceBias{mark: m, width: m.Width(), band: m.band, in: m.in, scored: m.scored, exempt: m.exempt}
+		if err := s.add(b, m.masked); err != nil {
 			return nil, err
 		}
 	}
@@ -90,25 +89,20 @@ func NewSequence(marks ...*Mark) (*Sequence, error) {
 		s.prompts, s.vocab = marks[0].prompts, marks[0].vocab
 	}
 	if m := s.draw.mark; m != nil && m.masked {
-		var err error
-		if s.draw.repeats, err = s.repeatsOf(m.Width()); err != nil {
-			return nil, err
-		}
+		s.draw.repeats = s.repeatsOf(m.Width())
 	}
 	return s, nil
 }
 
 // add adds a bias, unless it could meet another one at a position.
-func (s *Sequence) add(b sequenceBias, masked bool) (err error) {
+func (s *Sequence) add(b sequenceBias, masked bool) error {
 	for _, other := range s.biases {
 		if err := disjoint(other, b); err != nil {
 			return err
 		}
 	}
 	if masked {
-		if b.repeats, err = s.repeatsOf(b.width); err != nil {
-			return err
-		}
+		b.repeats = s.repeatsOf(b.width)
 	}
 	s.biases = append(s.biases, b)
 	return nil
@@ -130,93 +124,198 @@ func disjoint(a, b sequenceBias) error {
 }
 
 // repeatsOf returns the record of the contexts of a width, which marks share.
-func (s *Sequence) repeatsOf(width int) (*repeats, error) {
+func (s *Sequence) repeatsOf(width int) *repeats {
 	for _, r := range s.repeats {
-		if r.width == width {
-			return r, nil
+		if r.own.width == width {
+			return r
 		}
 	}
-	r, err := newRepeats(width)
-	if err == nil {
-		s.repeats = append(s.repeats, r)
+	r := &repeats{own: contexts{width: width}}
+	s.repeats = append(s.repeats, r)
+	return r
+}
+
+// Marks returns the marks of the Sequence, biases first.
+func (s *Sequence) Marks() []*Mark {
+	var marks []*Mark
+	for _, b := range s.biases {
+		if b.mark != nil {
+			marks = append(marks, b.mark)
+		}
 	}
-	return r, err
+	if s.draw.mark != nil {
+		marks = append(marks, s.draw.mark)
+	}
+	return marks
 }
 
 // Reset begins a new text after a prompt, which may be empty. The prompt's tokens are context,
 // and its contexts count as having occurred, unless the marks were made with [NoPromptContext].
-// To resume a text, Reset to its prompt and Accept its tokens.
+// The published text begins here; see [Sequence.BeginText]. Reset keeps the salt.
+//
+// Reset makes a record of the prompt's contexts, if the marks leave repeats alone. It keeps that
+// record while prompts begin alike. To share one between Sequences, use [Sequence.ResetTo] or
+// [Sequence.Clone]. To continue a text use [Sequence.Resume], not a prompt that holds its tokens.
 func (s *Sequence) Reset(prompt []Token) {
-	s.tokens = s.tokens[:0]
-	for _, r := range s.repeats {
-		r.reset()
+	switch {
+	case !s.prompts:
+		s.resetTo(nil, 0, nil)
+	case len(s.repeats) == 0:
+		s.resetTo(nil, 0, prompt[max(len(prompt)-MaxWidth, 0):])
+	default:
+		s.resetAfter(prompt)
 	}
-	s.counts = DrawCounts{}
-	if s.prompts {
-		for _, t := range prompt {
-			s.Accept(t)
+}
+
+// ResetTo is Reset with a prompt that was prepared. It takes the same time for every length.
+func (s *Sequence) ResetTo(p *Prompt) {
+	if !s.prompts || len(s.repeats) == 0 {
+		s.Reset(p.tokens)
+		return
+	}
+	s.mine = false
+	s.resetTo(p, len(p.tokens), nil)
+}
+
+// resetAfter is Reset for a Sequence that needs a record of the prompt.
+func (s *Sequence) resetAfter(prompt []Token) {
+	common := 0
+	if s.prompt != nil {
+		common = commonPrefix(s.prompt.tokens, prompt)
+	}
+	if common < len(prompt) && common <= len(prompt)/2 {
+		if !s.mine {
+			s.prompt, s.mine = new(Prompt), true
+		}
+		s.prompt.replace(prompt)
+		common = len(prompt)
+	}
+	s.resetTo(s.prompt, common, prompt[common:])
+}
+
+// commonPrefix returns the length of the longest common prefix.
+func commonPrefix(a, b []Token) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
 		}
 	}
+	return n
+}
+
+// resetTo begins a text after the first n tokens of p and the tokens of rest.
+func (s *Sequence) resetTo(p *Prompt, n int, rest []Token) {
+	s.prompt, s.shared = p, n
+	s.tokens, s.head = s.tokens[:0], 0
+	if p != nil {
+		s.tokens = append(s.tokens, p.tokens[max(n-MaxWidth, 0):n]...)
+		s.head = len(s.tokens)
+	}
+	for _, r := range s.repeats {
+		r.own.reset()
+		r.before = nil
+		if n > 0 {
+			r.before = p.record(r.own.width)
+		}
+	}
+	for _, t := range rest {
+		s.append(t)
+	}
 	s.start = len(s.tokens)
+	s.begins = append(s.begins[:0], s.start)
+	s.fates, s.totals, s.now = s.fates[:0], totals{}, position{}
+}
+
+// BeginText says that the published text begins here: what came before is not part of it. Call it
+// after a thinking block or a preamble that is not shown, or that is shown apart. Marks that were
+// made with [ScoredOnly] leave the next Width positions alone. Contexts from before still count as
+// having occurred. Other marks go on as before. A Rewind beyond this position undoes it.
+func (s *Sequence) BeginText() {
+	if at := len(s.tokens); s.begins[len(s.begins)-1] != at {
+		s.begins = append(s.begins, at)
+	}
+	s.now = position{}
 }
 
 // SetSalt sets the number of the request, for a mark of two keys; see [GumbelMax]. The default is
 // the salt of [Mark.Salted]. Reset does not change it.
 func (s *Sequence) SetSalt(salt uint32) { s.salt = salt }
 
-// Counts returns the counts of draws since Reset.
-func (s *Sequence) Counts() DrawCounts { return s.counts }
+// Salt returns the number of the request.
+func (s *Sequence) Salt() uint32 { return s.salt }
 
-// Process applies the biases to the raw logits of the next position, in place; see
-// [Mark.Process]. It does not apply the keyed draw, which comes after truncation: call
-// [Sequence.Pick] or [Sequence.ProcessDraw] for it.
-func (s *Sequence) Process(logits []float32) {
-	for i := range s.biases {
-		b := &s.biases[i]
-		switch {
-		case b.repeats != nil && b.repeats.has(&s.scratch.Scratch, s.tokens):
-		case b.own == nil:
-			b.mark.process(&s.scratch, logits, s.tokens)
-		case b.in.has(&s.scratch.Scratch, s.tokens):
-			b.own.Process(s.inVocab(logits), b.context(s.tokens))
-		}
+// Variant returns which of several keys the keyed draw has, from 0; see [Mark.Variant].
+func (s *Sequence) Variant() int {
+	if s.draw.mark == nil {
+		return 0
+	}
+	return s.draw.mark.variant
+}
+
+// Tokens returns the tokens that were accepted since Reset, without those that Rewind took back. The
+// slice is valid until the next call. The caller must not change it.
+func (s *Sequence) Tokens() []Token { return slices.Clip(s.tokens[s.start:]) }
+
+// Text returns the part of Tokens since [Sequence.BeginText].
+func (s *Sequence) Text() []Token { return slices.Clip(s.tokens[s.begins[len(s.begins)-1]:]) }
+
+// Len returns the number of tokens that were accepted since Reset, without those that Rewind took
+// back.
+func (s *Sequence) Len() int { return len(s.tokens) - s.start }
+
+// Accept appends the token of the next position to the text. It also takes tokens that the Sequence
+// did not draw. [Sequence.Counts] tells them from the others.
+func (s *Sequence) Accept(t Token) { s.accept(t, s.fateOf(t)) }
+
+// Insert appends tokens that the engine puts in without a draw, such as the end of a thinking block
+// that is cut off. They differ from Accept in [Sequence.Counts] alone.
+func (s *Sequence) Insert(tokens []Token) {
+	for _, t := range tokens {
+		s.accept(t, inserted)
 	}
 }
 
-// Accept appends the token of the next position to the text.
-func (s *Sequence) Accept(t Token) {
-	for _, r := range s.repeats {
-		r.add(&s.scratch.Scratch, s.tokens, +1)
-	}
+func (s *Sequence) accept(t Token, f fate) {
+	s.append(t)
+	s.fates = append(s.fates, f)
+	s.totals.add(f, +1)
+	s.now = position{}
+}
+
+// append appends a token and records its context.
+func (s *Sequence) append(t Token) {
+	at := len(s.tokens)
 	s.tokens = append(s.tokens, t)
+	for _, r := range s.repeats {
+		r.own.add(s.tokens, at)
+	}
 }
 
 // Rewind undoes the last n Accepts, as speculative decoding needs. It does not go back beyond
-// Reset: a larger n undoes all Accepts, and a negative n none.
+// Reset or Resume: a larger n undoes all Accepts, and a negative n none.
 func (s *Sequence) Rewind(n int) {
-	for range min(n, len(s.tokens)-s.start) {
-		s.tokens = s.tokens[:len(s.tokens)-1]
+	for range min(n, len(s.fates)) {
+		at := len(s.tokens) - 1
 		for _, r := range s.repeats {
-			r.add(&s.scratch.Scratch, s.tokens, -1)
+			r.own.remove(s.tokens, at)
 		}
+		s.tokens = s.tokens[:at]
+		s.totals.add(s.fates[len(s.fates)-1], -1)
+		s.fates = s.fates[:len(s.fates)-1]
+		if last := len(s.begins) - 1; last > 0 && s.begins[last] > at {
+			s.begins = s.begins[:last]
+		}
+		s.now = position{}
 	}
 }
 
-// Sample draws the token of the next position from raw logits. It applies the biases, then the
-// sampler's truncation, then the keyed draw or an ordinary one; [Sampler] gives the rules. u in
-// [0,1) is an ordinary random number. Sample does not write to logits and does not Accept the
-// token. Entries past the vocabulary of the marks are never drawn. Sample returns -1 if no entry
-// can be drawn.
-func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
-	row, bias := s.biased(logits)
-	if sampler.isGreedy() {
-		s.counts.Greedy++
-		return s.scratch.scanner.argmax(row, &bias)
+// text returns what a mark may take for the text: all of it, or what will be published of it.
+func (s *Sequence) text(scored bool) []Token {
+	if scored {
+		return s.tokens[s.begins[len(s.begins)-1]:]
 	}
-	if t, ok := s.sampleUntruncated(row, &bias, sampler, u); ok {
-		return t
-	}
-	return s.chooseID(s.draw, s.scratch.scanner.survivors(row, &bias, sampler), u)
+	return s.tokens
 }
 
 // inVocab returns the part of a row within the vocabulary of the marks.
@@ -227,116 +326,25 @@ func (s *Sequence) inVocab(logits []float32) []float32 {
 	return logits
 }
 
-// biased returns the row of the next position and the bias to draw it with. Bands are disjoint, so
-// there is at most one bias. A Bias of the caller writes to a copy of the row.
-func (s *Sequence) biased(logits []float32) (row []float32, bias rowBias) {
-	row = s.inVocab(logits)
-	scratch := &s.scratch.scanner.scratch
-	for i := range s.biases {
-		b := &s.biases[i]
-		if b.repeats != nil && b.repeats.has(scratch, s.tokens) || !b.in.has(scratch, s.tokens) {
-			continue
-		}
-		if b.own == nil {
-			return row, b.mark.bias.biasAt(scratch, s.tokens)
-		}
-		s.row = append(s.row[:0], row...)
-		b.own.Process(s.row, b.context(s.tokens))
-		return s.row, rowBias{}
-	}
-	return row, rowBias{}
+// repeats finds the contexts of one width that occurred in a text or its prompt.
+type repeats struct {
+	own    contexts  // of the tokens of the Sequence
+	before *contexts // of the prompt; nil for none
 }
 
-// Pick draws the token of the next position among the survivors of truncation, whose logits
-// [Sequence.Process] has biased. It uses the keyed draw where that marks, and u alone elsewhere.
-// See [Mark.Pick] for its arguments and its result.
-func (s *Sequence) Pick(ids []Token, probs []float32, u float64) int {
-	n := min(len(ids), len(probs))
-	s.list = appendCandidates(s.list[:0], ids[:n], probs[:n])
-	return s.choose(s.draw, s.list, u)
-}
-
-// ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as [Mark.Process]
-// does, where the draw marks. Elsewhere it does not change the row.
-func (s *Sequence) ProcessDraw(logits []float32) {
-	before, forced := s.counts, !rowHasChoice(s.inVocab(logits))
-	switch m := s.draw.mark; {
-	case m == nil:
-		s.counts.Ordinary++
-	case s.isKeyed(s.draw):
-		s.counts.Keyed++
-		m.processDraw(&s.scratch, logits, s.tokens, s.salt)
+// has reports whether the context of the next position occurred before.
+func (s *Sequence) has(r *repeats) bool {
+	if r == nil {
+		return false
 	}
-	if forced {
-		s.counts = before
-		s.counts.Forced++
-	}
-}
-
-// choose draws one of list by a keyed draw where it marks, and by u alone elsewhere. It returns
-// the index, or -1 if no weight is positive.
-func (s *Sequence) choose(d sequenceDraw, list []candidate, u float64) int {
-	switch {
-	case !hasChoice(list):
-		s.counts.Forced++
-	case d.mark == nil:
-		s.counts.Ordinary++
-	case s.isKeyed(d):
-		s.counts.Keyed++
-		k := d.mark.keyed
-		k.setContext(&s.scratch, s.tokens)
-		return k.choose(&s.scratch, list, s.salt, u)
-	}
-	return drawIndex(list, u)
-}
-
-// chooseID is choose for callers that need the id. It returns -1 if there is none.
-func (s *Sequence) chooseID(d sequenceDraw, list []candidate, u float64) Token {
-	if i := s.choose(d, list, u); i >= 0 {
-		return list[i].id
-	}
-	return -1
-}
-
-// isKeyed reports whether a keyed draw marks the next position. If not, it counts why.
-func (s *Sequence) isKeyed(d sequenceDraw) bool {
-	switch {
-	case !d.mark.in.has(&s.scratch.Scratch, s.tokens):
-		s.counts.OutOfBand++
-	case d.repeats != nil && d.repeats.has(&s.scratch.Scratch, s.tokens):
-		s.counts.Repeated++
-	default:
+	var k contextKey
+	k.set(r.own.width, s.tokens, len(s.tokens))
+	if r.own.first(&k, s.tokens) >= 0 {
 		return true
 	}
-	return false
-}
-
-// repeats counts how often each context has occurred in a text.
-type repeats struct {
-	width int
-	pack  *prf.Function // gives each context its nonce; needs no key
-	count map[prf.Nonce]int32
-}
-
-func newRepeats(width int) (*repeats, error) {
-	pack, err := prf.Public(width)
-	if err != nil {
-		return nil, fmt.Errorf("watermark: %w", err)
+	if r.before == nil {
+		return false
 	}
-	return &repeats{width: width, pack: pack, count: make(map[prf.Nonce]int32)}, nil
-}
-
-func (r *repeats) reset() { clear(r.count) }
-
-func (r *repeats) has(s *prf.Scratch, context []Token) bool {
-	r.pack.SetContext(s, context)
-	return r.count[s.Nonce()] > 0
-}
-
-func (r *repeats) add(s *prf.Scratch, context []Token, n int32) {
-	r.pack.SetContext(s, context)
-	nonce := s.Nonce()
-	if r.count[nonce] += n; r.count[nonce] == 0 {
-		delete(r.count, nonce)
-	}
+	first := r.before.first(&k, s.prompt.tokens)
+	return first >= 0 && first < s.shared
 }

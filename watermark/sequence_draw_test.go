@@ -79,8 +79,11 @@ func TestSampleIsItsSteps(t *testing.T) {
 				text = append(text, got)
 			}
 			counts := s.Counts()
-			assert.EqualValues(t, 100, counts.Keyed+counts.Repeated)
-			assert.Greater(t, counts.Keyed, int64(80))
+			assert.EqualValues(t, 100, counts.Tokens)
+			assert.EqualValues(t, 100, counts.Draw.Marked+counts.Draw.Repeated+counts.Draw.Unscorable)
+			assert.Greater(t, counts.Draw.Marked, int64(80))
+			assert.EqualValues(t, 98, counts.Bias.Marked)
+			assert.EqualValues(t, 2, counts.Bias.Unscorable)
 		})
 	}
 }
@@ -96,7 +99,8 @@ func TestUnmarkedPositionsArePlain(t *testing.T) {
 			marked, plain := newSequence(t, m), newSequence(t)
 			rng := rand.New(rand.NewPCG(3, 4))
 			row := make([]float32, vocab)
-			var want watermark.DrawCounts
+			var want watermark.MarkCounts
+			width := m.Width()
 			differ := 0
 			seen := map[string]bool{}
 			var text []Token
@@ -120,7 +124,11 @@ func TestUnmarkedPositionsArePlain(t *testing.T) {
 					want.Repeated++
 					assert.Equal(t, b, a)
 				default:
-					want.Keyed++
+					if len(text) < width {
+						want.Unscorable++ // and marked all the same
+					} else {
+						want.Marked++
+					}
 					if a != b {
 						differ++
 					}
@@ -130,8 +138,10 @@ func TestUnmarkedPositionsArePlain(t *testing.T) {
 				marked.Accept(next)
 				text = append(text, next)
 			}
-			assert.Equal(t, want, marked.Counts())
+			assert.Equal(t, want, marked.Counts().Draw)
+			assert.EqualValues(t, 400, marked.Counts().Tokens)
 			assert.Positive(t, want.Repeated)
+			assert.Positive(t, want.Unscorable)
 			assert.Positive(t, differ, "and the others are not")
 			marked.Reset(nil)
 			assert.Zero(t, marked.Counts())
@@ -165,7 +175,7 @@ func TestRewindOfDrawsIsExact(t *testing.T) {
 				rewinding.Accept(next)
 			}
 			assert.Equal(t, straight.Counts(), rewinding.Counts())
-			assert.Positive(t, straight.Counts().Repeated)
+			assert.Positive(t, straight.Counts().Draw.Repeated)
 		})
 	}
 }
@@ -203,18 +213,37 @@ func TestRowsOfStructuredOutput(t *testing.T) {
 				assert.True(t, math.IsNaN(float64(empty[0])) && empty[1] == -inf, "the row stays what it is")
 
 				s.Reset(context)
-				assert.Equal(t, Token(2), s.Sample([]float32{-inf, -inf, -3, -inf}, hotSampler, 0.5))
-				assert.Equal(t, Token(1), s.Sample([]float32{0, inf, 7, nan}, hotSampler, 0.5))
-				assert.Equal(t, Token(-1), s.Sample([]float32{nan, -inf}, hotSampler, 0.5))
-				assert.Equal(t, Token(-1), s.Sample(nil, hotSampler, 0.5))
+				forced := func() { // counts the position and goes back to it
+					t.Helper()
+					s.Accept(0)
+					assert.Equal(t, watermark.MarkCounts{Forced: 1}, s.Counts().Draw)
+					s.Rewind(1)
+				}
+				sample := func(want Token, row ...float32) {
+					t.Helper()
+					assert.Equal(t, want, s.Sample(row, hotSampler, 0.5))
+					forced()
+				}
+				sample(2, -inf, -inf, -3, -inf)
+				sample(1, 0, inf, 7, nan)
+				sample(-1, nan, -inf)
+				sample(-1)
 				assert.Equal(t, Token(3), s.Sample([]float32{0, 1, 7, 8}, watermark.Sampler{}, 0.5), "greedy")
-				assert.Equal(t, 0, s.Pick([]Token{4}, []float32{0.5}, 0.5))
-				assert.Equal(t, -1, s.Pick(nil, nil, 0.5))
-				assert.Equal(t, 1, s.Pick([]Token{4, 5, 2}, []float32{0, 0.5, 0}, 0.5), "a whole row of probabilities")
+				s.Accept(3)
+				assert.Equal(t, watermark.MarkCounts{Greedy: 1}, s.Counts().Draw)
+				s.Rewind(1)
+				pick := func(want int, ids []Token, probs ...float32) {
+					t.Helper()
+					assert.Equal(t, want, s.Pick(ids, probs, 0.5))
+					forced()
+				}
+				pick(0, []Token{4}, 0.5)
+				pick(-1, nil)
+				pick(1, []Token{4, 5, 2}, 0, 0.5, 0) // a whole row of probabilities
 				for _, row := range [][]float32{{-inf, -inf, -3, -inf, -inf, -inf}, {-inf, nan}, {-inf, 1, -inf, -inf, -inf, -inf, 7}, nil} {
 					s.ProcessDraw(row)
+					forced()
 				}
-				assert.Equal(t, watermark.DrawCounts{Forced: 11, Greedy: 1}, s.Counts())
 			}
 		})
 	}
@@ -253,7 +282,8 @@ func TestProcessDraw(t *testing.T) {
 	s.ProcessDraw(got)
 	m.Process(want, []Token{9})
 	assert.Equal(t, want, got)
-	assert.Equal(t, watermark.DrawCounts{Repeated: 1, Keyed: 1}, s.Counts())
+	s.Accept(8)
+	assert.Equal(t, watermark.Counts{Tokens: 2, Draw: watermark.MarkCounts{Repeated: 1, Marked: 1}, Replaced: 0}, s.Counts())
 	s.Process(got)
 	assert.Equal(t, want, got, "a keyed draw is no bias")
 
@@ -261,7 +291,8 @@ func TestProcessDraw(t *testing.T) {
 	plain.ProcessDraw(got) // one token is left
 	assert.Equal(t, want, got)
 	assert.Equal(t, 1, plain.Pick([]Token{1, 2}, []float32{0.5, 0.5}, 0.7))
-	assert.Equal(t, watermark.DrawCounts{Forced: 1, Ordinary: 1}, plain.Counts())
+	plain.Accept(2)
+	assert.Equal(t, watermark.Counts{Tokens: 1}, plain.Counts())
 }
 
 func TestSalts(t *testing.T) {

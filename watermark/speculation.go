@@ -8,8 +8,9 @@ import (
 // A Speculation follows one text that a small draft model proposes and a large target model
 // verifies (Leviathan et al. 2023, "Fast Inference from Transformers via Speculative
 // Decoding"; Chen et al. 2023, "Accelerating Large Language Model Decoding with Speculative
-// Sampling"). Both models have a keyed draw, as in SynthID-Text (Dathathri et al. 2024,
-// supplementary algorithm 6).
+// Sampling"). With biases alone it is that method, on the biased rows of both models. With keyed
+// draws both models have one, as in SynthID-Text (Dathathri et al. 2024, supplementary algorithm
+// 6).
 //
 // The draft model draws with the draft key. An ordinary random number accepts or rejects the
 // token. The replacement of a rejected token is drawn from the residual with the target key.
@@ -35,8 +36,10 @@ import (
 //	}
 //
 // If all are accepted, [Speculation.Target] draws one more from the next row of the target model.
-// A draft without a distribution, such as an n-gram draft, does not need a Speculation. Let
-// [Sequence.Sample] draw each token, and accept the draft if it is the same.
+//
+// A draft without a distribution, such as an n-gram draft, does not need a Speculation, and would lose
+// most of the evidence in one. Let [Sequence.Sample] draw each token, and accept the draft if it is the
+// same. docs/schemes.md has a table of what to use when.
 type Speculation struct {
 	seq           *Sequence // with the keyed draw of the target
 	draft         sequenceDraw
@@ -50,13 +53,25 @@ type Row struct {
 }
 
 // NewSpeculation returns a Speculation with two keyed draws and any number of biases, which apply
-// to the logits of both models. The draws must have the same width, band and masking. They must
-// have different keys: marks of two keys, or both [Mark.Halves] of one mark. An error is a
-// [*ParamError].
+// to the logits of both models. The draws must have the same width, band, masking and rule of what is
+// scored. They must have different keys: marks of two keys, or both [Mark.Halves] of one mark. For
+// biases alone, draft and target are nil. An error is a [*ParamError].
 func NewSpeculation(draft, target *Mark, biases ...*Mark) (*Speculation, error) {
+	if draft == nil && target == nil {
+		for _, m := range biases {
+			if m != nil && m.IsKeyedDraw() {
+				return nil, paramError("marks", "of a speculation have one keyed draw; give one for the draft model and one for the target model, or use Sequence.Sample with one")
+			}
+		}
+		seq, err := NewSequence(biases...)
+		if err != nil {
+			return nil, err
+		}
+		return &Speculation{seq: seq}, nil
+	}
 	for _, m := range []*Mark{draft, target} {
 		if m == nil || !m.IsKeyedDraw() {
-			return nil, paramError("marks", "of a speculation must be keyed draws, one for the draft model and one for the target model")
+			return nil, paramError("marks", "of a speculation must be two keyed draws, one for the draft model and one for the target model; for biases alone both are nil")
 		}
 	}
 	switch {
@@ -64,6 +79,8 @@ func NewSpeculation(draft, target *Mark, biases ...*Mark) (*Speculation, error) 
 		return nil, paramError("marks", "of draft and target use the same key %s; a draw after a rejection would depend on the rejected token", draft.keyID)
 	case draft.Width() != target.Width() || !draft.band.equal(target.band) || draft.masked != target.masked:
 		return nil, paramError("marks", "of draft and target differ in width, band or mask, and so would mark different positions")
+	case draft.scored != target.scored || !slices.Equal(draft.exempt.within(draft.vocab), target.exempt.within(target.vocab)):
+		return nil, paramError("marks", "of draft and target differ in ScoredOnly, and so would mark different positions")
 	case draft.vocab != target.vocab || draft.prompts != target.prompts:
 		return nil, paramError("marks", "of draft and target differ in vocabulary or in whether prompts are context")
 	}
@@ -72,6 +89,17 @@ func NewSpeculation(draft, target *Mark, biases ...*Mark) (*Speculation, error) 
 		return nil, err
 	}
 	return &Speculation{seq: seq, draft: sequenceDraw{mark: draft, repeats: seq.draw.repeats}}, nil
+}
+
+// Sequence returns the Sequence of the text, with the biases and the target's keyed draw. Use it to look
+// at the text, to begin it, and to draw without a draft. It shares its state with the Speculation.
+func (s *Speculation) Sequence() *Sequence { return s.seq }
+
+// Clone returns an independent copy; see [Sequence.Clone].
+func (s *Speculation) Clone() *Speculation {
+	c := &Speculation{seq: s.seq.Clone(), draft: s.draft}
+	c.draft.repeats = c.seq.draw.repeats
+	return c
 }
 
 // AddBias is [Sequence.AddBias]. The Bias applies to the logits of both models.
@@ -92,8 +120,9 @@ func (s *Speculation) Accept(t Token) { s.seq.Accept(t) }
 // Rewind is [Sequence.Rewind].
 func (s *Speculation) Rewind(n int) { s.seq.Rewind(n) }
 
-// Counts is [Sequence.Counts]. It counts the draws of Draft, Target and Verify.
-func (s *Speculation) Counts() DrawCounts { return s.seq.counts }
+// Counts is [Sequence.Counts]. A token that Verify accepted counts as what its draft was: Forced where
+// the draft had one candidate, so that the token carries no evidence.
+func (s *Speculation) Counts() Counts { return s.seq.Counts() }
 
 // Row returns the distribution that a sampler leaves of the raw logits of either model, after the
 // biases. A greedy sampler leaves one token. Row reuses the memory of dst and does not write to
@@ -117,15 +146,22 @@ func (s *Speculation) Row(dst Row, logits []float32, sampler Sampler) Row {
 // Draft draws the token of the next position from the draft model's row. It uses the draft key
 // where that marks, and u in [0,1) alone elsewhere. It returns -1 if no probability is positive.
 func (s *Speculation) Draft(row Row, u float64) Token {
-	s.row = row.candidates(s.row)
-	return s.seq.chooseID(s.draft, s.row, u)
+	s.row = row.candidates(s.row, s.seq.vocab)
+	return s.drawn(s.seq.chooseID(s.draft, s.row, u))
 }
 
 // Target is Draft with the target key and the target model's row. It draws one more token after
 // all proposed ones have been accepted.
 func (s *Speculation) Target(row Row, u float64) Token {
-	s.row = row.candidates(s.row)
-	return s.seq.chooseID(s.seq.draw, s.row, u)
+	s.row = row.candidates(s.row, s.seq.vocab)
+	return s.drawn(s.seq.chooseID(s.seq.draw, s.row, u))
+}
+
+// drawn notes a token that was drawn.
+func (s *Speculation) drawn(t Token) Token {
+	s.seq.now.asked = true
+	s.seq.now.drew(t)
+	return t
 }
 
 // Verify accepts or replaces the token that Draft proposed for the next position. Let p and q be
@@ -134,12 +170,14 @@ func (s *Speculation) Target(row Row, u float64) Token {
 // key. coin and u in [0,1) are ordinary random numbers, independent of each other and of those
 // that Draft had.
 func (s *Speculation) Verify(draft, target Row, token Token, coin, u float64) (t Token, accepted bool) {
-	s.proposed, s.row = draft.candidates(s.proposed), target.candidates(s.row)
+	vocab := s.seq.vocab
+	s.proposed, s.row = draft.candidates(s.proposed, vocab), target.candidates(s.row, vocab)
 	normalize(s.proposed)
 	normalize(s.row)
 	p, q := weightOf(s.proposed, token), weightOf(s.row, token)
 	if coin*p < q {
-		return token, true
+		s.noteDraft(s.proposed)
+		return s.drawn(token), true
 	}
 	left := false
 	rest := s.proposed
@@ -154,15 +192,28 @@ func (s *Speculation) Verify(draft, target Row, token Token, coin, u float64) (t
 		left = left || c.weight > 0
 	}
 	if !left { // the rows are equal up to rounding
-		s.row = target.candidates(s.row)
+		s.row = target.candidates(s.row, vocab)
 	}
-	return s.seq.chooseID(s.seq.draw, s.row, u), false
+	return s.drawn(s.seq.chooseID(s.seq.draw, s.row, u)), false
 }
 
-// candidates returns the row in order of ids. It reuses the memory of list.
-func (r Row) candidates(list []candidate) []candidate {
+// noteDraft notes what the draft's draw did at the next position.
+func (s *Speculation) noteDraft(list []candidate) {
+	s.seq.now.draw = unasked
+	if s.draft.mark == nil {
+		return
+	}
+	if !hasChoice(list, s.draft.mark.exempt) {
+		s.seq.now.draw = forced
+	}
+	s.seq.isKeyed(s.draft)
+}
+
+// candidates returns the row in order of ids. It reuses the memory of list. Ids outside the vocabulary
+// have weight 0.
+func (r Row) candidates(list []candidate, vocab int) []candidate {
 	n := min(len(r.IDs), len(r.Probs))
-	list = appendCandidates(list[:0], r.IDs[:n], r.Probs[:n])
+	list = appendCandidates(list[:0], r.IDs[:n], r.Probs[:n], vocab)
 	if !slices.IsSortedFunc(list, byID) {
 		sortByID(list)
 	}

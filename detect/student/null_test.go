@@ -280,3 +280,27 @@ func TestRankIsUniform(t *testing.T) {
 	assert.Greater(t, tail.Binomial(low, tests, 0.27), -6.0, "%d", low)
 	assert.Greater(t, tail.Binomial(tests-low, tests, 1-0.15), -6.0, "%d", low)
 }
+
+// TestProfileDecoys checks that control keys from a profile are those of its marks, and fit them.
+func TestProfileDecoys(t *testing.T) {
+	p := &watermark.Profile{
+		Scheme: watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}, Vocab: 100, Tokenizer: watermark.TokenizerNone,
+		BandLo: 0, BandHi: 32768, Selector: testmark.Key(9).ID(),
+	}
+	mark, err := p.Mark(testmark.Key(8), testmark.Key(9))
+	require.NoError(t, err)
+	text := testmark.Uniform(rand.New(rand.NewPCG(1, 2)), 400, 100)
+	panel := func(d *student.Decoys, err error) student.DecoyPanel {
+		require.NoError(t, err)
+		s, err := student.New(mark, d, nil)
+		require.NoError(t, err)
+		s.Add(nil, text)
+		return s.Result().PairsDecoys
+	}
+	want := panel(student.NewDecoys([16]byte{2}, 100, func(k watermark.Key) (detect.Scorer, error) {
+		return p.Mark(k, testmark.Key(9))
+	}))
+	assert.Equal(t, want, panel(student.NewProfileDecoys([16]byte{2}, 100, p, testmark.Key(9))))
+	_, err = student.NewProfileDecoys([16]byte{2}, 100, p)
+	assert.ErrorContains(t, err, "selector")
+}

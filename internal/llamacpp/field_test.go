@@ -70,6 +70,10 @@ func TestSamplesOfOnePrompt(t *testing.T) {
 	require.NoError(t, err)
 	draw, err := provenance.Mark(key)
 	require.NoError(t, err)
+	everywhere := *provenance
+	everywhere.Marked = watermark.MarkedAll
+	constant, err := everywhere.Mark(key)
+	require.NoError(t, err)
 	several := *provenance
 	several.Variants = n
 	variants, err := several.Marks(key)
@@ -83,7 +87,8 @@ func TestSamplesOfOnePrompt(t *testing.T) {
 	}{
 		{"unmarked", func(int) []*watermark.Mark { return nil }, false, n},
 		{"a bias", func(int) []*watermark.Mark { return []*watermark.Mark{bias} }, false, n},
-		{"a keyed draw", func(int) []*watermark.Mark { return []*watermark.Mark{draw} }, false, 1},
+		{"a keyed draw", func(int) []*watermark.Mark { return []*watermark.Mark{draw} }, false, n},
+		{"a keyed draw that marks the first words", func(int) []*watermark.Mark { return []*watermark.Mark{constant} }, false, 1},
 		{"a variant for each sample", func(i int) []*watermark.Mark { return variants[i : i+1] }, false, n},
 		{"two keys and a salt for each sample", func(int) []*watermark.Mark { return []*watermark.Mark{dual} }, true, n},
 		{"two keys without a salt", func(int) []*watermark.Mark { return []*watermark.Mark{dual} }, false, 1},
@@ -106,18 +111,17 @@ func TestSamplesOfOnePrompt(t *testing.T) {
 	}
 }
 
-// TestCountsShowTheMark checks what an engine sees of a keyed draw: the sum of the counts is the
-// number of tokens, and a request that a profile's scheme does not reach would show in Ordinary.
+// TestCountsShowTheMark checks what an engine sees of a mark: the counts of its outcomes sum to the
+// number of tokens, and most positions are marked.
 func TestCountsShowTheMark(t *testing.T) {
 	f := &fake{salt: 6}
 	e := newEngine(t, fakeModel(t, f), Config{Slots: 1, Context: 400, Ahead: 3})
 	for _, c := range []struct {
 		name   string
 		scheme watermark.Scheme
-		keyed  bool
 	}{
-		{"a keyed draw", watermark.GumbelMax{Width: 4}, true},
-		{"a green list, of which the counts say nothing yet", watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, false},
+		{"a keyed draw", watermark.GumbelMax{Width: 4}},
+		{"a green list", watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &Request{Prompt: words(9, 30), MaxTokens: 200, Sampler: watermark.Sampler{Temperature: 1}, NoDraft: true}
@@ -125,9 +129,17 @@ func TestCountsShowTheMark(t *testing.T) {
 			_, err := e.Write(t.Context(), r)
 			require.NoError(t, err)
 			n := r.Sequence.Counts()
-			assert.EqualValues(t, 200, n.Keyed+n.Forced+n.Repeated+n.OutOfBand+n.Greedy+n.Ordinary)
-			assert.Equal(t, c.keyed, n.Keyed > 190)
-			assert.Equal(t, c.keyed, n.Ordinary == 0)
+			assert.EqualValues(t, 200, n.Tokens)
+			assert.Zero(t, n.Unasked)
+			assert.Zero(t, n.Replaced)
+			for _, m := range []watermark.MarkCounts{n.Draw, n.Bias} {
+				if m == (watermark.MarkCounts{}) {
+					continue
+				}
+				assert.EqualValues(t, 200, m.Marked+m.Unscorable+m.OutOfBand+m.Repeated+m.Exempt+m.Forced+m.Greedy)
+				assert.Greater(t, m.Marked, int64(190))
+			}
+			assert.NotEqual(t, n.Draw, n.Bias, "one of them marks")
 		})
 	}
 }
