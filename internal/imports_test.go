@@ -26,12 +26,13 @@ var mayImport = map[string][]string{
 	"internal/prf":        {"internal/kernel"},
 	"internal/tail":       {},
 	"internal/tokset":     {"internal/prf"},
-	"internal/strictjson": {},
+	"internal/secret":     {},
+	"internal/strictjson": {"internal/secret"},
 
 	// The wings.
-	"watermark":                {"internal/prf", "internal/kernel"},
-	"watermark/registry":       {"watermark"},
-	"watermark/interop":        {"watermark", "internal/prf"},
+	"watermark":                {"internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
+	"watermark/registry":       {"watermark", "internal/secret", "internal/strictjson"},
+	"watermark/interop":        {"watermark", "internal/prf", "internal/secret"},
 	"tokenize":                 {"github.com/tiktoken-go/tokenizer"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},
@@ -85,7 +86,7 @@ var mayImport = map[string][]string{
 		"cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
 	},
 	"cmd/isotope": {
-		"detect", "detect/plan", "detect/student", "watermark", "watermark/registry", "tokenize", "internal/lm", "internal/strictjson",
+		"detect", "detect/plan", "detect/student", "watermark", "watermark/registry", "tokenize", "internal/lm", "internal/secret", "internal/strictjson",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
 		"cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",

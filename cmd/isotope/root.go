@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
@@ -74,10 +75,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-var (
-	packagePrefix = regexp.MustCompile(`(^|\n|: )(?:watermark|tokenize|detect|registry|reading|lm): `)
-	keyText       = regexp.MustCompile(`isotope-secret-key\S*`)
-)
+var packagePrefix = regexp.MustCompile(`(^|\n|: )(?:watermark|tokenize|detect|registry|reading|lm): `)
 
 // plainMessage words an error for people: without names of packages, and without a secret
 // key that somebody typed in a wrong place.
@@ -86,7 +84,7 @@ func plainMessage(err error) string {
 	for packagePrefix.MatchString(text) {
 		text = packagePrefix.ReplaceAllString(text, "$1")
 	}
-	return keyText.ReplaceAllString(text, "(a secret key)")
+	return secret.Hide(text)
 }
 
 // flagError words what pflag says about a flag that it could not read.
