@@ -60,7 +60,7 @@ var mayImport = map[string][]string{
 
 	// Engines that the command, examples and nested modules share.
 	"internal/lm":           {"watermark", "tokenize"},
-	"internal/reading":      {"detect/student", "watermark", "internal/strictjson"},
+	"internal/reading":      {"detect/student", "watermark", "internal/secret", "internal/strictjson"},
 	"internal/openaiserver": {"watermark", "watermark/registry", "detect"},
 	"internal/llamacpp":     {"watermark", "github.com/ardanlabs/jinja", "github.com/hybridgroup/yzma"},
 
@@ -78,11 +78,11 @@ var mayImport = map[string][]string{
 	"cmd/isotope/internal/report":    {"detect", "detect/student", "internal/tail", "cmd/isotope/internal/canonical"},
 	"cmd/isotope/internal/collect": {
 		"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile",
-		"cmd/isotope/internal/canonical", "cmd/isotope/internal/textfile", "internal/strictjson",
+		"cmd/isotope/internal/canonical", "cmd/isotope/internal/textfile", "internal/secret", "internal/strictjson",
 	},
 	"cmd/isotope/internal/audit": {
 		"detect", "detect/plan", "detect/student", "detect/sequential", "watermark", "tokenize",
-		"internal/reading", "internal/strictjson", "internal/tail",
+		"internal/reading", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
 	},
 	"cmd/isotope": {

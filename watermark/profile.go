@@ -194,7 +194,7 @@ func (p *Profile) checked() (*Profile, error) {
 		return nil, paramError("mask", "%s is neither %q nor %q", secret.Quote(c.Mask), MaskNone, MaskContext)
 	case c.Dedup != DedupPair && c.Dedup != DedupContext:
 		return nil, paramError("dedup", "%s is neither %q nor %q", secret.Quote(c.Dedup), DedupPair, DedupContext)
-	case !isName(c.Tokenizer):
+	case !isName(c.Tokenizer) || secret.Holds(c.Tokenizer):
 		return nil, paramError("tokenizer", "%s is not a name in printable ASCII; use %q for token ids from another program", secret.Quote(c.Tokenizer), TokenizerNone)
 	case c.Tokenizer == TokenizerNone && c.TokenizerDigest != "":
 		return nil, paramError("tokenizer_digest", "is given, but the tokenizer is \"none\"; leave it out")

@@ -64,7 +64,7 @@ func anyRemembered() bool {
 
 // Holds reports whether a text holds a marking key of this project or of another engine, or a
 // secret key of age.
-func Holds[T string | []byte](text T) bool {
+func Holds[T ~string | ~[]byte](text T) bool {
 	b := []byte(text)
 	known := anyRemembered()
 	if known && holdsLeaf(b) {
@@ -79,7 +79,7 @@ func Holds[T string | []byte](text T) bool {
 // MayHold reports whether a text holds a key, the beginning of one, or as many hex digits in a row
 // as a key has and not more. Digits after "sha256:" or "0x" are a hash. It suits what is about to
 // leave the machine, and what stands where an id or a name belongs.
-func MayHold[T string | []byte](text T) bool {
+func MayHold[T ~string | ~[]byte](text T) bool {
 	b := []byte(text)
 	return hasBareDigits(b) || views(b, func(view []byte) bool {
 		return index(view, keyPrefix) >= 0 || index(view, enginePrefix) >= 0 || hasBareDigits(view)

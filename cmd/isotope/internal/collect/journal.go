@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
@@ -93,8 +94,30 @@ type Declaration struct {
 
 func (d *Declaration) prompt(ask int) string { return d.Prompts[ask%len(d.Prompts)] }
 
-// Check returns an error for a declaration that cannot be right.
+// Check returns an error for a declaration that cannot be right, or that would send a marking key
+// to the endpoint. Errors do not quote a key.
 func (d *Declaration) Check() error {
+	if err := d.checkForm(); err != nil {
+		return err
+	}
+	r := &d.Request
+	for i, p := range d.Prompts {
+		if err := secret.Refuse(fmt.Sprintf("prompt %d", i+1), p); err != nil {
+			return err
+		}
+	}
+	if secret.Holds(d.Plan) {
+		return secret.Refuse("the plan", string(d.Plan))
+	}
+	return errors.Join(
+		secret.Refuse("the endpoint's URL", r.Endpoint), secret.Refuse("the name of the model", r.Model),
+		secret.Refuse("the system prompt", r.System), secret.Refuse("the extra fields of the request", string(r.Extra)),
+	)
+}
+
+// checkForm returns an error for a declaration that cannot be right. A journal of an older version
+// may hold a key, and stays readable.
+func (d *Declaration) checkForm() error {
 	size := 0
 	for _, p := range d.Prompts {
 		size += len(p)
@@ -245,7 +268,7 @@ func (r *Recording) take(rec record) error {
 		if v := r.Declaration.Journal; v != journalVersion {
 			return fmt.Errorf("the journal has version %d, and this program reads version %d", v, journalVersion)
 		}
-		if err := r.Declaration.Check(); err != nil {
+		if err := r.Declaration.checkForm(); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
 	case kindSession:
