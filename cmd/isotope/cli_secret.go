@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"strings"
 
@@ -24,6 +26,7 @@ func isBareKey(arg string) bool {
 	if name, value, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(name, "-") {
 		arg = value
 	}
+	arg = strings.TrimLeft(arg, "-")
 	if len(arg) != 64 || !secret.MayHold(arg) {
 		return false
 	}
@@ -34,8 +37,15 @@ func isBareKey(arg string) bool {
 // refuseKeys returns an error if the contents of a file, or of standard input, hold a secret key.
 // A page would show it, and a message might quote it.
 func refuseKeys(name string, contents []byte) error {
-	if secret.Holds(contents) {
-		return usagef("%s holds a secret key, and is not read; give another file, and treat the key as leaked if it was meant as text", name)
+	if !secret.Holds(contents) {
+		return nil
 	}
-	return nil
+	where := "it"
+	for i, line := range bytes.Split(contents, []byte("\n")) {
+		if secret.Holds(line) {
+			where = fmt.Sprintf("line %d", i+1)
+			break
+		}
+	}
+	return usagef("%s is not read, because %s holds a secret key; give another file, and treat the key as leaked if it was meant as text", name, where)
 }
