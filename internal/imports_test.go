@@ -77,7 +77,7 @@ var mayImport = map[string][]string{
 	"cmd/isotope/internal/textfile":  {},
 	"cmd/isotope/internal/report":    {"detect", "detect/student", "internal/tail", "cmd/isotope/internal/canonical"},
 	"cmd/isotope/internal/collect": {
-		"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile",
+		"github.com/rogpeppe/go-internal/lockedfile",
 		"cmd/isotope/internal/canonical", "cmd/isotope/internal/textfile", "internal/secret", "internal/strictjson",
 	},
 	"cmd/isotope/internal/audit": {
