@@ -43,7 +43,7 @@ func (c *cli) readInput(name string) ([]byte, error) {
 	if len(text) > maxInput {
 		return nil, fmt.Errorf("%s is longer than %d MiB, the longest text that is tested; split it", name, maxInput>>20)
 	}
-	return text, nil
+	return text, refuseKeys(name, text)
 }
 
 // parseTokens parses a JSON array of token ids, or ids separated by white space. An id that

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
@@ -47,6 +48,10 @@ type cli struct {
 // run is the program: main without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, started: time.Now()}
+	if err := checkArguments(args); err != nil {
+		fmt.Fprintf(stderr, "isotope: %v\nRun 'isotope --help' for usage.\n", err)
+		return exitUsage
+	}
 	root, started := c.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -74,10 +79,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-var (
-	packagePrefix = regexp.MustCompile(`(^|\n|: )(?:watermark|tokenize|detect|registry|reading|lm): `)
-	keyText       = regexp.MustCompile(`isotope-secret-key\S*`)
-)
+var packagePrefix = regexp.MustCompile(`(^|\n|: )(?:watermark|tokenize|detect|registry|reading|lm): `)
 
 // plainMessage words an error for people: without names of packages, and without a secret
 // key that somebody typed in a wrong place.
@@ -86,7 +88,7 @@ func plainMessage(err error) string {
 	for packagePrefix.MatchString(text) {
 		text = packagePrefix.ReplaceAllString(text, "$1")
 	}
-	return keyText.ReplaceAllString(text, "(a secret key)")
+	return secret.Hide(text)
 }
 
 // flagError words what pflag says about a flag that it could not read.

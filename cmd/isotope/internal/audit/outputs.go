@@ -17,6 +17,7 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -30,6 +31,7 @@ const (
 	skipEmpty   = "empty"
 	skipInvalid = "invalid"   // a line that is not JSON, not UTF-8, or has no output
 	skipLarge   = "too_large" // a line of more than maxOutput bytes
+	skipSecret  = "secret"    // a line that holds a secret key
 )
 
 // AddFile adds the outputs of a file. A file whose name ends in .jsonl has one output a line: an
@@ -90,6 +92,8 @@ func (o outputReader) text(r io.Reader) error {
 		return err
 	case len(text) > maxOutput:
 		return fmt.Errorf("longer than %d MiB, the longest output; split it, or write a .jsonl file", maxOutput>>20)
+	case secret.Holds(text):
+		return errors.New("the file holds a secret key; give outputs, and treat the key as leaked if a model wrote it")
 	case len(bytes.TrimSpace(text)) == 0:
 		o.to.Skip(skipEmpty)
 	default:
@@ -107,6 +111,8 @@ func (o outputReader) lines(r *bufio.Reader) error {
 			return err
 		case len(line) > maxOutput:
 			o.to.Skip(skipLarge)
+		case secret.Holds(line):
+			o.to.Skip(skipSecret)
 		case len(bytes.TrimSpace(line)) > 0:
 			o.line(line)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 // maxPrompts is the size of the largest list of prompts, in bytes.
@@ -42,6 +43,9 @@ func ReadPrompts(path string) (prompts []string, repeated int, err error) {
 			if prompt, err = promptOf([]byte(prompt)); err != nil {
 				return nil, 0, fmt.Errorf("%s: line %d: %w", path, line, err)
 			}
+		}
+		if err := secret.Refuse(fmt.Sprintf("line %d", line), prompt); err != nil {
+			return nil, 0, fmt.Errorf("%s: %w", path, err)
 		}
 		if seen[prompt] {
 			repeated++
