@@ -44,11 +44,11 @@
 //
 // No function tests without the first two rules. docs/statistics.md has the proofs.
 //
-// A p-value is log10 of the tail of that law, at any depth. For green lists the tail is binomial.
-// For tournaments it is that of a weighted sum of fair bits. Both are exact. For Gumbel scores the
-// tail is that of a sum of exponential variables. Those scores are rounded down, so this tail is an
-// upper bound, and equal except for the rounding. Results also have a z-score, to compare with
-// papers.
+// A p-value is the tail of that law, as log10 p, at any depth. For green lists the tail is binomial, or
+// that of a weighted sum of colours. For tournaments it is that of a weighted sum of fair bits. Both
+// are exact. For Gumbel scores the tail is that of a sum of exponential variables. Those scores are
+// rounded down, so this tail is an upper bound, and equal except for the rounding. Results also have a
+// z-score, to compare with papers.
 //
 // This package reads token ids. It does not read text, files or models.
 //
