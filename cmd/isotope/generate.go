@@ -104,7 +104,7 @@ func (c *cli) generate(ctx context.Context, o *generateFlags) error {
 	if err != nil {
 		return err
 	}
-	t, err := tokenizerOf(profiles[0])
+	t, err := tokenizerOf(described(profiles[0]))
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func (o *generateFlags) marks(profiles []*watermark.Profile, seed [32]byte) ([]*
 
 // mark binds a profile to the key of a file, for one text.
 func (o *generateFlags) mark(p *watermark.Profile, keyFile string, seed [32]byte) (*watermark.Mark, error) {
-	key, err := watermark.ReadKeyFile(keyFile)
+	key, err := readNativeKey(keyFile)
 	if err != nil {
 		return nil, err
 	}

@@ -34,15 +34,15 @@ type suspect struct {
 func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error) {
 	s := new(suspect)
 	var err error
-	if s.profile, err = watermark.ReadProfile(o.profile); err != nil {
+	if s.profile, err = readNativeProfile(o.profile); err != nil {
 		return nil, err
 	}
-	key, err := watermark.ReadKeyFile(o.key)
+	key, err := readNativeKey(o.key)
 	if err != nil {
 		return nil, err
 	}
 	if s.profile.Tokenizer != watermark.TokenizerNone {
-		if s.tokenizer, err = tokenizerOf(s.profile); err != nil {
+		if s.tokenizer, err = tokenizerOf(described(s.profile)); err != nil {
 			return nil, err
 		}
 	}
@@ -68,11 +68,11 @@ func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error)
 
 // readProvenance reads the band that is tested besides the mark.
 func (s *suspect) readProvenance(o *studentFlags) error {
-	p, err := watermark.ReadProfile(o.provenanceProfile)
+	p, err := readNativeProfile(o.provenanceProfile)
 	if err != nil {
 		return err
 	}
-	key, err := watermark.ReadKeyFile(o.provenanceKey)
+	key, err := readNativeKey(o.provenanceKey)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (s *suspect) readProvenance(o *studentFlags) error {
 		return usagef("the scheme of %s is %v, and a provenance band is a keyed draw; give the profile of a gumbelmax or a tournament", o.provenanceProfile, p.Scheme)
 	}
 	s.provenance = &audit.Band{
-		Scorer: mark, Dedup: dedupOf(p), Exempt: p.Exempt,
+		Scorer: mark, Dedup: dedupOf(described(p)), Exempt: p.Exempt,
 		Bind: func(k watermark.Key) (detect.Scorer, error) { return p.Mark(k) },
 	}
 	if err := s.provenance.Check(s.scorer); err != nil {
