@@ -101,7 +101,9 @@ func noSecrets(names ...string) rule {
 }
 
 // holdsKey reports whether a text has the words that begin every secret key.
-func holdsKey(text string) bool { return strings.Contains(text, "isotope-secret-key") }
+func holdsKey(text string) bool {
+	return strings.Contains(text, "isotope-secret-key") || strings.Contains(text, "isotope-engine-key")
+}
 
 // given returns the flags of a list that a call has.
 func given(has func(string) bool, flags []string) []string {

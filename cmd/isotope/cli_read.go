@@ -47,7 +47,11 @@ func (o *readFlags) register(f *pflag.FlagSet) {
 func (o *readFlags) rules() []rule {
 	kind := oneOf("format", o.format, formatNames()...)
 	kind.when = kind.when && o.format != ""
-	return []rule{kind, noSecrets(append(slices.Clone(o.fields), o.format, o.encoding, o.promptField)...)}
+	rules := []rule{noSecrets(append(slices.Clone(o.fields), o.format, o.encoding, o.promptField)...), kind}
+	if _, err := corpus.New(o.corpusOptions()); err != nil {
+		rules = append(rules, rule{true, err.Error()})
+	}
+	return rules
 }
 
 // corpusOptions returns how package corpus reads the files.

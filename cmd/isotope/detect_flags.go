@@ -193,6 +193,7 @@ func (o *detectFlags) inputs(args []string) []rule {
 	return []rule{
 		{o.ids != "" && len(args) > 0, "PATH and --ids are two inputs; give one of them"},
 		{o.ids != "" && o.read.format != "", "--ids reads token ids, and --format names another format; leave one of them out"},
+		{o.ids != "" && (len(o.read.fields) > 0 || o.read.promptField != "" || len(o.read.roles) > 0), "--field, --prompt-field and --role are for rows, and --ids has token ids alone; leave them out"},
 		{standard > 1, fmt.Sprintf("standard input is named for %d inputs, and can be read once; put the others into files", standard)},
 		{o.ids != "" && o.normalize != "", "--normalize is for text; leave it out with --ids"},
 	}

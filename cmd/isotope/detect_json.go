@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,7 +25,6 @@ type detectJSON struct {
 type headlineJSON struct {
 	Log10P         *float64     `json:"log10_p"`
 	Log10PAdjusted *float64     `json:"log10_p_adjusted"`
-	Quote          string       `json:"quote"`
 	Z              *float64     `json:"z"`
 	Tokens         int64        `json:"tokens"`
 	Scored         int64        `json:"scored"`
@@ -32,6 +32,7 @@ type headlineJSON struct {
 	Sum            int64        `json:"sum"`
 	Skipped        skippedJSON  `json:"skipped"`
 	Tests          int64        `json:"tests"`
+	Quote          string       `json:"quote"` // the adjusted p-value in words: "10^-12.4", "less than 10^-38"
 	Profile        string       `json:"profile"`
 	KeyID          string       `json:"key_id"`
 	Label          string       `json:"label,omitempty"` // of the key in its keyring
@@ -151,7 +152,7 @@ type rankedJSON struct {
 func (o *outcome) json(warnings []string) resultJSON {
 	j := resultJSON{Version: 1, Verdict: o.result.Verdict, Warnings: []string{}}
 	j.headlineJSON = headlineOf(o.result)
-	j.Profile, j.KeyID, j.Label = o.candidate.profile.ID(), o.candidate.keyID, o.candidate.label
+	j.Profile, j.KeyID, j.Label = o.candidate.profile.ID(), o.keyID(), o.candidate.label
 	j.Scheme, j.Width, j.Tokenizer = o.candidate.profile.Scheme(), o.candidate.width(), o.candidate.reader.name()
 	j.Form, j.Payload = o.form, toPayloadJSON(o.message)
 	j.Spans = append(j.Spans, o.spans...)
@@ -164,8 +165,17 @@ func (o *outcome) json(warnings []string) resultJSON {
 
 // allWarnings returns the warnings of the result and those besides.
 func (o *outcome) allWarnings() []error {
-	return append(append([]error(nil), o.result.Warnings...), o.warnings...)
+	list := append(append([]error(nil), o.result.Warnings...), o.warnings...)
+	for i, w := range list {
+		if errors.Is(w, detect.ErrKeySpace) {
+			list[i] = errKeySpace
+		}
+	}
+	return list
 }
+
+// errKeySpace is detect.ErrKeySpace with what to quote.
+var errKeySpace = errors.New("p is smaller than one in the number of keys, 2^128; quote it as less than 10^-38")
 
 // headlineOf returns the numbers of a result.
 func headlineOf(r detect.Result) headlineJSON {
@@ -241,10 +251,13 @@ func (d *detection) json() detectJSON {
 	}
 	best := j.Results[0].resultJSON
 	j.headlineJSON = &best.headlineJSON
-	j.Warnings = append(best.Warnings, j.Warnings...)
 	if len(order) > 1 {
 		return j
 	}
+	for _, w := range order[0].strongest().allWarnings() {
+		j.Warnings = append(j.Warnings, w.Error())
+	}
+	j.Warnings = append(j.Warnings, order[0].warnings...)
 	switch {
 	case d.set.bands:
 		j.bandsJSON = j.Results[0].Bands

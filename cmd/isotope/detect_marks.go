@@ -73,7 +73,15 @@ func (c *candidate) String() string {
 	if c.profile.Engine != nil {
 		scheme += " of " + c.profile.Engine.Engine()
 	}
-	return fmt.Sprintf("the mark %s of key %s, %d tokens of context, tokenizer %s", scheme, c.keyID, c.width(), c.reader.name())
+	tokens := fmt.Sprintf("%d tokens", c.width())
+	if c.width() == 1 {
+		tokens = "1 token"
+	}
+	tokenizer := "tokenizer " + c.reader.name()
+	if c.reader.tokenizer == nil {
+		tokenizer = "token ids"
+	}
+	return fmt.Sprintf("the mark %s of key %s, %s of context, %s", scheme, c.keyID, tokens, tokenizer)
 }
 
 // A candidateSet is the marks of a call and how they are read.

@@ -38,7 +38,7 @@ func (d *detection) page(f *finding) *report.Page {
 		Rows:  []report.Row{{Name: "the text", OneLine: "p-value adjusted for tests: " + strconv.FormatInt(r.Tests, 10), Result: r, Draw: o.candidate.isDraw()}},
 		Notes: slices.Clone(detectNotes),
 		Facts: []report.Fact{
-			{Name: "key id", Value: o.candidate.keyID},
+			{Name: "key id", Value: o.keyID()},
 			{Name: "mark", Value: o.scorer.ID()},
 			{Name: "profile", Value: o.candidate.profile.ID()},
 		},
@@ -90,7 +90,7 @@ func (d *detection) bandsPage(f *finding) *report.Page {
 		name := string(o.candidate.role) + " band"
 		p.Rows = append(p.Rows, report.Row{Name: name, OneLine: f.pattern.Found[i], Result: o.result, Draw: o.candidate.isDraw()})
 		p.Facts = append(p.Facts,
-			report.Fact{Name: name + ": key id", Value: o.candidate.keyID},
+			report.Fact{Name: name + ": key id", Value: o.keyID()},
 			report.Fact{Name: name + ": mark", Value: o.scorer.ID()},
 			report.Fact{Name: name + ": profile", Value: o.candidate.profile.ID()})
 		for _, w := range o.allWarnings() {

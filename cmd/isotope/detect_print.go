@@ -68,7 +68,7 @@ func (d *detection) printOne(b *strings.Builder, f *finding) {
 // printInput says what was read.
 func (d *detection) printInput(b *strings.Builder, f *finding) {
 	file := &d.ledger.Files[f.file]
-	if f.place.Row == 0 && len(f.place.Members) == 0 && file.Taken() == "one text, UTF-8" {
+	if f.place.Row == 0 && len(f.place.Members) == 0 && file.Plain() {
 		return // there is nothing to say about a plain text
 	}
 	fmt.Fprintf(b, "  text      %s, %s\n", placeName(f), file.Taken())
@@ -78,7 +78,7 @@ func (d *detection) printInput(b *strings.Builder, f *finding) {
 func (o *outcome) print(b *strings.Builder) {
 	r := o.result
 	law := o.scorer.Law()
-	fmt.Fprintf(b, "  key       %s\n  log10 p   %s", o.candidate.keyID, logP(r.Log10PAdjusted))
+	fmt.Fprintf(b, "  key       %s\n  log10 p   %s", o.keyID(), logP(r.Log10PAdjusted))
 	switch {
 	case o.message != nil:
 		fmt.Fprintf(b, " (before adjusting for %d tests: %s for the mark%s, %s for the best of %d messages)",
@@ -263,7 +263,7 @@ func rankingTable(b *strings.Builder, outcomes []*outcome, tested int, what stri
 	shown := min(shownKeys, len(outcomes))
 	for i, o := range outcomes[:shown] {
 		_, evidence := evidenceColumn(o.scorer.Law(), o.result)
-		fmt.Fprintf(b, "%5d  %-16s %-14s %12s %10s %15s  %s\n", i+1, o.candidate.keyID, o.result.Verdict,
+		fmt.Fprintf(b, "%5d  %-16s %-14s %12s %10s %15s  %s\n", i+1, o.keyID(), o.result.Verdict,
 			logP(o.result.Log10PAdjusted), logP(o.result.Log10P), evidence, o.candidate.name())
 	}
 	if more := tested - shown; more > 0 {
@@ -370,7 +370,7 @@ func (o *outcome) bandLine() string {
 	r := o.result
 	evidence := strings.Join(strings.Fields(evidenceWords(o.scorer.Law(), r)), " ")
 	return fmt.Sprintf("%s, log10 p %s (%s before adjusting for %d tests), %s, key %s",
-		strings.ReplaceAll(string(r.Verdict), "_", " "), logP(r.Log10PAdjusted), logP(r.Log10P), r.Tests, evidence, o.candidate.keyID)
+		strings.ReplaceAll(string(r.Verdict), "_", " "), logP(r.Log10PAdjusted), logP(r.Log10P), r.Tests, evidence, o.keyID())
 }
 
 // printBands prints the results of several marks of one text, and their meaning together.

@@ -74,6 +74,14 @@ func (f *finding) forget() {
 	f.outcomes = append(slices.Clone(f.outcomes[:keptOutcomes-1]), weakest)
 }
 
+// keyID returns the id of the key of the outcome, which variants tell apart.
+func (o *outcome) keyID() string {
+	if mark, ok := o.scorer.(*watermark.Mark); ok {
+		return mark.KeyID()
+	}
+	return o.candidate.keyID
+}
+
 // weakness says how little silence means: not at all, or less the larger the share is that would
 // have been detected.
 func (o *outcome) weakness() float64 {

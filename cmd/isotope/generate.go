@@ -108,6 +108,9 @@ func (c *cli) generate(ctx context.Context, o *generateFlags) error {
 	if err != nil {
 		return err
 	}
+	if t == nil {
+		return usagef("the profile has no tokenizer, and the model needs one; give the profile of a tokenizer, such as %s", defaultTokenizer)
+	}
 	job := lm.Job{
 		Prompts: [][]int32{t.Append(nil, []byte(o.prompt))},
 		Tokens:  o.tokens,

@@ -47,6 +47,9 @@ func place(p corpus.Place) string {
 	if p.File == Stdin {
 		p.File = "standard input"
 	}
+	if p.Row == 0 {
+		p.Line = 0 // of the file as a whole
+	}
 	return p.String()
 }
 
@@ -86,6 +89,11 @@ func times(n int64) string {
 	return fmt.Sprintf(" in %d rows", n)
 }
 
+// Plain reports whether a file is one text in UTF-8 and nothing around it.
+func (f *File) Plain() bool {
+	return f.Format == corpus.FormatText && len(f.Containers) == 0 && f.Encoding == "utf-8" && f.By != "format"
+}
+
 // Taken says how a file was read: "JSON lines in gzip, UTF-8".
 func (f *File) Taken() string {
 	words := formatWords[f.Format]
@@ -97,6 +105,9 @@ func (f *File) Taken() string {
 	}
 	if f.Members > 0 {
 		words += fmt.Sprintf(" with %s", plural(f.Members, "1 member", "%d members"))
+	}
+	if f.Format == corpus.FormatIDs {
+		return words
 	}
 	if f.Encoding != "" {
 		words += ", " + strings.ToUpper(f.Encoding)
