@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 )
 
 // groupKey is the annotation of a flag that names its group in help.
@@ -13,7 +16,8 @@ const groupKey = "isotope_group"
 
 // group adds flags to a command, under a title in its help.
 func group(cmd *cobra.Command, title string, add func(f *pflag.FlagSet)) {
-	var before = map[string]bool{}
+	cmd.Flags().SortFlags = false
+	before := map[string]bool{}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { before[f.Name] = true })
 	add(cmd.Flags())
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -48,13 +52,23 @@ func usage(cmd *cobra.Command) error {
 		}
 	}
 	for _, g := range flagGroups(cmd) {
-		fmt.Fprintf(&b, "\n%s:\n%s", g.title, g.flags.FlagUsagesWrapped(columns+20))
+		fmt.Fprintf(&b, "\n%s:\n%s", g.title, g.flags.FlagUsagesWrapped(terminalColumns(cmd.OutOrStdout())))
 	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n'%s VERB --help' says more about a verb.\n", cmd.CommandPath())
 	}
 	_, err := fmt.Fprint(cmd.OutOrStderr(), b.String())
 	return err
+}
+
+// terminalColumns returns the width of a terminal, or 0 for anything else, which is not wrapped.
+func terminalColumns(w io.Writer) int {
+	if file, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+			return max(width, 40)
+		}
+	}
+	return 0
 }
 
 // A flagGroup is the flags of a verb under one title.
@@ -80,7 +94,6 @@ func flagGroups(cmd *cobra.Command) []flagGroup {
 		list = append(list, flagGroup{title, set})
 	}
 	const general = "General"
-	cmd.LocalFlags().SortFlags = false
 	var rest []*pflag.Flag
 	each := func(f *pflag.Flag) {
 		switch titles := f.Annotations[groupKey]; {
@@ -93,7 +106,6 @@ func flagGroups(cmd *cobra.Command) []flagGroup {
 			add("Flags", f)
 		}
 	}
-	cmd.Flags().SortFlags = false
 	cmd.NonInheritedFlags().VisitAll(each)
 	cmd.InheritedFlags().VisitAll(each)
 	for _, f := range rest {

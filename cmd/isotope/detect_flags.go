@@ -43,7 +43,7 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 		f.StringArrayVarP(&o.profiles, "profile", "p", nil, "profile `FILE`; repeat it to test for several marks (default: $"+profileFileEnv+")")
 		f.StringArrayVar(&o.selectors, "selector", nil, "key `FILE` that selects the profile's band; repeat it if the profiles have several")
 		f.StringArrayVar(&o.bandRoles, "band-role", nil, "`ROLE` of each of several marks, in the order of the profiles: "+strings.Join(bandRoles, ", ")+" (default: follows from the scheme)")
-		f.Var(&o.any, "any", "test which one of several marks a text has, of the pairs of --key and --profile or of the keyring in `FILE`")
+		f.Var(&o.any, "any", "test which one of several marks a text has: of the pairs of --key and --profile, or of the keyring in `FILE`")
 		f.Lookup("any").NoOptDefVal = switchOn
 		f.StringVar(&o.keyring, "keyring", "", "test which key of `FILE` marked a text: a JSON list of keys with their profiles, or one derivation path a line")
 	})
@@ -56,12 +56,12 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 		f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,1)")
 		f.Float64Var(&o.minShare, "min-share", 0.5, "share of marked text that must have been detectable before silence is called not_detected, in (0,1]")
 		f.BoolVar(&o.spans, "spans", false, "find marked parts of a text as well, as a second test")
-		f.StringVar(&o.normalize, "normalize", "", "test more forms of a text, each as one more test: --normalize=`FORMS`, where commas separate tests and plus signs join forms (default: three lists of forms)")
+		f.StringVar(&o.normalize, "normalize", "", "test more forms of a text, each as one more test; in `FORMS` commas separate the tests, and plus signs join forms")
 		f.Lookup("normalize").NoOptDefVal = normalizeDefault
 		f.Float64Var(&o.fdr, "fdr", 0, "also list texts for triage, at this false discovery rate in (0,1)")
 	})
 	group(cmd, "Output", func(f *pflag.FlagSet) {
-		f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` that shows the text as the test saw it, or for several texts an index and pages to this directory")
+		f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` that shows the text as the test saw it; several texts get an index and a page each")
 		f.BoolVar(&o.json, "json", false, "print one JSON object")
 		f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
 	})

@@ -81,7 +81,7 @@ func (s *suspect) readProvenance(o *studentFlags) error {
 		return usagef("%s has a part of the contexts, and a provenance band has all of them; give another --provenance-profile", o.provenanceProfile)
 	case p.Variants > 1:
 		return usagef("%s has %d variants, and a provenance band has one; give another --provenance-profile", o.provenanceProfile, p.Variants)
-	case p.Tokenizer != s.profile.Tokenizer || p.TokenizerDigest != s.profile.TokenizerDigest || p.Vocab != s.profile.Vocab:
+	case !sameTokenizer(described(p), described(s.profile)) || p.Vocab != s.profile.Vocab:
 		return usagef("%s and %s are for different tokenizers", o.profile, o.provenanceProfile)
 	}
 	mark, err := p.Mark(key)
@@ -163,8 +163,24 @@ func (c *cli) loadReference(ctx context.Context, s *suspect, corpus string) erro
 	return nil
 }
 
+// measureLive measures how strongly both marks show in outputs of the marked model itself.
+func (c *cli) measureLive(ctx context.Context, s *suspect, o *studentFlags) (*audit.LiveStrength, error) {
+	l := audit.NewLive(s.scorer, s.profile.Exempt, s.provenance, s.tokenizer)
+	rows := &outputRows{}
+	if err := c.readOutputs(ctx, &o.read, o.live, rows, l.AddDocument); err != nil {
+		return nil, err
+	}
+	if rows.Tested() == 0 {
+		return nil, nothingTested(&rows.Ledger)
+	}
+	for _, words := range rows.SkipWords() {
+		c.hint("--live: skipped: %s", words)
+	}
+	return l.Strength(rows.sources())
+}
+
 // plan completes the plan of a call. runKey is the run key to keep, or "" for a random one.
-func (s *suspect) plan(o *studentFlags, d *audit.DeclaredPlan, runKey string) error {
+func (c *cli) plan(ctx context.Context, s *suspect, o *studentFlags, d *audit.DeclaredPlan, runKey string) error {
 	switch {
 	case o.given("run-key"):
 		runKey = o.runKey
@@ -182,7 +198,7 @@ func (s *suspect) plan(o *studentFlags, d *audit.DeclaredPlan, runKey string) er
 		band := *s.provenancePlan
 		if len(o.live) > 0 {
 			var err error
-			if band.Live, err = audit.MeasureLive(s.scorer, s.profile.Exempt, s.provenance, s.tokenizer, o.live); err != nil {
+			if band.Live, err = c.measureLive(ctx, s, o); err != nil {
 				return fmt.Errorf("--live: %w", err)
 			}
 		}
