@@ -131,6 +131,12 @@ func (c *cli) complete(o *readFlags, l *inputs.Ledger) error {
 	return nil
 }
 
+// isComplete reports whether all files could be read, and no more rows were skipped than
+// --max-skipped allows.
+func (o *readFlags) isComplete(l *inputs.Ledger) bool {
+	return l.Unreadable() == 0 && !o.maxSkipped.exceeded(l.Skipped(), l.Skipped()+l.Tested())
+}
+
 // nothingTested is the error of a call that read no text that could be tested.
 func nothingTested(l *inputs.Ledger) error {
 	words := l.SkipWords()

@@ -261,12 +261,6 @@ func (d *detection) verdict() detect.Verdict {
 	return v
 }
 
-// isComplete reports whether everything that was named was read, within --max-skipped.
-func (d *detection) isComplete() bool {
-	l := &d.ledger
-	return l.Unreadable() == 0 && !d.flags.read.maxSkipped.exceeded(l.Skipped(), l.Skipped()+l.Tested())
-}
-
 // warnings returns what is to be said about the files of a call.
 func (d *detection) warnings() []string {
 	out := []string{}

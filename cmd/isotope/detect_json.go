@@ -241,7 +241,7 @@ func (d *detection) textJSON(f *finding) textJSON {
 func (d *detection) json() detectJSON {
 	j := detectJSON{envelope: newEnvelope("detect"), Results: []textJSON{}, Warnings: d.warnings()}
 	j.tested = newTested(&d.ledger, d.flags.alpha, d.verdict(), fileVerdicts(&d.ledger, d.findings))
-	j.Complete = d.isComplete()
+	j.Complete = d.flags.read.isComplete(&d.ledger)
 	order := ranked(d.findings)
 	for _, f := range order {
 		j.Results = append(j.Results, d.textJSON(f))

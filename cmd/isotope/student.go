@@ -325,13 +325,15 @@ func (c *cli) writeAudit(o *studentFlags, r *report.Audit, rows *outputRows) err
 			j.Rows.Reasons = append(j.Rows.Reasons, inputs.Count{Name: s.Name, Count: s.Count})
 		}
 	}
-	j.Complete = r.Canonical.Complete && (rows == nil || rows.Unreadable() == 0 && !o.read.maxSkipped.exceeded(rows.Skipped(), rows.Skipped()+rows.Tested()))
+	j.Complete = r.Canonical.Complete && (rows == nil || o.read.isComplete(&rows.Ledger))
 	return writeJSON(c.stdout, j)
 }
 
 // emptyAudit is the JSON object of an audit that tested nothing.
 func emptyAudit(o *studentFlags, rows *outputRows) auditJSON {
-	return auditJSON{envelope: newEnvelope("audit"), tested: newTested(&rows.Ledger, o.alpha, "", nil)}
+	j := auditJSON{envelope: newEnvelope("audit"), tested: newTested(&rows.Ledger, o.alpha, "", nil)}
+	j.Complete = o.read.isComplete(&rows.Ledger)
+	return j
 }
 
 // skipCounts words how many answers were skipped, by their reasons.
