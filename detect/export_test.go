@@ -10,7 +10,7 @@ func (a *Accumulator) Sums() (units [MaxWeight + 1]int64, sum int64) {
 // SpansOf is the test of the parts of a text alone, which counts the Tests of o and no other.
 func SpansOf(s Scorer, text []Token, o *Options, prompts ...[]Token) Scan {
 	options := o.orDefault()
-	q, _ := newSequence(s, text, options, prompts)
+	q, _ := newSequence(s, text, options, nil, prompts)
 	return q.scan(options)
 }
 

@@ -164,3 +164,24 @@ func (r *Result) decide(s Scorer, o Options) {
 		r.Warnings = append(r.Warnings, ErrKeySpace)
 	}
 }
+
+// OneOf returns the result as that of one of n tests, such as those of the documents of a list, at
+// least 1. It multiplies the adjusted p-value and Tests by n (Bonferroni), and draws Power, Verdict
+// and Warnings from that. s is the scorer of the result, and o has its Alpha and MinShare. o may be
+// nil. OneOf panics on Options that [Options.Check] refuses, and if n is not positive or too large.
+func (r Result) OneOf(n int64, s Scorer, o *Options) Result {
+	if n < 1 || r.Tests > math.MaxInt64/n {
+		panic("detect: the number of tests is out of range")
+	}
+	options := o.orDefault()
+	r.Tests *= n
+	r.Log10PAdjusted = tail.Bonferroni(r.Log10PAdjusted, n)
+	var units null.Units
+	for w, c := range r.Classes {
+		units[w] = c.Scored
+	}
+	r.Power = powerOf(null.Of(s.Law()), &units, options, r.Tests)
+	r.Warnings = nil
+	r.decide(s, options)
+	return r
+}

@@ -82,8 +82,8 @@ type Scan struct {
 // A sequence is the scored positions of one text.
 type sequence struct{ *evidence.Sequence }
 
-func newSequence(s Scorer, text []Token, o Options, prompts [][]Token) (sequence, evidence.Tally) {
-	q, t := evidence.NewSequence(o.config(s), s, text, prompts)
+func newSequence(s Scorer, text []Token, o Options, breaks []int, prompts [][]Token) (sequence, evidence.Tally) {
+	q, t := evidence.NewSequence(o.config(s), s, text, breaks, prompts)
 	return sequence{q}, t
 }
 

@@ -18,7 +18,7 @@ func BenchmarkScan(b *testing.B) {
 				text[i] = Token(i)
 			}
 			s := coins{scores{law: watermark.Bernoulli{P: 0.5, Marked: 0.9}}, rng, rate}
-			q, _ := newSequence(s, text, (*Options)(nil).orDefault(), nil)
+			q, _ := newSequence(s, text, (*Options)(nil).orDefault(), nil, nil)
 			o := (*Options)(nil).orDefault()
 			for b.Loop() {
 				q.scan(o)

@@ -13,6 +13,10 @@ type TextOptions struct {
 	// Prompts are what the writer was given. Every context that occurs in one of them is left out
 	// of the test, as after [Accumulator.Exclude].
 	Prompts [][]Token
+	// Breaks are the offsets, in tokens, at which another part of the text begins: the turns of a
+	// conversation, or an answer after its reasoning. They ascend and lie within the text. Contexts
+	// do not reach over them. nil is a text in one part.
+	Breaks []int
 	// Spans also tests the parts of the text, which is one more test. Decide on it before you see a
 	// result. It needs the zero Sample.
 	Spans bool
@@ -39,13 +43,14 @@ type TextResult struct {
 // parts and the message are up to three tests. Every adjusted p-value is adjusted for their number,
 // and for the Tests of Options. Text does not keep the tokens. o may be nil.
 //
-// Text panics as [NewAccumulator] does, and if a request does not fit the scorer or the options. It
-// may be called concurrently.
+// Text panics as [NewAccumulator] does, if a request does not fit the scorer or the options, and if
+// Breaks do not fit the text. It may be called concurrently.
 func Text(s Scorer, tokens []Token, o *TextOptions) TextResult {
 	c := TextOptions{Options: *OptionsOf(s)}
 	if o != nil {
 		c = *o
 	}
+	checkBreaks(c.Breaks, len(tokens))
 	tests := int64(1)
 	for _, more := range []bool{c.Spans, c.Message} {
 		if more {
@@ -58,7 +63,7 @@ func Text(s Scorer, tokens []Token, o *TextOptions) TextResult {
 	var r TextResult
 	places := c.Spans || c.Colours // these need the places of units, which a Sample loses
 	if places {
-		q, t := newSequence(s, tokens, options, c.Prompts)
+		q, t := newSequence(s, tokens, options, c.Breaks, c.Prompts)
 		r.Result = measure(&t, s, options, 1)
 		if c.Spans {
 			scan := q.scan(options)
@@ -74,7 +79,7 @@ func Text(s Scorer, tokens []Token, o *TextOptions) TextResult {
 		for _, p := range c.Prompts {
 			e.Exclude(p)
 		}
-		e.Add(tokens, nil)
+		e.AddParts(tokens, c.Breaks)
 		if !places {
 			t := e.Score(s)
 			r.Result = measure(&t, s, options, 1)
@@ -90,6 +95,15 @@ func Text(s Scorer, tokens []Token, o *TextOptions) TextResult {
 		r.Message.settle(r.Verdict == Detected, options)
 	}
 	return r
+}
+
+// checkBreaks panics unless breaks ascend within a text of n tokens.
+func checkBreaks(breaks []int, n int) {
+	for i, b := range breaks {
+		if b < 0 || b > n || i > 0 && b < breaks[i-1] {
+			panic("detect: Breaks do not ascend within the text")
+		}
+	}
 }
 
 // times returns the options for one of several tests.

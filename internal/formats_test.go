@@ -97,7 +97,10 @@ func TestFormatExamples(t *testing.T) {
 		assert.Contains(t, formatPage(t, "plan.md").prose, "sha256:"+hex.EncodeToString(sum[:]))
 	})
 	t.Run("keyring.md", func(t *testing.T) {
-		assert.Equal(t, string(example(t, "keyring.txt")), strings.TrimRight(formatPage(t, "keyring.md").blocks[0].text, "\n")+"\n")
+		p := formatPage(t, "keyring.md")
+		assert.Equal(t, string(example(t, "keyring.json")), p.blocks[0].text)
+		p.describes(t, example(t, "keyring.json"))
+		assert.Equal(t, string(example(t, "keyring.txt")), strings.TrimRight(p.blocks[1].text, "\n")+"\n")
 	})
 	t.Run("rows.md", func(t *testing.T) {
 		p := formatPage(t, "rows.md")
@@ -254,6 +257,9 @@ func TestFormatsInTheCommand(t *testing.T) {
 		out := isotope("detect", "--key", "example.key", "--profile", "profile.json", "--keyring", "keyring.txt", "--json", "text.txt")
 		p.describes(t, out)
 		assert.Contains(t, string(out), "tenant/globex/m3")
+		out = isotope("detect", "--key", "example.key", "--profile", "profile.json", "--any=keyring.json", "--json", "text.txt")
+		p.describes(t, out)
+		assert.Contains(t, string(out), "ours, 2026")
 		p.describes(t, isotope("detect", "--key", "example.key", "--profile", "profile.json", "--spans", "--json", "text.txt"))
 	})
 	t.Run("histogram, and the JSON of plan", func(t *testing.T) {

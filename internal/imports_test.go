@@ -75,20 +75,22 @@ var mayImport = map[string][]string{
 	"examples/server":                {"watermark", "tokenize", "internal/llamacpp", "internal/lm", "internal/openaiserver"},
 	"cmd/isotope/internal/canonical": {},
 	"cmd/isotope/internal/textfile":  {},
+	"cmd/isotope/internal/inputs":    {"internal/corpus", "internal/secret"},
 	"cmd/isotope/internal/report":    {"detect", "detect/student", "internal/tail", "cmd/isotope/internal/canonical"},
 	"cmd/isotope/internal/collect": {
 		"github.com/rogpeppe/go-internal/lockedfile",
-		"cmd/isotope/internal/canonical", "cmd/isotope/internal/textfile", "internal/secret", "internal/strictjson",
+		"cmd/isotope/internal/canonical", "internal/secret", "internal/strictjson",
 	},
 	"cmd/isotope/internal/audit": {
 		"detect", "detect/plan", "detect/student", "detect/sequential", "watermark", "tokenize",
-		"internal/reading", "internal/secret", "internal/strictjson", "internal/tail",
-		"cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
+		"internal/corpus", "internal/reading", "internal/secret", "internal/strictjson", "internal/tail",
+		"cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "cmd/isotope/internal/report",
 	},
 	"cmd/isotope": {
-		"detect", "detect/plan", "detect/student", "watermark", "watermark/registry", "tokenize", "internal/lm", "internal/secret", "internal/strictjson",
+		"detect", "detect/plan", "detect/student", "watermark", "watermark/interop", "watermark/registry", "tokenize",
+		"internal/corpus", "internal/corpus/forms", "internal/lm", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
-		"cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
+		"cmd/isotope/internal/inputs", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 }

@@ -107,7 +107,7 @@ func colourTokens(t tokenize.Tokenizer, ids []watermark.Token, colours []detect.
 		if part < len(spans) && i >= spans[part].DisplayStart {
 			inside = part + 1
 		}
-		return tokenText(t, ids[i]), colourOf[colours[i]], inside
+		return tokenBytes(t, ids[i]), colourOf[colours[i]], inside
 	})
 }
 
@@ -117,7 +117,7 @@ var colourOf = map[detect.Colour]report.Colour{
 	detect.Green:    report.Green,
 }
 
-func tokenText(t tokenize.Tokenizer, id watermark.Token) []byte {
+func tokenBytes(t tokenize.Tokenizer, id watermark.Token) []byte {
 	if t != nil {
 		if text, err := t.Decode(nil, []watermark.Token{id}); err == nil {
 			return text

@@ -1,19 +1,24 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/interop"
 )
 
-// The default profile, which 'isotope profile' prints and which generate and demo use.
+// The default profile, which 'isotope profile new' prints and which generate and demo use.
 const (
-	defaultTokenizer = "cl100k_base"
-	defaultGamma     = 0.5
-	defaultDelta     = 2.0
-	defaultWidth     = 2
+	defaultGamma = 0.5
+	defaultDelta = 2.0
+	defaultWidth = 2
 )
 
 // newProfile describes a green list for a tokenizer of this program.
@@ -21,36 +26,84 @@ func newProfile(t tokenize.Tokenizer, g watermark.GreenList) *watermark.Profile 
 	return &watermark.Profile{Scheme: g, Vocab: t.Vocab(), Tokenizer: t.Name(), TokenizerDigest: t.Digest()}
 }
 
-// profileOrDefault reads a profile, or returns the default one for "".
+// described returns a profile of isotope/1 as one of any kind.
+func described(p *watermark.Profile) *interop.Description { return &interop.Description{Native: p} }
+
+// profileOrDefault reads a profile of isotope/1, or returns the default one for "".
 func profileOrDefault(path string) (*watermark.Profile, error) {
 	if path != "" {
-		return watermark.ReadProfile(path)
+		return readNativeProfile(path)
 	}
-	t, err := tokenize.Get(defaultTokenizer)
+	t, err := loadTokenizer(defaultTokenizer)
 	if err != nil {
 		return nil, err
 	}
 	return newProfile(t, watermark.GreenList{Gamma: defaultGamma, Delta: defaultDelta, Width: defaultWidth}), nil
 }
 
-// tokenizerOf returns the tokenizer that a profile names. It returns an error unless this
-// program has the same version of it.
-func tokenizerOf(p *watermark.Profile) (tokenize.Tokenizer, error) {
-	if p.Tokenizer == watermark.TokenizerNone {
-		return nil, usagef("the profile has no tokenizer, so text cannot be turned into token ids; make a profile with --tokenizer")
+// readProfile reads a profile of isotope/1 or of another engine.
+func readProfile(path string) (*interop.Description, error) {
+	d, err := interop.ReadAny(path)
+	switch {
+	case err == nil:
+		return d, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, wordedError{fmt.Sprintf("there is no profile file %s; 'isotope profile new > FILE' writes the default one", path), err}
+	case holdsKey(beginning(path)):
+		return nil, fmt.Errorf("%s is a key file and not a profile; were --key and --profile swapped?", path)
 	}
-	t, err := tokenize.Get(p.Tokenizer)
+	return nil, openError(err)
+}
+
+// readNativeProfile reads a profile of isotope/1.
+func readNativeProfile(path string) (*watermark.Profile, error) {
+	d, err := readProfile(path)
 	if err != nil {
-		return nil, fmt.Errorf("the profile's tokenizer is not available: %w", err)
+		return nil, err
 	}
-	if p.Vocab < t.Vocab() {
-		return nil, fmt.Errorf("the profile has a vocabulary of %d ids, and %s has %d; make the profile anew", p.Vocab, p.Tokenizer, t.Vocab())
+	if d.Native == nil {
+		return nil, usagef("the profile %s describes a mark of %s, and this needs a profile of isotope/1; 'isotope detect' tests for marks of other engines", path, d.Engine.Engine())
 	}
-	if t.Digest() != p.TokenizerDigest {
-		return nil, fmt.Errorf("the profile is for another version of %s: its digest is %s, and this program's is %s; make the profile anew, or use the program that made it",
-			p.Tokenizer, p.TokenizerDigest, t.Digest())
+	return d.Native, nil
+}
+
+// readKey reads a key of isotope/1 or of another engine.
+func readKey(path string) (interop.AnyKey, error) {
+	k, err := interop.ReadAnyKeyFile(path)
+	return k, keyError(path, err)
+}
+
+// readNativeKey reads a key of isotope/1.
+func readNativeKey(path string) (watermark.Key, error) {
+	k, err := watermark.ReadKeyFile(path)
+	return k, keyError(path, err)
+}
+
+// keyError words an error about a key file.
+func keyError(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return wordedError{fmt.Sprintf("there is no key file %s; 'isotope key new FILE' makes a key", path), err}
+	case bytes.HasPrefix(bytes.TrimSpace([]byte(beginning(path))), []byte("{")):
+		return fmt.Errorf("%s is JSON and not a key file; were --key and --profile swapped?", path)
 	}
-	return t, nil
+	return openError(err)
+}
+
+// beginning returns the first bytes of a file, or "".
+func beginning(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	text, _ := io.ReadAll(io.LimitReader(f, 4096))
+	return string(text)
 }
 
 // readSelector reads the selector key of a profile's band from a file. It returns no key if
@@ -58,7 +111,7 @@ func tokenizerOf(p *watermark.Profile) (tokenize.Tokenizer, error) {
 func readSelector(p *watermark.Profile, path string) ([]watermark.Key, error) {
 	switch {
 	case path != "":
-		key, err := watermark.ReadKeyFile(path)
+		key, err := readNativeKey(path)
 		return []watermark.Key{key}, err
 	case p.Selector != "":
 		return nil, missingSelector(p.Selector)
@@ -71,9 +124,9 @@ func missingSelector(id string) error {
 	return usagef("the profile has a band: --selector FILE must name the key %s", id)
 }
 
-// dedupOf returns the unit of text that is scored once under a profile.
-func dedupOf(p *watermark.Profile) detect.Dedup {
-	if p.Dedup == watermark.DedupContext {
+// dedupOf returns the unit of text that is scored once under a profile. Dedup "none" has no test.
+func dedupOf(p interface{ Dedup() string }) detect.Dedup {
+	if p.Dedup() == watermark.DedupContext {
 		return detect.DedupContext
 	}
 	return detect.DedupPair

@@ -54,3 +54,12 @@ func times(n int) string {
 	}
 	return fmt.Sprintf("%d times", n)
 }
+
+// joinWords writes a list: "a", "a and b", "a, b and c".
+func joinWords(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	last := len(list) - 1
+	return strings.Join(list[:last], ", ") + " and " + list[last]
+}

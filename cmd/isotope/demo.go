@@ -119,7 +119,7 @@ type trial struct {
 }
 
 func (c *cli) newDemo(ctx context.Context, corpus string, s seed) (*demo, error) {
-	tok, err := tokenize.Get(defaultTokenizer)
+	tok, err := loadTokenizer(defaultTokenizer)
 	if err != nil {
 		return nil, err
 	}

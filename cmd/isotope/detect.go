@@ -1,21 +1,28 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 const detectHelp = `Detect tests the hypothesis that a text does not depend on a key. It prints log10 p: the
 probability of a result at least this strong if the text does not depend on the key. The
-p-value is exact, however small it is. The text comes from FILE or from standard input.
+p-value is exact, however small it is.
+
+PATH is a file, a directory with all files below it, or - for standard input. A file is one
+text, or has rows: JSON, CSV, parquet, mail, crawls, and archives of them. Each row is one
+text. Detect finds out what a file is by its content, and says so. It tests the answers and
+the reasoning of conversations, and leaves their prompts out. A row that cannot be tested is
+counted and listed with its reason. Bytes that are not text never get a verdict.
 
 The verdict is one of three:
 
@@ -27,245 +34,243 @@ The verdict is one of three:
 A detected text depends on the key. The test does not say who wrote it. A text in which
 nothing is detected may be a marked text that was edited, paraphrased or translated.
 
---spans tests the text twice: as a whole and in its parts. It finds a text of which only a
+Several texts give one table, the smallest p-value first. Each p-value is adjusted for all
+texts by Holm's rule, so that the texts that are called detected hold together. --fdr also
+lists texts for triage, of which a share may be there by chance.
+
+--spans tests a text twice: as a whole and in its parts. It finds a text of which only a
 part is marked, and counts a second test for it. Each part that it finds is listed with its
 place and with a p-value adjusted for every part that was tested. Decide on --spans before
 you see a result. Adding it afterwards is a second test that the p-value does not count.
 
+--normalize tests a text in other forms as well, which undo what copying does to a text.
+Each form is one more test, and the result names the form that it is of.
+
 A profile with a payload makes two tests as well. One is for the mark, in the contexts that
 carry no message. The other is for the best of all messages. A message is called readable
 if the text depends on the key, and if the contexts that carry a message depend on this
-one. --keyring tests for the mark alone.
+one. --keyring and --any test for the mark alone.
 
-Give --profile and --key several times, a key for each profile, to test for several marks
-at once, as generate writes them. Each mark is a band, and every test is counted. A green
-list is the master's trace band and a keyed draw is the provenance band, unless --role
-says otherwise. Several green lists have disjoint bands, and --role says whose they are.
-Detect then says what was found, which explanations agree with it, and what does not
-follow. Both bands together are what forwarded or copied output of the marked service
-shows. A trace band alone is what a model shows that was trained on marked output, though
-there are other explanations. --fail-on applies if any band is detected.
+Give --profile and --key several times, a key for each profile. With --any each pair is a
+candidate: detect says which one a text has, and counts them all. The candidates may be of
+several schemes, tokenizers and engines. --keyring FILE has a list of candidates.
 
-The text is read as bytes, and special tokens as the text that spells them. A note warns
-if the text is not UTF-8 or has NULs, as UTF-16 has. In another encoding a marked text
-shows no mark.`
+Without --any several pairs are bands that one text has together, as generate writes them.
+A green list is the master's trace band and a keyed draw is the provenance band, unless
+--band-role says otherwise. Detect then says what was found, which explanations agree with
+it, and what does not follow.
+
+Exit status 1 means that nothing could be tested. Status 3 is for --fail-on, and status 4
+means that a file could not be read, or that more rows were skipped than --max-skipped
+allows.`
+
+// renamedDetect has the flags of detect that have another name now.
+var renamedDetect = map[string]string{"tokens": "ids", "prompt": "prompt-file"}
 
 func (c *cli) detectCommand() *cobra.Command {
 	var o detectFlags
 	cmd := &cobra.Command{
-		Use:   "detect --key FILE --profile FILE [FILE|-]",
-		Short: "Test one text for a mark",
+		Use:   "detect --key FILE --profile FILE [PATH...]",
+		Short: "Test texts for a mark",
 		Long:  detectHelp,
 		Example: `  isotope detect --key my.key --profile my.json text.txt
+  isotope detect --key my.key --profile my.json --json answers.jsonl crawl/
   pbpaste | isotope detect --key my.key --profile my.json --normalize
-  isotope detect --key my.key --profile my.json --tokens ids.json --json
   isotope detect --key my.key --profile my.json --spans --report found.html text.txt
+  isotope detect --any=candidates.json suspicious.txt
   isotope detect --profile trace.json --key trace.key --profile provenance.json --key provenance.key text.txt`,
-		Args: func(_ *cobra.Command, args []string) error {
-			return check([]rule{{len(args) > 1, fmt.Sprintf("detect tests one text at a time, and %d were given", len(args))}})
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.settle(c); err != nil {
+				return err
+			}
 			if err := o.check(args); err != nil {
 				return err
 			}
 			if err := checkReport(o.report); err != nil {
 				return err
 			}
-			input := "-"
-			if len(args) == 1 {
-				input = args[0]
-			}
-			if len(o.profiles) > 1 {
-				return c.detectBands(o, input)
-			}
-			return c.detect(o, input)
+			return c.detect(cmd.Context(), &o, args)
 		},
 	}
 	o.register(cmd)
+	c.oldFlags(cmd, renamedDetect)
 	return cmd
 }
 
-// A textTest is everything that the test of one text depends on, but for the keys.
-type textTest struct {
-	profile   *watermark.Profile
-	selectors []watermark.Key
-	options   *detect.Options
-	text      *inputText
-	prompts   [][]watermark.Token
+// A detection is one call of detect.
+type detection struct {
+	*cli
+	flags    *detectFlags
+	set      *candidateSet
+	ledger   inputs.Ledger
+	findings []*finding // in the order of the texts
+	left     []string   // what directories hold and was not read
 }
 
-// detect tests one text for the mark of one profile.
-func (c *cli) detect(o detectFlags, input string) error {
-	t := &textTest{}
+// detect tests texts for the marks of a call.
+func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
+	d := &detection{cli: c, flags: o}
 	var err error
-	if t.profile, err = watermark.ReadProfile(o.profiles[0]); err != nil {
+	if d.set, err = c.candidates(o); err != nil {
 		return err
 	}
-	key, err := watermark.ReadKeyFile(o.keys[0])
-	if err != nil {
+	if err := d.readPrompts(ctx); err != nil {
 		return err
 	}
-	if t.selectors, err = readSelector(t.profile, strings.Join(o.selectors, "")); err != nil { // one at most
+	if err := d.read(ctx, args); err != nil {
 		return err
 	}
-	marks, err := t.profile.Marks(key, t.selectors...)
-	if err != nil {
-		return err
+	if d.ledger.Tested() == 0 {
+		if o.json {
+			if err := writeJSON(c.stdout, d.json()); err != nil {
+				return err
+			}
+		}
+		return nothingTested(&d.ledger)
 	}
-	if t.text, t.prompts, err = c.inputs(o, t.profile, input); err != nil {
-		return err
-	}
-	t.options = &detect.Options{Dedup: dedupOf(t.profile), Exempt: t.profile.Exempt, Alpha: o.alpha, MinShare: o.minShare}
-	t.options.Tests = int64(len(t.text.forms)) * int64(len(marks))
-	if o.keyring != "" {
-		return c.detectKeyring(o, key, t)
-	}
-	testing := c.busy("testing")
-	best := t.best(marks, o.spans)
-	testing()
+	d.scorer().decide(d.findings)
 	if o.report != "" {
-		best.colours = coloursOf(best.mark, best.tokens, t.options, t.prompts)
-		if err := writePage(detectPage(best, best.mark, t.profile.ID(), t.text.tokenizer), o.report); err != nil {
+		if err := d.writePages(o.report); err != nil {
 			return err
 		}
 	}
-	if err := c.printOutcome(best, t.profile.ID(), o.json); err != nil {
+	if o.json {
+		err = writeJSON(c.stdout, d.json())
+	} else {
+		err = d.print(c.stdout)
+	}
+	if err != nil {
 		return err
 	}
-	if o.failOn != "" && best.result.Verdict == detect.Verdict(o.failOn) {
+	if o.failOn != "" && d.verdict() == detect.Verdict(o.failOn) {
 		return errVerdict
+	}
+	return c.complete(&o.read, &d.ledger)
+}
+
+func (d *detection) scorer() *scorer {
+	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != ""}
+}
+
+// read reads and tests all texts of a call.
+func (d *detection) read(ctx context.Context, args []string) error {
+	reader, err := d.reader(d.flags.corpusOptions())
+	if err != nil {
+		return err
+	}
+	closeSidecar, err := d.flags.read.openSidecar(&d.ledger)
+	if err != nil {
+		return err
+	}
+	names := d.flags.names(args)
+	d.terminalInput(names)
+	defer d.busy("testing")()
+	list := inputs.Find(names)
+	d.left = list.Notes
+	s := d.scorer()
+	for _, name := range list.Files {
+		for doc := range d.ledger.Documents(ctx, reader, name) {
+			x := newSubject(doc)
+			f, refused := s.test(x)
+			if refused != "" {
+				d.ledger.Refuse(doc, corpus.Unsupported, refused)
+				continue
+			}
+			f.file = len(d.ledger.Files) - 1
+			d.keep(f)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(d.ledger.Check(), closeSidecar())
+}
+
+// keep adds a finding. Of many candidates it keeps those that a table shows, once there are several
+// texts.
+func (d *detection) keep(f *finding) {
+	d.findings = append(d.findings, f)
+	if len(d.findings) < 2 || d.set.bands {
+		return
+	}
+	if len(d.findings) == 2 {
+		d.findings[0].forget()
+	}
+	f.forget()
+}
+
+// readPrompts reads the files of --prompt-file. What cannot be read there would be tested as if the
+// model had written it, so it ends the call.
+func (d *detection) readPrompts(ctx context.Context) error {
+	if len(d.flags.prompts) == 0 {
+		return nil
+	}
+	o := d.flags.corpusOptions()
+	o.Prompts = true
+	reader, err := d.reader(o)
+	if err != nil {
+		return err
+	}
+	for _, name := range d.flags.prompts {
+		texts, err := promptTexts(ctx, reader, name)
+		if err != nil {
+			return fmt.Errorf("--prompt-file: %w", err)
+		}
+		for _, r := range d.set.readers {
+			for _, t := range texts {
+				switch {
+				case t.IDs != nil:
+					r.prompts = append(r.prompts, t.IDs)
+				case r.tokenizer != nil:
+					r.prompts = append(r.prompts, r.promptForms(t.Text, d.flags.chains)...)
+				}
+			}
+		}
 	}
 	return nil
 }
 
-// printOutcome prints an outcome as JSON or for people.
-func (c *cli) printOutcome(best *outcome, profile string, asJSON bool) error {
-	if !asJSON {
-		return printResult(c.stdout, best, best.mark.KeyID())
+// promptTexts returns the prompts of a file: of each row what a model was shown, or else all of it.
+func promptTexts(ctx context.Context, reader *inputs.Reader, name string) ([]corpus.Text, error) {
+	var texts []corpus.Text
+	for item := range reader.Items(ctx, name) {
+		switch x := item.(type) {
+		case *corpus.Skip:
+			return nil, errors.New(inputs.SkipWord(x))
+		case *corpus.Document:
+			shown := slices.DeleteFunc(slices.Clone(x.Texts), func(t corpus.Text) bool { return t.Kind.Tested() })
+			if len(shown) == 0 {
+				shown = x.Texts
+			}
+			texts = append(texts, shown...)
+		}
 	}
-	j := toJSON(best.result, profile, best.mark.KeyID())
-	j.Spans = append(j.Spans, best.spans...) // [] and not null if there are none
-	j.Payload = toPayloadJSON(best.message)
-	return json.NewEncoder(c.stdout).Encode(j)
+	return texts, ctx.Err()
 }
 
-// An outcome is the result of testing one form of a text under one mark.
-type outcome struct {
-	mark    *watermark.Mark
-	form    int
-	tokens  []watermark.Token
-	result  detect.Result
-	scan    detect.Scan
-	spans   []spanJSON      // of the scan
-	colours []detect.Colour // for a report
-	message *detect.Decoded // if the profile has a payload
+// verdict returns the verdict of all texts together, or "" if nothing was tested. It is not silence
+// if something was not tested.
+func (d *detection) verdict() detect.Verdict {
+	if len(d.findings) == 0 {
+		return ""
+	}
+	v := verdictOf(d.findings, func(f *finding) detect.Verdict { return f.verdict })
+	if v == detect.NotDetected && d.ledger.Skipped() > 0 {
+		return detect.Inconclusive
+	}
+	return v
 }
 
-// form tests one form of the text under one mark.
-func (t *textTest) form(mark *watermark.Mark, tokens []watermark.Token, spans bool) *outcome {
-	r := detect.Text(mark, tokens, &detect.TextOptions{
-		Options: *t.options, Prompts: t.prompts, Spans: spans, Message: mark.PayloadBits() > 0,
-	})
-	a := &outcome{mark: mark, tokens: tokens, result: r.Result, message: r.Message}
-	if r.Scan != nil {
-		a.scan = *r.Scan
+// warnings returns what is to be said about the files of a call.
+func (d *detection) warnings() []string {
+	out := []string{}
+	if rows := d.ledger.Rows(); rows != "" && d.ledger.Tested() > 0 {
+		out = append(out, rows+"; the verdict is of those that were tested")
 	}
-	return a
+	return append(append(out, d.left...), d.ledger.NoteWords()...)
 }
 
 // coloursOf returns the colour of each token, for display.
 func coloursOf(s detect.Scorer, tokens []watermark.Token, o *detect.Options, prompts [][]watermark.Token) []detect.Colour {
 	return detect.Text(s, tokens, &detect.TextOptions{Options: *o, Prompts: prompts, Colours: true}).Colours
-}
-
-// best tests every form of the text under every mark that a text of the profile can have. It
-// returns the outcome with the smallest p-value, which options.Tests adjusts for all of them.
-func (t *textTest) best(marks []*watermark.Mark, spans bool) *outcome {
-	var all []*outcome
-	for _, mark := range marks {
-		for i, tokens := range t.text.forms {
-			a := t.form(mark, tokens, spans)
-			a.form = i
-			all = append(all, a)
-		}
-	}
-	smaller := func(a, b *outcome) int {
-		return cmp.Or(cmp.Compare(a.result.Log10PAdjusted, b.result.Log10PAdjusted), cmp.Compare(a.result.Log10P, b.result.Log10P))
-	}
-	best := slices.MinFunc(all, smaller) // the first of equals
-	warn := func(format string, args ...any) {
-		best.result.Warnings = append(best.result.Warnings, fmt.Errorf(format, args...))
-	}
-	if len(t.text.forms) > 1 {
-		first := slices.IndexFunc(all, func(a *outcome) bool { return a.mark == best.mark })
-		warn("the text was tested as it is (log10 p %s) and normalized (log10 p %s); the smaller p-value is shown, adjusted for both tests",
-			logP(all[first].result.Log10P), logP(all[first+1].result.Log10P))
-	}
-	if len(marks) > 1 {
-		warn("the text was tested under %d keys, of which a text has one; the smallest p-value is shown, adjusted for all of them", len(marks))
-	}
-	best.result.Warnings = append(best.result.Warnings, t.text.encoding()...)
-	best.spans = t.text.locate(best.form, best.scan.Spans)
-	for i := range best.spans {
-		best.spans[i].draw = best.mark.IsKeyedDraw()
-	}
-	return best
-}
-
-// inputs reads the text and the prompts with the tokenizer of a profile.
-func (c *cli) inputs(o detectFlags, profile *watermark.Profile, input string) (text *inputText, prompts [][]watermark.Token, err error) {
-	read, err := c.reader(o, profile)
-	if err != nil {
-		return nil, nil, err
-	}
-	if o.tokens != "" {
-		input = o.tokens
-	}
-	if text, err = read(input); err != nil {
-		return nil, nil, err
-	}
-	for _, name := range o.prompts {
-		prompt, err := read(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		prompts = append(prompts, prompt.forms...)
-	}
-	return text, prompts, nil
-}
-
-// reader returns the function that reads a file of this call: as token ids, or as text.
-func (c *cli) reader(o detectFlags, profile *watermark.Profile) (func(name string) (*inputText, error), error) {
-	if o.tokens != "" {
-		return func(name string) (*inputText, error) {
-			text, err := c.readInput(name)
-			if err != nil {
-				return nil, err
-			}
-			ids, err := parseTokens(text)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			return &inputText{forms: [][]watermark.Token{ids}}, nil
-		}, nil
-	}
-	if profile.Tokenizer == watermark.TokenizerNone {
-		return nil, usagef("the profile has no tokenizer, so text cannot be tested; give token ids with --tokens FILE")
-	}
-	t, err := tokenizerOf(profile)
-	if err != nil {
-		return nil, err
-	}
-	return func(name string) (*inputText, error) {
-		text, err := c.readInput(name)
-		if err != nil {
-			return nil, err
-		}
-		defer c.busy("tokenizing")()
-		s := &inputText{text: text, tokenizer: t, forms: [][]watermark.Token{t.Append(nil, text)}}
-		if o.normalize {
-			s.forms = append(s.forms, t.Append(nil, normalize(text)))
-		}
-		return s, nil
-	}, nil
 }

@@ -62,7 +62,7 @@ func TestBandsAreTestedAsAlone(t *testing.T) {
 		"green": `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":1,"vocab":12,"tokenizer":"none","exempt":[3]}`,
 		"draw":  `{"isotope":1,"scheme":"gumbelmax","width":2,"vocab":12,"tokenizer":"none","dedup":"context","exempt":[3]}`,
 	})
-	rest := []string{"--tokens", "ids", "--prompt", "prompt", "--json", "--alpha", "1e-3"}
+	rest := []string{"--ids", "ids", "--prompt-file", "prompt", "--json", "--alpha", "1e-3"}
 	status, out, errs := dir.run(append([]string{"detect", "--key", "k1", "--profile", "green", "--key", "k2", "--profile", "draw"}, rest...)...)
 	require.Equal(t, exitOK, status, errs)
 	var both struct{ Bands []resultJSON }
@@ -79,7 +79,7 @@ func TestBandsAreTestedAsAlone(t *testing.T) {
 		assert.Equal(t, int64(2), got.Tests)
 		assert.LessOrEqual(t, *got.Log10PAdjusted, *got.Log10P+0.30103, "Sidak is below Bonferroni")
 		assert.Greater(t, *got.Log10PAdjusted, *got.Log10P)
-		got.Tests, got.Log10PAdjusted, got.Power, got.Verdict = alone.Tests, alone.Log10PAdjusted, alone.Power, alone.Verdict
+		got.Tests, got.Log10PAdjusted, got.Power, got.Verdict, got.Quote = alone.Tests, alone.Log10PAdjusted, alone.Power, alone.Verdict, alone.Quote
 		assert.Equal(t, alone, got)
 	}
 }
@@ -112,9 +112,9 @@ func TestMarksThatDoNotGoTogether(t *testing.T) {
 		"mine": fmt.Sprintf(`%s,"band":[0,9000],"selector":"%s"}`, draw, other.ID()),
 	})
 	two := func(a, b string, more ...string) []string {
-		return append([]string{"detect", "--tokens", "ids", "--key", "k1", "--profile", a, "--key", "k2", "--profile", b}, more...)
+		return append([]string{"detect", "--ids", "ids", "--key", "k1", "--profile", a, "--key", "k2", "--profile", b}, more...)
 	}
-	roles := []string{"--role", "master", "--role", "cohort"}
+	roles := []string{"--band-role", "master", "--band-role", "cohort"}
 	split := append([]string{"--selector", "s"}, roles...)
 	for _, c := range []struct {
 		says string
@@ -128,14 +128,14 @@ func TestMarksThatDoNotGoTogether(t *testing.T) {
 		{"has 2 variants", two("green", "variants")},
 		{"has a payload", two("payload", "draw")},
 		{"two keyed draws", two("draw", "draw")},
-		{"give each mark its --role", two("green", "green")},
+		{"give each mark its --band-role", two("green", "green")},
 		{"overlap", two("green", "green", roles...)},
 		{"overlap", two("low", "wide", split...)},
 		{"--selector FILE must name the key " + selector.ID(), two("low", "high", roles...)},
 		{"no profile has the key", two("low", "high", append(split, "--selector", "k3")...)},
 		{"no profile has the key", two("green", "draw", "--selector", "s")},
-		{"is a keyed draw, and its --role is cohort", two("green", "draw", roles...)},
-		{"is a green list, and its --role is provenance", two("green", "draw", "--role", "provenance", "--role", "provenance")},
+		{"is a keyed draw, and its --band-role is cohort", two("green", "draw", roles...)},
+		{"is a green list, and its --band-role is provenance", two("green", "draw", "--band-role", "provenance", "--band-role", "provenance")},
 	} {
 		t.Run(c.says, func(t *testing.T) {
 			status, out, errs := dir.run(c.args...)

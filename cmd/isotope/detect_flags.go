@@ -6,61 +6,159 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/corpus"
+	"github.com/isotope-wm/isotope/internal/corpus/forms"
 )
 
 // detectFlags are the flags of detect.
 type detectFlags struct {
-	keys, profiles, roles, selectors []string
-	keyring, tokens                  string
-	prompts                          []string
-	alpha, minShare                  float64
-	normalize, json, spans           bool
-	failOn, report                   string
+	read                                 readFlags
+	keys, profiles, bandRoles, selectors []string
+	keyring, ids                         string
+	any                                  switchOrFile
+	prompts                              []string
+	alpha, minShare, fdr                 float64
+	normalize                            string
+	json, spans                          bool
+	failOn, report                       string
+
+	chains []forms.Chain // of --normalize
+	given  func(name string) bool
 }
 
-// roles are the values of --role.
-var roles = []string{string(detect.RoleMaster), string(detect.RoleCohort), string(detect.RoleTenant), string(detect.RoleProvenance)}
+// bandRoles are the values of --band-role.
+var bandRoles = []string{string(detect.RoleMaster), string(detect.RoleCohort), string(detect.RoleTenant), string(detect.RoleProvenance)}
+
+// normalizeDefault is the value of --normalize without one.
+const normalizeDefault = "default"
 
 // register adds the flags to a command.
 func (o *detectFlags) register(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringArrayVar(&o.keys, "key", nil, "key `FILE`, one for each --profile")
-	f.StringArrayVar(&o.profiles, "profile", nil, "profile `FILE`; repeat it to test for several marks")
-	f.StringArrayVar(&o.roles, "role", nil, "`ROLE` of each mark, in the order of the profiles: "+strings.Join(roles, ", ")+" (default: follows from the scheme)")
-	f.StringVar(&o.keyring, "keyring", "", "test every key of `FILE`: one derivation path a line, such as tenant/acme, from the key of --key")
-	f.StringArrayVar(&o.selectors, "selector", nil, "key `FILE` that selects the profile's band; repeat it if the profiles have several")
-	f.StringVar(&o.tokens, "tokens", "", "read token ids from `FILE` instead of text (- is standard input): a JSON array, or ids separated by white space")
-	f.StringArrayVar(&o.prompts, "prompt", nil, "`FILE` with a prompt, whose contexts are left out of the test; repeat it for more, and give token ids with --tokens")
-	f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,1)")
-	f.Float64Var(&o.minShare, "min-share", 0.5, "share of marked text that must have been detectable before silence is called not_detected, in (0,1]")
-	f.BoolVar(&o.normalize, "normalize", false, "test a second form of the text as well: line ends, no-break spaces and quotes as they were before pasting")
-	f.BoolVar(&o.spans, "spans", false, "find marked parts of the text as well, as a second test")
-	f.StringVar(&o.report, "report", "", "write an HTML page to `FILE` that shows the text as the test saw it")
-	f.BoolVar(&o.json, "json", false, "print one JSON object")
-	f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
+	group(cmd, "Mark", func(f *pflag.FlagSet) {
+		f.StringArrayVarP(&o.keys, "key", "k", nil, "key `FILE`, one for each --profile (default: $"+keyFileEnv+")")
+		f.StringArrayVarP(&o.profiles, "profile", "p", nil, "profile `FILE`; repeat it to test for several marks (default: $"+profileFileEnv+")")
+		f.StringArrayVar(&o.selectors, "selector", nil, "key `FILE` that selects the profile's band; repeat it if the profiles have several")
+		f.StringArrayVar(&o.bandRoles, "band-role", nil, "`ROLE` of each of several marks, in the order of the profiles: "+strings.Join(bandRoles, ", ")+" (default: follows from the scheme)")
+		f.Var(&o.any, "any", "test which one of several marks a text has: of the pairs of --key and --profile, or of the keyring in `FILE`")
+		f.Lookup("any").NoOptDefVal = switchOn
+		f.StringVar(&o.keyring, "keyring", "", "test which key of `FILE` marked a text: a JSON list of keys with their profiles, or one derivation path a line")
+	})
+	group(cmd, "Input", func(f *pflag.FlagSet) {
+		o.read.register(f)
+		f.StringVar(&o.ids, "ids", "", "read token ids from `FILE` instead of text (- is standard input), in any of the usual shapes")
+		f.StringArrayVar(&o.prompts, "prompt-file", nil, "`FILE` with a prompt, whose contexts are left out of the test; repeat it for more, and give token ids with --ids")
+	})
+	group(cmd, "Test", func(f *pflag.FlagSet) {
+		f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,1)")
+		f.Float64Var(&o.minShare, "min-share", 0.5, "share of marked text that must have been detectable before silence is called not_detected, in (0,1]")
+		f.BoolVar(&o.spans, "spans", false, "find marked parts of a text as well, as a second test")
+		f.StringVar(&o.normalize, "normalize", "", "test more forms of a text, each as one more test; in `FORMS` commas separate the tests, and plus signs join forms")
+		f.Lookup("normalize").NoOptDefVal = normalizeDefault
+		f.Float64Var(&o.fdr, "fdr", 0, "also list texts for triage, at this false discovery rate in (0,1)")
+	})
+	group(cmd, "Output", func(f *pflag.FlagSet) {
+		f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` that shows the text as the test saw it; several texts get an index and a page each")
+		f.BoolVar(&o.json, "json", false, "print one JSON object")
+		f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
+	})
+	o.given = cmd.Flags().Changed
+}
+
+// settle completes the flags from the environment, and translates old spellings.
+func (o *detectFlags) settle(c *cli) error {
+	o.keys, o.profiles = filesFromEnv(o.keys, keyFileEnv), filesFromEnv(o.profiles, profileFileEnv)
+	isBandRole := func(role string) bool { return slices.Contains(bandRoles, role) }
+	if len(o.profiles) > 1 && len(o.read.roles) > 0 && len(o.bandRoles) == 0 && slices.ContainsFunc(o.read.roles, isBandRole) {
+		o.bandRoles, o.read.roles = o.read.roles, nil
+		c.renamed = append(c.renamed, [2]string{"--role", "--band-role"})
+	}
+	var err error
+	if o.normalize != "" {
+		o.chains, err = parseChains(o.normalize)
+	}
+	return err
+}
+
+// parseChains parses the value of --normalize.
+func parseChains(text string) ([]forms.Chain, error) {
+	if text == normalizeDefault {
+		return forms.Default(), nil
+	}
+	var chains []forms.Chain
+	for name := range strings.SplitSeq(text, ",") {
+		chain, err := forms.NewChain(strings.Split(name, "+")...)
+		if err != nil {
+			return nil, usagef("--normalize: %w", err)
+		}
+		if slices.ContainsFunc(chains, func(c forms.Chain) bool { return c.Name() == chain.Name() }) {
+			return nil, usagef("--normalize names %s twice; name it once", chain.Name())
+		}
+		chains = append(chains, chain)
+	}
+	return chains, nil
+}
+
+// keyringFile returns the file of --keyring or --any, or "".
+func (o *detectFlags) keyringFile() string {
+	if o.keyring != "" {
+		return o.keyring
+	}
+	return o.any.file
+}
+
+// corpusOptions returns how the texts of a call are read.
+func (o *detectFlags) corpusOptions() *corpus.Options {
+	c := o.read.corpusOptions()
+	if o.ids != "" {
+		c.Format = corpus.FormatIDs
+	}
+	for _, chain := range o.chains {
+		for _, f := range chain {
+			c.Terminal = c.Terminal || f.Name == "terminal"
+		}
+	}
+	return c
+}
+
+// names returns what a call names as its texts.
+func (o *detectFlags) names(args []string) []string {
+	switch {
+	case o.ids != "":
+		return []string{o.ids}
+	case len(args) == 0:
+		return []string{inputs.Stdin}
+	}
+	return args
 }
 
 // check returns a usage error for a call that cannot be right before any file is read.
 func (o *detectFlags) check(args []string) error {
 	marks := o.oneMark()
-	if len(o.profiles) > 1 {
+	if len(o.profiles) > 1 && !o.any.given {
 		marks = o.severalMarks()
 	}
-	return check(o.files(), marks, o.inputs(args), []rule{
+	return check(o.files(), marks, o.inputs(args), o.read.rules(), []rule{
 		within("alpha", o.alpha, open(0, 1)),
 		within("min-share", o.minShare, leftOpen(0, 1)),
+		withinIf(o.given("fdr"), "fdr", o.fdr, open(0, 1)),
 		failOn(o.failOn),
 	})
 }
 
 func (o *detectFlags) files() []rule {
+	names := slices.Concat(o.keys, o.profiles, o.selectors, o.bandRoles, o.prompts, []string{o.keyring, o.any.file, o.ids, o.report, o.read.skipped, o.normalize})
+	ring := o.keyringFile() != ""
 	return []rule{
-		{len(o.keys) == 0 || slices.Contains(o.keys, ""), "--key FILE is missing: the file of the key that marked the text"},
-		{len(o.profiles) == 0 || slices.Contains(o.profiles, ""), "--profile FILE is missing; 'isotope profile > FILE' writes the default one"},
-		noSecrets(slices.Concat(o.keys, o.selectors, o.roles)...),
-		{len(o.keys) != len(o.profiles), keysAndProfiles(len(o.keys), len(o.profiles))},
+		noSecrets(names...),
+		{!ring && (len(o.keys) == 0 || slices.Contains(o.keys, "")), "--key FILE is missing: the file of the key that marked the text; 'isotope key new FILE' makes a key"},
+		{!ring && (len(o.profiles) == 0 || slices.Contains(o.profiles, "")), "--profile FILE is missing; 'isotope profile new > FILE' writes the default one"},
+		{!ring && len(o.keys) != len(o.profiles), keysAndProfiles(len(o.keys), len(o.profiles))},
+		{ring && (len(o.keys) > 1 || len(o.profiles) > 1), "a keyring takes one --key, from which its paths derive, and one --profile, for keys without one"},
+		{o.keyring != "" && o.any.file != "", "--keyring and --any name two keyrings; give one of them"},
 	}
 }
 
@@ -70,19 +168,22 @@ func keysAndProfiles(keys, profiles int) string {
 }
 
 func (o *detectFlags) oneMark() []rule {
+	ring := o.keyringFile() != "" || o.any.given
 	return []rule{
-		{len(o.roles) > 0, "--role is for several marks, and one --profile was given"},
-		{len(o.selectors) > 1, fmt.Sprintf("--selector was given %s for one --profile; give it once", times(len(o.selectors)))},
+		{len(o.bandRoles) > 0, "--band-role is for several marks of one text; leave it out"},
+		{len(o.profiles) < 2 && slices.ContainsFunc(o.read.roles, func(r string) bool { return slices.Contains(bandRoles, r) }),
+			"--role names whose turns of a conversation are tested; the role of one of several marks is --band-role"},
+		{!ring && len(o.selectors) > 1, fmt.Sprintf("--selector was given %s for one --profile; give it once", times(len(o.selectors)))},
 	}
 }
 
 func (o *detectFlags) severalMarks() []rule {
 	rules := []rule{
-		{o.keyring != "" || o.normalize || o.spans, "several marks exclude --keyring, --normalize and --spans; give one --profile, or leave these out"},
-		{len(o.roles) > 0 && len(o.roles) != len(o.profiles), fmt.Sprintf("--role was given %s and --profile %s; give each mark its role, or none", times(len(o.roles)), times(len(o.profiles)))},
+		{o.keyringFile() != "" || o.normalize != "" || o.spans, "several marks exclude --keyring, --normalize and --spans; give one --profile, --any, or leave these out"},
+		{len(o.bandRoles) > 0 && len(o.bandRoles) != len(o.profiles), fmt.Sprintf("--band-role was given %s and --profile %s; give each mark its role, or none", times(len(o.bandRoles)), times(len(o.profiles)))},
 	}
-	for _, role := range o.roles {
-		rules = append(rules, oneOf("role", role, roles...))
+	for _, role := range o.bandRoles {
+		rules = append(rules, oneOf("band-role", role, bandRoles...))
 	}
 	return rules
 }
@@ -90,23 +191,41 @@ func (o *detectFlags) severalMarks() []rule {
 func (o *detectFlags) inputs(args []string) []rule {
 	standard := o.standardInputs(args)
 	return []rule{
-		{o.tokens != "" && len(args) > 0, "FILE and --tokens are two inputs; give one of them"},
-		{o.keyring != "" && (o.normalize || o.spans || o.report != ""), "--keyring excludes --normalize, --spans and --report; leave them out"},
+		{o.ids != "" && len(args) > 0, "PATH and --ids are two inputs; give one of them"},
+		{o.ids != "" && o.read.format != "", "--ids reads token ids, and --format names another format; leave one of them out"},
+		{o.ids != "" && (len(o.read.fields) > 0 || o.read.promptField != "" || len(o.read.roles) > 0), "--field, --prompt-field and --role are for rows, and --ids has token ids alone; leave them out"},
 		{standard > 1, fmt.Sprintf("standard input is named for %d inputs, and can be read once; put the others into files", standard)},
-		{o.tokens != "" && o.normalize, "--normalize is for text; leave it out with --tokens"},
+		{o.ids != "" && o.normalize != "", "--normalize is for text; leave it out with --ids"},
 	}
 }
 
 // standardInputs counts the inputs that are standard input.
 func (o *detectFlags) standardInputs(args []string) int {
 	n := 0
-	for _, name := range append([]string{o.keyring, o.tokens}, o.prompts...) {
-		if name == "-" {
+	for _, name := range slices.Concat(o.names(args), o.prompts, []string{o.keyringFile()}) {
+		if name == inputs.Stdin {
 			n++
 		}
 	}
-	if o.tokens == "" && (len(args) == 0 || args[0] == "-") {
-		n++
-	}
 	return n
+}
+
+// A switchOrFile is the value of a flag that is a switch and may name a file: --any, --any=FILE.
+type switchOrFile struct {
+	given bool
+	file  string
+}
+
+// switchOn is the value of such a flag without a file.
+const switchOn = "true"
+
+func (s *switchOrFile) String() string { return s.file }
+func (s *switchOrFile) Type() string   { return "string" }
+
+func (s *switchOrFile) Set(text string) error {
+	*s = switchOrFile{given: true, file: text}
+	if text == switchOn {
+		s.file = ""
+	}
+	return nil
 }

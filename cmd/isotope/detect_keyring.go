@@ -1,178 +1,234 @@
 package main
 
 import (
-	"cmp"
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
-	"slices"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
-	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/interop"
 )
 
-// maxKeyring is the largest number of keys in a keyring, and so of tests in one call.
-const maxKeyring = 1 << 20
+const (
+	// maxKeyring is the largest number of keys in a keyring, and so of marks in one call.
+	maxKeyring = 1 << 20
+	// maxPath is the longest line of a list of paths, in bytes.
+	maxPath = 4096
+	// maxKeyringFile is the size of the largest keyring, in bytes.
+	maxKeyringFile = 64 << 20
+)
 
-// maxPath is the longest line of a keyring, in bytes.
-const maxPath = 4096
-
-// A tenant is an entry of a keyring: a name, and the path that derives its key.
-type tenant struct {
-	name string
-	path []string
+// A keyringEntry is a key of a keyring. docs/formats/keyring.md has the format.
+type keyringEntry struct {
+	Label    string          `json:"label"`
+	Path     string          `json:"path"`     // labels with slashes between them, from the key of --key
+	KeyFile  string          `json:"key_file"` // in place of a path
+	Profile  json.RawMessage `json:"profile"`  // the name of a file, or a profile; else that of --profile
+	Selector string          `json:"selector"` // key file of the profile's selector
 }
 
-// readKeyring reads a file of derivation paths, one a line, with labels separated by slashes.
-// The file holds no key: the keys follow from the root key.
-func (c *cli) readKeyring(name string) ([]tenant, error) {
-	text, err := c.readInput(name)
+// readKeyring adds the keys of a keyring as candidates.
+func (c *cli) readKeyring(s *candidateSet, o *detectFlags, profiles []*interop.Description, selectors *selectorSet) error {
+	name := o.keyringFile()
+	text, err := c.readSmallFile(name, maxKeyringFile)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var tenants []tenant
-	seen := make(map[string]int)
-	line := 0
-	for s := range strings.Lines(textfile.TrimMark(string(text))) {
-		line++
-		path := strings.TrimSpace(s)
-		switch {
-		case holdsKey(path):
-			return nil, fmt.Errorf("%s: line %d holds a secret key; write derivation paths, such as tenant/acme, and treat the key as leaked", name, line)
-		case path == "" || strings.HasPrefix(path, "#"):
-			continue
-		case len(path) > maxPath:
-			return nil, fmt.Errorf("%s: line %d is longer than %d bytes; write derivation paths, such as tenant/acme, one a line", name, line, maxPath)
-		case !utf8.ValidString(path):
-			return nil, fmt.Errorf("%s: line %d is not UTF-8; convert the file", name, line)
-		case strings.ContainsAny(path, "\x00\r"): // UTF-16, or lines that end in CR, would give another key
-			return nil, fmt.Errorf("%s: line %d has a NUL or a CR in it; convert the file to UTF-8 text with one path a line", name, line)
+	entries, err := parseKeyring(name, []byte(textfile.TrimMark(string(text))))
+	if err != nil {
+		return err
+	}
+	k := keyringReader{cli: c, set: s, flags: o, selectors: selectors, name: name, profiles: map[string]*interop.Description{}}
+	if len(profiles) > 0 {
+		k.profile = profiles[0]
+	}
+	for i := range entries {
+		if err := k.add(&entries[i]); err != nil {
+			return err
 		}
-		if first, ok := seen[path]; ok {
-			return nil, fmt.Errorf("%s: line %d repeats line %d; remove one of them", name, line, first)
-		}
-		seen[path] = line
-		tenants = append(tenants, tenant{name: path, path: strings.Split(path, "/")})
-	}
-	switch {
-	case len(tenants) == 0:
-		return nil, fmt.Errorf("%s has no derivation path; write one a line, such as tenant/acme", name)
-	case len(tenants) > maxKeyring:
-		return nil, fmt.Errorf("%s has too many keys: %d (maximum %d)", name, len(tenants), maxKeyring)
-	}
-	return tenants, nil
-}
-
-// detectKeyring tests one text under every key of a keyring.
-func (c *cli) detectKeyring(o detectFlags, root watermark.Key, t *textTest) error {
-	tenants, err := c.readKeyring(o.keyring)
-	if err != nil {
-		return err
-	}
-	r, err := t.rank(root, tenants)
-	if err != nil {
-		return err
-	}
-	if err := r.write(c.stdout, o.json, t.profile.ID()); err != nil {
-		return err
-	}
-	if o.failOn != "" && r.results[r.order[0]].Verdict == detect.Verdict(o.failOn) {
-		return errVerdict
 	}
 	return nil
 }
 
-// A ranking is the results of a keyring, the smallest p-value first.
-type ranking struct {
-	law     watermark.Law // of a score, the same under every key
-	tenants []tenant
-	keyIDs  []string
-	results []detect.Result
-	order   []int // of the results, by p-value
-
-	warnings []error // about the text, whatever the key
-}
-
-// rank tests the text under every key of a keyring in one pass.
-func (t *textTest) rank(root watermark.Key, tenants []tenant) (*ranking, error) {
-	r := &ranking{tenants: tenants, warnings: t.text.encoding()}
-	scorers := make([]detect.Scorer, len(tenants))
-	for i, x := range tenants {
-		mark, err := t.profile.Mark(root.Derive(x.path...), t.selectors...)
-		if err != nil {
-			return nil, err
-		}
-		scorers[i], r.law = mark, mark.Law()
-		r.keyIDs = append(r.keyIDs, mark.KeyID())
-		r.order = append(r.order, i)
-	}
-	panel := detect.NewPanel(scorers, t.options)
-	for _, p := range t.prompts {
-		panel.Exclude(p)
-	}
-	panel.Add(t.text.forms[0])
-	r.results = panel.Results()
-	slices.SortStableFunc(r.order, func(a, b int) int { return cmp.Compare(r.results[a].Log10P, r.results[b].Log10P) })
-	return r, nil
-}
-
-// rankedJSON is one key of a keyring in the JSON object of a ranking.
-type rankedJSON struct {
-	Rank int    `json:"rank"`
-	Name string `json:"name"`
-	resultJSON
-}
-
-// evidenceColumn returns the title of a column of evidence, and the evidence of a result in
-// few words.
-func evidenceColumn(law watermark.Law, r detect.Result) (what, evidence string) {
-	switch law.(type) {
-	case watermark.Exponential, watermark.Layers:
-		words := strings.Fields(evidenceWords(law, r)) // score mean 1.019 over 396 scored, ..
-		return "mean " + words[0], fmt.Sprintf("%s over %d", words[2], r.Scored)
-	}
-	return "green", fmt.Sprintf("%d of %d", r.Green, r.Scored)
-}
-
-// write prints all of the ranking as JSON, or its first keys for people.
-func (r *ranking) write(w io.Writer, asJSON bool, profile string) error {
-	if asJSON {
-		out := struct {
-			Version int          `json:"version"`
-			Profile string       `json:"profile"`
-			Tests   int64        `json:"tests"`
-			Keys    []rankedJSON `json:"keys"`
-		}{Version: 1, Profile: profile, Tests: r.results[0].Tests}
-		for n, i := range r.order {
-			r.results[i].Warnings = append(r.results[i].Warnings, r.warnings...)
-			out.Keys = append(out.Keys, rankedJSON{n + 1, r.tenants[i].name, toJSON(r.results[i], profile, r.keyIDs[i])})
-		}
-		return json.NewEncoder(w).Encode(out)
-	}
-	const shown = 20
-	var b strings.Builder
-	if len(r.order) == 1 {
-		b.WriteString("1 key\n")
+// parseKeyring parses a keyring: a JSON list, or lines with derivation paths.
+func parseKeyring(name string, text []byte) ([]keyringEntry, error) {
+	var entries []keyringEntry
+	var err error
+	if trimmed := bytes.TrimLeft(text, " \t\r\n"); bytes.HasPrefix(trimmed, []byte("[")) {
+		entries, err = parseKeyringJSON(text)
+	} else if bytes.HasPrefix(trimmed, []byte("{")) {
+		err = fmt.Errorf("a keyring is a JSON list of keys, and this begins with an object; write [{...}]")
 	} else {
-		fmt.Fprintf(&b, "%d keys; p-values are adjusted for all of them\n", len(r.order))
+		entries, err = parseKeyringPaths(string(text))
 	}
-	what, _ := evidenceColumn(r.law, detect.Result{})
-	fmt.Fprintf(&b, "%5s  %-16s %-14s %12s %10s %15s  %s\n", "rank", "key", "verdict", "log10 p adj.", "log10 p", what, "name")
-	for n, i := range r.order[:min(shown, len(r.order))] {
-		x := r.results[i]
-		_, evidence := evidenceColumn(r.law, x)
-		fmt.Fprintf(&b, "%5d  %-16s %-14s %12s %10s %15s  %s\n", n+1, r.keyIDs[i], x.Verdict, logP(x.Log10PAdjusted), logP(x.Log10P),
-			evidence, r.tenants[i].name)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case len(entries) == 0:
+		return nil, fmt.Errorf("%s has no derivation path and no key; write one path a line, such as tenant/acme, or a JSON list", name)
+	case len(entries) > maxKeyring:
+		return nil, fmt.Errorf("%s has too many keys: %d (maximum %d)", name, len(entries), maxKeyring)
 	}
-	if more := len(r.order) - shown; more > 0 {
-		fmt.Fprintf(&b, "and %d more\n", more)
+	return entries, nil
+}
+
+// parseKeyringJSON parses a JSON list of keys.
+func parseKeyringJSON(text []byte) ([]keyringEntry, error) {
+	if holdsKey(string(text)) {
+		return nil, fmt.Errorf("the keyring holds a secret key; give the name of a key file in key_file, and treat the key as leaked")
 	}
-	for _, warning := range r.warnings {
-		fmt.Fprintf(&b, "note: %v\n", warning)
+	var entries []keyringEntry
+	if err := strictjson.Decode(text, &entries); err != nil {
+		return nil, err
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	seen := make(map[string]int)
+	for i := range entries {
+		e := &entries[i]
+		if e.Label == "" {
+			e.Label = e.Path + e.KeyFile
+		}
+		switch {
+		case (e.Path == "") == (e.KeyFile == ""):
+			return nil, fmt.Errorf("key %d has neither or both of path and key_file; give one of them", i+1)
+		case len(e.Path) > maxPath || len(e.Label) > maxPath:
+			return nil, fmt.Errorf("key %d has a path or label of more than %d bytes; shorten it", i+1, maxPath)
+		}
+		if first, ok := seen[e.Label]; ok {
+			return nil, fmt.Errorf("key %d has the label of key %d, %s; give each key its own", i+1, first+1, quoted(e.Label))
+		}
+		seen[e.Label] = i
+	}
+	return entries, nil
+}
+
+// parseKeyringPaths parses derivation paths, one a line, with labels separated by slashes. The file
+// holds no key: the keys follow from the root key.
+func parseKeyringPaths(text string) ([]keyringEntry, error) {
+	var entries []keyringEntry
+	seen := make(map[string]int)
+	line := 0
+	for s := range strings.Lines(text) {
+		line++
+		path := strings.TrimSpace(s)
+		switch {
+		case holdsKey(path):
+			return nil, fmt.Errorf("line %d holds a secret key; write derivation paths, such as tenant/acme, and treat the key as leaked", line)
+		case path == "" || strings.HasPrefix(path, "#"):
+			continue
+		case len(path) > maxPath:
+			return nil, fmt.Errorf("line %d is longer than %d bytes; write derivation paths, such as tenant/acme, one a line", line, maxPath)
+		case !utf8.ValidString(path):
+			return nil, fmt.Errorf("line %d is not UTF-8; convert the file", line)
+		case strings.ContainsAny(path, "\x00\r"): // UTF-16, or lines that end in CR, would give another key
+			return nil, fmt.Errorf("line %d has a NUL or a CR in it; convert the file to UTF-8 text with one path a line", line)
+		}
+		if first, ok := seen[path]; ok {
+			return nil, fmt.Errorf("line %d repeats line %d; remove one of them", line, first)
+		}
+		seen[path] = line
+		entries = append(entries, keyringEntry{Label: path, Path: path})
+	}
+	return entries, nil
+}
+
+// A keyringReader binds the entries of a keyring.
+type keyringReader struct {
+	*cli
+	set       *candidateSet
+	flags     *detectFlags
+	selectors *selectorSet
+	name      string
+	profile   *interop.Description            // of --profile, or nil
+	profiles  map[string]*interop.Description // of the entries, by what they say
+	root      *watermark.Key                  // of --key, once it is needed
+}
+
+// beside returns the name of a file that the keyring names: relative to the keyring.
+func (k *keyringReader) beside(name string) string {
+	if filepath.IsAbs(name) || k.name == inputs.Stdin {
+		return name
+	}
+	return filepath.Join(filepath.Dir(k.name), name)
+}
+
+func (k *keyringReader) add(e *keyringEntry) error {
+	fail := func(err error) error { return fmt.Errorf("%s: %s: %w", k.name, quoted(e.Label), err) }
+	p, err := k.profileOf(e)
+	if err != nil {
+		return fail(err)
+	}
+	var key interop.AnyKey
+	if e.KeyFile != "" {
+		if key, err = readKey(k.beside(e.KeyFile)); err != nil {
+			return fail(err)
+		}
+	} else if key, err = k.derive(e, p); err != nil {
+		return fail(err)
+	}
+	if e.Selector != "" {
+		if err := k.selectors.read(k.beside(e.Selector)); err != nil {
+			return fail(err)
+		}
+	}
+	selector, err := k.selectors.of(p)
+	if err != nil {
+		return fail(err)
+	}
+	if _, err := k.set.add(e.Label, p, key, selector, k.flags); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// derive returns the key of an entry with a path. An engine's key follows from the key of isotope/1
+// at the path, as interop.Export has it.
+func (k *keyringReader) derive(e *keyringEntry, p *interop.Description) (interop.AnyKey, error) {
+	if k.root == nil {
+		if len(k.flags.keys) == 0 {
+			return interop.AnyKey{}, usagef("--key FILE is missing: the key from which the paths of the keyring derive")
+		}
+		root, err := readNativeKey(k.flags.keys[0])
+		if err != nil {
+			return interop.AnyKey{}, err
+		}
+		k.root = &root
+	}
+	key := k.root.Derive(strings.Split(e.Path, "/")...)
+	if p.Engine == nil {
+		return interop.AnyKey{Native: key}, nil
+	}
+	engine, err := interop.DeriveKey(p.Engine, key)
+	return interop.AnyKey{Engine: engine}, err
+}
+
+// profileOf returns the profile of an entry.
+func (k *keyringReader) profileOf(e *keyringEntry) (*interop.Description, error) {
+	if len(e.Profile) == 0 || string(e.Profile) == "null" {
+		if k.profile == nil {
+			return nil, usagef("the key has no profile, and --profile FILE is missing; give one of them")
+		}
+		return k.profile, nil
+	}
+	if p, ok := k.profiles[string(e.Profile)]; ok {
+		return p, nil
+	}
+	var p *interop.Description
+	var name string
+	err := json.Unmarshal(e.Profile, &name)
+	if err == nil {
+		p, err = readProfile(k.beside(name))
+	} else {
+		p, err = interop.ParseAny(e.Profile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	k.profiles[string(e.Profile)] = p
+	return p, nil
 }

@@ -1,26 +1,31 @@
 package main
 
 import (
-	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/interop"
 )
 
 // TestKeyringsAsEditorsWriteThem: a byte order mark or a CR in a label would give another key,
 // under which nothing is found.
 func TestKeyringsAsEditorsWriteThem(t *testing.T) {
-	read := func(text string) ([]tenant, error) {
-		return (&cli{stdin: strings.NewReader(text)}).readKeyring("-")
+	read := func(text string) ([]keyringEntry, error) {
+		return parseKeyring("-", []byte(textfile.TrimMark(text)))
 	}
-	tenants, err := read("\ufefftenant/a\r\n# note\r\n\r\n tenant/b")
+	entries, err := read("\ufefftenant/a\r\n# note\r\n\r\n tenant/b")
 	require.NoError(t, err)
-	assert.Equal(t, []tenant{{"tenant/a", []string{"tenant", "a"}}, {"tenant/b", []string{"tenant", "b"}}}, tenants)
+	assert.Equal(t, []keyringEntry{{Label: "tenant/a", Path: "tenant/a"}, {Label: "tenant/b", Path: "tenant/b"}}, entries)
+	entries, err = read(`[{"path":"tenant/a"},{"label":"b","key_file":"b.key","profile":"b.json"}]`)
+	require.NoError(t, err)
+	assert.Equal(t, []keyringEntry{{Label: "tenant/a", Path: "tenant/a"}, {Label: "b", KeyFile: "b.key", Profile: json.RawMessage(`"b.json"`)}}, entries)
 	for _, c := range []struct{ name, text, says string }{
 		{"a long line", "tenant/a\n" + strings.Repeat("x", 1<<17), "line 2 is longer than 4096 bytes"},
 		{"not UTF-8", "tenant/\xff", "line 1 is not UTF-8"},
@@ -31,6 +36,14 @@ func TestKeyringsAsEditorsWriteThem(t *testing.T) {
 		{"a key after a name", "\n\nacme = isotope-secret-key-1:00", "line 3 holds a secret key"},
 		{"a byte order mark alone", "\ufeff", "no derivation path"},
 		{"a path again", "\ufefftenant/a\ntenant/a", "line 2 repeats line 1"},
+		{"an object", `{"path":"a"}`, "write [{...}]"},
+		{"an empty list", "[]", "no derivation path and no key"},
+		{"neither path nor file", `[{"label":"a"}]`, "key 1 has neither or both"},
+		{"path and file", `[{"path":"a","key_file":"b"}]`, "key 1 has neither or both"},
+		{"a label again", `[{"path":"a"},{"label":"a","key_file":"b"}]`, "key 2 has the label of key 1"},
+		{"an unknown field", `[{"path":"a","secret":"b"}]`, "secret"},
+		{"a key in a list", `[{"path":"isotope-secret-key-1:00"}]`, "the keyring holds a secret key"},
+		{"an engine's key in a list", `[{"label":"isotope-engine-key-1:00","path":"a"}]`, "the keyring holds a secret key"},
 		{"a key after the longest line", strings.Repeat("a", 4096) + "\n" + "isotope-secret-key", "line 2 holds a secret key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -42,25 +55,29 @@ func TestKeyringsAsEditorsWriteThem(t *testing.T) {
 
 // TestRankingShowsWhatWasScored has a table for colours and one for other scores.
 func TestRankingShowsWhatWasScored(t *testing.T) {
-	table := func(law watermark.Law, results ...detect.Result) string {
-		r := &ranking{law: law, results: results}
-		for i := range results {
-			r.order, r.keyIDs, r.tenants = append(r.order, i), append(r.keyIDs, "id"), append(r.tenants, tenant{name: "tenant/a"})
+	table := func(scheme watermark.Scheme, results ...detect.Result) string {
+		mark, err := watermark.New(watermark.NewKey(), scheme, 100)
+		require.NoError(t, err)
+		c := &candidate{label: "tenant/a", bound: []interop.Bound{{Scorer: mark}}}
+		var outcomes []*outcome
+		for _, r := range results {
+			outcomes = append(outcomes, &outcome{candidate: c, scorer: mark, result: r})
 		}
-		var b bytes.Buffer
-		require.NoError(t, r.write(&b, false, ""))
+		var b strings.Builder
+		rankingTable(&b, outcomes, len(outcomes), columnOf([]*candidate{c}))
 		return b.String()
 	}
 	one := detect.Result{Scored: 4, Green: 3, Sum: 6 * watermark.ScoreUnit, Log10P: -0.0004}
-	colours := table(watermark.Bernoulli{P: 0.5}, one, one)
+	colours := table(watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, one, one)
 	assert.Contains(t, colours, "2 keys; p-values are adjusted for all of them\n")
 	assert.Contains(t, colours, " green  name\n")
 	assert.Contains(t, colours, " 0.000          3 of 4  tenant/a\n", "what rounds to zero has no sign")
-	scores := table(watermark.Exponential{First: 1}, one)
+	draw := watermark.GumbelMax{Width: 4}
+	scores := table(draw, one)
 	assert.Contains(t, scores, "1 key\n")
 	assert.Contains(t, scores, " mean score  name\n")
 	assert.Contains(t, scores, " 1.500 over 4  tenant/a\n")
 	assert.NotContains(t, scores, "of 4")
-	assert.Contains(t, table(watermark.Layers{Depth: 30, Weighted: true}, one), " mean bits  name\n")
-	assert.Contains(t, table(watermark.Exponential{First: 1}, detect.Result{}), " - over 0  tenant/a\n")
+	assert.Contains(t, table(watermark.Tournament{Depth: 30, Candidates: 2, Width: 4}, one), " mean bits  name\n")
+	assert.Contains(t, table(draw, detect.Result{}), " - over 0  tenant/a\n")
 }

@@ -7,8 +7,6 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/tokenize"
-	"github.com/isotope-wm/isotope/watermark"
 )
 
 // detectNotes say what a test of one text shows.
@@ -21,35 +19,43 @@ var detectNotes = []string{
 // maxShown is the largest number of tokens on a page. Each takes some forty bytes.
 const maxShown = 200_000
 
-// detectPage returns the report of one text. t made its token ids, and is nil if the file held
-// token ids.
-func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tokenizer) *report.Page {
+// writePages writes the report of a call: a page, or for several texts an index with a page a text.
+func (d *detection) writePages(path string) error {
+	return writePage(d.page(d.findings[0]), path)
+}
+
+// page returns the report of one text.
+func (d *detection) page(f *finding) *report.Page {
+	if d.set.bands {
+		return d.bandsPage(f)
+	}
+	o := f.best()
 	r := o.result
+	law := o.scorer.Law()
 	p := &report.Page{
 		Title: "Isotope: one text under one key",
 		Lead:  "The text was tested for the mark of one key. Result: " + verdictWords[r.Verdict] + ".",
-		Rows:  []report.Row{{Name: "the text", OneLine: "p-value adjusted for tests: " + strconv.FormatInt(r.Tests, 10), Result: r, Draw: mark.IsKeyedDraw()}},
+		Rows:  []report.Row{{Name: "the text", OneLine: "p-value adjusted for tests: " + strconv.FormatInt(r.Tests, 10), Result: r, Draw: o.candidate.isDraw()}},
 		Notes: slices.Clone(detectNotes),
 		Facts: []report.Fact{
-			{Name: "key id", Value: mark.KeyID()},
-			{Name: "mark", Value: mark.ID()},
-			{Name: "profile", Value: profile},
+			{Name: "key id", Value: o.keyID()},
+			{Name: "mark", Value: o.scorer.ID()},
+			{Name: "profile", Value: o.candidate.profile.ID()},
 		},
 	}
 	if r.Verdict != detect.Detected {
-		p.Notes = append(p.Notes, "Power of the test: "+powerWords(mark.Law(), r)+".")
+		p.Notes = append(p.Notes, "Power of the test: "+powerWords(law, r)+".")
 	}
 	if o.message != nil {
 		p.Facts = append(p.Facts, report.Fact{Name: "message", Value: messageWords(o.message)})
 	}
-	for _, w := range r.Warnings {
+	for _, w := range o.allWarnings() {
 		p.Notes = append(p.Notes, w.Error())
 	}
-	shown := o.tokens[:min(len(o.tokens), maxShown)]
-	if len(shown) < len(o.tokens) {
-		p.Notes = append(p.Notes, fmt.Sprintf("The page shows the first %d of %d tokens; all were tested.", len(shown), len(o.tokens)))
-	}
-	passage := report.Passage{Title: "The text", Tokens: colourTokens(t, shown, o.colours, o.scan.Spans)}
+	p.Notes = append(p.Notes, f.warnings...)
+	p.Notes = append(p.Notes, d.warnings()...)
+	passage := report.Passage{Title: "The text"}
+	passage.Tokens = d.shown(p, o, maxShown)
 	for _, s := range o.spans {
 		passage.Parts = append(passage.Parts, s.String())
 	}
@@ -57,38 +63,41 @@ func detectPage(o *outcome, mark *watermark.Mark, profile string, t tokenize.Tok
 	return p
 }
 
+// shown returns the tokens of a text that a page shows, and notes if these are not all.
+func (d *detection) shown(p *report.Page, o *outcome, most int) []report.Token {
+	x := o.shown
+	n := min(len(x.tokens), most)
+	if n < len(x.tokens) {
+		p.Notes = append(p.Notes, fmt.Sprintf("The page shows the first %d of %d tokens; all were tested.", n, len(x.tokens)))
+	}
+	return colourTokens(x.reader.tokenizer, x.tokens[:n], x.colours, x.spans)
+}
+
 // bandsPage returns the report of one text under several marks.
-func bandsPage(bands []bandTest, meaning detect.Conclusion, options *detect.Options, text *inputText, prompts [][]watermark.Token) *report.Page {
+func (d *detection) bandsPage(f *finding) *report.Page {
 	p := &report.Page{
 		Title: "Isotope: one text and several marks",
-		Lead:  "The text was tested for several marks. Result: " + patternWords[meaning.Pattern] + ".",
+		Lead:  "The text was tested for several marks. Result: " + patternWords[f.pattern.Pattern] + ".",
 		Notes: slices.Clone(detectNotes),
 	}
-	for _, line := range meaning.Explanations {
+	for _, line := range f.pattern.Explanations {
 		p.Notes = append(p.Notes, "Consistent with this, among other explanations: "+line+".")
 	}
-	for _, line := range meaning.NotShown {
+	for _, line := range f.pattern.NotShown {
 		p.Notes = append(p.Notes, "Not shown: "+line+".")
 	}
-	tokens := text.forms[0]
-	shown := tokens[:min(len(tokens), maxShown/len(bands))]
-	if len(shown) < len(tokens) {
-		p.Notes = append(p.Notes, fmt.Sprintf("The page shows the first %d of %d tokens; all were tested.", len(shown), len(tokens)))
-	}
-	for i, b := range bands {
-		name := string(b.role) + " band"
-		p.Rows = append(p.Rows, report.Row{Name: name, OneLine: meaning.Found[i], Result: b.result, Draw: b.mark.IsKeyedDraw()})
+	for i, o := range f.outcomes {
+		name := string(o.candidate.role) + " band"
+		p.Rows = append(p.Rows, report.Row{Name: name, OneLine: f.pattern.Found[i], Result: o.result, Draw: o.candidate.isDraw()})
 		p.Facts = append(p.Facts,
-			report.Fact{Name: name + ": key id", Value: b.mark.KeyID()},
-			report.Fact{Name: name + ": mark", Value: b.mark.ID()},
-			report.Fact{Name: name + ": profile", Value: b.profile.ID()})
-		for _, w := range b.result.Warnings {
+			report.Fact{Name: name + ": key id", Value: o.keyID()},
+			report.Fact{Name: name + ": mark", Value: o.scorer.ID()},
+			report.Fact{Name: name + ": profile", Value: o.candidate.profile.ID()})
+		for _, w := range o.allWarnings() {
 			p.Notes = append(p.Notes, name+": "+w.Error())
 		}
-		of := *options
-		of.Dedup = dedupOf(b.profile)
-		colours := coloursOf(b.mark, tokens, &of, prompts)
-		p.Passages = append(p.Passages, report.Passage{Title: "The text in the " + name, Tokens: colourTokens(text.tokenizer, shown, colours, nil)})
+		p.Passages = append(p.Passages, report.Passage{Title: "The text in the " + name, Tokens: d.shown(p, o, maxShown/len(f.outcomes))})
 	}
+	p.Notes = append(p.Notes, d.warnings()...)
 	return p
 }

@@ -3,53 +3,154 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// printResult prints an outcome for people.
-func printResult(w io.Writer, o *outcome, keyID string) error {
-	r := o.result
+// placeName returns where the text of a finding stands, in one line.
+func placeName(f *finding) string { return inputs.PlaceWords(f.place) }
+
+// print prints the results of a call for people.
+func (d *detection) print(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n  key       %s\n", verdictWords[r.Verdict], keyID)
-	fmt.Fprintf(&b, "  log10 p   %s", logP(r.Log10PAdjusted))
 	switch {
-	case o.message != nil:
-		fmt.Fprintf(&b, " (before adjusting for %d tests: %s for the mark%s, %s for the best of %d messages)",
-			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
-	case o.scan.Intervals > 0:
-		fmt.Fprintf(&b, " (before adjusting for %d tests: %s for the whole text, %s for the best of %d parts)", r.Tests, logP(r.Log10P), logP(o.scan.Log10P), o.scan.Intervals)
-	case r.Tests > 1:
-		fmt.Fprintf(&b, " (%s before adjusting for %d tests)", logP(r.Log10P), r.Tests)
+	case len(d.findings) > 1:
+		d.printTable(&b)
+	case d.set.bands:
+		d.printBands(&b, d.findings[0])
+	case len(d.set.list) > 1:
+		d.printRanking(&b, d.findings[0])
+	default:
+		d.printOne(&b, d.findings[0])
 	}
-	fmt.Fprintf(&b, "\n  %s", evidenceWords(o.mark.Law(), r))
-	if r.Scored > 0 {
-		fmt.Fprintf(&b, " (z %s)", report.Decimal("%.2f", r.Z))
+	for _, words := range d.ledger.SkipWords() {
+		fmt.Fprintf(&b, "  skipped   %s\n", words)
 	}
-	s := r.Skipped
-	fmt.Fprintf(&b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, ",
-		s.Total(), r.Tokens, s.Vocab, s.ShortContext, s.Band)
-	if o.message != nil {
-		fmt.Fprintf(&b, "%d that carry a message, ", s.Payload)
-	}
-	fmt.Fprintf(&b, "%d from prompts, %d repeated\n", s.Excluded, s.Duplicate)
-	if o.message != nil {
-		fmt.Fprintf(&b, "  message   %s\n", messageWords(o.message))
-	}
-	for _, s := range o.spans {
-		fmt.Fprintf(&b, "  part      %s\n", s)
-	}
-	if r.Verdict != detect.Detected {
-		fmt.Fprintf(&b, "  power     %s\n", powerWords(o.mark.Law(), r))
-	}
-	for _, warning := range r.Warnings {
-		fmt.Fprintf(&b, "  note      %v\n", warning)
+	for _, words := range append(slices.Clone(d.left), d.ledger.NoteWords()...) {
+		fmt.Fprintf(&b, "  note      %s\n", words)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// headline adds to the words of a verdict that rows were skipped.
+func (d *detection) headline(words string) string {
+	if rows := d.ledger.Rows(); rows != "" {
+		return words + " (" + rows + ")"
+	}
+	return words
+}
+
+// printOne prints the result of one text for one mark.
+func (d *detection) printOne(b *strings.Builder, f *finding) {
+	o := f.best()
+	r := o.result
+	fmt.Fprintf(b, "%s\n", d.headline(verdictWords[d.verdict()]))
+	d.printInput(b, f)
+	o.print(b)
+	if r.Verdict != detect.Detected {
+		fmt.Fprintf(b, "  tested    %v; a text of another key, width or tokenizer looks the same\n", o.candidate)
+	}
+	for _, warning := range o.allWarnings() {
+		fmt.Fprintf(b, "  note      %v\n", warning)
+	}
+	for _, warning := range f.warnings {
+		fmt.Fprintf(b, "  note      %s\n", warning)
+	}
+}
+
+// printInput says what was read.
+func (d *detection) printInput(b *strings.Builder, f *finding) {
+	file := &d.ledger.Files[f.file]
+	if f.place.Row == 0 && len(f.place.Members) == 0 && file.Plain() {
+		return // there is nothing to say about a plain text
+	}
+	fmt.Fprintf(b, "  text      %s, %s\n", placeName(f), file.Taken())
+}
+
+// print prints the numbers of an outcome.
+func (o *outcome) print(b *strings.Builder) {
+	r := o.result
+	law := o.scorer.Law()
+	fmt.Fprintf(b, "  key       %s\n  log10 p   %s", o.keyID(), logP(r.Log10PAdjusted))
+	switch {
+	case o.message != nil:
+		fmt.Fprintf(b, " (before adjusting for %d tests: %s for the mark%s, %s for the best of %d messages)",
+			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
+	case o.scan.Intervals > 0:
+		fmt.Fprintf(b, " (before adjusting for %d tests: %s for the whole text, %s for the best of %d parts)", r.Tests, logP(r.Log10P), logP(o.scan.Log10P), o.scan.Intervals)
+	case r.Tests > 1:
+		fmt.Fprintf(b, " (%s before adjusting for %d tests)", logP(r.Log10P), r.Tests)
+	}
+	if r.Verdict == detect.Detected {
+		fmt.Fprintf(b, "\n  odds      chance alone gives such a result %s", oddsWords(r.Log10PAdjusted))
+	}
+	fmt.Fprintf(b, "\n  %s", evidenceWords(law, r))
+	if r.Scored > 0 {
+		fmt.Fprintf(b, " (z %s)", report.Decimal("%.2f", r.Z))
+	}
+	s := r.Skipped
+	fmt.Fprintf(b, "\n  skipped   %d of %d tokens: %d outside the vocabulary, %d at the start, %d outside the band, ",
+		s.Total(), r.Tokens, s.Vocab, s.ShortContext, s.Band)
+	if o.message != nil {
+		fmt.Fprintf(b, "%d that carry a message, ", s.Payload)
+	}
+	fmt.Fprintf(b, "%d from prompts, %d repeated\n", s.Excluded, s.Duplicate)
+	if o.message != nil {
+		fmt.Fprintf(b, "  message   %s\n", messageWords(o.message))
+	}
+	for _, s := range o.spans {
+		fmt.Fprintf(b, "  part      %s\n", s)
+	}
+	if r.Verdict != detect.Detected && o.candidate.tests() {
+		fmt.Fprintf(b, "  power     %s\n", powerWords(law, r))
+	}
+}
+
+// keySpace is log10 of the smallest p-value that is quoted: a key has 128 bits that a cipher uses.
+var keySpace = -128 * math.Log10(2)
+
+// quote returns a p-value as it can be quoted: "10^-12.4", or "less than 10^-38".
+func quote(log10P float64) string {
+	switch {
+	case math.IsNaN(log10P) || math.IsInf(log10P, 0):
+		return ""
+	case log10P < keySpace:
+		return "less than 10^-38"
+	case log10P > -4:
+		return report.Decimal("%.2g", math.Pow(10, log10P))
+	}
+	return fmt.Sprintf("10^%.1f", log10P)
+}
+
+// oddsWords puts a p-value into words: how often unrelated texts give such a result.
+func oddsWords(log10P float64) string {
+	n := math.Floor(-max(log10P, keySpace))
+	switch {
+	case n >= 4:
+		return fmt.Sprintf("less than once in %s unrelated texts", digits10(int(n)))
+	case log10P >= 0:
+		return "always"
+	}
+	return fmt.Sprintf("with probability %s", quote(log10P))
+}
+
+// digits10 writes a power of ten: "1,000,000", or "10^12" from 10^10 on.
+func digits10(n int) string {
+	if n >= 10 {
+		return fmt.Sprintf("10^%d", n)
+	}
+	s := "1" + strings.Repeat("0", n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 var verdictWords = map[detect.Verdict]string{
@@ -67,6 +168,8 @@ func evidenceWords(law watermark.Law, r detect.Result) string {
 		return fmt.Sprintf("%.3f", float64(r.Sum)/unit/float64(r.Scored))
 	}
 	switch law := law.(type) {
+	case watermark.Bernoulli:
+		return fmt.Sprintf("green     %d of %d scored", r.Green, r.Scored)
 	case watermark.Exponential:
 		return fmt.Sprintf("score     mean %s over %d scored, %.3g by chance", mean(watermark.ScoreUnit), r.Scored, law.First+law.Second)
 	case watermark.Layers:
@@ -75,10 +178,8 @@ func evidenceWords(law watermark.Law, r detect.Result) string {
 			total += w
 		}
 		return fmt.Sprintf("bits      mean %s over %d scored, 0.5 by chance", mean(float64(total)), r.Scored)
-	case watermark.Bernoulli:
-		return fmt.Sprintf("green     %d of %d scored", r.Green, r.Scored)
 	}
-	panic(fmt.Sprintf("isotope: no words for the law %T", law))
+	return fmt.Sprintf("score     sum %d over %d scored", r.Sum, r.Scored)
 }
 
 // powerWords says which mark the test would have detected.
@@ -94,4 +195,209 @@ func powerWords(law watermark.Law, r detect.Result) string {
 		return fmt.Sprintf("a mean higher by %.3f would have been detected with probability 0.9 (alpha %g)", p.MinExcess, p.Alpha)
 	}
 	return fmt.Sprintf("in the best case, a text of which %.3g %% is marked would have been detected with probability 0.9 (green rate higher by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
+}
+
+// evidenceColumn returns the title of a column of evidence, and the evidence of a result in
+// few words.
+func evidenceColumn(law watermark.Law, r detect.Result) (what, evidence string) {
+	words := strings.Fields(evidenceWords(law, r)) // score mean 1.019 over 396 scored, ..
+	switch law.(type) {
+	case watermark.Bernoulli:
+		return "green", fmt.Sprintf("%d of %d", r.Green, r.Scored)
+	case watermark.Exponential, watermark.Layers:
+		return "mean " + words[0], fmt.Sprintf("%s over %d", words[2], r.Scored)
+	}
+	return words[0], fmt.Sprintf("%s over %d", words[2], r.Scored)
+}
+
+// columnOf returns the title of the column of evidence of candidates.
+func columnOf(list []*candidate) string {
+	title := ""
+	for _, c := range list {
+		what, _ := evidenceColumn(c.bound[0].Scorer.Law(), detect.Result{})
+		if title != "" && what != title {
+			return "evidence"
+		}
+		title = what
+	}
+	return title
+}
+
+// shownKeys is how many keys a table for people shows.
+const shownKeys = 20
+
+// printRanking prints one text under several candidates.
+func (d *detection) printRanking(b *strings.Builder, f *finding) {
+	best := f.best()
+	words := verdictWords[d.verdict()]
+	if d.verdict() == detect.Detected {
+		words = fmt.Sprintf("detected: this text depends on the key %s", best.candidate.name())
+	}
+	fmt.Fprintf(b, "%s\n", d.headline(words))
+	d.printInput(b, f)
+	rankingTable(b, f.outcomes, int(f.tested), columnOf(d.set.list))
+	if best.result.Verdict == detect.Detected {
+		fmt.Fprintf(b, "  odds      chance alone gives such a result %s\n", oddsWords(best.result.Log10PAdjusted))
+	} else {
+		fmt.Fprintf(b, "  tested    %d marks, the best of them %v; a text of another key, width or tokenizer looks the same\n", f.tested, best.candidate)
+	}
+	for _, s := range best.spans {
+		fmt.Fprintf(b, "  part      %s\n", s)
+	}
+	for _, warning := range best.allWarnings() {
+		fmt.Fprintf(b, "  note      %s: %v\n", best.candidate.name(), warning)
+	}
+	for _, warning := range f.warnings {
+		fmt.Fprintf(b, "  note      %s\n", warning)
+	}
+}
+
+// rankingTable prints outcomes of one text, the smallest p-value first.
+func rankingTable(b *strings.Builder, outcomes []*outcome, tested int, what string) {
+	if tested == 1 {
+		b.WriteString("1 key\n")
+	} else {
+		fmt.Fprintf(b, "%d keys; p-values are adjusted for all of them\n", tested)
+	}
+	fmt.Fprintf(b, "%5s  %-16s %-14s %12s %10s %15s  %s\n", "rank", "key", "verdict", "log10 p adj.", "log10 p", what, "name")
+	shown := min(shownKeys, len(outcomes))
+	for i, o := range outcomes[:shown] {
+		_, evidence := evidenceColumn(o.scorer.Law(), o.result)
+		fmt.Fprintf(b, "%5d  %-16s %-14s %12s %10s %15s  %s\n", i+1, o.keyID(), o.result.Verdict,
+			logP(o.result.Log10PAdjusted), logP(o.result.Log10P), evidence, o.candidate.name())
+	}
+	if more := tested - shown; more > 0 {
+		fmt.Fprintf(b, "and %d more\n", more)
+	}
+}
+
+// printTable prints one line for each of several texts, the smallest p-value first.
+func (d *detection) printTable(b *strings.Builder) {
+	n := len(d.findings)
+	found, triage := 0, 0
+	for _, f := range d.findings {
+		if f.verdict == detect.Detected {
+			found++
+		}
+		if f.triage {
+			triage++
+		}
+	}
+	words := fmt.Sprintf("detected in %d of %d texts", found, n)
+	if found == 0 {
+		words = fmt.Sprintf("%s: nothing was detected in %d texts", strings.ReplaceAll(string(d.verdict()), "_", " "), n)
+	}
+	fmt.Fprintf(b, "%s\n", d.headline(words))
+	rule := "Holm's rule"
+	if d.set.bands {
+		rule = "Bonferroni's rule"
+	}
+	fmt.Fprintf(b, "p-values are adjusted for all %d texts (%s)", n, rule)
+	if several := len(d.set.list) > 1; several && !d.set.bands {
+		fmt.Fprintf(b, " and %d keys", len(d.set.list))
+	}
+	if d.flags.fdr > 0 {
+		fmt.Fprintf(b, "; %d are on the list for triage, of which a share of %g may be there by chance", triage, d.flags.fdr)
+	}
+	b.WriteString("\n")
+	labels := len(d.set.list) > 1
+	fmt.Fprintf(b, "%5s  %-12s %12s %10s", "rank", "verdict", "log10 p adj.", "log10 p")
+	if d.flags.fdr > 0 {
+		fmt.Fprintf(b, " %10s %-7s", "log10 q", "triage")
+	}
+	fmt.Fprintf(b, " %15s", columnOf(d.set.list))
+	if labels {
+		fmt.Fprintf(b, "  %-20s", "key")
+	}
+	b.WriteString("  text\n")
+	for i, f := range ranked(d.findings) {
+		o := f.strongest()
+		_, evidence := evidenceColumn(o.scorer.Law(), o.result)
+		fmt.Fprintf(b, "%5d  %-12s %12s %10s", i+1, f.verdict, logP(o.result.Log10PAdjusted), logP(o.result.Log10P))
+		if d.flags.fdr > 0 {
+			fmt.Fprintf(b, " %10s %-7s", logP(f.q), map[bool]string{true: "yes"}[f.triage])
+		}
+		fmt.Fprintf(b, " %15s", evidence)
+		if labels {
+			fmt.Fprintf(b, "  %-20s", o.candidate.name())
+		}
+		fmt.Fprintf(b, "  %s\n", placeName(f))
+		for _, s := range o.spans {
+			fmt.Fprintf(b, "         part: %s\n", s)
+		}
+	}
+	if d.verdict() != detect.Detected && len(d.set.list) == 1 {
+		fmt.Fprintf(b, "  tested    %v; texts of another key, width or tokenizer look the same\n", d.set.list[0])
+	}
+	d.printCommonWarnings(b)
+}
+
+// printCommonWarnings prints the warnings of several texts, each once with how often it occurs.
+func (d *detection) printCommonWarnings(b *strings.Builder) {
+	count := map[string]int{}
+	var order []string
+	for _, f := range d.findings {
+		words := slices.Clone(f.warnings)
+		for _, w := range f.strongest().allWarnings() {
+			words = append(words, w.Error())
+		}
+		for _, w := range words {
+			if count[w]++; count[w] == 1 {
+				order = append(order, w)
+			}
+		}
+	}
+	const shown = 10
+	for _, w := range order[:min(shown, len(order))] {
+		fmt.Fprintf(b, "  note      of %s: %s\n", map[bool]string{true: "1 text", false: fmt.Sprintf("%d texts", count[w])}[count[w] == 1], w)
+	}
+	if more := len(order) - shown; more > 0 {
+		fmt.Fprintf(b, "  note      and %d more; --json has all of them\n", more)
+	}
+}
+
+var patternWords = map[detect.Pattern]string{
+	detect.PatternNone:               "no band was detected",
+	detect.PatternTraceAndProvenance: "the trace band and the provenance band were detected",
+	detect.PatternTraceAlone:         "the trace band was detected, and the provenance band was not although it could have been",
+	detect.PatternProvenanceAlone:    "the provenance band was detected, and the trace band was not although it could have been",
+	detect.PatternPartWithoutMaster:  "a cohort's or tenant's band was detected, and the master's was not although it could have been",
+	detect.PatternOpen:               "a band was detected, and the others were not tested or had too little text to tell",
+}
+
+// bandLine returns the result of a band in one line.
+func (o *outcome) bandLine() string {
+	r := o.result
+	evidence := strings.Join(strings.Fields(evidenceWords(o.scorer.Law(), r)), " ")
+	return fmt.Sprintf("%s, log10 p %s (%s before adjusting for %d tests), %s, key %s",
+		strings.ReplaceAll(string(r.Verdict), "_", " "), logP(r.Log10PAdjusted), logP(r.Log10P), r.Tests, evidence, o.keyID())
+}
+
+// printBands prints the results of several marks of one text, and their meaning together.
+func (d *detection) printBands(b *strings.Builder, f *finding) {
+	fmt.Fprintln(b, d.headline(patternWords[f.pattern.Pattern]))
+	d.printInput(b, f)
+	for _, o := range f.outcomes {
+		fmt.Fprintf(b, "  %-10s  %s\n", o.candidate.role, o.bandLine())
+	}
+	for _, list := range []struct {
+		title string
+		lines []string
+	}{
+		{"found", f.pattern.Found},
+		{"consistent with, among other explanations", f.pattern.Explanations},
+		{"not shown", f.pattern.NotShown},
+	} {
+		if len(list.lines) > 0 {
+			fmt.Fprintf(b, "%s\n", list.title)
+		}
+		for _, line := range list.lines {
+			fmt.Fprintf(b, "  - %s\n", line)
+		}
+	}
+	for _, o := range f.outcomes {
+		for _, warning := range o.allWarnings() {
+			fmt.Fprintf(b, "  note      %s: %v\n", o.candidate.role, warning)
+		}
+	}
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/interop"
 )
 
 func TestEvidenceWords(t *testing.T) {
@@ -38,17 +39,18 @@ func TestWhatRoundsToZeroHasNoSign(t *testing.T) {
 	small := -0.0004
 	r := detect.Result{Verdict: detect.Inconclusive, Scored: 4, Green: 2, Z: small, Log10P: small, Log10PAdjusted: small, Tests: 2}
 	message := &detect.Decoded{Bits: 1, Log10P: -0.3013, Log10PMessage: small}
+	c := &candidate{profile: described(&watermark.Profile{Scheme: watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}}), bound: []interop.Bound{{Scorer: mark}}}
 	for _, o := range []*outcome{
-		{mark: mark, result: r},
-		{mark: mark, result: r, scan: detect.Scan{Intervals: 3, Log10P: small}, spans: []spanJSON{{Log10PAdjusted: &small}}},
-		{mark: mark, result: r, scan: detect.Scan{Intervals: 3, Log10P: small}, message: message},
+		{candidate: c, scorer: mark, result: r},
+		{candidate: c, scorer: mark, result: r, scan: detect.Scan{Intervals: 3, Log10P: small}, spans: []spanJSON{{Log10PAdjusted: &small}}},
+		{candidate: c, scorer: mark, result: r, scan: detect.Scan{Intervals: 3, Log10P: small}, message: message},
 	} {
-		var b bytes.Buffer
-		require.NoError(t, printResult(&b, o, "id"))
+		var b strings.Builder
+		o.print(&b)
 		assert.Contains(t, b.String(), "log10 p   0.000 ")
 		assert.NotContains(t, b.String(), "-0.0")
+		assert.NotContains(t, o.bandLine(), "-0.0")
 	}
-	assert.NotContains(t, bandTest{mark: mark, result: r}.String(), "-0.0")
 }
 
 func TestSpanWords(t *testing.T) {

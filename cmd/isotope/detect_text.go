@@ -2,94 +2,181 @@ package main
 
 import (
 	"bytes"
-	"fmt"
-	"unicode/utf8"
+	"slices"
 
-	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/internal/corpus"
+	"github.com/isotope-wm/isotope/internal/corpus/forms"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// An inputText is the text of one file, as token ids in each form that is tested.
-type inputText struct {
-	text      []byte              // nil if the file held token ids
-	tokenizer tokenize.Tokenizer  // nil if the file held token ids
-	forms     [][]watermark.Token // the text as it is, then normalized
+// A subject is one document: the texts of a row that are tested as one, in parts.
+type subject struct {
+	place   corpus.Place
+	parts   []corpus.Text // that may be the model's own words
+	prompts []corpus.Text
+	notes   []corpus.Note
 }
 
-// encoding returns a warning if the file is not UTF-8, which models write, or has NULs. ASCII
-// text in UTF-16 has NULs and passes for UTF-8. A marked text in another encoding has other
-// bytes, in which the mark cannot be found.
-func (s *inputText) encoding() []error {
-	at := 0
-	for at < len(s.text) {
-		r, size := utf8.DecodeRune(s.text[at:])
-		what := ""
-		switch {
-		case r == utf8.RuneError && size == 1:
-			what = "the text is not UTF-8, first at byte %d"
-		case r == 0:
-			what = "the text has a NUL, first at byte %d"
+// newSubject divides the texts of a document into what is tested and what the model was given.
+func newSubject(d *corpus.Document) *subject {
+	s := &subject{place: d.Place, notes: d.Notes}
+	for _, t := range d.Texts {
+		if t.Kind.Tested() {
+			s.parts = append(s.parts, t)
+		} else {
+			s.prompts = append(s.prompts, t)
 		}
-		if what != "" {
-			return []error{fmt.Errorf(what+"; convert it to UTF-8, because a marked text shows no mark in another encoding, such as UTF-16", at)}
-		}
-		at += size
 	}
-	return nil
+	return s
 }
 
-// locate returns the spans of a form with their places in the file.
-func (s *inputText) locate(form int, spans []detect.Span) []spanJSON {
-	out := make([]spanJSON, len(spans))
-	for i, p := range spans {
-		out[i] = spanJSON{
-			Start: p.Start, End: p.End, DisplayStart: p.DisplayStart, DisplayEnd: p.DisplayEnd,
-			Scored: p.Scored, Green: p.Green,
-			Log10P: number(p.Log10P), Log10PAdjusted: number(p.Log10PAdjusted),
-		}
+// bytes returns the length of the texts that are tested.
+func (s *subject) bytes() (n int64) {
+	for _, p := range s.parts {
+		n += int64(len(p.Text))
 	}
-	if s.tokenizer == nil || len(spans) == 0 {
-		return out
+	return n
+}
+
+// hasText and hasIDs report what the parts are. They can be both.
+func (s *subject) hasText() bool {
+	return slices.ContainsFunc(s.parts, func(t corpus.Text) bool { return t.IDs == nil })
+}
+
+func (s *subject) hasIDs() bool {
+	return slices.ContainsFunc(s.parts, func(t corpus.Text) bool { return t.IDs != nil })
+}
+
+// A form is the parts of a subject as some chain of forms leaves them.
+type form struct {
+	name    string   // of the chain; "" is as it is
+	changed []string // the forms that changed something
+	texts   [][]byte // of each part; nil for token ids
+	maps    []forms.Map
+}
+
+// forms returns the forms of a subject that are tested: as it is, and each other form that chains
+// lead to, once. Every one is a test.
+func (s *subject) forms(chains []forms.Chain) []form {
+	asIs := form{texts: make([][]byte, len(s.parts)), maps: make([]forms.Map, len(s.parts))}
+	for i, p := range s.parts {
+		asIs.texts[i] = p.Text
 	}
-	// The displayed parts are in order and disjoint, so their offsets ascend.
-	offsets := make([]int, 0, 2*len(spans))
-	at, token := 0, 0
-	var scratch []byte
-	for _, p := range spans {
-		for _, to := range []int{p.DisplayStart, p.DisplayEnd} {
-			for ; token < to; token++ {
-				scratch, _ = s.tokenizer.Decode(scratch[:0], s.forms[form][token:token+1]) // the tokenizer made them
-				at += len(scratch)
+	list := []form{asIs}
+	for _, chain := range chains {
+		f := form{name: chain.Name(), texts: make([][]byte, len(s.parts)), maps: make([]forms.Map, len(s.parts))}
+		for i, p := range s.parts {
+			if p.IDs != nil {
+				continue
 			}
-			offsets = append(offsets, at)
+			var changed []string
+			f.texts[i], f.maps[i], changed = chain.Apply(p.Text)
+			for _, name := range changed {
+				if !slices.Contains(f.changed, name) {
+					f.changed = append(f.changed, name)
+				}
+			}
+		}
+		same := func(other form) bool { return slices.EqualFunc(f.texts, other.texts, bytes.Equal) }
+		if !slices.ContainsFunc(list, same) {
+			list = append(list, f)
 		}
 	}
-	if form > 0 {
-		inputOffsets(s.text, offsets)
+	return list
+}
+
+// A tokenText is the tokens of a form of a subject, part after part.
+type tokenText struct {
+	ids    []watermark.Token
+	breaks []int // where parts begin, but for the first
+	starts []int // where all parts begin
+}
+
+// tokens turns a form into token ids. ok is false if a part is text and there is no tokenizer.
+func (r *textReader) tokens(s *subject, f *form) (t tokenText, ok bool) {
+	for i, p := range s.parts {
+		t.starts = append(t.starts, len(t.ids))
+		if i > 0 {
+			t.breaks = append(t.breaks, len(t.ids))
+		}
+		switch {
+		case p.IDs != nil:
+			t.ids = append(t.ids, p.IDs...)
+		case r.tokenizer == nil:
+			return t, false
+		default:
+			t.ids = r.tokenizer.Append(t.ids, f.texts[i])
+		}
 	}
-	for i := range out {
-		out[i].ByteStart, out[i].ByteEnd = &offsets[2*i], &offsets[2*i+1]
+	return t, true
+}
+
+// given returns the tokens of what the model was given with a subject: each prompt after a space and
+// as it is, in every form, since an answer may quote it in any of these ways.
+func (r *textReader) given(s *subject, chains []forms.Chain) [][]watermark.Token {
+	var out [][]watermark.Token
+	for _, p := range s.prompts {
+		if p.IDs != nil {
+			out = append(out, p.IDs)
+			continue
+		}
+		if r.tokenizer == nil {
+			continue
+		}
+		out = append(out, r.tokenizer.Append(nil, append([]byte(" "), p.Text...)))
+		out = append(out, r.promptForms(p.Text, chains)...)
 	}
 	return out
 }
 
-// inputOffsets turns ascending offsets into normalize(text) into offsets into text.
-func inputOffsets(text []byte, offsets []int) {
-	from, to := 0, 0 // text[:from] normalizes to that many bytes
-	for i, want := range offsets {
-		for to < want {
-			// normalize replaces one character, or the two of a line end.
-			_, size := utf8.DecodeRune(text[from:])
-			if bytes.HasPrefix(text[from:], []byte("\r\n")) {
-				size = 2
-			}
-			length := len(normalize(text[from : from+size]))
-			if to+length > want {
-				break // inside a character that normalize does not replace
-			}
-			from, to = from+size, to+length
-		}
-		offsets[i] = from + want - to
+// promptForms returns the tokens of a prompt, as it is and in the other forms that are tested.
+func (r *textReader) promptForms(text []byte, chains []forms.Chain) [][]watermark.Token {
+	out := [][]watermark.Token{r.tokenizer.Append(nil, text)}
+	for _, v := range forms.Variants(text, chains) {
+		out = append(out, r.tokenizer.Append(nil, v.Text))
 	}
+	return out
+}
+
+// A cut is a token offset of a form: the part in which it lies, and the byte of the part's own text.
+type cut struct{ part, at int }
+
+// cuts returns the places of ascending token offsets. Offsets that end something are given with end
+// set: a replaced character then counts whole. Parts of token ids have byte 0.
+func (r *textReader) cuts(s *subject, f *form, t *tokenText, offsets []int, end []bool) []cut {
+	out := make([]cut, len(offsets))
+	part, token, at := 0, 0, 0
+	var scratch []byte
+	for i, want := range offsets {
+		for {
+			limit := len(t.ids)
+			if part+1 < len(t.starts) {
+				limit = t.starts[part+1]
+			}
+			inside := want < limit || want == limit && (end[i] || part+1 == len(t.starts))
+			to := limit
+			if inside {
+				to = want
+			}
+			for ; token < to; token++ {
+				if f.texts[part] != nil {
+					scratch, _ = r.tokenizer.Decode(scratch[:0], t.ids[token:token+1]) // the tokenizer made them
+					at += len(scratch)
+				}
+			}
+			if inside {
+				break
+			}
+			part, at = part+1, 0
+		}
+		out[i] = cut{part, at}
+		if m := f.maps[part]; !m.Identity() {
+			if end[i] {
+				out[i].at = m.End(at)
+			} else {
+				out[i].at = m.Start(at)
+			}
+		}
+	}
+	return out
 }

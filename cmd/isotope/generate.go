@@ -104,9 +104,12 @@ func (c *cli) generate(ctx context.Context, o *generateFlags) error {
 	if err != nil {
 		return err
 	}
-	t, err := tokenizerOf(profiles[0])
+	t, err := tokenizerOf(described(profiles[0]))
 	if err != nil {
 		return err
+	}
+	if t == nil {
+		return usagef("the profile has no tokenizer, and the model needs one; give the profile of a tokenizer, such as %s", defaultTokenizer)
 	}
 	job := lm.Job{
 		Prompts: [][]int32{t.Append(nil, []byte(o.prompt))},
@@ -188,7 +191,7 @@ func (o *generateFlags) marks(profiles []*watermark.Profile, seed [32]byte) ([]*
 
 // mark binds a profile to the key of a file, for one text.
 func (o *generateFlags) mark(p *watermark.Profile, keyFile string, seed [32]byte) (*watermark.Mark, error) {
-	key, err := watermark.ReadKeyFile(keyFile)
+	key, err := readNativeKey(keyFile)
 	if err != nil {
 		return nil, err
 	}

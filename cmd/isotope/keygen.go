@@ -53,7 +53,7 @@ func (c *cli) keygen(path, from string, labels []string) error {
 	key := watermark.NewKey()
 	comment := []string{"secret key of isotope, for marking text and for finding the mark; keep it secret"}
 	if from != "" {
-		parent, err := watermark.ReadKeyFile(from)
+		parent, err := readNativeKey(from)
 		if err != nil {
 			return err
 		}

@@ -262,6 +262,10 @@ func assertSameNumbers(t *testing.T, want, got []byte) {
 		if slices.Contains(landedWords, path) {
 			return
 		}
+		if path == "canonical.outputs.skipped" {
+			assert.Equal(t, sumOfCounts(a), sumOfCounts(b), "%s: reasons have become finer, and their sum has not changed", path)
+			return
+		}
 		switch a := a.(type) {
 		case map[string]any:
 			other, ok := b.(map[string]any)
@@ -293,6 +297,14 @@ func assertSameNumbers(t *testing.T, want, got []byte) {
 	}
 	compare("", a, b)
 	assert.Greater(t, compared, 2, "numbers that were compared")
+}
+
+// sumOfCounts adds up the counts of a list of named numbers.
+func sumOfCounts(list any) (sum float64) {
+	for _, x := range list.([]any) {
+		sum += x.(map[string]any)["count"].(float64)
+	}
+	return sum
 }
 
 func number17(x float64) string { return strconv.FormatFloat(x, 'g', 17, 64) }

@@ -69,7 +69,7 @@ func (c *cli) planCommand() *cobra.Command {
 // read reads the profile and the histogram.
 func (o *planFlags) read() error {
 	if o.profile != "" {
-		p, err := watermark.ReadProfile(o.profile)
+		p, err := readNativeProfile(o.profile)
 		if err != nil {
 			return err
 		}

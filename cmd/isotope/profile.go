@@ -149,7 +149,7 @@ func (o *profileFlags) describe() error {
 		}
 	}
 	if o.selector != "" {
-		key, err := watermark.ReadKeyFile(o.selector)
+		key, err := readNativeKey(o.selector)
 		if err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (o *profileFlags) tokenizer() error {
 	if p.Tokenizer == watermark.TokenizerNone {
 		return check([]rule{{p.Vocab == 0, "--tokenizer none needs --vocab: the number of token ids"}})
 	}
-	t, err := tokenize.Get(p.Tokenizer)
+	t, err := loadTokenizer(p.Tokenizer)
 	if err != nil {
 		return usageError{err}
 	}

@@ -5,15 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
-	"github.com/isotope-wm/isotope/internal/secret"
-	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // Exit statuses. A program that calls isotope may rely on them.
@@ -24,11 +19,6 @@ const (
 	exitVerdict    = 3
 	exitIncomplete = 4
 )
-
-// A usageError is a call that cannot be right, whatever the files hold.
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // errVerdict ends a verb whose verdict is the one of --fail-on. The verb has printed it.
 var errVerdict = errors.New("the verdict is the one of --fail-on")
@@ -43,6 +33,7 @@ type cli struct {
 	stdout, stderr io.Writer
 	quiet          bool
 	started        time.Time
+	renamed        [][2]string // old spellings of this call, and the new ones
 }
 
 // run is the program: main without the process around it. It returns the exit status.
@@ -79,58 +70,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 }
 
-var packagePrefix = regexp.MustCompile(`(^|\n|: )(?:watermark|tokenize|detect|registry|reading|lm): `)
-
-// plainMessage words an error for people: without names of packages, and without a secret
-// key that somebody typed in a wrong place.
-func plainMessage(err error) string {
-	text := err.Error()
-	for packagePrefix.MatchString(text) {
-		text = packagePrefix.ReplaceAllString(text, "$1")
-	}
-	return secret.Hide(text)
-}
-
-// flagError words what pflag says about a flag that it could not read.
-func flagError(_ *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	var bare *pflag.ValueRequiredError
-	var invalid *pflag.InvalidValueError
-	switch {
-	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
-		return usagef("unknown flag -%s; flags have two dashes, but for -q and -h", unknown.GetSpecifiedShortnames())
-	case errors.As(err, &unknown):
-		return usagef("unknown flag --%s", unknown.GetSpecifiedName())
-	case errors.As(err, &bare):
-		return usagef("--%s needs a value", bare.GetFlag().Name)
-	case errors.As(err, &invalid):
-		f := invalid.GetFlag()
-		return usagef("--%s %s is not %s", f.Name, strictjson.Quote(invalid.GetValue()), valueNoun(f.Value.Type()))
-	}
-	return usageError{err}
-}
-
-// valueNoun names what a flag of a type takes.
-func valueNoun(flagType string) string {
-	switch flagType {
-	case "int", "int64", "int32":
-		return "a whole number"
-	case "uint32", "uint64":
-		return "a whole number of at least 0"
-	case "float32", "float64":
-		return "a number, such as 0.9 or 1e-6"
-	case "float64Slice":
-		return "a list of numbers, such as 0.9,0.1"
-	case "int32Slice":
-		return "a list of whole numbers, such as 3,4"
-	case "duration":
-		return "a time, such as 30s or 5m"
-	case "bool":
-		return "true or false"
-	}
-	return "a value of the kind " + flagType
-}
-
 func (c *cli) root() (*cobra.Command, *bool) {
 	started := new(bool)
 	root := &cobra.Command{
@@ -149,9 +88,13 @@ Start with 'isotope demo'. To mark and test a text of your own:
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-		PersistentPreRun:  func(*cobra.Command, []string) { *started = true },
+		PersistentPreRun: func(*cobra.Command, []string) {
+			*started = true
+			c.noteOld()
+		},
 	}
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(usage)
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "print neither progress nor hints on stderr")
 	root.AddCommand(c.demoCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.versionCommand())
 	return root, started

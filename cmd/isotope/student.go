@@ -2,24 +2,34 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/corpus"
 )
 
 const studentHelp = `Student tests the hypothesis that a model's outputs do not depend on a key. The outputs come
 from one of four places:
 
-  FILE...                a .jsonl file has one output a line, {"prompt":"..","output":".."}.
-                         Any other file is one output. Prompts and outputs may be arrays of
-                         token ids.
+  PATH...                files, directories with all files below them, or - for standard
+                         input: JSON, CSV, parquet, archives and text. What a file is
+                         follows from its content. Each row is one response. Its answer and
+                         its reasoning are tested, and its prompt is left out. A row that
+                         cannot be tested is counted and listed with its reason.
   --endpoint --journal   answers of an OpenAI-compatible endpoint, collected into a journal.
                          It keeps every raw response, and each line has the hash of the line
                          before. The same call resumes where the last one ended, and asks
@@ -50,9 +60,10 @@ strength or more is reported as resembling one that forwards requests or replays
 An answer can have nothing to test: the model refused, called a tool or said nothing, or
 the endpoint failed. Each such answer is counted with its reason.
 
-Exit status 4 means that the collection is not complete: it was interrupted, the endpoint
-failed, or the budget is spent. The first interrupt waits for the answers that are on their
-way. The second one ends at once.
+Exit status 1 means that nothing could be tested. Exit status 4 means that the collection is
+not complete: it was interrupted, the endpoint failed, or the budget is spent. It also means
+that a file could not be read, or that more rows were skipped than --max-skipped allows. The
+first interrupt waits for the answers that are on their way. The second one ends at once.
 
 The suspect's API key comes from the environment variable ` + defaultKeyEnv + `, or from
 --api-key-env or --api-key-file. It is not recorded. OPENAI_API_KEY is sent only if you
@@ -61,9 +72,10 @@ name it.`
 func (c *cli) studentCommand() *cobra.Command {
 	var o studentFlags
 	cmd := &cobra.Command{
-		Use:   "student --key FILE --profile FILE {FILE... | --endpoint URL --model NAME --journal FILE | --journal FILE | --reading FILE}",
-		Short: "Test a suspect model: was it trained on marked text?",
-		Long:  studentHelp,
+		Use:     "audit --key FILE --profile FILE {PATH... | --endpoint URL --model NAME --journal FILE | --journal FILE | --reading FILE}",
+		Aliases: []string{"student"},
+		Short:   "Test a suspect model: was it trained on marked text?",
+		Long:    studentHelp,
 		Example: `  isotope student --key my.key --profile my.json outputs.jsonl
   isotope student --key my.key --profile my.json --endpoint https://host/v1 --model suspect \
       --journal suspect.jsonl --budget-tokens 2000000 --report suspect.html
@@ -103,14 +115,14 @@ func (c *cli) student(ctx context.Context, o *studentFlags, files []string) erro
 }
 
 // studentFiles tests outputs in files.
-func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, files []string) error {
+func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, files []string) (err error) {
 	if o.reference == referenceEmbedded {
 		if err := c.loadReference(ctx, s, o.corpus); err != nil {
 			return err
 		}
 	}
 	d := &audit.DeclaredPlan{}
-	if err := s.plan(o, d, ""); err != nil {
+	if err := c.plan(ctx, s, o, d, ""); err != nil {
 		return err
 	}
 	if stop, err := c.declare(o, s, d); stop || err != nil {
@@ -120,18 +132,88 @@ func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, fil
 	if err != nil {
 		return err
 	}
-	var sources []report.Fact
-	reading := c.busy("tokenizing")
-	for _, name := range files {
-		fact, err := a.AddFile(name)
-		if err != nil {
-			reading()
+	rows := &outputRows{}
+	closeSidecar, err := o.read.openSidecar(&rows.Ledger)
+	if err != nil {
+		return err
+	}
+	reading := c.busy("reading")
+	err = c.readOutputs(ctx, &o.read, files, rows, a.AddDocument)
+	reading()
+	if err := errors.Join(err, closeSidecar()); err != nil {
+		return err
+	}
+	if rows.Tested() == 0 {
+		if o.json {
+			if err := writeJSON(c.stdout, emptyAudit(o, rows)); err != nil {
+				return err
+			}
+		}
+		return nothingTested(&rows.Ledger)
+	}
+	for _, r := range rows.Reasons() {
+		for range r.Count {
+			a.Skip(r.Name)
+		}
+	}
+	return c.conclude(o, a, collect.Asked, rows, report.AuditObserved{})
+}
+
+// outputRows accounts for the outputs of files.
+type outputRows struct {
+	inputs.Ledger
+	left []string // what directories hold and was not read
+}
+
+// readOutputs reads files of outputs. add takes each row, or says why it cannot.
+func (c *cli) readOutputs(ctx context.Context, o *readFlags, files []string, rows *outputRows, add func(*corpus.Document) (refused string)) error {
+	reader, err := c.reader(o.corpusOptions())
+	if err != nil {
+		return err
+	}
+	c.terminalInput(files)
+	list := inputs.Find(files)
+	rows.left = list.Notes
+	for _, name := range list.Files {
+		for doc := range rows.Documents(ctx, reader, name) {
+			if refused := add(doc); refused != "" {
+				rows.Refuse(doc, corpus.Unsupported, refused)
+			}
+		}
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		sources = append(sources, fact)
 	}
-	reading()
-	return c.conclude(o, a, collect.Asked, sources, report.AuditObserved{})
+	return rows.Check()
+}
+
+// sources names the files for a report, with what identifies them.
+func (r *outputRows) sources() []report.Fact {
+	var facts []report.Fact
+	for _, f := range r.Files {
+		value := fmt.Sprintf("%d bytes, sha256:%s", f.Bytes, f.SHA256)
+		if f.SHA256 == "" {
+			value = fmt.Sprintf("%d bytes were read, and not all of it", f.Bytes)
+		}
+		facts = append(facts, report.Fact{Name: filepath.Base(f.Name), Value: value})
+	}
+	return facts
+}
+
+// facts says how the files were read, and which rows were not tested.
+func (r *outputRows) facts() []report.Fact {
+	var facts []report.Fact
+	for i := range r.Files {
+		f := &r.Files[i]
+		facts = append(facts, report.Fact{Name: f.Name, Value: fmt.Sprintf("%s; %d rows, of which %d were tested", f.Taken(), f.Rows, f.Tested)})
+	}
+	for _, words := range r.SkipWords() {
+		facts = append(facts, report.Fact{Name: "skipped", Value: words})
+	}
+	for _, words := range append(slices.Clone(r.left), r.NoteWords()...) {
+		facts = append(facts, report.Fact{Name: "note", Value: words})
+	}
+	return facts
 }
 
 // declare compares the plan with the one of --plan. With --dry-run it prints the plan, and stop
@@ -168,18 +250,27 @@ func (c *cli) declare(o *studentFlags, s *suspect, d *audit.DeclaredPlan) (stop 
 }
 
 // conclude makes the tests and publishes the report.
-func (c *cli) conclude(o *studentFlags, a *audit.Audit, end collect.End, sources []report.Fact, seen report.AuditObserved) error {
+// rows accounts for outputs in files, and is nil for those of an endpoint.
+func (c *cli) conclude(o *studentFlags, a *audit.Audit, end collect.End, rows *outputRows, seen report.AuditObserved) error {
+	var sources []report.Fact
+	if rows != nil {
+		sources = rows.sources()
+		seen.Facts = append(seen.Facts, rows.facts()...)
+	}
 	testing := c.busy("testing")
 	r, err := a.Report(end, sources)
 	testing()
 	if err != nil {
 		return err
 	}
-	return c.publish(o, r, end, seen)
+	return c.publish(o, r, end, rows, seen)
 }
 
 // publish writes a report to stdout and to --report. Its error gives the call its exit status.
-func (c *cli) publish(o *studentFlags, r *report.Audit, end collect.End, seen report.AuditObserved) error {
+func (c *cli) publish(o *studentFlags, r *report.Audit, end collect.End, rows *outputRows, seen report.AuditObserved) error {
+	if n := &r.Canonical.Outputs; rows == nil && n.In > 0 && n.Tested == 0 && end.Complete() {
+		return fmt.Errorf("nothing was tested: all %d answers were skipped (%s); ask with other prompts, under a new plan", n.In, skipCounts(n.Skipped))
+	}
 	r.Observed = seen
 	r.Observed.Tool = toolVersion()
 	r.Observed.Facts = append([]report.Fact{{Name: "reported", Value: time.Now().UTC().Format(time.RFC3339)}}, r.Observed.Facts...)
@@ -190,9 +281,9 @@ func (c *cli) publish(o *studentFlags, r *report.Audit, end collect.End, seen re
 	}
 	var err error
 	if o.json {
-		err = r.WriteJSON(c.stdout)
+		err = c.writeAudit(o, r, rows)
 	} else {
-		err = printAudit(c.stdout, r)
+		err = printAudit(c.stdout, r, rows)
 	}
 	switch {
 	case err != nil:
@@ -202,6 +293,54 @@ func (c *cli) publish(o *studentFlags, r *report.Audit, end collect.End, seen re
 		return errIncomplete
 	case o.failOn != "" && r.Canonical.Verdict == detect.Verdict(o.failOn):
 		return errVerdict
+	case rows != nil:
+		return c.complete(&o.read, &rows.Ledger)
 	}
 	return nil
+}
+
+// An auditJSON is the JSON object of audit: what every verb has, and the report.
+type auditJSON struct {
+	envelope
+	tested
+	Canonical json.RawMessage       `json:"canonical,omitempty"`
+	Digest    string                `json:"canonical_digest,omitempty"` // of Canonical, as it stands there
+	Observed  *report.AuditObserved `json:"observed,omitempty"`
+}
+
+// writeAudit writes a report as one JSON object.
+func (c *cli) writeAudit(o *studentFlags, r *report.Audit, rows *outputRows) error {
+	text, err := canonical.Encode(r.Canonical)
+	if err != nil {
+		return err
+	}
+	j := auditJSON{envelope: newEnvelope("audit"), Canonical: text, Digest: r.Digest, Observed: &r.Observed}
+	if rows != nil {
+		j.tested = newTested(&rows.Ledger, o.alpha, r.Canonical.Verdict, nil)
+	} else {
+		n := &r.Canonical.Outputs
+		j.tested = newTested(&inputs.Ledger{}, o.alpha, r.Canonical.Verdict, nil)
+		j.Rows.Found, j.Rows.Tested, j.Rows.Skipped = n.In, n.Tested, n.In-n.Tested
+		for _, s := range n.Skipped {
+			j.Rows.Reasons = append(j.Rows.Reasons, inputs.Count{Name: s.Name, Count: s.Count})
+		}
+	}
+	j.Complete = r.Canonical.Complete && (rows == nil || o.read.isComplete(&rows.Ledger))
+	return writeJSON(c.stdout, j)
+}
+
+// emptyAudit is the JSON object of an audit that tested nothing.
+func emptyAudit(o *studentFlags, rows *outputRows) auditJSON {
+	j := auditJSON{envelope: newEnvelope("audit"), tested: newTested(&rows.Ledger, o.alpha, "", nil)}
+	j.Complete = o.read.isComplete(&rows.Ledger)
+	return j
+}
+
+// skipCounts words how many answers were skipped, by their reasons.
+func skipCounts(list []report.AuditCount) string {
+	var words []string
+	for _, s := range list {
+		words = append(words, fmt.Sprintf("%d %s", s.Count, s.Name))
+	}
+	return strings.Join(words, ", ")
 }

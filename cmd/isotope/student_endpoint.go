@@ -7,15 +7,18 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
+	"github.com/isotope-wm/isotope/internal/corpus"
 )
 
 // declaration returns the collection that the flags describe.
-func (c *cli) declaration(o *studentFlags) (*collect.Declaration, error) {
+func (c *cli) declaration(ctx context.Context, o *studentFlags) (*collect.Declaration, error) {
 	extra, err := o.extraFields()
 	if err != nil {
 		return nil, err
@@ -39,8 +42,8 @@ func (c *cli) declaration(o *studentFlags) (*collect.Declaration, error) {
 		}
 	} else {
 		var repeated int
-		if d.Prompts, repeated, err = collect.ReadPrompts(o.prompts); err != nil {
-			return nil, err
+		if d.Prompts, repeated, err = c.readPrompts(ctx, o); err != nil {
+			return nil, fmt.Errorf("--prompts %s: %w", o.prompts, err)
 		}
 		if repeated > 0 {
 			c.hint("%s repeats prompts, which are used once (%d left out)", o.prompts, repeated)
@@ -55,9 +58,69 @@ func (c *cli) declaration(o *studentFlags) (*collect.Declaration, error) {
 	return d, nil
 }
 
+// readPrompts reads the file of --prompts: the prompts of its rows, or the lines of a text. What
+// cannot be read ends the call, since a plan names all of its prompts. repeated counts prompts that
+// occurred before.
+func (c *cli) readPrompts(ctx context.Context, o *studentFlags) (prompts []string, repeated int, err error) {
+	options := o.read.corpusOptions()
+	options.Prompts = true
+	reader, err := c.reader(options)
+	if err != nil {
+		return nil, 0, err
+	}
+	for item := range reader.Items(ctx, o.prompts) {
+		switch x := item.(type) {
+		case *corpus.Skip:
+			return nil, 0, errors.New(inputs.SkipWord(x))
+		case *corpus.Document:
+			texts, err := asked(x)
+			if err != nil {
+				return nil, 0, fmt.Errorf("%s: %w", inputs.PlaceWords(x.Place), err)
+			}
+			prompts = append(prompts, texts...)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	return collect.Distinct(prompts)
+}
+
+// asked returns the prompts of a row, or the lines of a text.
+func asked(d *corpus.Document) ([]string, error) {
+	var prompts, plain []string
+	for _, t := range d.Texts {
+		switch {
+		case t.IDs != nil && t.Kind != corpus.Answer && t.Kind != corpus.Reasoning:
+			return nil, errors.New("the prompt is token ids, and an endpoint is asked in text")
+		case t.Kind == corpus.Prompt:
+			prompts = append(prompts, string(t.Text))
+		case t.Kind == corpus.Plain:
+			plain = append(plain, string(t.Text))
+		case t.Kind == corpus.System || t.Kind == corpus.Tool:
+			return nil, errors.New("the row has a system prompt or results of tools, and each question is one prompt; give --system, and rows with a prompt alone")
+		}
+	}
+	switch {
+	case len(prompts) > 1:
+		return nil, errors.New("the row has several turns, and each question is one prompt; give rows with one prompt")
+	case len(prompts) == 1:
+		return prompts, nil
+	case d.Place.Row > 0:
+		return plain, nil
+	}
+	var lines []string
+	for _, text := range plain {
+		for line := range strings.Lines(text) {
+			lines = append(lines, strings.TrimRight(line, "\r\n"))
+		}
+	}
+	return lines, nil
+}
+
 // studentEndpoint collects answers of an endpoint and tests them.
 func (c *cli) studentEndpoint(ctx context.Context, o *studentFlags, s *suspect) error {
-	collection, err := c.declaration(o)
+	collection, err := c.declaration(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -74,7 +137,7 @@ func (c *cli) studentEndpoint(ctx context.Context, o *studentFlags, s *suspect) 
 		}
 	}
 	declared := audit.Declare(collection)
-	if err := s.plan(o, declared, runKeyOf(o.journal)); err != nil {
+	if err := c.plan(ctx, s, o, declared, runKeyOf(o.journal)); err != nil {
 		return err
 	}
 	if stop, err := c.declare(o, s, declared); stop || err != nil {

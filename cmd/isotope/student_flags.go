@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 )
@@ -21,6 +23,7 @@ type studentFlags struct {
 	key, profile, selector, registry, epoch string
 	provenanceKey, provenanceProfile        string
 	live                                    []string
+	read                                    readFlags
 	// The plan.
 	question, reference, corpus string
 	alpha, c1, share            float64
@@ -77,6 +80,7 @@ func (o *studentFlags) register(cmd *cobra.Command) {
 	f.StringVar(&o.provenanceProfile, "provenance-profile", "", "profile `FILE` of a provenance band to test as well")
 	f.StringVar(&o.provenanceKey, "provenance-key", "", "key `FILE` of the provenance band")
 	f.StringArrayVar(&o.live, "live", nil, "`FILE` of outputs of your own marked model, to compare the suspect with; repeat it for more")
+	o.read.register(f)
 	o.registerPlan(cmd)
 	o.registerCollection(cmd)
 
@@ -113,7 +117,7 @@ func (o *studentFlags) registerCollection(cmd *cobra.Command) {
 	f.StringVar(&o.api, "api", collect.Chat, "chat or completions")
 	f.StringVar(&o.system, "system", "", "system prompt, for chat")
 	f.StringVar(&o.extra, "extra", "", "`JSON` object with more fields of the request, such as {\"top_k\":50}")
-	f.StringVar(&o.prompts, "prompts", promptsBuiltin, "`FILE` of prompts, one a line or .jsonl; or "+promptsBuiltin)
+	f.StringVar(&o.prompts, "prompts", promptsBuiltin, "`FILE` of prompts, with rows of any format or one prompt a line; or "+promptsBuiltin)
 	f.BoolVar(&o.stream, "stream", false, "ask for streamed answers")
 	f.Int64Var(&o.maxTokens, "max-tokens", 400, "longest answer, in tokens")
 	f.Float64Var(&o.temperature, "temperature", 0, "sampling temperature (default: the endpoint's)")
@@ -134,7 +138,7 @@ func (o *studentFlags) registerCollection(cmd *cobra.Command) {
 
 // check returns a usage error for a call that cannot be right before any file is read.
 func (o *studentFlags) check(args []string) error {
-	return check(o.keys(), o.sources(args), o.accounts(), o.test(), o.collection(), o.unwanted(), []rule{failOn(o.failOn)})
+	return check(o.keys(), o.sources(args), o.accounts(), o.test(), o.collection(), o.unwanted(), o.read.rules(), o.rowFiles(args), []rule{failOn(o.failOn)})
 }
 
 func (o *studentFlags) keys() []rule {
@@ -156,11 +160,31 @@ func (o *studentFlags) sources(args []string) []rule {
 	same := o.journal != "" && o.report != "" && filepath.Clean(o.report) == filepath.Clean(o.journal)
 	return []rule{
 		{sources == 0 && !o.dryRun, "there is nothing to test; give files of outputs, --endpoint, --journal or --reading"},
-		{sources > 1, "give one of FILE..., --endpoint with --journal, and --reading"},
+		{sources > 1, "give one of PATH..., --endpoint with --journal, and --reading"},
 		{o.endpoint != "" && o.model == "", "--model NAME is missing: the suspect's name at the endpoint"},
 		{o.endpoint != "" && o.journal == "" && !o.dryRun, "--journal FILE is missing: answers that are not kept are not evidence"},
 		{same, "--journal and --report name the same file; give the report another name"},
 	}
+}
+
+// readingFlags say how files are read.
+var readingFlags = []string{"format", "encoding", "field", "prompt-field", "role", "max-skipped", "skipped"}
+
+// rowFiles are the rules of how files are read.
+func (o *studentFlags) rowFiles(args []string) []rule {
+	var rules []rule
+	if len(args) == 0 && len(o.live) == 0 && (o.endpoint == "" || o.prompts == promptsBuiltin) {
+		for _, name := range given(o.given, readingFlags) {
+			rules = append(rules, rule{!o.dryRun, fmt.Sprintf("--%s says how files are read, and the call names no file; leave it out", name)})
+		}
+	}
+	standard := 0
+	for _, name := range slices.Concat(args, o.live, []string{o.prompts}) {
+		if name == inputs.Stdin {
+			standard++
+		}
+	}
+	return append(rules, rule{standard > 1, fmt.Sprintf("standard input is named for %d inputs, and can be read once; put the others into files", standard)})
 }
 
 // accounts are the rules of the registry and of the provenance band.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -10,13 +11,22 @@ import (
 )
 
 // printAudit prints a report for people.
-func printAudit(w io.Writer, r *report.Audit) error {
+// rows accounts for outputs in files, or is nil.
+func printAudit(w io.Writer, r *report.Audit, rows *outputRows) error {
 	a := &r.Canonical
 	var b strings.Builder
 	printVerdict(&b, a)
 	printStatistics(&b, a.Statistics)
 	printFamilies(&b, a.Families)
 	printCounts(&b, a)
+	if rows != nil {
+		for _, words := range rows.SkipWords() {
+			fmt.Fprintf(&b, "skipped   %s\n", words)
+		}
+		for _, words := range append(slices.Clone(rows.left), rows.NoteWords()...) {
+			fmt.Fprintf(&b, "note      %s\n", words)
+		}
+	}
 	if len(a.Power) > 0 {
 		b.WriteString(wrap("The test would have detected "+strings.Join(a.Power, "; ")+".", "") + "\n")
 	}
@@ -33,7 +43,7 @@ func printAudit(w io.Writer, r *report.Audit) error {
 
 // printVerdict prints the question, the verdict and how strong the mark is.
 func printVerdict(b *strings.Builder, a *report.AuditCanonical) {
-	fmt.Fprintf(b, "%s\n%s\n", wrap(a.Question, ""), wrap(strings.ReplaceAll(string(a.Verdict), "_", " ")+". "+a.Claim, ""))
+	fmt.Fprintf(b, "%s\n%s\n", wrap(a.Question, ""), wrap(strings.ReplaceAll(string(a.Verdict), "_", " ")+a.Partial()+". "+a.Claim, ""))
 	tests := fmt.Sprintf("adjusted for %d tests", a.Tests)
 	if a.Tests == 1 {
 		tests = "of one test"

@@ -28,7 +28,7 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 			tokenizerWords(h.Tokenizer, h.TokenizerDigest), tokenizerWords(s.profile.Tokenizer, s.profile.TokenizerDigest))
 	}
 	d := &audit.DeclaredPlan{}
-	if err := s.plan(o, d, ""); err != nil {
+	if err := c.plan(ctx, s, o, d, ""); err != nil {
 		return err
 	}
 	d.Plan.Statistics = []string{statistic}
@@ -48,7 +48,7 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 	if err != nil {
 		return err
 	}
-	return c.publish(o, r, collect.Asked, report.AuditObserved{})
+	return c.publish(o, r, collect.Asked, nil, report.AuditObserved{})
 }
 
 // tokenizerWords returns the name of a tokenizer with its digest, or says that it has none.

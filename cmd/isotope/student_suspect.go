@@ -34,15 +34,15 @@ type suspect struct {
 func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error) {
 	s := new(suspect)
 	var err error
-	if s.profile, err = watermark.ReadProfile(o.profile); err != nil {
+	if s.profile, err = readNativeProfile(o.profile); err != nil {
 		return nil, err
 	}
-	key, err := watermark.ReadKeyFile(o.key)
+	key, err := readNativeKey(o.key)
 	if err != nil {
 		return nil, err
 	}
 	if s.profile.Tokenizer != watermark.TokenizerNone {
-		if s.tokenizer, err = tokenizerOf(s.profile); err != nil {
+		if s.tokenizer, err = tokenizerOf(described(s.profile)); err != nil {
 			return nil, err
 		}
 	}
@@ -68,11 +68,11 @@ func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error)
 
 // readProvenance reads the band that is tested besides the mark.
 func (s *suspect) readProvenance(o *studentFlags) error {
-	p, err := watermark.ReadProfile(o.provenanceProfile)
+	p, err := readNativeProfile(o.provenanceProfile)
 	if err != nil {
 		return err
 	}
-	key, err := watermark.ReadKeyFile(o.provenanceKey)
+	key, err := readNativeKey(o.provenanceKey)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *suspect) readProvenance(o *studentFlags) error {
 		return usagef("%s has a part of the contexts, and a provenance band has all of them; give another --provenance-profile", o.provenanceProfile)
 	case p.Variants > 1:
 		return usagef("%s has %d variants, and a provenance band has one; give another --provenance-profile", o.provenanceProfile, p.Variants)
-	case p.Tokenizer != s.profile.Tokenizer || p.TokenizerDigest != s.profile.TokenizerDigest || p.Vocab != s.profile.Vocab:
+	case !sameTokenizer(described(p), described(s.profile)) || p.Vocab != s.profile.Vocab:
 		return usagef("%s and %s are for different tokenizers", o.profile, o.provenanceProfile)
 	}
 	mark, err := p.Mark(key)
@@ -92,7 +92,7 @@ func (s *suspect) readProvenance(o *studentFlags) error {
 		return usagef("the scheme of %s is %v, and a provenance band is a keyed draw; give the profile of a gumbelmax or a tournament", o.provenanceProfile, p.Scheme)
 	}
 	s.provenance = &audit.Band{
-		Scorer: mark, Dedup: dedupOf(p), Exempt: p.Exempt,
+		Scorer: mark, Dedup: dedupOf(described(p)), Exempt: p.Exempt,
 		Bind: func(k watermark.Key) (detect.Scorer, error) { return p.Mark(k) },
 	}
 	if err := s.provenance.Check(s.scorer); err != nil {
@@ -163,8 +163,24 @@ func (c *cli) loadReference(ctx context.Context, s *suspect, corpus string) erro
 	return nil
 }
 
+// measureLive measures how strongly both marks show in outputs of the marked model itself.
+func (c *cli) measureLive(ctx context.Context, s *suspect, o *studentFlags) (*audit.LiveStrength, error) {
+	l := audit.NewLive(s.scorer, s.profile.Exempt, s.provenance, s.tokenizer)
+	rows := &outputRows{}
+	if err := c.readOutputs(ctx, &o.read, o.live, rows, l.AddDocument); err != nil {
+		return nil, err
+	}
+	if rows.Tested() == 0 {
+		return nil, nothingTested(&rows.Ledger)
+	}
+	for _, words := range rows.SkipWords() {
+		c.hint("--live: skipped: %s", words)
+	}
+	return l.Strength(rows.sources())
+}
+
 // plan completes the plan of a call. runKey is the run key to keep, or "" for a random one.
-func (s *suspect) plan(o *studentFlags, d *audit.DeclaredPlan, runKey string) error {
+func (c *cli) plan(ctx context.Context, s *suspect, o *studentFlags, d *audit.DeclaredPlan, runKey string) error {
 	switch {
 	case o.given("run-key"):
 		runKey = o.runKey
@@ -182,7 +198,7 @@ func (s *suspect) plan(o *studentFlags, d *audit.DeclaredPlan, runKey string) er
 		band := *s.provenancePlan
 		if len(o.live) > 0 {
 			var err error
-			if band.Live, err = audit.MeasureLive(s.scorer, s.profile.Exempt, s.provenance, s.tokenizer, o.live); err != nil {
+			if band.Live, err = c.measureLive(ctx, s, o); err != nil {
 				return fmt.Errorf("--live: %w", err)
 			}
 		}

@@ -305,7 +305,7 @@ func TestStudentProvenance(t *testing.T) {
 	}{
 		{"do not show", call("--live", alone, both)},
 		{"a provenance band is a keyed draw", append(call(both), "--provenance-profile", trace[3])},
-		{"no such file", call("--live", dir.of("none"), both)},
+		{"there is no file of this name", call("--live", dir.of("none"), both)},
 		{"a context width of 3", append(call("--dry-run"), "--provenance-profile", file("w.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--width", "3")))},
 		{"has 2 variants", append(call(both), "--provenance-profile", file("v.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--variants", "2")))},
 		{"tokenizers", append(call(both), "--provenance-profile", file("o.json", mustRun(t, "profile", "--scheme", "gumbelmax", "--tokenizer", "o200k_base")))},

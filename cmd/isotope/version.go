@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -17,13 +16,4 @@ func (c *cli) versionCommand() *cobra.Command {
 			return err
 		},
 	}
-}
-
-// toolVersion returns the name and the version of this program, for reports.
-func toolVersion() string {
-	version, goVersion := "unknown", "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version, goVersion = info.Main.Version, info.GoVersion
-	}
-	return fmt.Sprintf("isotope %s, wire format isotope/1, %s", version, goVersion)
 }

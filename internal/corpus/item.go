@@ -18,7 +18,7 @@ func (*Source) item()   {}
 // A Document is one row that has text.
 type Document struct {
 	Place  Place
-	Texts  []Text   // in the order of the row; at least one is not a prompt
+	Texts  []Text   // in the order of the row; at least one is not a prompt, unless Options.Prompts is set
 	Unread []Unread // values of the row that might be text and were not read
 	Notes  []Note   // about the texts
 }

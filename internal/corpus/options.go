@@ -65,6 +65,10 @@ type Options struct {
 	// with the form of that name. By default they are skipped as NotText.
 	Terminal bool
 
+	// Prompts reads rows for what a model is to be asked: a row with a prompt is a Document,
+	// whether or not it has an answer.
+	Prompts bool
+
 	// SkipHash leaves out Source.SHA256.
 	SkipHash bool
 

@@ -72,11 +72,12 @@ func (r *run) finish(p Place, fields func() []string) error {
 	s := &r.rows
 	s.split()
 	kept, tested, size := 0, 0, 0
+	wanted := func(k Kind) bool { return k.Tested() || r.o.Prompts }
 	for i := range s.texts {
 		t := &s.texts[i]
 		if t.ids != nil {
 			if len(t.ids) == 0 {
-				if t.kind.Tested() {
+				if wanted(t.kind) {
 					s.none(Empty, "%shas no token ids; there is nothing to test", subject(t.field))
 				}
 				continue
@@ -84,13 +85,13 @@ func (r *run) finish(p Place, fields func() []string) error {
 		} else {
 			b := s.bytes(t)
 			if len(bytes.TrimSpace(b)) == 0 {
-				if t.kind.Tested() {
+				if wanted(t.kind) {
 					s.none(Empty, "%sis empty; there is nothing to test", subject(t.field))
 				}
 				continue
 			}
 			if len(b) > r.o.Limits.Text {
-				if t.kind.Tested() {
+				if wanted(t.kind) {
 					s.none(TooLarge, "%sis longer than %s, the most that is tested as one text; split it", subject(t.field), byteSize(r.o.Limits.Text))
 				}
 				s.leave(t.field, "longer than %s", byteSize(r.o.Limits.Text))
@@ -99,7 +100,7 @@ func (r *run) finish(p Place, fields func() []string) error {
 			var e examined
 			e.look(b)
 			if reason, detail := e.reject(len(b), r.o.Terminal); reason != "" {
-				if t.kind.Tested() {
+				if wanted(t.kind) {
 					s.none(reason, "%sis not read: %s", subject(t.field), detail)
 				}
 				s.leave(t.field, "%s", detail)
@@ -108,7 +109,7 @@ func (r *run) finish(p Place, fields func() []string) error {
 			s.remark(t, b, &e)
 			size += len(b)
 		}
-		if t.kind.Tested() {
+		if wanted(t.kind) {
 			tested++
 		}
 		s.texts[kept] = *t

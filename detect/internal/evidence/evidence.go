@@ -90,6 +90,33 @@ func New(c Config) *Evidence {
 // are 1.
 func (e *Evidence) Add(tokens []Token, weights []uint8) { e.addNoting(tokens, weights, nil) }
 
+// AddParts counts the positions of one text in parts, which begin at 0 and at each of breaks. The
+// breaks ascend and lie within the text. Contexts do not reach from a part into the one before.
+func (e *Evidence) AddParts(tokens []Token, breaks []int) { e.addPartsNoting(tokens, breaks, nil) }
+
+// addPartsNoting is AddParts, and calls first as addNoting does.
+func (e *Evidence) addPartsNoting(tokens []Token, breaks []int, first func(position int)) {
+	if len(breaks) == 0 {
+		e.addNoting(tokens, nil, first)
+		return
+	}
+	e.set.BeginText()
+	from := 0
+	for i := range len(breaks) + 1 {
+		to := len(tokens)
+		if i < len(breaks) {
+			to = breaks[i]
+		}
+		at := from
+		part := first
+		if first != nil {
+			part = func(position int) { first(at + position) }
+		}
+		e.addRuns(tokens[from:to], nil, part)
+		from = to
+	}
+}
+
 // AddWeighted is Add with weights from the caller. It panics if they do not fit the text or the
 // Config.
 func (e *Evidence) AddWeighted(tokens []Token, weights []uint8) {
@@ -108,6 +135,11 @@ func (e *Evidence) AddWeighted(tokens []Token, weights []uint8) {
 // the order of the units.
 func (e *Evidence) addNoting(tokens []Token, weights []uint8, first func(position int)) {
 	e.set.BeginText()
+	e.addRuns(tokens, weights, first)
+}
+
+// addRuns is addNoting for a part of the current text.
+func (e *Evidence) addRuns(tokens []Token, weights []uint8, first func(position int)) {
 	e.fixed.tokens += int64(len(tokens))
 	for from := 0; from < len(tokens); {
 		if !e.inVocab(tokens[from]) {

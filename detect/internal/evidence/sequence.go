@@ -9,9 +9,9 @@ type Sequence struct {
 	prefix []int64 // sum of the first i scores, at most math.MaxInt64
 }
 
-// NewSequence scores one text as an Accumulator does. It also returns the Accumulator's tally.
-// It panics if the Config asks for a sample, which loses the positions.
-func NewSequence(c Config, s Scorer, text []Token, prompts [][]Token) (*Sequence, Tally) {
+// NewSequence scores one text as an Accumulator does, in parts as AddParts takes them. It also
+// returns the Accumulator's tally. It panics if the Config asks for a sample, which loses the positions.
+func NewSequence(c Config, s Scorer, text []Token, breaks []int, prompts [][]Token) (*Sequence, Tally) {
 	if c.SampleSize > 0 {
 		panic("detect: a Sample has no spans")
 	}
@@ -20,7 +20,7 @@ func NewSequence(c Config, s Scorer, text []Token, prompts [][]Token) (*Sequence
 		e.Exclude(p)
 	}
 	first := make([]int32, 0, len(text)) // of each unit: units are in text order
-	e.addNoting(text, nil, func(position int) { first = append(first, int32(position)) })
+	e.addPartsNoting(text, breaks, func(position int) { first = append(first, int32(position)) })
 	q := &Sequence{At: make([]int32, 0, len(first)), prefix: make([]int64, 1, len(first)+1)}
 	t := e.ScoreNoting(s, func(unit int, score int64) {
 		q.At = append(q.At, first[unit])

@@ -1,7 +1,7 @@
 // Package audit tests the outputs of a suspect model by a plan that was declared beforehand, and
 // reports the result.
 //
-// An [Audit] takes outputs from files ([Audit.AddFile]) or from a collection ([Audit.Look]), and
+// An [Audit] takes outputs from files ([Audit.AddDocument]) or from a collection ([Audit.Look]), and
 // [Audit.Report] makes the tests of the plan. [TestWeights] tests a model whose weights are at
 // hand. Package collect collects outputs, package detect tests them, and package report writes
 // the result.

@@ -19,6 +19,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/registry"
@@ -215,7 +216,7 @@ func TestAQuotedPromptIsExcluded(t *testing.T) {
 		add  func(*Audit) error
 	}{
 		{"answers", func(a *Audit) error { _, err := a.Look(answers); return err }},
-		{"file", func(a *Audit) error { _, err := a.AddFile(path); return err }},
+		{"file", func(a *Audit) error { addFile(t, a, path); return nil }},
 	} {
 		t.Run(source.name, func(t *testing.T) {
 			d.Collection = planned(Sequential).Collection
@@ -352,35 +353,32 @@ func TestFilesOfOutputs(t *testing.T) {
 	c.Tokenizer = tok
 	a, err := New(c)
 	require.NoError(t, err)
-	fact, err := a.AddFile(file("a.jsonl", strings.Join([]string{
+	addFile(t, a, file("a.jsonl", strings.Join([]string{
 		`{"prompt":"p","output":"an answer"}`, `{"output":[1,2,3,-1,999999999999]}`, `{"prompt":[5],"output":"x","id":3}`, ``,
-		`{"prompt":"only"}`, `{"output":null}`, `{"output":{}}`, `{"output":[1.5]}`, "{\"output\":\"\xff\"}", `{"output":" "}`, `{"output":[]}`,
-		`not json`, `{"output":"` + strings.Repeat("x", maxOutput) + `"}`, `[]`, `{"output":"last line without an end"}`,
+		`{"prompt":"only"}`, `{"output":null}`, `{"output":{}}`, `{"output":[1.5]}`, `{"output":" "}`, `{"output":[]}`,
+		`{"prompt":"q","reasoning":"a thought","output":"an answer"}`, `{"output":"last line without an end"}`,
 	}, "\n")))
-	require.NoError(t, err)
-	assert.Equal(t, "a.jsonl", fact.Name)
-	assert.Contains(t, fact.Value, "sha256:")
-	for _, name := range []string{file("b.txt", "a text of its own"), file("c.txt", " \n"), file("d.jsonl", "")} {
-		_, err = a.AddFile(name)
-		require.NoError(t, err)
+	addFile(t, a, file("b.txt", "a text of its own"))
+	addFile(t, a, file("c.txt", " \n"))
+	addFile(t, a, filepath.Join(dir, "none"))
+	assert.EqualValues(t, 6, a.tested)
+	assert.EqualValues(t, 7, a.texts, "reasoning is a text of its own")
+	assert.EqualValues(t, 14, a.in, "the blank line is not a row")
+	skipped := int64(0)
+	for _, n := range a.skipped {
+		skipped += n
 	}
-	assert.EqualValues(t, 5, a.tested)
-	assert.Equal(t, map[string]int64{skipInvalid: 7, skipEmpty: 3, skipLarge: 1}, a.skipped)
-	assert.EqualValues(t, 16, a.in)
-	for _, name := range []string{filepath.Join(dir, "none"), dir, file("e.txt", strings.Repeat("x", maxOutput+1))} {
-		_, err = a.AddFile(name)
-		assert.Error(t, err)
-	}
+	assert.Equal(t, a.in, a.tested+skipped)
+	assert.EqualValues(t, 4, a.skipped[string(corpus.Empty)])
+	assert.EqualValues(t, 1, a.skipped[string(corpus.Unreadable)])
 
 	c.Tokenizer = nil // ids only
 	a, err = New(c)
 	require.NoError(t, err)
-	_, err = a.AddFile(filepath.Join(dir, "b.txt"))
-	assert.ErrorContains(t, err, "token ids")
-	_, err = a.AddFile(file("f.jsonl", `{"output":[1,2,3]}`+"\n"+`{"output":"text"}`))
-	require.NoError(t, err)
+	addFile(t, a, filepath.Join(dir, "b.txt"))
+	addFile(t, a, file("f.jsonl", `{"prompt":"p","output":[1,2,3]}`+"\n"+`{"output":"text"}`))
 	assert.EqualValues(t, 1, a.tested)
-	assert.EqualValues(t, 1, a.skipped[skipInvalid])
+	assert.EqualValues(t, 2, a.skipped[string(corpus.Unsupported)])
 }
 
 // TestReadings: a model that chooses green tokens is detected, by each kind of reading file.
@@ -509,8 +507,7 @@ func TestByteOrderMark(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("\ufeff{\"output\":[1,2,3]}\r\n{\"output\":[4]}\n"), 0o600))
 	a, err := New(config(t, planned(Fixed)))
 	require.NoError(t, err)
-	_, err = a.AddFile(path)
-	require.NoError(t, err)
+	addFile(t, a, path)
 	r, err := a.Report(collect.Asked, nil)
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, r.Canonical.Outputs.Tested)

@@ -1,10 +1,7 @@
 package audit
 
 import (
-	"encoding/json"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +10,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -71,15 +69,28 @@ const vocab = 5000
 
 var scheme = watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}
 
-// jsonl writes a file of outputs as token ids, and returns its path.
-func jsonl(t *testing.T, outputs ...[]watermark.Token) string {
-	path := filepath.Join(t.TempDir(), "outputs.jsonl")
-	var b strings.Builder
-	for _, o := range outputs {
-		text, err := json.Marshal(map[string]any{"prompt": []int{1, 2, 3}, "output": o})
-		require.NoError(t, err)
-		b.Write(append(text, '\n'))
+// addFile adds the rows of a file to an audit.
+func addFile(t *testing.T, a *Audit, path string) {
+	t.Helper()
+	read, err := corpus.New(nil)
+	require.NoError(t, err)
+	for item := range read.Path(t.Context(), path) {
+		switch x := item.(type) {
+		case *corpus.Document:
+			if refused := a.AddDocument(x); refused != "" {
+				a.Skip(string(corpus.Unsupported))
+			}
+		case *corpus.Skip:
+			a.Skip(string(x.Reason))
+		}
 	}
-	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
-	return path
+}
+
+// measureLive measures how strongly both marks show in one output.
+func measureLive(t *testing.T, trace detect.Scorer, provenance *Band, output []watermark.Token) (*LiveStrength, error) {
+	t.Helper()
+	l := NewLive(trace, nil, provenance, nil)
+	refused := l.AddDocument(&corpus.Document{Texts: []corpus.Text{{Kind: corpus.Prompt, IDs: []int32{1, 2, 3}}, {Kind: corpus.Answer, IDs: output}}})
+	require.Empty(t, refused)
+	return l.Strength(nil)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -18,30 +19,50 @@ type LiveStrength struct {
 	Provenance float64       `json:"provenance_excess_sd"` // mean score above the null, in standard deviations of a score
 }
 
-// MeasureLive measures how strongly both marks show in files of outputs that the marked model
-// itself wrote. It reads files as [Audit.AddFile] does. It returns an error if a mark is not
-// detected, since there is then nothing to compare with.
-func MeasureLive(trace detect.Scorer, exempt []watermark.Token, provenance *Band, t tokenize.Tokenizer, files []string) (*LiveStrength, error) {
-	l := &liveOutputs{
+// A Live measures how strongly both marks show in outputs that the marked model itself wrote. It is
+// not safe for concurrent use.
+type Live struct {
+	tokenizer         tokenize.Tokenizer
+	trace, provenance *detect.Accumulator
+	law               detect.Scorer // of the trace
+}
+
+// NewLive returns a Live without outputs. t is nil if outputs are token ids.
+func NewLive(trace detect.Scorer, exempt []watermark.Token, provenance *Band, t tokenize.Tokenizer) *Live {
+	return &Live{
+		tokenizer:  t,
 		trace:      detect.NewAccumulator(trace, &detect.Options{Exempt: exempt}),
 		provenance: detect.NewAccumulator(provenance.Scorer, &detect.Options{Dedup: provenance.Dedup, Exempt: provenance.Exempt}),
+		law:        trace,
 	}
-	m := new(LiveStrength)
-	for _, path := range files {
-		fact, err := outputReader{t, l}.file(path)
-		if err != nil {
-			return nil, err
+}
+
+// AddDocument adds a row of a file, as [Audit.AddDocument] does.
+func (l *Live) AddDocument(d *corpus.Document) (refused string) {
+	prompt, texts, refused := documentTokens(l.tokenizer, d)
+	if refused != "" {
+		return refused
+	}
+	for _, a := range []*detect.Accumulator{l.trace, l.provenance} {
+		a.Exclude(prompt)
+		for _, text := range texts {
+			a.Add(text)
 		}
-		m.Files = append(m.Files, fact)
 	}
+	return ""
+}
+
+// Strength returns the strengths, for a plan that names the files. It returns an error if a mark is
+// not detected, since there is then nothing to compare with.
+func (l *Live) Strength(files []report.Fact) (*LiveStrength, error) {
 	r := l.trace.Result()
 	p := l.provenance.Result()
 	if err := errors.Join(checkShows("the mark", &r), checkShows("the provenance band", &p)); err != nil {
 		return nil, err
 	}
-	m.Trace = float64(r.Green)/float64(r.Scored) - greenLaw(trace)
-	m.Provenance = excess(&p)
-	return m, nil
+	return &LiveStrength{
+		Files: files, Trace: float64(r.Green)/float64(r.Scored) - greenLaw(l.law), Provenance: excess(&p),
+	}, nil
 }
 
 // checkShows returns an error unless a mark was detected.
@@ -51,17 +72,3 @@ func checkShows(name string, r *detect.Result) error {
 	}
 	return nil
 }
-
-// liveOutputs accumulates outputs of the marked model itself, for both marks.
-type liveOutputs struct{ trace, provenance *detect.Accumulator }
-
-func (l *liveOutputs) Add(prompt []watermark.Token, texts ...[]watermark.Token) {
-	for _, a := range []*detect.Accumulator{l.trace, l.provenance} {
-		a.Exclude(prompt)
-		for _, text := range texts {
-			a.Add(text)
-		}
-	}
-}
-
-func (*liveOutputs) Skip(string) {}

@@ -263,3 +263,15 @@ func (t *rowTest) result() *readingOutcome {
 	o.warn(r.Warnings)
 	return o
 }
+
+// A counter counts bytes.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}

@@ -375,27 +375,16 @@ func TestAKillLosesNothing(t *testing.T) {
 }
 
 func TestPrompts(t *testing.T) {
-	dir := t.TempDir()
-	write := func(name, text string) string {
-		path := dir + "/" + name
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
-	}
-	p, repeated, err := ReadPrompts(write("a.txt", "\ufeffone\r\n\n  \ntwo # not a comment\none\n"))
+	p, repeated, err := Distinct([]string{"one", "", "  ", "two # not a comment", "one"})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"one", "two # not a comment"}, p)
 	assert.Equal(t, 1, repeated)
-	p, _, err = ReadPrompts(write("a.jsonl", `{"prompt":"a\nb","id":7}`+"\n"+`"c"`))
-	require.NoError(t, err)
-	assert.Equal(t, []string{"a\nb", "c"}, p)
-	for _, c := range []struct{ name, text string }{
-		{"b.jsonl", "{\"prompt\":3}\n"}, {"c.jsonl", "{}"}, {"d.jsonl", "not json"}, {"e.jsonl", `""`}, {"f.txt", "\xff\xfe"}, {"g.txt", " \n"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, _, err := ReadPrompts(write(c.name, c.text))
-			assert.ErrorContains(t, err, c.name)
-		})
-	}
+	_, _, err = Distinct([]string{" "})
+	assert.ErrorContains(t, err, "there is no prompt")
+	half := strings.Repeat("x", maxPrompts/2)
+	_, _, err = Distinct([]string{half, half + "y"})
+	assert.ErrorContains(t, err, "split the file")
+	p = []string{"a\nb", "c"}
 	assert.Equal(t, "sha256:869e4af18a4b82a0856c905a9c25769eb10717cde11b56afaffb0ea154a2eb0b", DigestPrompts(p), "printf '[\"a\\nb\",\"c\"]' | sha256sum")
 	assert.NotEqual(t, DigestPrompts([]string{"a", "b"}), DigestPrompts([]string{"a\",\"b"}))
 }

@@ -1,90 +1,44 @@
 package collect
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
-	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/internal/secret"
 )
 
-// maxPrompts is the size of the largest list of prompts, in bytes.
+// maxPrompts is the size of all prompts together, in bytes.
 const maxPrompts = 4 << 20
 
-// ReadPrompts reads prompts from a file. A file whose name ends in .jsonl has one JSON object with a
-// "prompt", or one JSON string, a line. Any other file has one prompt a line. ReadPrompts skips
-// blank lines and prompts that occurred before. repeated is the number of the latter.
-func ReadPrompts(path string) (prompts []string, repeated int, err error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, 0, err
-	}
-	asJSON := strings.EqualFold(filepath.Ext(path), ".jsonl")
+// Distinct returns prompts without those that are blank or occurred before. repeated is the number of
+// the latter. It returns an error if no prompt is left, if one
+// holds a secret key, or if they are longer than 4 MiB together.
+func Distinct(prompts []string) (distinct []string, repeated int, err error) {
 	seen := make(map[string]bool)
 	size := 0
-	in := bufio.NewScanner(strings.NewReader(textfile.TrimMark(string(text))))
-	in.Buffer(nil, 8*maxPrompts)
-	for line := 1; in.Scan(); line++ {
-		prompt := strings.TrimSuffix(in.Text(), "\r")
-		if strings.TrimSpace(prompt) == "" {
+	for i, prompt := range prompts {
+		if err := secret.Refuse(fmt.Sprintf("prompt %d", i+1), prompt); err != nil {
+			return nil, 0, err
+		}
+		switch {
+		case strings.TrimSpace(prompt) == "":
 			continue
-		}
-		if !utf8.ValidString(prompt) {
-			return nil, 0, fmt.Errorf("%s: line %d is not UTF-8; convert the file", path, line)
-		}
-		if asJSON {
-			if prompt, err = promptOf([]byte(prompt)); err != nil {
-				return nil, 0, fmt.Errorf("%s: line %d: %w", path, line, err)
-			}
-		}
-		if err := secret.Refuse(fmt.Sprintf("line %d", line), prompt); err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", path, err)
-		}
-		if seen[prompt] {
+		case seen[prompt]:
 			repeated++
 			continue
 		}
 		if size += len(prompt); size > maxPrompts {
-			return nil, 0, fmt.Errorf("%s: the prompts are longer than %d MiB; split the file", path, maxPrompts>>20)
+			return nil, 0, fmt.Errorf("the prompts are longer than %d MiB; split the file", maxPrompts>>20)
 		}
 		seen[prompt] = true
-		prompts = append(prompts, prompt)
+		distinct = append(distinct, prompt)
 	}
-	if err := in.Err(); err != nil {
-		return nil, 0, fmt.Errorf("%s: %w", path, err)
+	if len(distinct) == 0 {
+		return nil, 0, errors.New("there is no prompt; write one a line")
 	}
-	if len(prompts) == 0 {
-		return nil, 0, fmt.Errorf("%s has no prompt; write one a line", path)
-	}
-	return prompts, repeated, nil
-}
-
-// promptOf returns the prompt of a JSON line.
-func promptOf(line []byte) (string, error) {
-	var text string
-	if json.Unmarshal(line, &text) == nil {
-		if strings.TrimSpace(text) == "" {
-			return "", errors.New("the prompt is empty")
-		}
-		return text, nil
-	}
-	var object struct {
-		Prompt string `json:"prompt"`
-	}
-	if err := json.Unmarshal(line, &object); err != nil {
-		return "", errors.New("not a JSON string, and not an object whose \"prompt\" is one")
-	}
-	if strings.TrimSpace(object.Prompt) == "" {
-		return "", errors.New("the object has no \"prompt\", or an empty one")
-	}
-	return object.Prompt, nil
+	return distinct, repeated, nil
 }
 
 // DigestPrompts returns the name of a list of prompts: "sha256:" and the hash of their canonical

@@ -4,9 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -67,25 +64,15 @@ func TestNoMarkingKeyIsSent(t *testing.T) {
 	assert.Zero(t, f.total())
 }
 
-// TestPromptsHoldNoKey: a key file in place of a file of prompts.
+// TestPromptsHoldNoKey: a prompt that is a key, in any form of writing.
 func TestPromptsHoldNoKey(t *testing.T) {
-	dir := t.TempDir()
 	for form, key := range keyForms {
-		quoted, err := json.Marshal(key)
-		require.NoError(t, err)
-		for name, text := range map[string]string{
-			"p.txt": "one\n" + key + "\n", "p.jsonl": `"one"` + "\n" + string(quoted), "q.jsonl": fmt.Sprintf(`{"prompt":%s}`, quoted),
-			"a.key": "# secret key\n# id 0011\n" + key + "\n",
-		} {
-			t.Run(form+" "+name, func(t *testing.T) {
-				path := filepath.Join(dir, name)
-				require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-				_, _, err := ReadPrompts(path)
-				require.ErrorContains(t, err, "holds a secret key")
-				assert.ErrorContains(t, err, name)
-				assert.NotContains(t, err.Error(), markingDigits[:16])
-			})
-		}
+		t.Run(form, func(t *testing.T) {
+			_, _, err := Distinct([]string{"one", key})
+			require.ErrorContains(t, err, "prompt 2")
+			require.ErrorContains(t, err, "secret key")
+			assert.NotContains(t, err.Error(), markingDigits[:16])
+		})
 	}
 }
 

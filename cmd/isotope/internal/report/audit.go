@@ -237,6 +237,15 @@ func (a *Audit) WriteHTML(w io.Writer) error {
 	return nil
 }
 
+// Partial says that responses were skipped: " (4 of 7 responses were tested)". It is empty if none
+// was.
+func (c *AuditCanonical) Partial() string {
+	if c.Outputs.Tested == c.Outputs.In {
+		return ""
+	}
+	return fmt.Sprintf(" (%d of %d responses were tested)", c.Outputs.Tested, c.Outputs.In)
+}
+
 // Pretty returns the plan with line breaks, for the page.
 func (c *AuditCanonical) Pretty() string {
 	var b bytes.Buffer

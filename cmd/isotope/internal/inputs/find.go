@@ -1,0 +1,124 @@
+package inputs
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Stdin is the name that stands for standard input.
+const Stdin = "-"
+
+// A List is the files of a call, in the order in which they are read.
+type List struct {
+	Files []string // names for the system, or Stdin
+	Notes []string // what directories hold and the list does not
+}
+
+// Find returns the files that arguments name: files, directories with all that is below them,
+// patterns of a shell that the shell left as they are, and Stdin. Below a directory, files come in
+// the order of their names. Hidden files, links to directories, and what is neither a file nor a
+// link to one are left out there, and Notes count them. A file that cannot be read stays in the
+// list, so that reading it is a skip with its reason.
+func Find(args []string) *List {
+	l := &List{}
+	for _, arg := range args {
+		if arg == Stdin {
+			l.Files = append(l.Files, arg)
+			continue
+		}
+		info, err := os.Stat(arg)
+		switch {
+		case err == nil && info.IsDir():
+			l.walk(arg)
+		case err != nil && strings.ContainsAny(arg, "*?["):
+			names, bad := filepath.Glob(arg)
+			if bad != nil || len(names) == 0 {
+				l.Files = append(l.Files, arg) // a file of this name, which is not there
+				continue
+			}
+			slices.Sort(names)
+			for _, name := range names {
+				if info, err := os.Stat(name); err == nil && info.IsDir() {
+					l.walk(name)
+				} else {
+					l.Files = append(l.Files, name)
+				}
+			}
+		default:
+			l.Files = append(l.Files, arg)
+		}
+	}
+	return l
+}
+
+// walk adds the files below a directory.
+func (l *List) walk(dir string) {
+	hidden, links, others, files := 0, 0, 0, 0
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			// The file or directory cannot be read: its reader says why.
+			l.Files = append(l.Files, name)
+			files++
+			if d != nil && d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case name == dir:
+			return nil
+		case strings.HasPrefix(d.Name(), "."):
+			hidden++
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			return nil
+		}
+		mode := d.Type()
+		if mode&fs.ModeSymlink != 0 {
+			info, err := os.Stat(name)
+			if err == nil && info.IsDir() {
+				links++
+				return nil
+			}
+			if err == nil {
+				mode = info.Mode().Type()
+			} else {
+				mode = 0 // a link to nowhere, whose reader says so
+			}
+		}
+		if mode != 0 {
+			others++
+			return nil
+		}
+		l.Files = append(l.Files, name)
+		files++
+		return nil
+	})
+	if err != nil {
+		l.Files = append(l.Files, dir)
+	}
+	for _, x := range []struct {
+		n         int
+		one, many string
+	}{
+		{hidden, "a hidden file or directory was left out; name it to read it", "%d hidden files and directories were left out; name them to read them"},
+		{links, "a link to a directory was not followed; name the directory", "%d links to directories were not followed; name the directories"},
+		{others, "a device, pipe or socket was left out", "%d devices, pipes and sockets were left out"},
+	} {
+		switch {
+		case x.n == 1:
+			l.Notes = append(l.Notes, dir+": "+x.one)
+		case x.n > 1:
+			l.Notes = append(l.Notes, fmt.Sprintf(dir+": "+x.many, x.n))
+		}
+	}
+	if files == 0 {
+		l.Notes = append(l.Notes, dir+": there is no file below this directory")
+	}
+}
