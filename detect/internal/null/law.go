@@ -45,6 +45,10 @@ type Law interface {
 	// excess, in (0, most]. It is a lower bound. Under the law's model of marked text it is exact
 	// if fine is set, or if exactness takes no longer.
 	Raised(units *Units, sum Sum, excess float64, fine bool) float64
+	// Likely returns log10 of a lower bound of the probability that the weighted sum is at least sum,
+	// in text in which the mean score of each weight is above that of the null by excess, above 0.
+	// Unlike Raised it does not assume how the excess is spread over the units.
+	Likely(units *Units, sum Sum, excess float64) float64
 	// Digits returns the relative tolerance for solving for an excess.
 	Digits() float64
 	// Ratio returns the log likelihood ratio of a score as a whole multiple of 2^-20. The
