@@ -137,7 +137,7 @@ func (q *Sequential) Result() SequentialResult {
 
 // replay returns log10 of the anytime-valid p-value of a key over units in order.
 func replay(s detect.Scorer, units []detect.Pair) float64 {
-	e := sequential.NewEProcess(greenLaw(s).P)
+	e := sequential.NewEProcessFor(greenLaw(s))
 	scores := make([]int64, 0, evidence.Batch)
 	for from := 0; from < len(units); from += evidence.Batch {
 		to := min(from+evidence.Batch, len(units))

@@ -55,8 +55,10 @@ type Law interface {
 	// alternative is the exponential tilt of the null whose mean is sum / units. Ratio returns nil
 	// if that mean is not above the mean under the null.
 	Ratio(units, sum int64) func(score int64) int64
-	// Bets returns the alternatives that tests of streams use.
+	// Bets returns the alternatives that tests of streams use. The first FirstBets of them are those
+	// that encodings of the second version hold.
 	Bets() []Bet
+	FirstBets() int
 }
 
 // A Bet is an alternative to the null, for tests of streams.
@@ -66,6 +68,9 @@ type Bet struct {
 	// Gain returns the log likelihood ratio of a score in units of 1/RatioUnit, rounded down.
 	// Its exponential has a mean of at most 1 under the null.
 	Gain func(score int64) int64
+	// Tilt and Offset are those of a linear bet, in nats: Gain is Tilt times the score, less Offset,
+	// rounded down. Offset is rounded up. Tilt is 0 if the bet is not linear.
+	Tilt, Offset float64
 }
 
 // RatioUnit is the fixed point of the log likelihood ratios of a [Bet].
