@@ -159,7 +159,8 @@ func TestStatesOfTheSecondVersion(t *testing.T) {
 			require.NoError(t, q.UnmarshalBinary(data))
 			assert.Equal(t, now.Result(), q.Result())
 			q.Reset()
-			assert.Equal(t, New(m, nil).process, q.process)
+			assert.Equal(t, New(m, nil).process.parts(), q.process.parts())
+			assert.Zero(t, q.Result().Scored)
 		})
 	}
 }

@@ -209,7 +209,7 @@ func (o *Options) verdict(log10P float64, scored, tests int64) detect.Verdict {
 	switch {
 	case log10P <= math.Log10(o.Alpha):
 		return detect.Detected
-	case o.C1 > 0 && o.MinShare > 0 && scored > 0:
+	case o.C1 > 0 && o.MinShare > 0 && scored > 0 && scored <= o.C1Pairs:
 		p := plan.Student{C1: o.C1, Alpha: min(o.Alpha, 0.5), Tests: tests}
 		if p.Share(scored, null.TargetPower) <= o.MinShare {
 			return detect.NotDetected

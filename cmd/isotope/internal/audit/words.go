@@ -75,6 +75,9 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 		(b.detected && !f.master || x.Pattern == student.PatternProxy && b.result.Log10PAdjusted > f.adjusted) {
 		// The p-value is that of the claim: of the band, or the larger one if the claim rests on both marks.
 		c.Log10P, c.Log10PAdjusted = report.Number(b.result.Log10P), report.Number(b.result.Log10PAdjusted)
+	} else if x.Pattern == student.PatternContradiction { // the claim is about the named accounts
+		log10P, adjusted := f.namedP()
+		c.Log10P, c.Log10PAdjusted = report.Number(log10P), report.Number(adjusted)
 	}
 	c.Explanations, c.NotShown = append(c.Explanations, x.Explanations...), append(c.NotShown, x.NotShown...)
 	c.NotShown = append(c.NotShown,
@@ -87,7 +90,7 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 	case f.verdict == detect.Detected:
 		c.Level = "A"
 	case f.verdict == detect.NotDetected:
-		c.Claim += " " + fmt.Sprintf("A share of %g of marked training text would have been detected, if the stated c1 is right.", a.config.Declared.Plan.Share)
+		c.Claim += " " + fmt.Sprintf("A share of %g of marked training text would have been detected with probability 0.9, if the stated c1 is right.", a.config.Declared.Plan.Share)
 	}
 }
 
