@@ -46,6 +46,10 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 		c.Claim = "There is no result yet. The test is made when the collection ends."
 		c.NotShown = append(c.NotShown, "anything, since no test was made")
 		return
+	case f.fixed.Refused && slices.Contains(f.fixed.Warnings, student.ErrMarkedReference):
+		c.Claim = "Nothing may be concluded: the reference model depends on the key."
+		c.NotShown = append(c.NotShown, "anything: take another reference model, under a new plan")
+		return
 	case f.fixed.Refused:
 		c.Claim = "Nothing may be concluded: the prompts were declared to be unmarked, but they carry the mark."
 		c.NotShown = append(c.NotShown, "anything: ask with other prompts, under a new plan")
