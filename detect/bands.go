@@ -28,6 +28,8 @@ type Band struct {
 	Role   Role   // what the mark is for
 	Scorer Scorer // the mark
 	Dedup  Dedup  // what is scored once in this band
+	// Rate is the Options.Rate of this mark, at least 0. 0 means unknown.
+	Rate float64
 }
 
 // Bands tests several marks over the same texts, and [Conclude] says what their verdicts mean
@@ -43,9 +45,9 @@ type Bands struct {
 	options Options
 }
 
-// NewBands returns empty Bands. o may be nil. The Dedup of each band replaces that of o. It panics
-// without bands, on an unknown Role, if the scorers of two bands have one ID, if vocabularies
-// differ, and as [NewAccumulator] does.
+// NewBands returns empty Bands. o may be nil. The Dedup and the Rate of each band replace those of
+// o. It panics without bands, on an unknown Role, if the scorers of two bands have one ID, if
+// vocabularies differ, and as [NewAccumulator] does.
 func NewBands(bands []Band, o *Options) *Bands {
 	if len(bands) == 0 {
 		panic("detect: Bands need at least one band")
@@ -67,7 +69,7 @@ func NewBands(bands []Band, o *Options) *Bands {
 		}
 		seen[band.Scorer.ID()] = true
 		options := b.options
-		options.Dedup = band.Dedup
+		options.Dedup, options.Rate = band.Dedup, band.Rate
 		b.tests = append(b.tests, NewAccumulator(band.Scorer, &options))
 	}
 	return b

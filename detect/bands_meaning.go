@@ -149,12 +149,14 @@ func found(b BandResult) string {
 	case r.Verdict == Detected:
 		return fmt.Sprintf("%s, about as strong as in a text of which %s is marked%s",
 			text, percent(b.Share), byReference)
-	case r.Power.MinShare <= 1:
-		return fmt.Sprintf("%s; a marked share of %s%s would be detected at least 9 times in 10",
-			text, percent(r.Power.MinShare), byReference+",")
+	case r.Power.Rate == 0:
+		return text + "; silence says nothing, because no rate was stated for text like this one"
+	case r.Power.RateShare <= 1:
+		return fmt.Sprintf("%s; a text of the stated rate of which %s is marked would be detected at least "+
+			"9 times in 10", text, percent(r.Power.RateShare))
 	}
-	return text + "; the test cannot promise to detect a text of this length, even if all of it is marked" +
-		byReference
+	return text + "; the test cannot promise to detect a text of this length and of the stated rate, " +
+		"even if all of it is marked"
 }
 
 // byReference says what a share is measured by.

@@ -40,9 +40,9 @@ func newService(t testing.TB, root watermark.Key) service {
 
 func (s service) bands() []detect.Band {
 	return []detect.Band{
-		{Role: detect.RoleMaster, Scorer: s.master},
-		{Role: detect.RoleTenant, Scorer: s.tenant},
-		{Role: detect.RoleProvenance, Scorer: s.provenance, Dedup: detect.DedupContext},
+		{Role: detect.RoleMaster, Scorer: s.master, Rate: 0.3},
+		{Role: detect.RoleTenant, Scorer: s.tenant, Rate: 0.3},
+		{Role: detect.RoleProvenance, Scorer: s.provenance, Dedup: detect.DedupContext, Rate: 1.4},
 	}
 }
 
@@ -166,8 +166,8 @@ func TestConcludeWords(t *testing.T) {
 
 	const reference = ", by the reference that power is stated for"
 	detected := detect.Result{Verdict: detect.Detected, Scored: 1}
-	power := func(share float64) detect.Result {
-		return detect.Result{Verdict: detect.NotDetected, Scored: 1, Power: detect.Power{MinShare: share}}
+	power := func(rate, share float64) detect.Result {
+		return detect.Result{Verdict: detect.NotDetected, Scored: 1, Power: detect.Power{Rate: rate, RateShare: share}}
 	}
 	for _, c := range []struct {
 		name string
@@ -183,14 +183,19 @@ func TestConcludeWords(t *testing.T) {
 			"provenance band: detected, adjusted log10 p 0.0, about as strong as in a text of which 2.1 % is marked" + reference,
 		},
 		{
-			"silent", detect.BandResult{Role: detect.RoleTenant, Result: power(1)},
-			"tenant band: not detected, adjusted log10 p 0.0; a marked share of 100 %" + reference +
-				", would be detected at least 9 times in 10",
+			"silent", detect.BandResult{Role: detect.RoleTenant, Result: power(0.2, 1)},
+			"tenant band: not detected, adjusted log10 p 0.0; a text of the stated rate of which 100 % is marked " +
+				"would be detected at least 9 times in 10",
 		},
 		{
-			"too short", detect.BandResult{Role: detect.RoleCohort, Result: power(1.1)},
+			"too short", detect.BandResult{Role: detect.RoleCohort, Result: power(0.2, math.Inf(1))},
 			"cohort band: not detected, adjusted log10 p 0.0; " +
-				"the test cannot promise to detect a text of this length, even if all of it is marked" + reference,
+				"the test cannot promise to detect a text of this length and of the stated rate, even if all of it is marked",
+		},
+		{
+			"no rate", detect.BandResult{Role: detect.RoleCohort, Result: power(0, math.Inf(1))},
+			"cohort band: not detected, adjusted log10 p 0.0; " +
+				"silence says nothing, because no rate was stated for text like this one",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -187,7 +187,8 @@ func TestDrawsSequential(t *testing.T) {
 			rng := rand.New(rand.NewPCG(311, 312))
 			m := drawMark(t, draw.scheme, "sequential")
 			text := testmark.Write(t, rng, 1200, testmark.Coin, m)
-			q := sequential.New(m, nil)
+			o := &sequential.Options{Rate: 0.05}
+			q := sequential.New(m, o)
 			stopped := int64(0)
 			for i := 2; i < len(text); i++ {
 				q.AddPair(text[i-2:i], text[i])
@@ -197,7 +198,7 @@ func TestDrawsSequential(t *testing.T) {
 				if i == 300 {
 					b, err := q.MarshalBinary()
 					require.NoError(t, err)
-					again := sequential.New(m, nil)
+					again := sequential.New(m, o)
 					require.NoError(t, again.UnmarshalBinary(b))
 					require.Equal(t, q.Result(), again.Result())
 					for at := range b {

@@ -67,7 +67,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	options := &detect.Options{Exempt: profile.Exempt}
+	options := &detect.Options{Exempt: profile.Exempt, Rate: 0.35} // marked text like this is 85 % green
 	if profile.Dedup == watermark.DedupContext {
 		options.Dedup = detect.DedupContext
 	}
@@ -210,8 +210,8 @@ func ExampleConclude() {
 	draw := mark("draw", watermark.GumbelMax{Width: 4})
 	for _, text := range [][]watermark.Token{write(8, 800, trace, draw), write(9, 800, trace)} {
 		bands := detect.NewBands([]detect.Band{
-			{Role: detect.RoleMaster, Scorer: trace},
-			{Role: detect.RoleProvenance, Scorer: draw},
+			{Role: detect.RoleMaster, Scorer: trace, Rate: 0.3},
+			{Role: detect.RoleProvenance, Scorer: draw, Rate: 1},
 		}, nil)
 		bands.Add(text)
 		c := detect.Conclude(bands.Results())

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
@@ -30,10 +31,15 @@ type Options struct {
 	Exempt    []Token   // ids that are never scored; they still are context
 	// Alpha is the largest adjusted p-value that is called detected, in (0,1). 0 means 1e-6.
 	Alpha float64
-	// MinShare is the share of marked text that matters to the caller, in (0,1]. Silence is called
-	// not_detected only if the test would have detected this share with probability 0.9. 0 means
-	// 0.5.
+	// MinShare is the share of marked text that matters to the caller, in (0,1]. 0 means 0.5.
+	// Silence is called not_detected only if the test would have detected this share, in text of
+	// the stated Rate, with probability 0.9.
 	MinShare float64
+	// Rate says by how much the mark raises the mean score in text like this one, if all of it is
+	// marked, at least 0. Its unit is that of [Power.MinExcess]. Take it from marked text of the same
+	// kind, or from a reference model's probabilities of this text (package informed). It moves no
+	// p-value. 0 means unknown, and silence is inconclusive then.
+	Rate float64
 	// Tests is the number of tests that this one belongs to, at least 1. Count other
 	// normalizations, statistics and prompts, but not the keys of a Panel. The p-value is
 	// multiplied by it (Bonferroni). 0 means 1.
@@ -59,6 +65,8 @@ func (o *Options) Check() error {
 		return errors.New("detect: Alpha is outside (0,1)")
 	case !(c.MinShare > 0 && c.MinShare <= 1):
 		return errors.New("detect: MinShare is outside (0,1]")
+	case !(c.Rate >= 0) || math.IsInf(c.Rate, 1):
+		return errors.New("detect: Rate is not a finite number of at least 0")
 	case c.Tests < 1:
 		return errors.New("detect: Tests is negative")
 	}

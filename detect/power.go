@@ -30,12 +30,22 @@ type Power struct {
 	// entropy each. Text of more entropy than that on average needs a smaller share, and text of
 	// less entropy a larger one.
 	MinShare float64
+	// Rate is the Rate of Options, or 0 if none was stated.
+	Rate float64
+	// RateShare is the smallest share of marked text that would be detected with probability Power
+	// or more, in text of which the marked part raises the mean score by Rate. It is +Inf if Rate is
+	// 0, or if no share would do. For a green list and for a Gumbel mark, it holds for every way in
+	// which the rise is spread over the text. docs/statistics.md, section 6, has the proofs.
+	RateShare float64
 }
 
 // powerOf states the power of a test of these units. It adjusts for tests by Bonferroni, which can
 // only understate the power.
 func powerOf(law null.Law, units *null.Units, o Options, tests int64) Power {
-	p := Power{Alpha: o.Alpha, Power: null.TargetPower, MinExcess: math.Inf(1), MinShare: math.Inf(1)}
+	p := Power{
+		Alpha: o.Alpha, Power: null.TargetPower, MinExcess: math.Inf(1), MinShare: math.Inf(1),
+		Rate: o.Rate, RateShare: math.Inf(1),
+	}
 	top := min(null.Max(law, units).Int64(), math.MaxInt64-1)
 	limit := math.Log10(o.Alpha) - math.Log10(float64(tests))
 	p.MinSum = null.Critical(law, units, limit, top)
@@ -51,6 +61,14 @@ func powerOf(law null.Law, units *null.Units, o Options, tests int64) Power {
 	if above(most) >= 0 {
 		p.MinExcess = root(most, law.Digits(), above)
 		p.MinShare = p.MinExcess / full
+	}
+	if o.Rate > 0 {
+		likely := func(share float64) float64 {
+			return law.Likely(units, sum, share*o.Rate) - math.Log10(null.TargetPower)
+		}
+		if likely(1) >= 0 {
+			p.RateShare = root(1, 1e-3, likely)
+		}
 	}
 	return p
 }

@@ -47,16 +47,21 @@ func TestVerdicts(t *testing.T) {
 		name  string
 		n     int
 		share float64
+		rate  float64
 		want  detect.Verdict
 	}{
-		{"too short to detect anything", 10, 0, detect.Inconclusive},
-		{"too short for half a mark", 60, 0, detect.Inconclusive},
-		{"long enough", 5000, 0, detect.NotDetected},
-		{"too short for a small share", 5000, 0.05, detect.Inconclusive},
-		{"long enough for a small share", 500_000, 0.05, detect.NotDetected},
+		{"too short to detect anything", 10, 0, 0.38, detect.Inconclusive},
+		{"too short for half a mark", 60, 0, 0.38, detect.Inconclusive},
+		{"long enough", 5000, 0, 0.38, detect.NotDetected},
+		{"too short for a small share", 5000, 0.05, 0.38, detect.Inconclusive},
+		{"long enough for a small share", 500_000, 0.05, 0.38, detect.NotDetected},
+		{"no rate", 500_000, 0, 0, detect.Inconclusive},
+		{"long enough for less choice", 5000, 0, 0.2, detect.NotDetected},
+		{"too short for less choice", 5000, 0, 0.05, detect.Inconclusive},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := detect.NewAccumulator(testmark.Green(t, testmark.Key(0), 2), &detect.Options{MinShare: c.share})
+			o := &detect.Options{MinShare: c.share, Rate: c.rate}
+			a := detect.NewAccumulator(testmark.Green(t, testmark.Key(0), 2), o)
 			a.Add(testmark.Uniform(rng, c.n, vocab))
 			assert.Equal(t, c.want, a.Result().Verdict)
 		})

@@ -16,12 +16,12 @@ type Verdict string
 const (
 	// Detected means that the adjusted p-value is at most Alpha.
 	Detected Verdict = "detected"
-	// NotDetected means that the adjusted p-value is above Alpha, although the test would have
-	// detected a marked share of MinShare with probability 0.9 or more. The share is counted as in
-	// [Power.MinShare]. Marks that were removed or learned weakly stay silent too.
+	// NotDetected means that the adjusted p-value is above Alpha, although a text of the stated Rate
+	// of which a share MinShare is marked would have been detected with probability 0.9 or more. See
+	// [Power.RateShare]. Marks that were removed or learned weakly stay silent too.
 	NotDetected Verdict = "not_detected"
-	// Inconclusive means that the adjusted p-value is above Alpha, and that there was too little
-	// text to tell.
+	// Inconclusive means that the adjusted p-value is above Alpha, and that silence says nothing:
+	// there was too little text, or no Rate was stated for text like this one.
 	Inconclusive Verdict = "inconclusive"
 )
 
@@ -146,7 +146,7 @@ func (r *Result) decide(s Scorer, o Options) {
 	switch {
 	case r.Log10PAdjusted <= math.Log10(o.Alpha):
 		r.Verdict = Detected
-	case r.Power.MinShare <= o.MinShare:
+	case r.Power.RateShare <= o.MinShare:
 		r.Verdict = NotDetected
 	default:
 		r.Verdict = Inconclusive

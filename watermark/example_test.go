@@ -81,7 +81,7 @@ func Example() {
 	fmt.Println("unmarked:", verdict(mark, write(unmarked, prompt, 400)))
 	// Output:
 	// marked: detected, 381 of 398 green
-	// unmarked: not_detected, 189 of 398 green
+	// unmarked: inconclusive, 189 of 398 green
 }
 
 // An engine with a sampler of its own lets Process bias the raw logits, before temperature and

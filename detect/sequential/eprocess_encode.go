@@ -9,14 +9,26 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// eprocessTag begins every encoding of an EProcess, and names its version.
-const eprocessTag = "isotope-eprocess-1\n"
+// eprocessTag begins every encoding of an EProcess of [NewEProcess], and names its version.
+// eprocessTagStrong begins that of an EProcess with more green rates.
+const (
+	eprocessTag       = "isotope-eprocess-1\n"
+	eprocessTagStrong = "isotope-eprocess-2\n"
+)
+
+// tag returns the tag of the encoding.
+func (e *EProcess) tag() string {
+	if e.mixture.size > gridPoints {
+		return eprocessTagStrong
+	}
+	return eprocessTag
+}
 
 // AppendBinary appends the state to dst: gamma and four counts. Processes in the same state have
 // the same bytes. The counts depend on the key. The error is always nil.
 func (e *EProcess) AppendBinary(dst []byte) ([]byte, error) {
 	from := len(dst)
-	dst = append(dst, eprocessTag...)
+	dst = append(dst, e.tag()...)
 	dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(e.mixture.gamma))
 	dst = e.appendCounts(dst)
 	return evidence.Seal(dst, from), nil
@@ -29,7 +41,7 @@ func (e *EProcess) MarshalBinary() ([]byte, error) { return e.AppendBinary(nil) 
 // same gamma, or the error wraps [detect.ErrMismatch]. Errors about damaged bytes wrap
 // [detect.ErrMalformed]. After an error the state is unchanged.
 func (e *EProcess) UnmarshalBinary(data []byte) error {
-	rest, err := checkedBody(data, eprocessTag)
+	rest, err := checkedBody(data, e.tag())
 	if err != nil {
 		return err
 	}

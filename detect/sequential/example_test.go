@@ -44,7 +44,7 @@ func Example() {
 		return text
 	}
 
-	audit := sequential.New(mark, &sequential.Options{MinShare: 0.1})
+	audit := sequential.New(mark, &sequential.Options{MinShare: 0.1, Rate: 0.38})
 	for !audit.Done() {
 		prompt := []watermark.Token{rng.Int32N(1000), rng.Int32N(1000), rng.Int32N(1000)}
 		audit.Prompt(prompt)
@@ -55,7 +55,7 @@ func Example() {
 	fmt.Println("without a mark it would have stopped at", r.Futile)
 	// Output:
 	// detected after 624 scored tokens: log10 p -6.5
-	// without a mark it would have stopped at 4642
+	// without a mark it would have stopped at 6720
 }
 
 // The state of an audit survives a restart.

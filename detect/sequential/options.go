@@ -2,6 +2,7 @@ package sequential
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
@@ -17,11 +18,15 @@ type Options struct {
 	// Alpha is the largest adjusted p-value that is called detected, in (0,0.5]. 0 means 1e-6.
 	Alpha float64
 	// MinShare is the smallest share of marked text that matters to the caller, in (0,1]. 0 means
-	// 0.5. It sets Futile: a fixed test needs some number of units to detect this share with power
-	// 0.99.
+	// 0.5.
 	MinShare float64
+	// Rate is that of [detect.Options]: by how much the mark raises the mean score in text like this
+	// one. 0 means unknown, and silence is inconclusive then.
+	Rate float64
 	// Futile is the number of units from which silence is called not_detected, at least 0. 0 means
-	// the number that follows from MinShare. math.MaxInt64 means never.
+	// the number that follows from Rate and MinShare: with so many units the test itself detects
+	// this share with probability 0.9 or more. Without a Rate it is math.MaxInt64, which means never.
+	// Another number is the caller's statement, and the test does not check it.
 	Futile int64
 	// Tests is the number of tests that this one belongs to (Bonferroni), at least 1. 0 means 1.
 	Tests int64
@@ -41,6 +46,8 @@ func (o *Options) Check() error {
 		return errors.New("sequential: Alpha is outside (0,0.5]")
 	case !(c.MinShare > 0 && c.MinShare <= 1):
 		return errors.New("sequential: MinShare is outside (0,1]")
+	case !(c.Rate >= 0) || math.IsInf(c.Rate, 1):
+		return errors.New("sequential: Rate is not a finite number of at least 0")
 	case c.Futile < 0:
 		return errors.New("sequential: Futile is negative")
 	case c.Tests < 1:

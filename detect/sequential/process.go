@@ -16,6 +16,12 @@ type process interface {
 	// counts returns the number of units, and the number of green ones if scores are colours.
 	counts() (scored, green int64)
 	clone() process
+	// reaches returns a sum of n scores, each at most top, at which log10 of the value is at least
+	// level. It is the smallest one except for parts that are not linear. ok is false if there is
+	// none.
+	reaches(n int64, level float64, top int64) (sum int64, ok bool)
+	// parts is the number of alternatives that are mixed.
+	parts() int
 	appendCounts(dst []byte) []byte
 	// size is the length of the bytes that appendCounts appends. decode reads as many into a
 	// process of the same law.
@@ -26,6 +32,7 @@ type process interface {
 func (e *EProcess) add(score int64)               { e.AddCounts(score, 1) }
 func (e *EProcess) counts() (scored, green int64) { return e.n, e.green }
 func (e *EProcess) size() int                     { return eprocessCounts }
+func (e *EProcess) parts() int                    { return e.mixture.size }
 
 func (e *EProcess) clone() process {
 	c := *e
@@ -43,7 +50,16 @@ func (e *EProcess) decode(data []byte) (process, error) {
 // newProcess returns an e-process for a law. It has counted nothing.
 func newProcess(law watermark.Law) process {
 	if l, ok := law.(watermark.Bernoulli); ok {
-		return NewEProcess(l.P)
+		return NewEProcessFor(l)
 	}
 	return newBetProcess(null.Of(law).Bets())
+}
+
+// firstProcess returns the e-process that an encoding of the second version holds.
+func firstProcess(law watermark.Law) process {
+	if l, ok := law.(watermark.Bernoulli); ok {
+		return NewEProcess(l.P)
+	}
+	l := null.Of(law)
+	return newBetProcess(l.Bets()[:l.FirstBets()])
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 	"github.com/isotope-wm/isotope/detect/internal/null"
-	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -19,12 +18,9 @@ import (
 // e-process cannot take back a unit that it has counted.
 var ErrLate = errors.New("a context to exclude has already been scored")
 
-// futilePower is the power of the fixed test whose size is the futility bound.
-const futilePower = 0.99
-
 // A Test tests while evidence arrives. Its Result may be read after every call. The result may
-// decide whether there is another call, and what that call asks for. In the worst tenth of cases
-// this costs 20 to 30 percent more tokens than a fixed test. On average it saves about 15 percent.
+// decide whether there is another call, and what that call asks for. docs/statistics.md, section
+// 5.2, compares the number of tokens with that of a fixed test.
 //
 // A Test scores fresh units as a [detect.Accumulator] does, but at once and for good. So prompts
 // must come before the texts that answer them, the result depends on the order of texts, and two
@@ -62,7 +58,6 @@ func New(s detect.Scorer, o *Options) *Test {
 		process: newProcess(s.Law()),
 		top:     null.Of(s.Law()).Top(),
 		ledger:  newLedger(options.Dedup, s.Width()),
-		futile:  options.Futile,
 	}
 	if _, ok := s.(detect.UnitNamer); ok {
 		if options.Dedup == detect.DedupContext {
@@ -70,14 +65,21 @@ func New(s detect.Scorer, o *Options) *Test {
 		}
 		q.inputs = make(map[string]struct{})
 	}
-	if q.futile == 0 {
-		q.futile = math.MaxInt64
-		smallest := plan.Share{Law: s.Law(), Share: options.MinShare, Alpha: options.Alpha, Tests: options.Tests}
-		if n, err := smallest.Tokens(futilePower); err == nil {
-			q.futile = n
-		}
-	}
+	q.setFutile()
 	return q
+}
+
+// setFutile finds the futility bound of the e-process that the test has.
+func (q *Test) setFutile() {
+	switch o := &q.options; {
+	case o.Futile > 0:
+		q.futile = o.Futile
+	case o.Rate > 0:
+		level := math.Log10(o.Alpha) - math.Log10(float64(o.Tests))
+		q.futile = futileAt(q.scorer.Law(), q.process, o.MinShare*o.Rate, level)
+	default:
+		q.futile = math.MaxInt64
+	}
 }
 
 // Add counts one text, as [detect.Accumulator.Add] does. It scores the fresh units in their order.
@@ -223,7 +225,8 @@ type Result struct {
 	Skipped detect.Skipped // positions that were not scored
 	Tests   int64          // tests that Log10PAdjusted is adjusted for, at least 1
 
-	// Futile is the number of units from which silence is called not_detected, at least 1. It is
+	// Futile is the number of units from which silence is called not_detected, at least 1. With so
+	// many, the test detects MinShare in text of the stated Rate with probability 0.9 or more. It is
 	// math.MaxInt64 if there is none.
 	Futile int64
 	// Verdict is detected as soon as the adjusted p-value is at most Alpha, and stays so. Otherwise
@@ -267,7 +270,8 @@ func (q *Test) Result() Result {
 	return r
 }
 
-// Done reports whether the verdict is detected or not_detected. Stop by it.
+// Done reports whether the verdict is detected or not_detected. Stop by it. Without a Rate and a
+// Futile the verdict of unmarked text stays inconclusive, so stop by a budget too.
 func (q *Test) Done() bool { return q.Result().Verdict != detect.Inconclusive }
 
 // String returns one line for a log.
@@ -279,7 +283,8 @@ func (r Result) String() string {
 
 // Reset removes everything that was added or excluded.
 func (q *Test) Reset() {
-	q.process.Reset()
+	q.process = newProcess(q.scorer.Law())
+	q.setFutile()
 	q.ledger = newLedger(q.ledger.rule, q.ledger.width)
 	clear(q.inputs)
 	q.skipped = detect.Skipped{}

@@ -12,8 +12,12 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// testTag begins every encoding of a Test, and names its version.
-const testTag = "isotope-sequential-2\n"
+// testTag begins every encoding of a Test whose e-process has the parts of the second version.
+// testTagMore begins the others: later versions mix more parts under some laws.
+const (
+	testTag     = "isotope-sequential-2\n"
+	testTagMore = "isotope-sequential-3\n"
+)
 
 // testHeader is the length of the bytes before the units, without the counts of the process. They
 // are the identity, six kinds of skipped positions, and the numbers of units and of contexts.
@@ -24,7 +28,11 @@ const testHeader = sha256.Size + 8*8
 // part of it. The error is always nil.
 func (q *Test) AppendBinary(dst []byte) ([]byte, error) {
 	from := len(dst)
-	dst = append(dst, testTag...)
+	tag := testTag
+	if q.process.parts() != firstProcess(q.scorer.Law()).parts() {
+		tag = testTagMore
+	}
+	dst = append(dst, tag...)
 	dst = append(dst, q.identity()...)
 	dst = q.process.appendCounts(dst)
 	s := q.skipped
@@ -54,15 +62,19 @@ func (q *Test) identity() []byte {
 }
 
 // UnmarshalBinary replaces the state by an encoded one. The Test then continues as if it had never
-// stopped. It must have been made for the same mark, Dedup and Exempt, or the error wraps
+// stopped, with the parts that its e-process had. It must have been made for the same mark, Dedup and Exempt, or the error wraps
 // [detect.ErrMismatch]. Errors about damaged bytes wrap [detect.ErrMalformed]. After an error the
 // state is unchanged. len(data) bounds the memory.
 func (q *Test) UnmarshalBinary(data []byte) error {
-	rest, err := checkedBody(data, testTag)
+	tag, empty := testTag, firstProcess(q.scorer.Law())
+	if now := newProcess(q.scorer.Law()); now.parts() != empty.parts() && bytes.HasPrefix(data, []byte(testTagMore)) {
+		tag, empty = testTagMore, now
+	}
+	rest, err := checkedBody(data, tag)
 	if err != nil {
 		return err
 	}
-	if len(rest) < testHeader+q.process.size() {
+	if len(rest) < testHeader+empty.size() {
 		return fmt.Errorf("sequential: %w: the data ends early", detect.ErrMalformed)
 	}
 	if !bytes.Equal(rest[:sha256.Size], q.identity()) {
@@ -70,11 +82,11 @@ func (q *Test) UnmarshalBinary(data []byte) error {
 			q.scorer.ID(), detect.ErrMismatch)
 	}
 	rest = rest[sha256.Size:]
-	process, err := q.process.decode(rest[:q.process.size()])
+	process, err := empty.decode(rest[:empty.size()])
 	if err != nil {
 		return err
 	}
-	rest = rest[q.process.size():]
+	rest = rest[empty.size():]
 	var s detect.Skipped
 	var units, excluded int64
 	for _, n := range []*int64{
@@ -97,6 +109,7 @@ func (q *Test) UnmarshalBinary(data []byte) error {
 		return fmt.Errorf("sequential: %w: the counts do not add up", detect.ErrMalformed)
 	}
 	q.process, q.ledger, q.skipped = process, l, s
+	q.setFutile()
 	q.findInputs()
 	return nil
 }

@@ -2,10 +2,12 @@ package student
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/internal/null"
 )
 
 // The patterns of a trace.
@@ -16,9 +18,14 @@ const (
 	PatternConcentrated detect.Pattern = "concentrated"
 	// PatternCohort means that the master is detected and cohorts are named, but no account is.
 	PatternCohort detect.Pattern = "cohort"
-	// PatternFlat means that the master is detected and the effect is spread. No account or cohort
-	// is named, although an account that carried a tenth of the effect would have been. Or more
-	// than half of the accounts are named.
+	// PatternLane means that the master is detected, that no account or cohort is named, and that the
+	// adjusted p-value of a lane is at most Alpha. Lanes are never named, because the lanes of a
+	// group share one secret.
+	PatternLane detect.Pattern = "lane"
+	// PatternFlat means that the master is detected and no few accounts are seen to carry the effect.
+	// No account or cohort is named and no lane is found, although an account that carried a tenth
+	// of the effect, as it is estimated, would have been. Or more than half of the accounts are
+	// named.
 	PatternFlat detect.Pattern = "flat"
 	// PatternUnresolved means that the master is detected, and that there are too few tokens to
 	// tell concentrated from flat.
@@ -102,6 +109,7 @@ type Conclusion struct {
 //	flat           at least 4 tenants, and more than half of them are named
 //	concentrated   a tenant is named
 //	cohort         a cohort is named
+//	lane           the adjusted p-value of a lane is at most Alpha
 //	flat           the trace would name a tenant that carries a tenth of the effect
 //	unresolved     otherwise
 //
@@ -170,7 +178,7 @@ func Conclude(f Findings) Conclusion {
 	case flatByNames(t.Tenants, len(c.Accounts)):
 		c.Pattern = PatternFlat
 		c.Rule = fmt.Sprintf("more than %v of the tenants are named", FlatShare)
-		c.flat()
+		c.flat("The outputs depend on the keys of more than half of the accounts.")
 	case len(c.Accounts) > 0:
 		c.Pattern = PatternConcentrated
 		c.Rule = "the master is detected and tenants are named by Holm's rule"
@@ -181,6 +189,7 @@ func Conclude(f Findings) Conclusion {
 			"training on answers that were collected through these accounts",
 			"training on what the accounts' holders passed on or published",
 			"a deliberate trail: anybody who has the text served to an account can train on it",
+			leaked,
 		}
 	case len(c.Cohorts) > 0:
 		c.Pattern = PatternCohort
@@ -192,12 +201,30 @@ func Conclude(f Findings) Conclusion {
 		c.Explanations = []string{
 			"training on answers that were collected through many accounts of the cohort",
 			"training on text that customers of the cohort published",
+			leaked,
+		}
+	case len(lanes(t)) > 0:
+		c.Pattern = PatternLane
+		ids := lanes(t)
+		c.Rule = "the master is detected, nobody is named, and by Holm's rule the p-value of a lane is at most alpha"
+		c.Claim = fmt.Sprintf("The outputs depend on our key and on the %s of %s. "+
+			"The lanes of a group share one secret, so this does not name an account. Text of the marked model%s",
+			these(len(ids), "list of the lane", "lists of the lanes"), quoted(ids), wasUsed)
+		c.Explanations = []string{
+			"training on answers that were collected through the account of the lane",
+			"training on what the account's holder passed on or published",
+			"text that somebody marked who knows the lists of another lane of the group",
+			leaked,
 		}
 	case t.Tenants != nil && t.Tenants.Resolution <= FlatResolution:
 		c.Pattern = PatternFlat
-		c.Rule = fmt.Sprintf("the master is detected and nobody is named, although a tenant that carries "+
-			"%.2g of the effect would have been named with probability 0.9", t.Tenants.Resolution)
-		c.flat()
+		c.Rule = fmt.Sprintf("the master is detected and nobody is named, although a tenant of the registry that carries "+
+			"%.2g of the effect would have been named with probability 0.9, if the effect is as large as it is estimated",
+			t.Tenants.Resolution)
+		c.flat(fmt.Sprintf("The outputs depend on our key. No account with %.2g or more of the effect was seen.",
+			t.Tenants.Resolution))
+		c.Explanations = append(c.Explanations, "training on text that was served to an account without a key of its own, "+
+			"or to one that is not in the registry")
 	default:
 		c.Pattern = PatternUnresolved
 		c.Rule = "the master is detected, nobody is named, and a tenant that carries a tenth of the effect " +
@@ -207,23 +234,29 @@ func Conclude(f Findings) Conclusion {
 		c.Explanations = []string{
 			"training on answers that were collected through few accounts or many",
 			"training on text that customers published",
+			leaked,
 		}
 	}
 	c.notShown(f)
 	return c
 }
 
-// wasUsed ends the sentence about text whose key the outputs depend on.
-const wasUsed = " was used, directly or through others, in making the model or its outputs."
+// wasUsed ends the sentence about text whose key the outputs depend on. The tests show the
+// dependence, and records say the rest.
+const wasUsed = " was used, directly or through others, in making the model or its outputs, " +
+	"if the keys were secret and the records of them are right."
 
-// flat sets the words for an effect that is spread.
-func (c *Conclusion) flat() {
-	c.Claim = "The outputs depend on our key. The effect is spread over accounts, " +
-		"and a few of them do not carry it alone. Text of the marked model" + wasUsed
+// leaked is an explanation of every dependence.
+const leaked = "a leaked key, or lists that somebody learned from enough marked text"
+
+// flat sets the words for an effect that no few accounts are seen to carry.
+func (c *Conclusion) flat(shown string) {
+	c.Claim = shown + " Text of the marked model" + wasUsed
 	c.Explanations = []string{
 		"training on public text in which customers posted answers",
 		"training on answers that were collected through very many accounts, each below what can be resolved",
 		"training on another model that was trained on marked text",
+		leaked,
 	}
 }
 
@@ -242,6 +275,10 @@ func (c *Conclusion) notShown(f Findings) {
 		case f.Provenance.Detected:
 			c.NotShown = append(c.NotShown, "that the suspect was trained on marked text: "+
 				"the provenance band shows, as in text that the marked model wrote itself")
+		case !(f.Provenance.Live > 0):
+			c.NotShown = append(c.NotShown, "that the suspect was trained on marked text "+
+				"and does not just quote or forward it: the provenance band is silent, "+
+				"and nobody has shown that text of this kind from the marked model itself carries it")
 		}
 	}
 	if f.Trace.Tenants != nil && lanesFound(f.Trace.Tenants) {
@@ -296,6 +333,23 @@ func flatByNames(f *FamilyResult, names int) bool {
 		}
 	}
 	return tenants >= FlatAccounts && float64(names) > FlatShare*float64(tenants)
+}
+
+// lanes returns the IDs of the lanes whose adjusted p-value is at most Alpha, without control
+// accounts.
+func lanes(t *TraceResult) []string {
+	var ids []string
+	for _, f := range []*FamilyResult{t.Cohorts, t.Tenants} {
+		if f == nil {
+			continue
+		}
+		for _, a := range f.Accounts {
+			if a.Lane && !a.Decoy && a.Log10PHolm <= math.Log10(t.Alpha)+null.LevelSlack {
+				ids = append(ids, a.ID)
+			}
+		}
+	}
+	return ids
 }
 
 // lanesFound reports whether a lane is on the list for triage.

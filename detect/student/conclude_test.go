@@ -3,6 +3,7 @@ package student_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -47,11 +48,26 @@ func TestConclude(t *testing.T) {
 	weak := &student.BandStrength{Detected: true, Excess: 0.1, Live: 0.4}
 	silent := &student.BandStrength{Excess: 0.4, Live: 0.4}
 	inf := math.Inf(1)
+	// Finding 3 of the review of 2026-11-30: one lane carries everything, and the claim was that no
+	// few accounts do.
+	lane := func(log10P float64) student.TraceResult {
+		f := family("lane", 40, 0.061)
+		for i := range f.Accounts {
+			f.Accounts[i].Lane = i < 20
+		}
+		f.Accounts[3].Log10PHolm = log10P
+		r := with(master(true), nil, f)
+		r.Alpha = 1e-6
+		return r
+	}
 	for _, c := range []struct {
 		name string
 		f    student.Findings
 		want detect.Pattern
 	}{
+		{"a lane carries the effect", student.Findings{Trace: lane(-3037)}, student.PatternLane},
+		{"a lane at alpha", student.Findings{Trace: lane(-6)}, student.PatternLane},
+		{"a lane above alpha", student.Findings{Trace: lane(-5.9)}, student.PatternFlat},
 		{"no key", student.Findings{Trace: with(master(false), family("cohort", 5, inf), family("tenant", 100, inf))}, student.PatternNothing},
 		{"no families, no master", student.Findings{Trace: master(false)}, student.PatternNothing},
 		{"the master alone", student.Findings{Trace: master(true)}, student.PatternUnresolved},
@@ -97,7 +113,8 @@ func TestConclude(t *testing.T) {
 		})
 	}
 	// The claim stops at what is proven.
-	const used = " was used, directly or through others, in making the model or its outputs."
+	const used = " was used, directly or through others, in making the model or its outputs, " +
+		"if the keys were secret and the records of them are right."
 	for _, c := range []struct {
 		name  string
 		trace student.TraceResult
@@ -126,6 +143,15 @@ func TestConclude(t *testing.T) {
 			"The outputs depend on our key. Text of the marked model" + used + " The test does not show through which accounts.",
 		},
 		{
+			"a lane", lane(-3037),
+			`The outputs depend on our key and on the list of the lane of "lane-3". The lanes of a group share one secret, ` +
+				"so this does not name an account. Text of the marked model" + used,
+		},
+		{
+			"nobody with much", with(master(true), nil, family("tenant", 100, 0.061)),
+			"The outputs depend on our key. No account with 0.061 or more of the effect was seen. Text of the marked model" + used,
+		},
+		{
 			"a contradiction", with(master(false), nil, family("tenant", 100, inf, 7)),
 			`The outputs depend on the key of "tenant-7" and do not show that of the master. ` +
 				"Text that was served carries that of the master too, so this finding does not fit such text.",
@@ -142,6 +168,22 @@ func TestConclude(t *testing.T) {
 	got := student.Conclude(student.Findings{Trace: with(master(true), nil, family("tenant", 100, 0.05, 3))})
 	assert.Contains(t, fmt.Sprint(got.NotShown), "holders of the accounts")
 	assert.Contains(t, fmt.Sprint(got.NotShown), "provenance band was not tested")
+	// A silent provenance band is a finding only where it was shown to be audible.
+	const quotes = "does not just quote or forward it"
+	for _, c := range []struct {
+		name string
+		band *student.BandStrength
+		want bool
+	}{
+		{"not tested", nil, true},
+		{"silent", &student.BandStrength{}, true},
+		{"silent, and audible in the marked model's own text", &student.BandStrength{Live: 0.4}, false},
+	} {
+		t.Run("training with a provenance band "+c.name, func(t *testing.T) {
+			got := student.Conclude(student.Findings{Trace: master(true), Provenance: c.band})
+			assert.Equal(t, c.want, strings.Contains(fmt.Sprint(got.NotShown), quotes), got.NotShown)
+		})
+	}
 	half := &student.BandStrength{Detected: true, Excess: 0.5, Live: 1}
 	got = student.Conclude(student.Findings{Trace: master(true), LiveExcess: 0.2, Provenance: half})
 	assert.Contains(t, got.Claim, "in both bands at least 0.5 times as strongly")

@@ -286,7 +286,7 @@ func ExampleConclude() {
 	fmt.Println("Not shown:", c.NotShown[0]+".")
 	// Output:
 	// concentrated
-	// The outputs depend on the keys of "bolt", "echo". Text that was served to these accounts was used, directly or through others, in making the model or its outputs.
+	// The outputs depend on the keys of "bolt", "echo". Text that was served to these accounts was used, directly or through others, in making the model or its outputs, if the keys were secret and the records of them are right.
 	// Not shown: who trained the suspect model, and whether anybody meant to use marked text.
 }
 

@@ -27,10 +27,14 @@ type Options struct {
 	// means 1.
 	Tests int64
 	// C1 is the sensitivity that [plan.Student] rests on, at least 0. Measure it on a student of
-	// your own. MinShare is the share of marked training text that matters to you, in [0,1]. With
-	// both, silence is called not_detected if the test would have shown MinShare with power 0.9. If
-	// one of them is 0, silence is inconclusive.
+	// your own. MinShare is the share of marked training text that matters to you, in [0,1].
 	C1, MinShare float64
+	// C1Pairs is the number of scored distinct pairs at which C1 was measured, at least 0. A student
+	// learns common continuations first. So z stops growing, and a C1 does not hold for more pairs
+	// than these. Silence is called not_detected if the test would have shown MinShare with power
+	// 0.9 by C1, and if it scored at most C1Pairs. If C1, MinShare or C1Pairs is 0, silence is
+	// inconclusive.
+	C1Pairs int64
 }
 
 // Check returns an error if a field is out of its range. nil is sound.
@@ -49,6 +53,8 @@ func (o *Options) Check() error {
 		return errors.New("student: C1 is not a finite number of at least 0")
 	case !(o.MinShare >= 0 && o.MinShare <= 1):
 		return errors.New("student: MinShare is outside [0,1]")
+	case o.C1Pairs < 0:
+		return errors.New("student: C1Pairs is negative")
 	case o.Tests > math.MaxInt64/8:
 		return errors.New("student: Tests is too large")
 	}

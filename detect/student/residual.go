@@ -40,14 +40,15 @@ func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
 	var history []detect.Token
 	var row []float32
 	for _, o := range s.outputs {
-		history = append(append(history[:0], o.prompt...), o.text...)
+		given := o.before()
+		history = append(append(history[:0], given...), o.text...)
 		for at := width; at < len(o.text); at++ {
 			key = evidence.Pack(key[:0], o.text[at-width:at]...)
 			ids := after[string(key)]
 			if len(ids) == 0 {
 				continue
 			}
-			before := history[:len(o.prompt)+at]
+			before := history[:len(given)+at]
 			if rows != nil {
 				row = rows.LogProbs(row, before)
 			}

@@ -26,11 +26,15 @@ type SequentialOptions struct {
 	Alpha float64
 	// Tests is the number of tests that this one belongs to (Bonferroni), at least 1. 0 means 1.
 	Tests int64
-	// C1, above 0, and MinShare, in (0,1], set the futility bound. A fixed test needs some number
-	// of units to show the share MinShare of marked training text with power 0.99, by
-	// [plan.Student] with this C1. From that number on, silence is called not_detected. If both are
-	// 0, the test continues until the caller stops.
+	// C1, above 0, and MinShare, in (0,1], set the futility bound, at which the test ends. By
+	// [plan.Student], a share MinShare of marked training text raises the green rate by C1 MinShare
+	// sqrt(gamma(1-gamma)). At the bound this test shows that rise with probability 0.9, and a fixed
+	// test shows it with 0.99. If both are 0, the test continues until the caller stops.
 	C1, MinShare float64
+	// C1Pairs is the number of scored distinct pairs at which C1 was measured, at least 0. At the
+	// futility bound silence is called not_detected if at most C1Pairs were scored. Otherwise, and
+	// if C1Pairs is 0, it is inconclusive.
+	C1Pairs int64
 }
 
 // A Sequential tests a student while its outputs are collected. Its Result may be looked at after
@@ -80,11 +84,18 @@ func NewSequential(s detect.Scorer, decoys *Decoys, o *SequentialOptions) (*Sequ
 			return nil, errors.New("student: C1 is not a positive finite number; set C1 and MinShare, or neither")
 		case !(c.MinShare > 0 && c.MinShare <= 1):
 			return nil, errors.New("student: MinShare is outside (0,1]; set C1 and MinShare, or neither")
+		case c.C1Pairs < 0:
+			return nil, errors.New("student: C1Pairs is negative")
 		}
-		n := plan.Student{C1: c.C1, Alpha: c.Alpha, Tests: c.Tests}.Tokens(c.MinShare, futilePower)
-		if n < math.MaxInt64/2 {
-			options.Futile = int64(math.Ceil(n))
+		gamma := greenLaw(s).P
+		own := options
+		own.Futile, own.MinShare, own.Rate = 0, c.MinShare, min(c.C1*math.Sqrt(gamma*(1-gamma)), 1-gamma)
+		options.Futile = sequential.New(s, &own).Result().Futile
+		fixed := plan.Student{C1: c.C1, Alpha: c.Alpha, Tests: c.Tests}.Tokens(c.MinShare, fixedPower)
+		if fixed >= math.MaxInt64/2 {
+			options.Futile = math.MaxInt64
 		}
+		options.Futile = max(options.Futile, int64(math.Ceil(min(fixed, math.MaxInt64/2))))
 	}
 	q.test = sequential.New(s, &options)
 	return q, nil
@@ -115,16 +126,22 @@ type SequentialResult struct {
 }
 
 // Progress returns the present state of the test without the control keys. It takes constant time.
-func (q *Sequential) Progress() sequential.Result { return q.test.Result() }
+func (q *Sequential) Progress() sequential.Result {
+	r := q.test.Result()
+	if r.Verdict == detect.NotDetected && r.Scored > q.options.C1Pairs {
+		r.Verdict = detect.Inconclusive
+	}
+	return r
+}
 
-// Done reports whether the verdict is detected or not_detected. Stop by it.
+// Done reports whether the test detected or reached the futility bound. Stop by it.
 func (q *Sequential) Done() bool { return q.test.Done() }
 
 // Result returns the present state of the test. It runs the control keys, and takes as long as one
 // test for each of them.
 func (q *Sequential) Result() SequentialResult {
 	r := SequentialResult{
-		Result: q.test.Result(), Outputs: q.outputs, Filtered: q.filtered, Filter: q.options.Filter.Name,
+		Result: q.Progress(), Outputs: q.outputs, Filtered: q.filtered, Filter: q.options.Filter.Name,
 	}
 	log10P := make([]float64, q.decoys.Len())
 	each(len(log10P), func(i int) {
@@ -137,7 +154,7 @@ func (q *Sequential) Result() SequentialResult {
 
 // replay returns log10 of the anytime-valid p-value of a key over units in order.
 func replay(s detect.Scorer, units []detect.Pair) float64 {
-	e := sequential.NewEProcess(greenLaw(s).P)
+	e := sequential.NewEProcessFor(greenLaw(s))
 	scores := make([]int64, 0, evidence.Batch)
 	for from := 0; from < len(units); from += evidence.Batch {
 		to := min(from+evidence.Batch, len(units))
@@ -151,8 +168,8 @@ func replay(s detect.Scorer, units []detect.Pair) float64 {
 	return e.Log10P()
 }
 
-// futilePower is the power of the fixed test whose size is the futility bound.
-const futilePower = 0.99
+// fixedPower is the power of a fixed test as large as the futility bound.
+const fixedPower = 0.99
 
 // observedPairs collects pairs, with contexts of its own.
 type observedPairs []detect.Pair

@@ -19,6 +19,11 @@ import (
 var ErrMarkedPrompts = errors.New("the prompts carry the mark: " +
 	"ask with text that the marked model did not write")
 
+// ErrMarkedReference is a warning: the reference model depends on the key, in either direction. Its
+// residual would convict a clean model or acquit another one.
+var ErrMarkedReference = errors.New("the reference model depends on the key: " +
+	"take one that learned neither from marked text nor from text that was chosen by a detector")
+
 // A Test tests a model by its outputs: do they depend on the key? Every output comes with what the
 // model received before it. Contexts that occur in any prompt are out of the test, for all outputs.
 // Two statistics are declared ahead:
@@ -43,7 +48,20 @@ type Test struct {
 }
 
 // An output is what the model wrote, and the prompt before it. Ids outside the vocabulary are -1.
-type output struct{ prompt, text []detect.Token }
+type output struct {
+	prompt, text []detect.Token
+	// history is everything before the text. It is nil if that is prompt. Otherwise prompt has -1
+	// in place of what the model wrote itself.
+	history []detect.Token
+}
+
+// before returns everything before the text.
+func (o *output) before() []detect.Token {
+	if o.history != nil {
+		return o.history
+	}
+	return o.prompt
+}
 
 // New returns an empty Test. o may be nil. The error says that [Options.Check] refuses o, or that
 // the law of s is not a [watermark.Bernoulli]. It also says that there are not enough control keys
@@ -58,12 +76,45 @@ func New(s detect.Scorer, decoys *Decoys, o *Options) (*Test, error) {
 	return &Test{scorer: s, decoys: decoys, options: o.filled()}, nil
 }
 
-// Add counts one output. prompt is everything that the model received before it, with system text,
-// retrieved documents and earlier turns. It may be empty. An answer that quotes a prompt after a
-// space has another first token: call Exclude with that tokenization too. Contexts do not reach
-// from the output into the prompt. Add does not keep or change the slices.
+// Add counts one output. prompt is everything that the model received before it and did not write
+// itself: system text, retrieved documents and what the user said. It may be empty. For a
+// conversation call [Test.AddConversation]: the model's own earlier answers are not a prompt. An
+// answer that quotes a prompt after a space has another first token: call Exclude with that
+// tokenization too. Contexts do not reach from the output into the prompt. Add does not keep or
+// change the slices.
 func (s *Test) Add(prompt, text []detect.Token) {
-	s.outputs = append(s.outputs, output{s.clean(prompt), s.clean(text)})
+	s.outputs = append(s.outputs, output{prompt: s.clean(prompt), text: s.clean(text)})
+}
+
+// A Turn is a part of a conversation.
+type Turn struct {
+	Own    bool // the suspect wrote it
+	Tokens []detect.Token
+}
+
+// AddConversation counts every turn that the suspect wrote as one output. Its prompt is every turn
+// before it that the suspect did not write. The suspect's own turns leave no context out of the
+// test: under the null they are as independent of the key as the next one is. A reference model
+// reads all turns. AddConversation does not keep or change the slices.
+func (s *Test) AddConversation(turns []Turn) {
+	var prompt, history []detect.Token
+	own := false
+	for _, turn := range turns {
+		tokens := s.clean(turn.Tokens)
+		if turn.Own {
+			o := output{prompt: slices.Clone(prompt), text: tokens}
+			if own {
+				o.history = slices.Clone(history)
+			}
+			s.outputs = append(s.outputs, o)
+			own = true
+		}
+		history = append(history, tokens...)
+		if turn.Own {
+			tokens = slices.Repeat([]detect.Token{-1}, len(tokens))
+		}
+		prompt = append(prompt, tokens...)
+	}
 }
 
 // Exclude takes every context that occurs in tokens out of the test. Call it with everything else
@@ -122,8 +173,19 @@ type Result struct {
 
 	// Prompts tests the prompts, which should not carry the mark.
 	Prompts detect.Result
-	// Refused says that the prompts were declared unmarked, but have a p-value of at most 0.001.
-	// The test then does not reject: every p-value is 1.
+	// CopiedLog10P is log10 of the p-value of the pairs that outputs copy from their own prompts, four
+	// or more in a row, at most 0. It is that of their number, and of their number weighed by how
+	// often they are copied, adjusted for both. It is 0 unless PromptsUnmarked is declared, because
+	// contexts of prompts are out of the test otherwise.
+	CopiedLog10P float64
+	// ReferenceLog10P is log10 of the p-value of the reference's own first choices, at most 0: after
+	// each new context, is its likeliest token green more often than chance has it, or less often? A
+	// reference that depends on the key makes the residual false in either direction. It is 0
+	// without a RowReference.
+	ReferenceLog10P float64
+	// Refused says that the prompts were declared unmarked, but they or what the outputs copy from
+	// them have a p-value of at most 0.001, or that the reference has one. The test then does not
+	// reject: every p-value is 1.
 	Refused bool
 
 	Gamma    float64 // probability of green under the null, in (0,1)
@@ -178,11 +240,16 @@ func (s *Test) test() (Result, *pairSet) {
 		}
 	}
 	r.Log10PAdjusted = tail.Bonferroni(r.Log10P, s.options.Tests)
-	if r.Prompts.Log10P <= log10Marked {
+	r.CopiedLog10P, r.ReferenceLog10P = s.copied(), s.referenceChoices(set)
+	if min(r.Prompts.Log10P, r.CopiedLog10P) <= log10Marked {
 		r.Warnings = append(r.Warnings, ErrMarkedPrompts)
 		if s.options.PromptsUnmarked {
 			r.refuse()
 		}
+	}
+	if r.ReferenceLog10P <= log10Marked {
+		r.Warnings = append(r.Warnings, ErrMarkedReference)
+		r.refuse()
 	}
 	if r.Verdict = detect.Inconclusive; !r.Refused {
 		r.Verdict = s.options.verdict(r.Log10PAdjusted, r.Pairs.Scored, r.Tests)
@@ -209,7 +276,7 @@ func (o *Options) verdict(log10P float64, scored, tests int64) detect.Verdict {
 	switch {
 	case log10P <= math.Log10(o.Alpha):
 		return detect.Detected
-	case o.C1 > 0 && o.MinShare > 0 && scored > 0:
+	case o.C1 > 0 && o.MinShare > 0 && scored > 0 && scored <= o.C1Pairs:
 		p := plan.Student{C1: o.C1, Alpha: min(o.Alpha, 0.5), Tests: tests}
 		if p.Share(scored, null.TargetPower) <= o.MinShare {
 			return detect.NotDetected
@@ -235,7 +302,10 @@ func (s *Test) settle() {
 		if c := slices.Compare(a.prompt, b.prompt); c != 0 {
 			return c
 		}
-		return slices.Compare(a.text, b.text)
+		if c := slices.Compare(a.text, b.text); c != 0 {
+			return c
+		}
+		return slices.Compare(a.history, b.history)
 	})
 	slices.SortFunc(s.excluded, slices.Compare[[]detect.Token])
 }

@@ -5,13 +5,18 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
-// testTag begins every encoding of a Test, and names its version.
-const testTag = "isotope-student-1\n"
+// testTag begins every encoding of a Test, and names its version. testTagHistory begins that of a
+// Test with conversations, whose outputs have a third text.
+const (
+	testTag        = "isotope-student-1\n"
+	testTagHistory = "isotope-student-2\n"
+)
 
 // AppendBinary appends the state to dst. Tests that hold the same outputs have the same bytes, for
 // any order, shards or restarts. The state holds the tokens of outputs and prompts, and no key. The
@@ -20,13 +25,21 @@ const testTag = "isotope-student-1\n"
 func (s *Test) AppendBinary(dst []byte) ([]byte, error) {
 	s.settle()
 	from := len(dst)
-	dst = append(dst, testTag...)
+	tag := testTag
+	more := slices.ContainsFunc(s.outputs, func(o output) bool { return o.history != nil })
+	if more {
+		tag = testTagHistory
+	}
+	dst = append(dst, tag...)
 	dst = append(dst, s.identity()...)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.outputs)))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.excluded)))
 	for _, o := range s.outputs {
 		dst = appendTokens(dst, o.prompt)
 		dst = appendTokens(dst, o.text)
+		if more {
+			dst = appendTokens(dst, o.history)
+		}
 	}
 	for _, x := range s.excluded {
 		dst = appendTokens(dst, x)
@@ -48,7 +61,11 @@ func (s *Test) identity() []byte {
 // mark, Exempt and Filter, or the error wraps [detect.ErrMismatch]. Errors about damaged bytes wrap
 // [detect.ErrMalformed]. After an error the state is unchanged. len(data) bounds the memory.
 func (s *Test) UnmarshalBinary(data []byte) error {
-	rest, err := checkedBody(data, testTag)
+	tag, more := testTag, bytes.HasPrefix(data, []byte(testTagHistory))
+	if more {
+		tag = testTagHistory
+	}
+	rest, err := checkedBody(data, tag)
 	if err != nil {
 		return err
 	}
@@ -75,7 +92,13 @@ func (s *Test) UnmarshalBinary(data []byte) error {
 		return tokens
 	}
 	for range outputs {
-		read.outputs = append(read.outputs, output{next(), next()})
+		o := output{prompt: next(), text: next()}
+		if more {
+			if o.history = next(); len(o.history) == 0 {
+				o.history = nil
+			}
+		}
+		read.outputs = append(read.outputs, o)
 	}
 	for range excluded {
 		read.excluded = append(read.excluded, next())

@@ -61,10 +61,17 @@ func TestCleanStudentIsNot(t *testing.T) {
 	assert.Equal(t, int64(6), r.Tests)
 	assert.InDelta(t, min(r.Log10P+math.Log10(3), 0), r.Log10PAdjusted, 1e-12)
 	assert.Equal(t, detect.Inconclusive, r.Verdict, "3189 tokens show no share at this c1")
-	o.C1 = 0.2
+	o.C1, o.C1Pairs = 0.2, 5000
 	s = testmark.Must(student.New(mark, decoysOf(t, 100, 1), o))
 	ask(toy, rng, 60, 200, s.Add)
 	assert.Equal(t, detect.NotDetected, s.Result().Verdict)
+	for _, pairs := range []int64{0, 1000} { // unknown, or fewer than were scored here
+		o.C1Pairs = pairs
+		s = testmark.Must(student.New(mark, decoysOf(t, 100, 1), o))
+		ask(toy, rand.New(rand.NewPCG(1, 2)), 60, 200, s.Add)
+		require.Greater(t, s.Result().Pairs.Scored, pairs)
+		assert.Equal(t, detect.Inconclusive, s.Result().Verdict)
+	}
 	assert.Equal(t, detect.Inconclusive, testmark.Must(student.New(mark, decoysOf(t, 100, 1), nil)).Result().Verdict, "nothing added")
 }
 

@@ -489,7 +489,7 @@ func TestStudentSequential(t *testing.T) {
 func TestStudentSequentialGivesUp(t *testing.T) {
 	mark := studentMark(t, "master", 1)
 	toy := newToy(37, 200)
-	o := &student.SequentialOptions{C1: 0.5, MinShare: 0.5, PromptsUnmarked: true}
+	o := &student.SequentialOptions{C1: 0.5, MinShare: 0.5, C1Pairs: 1000, PromptsUnmarked: true}
 	q := testmark.Must(student.NewSequential(mark, decoysOf(t, 100, 1), o))
 	futile := plan.Student{C1: 0.5}.Tokens(0.5, 0.99)
 	require.Equal(t, int64(math.Ceil(futile)), q.Progress().Futile)
@@ -500,6 +500,12 @@ func TestStudentSequentialGivesUp(t *testing.T) {
 	r := q.Result()
 	assert.Equal(t, detect.NotDetected, r.Verdict)
 	assert.GreaterOrEqual(t, r.Scored, r.Futile)
+	o.C1Pairs = r.Futile - 1
+	q = testmark.Must(student.NewSequential(mark, decoysOf(t, 100, 1), o))
+	for rng := rand.New(rand.NewPCG(37, 37)); !q.Done(); {
+		ask(toy, rng, 1, 100, q.Add)
+	}
+	assert.Equal(t, detect.Inconclusive, q.Result().Verdict, "c1 was measured at fewer pairs")
 	assert.Zero(t, r.Skipped.Excluded)
 	for _, c := range []struct {
 		name, says string
@@ -509,6 +515,7 @@ func TestStudentSequentialGivesUp(t *testing.T) {
 		{"no c1", "C1", student.SequentialOptions{MinShare: 0.5}},
 		{"c1", "C1", student.SequentialOptions{C1: math.Inf(1), MinShare: 0.5}},
 		{"share", "MinShare", student.SequentialOptions{C1: 1, MinShare: 2}},
+		{"pairs", "C1Pairs", student.SequentialOptions{C1: 1, MinShare: 1, C1Pairs: -1}},
 		{"alpha", "Alpha", student.SequentialOptions{Alpha: 0.6}},
 		{"tests", "Tests", student.SequentialOptions{Tests: -1}},
 		{"filter", "ContextFilter", student.SequentialOptions{Filter: student.ContextFilter{Name: "x"}}},

@@ -49,7 +49,7 @@ func TestExponentialHalving(t *testing.T) {
 		}
 		for _, f := range []float64{0.05, 0.5, 0.9, 1.001, 1.5, 4, 30} {
 			t.Run(fmt.Sprintf("%v/f=%v", groups, f), func(t *testing.T) {
-				h := newHypo(groups, mean*f)
+				h := newHypo(groups, mean*f, false)
 				value, err := h.integrate()
 				require.Less(t, err, 1e-11*value)
 				// Other paths through the same point give the same integral.

@@ -270,3 +270,9 @@ func complexLog1pmx(a, b float64) (re, im float64) {
 func multiply(a, b, c, d float64) (re, im float64) {
 	return float64(a*c) - float64(b*d), float64(a*d) + float64(b*c)
 }
+
+// Ln returns the natural logarithm of x > 0, with the same bits on every machine.
+func Ln(x float64) float64 { return ln(x) }
+
+// Exp returns e^x, with the same bits on every machine.
+func Exp(x float64) float64 { return exp(x) }

@@ -75,7 +75,54 @@ func WeightedExponential(groups []Exponential, s float64) float64 {
 		// log10 P <= -0.43425 r + 4 count, which is below the result.
 		return -0.434 * s / merged[0].Weight
 	}
-	return newHypo(merged, s).tail()
+	return newHypo(merged, s, false).tail()
+}
+
+// WeightedExponentialBelow returns log10 P(S < s) for the sum S of all terms of all groups, which is
+// log10 P(S <= s) too. It panics as WeightedExponential does.
+//
+// The error is that of WeightedExponential. If the quadrature does not converge, the result is an
+// upper bound: Chernoff's for s below the mean, else 0.
+func WeightedExponentialBelow(groups []Exponential, s float64) float64 {
+	if s != s {
+		panic("tail: score is NaN")
+	}
+	terms := make([]Exponential, 0, len(groups))
+	for _, g := range groups {
+		if !(g.Weight >= 0 && g.Weight <= math.MaxFloat64) {
+			panic("tail: weight negative or not finite")
+		}
+		if g.Count < 0 {
+			panic("tail: negative number of terms")
+		}
+		if g.Weight > 0 && g.Count > 0 {
+			terms = append(terms, g)
+		}
+	}
+	switch {
+	case len(terms) == 0 && s > 0 || math.IsInf(s, 1):
+		return 0
+	case s <= 0:
+		return math.Inf(-1)
+	}
+	slices.SortFunc(terms, func(a, b Exponential) int { return cmp.Compare(b.Weight, a.Weight) })
+	_, e := math.Frexp(terms[0].Weight)
+	s = math.Ldexp(s, -e)
+	if s < 1e-80 || math.IsInf(s, 1) {
+		// Below, P(S < s) is at most s/w for the largest weight w, which is at least 1/2. Above, it
+		// is at most 1.
+		return log10(min(ln(2*min(s, 1)), 0))
+	}
+	merged := terms[:0]
+	for _, g := range terms {
+		g.Weight = math.Ldexp(g.Weight, -e)
+		if last := len(merged) - 1; last >= 0 && merged[last].Weight == g.Weight {
+			merged[last].Count += g.Count
+		} else {
+			merged = append(merged, g)
+		}
+	}
+	return newHypo(merged, s, true).below()
 }
 
 // A hypo is a hypoexponential law and the path of integration of its tail: a parabola through x on
@@ -83,15 +130,18 @@ func WeightedExponential(groups []Exponential, s float64) float64 {
 type hypo struct {
 	terms []Exponential // weights at most 1, descending
 	gap   float64       // E[S] - s
-	upper bool          // integrate P(S >= s) with 0 < x < 1/weight, else P(S < s) with x < 0
-	x     float64
-	scale []float64 // weight/(1 - weight x), per group
-	drift float64   // K'(x) - s
-	bend  float64
+	s     float64
+	// direct keeps digits far below the mean, where E[S] is large and cancels.
+	direct bool
+	upper  bool // integrate P(S >= s) with 0 < x < 1/weight, else P(S < s) with x < 0
+	x      float64
+	scale  []float64 // weight/(1 - weight x), per group
+	drift  float64   // K'(x) - s
+	bend   float64
 }
 
-func newHypo(terms []Exponential, s float64) *hypo {
-	h := &hypo{terms: terms, scale: make([]float64, len(terms))}
+func newHypo(terms []Exponential, s float64, direct bool) *hypo {
+	h := &hypo{terms: terms, s: s, direct: direct, scale: make([]float64, len(terms))}
 	var gap neumaier
 	gap.add(-s)
 	for _, g := range terms {
@@ -117,6 +167,12 @@ func newHypo(terms []Exponential, s float64) *hypo {
 // slope returns K'(x) - s = E[S] - s + x sum of n w^2/(1 - w x).
 func (h *hypo) slope(x float64) float64 {
 	sum := 0.0
+	if h.direct && x*h.terms[0].Weight < -1 {
+		for _, g := range h.terms {
+			sum += float64(float64(g.Count) * (g.Weight / math.FMA(-g.Weight, x, 1)))
+		}
+		return sum - h.s
+	}
 	for _, g := range h.terms {
 		w := g.Weight
 		sum += float64(float64(g.Count) * w * (w / math.FMA(-w, x, 1)))
@@ -161,15 +217,7 @@ func (h *hypo) saddle() {
 // The trapezoidal rule converges exponentially (Trefethen and Weideman 2014, "The exponentially
 // convergent trapezoidal rule"). The step is halved until the sum no longer changes.
 func (h *hypo) tail() float64 {
-	exponent := float64(h.x * h.gap)
-	for _, g := range h.terms {
-		wx := float64(g.Weight * h.x)
-		l := log1pmx(-wx)
-		if wx > 0.4 {
-			l = ln(math.FMA(-g.Weight, h.x, 1)) + wx // x may be close to 1/w
-		}
-		exponent -= float64(float64(g.Count) * l)
-	}
+	exponent := h.exponent()
 	sum, err := h.integrate()
 	if !(err < 0x1p-20*sum) {
 		if h.upper {
@@ -181,6 +229,42 @@ func (h *hypo) tail() float64 {
 		return log10(exponent + ln(sum+err))
 	}
 	return log10(log1mExp(min(exponent+ln(sum-err), 0)))
+}
+
+// exponent returns K(x) - x s.
+func (h *hypo) exponent() float64 {
+	exponent := float64(h.x * h.gap)
+	for _, g := range h.terms {
+		wx := float64(g.Weight * h.x)
+		l := log1pmx(-wx)
+		if wx > 0.4 {
+			l = ln(math.FMA(-g.Weight, h.x, 1)) + wx // x may be close to 1/w
+		}
+		exponent -= float64(float64(g.Count) * l)
+	}
+	return exponent
+}
+
+// below returns log10 P(S < s).
+func (h *hypo) below() float64 {
+	exponent := h.exponent()
+	if h.x*h.terms[0].Weight < -1 {
+		exponent = -float64(h.x * h.s)
+		for _, g := range h.terms {
+			exponent -= float64(float64(g.Count) * log1p(-float64(g.Weight*h.x)))
+		}
+	}
+	sum, err := h.integrate()
+	if !(err < 0x1p-20*sum) {
+		if h.upper {
+			return 0
+		}
+		return log10(min(exponent, 0)) // Chernoff's bound
+	}
+	if h.upper {
+		return log10(log1mExp(min(exponent+ln(sum-err), 0)))
+	}
+	return log10(min(exponent+ln(sum+err), 0))
 }
 
 // integrate returns the integral relative to e^exponent, and a bound of its error.

@@ -81,7 +81,7 @@ func (l bernoulliLaw) Bets() []Bet {
 		rate := l.P * odds / (1 + l.P*(odds-1))
 		up := int64(math.Floor(RatioUnit * math.Log(rate/l.P)))
 		down := int64(math.Floor(RatioUnit * math.Log((1-rate)/(1-l.P))))
-		bets[i] = Bet{rate, func(score int64) int64 {
+		bets[i] = Bet{Strength: rate, Gain: func(score int64) int64 {
 			switch score {
 			case 1:
 				return up
@@ -93,3 +93,5 @@ func (l bernoulliLaw) Bets() []Bet {
 	}
 	return bets
 }
+
+func (bernoulliLaw) FirstBets() int { return alternatives }

@@ -158,24 +158,51 @@ const roundingOfRatios = 0x1p-16
 
 // minimaxDeltas are the values of D for which the e-process of one key mixes the minimax score of
 // Li et al. (2025): the score of the worst next-token law whose largest probability is at most 1-D.
-// Most tokens of a language model are nearly certain, so the values are small.
 var minimaxDeltas = [...]float64{0.02, 0.1, 0.3}
 
-// Bets returns the minimax scores of a single key. The scores of two keys come as one sum, which
-// does not tell the keys apart. So two keys have exponential tilts.
+// Text that is edited, or mixed with other text, has a small share of marked tokens. All minimax
+// scores fall on average there, however long the text is. A tilt by theta rises on average if the
+// mean score is above -ln(1-theta)/theta, which is 1 + theta/2 for a small theta. So the tilts halve
+// down to an eightieth: a share of 5 % of fair choices between two has the mean 1.025.
+const (
+	smallTilts     = 5   // of one key, besides the minimax scores
+	largestSmall   = 0.2 // the first of them
+	tiltsOfTwoKeys = 7
+	firstOfTwoKeys = 4 // those of encodings of the second version
+)
+
+// Bets returns the minimax scores of a single key, and small tilts. The scores of two keys come as
+// one sum, which does not tell the keys apart. So two keys have exponential tilts alone.
 func (l exponentialLaw) Bets() []Bet {
 	var bets []Bet
+	add := func(theta float64) {
+		tilt, offset := theta/watermark.ScoreUnit, 0.0
+		for _, a := range l.weights {
+			offset -= math.Log1p(-float64(theta * a))
+		}
+		offset += 1.1 / RatioUnit // rounding down, and roundingOfRatios
+		bets = append(bets, Bet{Strength: theta, Gain: l.tilt(theta, RatioUnit, math.Floor), Tilt: tilt, Offset: offset})
+	}
 	if len(l.weights) == 1 && l.largest == 1 {
 		for _, delta := range minimaxDeltas {
-			bets = append(bets, Bet{delta, func(score int64) int64 { return minimaxGain(score, delta) }})
+			bets = append(bets, Bet{Strength: delta, Gain: func(score int64) int64 { return minimaxGain(score, delta) }})
+		}
+		for i := range smallTilts {
+			add(math.Ldexp(largestSmall, -i))
 		}
 		return bets
 	}
-	for i := range 4 {
-		theta := math.Ldexp(0.4, -i) / l.largest
-		bets = append(bets, Bet{theta, l.tilt(theta, RatioUnit, math.Floor)})
+	for i := range tiltsOfTwoKeys {
+		add(math.Ldexp(0.4, -i) / l.largest)
 	}
 	return bets
+}
+
+func (l exponentialLaw) FirstBets() int {
+	if len(l.weights) == 1 && l.largest == 1 {
+		return len(minimaxDeltas)
+	}
+	return firstOfTwoKeys
 }
 
 // minimaxGain returns the minimax score h(r), r = 1 - e^-s, in units of 1/RatioUnit. h increases in

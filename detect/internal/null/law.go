@@ -45,14 +45,20 @@ type Law interface {
 	// excess, in (0, most]. It is a lower bound. Under the law's model of marked text it is exact
 	// if fine is set, or if exactness takes no longer.
 	Raised(units *Units, sum Sum, excess float64, fine bool) float64
+	// Likely returns log10 of a lower bound of the probability that the weighted sum is at least sum,
+	// in text in which the mean score of each weight is above that of the null by excess, above 0.
+	// Unlike Raised it does not assume how the excess is spread over the units.
+	Likely(units *Units, sum Sum, excess float64) float64
 	// Digits returns the relative tolerance for solving for an excess.
 	Digits() float64
 	// Ratio returns the log likelihood ratio of a score as a whole multiple of 2^-20. The
 	// alternative is the exponential tilt of the null whose mean is sum / units. Ratio returns nil
 	// if that mean is not above the mean under the null.
 	Ratio(units, sum int64) func(score int64) int64
-	// Bets returns the alternatives that tests of streams use.
+	// Bets returns the alternatives that tests of streams use. The first FirstBets of them are those
+	// that encodings of the second version hold.
 	Bets() []Bet
+	FirstBets() int
 }
 
 // A Bet is an alternative to the null, for tests of streams.
@@ -62,6 +68,9 @@ type Bet struct {
 	// Gain returns the log likelihood ratio of a score in units of 1/RatioUnit, rounded down.
 	// Its exponential has a mean of at most 1 under the null.
 	Gain func(score int64) int64
+	// Tilt and Offset are those of a linear bet, in nats: Gain is Tilt times the score, less Offset,
+	// rounded down. Offset is rounded up. Tilt is 0 if the bet is not linear.
+	Tilt, Offset float64
 }
 
 // RatioUnit is the fixed point of the log likelihood ratios of a [Bet].

@@ -281,19 +281,31 @@ func (l layersLaw) tilt(theta, unit float64, round func(float64) float64) func(i
 	}
 }
 
-// layerBets is the number of tilts that tests of streams mix for a tournament.
-const layerBets = 6
+// layerBets is the number of tilts that tests of streams mix for a tournament. firstLayerBets is the
+// number of those in encodings of the second version.
+const (
+	layerBets      = 10
+	firstLayerBets = 6
+)
 
-// Bets returns tilts in which the log odds of a 1, in layers of mean weight, are 1, 1/2, ..., 1/32.
+// Bets returns tilts in which the log odds of a 1, in layers of mean weight, are 1, 1/2, ..., 1/512.
 // A layer with log odds x is 1 with probability (1 + q/2)/2, q = 2 tanh(x/2). So a tilt is the
 // likelihood 2 P_wm of Dathathri et al. (2024), with these q for the probability that two
-// candidates differ. q falls from layer to layer as the weights do.
+// candidates differ. q falls from layer to layer as the weights do. The small tilts find text of
+// which a small share is marked.
 func (l layersLaw) Bets() []Bet {
 	bets := make([]Bet, layerBets)
 	for i := range bets {
 		odds := math.Ldexp(1, -i)
 		theta := odds * float64(len(l.weights)) / float64(l.sum)
-		bets[i] = Bet{odds, l.tilt(theta, RatioUnit, math.Floor)}
+		offset := 1.1 / RatioUnit // rounding down, and roundingOfRatios
+		for _, v := range l.weights {
+			x := theta * float64(v)
+			offset += x + math.Log1p(math.Exp(-x)) - math.Ln2
+		}
+		bets[i] = Bet{Strength: odds, Gain: l.tilt(theta, RatioUnit, math.Floor), Tilt: theta, Offset: offset}
 	}
 	return bets
 }
+
+func (layersLaw) FirstBets() int { return firstLayerBets }

@@ -69,7 +69,7 @@ func New(c Config) (*Audit, error) {
 	a := &Audit{config: c, skipped: make(map[string]int64), models: make(map[string]int64), answers: newAnswersHash()}
 	var err error
 	a.student, err = student.New(c.Scorer, c.Decoys, &student.Options{
-		Reference: c.Reference, PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: p.Alpha, Tests: tests, C1: p.C1, MinShare: share,
+		Reference: c.Reference, PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: p.Alpha, Tests: tests, C1: p.C1, MinShare: share, C1Pairs: p.C1Pairs,
 	})
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func New(c Config) (*Audit, error) {
 		// The verdict is adjusted for the families of a trace, so the level at which this test
 		// ends the collection is, too.
 		a.sequential, err = student.NewSequential(c.Scorer, c.Decoys, &student.SequentialOptions{
-			PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: min(p.Alpha, 0.5) / float64(c.families()), Tests: tests, C1: p.C1, MinShare: share,
+			PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: min(p.Alpha, 0.5) / float64(c.families()), Tests: tests, C1: p.C1, MinShare: share, C1Pairs: p.C1Pairs,
 		})
 		if err != nil {
 			return nil, err

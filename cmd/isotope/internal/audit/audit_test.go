@@ -89,7 +89,7 @@ func TestTestsAreCounted(t *testing.T) {
 // fixed test is made.
 func TestFutility(t *testing.T) {
 	d := planned(Sequential)
-	d.Plan.C1, d.Plan.Share = 1, 0.5
+	d.Plan.C1, d.Plan.Share, d.Plan.C1Pairs = 1, 0.5, 1000
 	a, err := New(config(t, d))
 	require.NoError(t, err)
 	rng := rand.New(rand.NewPCG(2, 1))

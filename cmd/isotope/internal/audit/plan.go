@@ -36,8 +36,11 @@ type Plan struct {
 	Tests      int64       `json:"tests"` // that this one belongs to, not counting its own statistics
 	C1         float64     `json:"c1"`    // z-score of one scored token if all training text were marked; 0 is unknown
 	Share      float64     `json:"share"` // of marked training text, in (0,1]; it has no effect if C1 is 0
-	Decoys     int         `json:"decoys"`
-	RunKey     string      `json:"run_key"` // 32 hex digits that determine the decoys
+	// C1Pairs is the number of scored distinct pairs at which C1 was measured, at least 0. Silence
+	// is inconclusive beyond it, and if it is 0.
+	C1Pairs int64  `json:"c1_pairs,omitempty"`
+	Decoys  int    `json:"decoys"`
+	RunKey  string `json:"run_key"` // 32 hex digits that determine the decoys
 	// PromptsUnmarked declares that the marked model wrote no prompt. The contexts of prompts
 	// then stay in the test.
 	PromptsUnmarked bool `json:"prompts_unmarked"`

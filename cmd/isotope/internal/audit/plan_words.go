@@ -48,6 +48,11 @@ func (d *DeclaredPlan) terms() []report.Fact {
 	}
 	if p.C1 > 0 {
 		facts.add("sensitivity", "c1 = %g, which was stated and is not measured here; share of interest %g", p.C1, p.Share)
+		if p.C1Pairs > 0 {
+			facts.add("c1 was measured at", "%d scored pairs; silence of more pairs is inconclusive", p.C1Pairs)
+		} else {
+			facts.add("c1 was measured at", "an unknown number of scored pairs, so silence is inconclusive")
+		}
 	}
 	return facts
 }

@@ -60,7 +60,7 @@ func (a *Audit) test(end collect.End) (*finding, error) {
 		f.provenance = a.provenance.test(f.fixed.PairsDecoys.RunKey, p.Alpha, p.Tests*p.bundles())
 	}
 	switch {
-	case f.master || f.provenance != nil && f.provenance.detected:
+	case f.master || f.named() || f.provenance != nil && f.provenance.detected:
 		f.verdict = detect.Detected
 	case a.wouldHaveDetected(f.fixed.Pairs.Scored):
 		f.verdict = detect.NotDetected
@@ -88,10 +88,40 @@ func (a *Audit) testFixed(f *finding) error {
 }
 
 // wouldHaveDetected reports whether the share of interest would have been detected with
-// probability 0.9 in so many scored pairs, by the stated c1.
+// probability 0.9 in so many scored pairs, by the stated c1. A c1 holds for as many pairs as it was
+// measured at.
 func (a *Audit) wouldHaveDetected(scored int64) bool {
 	p := &a.config.Declared.Plan
-	return p.C1 > 0 && scored > 0 && p.smallestShare(scored) <= p.Share
+	return p.C1 > 0 && scored > 0 && scored <= p.C1Pairs && p.smallestShare(scored) <= p.Share
+}
+
+// named reports whether the trace names an account or a cohort. Its error rate is part of that of
+// the trace, so what is named is detected, with the master or without it.
+func (f *finding) named() bool {
+	if f.trace == nil {
+		return false
+	}
+	for _, family := range []*student.FamilyResult{f.trace.Cohorts, f.trace.Tenants} {
+		if family != nil && family.Named > family.DecoysNamed {
+			return true
+		}
+	}
+	return false
+}
+
+// namedP returns log10 of the smallest p-value of a named account or cohort, alone and adjusted.
+func (f *finding) namedP() (log10P, adjusted float64) {
+	for _, family := range []*student.FamilyResult{f.trace.Cohorts, f.trace.Tenants} {
+		if family == nil {
+			continue
+		}
+		for _, x := range family.Accounts {
+			if x.Named && !x.Decoy && x.Log10PHolm < adjusted {
+				log10P, adjusted = x.Log10P, x.Log10PHolm
+			}
+		}
+	}
+	return log10P, adjusted
 }
 
 // adjust adjusts the p-value for the families of a trace.

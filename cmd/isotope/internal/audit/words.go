@@ -46,6 +46,10 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 		c.Claim = "There is no result yet. The test is made when the collection ends."
 		c.NotShown = append(c.NotShown, "anything, since no test was made")
 		return
+	case f.fixed.Refused && slices.Contains(f.fixed.Warnings, student.ErrMarkedReference):
+		c.Claim = "Nothing may be concluded: the reference model depends on the key."
+		c.NotShown = append(c.NotShown, "anything: take another reference model, under a new plan")
+		return
 	case f.fixed.Refused:
 		c.Claim = "Nothing may be concluded: the prompts were declared to be unmarked, but they carry the mark."
 		c.NotShown = append(c.NotShown, "anything: ask with other prompts, under a new plan")
@@ -75,6 +79,9 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 		(b.detected && !f.master || x.Pattern == student.PatternProxy && b.result.Log10PAdjusted > f.adjusted) {
 		// The p-value is that of the claim: of the band, or the larger one if the claim rests on both marks.
 		c.Log10P, c.Log10PAdjusted = report.Number(b.result.Log10P), report.Number(b.result.Log10PAdjusted)
+	} else if x.Pattern == student.PatternContradiction { // the claim is about the named accounts
+		log10P, adjusted := f.namedP()
+		c.Log10P, c.Log10PAdjusted = report.Number(log10P), report.Number(adjusted)
 	}
 	c.Explanations, c.NotShown = append(c.Explanations, x.Explanations...), append(c.NotShown, x.NotShown...)
 	c.NotShown = append(c.NotShown,
@@ -87,7 +94,7 @@ func (a *Audit) claim(c *report.AuditCanonical, f *finding) {
 	case f.verdict == detect.Detected:
 		c.Level = "A"
 	case f.verdict == detect.NotDetected:
-		c.Claim += " " + fmt.Sprintf("A share of %g of marked training text would have been detected, if the stated c1 is right.", a.config.Declared.Plan.Share)
+		c.Claim += " " + fmt.Sprintf("A share of %g of marked training text would have been detected with probability 0.9, if the stated c1 is right.", a.config.Declared.Plan.Share)
 	}
 }
 
