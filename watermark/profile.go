@@ -35,7 +35,7 @@ const profileVersion = 1
 // canonical variant, whose SHA-256 is the [Profile.ID]. [Profile.Mark] binds the profile to a
 // key.
 type Profile struct {
-	Scheme          Scheme
+	Scheme Scheme
 	// Vocab is the number of ids that the model may generate, 1 to MaxVocab: the number of logits in a
 	// row, or that of the tokenizer with its added and control tokens. Many tokenizers name a size
 	// without them. Marked text never has an id from Vocab on, so too small a Vocab takes the end of a
@@ -49,7 +49,7 @@ type Profile struct {
 	NoPromptContext bool   // the prompt is not context
 	Dedup           string // DedupPair or DedupContext; empty means DedupPair
 	Lane            Lane
-	Payload         int     // bits of the message, 0 to MaxPayloadBits; the message itself is not part of a profile
+	Payload         int // bits of the message, 0 to MaxPayloadBits; the message itself is not part of a profile
 	// Exempt are ids that a detector never scores, in ascending order. List the control tokens here:
 	// those that end a turn, call a tool, or separate thinking from an answer. tokenize has them.
 	Exempt []Token

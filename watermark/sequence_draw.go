@@ -212,6 +212,8 @@ func (s *Sequence) isKeyed(d sequenceDraw) bool {
 	o := marked
 	keyed := false
 	switch {
+	case s.last().paused:
+		o = paused
 	case alone && d.mark.scored:
 		o = unscorable
 	case !d.mark.in.has(&s.scratch.Scratch, s.text(d.mark.scored)):
