@@ -63,8 +63,9 @@ type Grammar interface {
 // SampleGrammar draws the next token under a grammar, with the law of Mask followed by Sample. It may
 // write to logits. Where it can, it draws first and calls Mask only if the grammar does not allow that
 // token, which most engines find cheaper. This gives the same law for an ordinary draw, a bias, a
-// [GumbelMax] and a greedy sampler, if nothing is truncated. It does not for a [Tournament], and not
-// under TopK, TopP or MinP, which would have seen other tokens. SampleGrammar then calls Mask first.
+// [GumbelMax] and a greedy sampler, if nothing is truncated. It does not for a [Tournament], a Gate or
+// a [Bias] of the caller, and not under TopK, TopP or MinP, because these look at all tokens.
+// SampleGrammar then calls Mask first.
 //
 // u and again in [0,1) are ordinary random numbers, independent of each other. It returns -1 if no
 // token can be drawn.
@@ -83,6 +84,11 @@ func (s *Sequence) SampleGrammar(logits []float32, g Grammar, sampler Sampler, u
 // checksLater reports whether a draw that is made again until a grammar allows it has the law of a draw
 // among what the grammar allows.
 func (s *Sequence) checksLater(sampler Sampler, n int) bool {
+	for i := range s.biases {
+		if b := &s.biases[i]; b.own != nil || b.mark.gate > 0 {
+			return false
+		}
+	}
 	if sampler.isGreedy() {
 		return true
 	}

@@ -21,7 +21,9 @@ func (s *Sequence) CopyFrom(other *Sequence) {
 	if s == other {
 		return
 	}
-	other.mine = false
+	if other.mine { // no write to what only is copied, so that goroutines may copy one Sequence
+		other.mine = false
+	}
 	s.vocab, s.prompts, s.salt = other.vocab, other.prompts, other.salt
 	s.prompt, s.mine, s.shared = other.prompt, false, other.shared
 	s.tokens = append(s.tokens[:0], other.tokens...)
