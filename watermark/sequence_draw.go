@@ -13,14 +13,16 @@ func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
 
 func (s *Sequence) sample(logits []float32, sampler Sampler, u float64) Token {
 	row, bias := s.biased(logits)
+	c := &s.scratch.scanner
+	top := c.begin(row, &bias, sampler)
 	if sampler.isGreedy() {
 		s.now.draw = greedy
-		return s.scratch.scanner.argmax(row, &bias)
+		return c.argmax(row, &bias, top)
 	}
-	if t, ok := s.sampleUntruncated(row, &bias, sampler, u); ok {
+	if t, ok := s.sampleUntruncated(row, &bias, sampler, top, u); ok {
 		return t
 	}
-	return s.chooseID(s.draw, s.scratch.scanner.survivors(row, &bias, sampler), u)
+	return s.chooseID(s.draw, c.survivors(row, &bias, sampler, top), u)
 }
 
 // SampleProb is Sample that also returns the probability of the token: its share of what the biases,
@@ -38,12 +40,13 @@ func (s *Sequence) SampleProb(logits []float32, sampler Sampler, u float64) (t T
 	row, bias := s.biased(logits)
 	s.now = before
 	c := &s.scratch.scanner
-	if top := c.scan(row); sampler.keepsAll(len(row)) && c.bounded(top, sampler.Temperature) {
+	top := c.begin(row, &bias, sampler)
+	if sampler.keepsAll(len(row)) && c.bounded(top, sampler.Temperature) && bias.lift == 0 {
 		best := c.best(row, &bias, top).logit
 		return t, c.weightOf(row, &bias, t, best, sampler.Temperature) / c.mass(row, &bias, best, sampler.Temperature)
 	}
 	var own, all float64
-	for _, x := range c.survivors(row, &bias, sampler) {
+	for _, x := range c.survivors(row, &bias, sampler, top) {
 		all += x.weight
 		if x.id == t {
 			own = x.weight
