@@ -122,3 +122,29 @@ func BenchmarkDraws(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkUntruncated reports a keyed draw over a whole vocabulary as a multiple of the same draw
+// without a mark.
+func BenchmarkUntruncated(b *testing.B) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	logits := make([]float32, benchVocab)
+	for i := range logits {
+		logits[i] = float32(rng.NormFloat64() * 3)
+	}
+	sampler := watermark.Sampler{Temperature: 1}
+	plain := newSequence(b)
+	for _, c := range []namedScheme{
+		{"gumbelmax", watermark.GumbelMax{Width: 4}},
+		{"tournament", watermark.Tournament{Depth: 30, Width: 4}},
+	} {
+		marked := newSequence(b, newMark(b, testKey(b), c.scheme, benchVocab))
+		b.Run("scheme="+c.name, func(b *testing.B) {
+			unmarked := nsPer(func() { plain.Sample(logits, sampler, 0.3) })
+			b.ReportAllocs()
+			for b.Loop() {
+				marked.Sample(logits, sampler, 0.3)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/unmarked, "x_unmarked")
+		})
+	}
+}

@@ -35,6 +35,7 @@ type MarkCounts struct {
 	Gated      int64 `json:"gated"`       // the row of a bias had less choice than its Gate asks for
 	Forced     int64 `json:"forced"`      // a draw had one candidate or none, as a grammar leaves them
 	Greedy     int64 `json:"greedy"`      // a draw at temperature 0, where only a bias marks
+	Paused     int64 `json:"paused"`      // between Pause and BeginText
 	// Unasked counts positions where the call for this mark was missing, for instance Process without
 	// Pick for a keyed draw.
 	Unasked int64 `json:"unasked"`
@@ -53,6 +54,7 @@ const (
 	gated
 	forced
 	greedy
+	paused
 	outcomes // their number
 )
 
@@ -65,7 +67,6 @@ const (
 	fateReplaced fate = 1 << 9
 	fatePast     fate = 1 << 10
 	inserted     fate = 1 << 11
-	noToken           = Token(-2)
 )
 
 func (f fate) bias() outcome { return outcome(f & 15) }
@@ -138,7 +139,7 @@ func (t *totals) add(f fate, n int64) {
 func markCounts(n *[outcomes]int64) MarkCounts {
 	return MarkCounts{
 		Marked: n[marked], Unscorable: n[unscorable], OutOfBand: n[outOfBand], Repeated: n[repeated],
-		Exempt: n[exempt], Gated: n[gated], Forced: n[forced], Greedy: n[greedy], Unasked: n[unasked],
+		Exempt: n[exempt], Gated: n[gated], Forced: n[forced], Greedy: n[greedy], Paused: n[paused], Unasked: n[unasked],
 	}
 }
 
@@ -160,7 +161,7 @@ func totalsOf(c Counts) totals {
 	of := func(c MarkCounts) [outcomes]int64 {
 		return [outcomes]int64{
 			marked: c.Marked, unscorable: c.Unscorable, outOfBand: c.OutOfBand, repeated: c.Repeated,
-			exempt: c.Exempt, gated: c.Gated, forced: c.Forced, greedy: c.Greedy, unasked: c.Unasked,
+			exempt: c.Exempt, gated: c.Gated, forced: c.Forced, greedy: c.Greedy, paused: c.Paused, unasked: c.Unasked,
 		}
 	}
 	return totals{

@@ -262,6 +262,17 @@ func (m *Mark) Exempt() []Token { return slices.Clone(m.test.exempt) }
 // itself.
 func (m *Mark) Dedup() string { return m.test.dedup }
 
+// ExemptShift returns what an engine adds to the logits of exempt ids where it adds the bias of
+// [Sequence.Mask] itself, in nats: ln(1 + Gamma (e^Delta - 1)). On average over keys they then keep their
+// probability at temperature 1. It is 0 for a mark without exempt ids, and for a keyed draw.
+func (m *Mark) ExemptShift() float32 {
+	g, ok := m.scheme.(GreenList)
+	if !ok || m.exempt == nil {
+		return 0
+	}
+	return float32(math.Log1p(g.Gamma * math.Expm1(g.Delta)))
+}
+
 // IsScoredOnly reports whether the mark leaves alone what no test can score; see [ScoredOnly].
 func (m *Mark) IsScoredOnly() bool { return m.scored }
 
@@ -271,7 +282,9 @@ func (m *Mark) IsScoredOnly() bool { return m.scored }
 // not allocate in a steady state.
 //
 // A mark that was made with [ScoredOnly] does not change the row after a context that no test scores.
-// Pass it the published text alone. It leaves its exempt ids alone everywhere.
+// Pass it the published text alone. It never changes the logits of its exempt ids. If one of these is
+// likely, a bias lowers all other logits alike, so that the exempt ids keep their probability at
+// temperature 1.
 //
 // A green list takes raw logits, before temperature and truncation. It leaves NaN, infinities and
 // entries past the vocabulary, as padded heads have them, unchanged. One with a Gate leaves a row of
@@ -323,8 +336,19 @@ func isScorable(text []Token, width, vocab int) bool {
 // processBias is process for a bias and a context that it covers.
 func (m *Mark) processBias(s *scratch, logits []float32, context []Token) {
 	row := logits[:min(len(logits), m.vocab)]
+	if m.exempt == nil {
+		m.bias.process(&s.Scratch, row, context)
+		return
+	}
+	t := m.biasAt(&s.Scratch, context)
+	lift := s.scanner.lift(row, &t, s.scanner.scan(row), 1)
 	s.saved = m.exempt.save(s.saved[:0], row)
 	m.bias.process(&s.Scratch, row, context)
+	if lift > 0 {
+		for i := range row {
+			row[i] -= lift
+		}
+	}
 	m.exempt.restore(row, s.saved)
 }
 

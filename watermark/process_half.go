@@ -28,7 +28,7 @@ func (m *Mark) processHalf(f kernel.Format, dst []float32, src []uint16, context
 	n := min(len(src), m.vocab)
 	s := m.scratch.Get().(*scratch)
 	defer m.scratch.Put(s)
-	if m.gate > 0 {
+	if m.gate > 0 || m.exempt != nil {
 		prf.Widen(&s.Scratch, f, dst, src)
 		m.process(s, dst, context)
 		return
@@ -37,9 +37,6 @@ func (m *Mark) processHalf(f kernel.Format, dst []float32, src []uint16, context
 	if ok && m.covers(&s.Scratch, context) {
 		b.processHalf(&s.Scratch, f, dst[:n], src[:n], context)
 		prf.Widen(&s.Scratch, f, dst[n:], src[n:])
-		for _, id := range m.exempt.within(n) {
-			prf.Widen(&s.Scratch, f, dst[id:id+1], src[id:id+1])
-		}
 		return
 	}
 	prf.Widen(&s.Scratch, f, dst, src)

@@ -34,9 +34,23 @@ type rowScanner struct {
 	scratch prf.Scratch // holds the context of the bias
 }
 
-// argmax returns the best token of row under the bias t, or -1 if none is above -Inf.
-func (c *rowScanner) argmax(row []float32, t *rowBias) Token {
-	top := c.scan(row)
+// begin scans row and sets the lift of the bias t at the sampler's temperature. It returns the largest
+// logit.
+func (c *rowScanner) begin(row []float32, t *rowBias, p Sampler) (top float32) {
+	top = c.scan(row)
+	if t.exempt != nil {
+		temperature := p.Temperature
+		if p.isGreedy() {
+			temperature = 0
+		}
+		t.lift = c.lift(row, t, top, temperature)
+	}
+	return top
+}
+
+// argmax returns the best token of row under the bias t, or -1 if none is above -Inf. begin has
+// returned top.
+func (c *rowScanner) argmax(row []float32, t *rowBias, top float32) Token {
 	if top == negInf {
 		return -1
 	}
@@ -44,9 +58,8 @@ func (c *rowScanner) argmax(row []float32, t *rowBias) Token {
 }
 
 // survivors returns the candidates that p leaves of row under the bias t, with their weights, in
-// order of ids. p must not be greedy. The next call overwrites them.
-func (c *rowScanner) survivors(row []float32, t *rowBias, p Sampler) []candidate {
-	top := c.scan(row)
+// order of ids. begin has returned top. p must not be greedy. The next call overwrites them.
+func (c *rowScanner) survivors(row []float32, t *rowBias, p Sampler, top float32) []candidate {
 	if top == negInf {
 		return nil
 	}
@@ -59,6 +72,9 @@ func (c *rowScanner) survivors(row []float32, t *rowBias, p Sampler) []candidate
 		best := c.best(row, t, top).logit
 		switch {
 		case p.TopP > 0 && p.TopP < 1:
+			if t.lift > 0 { // which bitmaps do not have
+				break
+			}
 			if kept, ok := c.nucleus(row, t, p, best); ok {
 				return keepMinP(kept, p.MinP)
 			}
@@ -149,6 +165,8 @@ func (c *rowScanner) colour(list []candidate, t *rowBias, n int) {
 			block := (*[kernel.BlockSize]byte)(stream[kernel.BlockSize*int(t.table.BlockOf(v)):])
 			if t.exempt == nil || !t.exempt.has(list[i].id) {
 				list[i].logit += t.bias(block, v)
+			} else {
+				list[i].logit += t.lift
 			}
 		}
 		return
@@ -163,6 +181,8 @@ func (c *rowScanner) colour(list []candidate, t *rowBias, n int) {
 		}
 		if t.exempt == nil || !t.exempt.has(list[i].id) {
 			list[i].logit += t.bias(&c.blocks[at], v)
+		} else {
+			list[i].logit += t.lift
 		}
 	}
 }

@@ -322,7 +322,7 @@ func TestSurvivors(t *testing.T) {
 				for _, p := range []Sampler{{Temperature: 1, TopK: 1 + rng.IntN(60)}, {Temperature: 1, TopP: rng.Float32()}, {Temperature: 2, MinP: rng.Float32()}} {
 					want, _ := p.survivors(nil, biased)
 					_, bias := s.biased(row)
-					got := s.scratch.scanner.survivors(row, &bias, p)
+					got := s.scratch.scanner.survivors(row, &bias, p, s.scratch.scanner.begin(row, &bias, p))
 					require.Equal(t, len(want), len(got), "%s, %s, %+v", kind, name, p)
 					for i := range want {
 						require.Equal(t, want[i], got[i], "%s, %s, %+v", kind, name, p)

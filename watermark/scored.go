@@ -12,8 +12,11 @@ import "slices"
 // outside the vocabulary.
 //
 // Exempt are ids that the mark neither favours nor disfavours: those that end a turn, call a tool, or
-// separate thinking from an answer. A bias does not change their logits. They are drawn with the
-// probability that they have without the mark, and a keyed draw is among the other candidates.
+// separate thinking from an answer. They are drawn with the probability that they have without the
+// mark. A bias and a keyed draw are among the other tokens. A [Bias] of the caller only leaves their
+// logits alone.
+//
+// An engine that adds a [Sequence.Mask] to its logits adds [Mark.ExemptShift] to those of exempt ids.
 type ScoredOnly struct {
 	Exempt []Token // ids below the vocabulary size, each once
 }

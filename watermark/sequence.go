@@ -23,7 +23,7 @@ type Sequence struct {
 	tokens []Token // the last of the shared tokens, then those after them
 	head   int     // number of shared tokens in tokens
 	start  int     // where accepted tokens begin
-	begins []int   // where the published text began, in ascending order; the first is start
+	begins []begin // where texts and pauses began, in ascending order; the first is at start
 	fates  []fate  // of the accepted tokens
 	now    position
 	totals totals
@@ -62,7 +62,7 @@ type sequenceDraw struct {
 // A server checks its marks once, with [NewMarking]. The Sequences of a [Marking] come without an
 // error.
 func NewSequence(marks ...*Mark) (*Sequence, error) {
-	s := &Sequence{begins: []int{0}}
+	s := &Sequence{begins: []begin{{}}}
 	for i, m := range marks {
 		if m == nil {
 			return nil, paramError("marks", "contain nil at index %d", i)
@@ -223,17 +223,35 @@ func (s *Sequence) resetTo(p *Prompt, n int, rest []Token) {
 		s.append(t)
 	}
 	s.start = len(s.tokens)
-	s.begins = append(s.begins[:0], s.start)
+	s.begins = append(s.begins[:0], begin{at: s.start})
 	s.fates, s.totals, s.now = s.fates[:0], totals{}, position{}
 }
 
-// BeginText says that the published text begins here: what came before is not part of it. Call it
-// after a thinking block or a preamble that is not shown, or that is shown apart. Marks that were
-// made with [ScoredOnly] leave the next Width positions alone. Contexts from before still count as
-// having occurred. Other marks go on as before. A Rewind beyond this position undoes it.
-func (s *Sequence) BeginText() {
-	if at := len(s.tokens); s.begins[len(s.begins)-1] != at {
-		s.begins = append(s.begins, at)
+// A begin is a position where a text begins, or a pause.
+type begin struct {
+	at     int
+	paused bool
+}
+
+// last returns the last begin.
+func (s *Sequence) last() begin { return s.begins[len(s.begins)-1] }
+
+// BeginText says that a published text begins here: what came before is not part of it. Call it after
+// a thinking block or a preamble that is not shown, or that is shown apart. Marks that were made with
+// [ScoredOnly] leave the next Width positions alone. Contexts from before still count as having
+// occurred. Other marks do not change. A Rewind to an earlier position undoes it.
+func (s *Sequence) BeginText() { s.begin(false) }
+
+// Pause leaves all positions unmarked until [Sequence.BeginText]. Call it before text that nobody sees,
+// such as a hidden thinking block. A Rewind to an earlier position undoes it.
+func (s *Sequence) Pause() { s.begin(true) }
+
+func (s *Sequence) begin(paused bool) {
+	here := begin{at: len(s.tokens), paused: paused}
+	if last := s.last(); last.at == here.at {
+		s.begins[len(s.begins)-1] = here
+	} else if last.paused != paused || !paused {
+		s.begins = append(s.begins, here)
 	}
 	s.now = position{}
 }
@@ -257,8 +275,13 @@ func (s *Sequence) Variant() int {
 // slice is valid until the next call. The caller must not change it.
 func (s *Sequence) Tokens() []Token { return slices.Clip(s.tokens[s.start:]) }
 
-// Text returns the part of Tokens since [Sequence.BeginText].
-func (s *Sequence) Text() []Token { return slices.Clip(s.tokens[s.begins[len(s.begins)-1]:]) }
+// Text returns the part of Tokens since [Sequence.BeginText]. It is empty in a [Sequence.Pause].
+func (s *Sequence) Text() []Token {
+	if s.last().paused {
+		return nil
+	}
+	return slices.Clip(s.tokens[s.last().at:])
+}
 
 // Len returns the number of tokens that were accepted since Reset, without those that Rewind took
 // back.
@@ -303,7 +326,7 @@ func (s *Sequence) Rewind(n int) {
 		s.tokens = s.tokens[:at]
 		s.totals.add(s.fates[len(s.fates)-1], -1)
 		s.fates = s.fates[:len(s.fates)-1]
-		if last := len(s.begins) - 1; last > 0 && s.begins[last] > at {
+		if last := len(s.begins) - 1; last > 0 && s.begins[last].at > at {
 			s.begins = s.begins[:last]
 		}
 		s.now = position{}
@@ -313,7 +336,7 @@ func (s *Sequence) Rewind(n int) {
 // text returns what a mark may take for the text: all of it, or what will be published of it.
 func (s *Sequence) text(scored bool) []Token {
 	if scored {
-		return s.tokens[s.begins[len(s.begins)-1]:]
+		return s.tokens[s.last().at:]
 	}
 	return s.tokens
 }

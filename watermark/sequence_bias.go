@@ -87,6 +87,10 @@ func anyAtLeast(row []float32, floor float32) bool {
 // disjoint, so there is at most one. Gates look at logits, unless they are nil.
 func (s *Sequence) biasOf(scratch *prf.Scratch, logits []float32) *sequenceBias {
 	s.now.asked = true
+	if s.last().paused {
+		s.now.bias = paused
+		return nil
+	}
 	s.now.bias = outOfBand
 	for i := range s.biases {
 		b := &s.biases[i]

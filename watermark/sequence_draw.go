@@ -13,14 +13,16 @@ func (s *Sequence) Sample(logits []float32, sampler Sampler, u float64) Token {
 
 func (s *Sequence) sample(logits []float32, sampler Sampler, u float64) Token {
 	row, bias := s.biased(logits)
+	c := &s.scratch.scanner
+	top := c.begin(row, &bias, sampler)
 	if sampler.isGreedy() {
 		s.now.draw = greedy
-		return s.scratch.scanner.argmax(row, &bias)
+		return c.argmax(row, &bias, top)
 	}
-	if t, ok := s.sampleUntruncated(row, &bias, sampler, u); ok {
+	if t, ok := s.sampleUntruncated(row, &bias, sampler, top, u); ok {
 		return t
 	}
-	return s.chooseID(s.draw, s.scratch.scanner.survivors(row, &bias, sampler), u)
+	return s.chooseID(s.draw, c.survivors(row, &bias, sampler, top), u)
 }
 
 // SampleProb is Sample that also returns the probability of the token: its share of what the biases,
@@ -38,12 +40,13 @@ func (s *Sequence) SampleProb(logits []float32, sampler Sampler, u float64) (t T
 	row, bias := s.biased(logits)
 	s.now = before
 	c := &s.scratch.scanner
-	if top := c.scan(row); sampler.keepsAll(len(row)) && c.bounded(top, sampler.Temperature) {
+	top := c.begin(row, &bias, sampler)
+	if sampler.keepsAll(len(row)) && c.bounded(top, sampler.Temperature) && bias.lift == 0 {
 		best := c.best(row, &bias, top).logit
 		return t, c.weightOf(row, &bias, t, best, sampler.Temperature) / c.mass(row, &bias, best, sampler.Temperature)
 	}
 	var own, all float64
-	for _, x := range c.survivors(row, &bias, sampler) {
+	for _, x := range c.survivors(row, &bias, sampler, top) {
 		all += x.weight
 		if x.id == t {
 			own = x.weight
@@ -63,8 +66,9 @@ type Grammar interface {
 // SampleGrammar draws the next token under a grammar, with the law of Mask followed by Sample. It may
 // write to logits. Where it can, it draws first and calls Mask only if the grammar does not allow that
 // token, which most engines find cheaper. This gives the same law for an ordinary draw, a bias, a
-// [GumbelMax] and a greedy sampler, if nothing is truncated. It does not for a [Tournament], and not
-// under TopK, TopP or MinP, which would have seen other tokens. SampleGrammar then calls Mask first.
+// [GumbelMax] and a greedy sampler, if nothing is truncated. It does not for a [Tournament], a Gate or
+// a [Bias] of the caller, and not under TopK, TopP or MinP, because these look at all tokens.
+// SampleGrammar then calls Mask first.
 //
 // u and again in [0,1) are ordinary random numbers, independent of each other. It returns -1 if no
 // token can be drawn.
@@ -83,6 +87,11 @@ func (s *Sequence) SampleGrammar(logits []float32, g Grammar, sampler Sampler, u
 // checksLater reports whether a draw that is made again until a grammar allows it has the law of a draw
 // among what the grammar allows.
 func (s *Sequence) checksLater(sampler Sampler, n int) bool {
+	for i := range s.biases {
+		if b := &s.biases[i]; b.own != nil || b.mark.gate > 0 {
+			return false
+		}
+	}
 	if sampler.isGreedy() {
 		return true
 	}
@@ -212,6 +221,8 @@ func (s *Sequence) isKeyed(d sequenceDraw) bool {
 	o := marked
 	keyed := false
 	switch {
+	case s.last().paused:
+		o = paused
 	case alone && d.mark.scored:
 		o = unscorable
 	case !d.mark.in.has(&s.scratch.Scratch, s.text(d.mark.scored)):

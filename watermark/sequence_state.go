@@ -21,7 +21,9 @@ func (s *Sequence) CopyFrom(other *Sequence) {
 	if s == other {
 		return
 	}
-	other.mine = false
+	if other.mine { // no write to what only is copied, so that goroutines may copy one Sequence
+		other.mine = false
+	}
 	s.vocab, s.prompts, s.salt = other.vocab, other.prompts, other.salt
 	s.prompt, s.mine, s.shared = other.prompt, false, other.shared
 	s.tokens = append(s.tokens[:0], other.tokens...)
@@ -55,7 +57,8 @@ func (s *Sequence) CopyFrom(other *Sequence) {
 // continues with [Sequence.Resume]. It holds no secret.
 type State struct {
 	Length  int    `json:"length"`  // tokens since Reset
-	Begin   int    `json:"begin"`   // how many of them come before the published text
+	Begin   int    `json:"begin"`   // how many of them come before the published text, or before the pause
+	Paused  bool   `json:"paused"`  // see Sequence.Pause
 	Salt    uint32 `json:"salt"`    // see SetSalt
 	Variant int    `json:"variant"` // see Mark.Variant
 	Counts  Counts `json:"counts"`
@@ -64,7 +67,7 @@ type State struct {
 // State returns the state of the text.
 func (s *Sequence) State() State {
 	return State{
-		Length: s.Len(), Begin: s.begins[len(s.begins)-1] - s.start, Salt: s.salt, Variant: s.Variant(), Counts: s.Counts(),
+		Length: s.Len(), Begin: s.last().at - s.start, Paused: s.last().paused, Salt: s.salt, Variant: s.Variant(), Counts: s.Counts(),
 	}
 }
 
@@ -88,7 +91,7 @@ func (s *Sequence) Resume(prompt, tokens []Token, state State) error {
 	for _, t := range tokens {
 		s.append(t)
 	}
-	s.begins = append(s.begins[:0], s.start+state.Begin)
+	s.begins = append(s.begins[:0], begin{at: s.start + state.Begin, paused: state.Paused})
 	s.salt, s.totals = state.Salt, totalsOf(state.Counts)
 	return nil
 }

@@ -131,13 +131,14 @@ func (s *Speculation) Row(dst Row, logits []float32, sampler Sampler) Row {
 	dst = Row{IDs: dst.IDs[:0], Probs: dst.Probs[:0]}
 	row, bias := s.seq.biased(logits)
 	scanner := &s.seq.scratch.scanner
+	top := scanner.begin(row, &bias, sampler)
 	if sampler.isGreedy() {
-		if t := scanner.argmax(row, &bias); t >= 0 {
+		if t := scanner.argmax(row, &bias, top); t >= 0 {
 			dst = Row{IDs: append(dst.IDs, t), Probs: append(dst.Probs, 1)}
 		}
 		return dst
 	}
-	for _, c := range scanner.survivors(row, &bias, sampler) {
+	for _, c := range scanner.survivors(row, &bias, sampler, top) {
 		dst.IDs, dst.Probs = append(dst.IDs, c.id), append(dst.Probs, float32(c.weight))
 	}
 	return dst

@@ -25,8 +25,8 @@ const defaultCandidates = 2
 // With two candidates the distribution of each token stays as it is, on average over keys. With more
 // it becomes flatter, for a stronger mark.
 //
-// Truncate first: a draw costs Depth passes over its candidates. It is fast with TopK 50 and takes
-// milliseconds over a whole vocabulary.
+// Truncate first where you can. A draw takes microseconds with TopK 50, and some milliseconds over a
+// whole vocabulary.
 type Tournament struct {
 	Depth      int // layers, 1 to MaxDepth; 30 in SynthID-Text
 	Width      int // tokens of context, 1 to MaxWidth; 4 for provenance
@@ -142,6 +142,10 @@ func (t *tournament) setContext(s *scratch, context []Token) { t.f.SetContext(&s
 // times as often as before, and a token with a 0 wins (1-Q)^(N-1) times as often. For N = 2 the
 // factors are 2-Q and 1-Q.
 func (t *tournament) settle(s *scratch, list []candidate, _ uint32) {
+	if len(list) >= manyCandidates {
+		t.settleMany(s, list)
+		return
+	}
 	s.bits = s.bits[:0]
 	for _, c := range list {
 		s.bits = append(s.bits, t.bits(&s.Scratch, uint32(c.id)^t.lane))
@@ -157,12 +161,7 @@ func (t *tournament) settle(s *scratch, list []candidate, _ uint32) {
 		if !(total > 0) {
 			return
 		}
-		miss := 1 - ones/total
-		one, zero := 1.0, 1.0
-		for range t.params.Candidates - 1 {
-			zero = float64(zero * miss) // the conversion forbids a fused multiply-add, which rounds otherwise
-			one += zero
-		}
+		one, zero := t.factors(ones / total)
 		for i := range list {
 			if s.bits[i]>>l&1 == 1 {
 				list[i].weight *= one
@@ -170,6 +169,92 @@ func (t *tournament) settle(s *scratch, list []candidate, _ uint32) {
 				list[i].weight *= zero
 			}
 		}
+	}
+}
+
+// factors returns the factors of tokens with a 1 and with a 0, if tokens with a 1 have this mass.
+func (t *tournament) factors(mass float64) (one, zero float64) {
+	miss := 1 - mass
+	one, zero = 1.0, 1.0
+	for range t.params.Candidates - 1 {
+		zero = float64(zero * miss) // the conversion forbids a fused multiply-add, which rounds otherwise
+		one += zero
+	}
+	return one, zero
+}
+
+// manyCandidates is the length of a list from which settleMany is faster.
+const manyCandidates = 2048
+
+// passLayers is how many layers settleMany takes in one pass. All tokens whose bits of these layers are
+// the same have one factor.
+const passLayers = 8
+
+// settleMany is settle for long lists. Layers see the sums of weights by pattern of bits alone, and
+// there are few patterns. So it passes over the list once for several layers. Its results differ from
+// those of settle by rounding.
+func (t *tournament) settleMany(s *scratch, list []candidate) {
+	t.manyBits(s, list)
+	for first := 0; first < t.params.Depth; first += passLayers {
+		layers := min(passLayers, t.params.Depth-first)
+		var sums, factors [1 << passLayers]float64
+		total := 0.0
+		for i, c := range list {
+			sums[s.bits[i]>>first&(1<<layers-1)] += c.weight
+		}
+		for i := range factors {
+			factors[i] = 1
+		}
+		for _, x := range sums[:1<<layers] {
+			total += x
+		}
+		if !(total > 0) {
+			return
+		}
+		for l := range layers {
+			ones, all := 0.0, 0.0
+			for pattern, x := range sums[:1<<layers] {
+				all += float64(x * factors[pattern])
+				if pattern>>l&1 == 1 {
+					ones += float64(x * factors[pattern])
+				}
+			}
+			one, zero := t.factors(ones / all)
+			for pattern := range factors[:1<<layers] {
+				if pattern>>l&1 == 1 {
+					factors[pattern] *= one
+				} else {
+					factors[pattern] *= zero
+				}
+			}
+		}
+		for i := range list {
+			list[i].weight *= factors[s.bits[i]>>first&(1<<layers-1)]
+		}
+	}
+}
+
+// manyBits sets s.bits to the bits of each candidate. Most of a list in order of ids are neighbours, and
+// share a block.
+func (t *tournament) manyBits(s *scratch, list []candidate) {
+	s.bits = sized(s.bits, len(list))
+	mask := uint32(1<<t.params.Depth - 1)
+	c := &s.scanner
+	c.index = c.index[:0]
+	for i := range list {
+		if j := (uint32(list[i].id) ^ t.lane) / tournamentLanes; len(c.index) == 0 || j != c.index[len(c.index)-1] {
+			c.index = append(c.index, j)
+		}
+	}
+	c.blocks = sized(c.blocks, len(c.index))
+	t.f.Blocks(&s.Scratch, c.blocks, c.index)
+	at := 0
+	for i := range list {
+		v := uint32(list[i].id) ^ t.lane
+		if v/tournamentLanes != c.index[at] {
+			at++
+		}
+		s.bits[i] = binary.LittleEndian.Uint32(c.blocks[at][v%tournamentLanes*4:]) & mask
 	}
 }
 

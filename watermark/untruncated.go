@@ -3,13 +3,14 @@ package watermark
 import "math"
 
 // sampleUntruncated is Sample for a sampler that truncates nothing. It does not make a list of all
-// tokens. ok is false if it does not apply.
-func (s *Sequence) sampleUntruncated(row []float32, t *rowBias, p Sampler, u float64) (id Token, ok bool) {
+// tokens. top is the largest logit, from begin. ok is false if it does not apply.
+func (s *Sequence) sampleUntruncated(
+	row []float32, t *rowBias, p Sampler, top float32, u float64,
+) (id Token, ok bool) {
 	if !p.keepsAll(len(row)) {
 		return 0, false
 	}
 	c := &s.scratch.scanner
-	top := c.scan(row)
 	if !c.bounded(top, p.Temperature) || !rowHasChoice(row) {
 		return 0, false
 	}
@@ -31,10 +32,13 @@ func (s *Sequence) sampleUntruncated(row []float32, t *rowBias, p Sampler, u flo
 			return 0, false // all candidates are exempt
 		}
 	}
+	if t.lift > 0 { // which bitmaps do not have
+		return 0, false
+	}
 	if id, ok = c.runningSum(row, t, c.best(row, t, top).logit, p.Temperature, u); ok {
 		return id, true
 	}
-	kept := c.survivors(row, t, p)
+	kept := c.survivors(row, t, p, top)
 	return kept[drawIndex(kept, u)].id, true
 }
 

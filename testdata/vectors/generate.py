@@ -508,6 +508,76 @@ def generation():
             one("a band, a mask and a long context", ids=few, prompt=[0, 1], selector=B, band=[32768, 65536], mask="context", width=5)]
     return out
 
+# ---- profile-scored.json, generate-scored.json
+
+SCORED = {"marked": "scored"}
+
+def scored_profiles():
+    def ok(p):
+        s = json.dumps(p)
+        parsed = iso.parse_profile(s.encode())
+        return {"text": s, "canonical": iso.canonical(parsed), "id": iso.profile_id(parsed)}
+    rows = [profile(**SCORED), profile(marked="all"), profile(**SCORED, exempt=[1, 999]), {**GUMBEL, **SCORED}, {**LAYERS, **SCORED, "exempt": [5]},
+            {**GUMBEL, "marked": "all", "dedup": "context"}, profile(**SCORED, width=0), profile(gate=0.9), profile(gate=16), profile(gate=1e-7),
+            profile(**SCORED, gate=0.25, mask="context", exempt=[0])]
+    return [ok(p) for p in rows]
+
+def scored_refused():
+    out = [(profile(marked=v), r) for v, r in (("none", "an unknown value"), ("", "an empty value"), (None, "null"), (True, "not text"), ("Scored", "names are in lower case"))]
+    out += [(profile(gate=v), r) for v, r in ((0, "gate 0"), (-1, "a negative gate"), (16.5, "more than 16"), ("1", "text"), (None, "null"), ([1], "an array"))]
+    out += [({**p, "gate": 1}, "gate does not apply") for p in (GUMBEL, LAYERS)]
+    out += [(profile(**SCORED, exempt=[1000]), "an id that is not below vocab"), (profile(**SCORED, exempt=[5, 4]), "exempt ids that do not ascend")]
+    texts = [(json.dumps(p), r) for p, r in out]
+    for s, reason in texts:
+        try:
+            iso.parse_profile(s.encode())
+        except ValueError:
+            continue
+        raise AssertionError(f"not refused: {s} ({reason})")
+    return [{"text": s, "reason": reason} for s, reason in texts]
+
+def scored_generation():
+    def one(*args, ids, prompt=(), begin=0, pause=None, **fields):
+        p, c = case(*args, [], **{**SCORED, **fields})
+        leaf, selector = bytes.fromhex(c["leaf"]), bytes.fromhex(c.get("selector", ""))
+        return {"name": c["name"], "leaf": c["leaf"], **({"selector": c["selector"]} if selector else {}), "profile": c["profile"],
+                "prompt": list(prompt), "ids": ids, "begin": begin, **({} if pause is None else {"pause": pause}),
+                "marked": iso.generate(p, leaf, selector, list(prompt), ids, begin, pause)}
+    few = [v % 4 for v in ids("generation", 40, 1000)]
+    prompt = [0, 1, 2, 3, 0, 1]
+    out = [one(f"mask {m}, prompt_context {c}, width {k}, begin {b}", ids=few, prompt=prompt, begin=b, mask=m, prompt_context=c, width=k)
+           for m, c, k, b in (("none", True, 2, 0), ("none", False, 2, 0), ("context", True, 2, 0), ("context", False, 2, 7), ("none", True, 2, 7),
+                              ("context", True, 5, 3), ("none", True, 16, 0), ("none", True, 2, 39))]
+    out += [one("no prompt", ids=few), one("width 0", ids=few[:8], prompt=[5, 6], width=0), one("exempt ids", ids=few, prompt=prompt, exempt=[1, 3]),
+            one("ids outside the vocabulary", ids=few[:6] + [1000, 2**24] + few[6:12] + [-1] + few[12:20]),
+            one("a band", ids=few, prompt=[9, 9], selector=B, band=[0, 32768], width=2, begin=4),
+            one("a band and a mask", ids=few, prompt=[9, 9], selector=B, band=[0, 32768], mask="context", width=1),
+            one("a pause", ids=few, prompt=prompt, pause=10, begin=20), one("a pause, marks everywhere", ids=few, prompt=prompt, pause=0, begin=20, marked="all")]
+    assert any("g" in row["marked"] and "r" in row["marked"] for row in out)
+    return out
+
+def scored_draws():
+    def one(name, prompt=(), n=40, leaf=A, selector=None, salt=0, options=5, **fields):
+        vs, probs = candidates(name, options, 1000)
+        p = draw_profile(GUMBEL, selector, **SCORED, **{**fields, "exempt": sorted(vs[i] for i in fields.get("exempt", ()))})
+        us = [int.from_bytes(seed(f"{name} u {i}")[:4], "big") / 2**32 for i in range(n)]
+        return {"name": name, "leaf": leaf.hex(), **({"selector": selector.hex()} if selector else {}), "profile": iso.canonical(p), "salt": salt,
+                "prompt": list(prompt), "ids": vs, "probs": probs, "u": us, "text": iso.write_draws(p, leaf, selector, list(prompt), vs, probs, us, salt)}
+    return [one("scored, width 4"), one("scored, width 1", width=1, mask="none"), one("scored, a prompt", [1, 2, 1, 3], width=1, mask="none"),
+            one("scored, an exempt id", width=2, mask="none", exempt=[1]), one("scored, two exempt ids", [4, 4], width=2, mask="none", exempt=[0, 3]),
+            one("scored, two keys", width=2, dual=0.25, salt=77, mask="none", exempt=[2]), one("scored, a band", width=2, selector=B, band=[0, 30000])]
+
+def scored_gates():
+    def row(name, n, spread):
+        words = [int.from_bytes(seed(f"{name} {i}")[:4], "big") / 2**32 for i in range(n)]
+        return [struct.unpack("<f", struct.pack("<f", spread * w))[0] for w in words]
+    out = []
+    for name, n, spread in (("flat", 40, 0), ("wide", 200, 12), ("narrow", 200, 40), ("two", 2, 1), ("one", 1, 0)):
+        logits = row(name, n, spread)
+        out += [{"name": f"{name}, gate {g}", "gate": g, "logits": logits, "biased": iso.has_choice(g, logits)} for g in (0.05, 0.5, 1, 2, 3, 4.5)]
+    assert {r["biased"] for r in out} == {True, False}
+    return out
+
 # ---- the command line
 
 FILES = {
@@ -524,6 +594,8 @@ FILES = {
     "generate-draws.json": ("Texts drawn by a gumbelmax among the same candidates at each position, with the ordinary random numbers u, which decide by the running sum where nothing is keyed.", {"generations": draw_generation}),
     "detect-draws.json": ("What a detector counts of keyed draws: as in detect.json, with the sum of scores and log10 of the exact tail of its continuous or lattice law, and, where there are weights, those of the unweighted scores.", {"detections": draw_detection}),
     "generate.json": ("What a generator marks: for each generated id, '-' where its position is left unmarked (its context is outside the band, or came before with mask context), else whether the id is green, 'g' or 'r'.", {"generations": generation}),
+    "profile-scored.json": ("Profiles with the optional fields marked and gate, as in profile.json.", {"profiles": scored_profiles, "refused": scored_refused}),
+    "generate-scored.json": ("What a generator marks with \"marked\":\"scored\". generations: as in generate.json; a text begins at ids[0] and at ids[begin], nothing is marked from ids[pause] to that, and an id that the mark leaves alone is '-', too. draws: as in generate-draws.json. gates: whether a gate lets a row of logits be biased.", {"generations": scored_generation, "draws": scored_draws, "gates": scored_gates}),
     "detect.json": ("What a detector counts in texts: positions, those scored and green, those skipped by the first reason that applies, and log10 of the exact binomial tail.", {"detections": detection}),
 }
 

@@ -295,8 +295,10 @@ RULES = {
     "band": lambda v: sequence(whole(0, 65536))(v) and len(v) == 2, "selector": text("[0-9a-f]{16}"),
     "mask": text("none|context"), "prompt_context": lambda v: type(v) is bool, "dedup": text("pair|context"),
     "group": whole(0, 2**32 - 1), "lane": whole(0, 127), "payload": whole(0, 20),
-    "exempt": sequence(whole(0, ABSENT - 1)),
+    "exempt": sequence(whole(0, ABSENT - 1)), "marked": text("all|scored"),
+    "gate": lambda v: type(v) in (int, float) and 0 < v <= 16,
 }
+OPTIONAL = {"gate": "greenlist"}  # fields of one scheme that are absent by default
 
 def parse_profile(data):
     """Returns the profile with its defaults. Raises ValueError if data holds no profile."""
@@ -312,6 +314,9 @@ def parse_profile(data):
             name in needs or name in defaults or name not in p or bad(f"{name} belongs to another scheme")
     for name, value in p.items():
         name in RULES and RULES[name](value) or bad(f"{name} is unknown or has a wrong value")
+        OPTIONAL.get(name, p["scheme"]) == p["scheme"] or bad(f"{name} belongs to another scheme")
+    if p.get("marked") == "all":
+        del p["marked"]  # the default is not written, so that older profiles keep their identity
     p = {name: int(v) if type(v) is float and v == v // 1 else v for name, v in p.items()}
     (p["tokenizer"] == "none") == ("tokenizer_digest" not in p) or bad("a tokenizer and tokenizer_digest go together")
     (p["band"] == [0, 65536]) == ("selector" not in p) or bad("a band and its selector go together")
@@ -445,10 +450,31 @@ def decode(p, leaf, selector, texts, prompts):
 
 # ---- generation
 
-def positions(p, leaf, selector, every):
-    """Returns, for each position of a text and its prompt, the context and whether it is marked."""
+def has_choice(gate, logits):
+    """Reports whether a gate lets a row be biased: the entropy of softmax(logits) is above it.
+
+    Raises an error for a row that is too close to call.
+    """
+    row = [Decimal(x) for x in logits if x > float("-inf")]
+    weights = [(x - max(row)).exp() for x in row]
+    total = sum(weights)
+    entropy = -sum(w / total * (w / total).ln() for w in weights)
+    assert abs(entropy - Decimal(gate)) > Decimal("0.002"), "too close to the gate"
+    return entropy > Decimal(gate)
+
+def positions(p, leaf, selector, every, begins=(0,), pause=None):
+    """Returns, for each position of a text and its prompt, the context and whether it is marked.
+
+    A published text begins at each position of begins. From pause on nothing is published, until the
+    next begin.
+    """
     contexts = [context(every[:i], p["width"]) for i in range(len(every))]
     new = [p["mask"] == "none" or c not in contexts[:i] for i, c in enumerate(contexts)]
+    if "marked" in p:
+        own = [i - max([b for b in begins if b <= i], default=i) for i in range(len(every))]
+        new = [yes and n >= p["width"] and all(v < p["vocab"] for v in c) for yes, n, c in zip(new, own, contexts)]
+    if pause is not None:
+        new = [yes and not pause <= i < max(begins) for i, yes in enumerate(new)]
     if p["band"] != [0, 65536]:
         new = [yes and p["band"][0] <= h < p["band"][1] for yes, h in zip(new, hashes(selector, p["width"], contexts))]
     return contexts, new
@@ -456,27 +482,42 @@ def positions(p, leaf, selector, every):
 def write_draws(p, leaf, selector, prompt, ids, weights, us, salt=0):
     """Returns a text that gumbelmax draws from the same candidates at each position.
 
-    us are the ordinary random numbers. They decide where a position is not marked.
+    us are the ordinary random numbers. They decide where a position is not marked, and whether an
+    exempt id is drawn where it is.
     """
+    def by_sum(candidates, target):
+        at = 0.0
+        for v, w in candidates:
+            at += w
+            if at > target:
+                return v
     out, before = [], list(prompt) if p["prompt_context"] else []
+    begin, pairs = len(before), list(zip(ids, weights))
+    left = [(v, w) for v, w in pairs if "marked" in p and v in p["exempt"]]
+    rest = [(v, w) for v, w in pairs if (v, w) not in left]
     for u in us:
-        contexts, marked = positions(p, leaf, selector, before + [0])
-        if marked[-1]:
-            v = profile_mark(p, leaf).draw(contexts[-1], ids, weights, salt)
+        contexts, marked = positions(p, leaf, selector, before + [0], [begin])
+        target = u * sum(weights)
+        if not marked[-1]:
+            v = by_sum(pairs, target)
+        elif left and target < sum(w for _, w in left):
+            v = by_sum(left, target)
         else:
-            total, at = sum(weights), 0.0
-            for v, w in zip(ids, weights):
-                at += w
-                if at > u * total:
-                    break
+            v = profile_mark(p, leaf).draw(contexts[-1], [v for v, _ in rest], [w for _, w in rest], salt)
         before.append(v)
         out.append(v)
     return out
 
-def generate(p, leaf, selector, prompt, ids):
-    """Returns a letter per generated id: '-' where its position is not marked, else 'g' or 'r'."""
+def generate(p, leaf, selector, prompt, ids, begin=0, pause=None):
+    """Returns a letter per generated id: '-' where its position is not marked, else 'g' or 'r'.
+
+    A text begins at ids[0], and another at ids[begin]. Between ids[pause] and that nothing is marked. An id that the mark leaves alone is '-', too,
+    and so is one outside the vocabulary.
+    """
     start = len(prompt) if p["prompt_context"] else 0
     every = (prompt if p["prompt_context"] else []) + ids
-    contexts, new = positions(p, leaf, selector, every)
+    contexts, new = positions(p, leaf, selector, every, [start, start + begin], None if pause is None else start + pause)
+    if "marked" in p:
+        new = [yes and v not in p["exempt"] and 0 <= v < p["vocab"] for yes, v in zip(new, every)]
     green = profile_mark(p, leaf).green([(c, max(v, 0) % 2**32) for c, v in zip(contexts, every)])
     return "".join("rg"[g] if yes else "-" for yes, g in zip(new[start:], green[start:]))
