@@ -8,6 +8,7 @@ type merger struct {
 	heap   []uint64
 	unions []int32 // see mergePairsHeap
 	last   pair    // the last that mergePairsHeap merged
+	limit  int32   // if not 0, mergeHeap only merges to ids below it
 	work   int     // number of steps, for the tests of its growth
 }
 
@@ -77,6 +78,14 @@ func (m *merger) rank(v *vocabulary, piece []byte, i, end int32) int32 {
 	return noRank
 }
 
+// rankBelow is rank with the limit.
+func (m *merger) rankBelow(v *vocabulary, piece []byte, i, end int32) int32 {
+	if id := m.rank(v, piece, i, end); m.limit == 0 || id < m.limit {
+		return id
+	}
+	return noRank
+}
+
 // mergeScan merges a piece of at most scanLimit bytes. Its time is quadratic in the length.
 func (m *merger) mergeScan(dst []int32, v *vocabulary, piece []byte) []int32 {
 	type part struct{ start, id, rank int32 } // rank is that of the pair with the next part
@@ -139,7 +148,7 @@ func (m *merger) mergeHeap(dst []int32, v *vocabulary, piece []byte) []int32 {
 	for i := range n {
 		parts[i] = part{i - 1, i + 1, v.single[piece[i]], noRank}
 		if i+2 <= n {
-			m.push(parts, i, m.rank(v, piece, i, i+2))
+			m.push(parts, i, m.rankBelow(v, piece, i, i+2))
 		}
 	}
 	for len(m.heap) > 0 {
@@ -155,10 +164,10 @@ func (m *merger) mergeHeap(dst []int32, v *vocabulary, piece []byte) []int32 {
 		p.rank = noRank
 		if p.next < n {
 			parts[p.next].prev = i
-			m.push(parts, i, m.rank(v, piece, i, parts[p.next].next))
+			m.push(parts, i, m.rankBelow(v, piece, i, parts[p.next].next))
 		}
 		if p.prev >= 0 {
-			m.push(parts, p.prev, m.rank(v, piece, p.prev, p.next))
+			m.push(parts, p.prev, m.rankBelow(v, piece, p.prev, p.next))
 		}
 	}
 	for i := int32(0); i < n; i = parts[i].next {

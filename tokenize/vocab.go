@@ -25,10 +25,16 @@ type slot struct {
 
 // newVocabulary returns a vocabulary. find does not find tokens without text and hidden ones.
 func newVocabulary(tokens []string, hidden map[int32]bool) vocabulary {
+	found := 0
+	for id, token := range tokens {
+		if token != "" && !hidden[int32(id)] {
+			found++
+		}
+	}
 	v := vocabulary{
 		text:  strings.Join(tokens, ""),
 		start: make([]uint32, 0, len(tokens)+1),
-		slots: make([]slot, 2<<bits.Len(uint(len(tokens)))),
+		slots: make([]slot, 2<<bits.Len(uint(found))),
 	}
 	at := 0
 	for id, token := range tokens {
