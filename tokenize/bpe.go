@@ -116,16 +116,54 @@ func (e *BPE) append(dst []int32, text []byte, special bool, m *merger) []int32 
 	return dst
 }
 
+// batch is how many pieces appendPieces looks up at a time.
+const batch = 32
+
+// appendPieces appends the ids of the pieces of a text. It first cuts a batch of pieces, then reads the slot
+// of each, and then compares. So the processor waits for memory once for many pieces.
 func (e *BPE) appendPieces(dst []int32, text []byte, m *merger) []int32 {
-	if len(e.stages) != 1 {
-		e.eachPiece(text, func(piece []byte) { dst = e.appendPiece(dst, piece, m) })
-		return dst
-	}
+	s := splitter{stages: e.stages}
 	split := e.stages[0]
+	v := &e.vocab
+	var cuts [batch]struct {
+		want       slot
+		home       int
+		start, end int
+	}
+	var slots [batch]slot
 	for i := 0; i < len(text); {
-		end := split(text, i)
-		dst = e.appendPiece(dst, text[i:end:len(text)], m) // the capacity keeps lookups within the text
-		i = end
+		n := 0
+		for ; n < batch && i < len(text); n++ {
+			c := &cuts[n]
+			c.start = i
+			if len(e.stages) == 1 {
+				i = split(text, i)
+			} else {
+				i = s.next(text, i)
+			}
+			c.end = i
+			c.want.key = keyOf(text[c.start:i:len(text)]) // the capacity keeps lookups within the text
+			c.want.size = int32(i - c.start)
+			c.home = c.want.home(v)
+		}
+		for k := range n {
+			slots[k] = v.slots[cuts[k].home]
+		}
+		for k := range n {
+			c, found := &cuts[k], slots[k]
+			if found.key == c.want.key && found.size == c.want.size && found.size <= 8 {
+				dst = append(dst, found.id)
+				continue
+			}
+			piece := text[c.start:c.end:len(text)]
+			if found.size != 0 && len(piece) <= v.longest {
+				if id := v.search(c.want, c.home, piece); id >= 0 {
+					dst = append(dst, id)
+					continue
+				}
+			}
+			dst = e.appendMerged(dst, piece, m)
+		}
 	}
 	return dst
 }
@@ -144,6 +182,11 @@ func (e *BPE) appendPiece(dst []int32, piece []byte, m *merger) []int32 {
 	if id := e.vocab.find(piece); id >= 0 {
 		return append(dst, id)
 	}
+	return e.appendMerged(dst, piece, m)
+}
+
+// appendMerged appends the ids of a piece that is not a token.
+func (e *BPE) appendMerged(dst []int32, piece []byte, m *merger) []int32 {
 	switch {
 	case e.lacks != nil:
 		return e.appendRuns(dst, piece, m)
