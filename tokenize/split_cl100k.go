@@ -25,10 +25,9 @@ func splitQwen35(text []byte, i int) int { return splitWords(text, i, word, 1) }
 // splitWords implements patternCL100K for words of the given class and numbers of at most the given
 // length. The class holds all letters.
 func splitWords(text []byte, i int, in class, most int) int {
-	// Most pieces are a word of ASCII letters, with or without a space. The class of the byte after it tells
-	// whether the word goes on.
+	// Most pieces are a word of ASCII letters, with or without another character before it.
 	start := i
-	if text[i] == ' ' {
+	if b := text[i]; b < utf8.RuneSelf && ascii[b]&(letter|number|newline) == 0 && b != '\'' {
 		start++
 	}
 	if end := letters(text, start); end > start {

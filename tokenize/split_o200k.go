@@ -27,9 +27,10 @@ func splitCased(text []byte, i int, contractions bool, most int) int {
 		}
 		return end
 	}
-	// Most pieces are a word of ASCII letters, with or without a space: capitals and then small letters.
+	// Most pieces are a word of ASCII letters, with or without another character before it: capitals and
+	// then small letters.
 	start := i
-	if text[i] == ' ' {
+	if b := text[i]; b < utf8.RuneSelf && ascii[b]&(letter|number|newline) == 0 {
 		start++
 	}
 	capitals := start
