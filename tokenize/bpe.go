@@ -89,13 +89,13 @@ func (e *BPE) Count(text []byte) int {
 		return len(e.append(nil, text, false, &m))
 	}
 	var array [256]int32
-	ids := array[:0]
 	count := 0
-	e.eachPiece(text, func(piece []byte) {
-		if ids = e.appendPiece(ids[:0], piece, &m); len(ids) > 0 {
-			count += len(ids)
-		}
-	})
+	c := cutter{splitter: splitter{stages: e.stages}}
+	for i := 0; i < len(text); {
+		var ids []int32
+		ids, i = e.appendBatch(array[:0], text, i, &c, &m)
+		count += len(ids)
+	}
 	return count
 }
 
@@ -117,17 +117,66 @@ func (e *BPE) append(dst []int32, text []byte, special bool, m *merger) []int32 
 }
 
 func (e *BPE) appendPieces(dst []int32, text []byte, m *merger) []int32 {
-	if len(e.stages) != 1 {
-		e.eachPiece(text, func(piece []byte) { dst = e.appendPiece(dst, piece, m) })
-		return dst
-	}
-	split := e.stages[0]
+	c := cutter{splitter: splitter{stages: e.stages}}
 	for i := 0; i < len(text); {
-		end := split(text, i)
-		dst = e.appendPiece(dst, text[i:end:len(text)], m) // the capacity keeps lookups within the text
-		i = end
+		dst, i = e.appendBatch(dst, text, i, &c, m)
 	}
 	return dst
+}
+
+// batch is how many pieces appendBatch looks up at a time.
+const batch = 32
+
+// A cutter holds a batch of pieces.
+type cutter struct {
+	splitter
+	cuts [batch]struct {
+		want       slot
+		home       int
+		start, end int
+	}
+	slots [batch]slot
+}
+
+// appendBatch appends the ids of the next pieces of a text from i on, and returns where they end. It first
+// cuts all of them, then reads the slot of each, and then compares. So the processor waits for memory once
+// for many pieces.
+func (e *BPE) appendBatch(dst []int32, text []byte, i int, c *cutter, m *merger) ([]int32, int) {
+	v := &e.vocab
+	cut, one := e.stages[0], len(e.stages) == 1
+	n := 0
+	for ; n < batch && i < len(text); n++ {
+		p := &c.cuts[n]
+		p.start = i
+		if one {
+			i = cut(text, i)
+		} else {
+			i = c.next(text, i)
+		}
+		p.end = i
+		p.want.key = keyOf(text[p.start:i:len(text)]) // the capacity keeps lookups within the text
+		p.want.size = int32(i - p.start)
+		p.home = p.want.home(v)
+	}
+	for k := range n {
+		c.slots[k] = v.slots[c.cuts[k].home]
+	}
+	for k := range n {
+		p, found := &c.cuts[k], c.slots[k]
+		if found.key == p.want.key && found.size == p.want.size && found.size <= 8 {
+			dst = append(dst, found.id)
+			continue
+		}
+		piece := text[p.start:p.end:len(text)]
+		if found.size != 0 && len(piece) <= v.longest {
+			if id := v.search(p.want, p.home, piece); id >= 0 {
+				dst = append(dst, id)
+				continue
+			}
+		}
+		dst = e.appendMerged(dst, piece, m)
+	}
+	return dst, i
 }
 
 // eachPiece calls f for each piece of a text.
@@ -144,6 +193,11 @@ func (e *BPE) appendPiece(dst []int32, piece []byte, m *merger) []int32 {
 	if id := e.vocab.find(piece); id >= 0 {
 		return append(dst, id)
 	}
+	return e.appendMerged(dst, piece, m)
+}
+
+// appendMerged appends the ids of a piece that is not a token.
+func (e *BPE) appendMerged(dst []int32, piece []byte, m *merger) []int32 {
 	switch {
 	case e.lacks != nil:
 		return e.appendRuns(dst, piece, m)

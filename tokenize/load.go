@@ -12,7 +12,7 @@ import (
 const (
 	maxFile   = 256 << 20 // bytes of a file, or of the metadata of a GGUF file
 	maxID     = 1<<22 - 1
-	maxToken  = 1 << 16 // bytes of a token
+	maxToken  = 1 << 12 // bytes of a token in the file; that of Claude 2 has one of 2048
 	maxMerges = 1 << 23
 )
 
@@ -92,7 +92,11 @@ func read(r io.Reader, size int64, o LoadOptions) (*BPE, error) {
 	}
 	magic = magic[:n]
 	if string(magic) == "GGUF" {
-		return readGGUF(r)
+		s, err := parseGGUF(r)
+		if err != nil {
+			return nil, err
+		}
+		return s.build()
 	}
 	if size > maxFile {
 		return nil, fmt.Errorf("%w: %d bytes, and the limit is %d", ErrFormat, size, maxFile)
@@ -104,29 +108,26 @@ func read(r io.Reader, size int64, o LoadOptions) (*BPE, error) {
 	} else if n == maxFile {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrFormat, maxFile)
 	}
-	return parse(text.Bytes(), o)
-}
-
-// parse reads a tokenizer that is in memory, of any format but GGUF.
-func parse(text []byte, o LoadOptions) (*BPE, error) {
-	var s *source
-	var err error
-	switch b := bytes.TrimLeft(text, " \t\r\n"); {
-	case len(b) == 0:
-		return nil, fmt.Errorf("%w: the file is empty", ErrFormat)
-	case b[0] == '{':
-		s, err = parseJSON(text)
-	case text[0] == '\n': // the first piece of a SentencePiece model
-		s, err = parseSentencePiece(text)
-	case looksLikeRanks(b):
-		s, err = parseRanks(text, o)
-	default:
-		return nil, fmt.Errorf("%w: it is neither JSON nor GGUF nor a .tiktoken file nor a SentencePiece model", ErrFormat)
-	}
+	s, err := parse(text.Bytes(), o)
 	if err != nil {
 		return nil, err
 	}
 	return s.build()
+}
+
+// parse reads a file of any format but GGUF.
+func parse(text []byte, o LoadOptions) (*source, error) {
+	switch b := bytes.TrimLeft(text, " \t\r\n"); {
+	case len(b) == 0:
+		return nil, fmt.Errorf("%w: the file is empty", ErrFormat)
+	case b[0] == '{':
+		return parseJSON(text)
+	case text[0] == '\n': // the first piece of a SentencePiece model
+		return parseSentencePiece(text)
+	case looksLikeRanks(b):
+		return parseRanks(text, o)
+	}
+	return nil, fmt.Errorf("%w: it is neither JSON nor GGUF nor a .tiktoken file nor a SentencePiece model", ErrFormat)
 }
 
 // unknown returns an error about a rule.

@@ -115,7 +115,8 @@ type ggufTokenizer struct {
 	odd            []string
 }
 
-func readGGUF(r io.Reader) (*BPE, error) {
+// parseGGUF reads a GGUF file from after its first four bytes on.
+func parseGGUF(r io.Reader) (*source, error) {
 	g := &ggufReader{r: bufio.NewReaderSize(r, 1<<16), left: maxFile}
 	if version := g.number(4); g.err == nil && version != 2 && version != 3 {
 		g.fail("version %d, and versions 2 and 3 are known", version)
@@ -165,11 +166,7 @@ func readGGUF(r io.Reader) (*BPE, error) {
 	if g.err != nil {
 		return nil, g.err
 	}
-	s, err := t.source()
-	if err != nil {
-		return nil, err
-	}
-	return s.build()
+	return t.source()
 }
 
 // ggufValues reads an array of values of one type.

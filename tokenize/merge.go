@@ -8,7 +8,12 @@ type merger struct {
 	heap   []uint64
 	unions []int32 // see mergePairsHeap
 	last   pair    // the last that mergePairsHeap merged
-	work   int     // number of steps, for the tests of its growth
+	scan   struct {
+		starts, parts [scanLimit + 1]int32 // parts[i] is the token at starts[i]
+		pairs         [scanLimit]uint32    // the rank of a part and the next
+	}
+	limit int32 // if not 0, mergeHeap only merges to ids below it
+	work  int   // number of steps, for the tests of its growth
 }
 
 // scanLimit is the largest length in bytes for which a scan of all pairs before each merge is cheaper
@@ -71,7 +76,12 @@ func (m *merger) apart(v *vocabulary, left, right int32, piece []byte, at int) b
 // rank returns the id of piece[i:end] as one token, or noRank.
 func (m *merger) rank(v *vocabulary, piece []byte, i, end int32) int32 {
 	m.work++
-	if id := v.find(piece[i:end]); id >= 0 {
+	return v.rank(piece[i:end])
+}
+
+// rankBelow is rank with the limit.
+func (m *merger) rankBelow(v *vocabulary, piece []byte, i, end int32) int32 {
+	if id := m.rank(v, piece, i, end); m.limit == 0 || id < m.limit {
 		return id
 	}
 	return noRank
@@ -79,45 +89,47 @@ func (m *merger) rank(v *vocabulary, piece []byte, i, end int32) int32 {
 
 // mergeScan merges a piece of at most scanLimit bytes. Its time is quadratic in the length.
 func (m *merger) mergeScan(dst []int32, v *vocabulary, piece []byte) []int32 {
-	type part struct{ start, id, rank int32 } // rank is that of the pair with the next part
-	var array [scanLimit + 1]part
+	const none = maxID + 1
+	starts, parts, pairs := &m.scan.starts, &m.scan.parts, &m.scan.pairs
 	n := len(piece)
-	parts := array[:n+1]
-	for i, b := range piece {
-		parts[i] = part{int32(i), v.single[b], noRank}
-		if i+2 <= n {
-			parts[i].rank = m.rank(v, piece, int32(i), int32(i+2))
-		}
+	for i := range n - 1 {
+		starts[i] = int32(i)
+		parts[i] = v.single[piece[i]]
+		pairs[i] = min(none, uint32(v.double[int(piece[i])<<8|int(piece[i+1])]))
 	}
-	parts[n] = part{int32(n), -1, noRank} // marks the end
-	for {
-		least := 0
-		for i := range parts {
-			if parts[i].rank < parts[least].rank {
-				least = i
-			}
+	starts[n-1], parts[n-1], pairs[n-1] = int32(n-1), v.single[piece[n-1]], none
+	starts[n] = int32(n)
+	count := n // of parts
+	m.work += n
+	for count > 1 {
+		// The least rank, and of equal ones the first: the lower bits are the place.
+		least := uint32(none << placeBits)
+		for i, rank := range pairs[:count-1] {
+			least = min(least, rank<<placeBits|uint32(i))
 		}
-		m.work += len(parts)
-		p := &parts[least]
-		if p.rank == noRank {
+		m.work += count
+		i := int(least & (1<<placeBits - 1))
+		if least>>placeBits == none {
 			break
 		}
-		p.id = p.rank
-		copy(parts[least+1:], parts[least+2:])
-		parts = parts[:len(parts)-1]
-		p.rank = noRank
-		if least+2 < len(parts) {
-			p.rank = m.rank(v, piece, p.start, parts[least+2].start)
+		parts[i] = int32(least >> placeBits)
+		copy(starts[i+1:count], starts[i+2:count+1])
+		copy(parts[i+1:count-1], parts[i+2:count])
+		copy(pairs[i+1:count-1], pairs[i+2:count])
+		count--
+		pairs[i] = none
+		if i+1 < count {
+			pairs[i] = min(none, uint32(m.rank(v, piece, starts[i], starts[i+2])))
 		}
-		if least > 0 {
-			parts[least-1].rank = m.rank(v, piece, parts[least-1].start, parts[least+1].start)
+		if i > 0 {
+			pairs[i-1] = min(none, uint32(m.rank(v, piece, starts[i-1], starts[i+1])))
 		}
 	}
-	for _, p := range parts[:len(parts)-1] {
-		dst = append(dst, p.id)
-	}
-	return dst
+	return append(dst, parts[:count]...)
 }
+
+// placeBits is the number of bits of a place in a piece of scanLimit bytes.
+const placeBits = 7
 
 // A part is a token during a merge. Its index is its start in the piece.
 type part struct {
@@ -139,7 +151,7 @@ func (m *merger) mergeHeap(dst []int32, v *vocabulary, piece []byte) []int32 {
 	for i := range n {
 		parts[i] = part{i - 1, i + 1, v.single[piece[i]], noRank}
 		if i+2 <= n {
-			m.push(parts, i, m.rank(v, piece, i, i+2))
+			m.push(parts, i, m.rankBelow(v, piece, i, i+2))
 		}
 	}
 	for len(m.heap) > 0 {
@@ -155,10 +167,10 @@ func (m *merger) mergeHeap(dst []int32, v *vocabulary, piece []byte) []int32 {
 		p.rank = noRank
 		if p.next < n {
 			parts[p.next].prev = i
-			m.push(parts, i, m.rank(v, piece, i, parts[p.next].next))
+			m.push(parts, i, m.rankBelow(v, piece, i, parts[p.next].next))
 		}
 		if p.prev >= 0 {
-			m.push(parts, p.prev, m.rank(v, piece, p.prev, p.next))
+			m.push(parts, p.prev, m.rankBelow(v, piece, p.prev, p.next))
 		}
 	}
 	for i := int32(0); i < n; i = parts[i].next {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -24,14 +25,19 @@ import (
 	"github.com/isotope-wm/isotope/tokenize"
 )
 
-// cacheDir returns the directory into which testdata/fetch.py fetches.
-func cacheDir(tb testing.TB) string {
+// cacheOf returns the directory into which testdata/fetch.py fetches.
+func cacheOf() (string, error) {
 	if dir := os.Getenv("ISOTOPE_CACHE"); dir != "" {
-		return dir
+		return dir, nil
 	}
 	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "isotope"), err
+}
+
+func cacheDir(tb testing.TB) string {
+	dir, err := cacheOf()
 	require.NoError(tb, err)
-	return filepath.Join(dir, "isotope")
+	return dir
 }
 
 // missing skips a test for want of something that testdata/fetch.py fetches, or fails it if
@@ -153,7 +159,7 @@ func TestReferences(t *testing.T) {
 		t.Skip("compares for half a minute")
 	}
 	var table strings.Builder
-	fmt.Fprintln(&table, "vocabulary\tfile\tprogram\tkind of text\ttexts\tbytes\tids\tdiffering texts")
+	fmt.Fprintln(&table, "vocabulary\tfile\tprogram\tkind of text\ttexts\tbytes\tids\tdiffering texts\tSHA-256 of the ids")
 	for _, f := range families {
 		if !strings.Contains(f.name+"/"+f.file, *compareOnly) {
 			continue
@@ -162,25 +168,26 @@ func TestReferences(t *testing.T) {
 			path := vocabulary(t, f.name, f.file)
 			e := load(t, f.name, f.file)
 			ref := newReference(t, append([]string{f.reference[0], path}, f.reference[1:]...)...)
-			compare(t, e, ref, &table, f.name+"\t"+f.file+"\t"+f.reference[0], false)
+			compare(t, e, ref, &table, f.name+"\t"+f.file+"\t"+f.reference[0], *compareIDs, false)
 			if f.special {
 				ref := newReference(t, "hf-special", path)
-				compare(t, e, ref, &table, f.name+"\t"+f.file+"\thf-special", true)
+				compare(t, e, ref, &table, f.name+"\t"+f.file+"\thf-special", *compareIDs/10, true)
+			}
+			if *compareTo != "" {
+				require.NoError(t, os.WriteFile(*compareTo, []byte(table.String()), 0o666))
 			}
 		})
-	}
-	if *compareTo != "" {
-		require.NoError(t, os.WriteFile(*compareTo, []byte(table.String()), 0o666))
 	}
 	t.Log("\n" + table.String())
 }
 
-func compare(t *testing.T, e *tokenize.BPE, ref *reference, table io.Writer, label string, special bool) {
+func compare(t *testing.T, e *tokenize.BPE, ref *reference, table io.Writer, label string, total int, special bool) {
 	kinds := corpus(t, e)
 	for _, k := range kinds {
 		texts, bytes, ids, differ := 0, 0, 0, 0
-		rng := rand.New(rand.NewPCG(1, uint64(len(label))))
-		for ids < *compareIDs/len(kinds) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		sum := sha256.New()
+		for ids < total/len(kinds) {
 			batch := make([]string, 64)
 			for i := range batch {
 				batch[i] = k.text(rng)
@@ -193,6 +200,7 @@ func compare(t *testing.T, e *tokenize.BPE, ref *reference, table io.Writer, lab
 				} else {
 					got = e.Append(nil, []byte(text))
 				}
+				require.NoError(t, binary.Write(sum, binary.LittleEndian, got))
 				texts++
 				bytes += len(text)
 				ids += len(want)
@@ -210,7 +218,7 @@ func compare(t *testing.T, e *tokenize.BPE, ref *reference, table io.Writer, lab
 				}
 			}
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\n", label, k.name, texts, bytes, ids, differ)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%x\n", label, k.name, texts, bytes, ids, differ, sum.Sum(nil)[:16])
 		assert.Zero(t, differ, k.name)
 	}
 }
@@ -221,11 +229,10 @@ type kind struct {
 	text func(*rand.Rand) string
 }
 
-// corpus returns the kinds of text of a comparison: files of this machine's Go, the texts of the goldens in
-// 30 scripts, and generated ones.
+// corpus returns the kinds of text of a comparison: real text, the texts of the goldens in 30 scripts, and
+// generated ones. Each kind draws from its source at random, with a fixed seed.
 func corpus(t *testing.T, e *tokenize.BPE) []kind {
-	prose := files(t, "doc", ".md", ".txt", ".html")
-	code := files(t, "src", ".go", ".s", ".c")
+	s := loadSources(t)
 	var scripts []string
 	for _, c := range goldens(t).Cases {
 		if strings.IndexFunc(c.Text, func(r rune) bool { return r >= 0x80 }) >= 0 && utf8.ValidString(c.Text) {
@@ -244,8 +251,9 @@ func corpus(t *testing.T, e *tokenize.BPE) []kind {
 		}
 	}
 	return []kind{
-		{"prose", cut(prose)},
-		{"code", cut(code)},
+		{"prose", cut(s.prose)},
+		{"code", cut(s.code)},
+		{"names in many languages", cut(s.names)},
 		{"scripts", func(rng *rand.Rand) string {
 			var b strings.Builder
 			for range 1 + rng.IntN(8) {
@@ -272,6 +280,13 @@ func corpus(t *testing.T, e *tokenize.BPE) []kind {
 				b.WriteString(adversarial[rng.IntN(len(adversarial))])
 			}
 			return b.String()
+		}},
+		{"random bytes", func(rng *rand.Rand) string { // what is not UTF-8 is U+FFFD, because most programs take no other text
+			b := make([]byte, 1+rng.IntN(300))
+			for i := range b {
+				b[i] = byte(rng.Uint32())
+			}
+			return strings.ToValidUTF8(string(b), "\ufffd")
 		}},
 		{"all characters", func(rng *rand.Rand) string {
 			var b strings.Builder
@@ -303,24 +318,87 @@ func corpus(t *testing.T, e *tokenize.BPE) []kind {
 	}
 }
 
-// files returns the files below a directory of Go with given endings.
-func files(t *testing.T, dir string, ext ...string) []string {
+// sources are real texts that a machine with Go and the fetched programs has.
+type sources struct {
+	prose []string // books and comments
+	code  []string // in Go, C, assembly and Python
+	names []string // of countries and languages, in many languages
+}
+
+var readSources = sync.OnceValues(func() (s sources, err error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
-	require.NoError(t, err)
-	var texts []string
-	size := 0
-	top := filepath.Join(strings.TrimSpace(string(root)), dir)
-	require.NoError(t, filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !slices.Contains(ext, filepath.Ext(path)) || size > 40<<20 {
+	if err != nil {
+		return s, err
+	}
+	top := filepath.Join(strings.TrimSpace(string(root)), "src")
+	each := func(top string, most int, ext []string, f func(string)) error {
+		size := 0
+		return filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !slices.Contains(ext, filepath.Ext(path)) || size > most {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			size += len(b)
+			f(string(b))
 			return err
+		})
+	}
+	comments := func(text string) {
+		var b strings.Builder
+		for line := range strings.Lines(text) {
+			if line, ok := strings.CutPrefix(strings.TrimLeft(line, "\t"), "// "); ok {
+				b.WriteString(line)
+			}
 		}
-		b, err := os.ReadFile(path)
-		size += len(b)
-		texts = append(texts, string(b))
-		return err
-	}))
-	require.NotEmpty(t, texts, top)
-	return texts
+		if b.Len() > 1000 {
+			s.prose = append(s.prose, b.String())
+		}
+	}
+	if err = each(top, 60<<20, []string{".go"}, comments); err != nil {
+		return s, err
+	}
+	if err = each(filepath.Join(top, "compress"), 4<<20, []string{".txt"}, func(text string) { s.prose = append(s.prose, text) }); err != nil {
+		return s, err
+	}
+	code := func(text string) { s.code = append(s.code, text) }
+	if err = each(top, 20<<20, []string{".go", ".s", ".c"}, code); err != nil {
+		return s, err
+	}
+	cache, err := cacheOf()
+	if err != nil {
+		return s, err
+	}
+	python := filepath.Join(cache, "references", "lib")
+	if _, err := os.Stat(python); err != nil {
+		return s, nil // the caller has said that it is missing
+	}
+	if err = each(python, 20<<20, []string{".py"}, code); err != nil {
+		return s, err
+	}
+	err = each(python, 40<<20, []string{".mo"}, func(catalogue string) {
+		for _, name := range strings.Split(catalogue, "\x00") {
+			if len(name) > 1 && utf8.ValidString(name) {
+				s.names = append(s.names, name)
+			}
+		}
+	})
+	for i := range len(s.names) / 40 { // texts of 40 names
+		s.names[i] = strings.Join(s.names[40*i:40*(i+1)], ", ")
+	}
+	s.names = s.names[:len(s.names)/40]
+	return s, err
+})
+
+// loadSources returns the sources. It reads them once.
+func loadSources(tb testing.TB) sources {
+	s, err := readSources()
+	require.NoError(tb, err)
+	require.NotEmpty(tb, s.prose)
+	require.NotEmpty(tb, s.code)
+	if len(s.names) == 0 {
+		missing(tb, "the package pycountry of the reference programs")
+	}
+	return s
 }
 
 var scriptRanges = [][2]rune{

@@ -25,6 +25,7 @@ type source struct {
 	ranked bool
 	// whole says that a piece which is a token gets its id even if its bytes would not merge to it.
 	whole bool
+	odd   bool // whole makes a difference for some piece
 	// lossy says that bytes without a token are left out, and that nothing merges across one.
 	lossy bool
 }
@@ -62,7 +63,7 @@ func (s *source) build() (*BPE, error) {
 	if !s.ranked {
 		s.resolve(e)
 	}
-	if e.pairs != nil && s.bytes != nil {
+	if e.pairs != nil && s.bytes != nil && !s.odd {
 		j := new(junctions)
 		for _, p := range e.pairs.slots {
 			if p.id >= 0 {
@@ -102,7 +103,6 @@ func (s *source) resolve(e *BPE) {
 	var ids []int32
 	for id, text := range s.tokens {
 		if text == "" || s.hidden[int32(id)] {
-			hidden[int32(id)] = true
 			continue
 		}
 		m.last = pair{id: -1}
@@ -126,7 +126,18 @@ func (s *source) resolve(e *BPE) {
 		e.pairs.add(kept[i])
 	}
 	s.merges = kept
-	if !s.whole {
+	s.settle(e, hidden)
+}
+
+// settle takes the tokens that their bytes do not merge to. Without one, it does not matter whether a piece
+// that is a token gets its id.
+func (s *source) settle(e *BPE, hidden map[int32]bool) {
+	switch {
+	case len(hidden) == 0:
+		s.whole = true
+	case s.whole:
+		s.odd = true
+	default:
 		s.hide(e, hidden)
 	}
 }
@@ -160,7 +171,8 @@ func (s *source) asRanks(e *BPE) bool {
 		if text == "" || s.hidden[int32(id)] || len(text) == 1 {
 			continue
 		}
-		parts := m.mergeBelow(array[:0], &e.vocab, []byte(text), int32(id))
+		m.limit = int32(id)
+		parts := m.mergeHeap(array[:0], &e.vocab, []byte(text))
 		if len(parts) != 2 {
 			hidden[int32(id)] = true
 			continue
@@ -174,68 +186,8 @@ func (s *source) asRanks(e *BPE) bool {
 		}
 	}
 	s.merges, s.ranked = nil, true
-	if !s.whole {
-		if len(hidden) > 0 {
-			s.hide(e, hidden)
-		}
-		s.whole = len(hidden) == 0 // no piece shows a difference
-	}
+	s.settle(e, hidden)
 	return true
-}
-
-// mergeBelow appends the ids of a piece with only those pairs whose rank is below a limit. It takes
-// quadratic time.
-func (m *merger) mergeBelow(dst []int32, v *vocabulary, piece []byte, limit int32) []int32 {
-	type cell struct{ end, id, rank int32 }
-	var array [scanLimit]cell
-	cells := array[:0]
-	if len(piece) > scanLimit {
-		cells = make([]cell, 0, len(piece))
-	}
-	rank := func(i, end int32) int32 {
-		if id := v.find(piece[i:end]); id >= 0 && id < limit {
-			return id
-		}
-		return noRank
-	}
-	for i, b := range piece {
-		c := cell{int32(i + 1), v.single[b], noRank}
-		if i+1 < len(piece) {
-			c.rank = rank(int32(i), int32(i+2))
-		}
-		cells = append(cells, c)
-	}
-	for {
-		least := 0
-		for i := range cells {
-			if cells[i].rank < cells[least].rank {
-				least = i
-			}
-		}
-		if cells[least].rank == noRank {
-			break
-		}
-		cells[least].id = cells[least].rank
-		cells[least].end = cells[least+1].end
-		cells = slices.Delete(cells, least+1, least+2)
-		start := int32(0)
-		if least > 0 {
-			start = cells[least-1].end
-			before := int32(0)
-			if least > 1 {
-				before = cells[least-2].end
-			}
-			cells[least-1].rank = rank(before, cells[least].end)
-		}
-		cells[least].rank = noRank
-		if least+1 < len(cells) {
-			cells[least].rank = rank(start, cells[least+1].end)
-		}
-	}
-	for _, c := range cells {
-		dst = append(dst, c.id)
-	}
-	return dst
 }
 
 // digest returns the Digest of a tokenizer. If an encoding of OpenAI could say it all, the digest is the

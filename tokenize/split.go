@@ -1,5 +1,7 @@
 package tokenize
 
+import "unicode/utf8"
+
 // A stage takes a text and the start of a piece, and returns its end. Its comment shows the pattern that
 // it implements: the first alternative that matches counts. No stage reads a character more than a few
 // times, because a rule that reads beyond its piece reads the start of the next one.
@@ -8,7 +10,14 @@ type stage func(text []byte, i int) int
 // span returns the end of the run of characters in set that starts at i.
 func span(text []byte, i int, set class) int {
 	for i < len(text) {
-		c, n := next(text, i)
+		if b := text[i]; b < utf8.RuneSelf {
+			if ascii[b]&set == 0 {
+				break
+			}
+			i++
+			continue
+		}
+		c, n := nextRune(text[i:])
 		if c&set == 0 {
 			break
 		}
@@ -20,7 +29,14 @@ func span(text []byte, i int, set class) int {
 // others returns the end of the run of characters at i that are not in set.
 func others(text []byte, i int, set class) int {
 	for i < len(text) {
-		c, n := next(text, i)
+		if b := text[i]; b < utf8.RuneSelf {
+			if ascii[b]&set != 0 {
+				break
+			}
+			i++
+			continue
+		}
+		c, n := nextRune(text[i:])
 		if c&set != 0 {
 			break
 		}
@@ -55,7 +71,12 @@ func digits(text []byte, i, most int) int {
 func blanks(text []byte, i int, lines bool) int {
 	end, last, line := i, i, i
 	for end < len(text) {
-		c, n := next(text, end)
+		c, n := class(0), 1
+		if b := text[end]; b < utf8.RuneSelf {
+			c = ascii[b]
+		} else {
+			c, n = nextRune(text[end:])
+		}
 		if c&space == 0 {
 			break
 		}

@@ -1,5 +1,7 @@
 package tokenize
 
+import "unicode/utf8"
+
 // splitCL100K implements patternCL100K. Its alternatives, one per line:
 //
 //	(?i:'s|'t|'re|'ve|'m|'ll|'d)
@@ -23,6 +25,17 @@ func splitQwen35(text []byte, i int) int { return splitWords(text, i, word, 1) }
 // splitWords implements patternCL100K for words of the given class and numbers of at most the given
 // length. The class holds all letters.
 func splitWords(text []byte, i int, in class, most int) int {
+	// Most pieces are a word of ASCII letters, with or without another character before it.
+	start := i
+	if b := text[i]; b < utf8.RuneSelf && ascii[b]&(letter|number|newline) == 0 && b != '\'' {
+		start++
+	}
+	if end := letters(text, start); end > start {
+		if end == len(text) || text[end] < utf8.RuneSelf {
+			return end
+		}
+		return span(text, end, in)
+	}
 	if end := contraction(text, i, true); end > i {
 		return end
 	}

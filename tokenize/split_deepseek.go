@@ -33,9 +33,7 @@ func matchDeepSeek(text []byte, i int) int {
 	switch {
 	case c&(punct|symbol) != 0:
 		if n == 1 && body < len(text) && isASCIILetter(text[body]) {
-			for body++; body < len(text) && isASCIILetter(text[body]); body++ {
-			}
-			return body
+			return letters(text, body)
 		}
 		return span(text, span(text, body, punct|symbol), newline)
 	case c&word != 0:
@@ -55,5 +53,3 @@ func matchDeepSeek(text []byte, i int) int {
 	}
 	return i
 }
-
-func isASCIILetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }

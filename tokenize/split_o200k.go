@@ -1,5 +1,7 @@
 package tokenize
 
+import "unicode/utf8"
+
 // splitO200K implements patternO200K. Its alternatives, of which the first two take two lines each:
 //
 //	[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+
@@ -20,10 +22,23 @@ func splitTekken(text []byte, i int) int { return splitCased(text, i, false, 1) 
 // length.
 func splitCased(text []byte, i int, contractions bool, most int) int {
 	tail := func(end int) int {
-		if contractions {
+		if contractions && end < len(text) && text[end] == '\'' {
 			return contraction(text, end, true)
 		}
 		return end
+	}
+	// Most pieces are a word of ASCII letters, with or without another character before it: capitals and
+	// then small letters.
+	start := i
+	if b := text[i]; b < utf8.RuneSelf && ascii[b]&(letter|number|newline) == 0 {
+		start++
+	}
+	capitals := start
+	for capitals < len(text) && text[capitals]-'A' < 26 {
+		capitals++
+	}
+	if end := smalls(text, capitals); end > start && (end == len(text) || text[end] < utf8.RuneSelf) {
+		return tail(end)
 	}
 	c, n := next(text, i)
 	switch {

@@ -14,6 +14,11 @@ type vocabulary struct {
 	slots   []slot     // the table, whose length is a power of two
 	longest int        // length of the longest token in bytes
 	single  [256]int32 // the id of each byte, -1 if it has none
+	double  []int32    // at 256*a+b the id of the bytes a and b, noRank if they are no token
+
+	// filter has a bit set for each token, eight bits a token. It fits a cache better than the table, and
+	// most pairs of tokens are no token.
+	filter []uint64
 }
 
 // A slot is a token in the table. A slot of size 0 is empty.
@@ -25,10 +30,16 @@ type slot struct {
 
 // newVocabulary returns a vocabulary. find does not find tokens without text and hidden ones.
 func newVocabulary(tokens []string, hidden map[int32]bool) vocabulary {
+	found := 0
+	for id, token := range tokens {
+		if token != "" && !hidden[int32(id)] {
+			found++
+		}
+	}
 	v := vocabulary{
 		text:  strings.Join(tokens, ""),
 		start: make([]uint32, 0, len(tokens)+1),
-		slots: make([]slot, 2<<bits.Len(uint(len(tokens)))),
+		slots: make([]slot, 2<<bits.Len(uint(found))),
 	}
 	at := 0
 	for id, token := range tokens {
@@ -43,6 +54,20 @@ func newVocabulary(tokens []string, hidden map[int32]bool) vocabulary {
 	for b := range v.single {
 		v.single[b] = v.find([]byte{byte(b)})
 	}
+	v.filter = make([]uint64, max(1, len(v.slots)/16))
+	v.double = make([]int32, 1<<16)
+	for i := range v.double {
+		v.double[i] = noRank
+	}
+	for _, s := range v.slots {
+		if s.size > 0 {
+			h := s.hash()
+			v.filter[h>>32&uint64(len(v.filter)-1)] |= 1 << (h >> 58)
+		}
+		if s.size == 2 {
+			v.double[s.key&0xff<<8|s.key>>8] = s.id
+		}
+	}
 	return v
 }
 
@@ -54,10 +79,12 @@ func (v *vocabulary) insert(s slot) {
 	v.slots[i] = s
 }
 
+// hash returns a hash of a token. Its lower half says where the search for the slot starts, and its upper
+// half which bit of the filter is set.
+func (s slot) hash() uint64 { return mix(s.key, uint64(s.size)) }
+
 // home returns the index at which the search for the slot starts.
-func (s slot) home(v *vocabulary) int {
-	return int(mix(s.key, uint64(s.size)) & uint64(len(v.slots)-1))
-}
+func (s slot) home(v *vocabulary) int { return int(s.hash() & uint64(len(v.slots)-1)) }
 
 // token returns the bytes of an id. The id must be in the vocabulary.
 func (v *vocabulary) token(id int32) string {
@@ -70,8 +97,13 @@ func (v *vocabulary) find(piece []byte) int32 {
 		return -1
 	}
 	want := slot{key: keyOf(piece), size: int32(len(piece))}
-	for i := want.home(v); ; i = (i + 1) & (len(v.slots) - 1) {
-		s := v.slots[i]
+	return v.search(want, want.home(v), piece)
+}
+
+// search looks for a slot from home on.
+func (v *vocabulary) search(want slot, home int, piece []byte) int32 {
+	for i := home; ; i = (i + 1) & (len(v.slots) - 1) {
+		s := &v.slots[i]
 		if s.size == 0 {
 			return -1
 		}
@@ -79,6 +111,23 @@ func (v *vocabulary) find(piece []byte) int32 {
 			return s.id
 		}
 	}
+}
+
+// rank returns the id of the token with the bytes of piece, or noRank. piece is the union of two tokens, of
+// which most are no token.
+func (v *vocabulary) rank(piece []byte) int32 {
+	if len(piece) > v.longest {
+		return noRank
+	}
+	want := slot{key: keyOf(piece), size: int32(len(piece))}
+	h := want.hash()
+	if v.filter[h>>32&uint64(len(v.filter)-1)]>>(h>>58)&1 == 0 {
+		return noRank
+	}
+	if id := v.search(want, int(h&uint64(len(v.slots)-1)), piece); id >= 0 {
+		return id
+	}
+	return noRank
 }
 
 // keyOf returns the bytes of piece as a number if there are at most eight, so that most lookups end with
