@@ -106,7 +106,7 @@ func Conclude(results []BandResult) Conclusion {
 	case trace.detected || provenance.detected:
 		r.Pattern = PatternOpen
 		r.NotShown = append(r.NotShown, "which explanation holds: a band that would tell them apart "+
-			"was not tested, or had too little text")
+			"was not tested, or its silence says nothing")
 	default:
 		r.Pattern = PatternNone
 		r.NotShown = append(r.NotShown, "that the text is unmarked: "+
