@@ -26,12 +26,13 @@ var mayImport = map[string][]string{
 	"internal/prf":        {"internal/kernel"},
 	"internal/tail":       {},
 	"internal/tokset":     {"internal/prf"},
-	"internal/strictjson": {},
+	"internal/secret":     {},
+	"internal/strictjson": {"internal/secret"},
 
 	// The wings.
-	"watermark":                {"internal/prf", "internal/kernel"},
-	"watermark/registry":       {"watermark"},
-	"watermark/interop":        {"watermark", "internal/prf"},
+	"watermark":                {"internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
+	"watermark/registry":       {"watermark", "internal/secret", "internal/strictjson"},
+	"watermark/interop":        {"watermark", "internal/prf", "internal/secret"},
 	"tokenize":                 {"github.com/tiktoken-go/tokenizer"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},
@@ -59,7 +60,7 @@ var mayImport = map[string][]string{
 
 	// Engines that the command, examples and nested modules share.
 	"internal/lm":           {"watermark", "tokenize"},
-	"internal/reading":      {"detect/student", "watermark", "internal/strictjson"},
+	"internal/reading":      {"detect/student", "watermark", "internal/secret", "internal/strictjson"},
 	"internal/openaiserver": {"watermark", "watermark/registry", "detect"},
 	"internal/llamacpp":     {"watermark", "github.com/ardanlabs/jinja", "github.com/hybridgroup/yzma"},
 
@@ -74,11 +75,11 @@ var mayImport = map[string][]string{
 	"examples/server":                {"watermark", "tokenize", "internal/llamacpp", "internal/lm", "internal/openaiserver"},
 	"cmd/isotope/internal/canonical": {},
 	"cmd/isotope/internal/textfile":  {},
-	"cmd/isotope/internal/inputs":    {"internal/corpus"},
+	"cmd/isotope/internal/inputs":    {"internal/corpus", "internal/secret"},
 	"cmd/isotope/internal/report":    {"detect", "detect/student", "internal/tail", "cmd/isotope/internal/canonical"},
 	"cmd/isotope/internal/collect": {
-		"github.com/openai/openai-go/v3", "github.com/rogpeppe/go-internal/lockedfile",
-		"cmd/isotope/internal/canonical", "internal/strictjson",
+		"github.com/rogpeppe/go-internal/lockedfile",
+		"cmd/isotope/internal/canonical", "internal/secret", "internal/strictjson",
 	},
 	"cmd/isotope/internal/audit": {
 		"detect", "detect/plan", "detect/student", "detect/sequential", "watermark", "tokenize",
@@ -87,7 +88,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/isotope": {
 		"detect", "detect/plan", "detect/student", "watermark", "watermark/interop", "watermark/registry", "tokenize",
-		"internal/corpus", "internal/corpus/forms", "internal/lm", "internal/strictjson", "internal/tail",
+		"internal/corpus", "internal/corpus/forms", "internal/lm", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
 		"cmd/isotope/internal/inputs", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",

@@ -9,6 +9,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 // maxKeyFile is the largest size of a key file in bytes.
@@ -50,7 +52,7 @@ func WriteKeyFile(path string, k Key, comment ...string) (err error) {
 // KiB. On systems with permission bits it refuses a file that others can read. Errors never quote
 // the file. If there is no such file the error wraps [os.ErrNotExist].
 func ReadKeyFile(path string) (Key, error) {
-	if strings.Contains(path, "isotope-secret-key") {
+	if secret.Holds(path) {
 		return Key{}, errors.New("watermark: got a key in place of the name of a key file; it may now be in the shell's history, so treat it as leaked")
 	}
 	f, err := os.Open(path)

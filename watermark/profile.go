@@ -3,8 +3,9 @@ package watermark
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"strconv"
 	"strings"
+
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 // Values of Profile.Mask and Profile.Dedup, spelt as in JSON.
@@ -188,17 +189,17 @@ func (p *Profile) checked() (*Profile, error) {
 	case band.isEverything() && c.Selector != "":
 		return nil, paramError("selector", "is given, but the band is everything; leave it out")
 	case !band.isEverything() && !isHex(c.Selector, 16):
-		return nil, paramError("selector", "%s is not a key id; a band needs the 16 hex digits of its selector", quote(c.Selector))
+		return nil, paramError("selector", "%s is not a key id; a band needs the 16 hex digits of its selector", secret.Quote(c.Selector))
 	case c.Mask != MaskNone && c.Mask != MaskContext:
-		return nil, paramError("mask", "%s is neither %q nor %q", quote(c.Mask), MaskNone, MaskContext)
+		return nil, paramError("mask", "%s is neither %q nor %q", secret.Quote(c.Mask), MaskNone, MaskContext)
 	case c.Dedup != DedupPair && c.Dedup != DedupContext:
-		return nil, paramError("dedup", "%s is neither %q nor %q", quote(c.Dedup), DedupPair, DedupContext)
-	case !isName(c.Tokenizer):
-		return nil, paramError("tokenizer", "%s is not a name in printable ASCII; use %q for token ids from another program", quote(c.Tokenizer), TokenizerNone)
+		return nil, paramError("dedup", "%s is neither %q nor %q", secret.Quote(c.Dedup), DedupPair, DedupContext)
+	case !isName(c.Tokenizer) || secret.Holds(c.Tokenizer):
+		return nil, paramError("tokenizer", "%s is not a name in printable ASCII; use %q for token ids from another program", secret.Quote(c.Tokenizer), TokenizerNone)
 	case c.Tokenizer == TokenizerNone && c.TokenizerDigest != "":
 		return nil, paramError("tokenizer_digest", "is given, but the tokenizer is \"none\"; leave it out")
 	case c.Tokenizer != TokenizerNone && !isDigest(c.TokenizerDigest):
-		return nil, paramError("tokenizer_digest", `%s is not "sha256:" and 64 hex digits`, quote(c.TokenizerDigest))
+		return nil, paramError("tokenizer_digest", `%s is not "sha256:" and 64 hex digits`, secret.Quote(c.TokenizerDigest))
 	}
 	if _, ok := c.Scheme.(GreenList); ok && c.Variants != 1 {
 		return nil, paramError("variants", "apply to keyed draws and not to a green list, whose keys would average out in training")
@@ -229,14 +230,6 @@ func maskOption(mask string) Option {
 		return MaskRepeats{}
 	}
 	return MarkRepeats{}
-}
-
-// quote quotes s, which came from a file, for an error message, unless it may be a key.
-func quote(s string) string {
-	if strings.Contains(s, "isotope-secret-key") {
-		return "(a secret key)"
-	}
-	return strconv.Quote(s)
 }
 
 // isName reports whether s has only characters that JSON never escapes, so that each name

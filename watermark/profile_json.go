@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"slices"
+
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 // maxProfile is the largest size of a profile file in bytes.
@@ -53,7 +55,7 @@ func ParseProfile(text []byte) (*Profile, error) {
 	}
 	for name := range fields {
 		if !slices.Contains(profileFields, name) {
-			return nil, fmt.Errorf("watermark: profile: unknown field %s", quote(name))
+			return nil, fmt.Errorf("watermark: profile: unknown field %s", secret.Quote(name))
 		}
 	}
 	var (
@@ -114,7 +116,7 @@ func splitObject(text []byte) (map[string]json.RawMessage, error) {
 		}
 		name := t.(string) // the decoder has checked it
 		if _, ok := fields[name]; ok {
-			return nil, fmt.Errorf("field %s occurs twice", quote(name))
+			return nil, fmt.Errorf("field %s occurs twice", secret.Quote(name))
 		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {

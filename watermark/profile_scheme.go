@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 // The names of the schemes in JSON.
@@ -25,7 +27,7 @@ func readScheme(r *fieldReader, name string, width int) (s Scheme, variants int)
 	variants = 1
 	own, known := schemeFields[name]
 	if !known && r.err == nil {
-		r.err = fmt.Errorf("unknown scheme %s (want %s, %s or %s)", quote(name), schemeGreenList, schemeGumbelMax, schemeTournament)
+		r.err = fmt.Errorf("unknown scheme %s (want %s, %s or %s)", secret.Quote(name), schemeGreenList, schemeGumbelMax, schemeTournament)
 	}
 	for _, fields := range schemeFields {
 		for _, f := range fields {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
@@ -100,10 +101,8 @@ func noSecrets(names ...string) rule {
 	return rule{slices.ContainsFunc(names, holdsKey), "a secret key was given in place of a name; give the name of the key's file, and treat the key as leaked"}
 }
 
-// holdsKey reports whether a text has the words that begin every secret key.
-func holdsKey(text string) bool {
-	return strings.Contains(text, "isotope-secret-key") || strings.Contains(text, "isotope-engine-key")
-}
+// holdsKey reports whether a text may hold a secret key.
+func holdsKey(text string) bool { return secret.MayHold(text) }
 
 // given returns the flags of a list that a call has.
 func given(has func(string) bool, flags []string) []string {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
@@ -20,10 +21,7 @@ type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-var (
-	packagePrefix = regexp.MustCompile(`(^|\n|: )(?:watermark|tokenize|detect|registry|reading|lm|interop|corpus|student): `)
-	keyText       = regexp.MustCompile(`isotope-(?:secret|engine)-key\S*`)
-)
+var packagePrefix = regexp.MustCompile(`(^|\n|: )(?:watermark|tokenize|detect|registry|reading|lm|interop|corpus|student): `)
 
 // plainMessage words an error for people: without names of packages, and without a secret
 // key that somebody typed in a wrong place.
@@ -32,7 +30,7 @@ func plainMessage(err error) string {
 	for packagePrefix.MatchString(text) {
 		text = packagePrefix.ReplaceAllString(text, "$1")
 	}
-	return keyText.ReplaceAllString(text, "(a secret key)")
+	return secret.Hide(text)
 }
 
 // openError words what the system says about a file that it could not open.
@@ -72,7 +70,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		return usagef("unknown flag -%s%s; the flags with one letter are %s", letter, nearestFlag(cmd, letter), strings.Join(letters(cmd), ", "))
 	case errors.As(err, &unknown):
 		name := unknown.GetSpecifiedName()
-		return usagef("unknown flag --%s%s", keyText.ReplaceAllString(name, "(a secret key)"), nearestFlag(cmd, name))
+		return usagef("unknown flag --%s%s", secret.Hide(name), nearestFlag(cmd, name))
 	case errors.As(err, &bare):
 		f := bare.GetFlag()
 		noun, _ := pflag.UnquoteUsage(f)

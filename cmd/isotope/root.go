@@ -39,6 +39,10 @@ type cli struct {
 // run is the program: main without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, started: time.Now()}
+	if err := checkArguments(args); err != nil {
+		fmt.Fprintf(stderr, "isotope: %v\nRun 'isotope --help' for usage.\n", err)
+		return exitUsage
+	}
 	root, started := c.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -204,6 +204,10 @@ func (c *cli) collect(ctx context.Context, o *studentFlags, j *collect.Journal, 
 	defer finish()
 	run := &collect.Run{Journal: j, Key: apiKey, Pace: o.pace, Tool: toolVersion(), Stop: stop}
 	run.Pace.Backoff = time.Second
+	run.Head = c.printHead
+	if apiKey != "" && isPlainHTTP(o.endpoint) {
+		c.hint("warning: the endpoint is not https, so the network and a proxy see the API key and the prompts")
+	}
 	if progress != nil {
 		run.Progress = func(done, total int64) { progress("asking", done, total) }
 	}

@@ -28,7 +28,16 @@ func observedOf(path string, rec *collect.Recording) report.AuditObserved {
 		add("lost", "requests without an answer may have cost up to %d tokens in and %d out", rec.Lost.In, rec.Lost.Out)
 	}
 	if rec.Redacted > 0 {
-		add("redacted", "the API key was overwritten in %d responses that repeated it", rec.Redacted)
+		add("redacted", "a secret was overwritten or left out in %d responses that repeated it", rec.Redacted)
+	}
+	if rec.Disbelieved > 0 {
+		add("usage", "%d answers reported fewer tokens than their text has, or more than there can be; the most was counted", rec.Disbelieved)
+	}
+	for _, p := range rec.Peers {
+		add("answered by", "%s", peerWords(p))
+	}
+	if rec.MorePeers > 0 {
+		add("answered by", "others: %d answers", rec.MorePeers)
 	}
 	for _, s := range rec.Sessions {
 		line := fmt.Sprintf("%s: %s, %d requests at a time, %d answers before", s.At.Format(time.RFC3339), s.Tool, s.Concurrency, s.From)

@@ -11,6 +11,7 @@ import (
 	"io"
 
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -105,6 +106,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, d.wrong("the vocabulary size %d is outside 1 to %d", h.Vocab, watermark.MaxVocab)
 	case h.Tokenizer == "" || h.Model == "":
 		return nil, d.wrong("tokenizer or model is missing; write both")
+	case secret.Holds(text):
+		return nil, d.wrong("the line holds a secret key; leave it out")
 	case (h.Kind == Difference) != (h.Base != ""):
 		return nil, d.wrong("a difference needs a base, and no other kind has one")
 	case h.Marked && h.Kind != Choices:

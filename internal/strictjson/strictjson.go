@@ -11,9 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
-	"strings"
 	"unicode/utf8"
+
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 const (
@@ -133,35 +133,6 @@ func nounOf(t reflect.Type) string {
 	return "a whole number in the range of its kind"
 }
 
-// HoldsSecret reports whether a text may hold a secret key: the prefix that the text of
-// every key has, or as many hex digits in a row as a key.
-func HoldsSecret(s string) bool {
-	if strings.Contains(strings.ToLower(s), "isotope-secret-key") {
-		return true
-	}
-	run := 0
-	for _, b := range []byte(s) {
-		switch {
-		case b >= '0' && b <= '9', b >= 'a' && b <= 'f', b >= 'A' && b <= 'F':
-			if run++; run == 64 {
-				return true
-			}
-		default:
-			run = 0
-		}
-	}
-	return false
-}
-
-// Quote returns a text in quotes, for messages. It cuts a long one, and hides one that may
-// hold a secret key.
-func Quote(s string) string {
-	if HoldsSecret(s) {
-		return "(a secret key)"
-	}
-	const shown = 80
-	if len(s) > shown {
-		return strconv.Quote(s[:shown]) + "..."
-	}
-	return strconv.Quote(s)
-}
+// Quote returns a text in quotes, for messages. It cuts a long one, and hides one that may hold a
+// secret key; see [secret.Quote].
+func Quote(s string) string { return secret.Quote(s) }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -63,7 +64,7 @@ func DeriveKey(p *Profile, epoch watermark.Key) (Key, error) {
 	s := schemeOf(p.Scheme)
 	switch {
 	case s == nil:
-		return Key{}, paramError("scheme", "%s is unknown", quote(p.Scheme))
+		return Key{}, paramError("scheme", "%s is unknown", secret.Quote(p.Scheme))
 	case epoch.IsZero():
 		return Key{}, paramError("key", "is the zero Key")
 	}
@@ -167,7 +168,7 @@ func (e *Exported) values(k []uint64) (any, error) {
 		}
 		return values, nil
 	}
-	return nil, paramError("scheme", "%s has no export: its key is fixed in the source of the engine", quote(p.Scheme))
+	return nil, paramError("scheme", "%s has no export: its key is fixed in the source of the engine", secret.Quote(p.Scheme))
 }
 
 func hexKey(k uint64) string { return fmt.Sprintf("%016x", k) }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -64,7 +65,7 @@ func Import(engine string, config []byte, o *ImportOptions) (*Imported, error) {
 		EngineVLLM: importVLLM, EngineSGLang: importSGLang, EngineTransformers: importTransformers, EngineSynthID: importSynthID,
 	}[engine]
 	if read == nil {
-		return nil, fmt.Errorf("interop: engine %s is unknown; use one of %s", quote(engine), strings.Join(Engines(), ", "))
+		return nil, fmt.Errorf("interop: engine %s is unknown; use one of %s", secret.Quote(engine), strings.Join(Engines(), ", "))
 	}
 	text := config
 	if engine == EngineSGLang && strings.HasPrefix(strings.TrimSpace(string(config)), "--") {
@@ -153,7 +154,7 @@ func (c *configReader) others() []string {
 // refuseOthers fails if there is a field that nothing read.
 func (c *configReader) refuseOthers() {
 	if names := c.others(); len(names) > 0 {
-		c.fail(fmt.Errorf("unknown field %s", quote(names[0])))
+		c.fail(fmt.Errorf("unknown field %s", secret.Quote(names[0])))
 	}
 }
 
@@ -182,13 +183,13 @@ func importVLLM(c *configReader) error {
 	case !hasKey:
 		return errors.New(`field "key" is missing`)
 	case prf != "philox":
-		return fmt.Errorf("prf %s cannot be read", quote(prf))
+		return fmt.Errorf("prf %s cannot be read", secret.Quote(prf))
 	case algorithm == "gumbel":
 		p.Scheme, p.Mixing = "vllm-gumbel", 0
 	case algorithm == "dual_key_gumbel":
 		p.Scheme = "vllm-dual-gumbel"
 	default:
-		return fmt.Errorf("algorithm %s cannot be read", quote(algorithm))
+		return fmt.Errorf("algorithm %s cannot be read", secret.Quote(algorithm))
 	}
 	switch scope {
 	case "single_turn":
@@ -198,7 +199,7 @@ func importVLLM(c *configReader) error {
 	case "none":
 		c.note("deduplicate_contexts is none: the engine marks repeated contexts as well, and the test counts each once")
 	default:
-		return fmt.Errorf("deduplicate_contexts %s is unknown", quote(scope))
+		return fmt.Errorf("deduplicate_contexts %s is unknown", secret.Quote(scope))
 	}
 	if target {
 		c.note("allow_target_only_watermarking is set: tokens of a draft model carry no mark, so tests find less")
@@ -278,7 +279,7 @@ func sglangFlags(args []string) ([]byte, error) {
 		}
 		if !inline {
 			if i++; i >= len(args) {
-				return nil, fmt.Errorf("flag %s has no value", quote(name))
+				return nil, fmt.Errorf("flag %s has no value", secret.Quote(name))
 			}
 			value = args[i]
 		}
@@ -290,11 +291,11 @@ func sglangFlags(args []string) ([]byte, error) {
 		case "context_window", "mixing_probability", "max_probability":
 			n, err := strconv.ParseFloat(value, 64)
 			if err != nil || math.IsInf(n, 0) || math.IsNaN(n) {
-				return nil, fmt.Errorf("flag %s is not a number", quote(name))
+				return nil, fmt.Errorf("flag %s is not a number", secret.Quote(name))
 			}
 			values[field] = n
 		default:
-			return nil, fmt.Errorf("flag %s is unknown", quote(name))
+			return nil, fmt.Errorf("flag %s is unknown", secret.Quote(name))
 		}
 	}
 	return json.Marshal(values)
@@ -341,7 +342,7 @@ func importTransformers(c *configReader) error {
 		return errors.New("there is no watermarking_config")
 	}
 	if scheme != "lefthash" && scheme != "selfhash" {
-		return fmt.Errorf("seeding_scheme %s is unknown", quote(scheme))
+		return fmt.Errorf("seeding_scheme %s is unknown", secret.Quote(scheme))
 	}
 	p.Scheme = "hf-" + scheme
 	if scheme == "lefthash" && p.Width > 1 {

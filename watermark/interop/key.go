@@ -15,6 +15,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 // keyPrefix begins the text form of a key of an engine.
@@ -204,7 +206,7 @@ func ReadKeyFile(path string) (Key, error) {
 
 // keyLine returns the one line of a key file that is not a comment.
 func keyLine(path string) (string, error) {
-	if looksLikeKey(path) {
+	if secret.Holds(path) {
 		return "", errors.New("interop: a key was given where the name of a key file belongs; it may be in the shell's history now")
 	}
 	f, err := os.Open(path)
@@ -241,9 +243,4 @@ func keyLine(path string) (string, error) {
 		return "", fmt.Errorf("interop: key file %s: no key in it", path)
 	}
 	return line, nil
-}
-
-// looksLikeKey reports whether text that came from a user may be a secret.
-func looksLikeKey(text string) bool {
-	return strings.Contains(text, "isotope-secret-key") || strings.Contains(text, "integer-key-")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -191,25 +192,25 @@ func kgwPreset(name string) (preset, error) {
 	if rest, ok := strings.CutPrefix(name, "ff-"); ok {
 		return freeForm(name, rest)
 	}
-	return preset{}, paramError("preset", "%s is unknown; use simple_1, lefthash, selfhash, minhash, skipgram or ff-FUNCTION-WIDTH-SELF", quote(name))
+	return preset{}, paramError("preset", "%s is unknown; use simple_1, lefthash, selfhash, minhash, skipgram or ff-FUNCTION-WIDTH-SELF", secret.Quote(name))
 }
 
 func freeForm(name, rest string) (preset, error) {
 	parts := strings.Split(rest, "-")
 	if len(parts) != 3 {
-		return preset{}, paramError("preset", "%s is not of the form ff-FUNCTION-WIDTH-SELF; the key belongs in the key file", quote(name))
+		return preset{}, paramError("preset", "%s is not of the form ff-FUNCTION-WIDTH-SELF; the key belongs in the key file", secret.Quote(name))
 	}
 	width, err := strconv.Atoi(parts[1])
 	own := parts[2] == "True"
 	switch {
 	case !slices.Contains(kgwFunctions, parts[0]):
-		return preset{}, paramError("preset", "%s has an unknown function; use one of %s", quote(name), strings.Join(kgwFunctions, ", "))
+		return preset{}, paramError("preset", "%s has an unknown function; use one of %s", secret.Quote(name), strings.Join(kgwFunctions, ", "))
 	case err != nil || width < 1 || strconv.Itoa(width) != parts[1]:
-		return preset{}, paramError("preset", "%s has no width", quote(name))
+		return preset{}, paramError("preset", "%s has no width", secret.Quote(name))
 	case parts[2] != "True" && parts[2] != "False":
-		return preset{}, paramError("preset", "%s does not end in True or False", quote(name))
+		return preset{}, paramError("preset", "%s does not end in True or False", secret.Quote(name))
 	case parts[0] == "minskipgram_prf" && width < 2:
-		return preset{}, paramError("preset", "%s needs a width of 2 or more", quote(name))
+		return preset{}, paramError("preset", "%s needs a width of 2 or more", secret.Quote(name))
 	}
 	return preset{parts[0], width, own}, nil
 }
@@ -228,7 +229,7 @@ func sbwPreset(name string) (sbwScheme, error) {
 	base, _ := strings.CutPrefix(gpu, "fused-")
 	fused := base != gpu
 	parts := strings.Split(base, "-")
-	unknown := paramError("preset", "%s is not a seeding scheme of sbw 1.0.0", quote(name))
+	unknown := paramError("preset", "%s is not a seeding scheme of sbw 1.0.0", secret.Quote(name))
 	var s sbwScheme
 	var err error
 	switch parts[0] {

@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -229,11 +229,11 @@ func (p *Profile) ID() string {
 func (p *Profile) checked() (*Profile, error) {
 	c := *p
 	if reason, ok := missing[c.Scheme]; ok {
-		return nil, paramError("scheme", "%s %s; see docs/interop.md", quote(c.Scheme), reason)
+		return nil, paramError("scheme", "%s %s; see docs/interop.md", secret.Quote(c.Scheme), reason)
 	}
 	s := schemeOf(c.Scheme)
 	if s == nil {
-		return nil, paramError("scheme", "%s is unknown; use one of %s", quote(c.Scheme), strings.Join(Schemes(), ", "))
+		return nil, paramError("scheme", "%s is unknown; use one of %s", secret.Quote(c.Scheme), strings.Join(Schemes(), ", "))
 	}
 	if c.Vocab < 2 || c.Vocab >= watermark.MaxVocab {
 		return nil, paramError("vocab", "%d is outside 2 to %d", c.Vocab, watermark.MaxVocab-1)
@@ -254,11 +254,11 @@ func (p *Profile) checked() (*Profile, error) {
 	case c.Scheme == "tgi" && c.Width != 1:
 		return nil, paramError("width", "%d is not 1, the only width of this engine", c.Width)
 	case c.Dedup != DedupPair && c.Dedup != DedupContext && c.Dedup != DedupNone:
-		return nil, paramError("dedup", "%s is none of %q, %q and %q", quote(c.Dedup), DedupPair, DedupContext, DedupNone)
+		return nil, paramError("dedup", "%s is none of %q, %q and %q", secret.Quote(c.Dedup), DedupPair, DedupContext, DedupNone)
 	case c.Generator == "torch-cuda":
 		return nil, paramError("generator", `"torch-cuda" cannot be read, because its lists depend on the card; see docs/interop.md`)
 	case s.has("generator") && c.Generator != GeneratorTorchCPU:
-		return nil, paramError("generator", "%s is not %q", quote(c.Generator), GeneratorTorchCPU)
+		return nil, paramError("generator", "%s is not %q", secret.Quote(c.Generator), GeneratorTorchCPU)
 	case s.has("gamma") && !(c.Gamma > 0 && c.Gamma < 1):
 		return nil, paramError("gamma", "%v is outside (0,1)", c.Gamma)
 	case s.has("delta") && !(c.Delta > 0 && c.Delta <= 100):
@@ -344,19 +344,8 @@ func (p *Profile) fillWidth() error {
 		return err
 	}
 	if p.Width != 0 && p.Width != at.width {
-		return paramError("width", "%d is not %d, the width of preset %s", p.Width, at.width, quote(p.Preset))
+		return paramError("width", "%d is not %d, the width of preset %s", p.Width, at.width, secret.Quote(p.Preset))
 	}
 	p.Width = at.width
 	return nil
-}
-
-// quote quotes s, which came from a file, for an error message, unless it may be a key.
-func quote(s string) string {
-	if looksLikeKey(s) {
-		return "(a secret key)"
-	}
-	if len(s) > 100 {
-		s = s[:100] + "..."
-	}
-	return strconv.Quote(s)
 }

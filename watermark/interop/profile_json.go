@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -85,7 +86,7 @@ func ParseProfile(text []byte) (*Profile, error) {
 		case slices.Contains(ownFields, name):
 			r.fail(fmt.Errorf("field %q is not one of scheme %s; leave it out", name, s.name))
 		default:
-			r.fail(fmt.Errorf("unknown field %s", quote(name)))
+			r.fail(fmt.Errorf("unknown field %s", secret.Quote(name)))
 		}
 	}
 	prompt = s.prompt
@@ -204,11 +205,11 @@ func splitObject(text []byte) (map[string]json.RawMessage, error) {
 		}
 		name := t.(string) // the decoder has checked it
 		if _, ok := fields[name]; ok {
-			return nil, fmt.Errorf("field %s occurs twice", quote(name))
+			return nil, fmt.Errorf("field %s occurs twice", secret.Quote(name))
 		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
-			return nil, fmt.Errorf("field %s is not valid JSON", quote(name))
+			return nil, fmt.Errorf("field %s is not valid JSON", secret.Quote(name))
 		}
 		fields[name] = value
 	}

@@ -3,8 +3,9 @@ package registry
 import (
 	"encoding/hex"
 	"fmt"
-	"strconv"
 	"strings"
+
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 // isLabel reports whether s is an id or a label of a path: characters that need no quoting
@@ -39,10 +40,10 @@ func checkPath(who, path string) error {
 	return nil
 }
 
-// isSecret reports whether s may contain a secret key. It looks for the prefix of a key's text,
-// and for as many hex digits in a row as a key has.
+// isSecret reports whether s may contain a secret key. It looks for the text of a key in any
+// writing, and for as many hex digits in a row as a key has.
 func isSecret(s string) bool {
-	if strings.Contains(strings.ToLower(s), "isotope-secret-key") {
+	if secret.MayHold(s) {
 		return true
 	}
 	const digits = 64
@@ -65,11 +66,7 @@ func safeQuote(s string) string {
 	if isSecret(s) {
 		return "(a secret key)"
 	}
-	const shown = 80
-	if len(s) > shown {
-		return strconv.Quote(s[:shown]) + "..."
-	}
-	return strconv.Quote(s)
+	return secret.Quote(s)
 }
 
 func isHex(s string, n int) bool {

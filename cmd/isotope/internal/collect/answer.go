@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,11 +21,12 @@ const (
 	Empty    Reason = "empty"     // no text
 	Failed   Reason = "error"     // an error status, after all retries
 	Invalid  Reason = "invalid"   // a success without an answer: not JSON, not UTF-8, or without choices
-	TooLarge Reason = "too_large" // more than MaxBody bytes
+	TooLarge Reason = "too_large" // longer than an answer of max_tokens tokens can be
+	Secret   Reason = "secret"    // the response repeats the API key or a marking key in a hidden writing
 )
 
 // Reasons lists every Reason.
-var Reasons = []Reason{Refusal, ToolCall, Empty, Failed, Invalid, TooLarge}
+var Reasons = []Reason{Refusal, ToolCall, Empty, Failed, Invalid, TooLarge, Secret}
 
 // failure reports whether the endpoint is at fault, and not the model.
 func (r Reason) failure() bool { return r == Failed || r == Invalid || r == TooLarge }
@@ -53,13 +53,15 @@ type Exchange struct {
 	Header     http.Header `json:"header,omitempty"`
 	Body       string      `json:"body,omitempty"`
 	BodyBase64 []byte      `json:"body_base64,omitempty"`
-	Truncated  bool        `json:"truncated,omitempty"` // after MaxBody bytes
-	Redacted   int         `json:"redacted,omitempty"`  // occurrences of the API key that were overwritten
+	Truncated  bool        `json:"truncated,omitempty"` // the response is longer than what is kept of it
+	Redacted   int         `json:"redacted,omitempty"`  // places where a secret was overwritten or left out
+	Secret     bool        `json:"secret,omitempty"`    // the body holds a secret that cannot be overwritten, and is left out
+	Peer       *Peer       `json:"peer,omitempty"`      // who answered
 	Error      string      `json:"error,omitempty"`     // of the transport
 	// Lost is an upper bound on the usage of attempts without a response.
 	Lost Usage `json:"lost,omitzero"`
-	// Earlier holds the attempts that were repeated, the first one first. MaxBody bytes of their
-	// headers and bodies are kept in all. Truncated is set where they were cut.
+	// Earlier holds the attempts that were repeated, the first one first. As many bytes of their
+	// headers and bodies are kept as one response may have. Truncated is set where they were cut.
 	Earlier []Exchange `json:"earlier,omitempty"`
 }
 
@@ -119,16 +121,47 @@ func (x *Exchange) setBody(b []byte) {
 	}
 }
 
-// MaxBody is the length of the longest response that is read, in bytes.
+// MaxBody is the length of the longest response that is read under any declaration, in bytes.
 const MaxBody = 4 << 20
 
-// answer derives the Answer to a question from its exchange.
-func answer(r *Request, ask int, prompt string, x *Exchange) Answer {
+const (
+	// longestToken is the length of the longest text of one token, in bytes. Vocabularies have
+	// tokens of up to 128 spaces.
+	longestToken = 256
+	// frameOfToken is the most that a response needs for one token: an event of a stream of its
+	// own, with ids and names. With extra fields there may be log-probabilities as well.
+	frameOfToken, frameWithExtra = 1 << 10, 4 << 10
+	// frameOfAnswer is the most that a response needs besides.
+	frameOfAnswer = 64 << 10
+	// keptOfLarge is what is kept of a response that is too large, in bytes.
+	keptOfLarge = 16 << 10
+)
+
+// bodyLimit returns the length of the longest response that is read, in bytes: as much as an answer
+// of MaxTokens can need. A longer one is too_large, and cannot fill the memory or the disk.
+func (d *Declaration) bodyLimit() int {
+	if d.Journal < boundedJournal {
+		return MaxBody
+	}
+	frame := int64(frameOfToken)
+	if len(d.Request.Extra) > 0 {
+		frame = frameWithExtra
+	}
+	return int(min(MaxBody, frameOfAnswer+frame*d.Request.MaxTokens))
+}
+
+// answer derives the Answer to a question from its exchange. Journals of older versions have fewer
+// reasons to leave one out.
+func answer(d *Declaration, ask int, prompt string, x *Exchange) Answer {
+	r := &d.Request
 	a := Answer{Ask: ask, Prompt: prompt}
 	body := x.body()
 	switch {
 	case x.Error != "" || x.Status < 200 || x.Status > 299:
 		a.Skip = Failed
+		return a
+	case x.Secret:
+		a.Skip = Secret
 		return a
 	case x.Truncated:
 		a.Skip = TooLarge
@@ -150,7 +183,19 @@ func answer(r *Request, ask int, prompt string, x *Exchange) Answer {
 	}
 	a.Model, a.Usage = m.Model, m.Usage.valid()
 	a.take(m.Choices)
+	if size := a.size(); d.Journal >= boundedJournal && int64(size) > longestToken*r.MaxTokens {
+		return Answer{Ask: ask, Prompt: prompt, Skip: TooLarge}
+	}
 	return a
+}
+
+// size returns the length of what the endpoint chose, in bytes.
+func (a *Answer) size() int {
+	n := len(a.Model) + len(a.Finish)
+	for _, t := range a.Texts {
+		n += len(t)
+	}
+	return n
 }
 
 // take takes the texts of choices, or the reason why there are none.
@@ -350,11 +395,31 @@ func readStream(body []byte) (response, error) {
 	return whole, nil
 }
 
-// ended reports whether a stream is complete: its end is marked, or a choice has a reason to
-// finish. A connection that closes early leaves neither.
+// ended reports whether a stream is complete by its own framing: an event marks the end, or each
+// choice has a reason to finish. A connection that closes early leaves neither, whatever the text
+// says.
 func ended(body []byte) bool {
-	return bytes.Contains(body, []byte("data: [DONE]")) || bytes.Contains(body, []byte("data:[DONE]")) ||
-		finishReason.Match(body)
+	finished := make(map[int64]bool) // by choice
+	for line := range bytes.Lines(body) {
+		data, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte("data:"))
+		if !ok {
+			continue
+		}
+		if data = bytes.TrimSpace(data); string(data) == "[DONE]" {
+			return true
+		}
+		var piece response
+		if json.Unmarshal(data, &piece) != nil {
+			continue
+		}
+		for _, c := range piece.Choices {
+			finished[c.Index] = finished[c.Index] || c.FinishReason != ""
+		}
+	}
+	for _, is := range finished {
+		if !is {
+			return false
+		}
+	}
+	return len(finished) > 0
 }
-
-var finishReason = regexp.MustCompile(`"finish_reason"\s*:\s*"`)

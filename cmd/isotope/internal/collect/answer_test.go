@@ -63,7 +63,7 @@ func TestAnswersOfAllKinds(t *testing.T) {
 				x.Status = http.StatusOK
 			}
 			x.setBody([]byte(c.body))
-			assert.Equal(t, c.want, answer(&Request{Stream: c.stream}, 0, "", &x))
+			assert.Equal(t, c.want, answer(&Declaration{Journal: journalVersion, Request: Request{Stream: c.stream, MaxTokens: 50}}, 0, "", &x))
 		})
 	}
 }
@@ -140,14 +140,14 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, stream bool) {
 		x := Exchange{Status: 200}
 		x.setBody(body)
-		r := &Request{Stream: stream}
-		a := answer(r, 0, "", &x)
+		d := &Declaration{Journal: journalVersion, Request: Request{Stream: stream, MaxTokens: 50}}
+		a := answer(d, 0, "", &x)
 		assert.Equal(t, a.Skip == "", len(a.Texts) > 0)
 		// What is written to a journal reads back as the same.
 		text, err := json.Marshal(x)
 		require.NoError(t, err)
 		var y Exchange
 		require.NoError(t, json.Unmarshal(text, &y))
-		assert.Equal(t, a, answer(r, 0, "", &y))
+		assert.Equal(t, a, answer(d, 0, "", &y))
 	})
 }

@@ -3,31 +3,35 @@ package collect
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/packages/param"
 )
 
 // A client makes single attempts. It is safe for concurrent use.
 type client struct {
-	request Request
-	extra   map[string]any
-	key     string
-	timeout time.Duration
-
-	// The services are made without NewClient, which reads OPENAI_* from the environment. It
-	// would send an organization's name, or a key for somebody else, to a suspect.
-	chat        openai.ChatCompletionService
-	completions openai.CompletionService
+	declaration Declaration
+	request     Request
+	extra       map[string]any
+	key         string
+	timeout     time.Duration
+	most        int // length of the longest response that is read, in bytes
+	sieve       sieve
+	http        *http.Client
+	proxy       func(*http.Request) (*url.URL, error) // nil: no proxy
 }
 
 const (
@@ -35,12 +39,17 @@ const (
 	maxHeader = 256 << 10
 	// maxError is the longest text of a transport error, which may quote the endpoint.
 	maxError = 1000
+	// maxRedirects is the number of redirects that one request may follow.
+	maxRedirects = 5
 )
 
-func newClient(r Request, key string, timeout time.Duration, transport http.RoundTripper) (*client, error) {
-	extra, err := r.extra()
+func newClient(d *Declaration, key string, timeout time.Duration, transport http.RoundTripper) (*client, error) {
+	extra, err := d.Request.extra()
 	if err != nil {
 		return nil, err
+	}
+	c := &client{
+		declaration: *d, request: d.Request, extra: extra, key: key, timeout: timeout, most: d.bodyLimit(), sieve: newSieve(key),
 	}
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
@@ -48,34 +57,22 @@ func newClient(r Request, key string, timeout time.Duration, transport http.Roun
 		t.MaxResponseHeaderBytes = maxHeader
 		transport = t
 	}
-	options := []option.RequestOption{
-		option.WithBaseURL(r.Endpoint),
-		option.WithHTTPClient(&http.Client{Transport: boundedTransport{transport}}),
-		option.WithMaxRetries(0), // the pool retries, so that all requests slow down
-		option.WithRequestTimeout(timeout),
+	if t, ok := transport.(*http.Transport); ok {
+		c.proxy = t.Proxy
 	}
-	if key != "" {
-		options = append(options, option.WithAPIKey(key))
-	}
-	return &client{
-		request: r, extra: extra, key: key, timeout: timeout,
-		chat:        openai.NewChatCompletionService(options...),
-		completions: openai.NewCompletionService(options...),
-	}, nil
+	c.http = &http.Client{Transport: transport, CheckRedirect: sameOrigin}
+	return c, nil
 }
 
-// A boundedTransport limits the length of every response body, also that of an error.
-type boundedTransport struct{ next http.RoundTripper }
-
-func (b boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := b.next.RoundTrip(r)
-	if err == nil {
-		res.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(res.Body, MaxBody+1), res.Body}
+// sameOrigin follows a redirect that keeps the request and stays at the same scheme and host. Any
+// other redirect would send the prompts, and perhaps the API key, to somebody else: its response is
+// the answer.
+func sameOrigin(r *http.Request, via []*http.Request) error {
+	first := via[0]
+	if r.URL.Scheme != first.URL.Scheme || !strings.EqualFold(r.URL.Host, first.URL.Host) || r.Method != first.Method || len(via) > maxRedirects {
+		return http.ErrUseLastResponse
 	}
-	return res, err
+	return nil
 }
 
 // An attempt is the result of one request.
@@ -91,111 +88,144 @@ func (c *client) ask(ctx context.Context, prompt string) attempt {
 	begin := time.Now()
 	a := attempt{exchange: Exchange{At: begin.UTC()}}
 	x := &a.exchange
-	res, err := c.send(ctx, prompt)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	res, err := c.send(ctx, prompt, x)
 	if res != nil {
-		body, readErr := io.ReadAll(res.Body)
+		// One byte more than is kept shows that there is more.
+		body, readErr := io.ReadAll(io.LimitReader(res.Body, int64(c.most)+1))
 		res.Body.Close()
-		x.Status, x.Header = res.StatusCode, c.header(res.Header, x)
-		if len(body) > MaxBody {
-			body, x.Truncated, readErr = body[:MaxBody], true, nil
+		x.Status, x.Header = res.StatusCode, c.sieve.header(res.Header, x)
+		if len(body) > c.most {
+			body, x.Truncated, readErr = body[:c.most], true, nil
 		}
-		x.setBody(c.redact(body, x))
-		switch {
-		case readErr != nil:
-			err = readErr
-		case x.Status < 400:
-			err = nil
-			if c.request.Stream && !x.Truncated && x.Status < 300 && !looksLikeJSON(body) && !ended(body) {
-				err = errors.New("the stream broke off")
-			}
-		default:
-			err = nil // the client's error says the status
+		body, hidden := c.sieve.body(body, x)
+		if hidden {
+			body, x.Secret = nil, true
+		}
+		x.setBody(body)
+		err = readErr
+		if err == nil && !hidden && c.request.Stream && !x.Truncated && x.Status >= 200 && x.Status < 300 && !looksLikeJSON(body) && !ended(body) {
+			err = errors.New("the stream broke off")
 		}
 		a.retry, a.wait = retryable(x.Status), retryAfter(res.Header)
+		c.cut(prompt, x)
 	}
 	if err != nil {
-		x.Error = elide(string(c.redact([]byte(plain(err)), x)), maxError)
+		x.Error = c.sieve.message(plain(err), x)
 		a.retry, a.unknown = true, true
 	}
 	x.Millis = time.Since(begin).Milliseconds()
 	return a
 }
 
-// send sends the request. It may return a response together with an error.
-func (c *client) send(ctx context.Context, prompt string) (*http.Response, error) {
-	var res *http.Response
-	r := &c.request
-	options := []option.RequestOption{option.WithResponseBodyInto(&res)}
-	extra := maps.Clone(c.extra)
-	if r.Stream {
-		options = append(options, option.WithHeader("Accept", "text/event-stream"))
-		extra["stream"] = true
-		extra["stream_options"] = map[string]any{"include_usage": true}
-	}
-	var err error
-	if r.API == Completions {
-		p := openai.CompletionNewParams{
-			Model: openai.CompletionNewParamsModel(r.Model), Prompt: openai.CompletionNewParamsPromptUnion{OfString: openai.String(prompt)},
-			MaxTokens: c.maxTokens(), Temperature: optional(r.Temperature), TopP: optional(r.TopP),
+// cut keeps the beginning of a response that is too large to be an answer.
+func (c *client) cut(prompt string, x *Exchange) {
+	if c.declaration.Journal >= boundedJournal && (x.Truncated || answer(&c.declaration, 0, prompt, x).Skip == TooLarge) {
+		x.Truncated = true
+		if b := x.body(); len(b) > keptOfLarge {
+			x.setBody(b[:keptOfLarge])
 		}
-		p.SetExtraFields(extra)
-		_, err = c.completions.New(ctx, p, options...)
-		return res, err
 	}
-	var messages []openai.ChatCompletionMessageParamUnion
-	if r.System != "" {
-		messages = append(messages, openai.SystemMessage(r.System))
+}
+
+// send sends the request. The caller closes the body of the response.
+func (c *client) send(ctx context.Context, prompt string, x *Exchange) (*http.Response, error) {
+	text, err := json.Marshal(c.fields(prompt))
+	if err != nil {
+		return nil, err
 	}
-	p := openai.ChatCompletionNewParams{
-		Model: r.Model, Messages: append(messages, openai.UserMessage(prompt)),
-		MaxTokens: c.maxTokens(), Temperature: optional(r.Temperature), TopP: optional(r.TopP),
+	path := "/chat/completions"
+	if c.request.API == Completions {
+		path = "/completions"
 	}
-	p.SetExtraFields(extra)
-	_, err = c.chat.New(ctx, p, options...)
+	p := new(Peer)
+	trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { p.Address = info.Conn.RemoteAddr().String() }}
+	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, strings.TrimRight(c.request.Endpoint, "/")+path, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json")
+	if c.request.Stream {
+		r.Header.Set("Accept", "text/event-stream")
+	}
+	if c.key != "" {
+		r.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	if c.proxy != nil {
+		if u, err := c.proxy(r); err == nil && u != nil {
+			p.Proxy = u.Scheme + "://" + u.Host // without a user and a password
+		}
+	}
+	res, err := c.http.Do(r)
+	if res != nil {
+		p.secured(res.TLS)
+	}
+	if *p != (Peer{}) {
+		x.Peer = p
+	}
 	return res, err
 }
 
-// maxTokens returns no value if the extra fields have the newer name of the field.
-func (c *client) maxTokens() param.Opt[int64] {
-	if _, ok := c.extra[newMaxTokens]; ok {
-		return param.Opt[int64]{}
+// fields returns the request as OpenAI's API has it.
+func (c *client) fields(prompt string) map[string]any {
+	r := &c.request
+	fields := maps.Clone(c.extra)
+	fields["model"] = r.Model
+	if _, ok := fields[newMaxTokens]; !ok {
+		fields["max_tokens"] = r.MaxTokens
 	}
-	return openai.Int(c.request.MaxTokens)
+	if r.Temperature != nil {
+		fields["temperature"] = *r.Temperature
+	}
+	if r.TopP != nil {
+		fields["top_p"] = *r.TopP
+	}
+	if r.Stream {
+		fields["stream"] = true
+		fields["stream_options"] = map[string]any{"include_usage": true}
+	}
+	if r.API == Completions {
+		fields["prompt"] = prompt
+		return fields
+	}
+	type turn struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	var messages []turn
+	if r.System != "" {
+		messages = append(messages, turn{"system", r.System})
+	}
+	fields["messages"] = append(messages, turn{"user", prompt})
+	return fields
 }
 
-func optional(v *float64) param.Opt[float64] {
-	if v == nil {
-		return param.Opt[float64]{}
-	}
-	return openai.Float(*v)
+// A Peer is who answered: what the network and the certificate say.
+type Peer struct {
+	Address     string `json:"address,omitempty"`     // of the other end of the connection: the endpoint, or the proxy
+	Proxy       string `json:"proxy,omitempty"`       // the proxy of the environment, without its password
+	TLS         string `json:"tls,omitempty"`         // version; "" for plain HTTP
+	Certificate string `json:"certificate,omitempty"` // "sha256:" and the hash of the endpoint's certificate
+	Subject     string `json:"subject,omitempty"`     // of the certificate
+	Issuer      string `json:"issuer,omitempty"`      // of the certificate
 }
 
-// secretHeaders are response headers that hold credentials.
-var secretHeaders = []string{"Set-Cookie", "Authorization", "Www-Authenticate", "Proxy-Authenticate"}
+// maxName is the longest name of a certificate that is recorded, in bytes.
+const maxName = 200
 
-// header returns the response headers that are recorded.
-func (c *client) header(h http.Header, x *Exchange) http.Header {
-	out := make(http.Header, len(h))
-	for name, values := range h {
-		for _, v := range values {
-			if !slices.Contains(secretHeaders, http.CanonicalHeaderKey(name)) {
-				out.Add(name, string(c.redact([]byte(v), x)))
-			}
-		}
+func (p *Peer) secured(s *tls.ConnectionState) {
+	if s == nil {
+		return
 	}
-	return out
-}
-
-// redactedKey replaces the API key where an endpoint repeats it.
-const redactedKey = "[API key]"
-
-// redact replaces the API key and counts how often it occurs.
-func (c *client) redact(b []byte, x *Exchange) []byte {
-	if c.key == "" || !bytes.Contains(b, []byte(c.key)) {
-		return b
+	p.TLS = tls.VersionName(s.Version)
+	if len(s.PeerCertificates) > 0 {
+		leaf := s.PeerCertificates[0]
+		sum := sha256.Sum256(leaf.Raw)
+		p.Certificate = "sha256:" + hex.EncodeToString(sum[:])
+		p.Subject, p.Issuer = elide(leaf.Subject.String(), maxName), elide(leaf.Issuer.String(), maxName)
 	}
-	x.Redacted += bytes.Count(b, []byte(c.key))
-	return bytes.ReplaceAll(b, []byte(c.key), []byte(redactedKey))
 }
 
 // plain formats an error without the URL, which is in the plan.
@@ -220,17 +250,27 @@ func retryable(status int) bool {
 	return status >= 500
 }
 
+// longest is the longest pause that retryAfter returns. It is far above what a run waits for.
+const longest = 1e9 * time.Second
+
 // retryAfter returns the pause that an endpoint asks for, in seconds or by a date, or 0.
 func retryAfter(h http.Header) time.Duration {
-	if ms, err := strconv.ParseFloat(h.Get("Retry-After-Ms"), 64); err == nil && ms >= 0 && ms < 1e12 {
-		return time.Duration(ms * float64(time.Millisecond))
+	scaled := func(text string, unit time.Duration) (time.Duration, bool) {
+		x, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(x) || x < 0 {
+			return 0, false
+		}
+		return time.Duration(min(x*float64(unit), float64(longest))), true
+	}
+	if d, ok := scaled(h.Get("Retry-After-Ms"), time.Millisecond); ok {
+		return d
 	}
 	v := h.Get("Retry-After")
-	if s, err := strconv.ParseFloat(v, 64); err == nil && s >= 0 {
-		return time.Duration(min(s, 1e9) * float64(time.Second))
+	if d, ok := scaled(v, time.Second); ok {
+		return d
 	}
 	if t, err := http.ParseTime(v); err == nil {
-		return max(0, time.Until(t))
+		return min(max(0, time.Until(t)), longest)
 	}
 	return 0
 }
@@ -240,9 +280,25 @@ func (x *Exchange) describe() string {
 	if x.Error != "" {
 		return x.Error
 	}
+	if x.Secret {
+		return fmt.Sprintf("%d %s: the response repeats a secret, and is not shown", x.Status, http.StatusText(x.Status))
+	}
 	body := x.body()
 	if len(body) > 200 {
 		body = append(body[:200:200], "..."...)
 	}
 	return fmt.Sprintf("%d %s: %q", x.Status, http.StatusText(x.Status), body)
+}
+
+// credentialHeaders are parts of the names of response headers that hold credentials.
+var credentialHeaders = []string{"cookie", "auth", "token", "secret", "session", "api-key", "apikey"}
+
+// isCredential reports whether a response header holds a credential, by its name. A header of a
+// limit, such as X-Ratelimit-Remaining-Tokens, does not.
+func isCredential(name string) bool {
+	name = strings.ToLower(name)
+	if strings.Contains(name, "tokens") || strings.Contains(name, "ratelimit") {
+		return false
+	}
+	return slices.ContainsFunc(credentialHeaders, func(part string) bool { return strings.Contains(name, part) })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -42,6 +43,10 @@ type Run struct {
 	Pace     Pace
 	Tool     string // name and version of the program, recorded
 	Progress func(done, total int64)
+	// Head, if it is not nil, gets the number of records and the hash of the last one, before the
+	// first question and after each batch. Kept elsewhere, it shows that a journal was cut or
+	// written anew.
+	Head func(records int64, hash string)
 	// Stop ends the run when it is closed, after the answers on their way have arrived.
 	Stop <-chan struct{}
 
@@ -54,7 +59,7 @@ type Run struct {
 // Cancelling ctx breaks off the requests on their way, and Stop waits for them.
 func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	d := r.Journal.Recording().Declaration
-	c, err := newClient(d.Request, r.Key, r.Pace.Timeout, r.transport)
+	c, err := newClient(&d, r.Key, r.Pace.Timeout, r.transport)
 	if err != nil {
 		return Interrupted, err
 	}
@@ -62,12 +67,16 @@ func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	if rec.clean && rec.Reason.Complete() {
 		return Replay(rec, look)
 	}
-	s := &session{Run: r, declaration: d, recording: rec, pool: &pool{client: c, pace: r.Pace, pacer: newPacer(r.Pace.PerMinute)}}
+	s := &session{Run: r, declaration: d, recording: rec, pool: &pool{client: c, pace: r.Pace, pacer: newPacer(r.Pace.PerMinute), patience: patience{left: maxPauses}}}
 	if err := s.begin(); err != nil {
 		return Interrupted, err
 	}
+	s.head()
 	fill := func(from, size int, spent Usage) (End, error) { return s.fill(ctx, from, size, spent) }
-	end, err := walk(&d, rec, fill, look)
+	end, err := walk(&d, rec, fill, func(batch []Answer) (bool, error) {
+		s.head()
+		return look(batch)
+	})
 	if r.Journal.broken != nil {
 		return end, err
 	}
@@ -75,7 +84,9 @@ func (r *Run) Collect(ctx context.Context, look Look) (End, error) {
 	if err != nil {
 		note = err.Error()
 	}
-	return end, errors.Join(err, r.Journal.append(kindEnd, endCanonical{end}, endInfo{At: time.Now().UTC(), Note: note}))
+	err = errors.Join(err, r.Journal.append(kindEnd, endCanonical{end}, endInfo{At: time.Now().UTC(), Note: note}))
+	s.head()
+	return end, err
 }
 
 // Replay passes the answers of a recording to look, as the runs that made it did. If answers are
@@ -92,6 +103,11 @@ func Replay(rec *Recording, look Look) (End, error) {
 // depends on the answers before alone, so the same answers always give the same batches. walk
 // does not look at a batch that was interrupted.
 func walk(d *Declaration, rec *Recording, fill func(from, size int, spent Usage) (End, error), look Look) (End, error) {
+	in, err := rec.open()
+	if err != nil {
+		return Interrupted, err
+	}
+	defer in.Close()
 	var spent Usage
 	for from := 0; from < d.Asks; {
 		size := fits(d, from, spent)
@@ -101,12 +117,16 @@ func walk(d *Declaration, rec *Recording, fill func(from, size int, spent Usage)
 		end, err := fill(from, size, spent)
 		batch := make([]Answer, 0, size)
 		for len(batch) < size {
-			a, ok := rec.Answers[from+len(batch)]
-			if !ok {
+			ask := from + len(batch)
+			if _, ok := rec.Answers[ask]; !ok {
 				break
 			}
+			a, err := in.answer(ask)
+			if err != nil {
+				return Interrupted, err
+			}
 			batch = append(batch, a)
-			spent = spent.plus(a.cost(&d.Request))
+			spent = spent.plus(rec.cost(ask))
 		}
 		whole := len(batch) == size
 		if len(batch) == 0 || !whole && end != Exhausted {
@@ -137,16 +157,50 @@ func fits(d *Declaration, from int, spent Usage) int {
 	return min(d.Batch, d.Asks-from)
 }
 
-// cost returns the usage of an answer, or its upper bound if the endpoint gave no count. An error
-// costs nothing here: [Exchange.Lost] has the usage of its attempts.
-func (a *Answer) cost(r *Request) Usage {
+// cost returns the usage of an answer: what the endpoint reports, or the most that it can be if it
+// reports none, or one that cannot be right. An error costs nothing here: [Exchange.Lost] has the
+// usage of its attempts. believed is false if a report was not believed.
+//
+// The endpoint has a reason to lie in both directions. Too little makes the auditor spend more than
+// the budget. Too much ends the audit.
+func (d *Declaration) cost(a *Answer) (cost Usage, believed bool) {
+	worst := d.Request.worst(a.Prompt)
 	switch {
 	case a.Skip == Failed:
-		return Usage{}
-	case a.Usage != nil:
-		return *a.Usage
+		return Usage{}, true
+	case a.Usage == nil:
+		return worst, true
+	case d.Journal < boundedJournal:
+		return *a.Usage, true
 	}
-	return r.worst(a.Prompt)
+	out := int64(0)
+	for _, t := range a.Texts {
+		out += leastTokens(t)
+	}
+	in := leastTokens(d.Request.System) + leastTokens(a.Prompt)
+	if u := *a.Usage; u.In >= in && u.Out >= out && u.In <= worst.In && u.Out <= worst.Out {
+		return u, true
+	}
+	return worst, false
+}
+
+// leastTokens returns a lower bound on the tokens of a text in the vocabularies that models have: a
+// word is at least one token, and the tokens of visible text have at most eight bytes on average.
+func leastTokens(text string) int64 {
+	words, visible := int64(0), int64(0)
+	for word := range strings.FieldsSeq(text) {
+		words++
+		visible += int64(len(word))
+	}
+	return max(words, visible/8)
+}
+
+// cost returns what an answer counts in the budget.
+func (r *Recording) cost(ask int) Usage {
+	if u, ok := r.costs[ask]; ok {
+		return u
+	}
+	return r.Declaration.Request.worst(r.Declaration.prompt(ask))
 }
 
 // A session is one call of Collect.
@@ -201,8 +255,8 @@ func (s *session) fill(ctx context.Context, from, size int, spent Usage) (End, e
 func (s *session) open(from, size int, spent Usage) (asks []int, most Usage, end End) {
 	most = spent.plus(s.recording.Lost)
 	for i := from; i < from+size; i++ { // an answer is paid for, whatever is missing before it
-		if a, ok := s.recording.Answers[i]; ok {
-			most = most.plus(a.cost(&s.declaration.Request))
+		if _, ok := s.recording.Answers[i]; ok {
+			most = most.plus(s.recording.cost(i))
 		}
 	}
 	for i := from; i < from+size; i++ {
@@ -281,7 +335,7 @@ func (p *pass) take(r reply) error {
 	if r.broken {
 		return p.takeBroken(r)
 	}
-	e := entry{answer(&p.declaration.Request, r.ask, r.prompt, &r.exchange), r.exchange}
+	e := entry{answer(&p.declaration, r.ask, r.prompt, &r.exchange), r.exchange}
 	p.pending = append(p.pending, e)
 	if !e.answer.Skip.failure() {
 		err := p.record(p.pending)
@@ -357,6 +411,12 @@ func (s *session) leave(all ...entry) error {
 // address or the model is wrong.
 func (s *session) refusesAll(x *Exchange) bool {
 	return refusesCaller(x.Status) && len(s.recording.Answers) == 0
+}
+
+func (s *session) head() {
+	if s.Head != nil {
+		s.Head(s.recording.Records, s.recording.Head)
+	}
 }
 
 func (s *session) progress() {

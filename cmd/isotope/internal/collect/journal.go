@@ -10,12 +10,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
@@ -93,8 +96,30 @@ type Declaration struct {
 
 func (d *Declaration) prompt(ask int) string { return d.Prompts[ask%len(d.Prompts)] }
 
-// Check returns an error for a declaration that cannot be right.
+// Check returns an error for a declaration that cannot be right, or that would send a marking key
+// to the endpoint. Errors do not quote a key.
 func (d *Declaration) Check() error {
+	if err := d.checkForm(); err != nil {
+		return err
+	}
+	r := &d.Request
+	for i, p := range d.Prompts {
+		if err := secret.Refuse(fmt.Sprintf("prompt %d", i+1), p); err != nil {
+			return err
+		}
+	}
+	if secret.Holds(d.Plan) {
+		return secret.Refuse("the plan", string(d.Plan))
+	}
+	return errors.Join(
+		secret.Refuse("the endpoint's URL", r.Endpoint), secret.Refuse("the name of the model", r.Model),
+		secret.Refuse("the system prompt", r.System), secret.Refuse("the extra fields of the request", string(r.Extra)),
+	)
+}
+
+// checkForm returns an error for a declaration that cannot be right. A journal of an older version
+// may hold a key, and stays readable.
+func (d *Declaration) checkForm() error {
 	size := 0
 	for _, p := range d.Prompts {
 		size += len(p)
@@ -114,27 +139,92 @@ func (d *Declaration) Check() error {
 	return d.Request.Check()
 }
 
-// journalVersion is the version of the format.
-const journalVersion = 1
+// Versions of the format. A journal keeps the version with which it began, also when a newer program
+// resumes it.
+const (
+	// firstJournal has answers of up to MaxBody bytes, and believes what an endpoint reports as usage.
+	firstJournal = 1
+	// boundedJournal has no answer that is longer than max_tokens can be, and no usage that
+	// contradicts the text.
+	boundedJournal = 2
+	// journalVersion is that of new journals.
+	journalVersion = boundedJournal
+)
 
 // A Recording is the contents of a journal.
 type Recording struct {
 	Declaration Declaration
-	Answers     map[int]Answer
-	Head        string        // hash of the last record, or "" if there is none
-	Records     int64         // number of records of all kinds
-	Sessions    []SessionInfo // runs, in order
-	Attempts    int64         // recorded requests, including retries
-	Failures    int64         // records of questions that failed and stay open
-	Redacted    int           // records in which an API key was overwritten
-	First, Last time.Time     // times of the first and the last answer
-	Lost        Usage         // upper bound on the usage of requests without an answer
-	Reason      End           // why the last run ended; Interrupted if the journal does not say
+	Answers     map[int]Answer // without their texts, which stay in the file; see Replay
+	Head        string         // hash of the last record, or "" if there is none
+	Records     int64          // number of records of all kinds
+	Sessions    []SessionInfo  // runs, in order
+	Attempts    int64          // recorded requests, including retries
+	Failures    int64          // records of questions that failed and stay open
+	Redacted    int            // records in which an API key was overwritten
+	First, Last time.Time      // times of the first and the last answer
+	Lost        Usage          // upper bound on the usage of requests without an answer
+	Disbelieved int            // answers whose reported usage contradicts their text; the most counts
+	Peers       []Peer         // who answered, in the order of first sight; at most maxPeers
+	MorePeers   int            // answers of others than Peers
+	Reason      End            // why the last run ended; Interrupted if the journal does not say
 
-	torn  int64        // bytes of an unfinished line at the end
-	size  int64        // bytes of the whole lines
-	clean bool         // the last session has a record of its end
-	final map[int]bool // failed questions whose failure is about the question
+	torn   int64         // bytes of an unfinished line at the end
+	size   int64         // bytes of the whole lines
+	clean  bool          // the last session has a record of its end
+	final  map[int]bool  // failed questions whose failure is about the question
+	costs  map[int]Usage // of the answers, as far as they are believed
+	places map[int]place // of the answers
+	source source        // of the file
+}
+
+// maxPeers is how many different peers a Recording lists.
+const maxPeers = 16
+
+// A place is where a line stands in a journal.
+type place struct {
+	at   int64
+	size int
+	hash string // of its record
+}
+
+// A source opens a journal again, to read single lines of it.
+type source func() (io.ReaderAt, io.Closer, error)
+
+// texts is an open source.
+type texts struct {
+	recording *Recording
+	in        io.ReaderAt
+	io.Closer
+}
+
+func (r *Recording) open() (*texts, error) {
+	if r.source == nil {
+		return nil, errors.New("the journal cannot be read again")
+	}
+	in, closer, err := r.source()
+	return &texts{r, in, closer}, err
+}
+
+// answer returns an answer with its texts. The line must be the one that was checked.
+func (t *texts) answer(ask int) (Answer, error) {
+	p := t.recording.places[ask]
+	line := make([]byte, p.size)
+	if _, err := t.in.ReadAt(line, p.at); err != nil {
+		return Answer{}, err
+	}
+	rec, err := unseal(line[:len(line)-1])
+	if err != nil {
+		return Answer{}, err
+	}
+	if rec.Hash != p.hash {
+		return Answer{}, fmt.Errorf("%w: while it was read", ErrChain)
+	}
+	var x Exchange
+	if err := strictjson.Decode(rec.Observed, &x); err != nil {
+		return Answer{}, fmt.Errorf("%w: %w", ErrChain, err)
+	}
+	d := &t.recording.Declaration
+	return answer(d, ask, d.prompt(ask), &x), nil
 }
 
 // A SessionInfo is one run that wrote to a journal.
@@ -168,9 +258,16 @@ func ReadJournal(path string) (*Recording, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if err := notIrregular(f); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	r, err := readJournal(f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r.source = func() (io.ReaderAt, io.Closer, error) {
+		f, err := os.Open(path)
+		return f, f, err
 	}
 	if r.Records == 0 {
 		return nil, fmt.Errorf("%s has no record; it is empty, or a run ended before its first record", path)
@@ -178,20 +275,34 @@ func ReadJournal(path string) (*Recording, error) {
 	return r, nil
 }
 
+// notIrregular returns an error for a device or a pipe, which has no lines to come back to.
+func notIrregular(f interface{ Stat() (os.FileInfo, error) }) error {
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		return errors.New("it is not a regular file; name the file of a journal")
+	}
+	return err
+}
+
 func readJournal(f io.Reader) (*Recording, error) {
-	r := &Recording{Answers: make(map[int]Answer), Reason: Interrupted, final: make(map[int]bool)}
+	r := &Recording{
+		Answers: make(map[int]Answer), Reason: Interrupted, final: make(map[int]bool), costs: make(map[int]Usage), places: make(map[int]place),
+	}
+	if in, ok := f.(io.ReaderAt); ok {
+		r.source = func() (io.ReaderAt, io.Closer, error) { return in, io.NopCloser(nil), nil }
+	}
 	prev := strings.Repeat("0", 2*sha256.Size)
 	in := bufio.NewReaderSize(f, 1<<16)
 	for {
-		line, err := readLine(in)
+		line, nulls, err := readLine(in)
 		if err == io.EOF {
-			// A kill leaves the beginning of the next record. Anything else is another
-			// file, which must not be cut.
+			// A kill leaves the beginning of the next record, and a power cut may leave NULs
+			// after it. Anything else is another file, which must not be cut.
 			begin := fmt.Sprintf(`{"seq":%d,"prev":"%s","kind":"`, r.Records, prev)
-			if n := min(len(line), len(begin)); string(line[:n]) != begin[:n] {
+			if n := min(len(line), len(begin)); string(line[:n]) != begin[:n] || r.Records == 0 && nulls > 0 {
 				return nil, fmt.Errorf("record %d: %w: the file ends with something else than the beginning of a record", r.Records, ErrChain)
 			}
-			r.torn = int64(len(line))
+			r.torn = int64(len(line)) + nulls
 			return r, nil
 		}
 		if err != nil {
@@ -203,37 +314,51 @@ func readJournal(f io.Reader) (*Recording, error) {
 		case rec.Seq != r.Records || rec.Prev != prev:
 			err = fmt.Errorf("%w: the record does not follow the one before", ErrChain)
 		default:
-			err = r.take(rec)
+			err = r.take(rec, len(line))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("record %d: %w", r.Records, err)
 		}
-		prev, r.Head = rec.Hash, rec.Hash
-		r.Records++
-		r.size += int64(len(line))
+		prev = rec.Hash
 	}
 }
 
-// readLine reads a line with its end. At the end of the file it returns an unfinished line and
-// io.EOF.
-func readLine(in *bufio.Reader) ([]byte, error) {
-	var line []byte
+// readLine reads a line with its end. At the end of the file it returns an unfinished line, the
+// number of NULs after it, and io.EOF.
+func readLine(in *bufio.Reader) (line []byte, nulls int64, err error) {
 	for {
 		part, err := in.ReadSlice('\n')
-		line = append(line, part...)
+		whole := len(part) > 0 && part[len(part)-1] == '\n'
+		rest := bytes.TrimRight(part, "\x00")
+		if len(rest) > 0 && nulls > 0 {
+			return nil, 0, fmt.Errorf("%w: NULs stand in the middle of a line", ErrChain)
+		}
+		line, nulls = append(line, rest...), nulls+int64(len(part)-len(rest))
 		switch {
-		case err == nil || err == io.EOF:
-			return line, err
+		case whole:
+			return line, 0, nil
+		case err == io.EOF:
+			return line, nulls, io.EOF
 		case err != bufio.ErrBufferFull:
-			return nil, err
+			return nil, 0, err
 		case len(line) > maxLine:
-			return nil, fmt.Errorf("%w: a line is longer than %d bytes", ErrChain, maxLine)
+			return nil, 0, fmt.Errorf("%w: a line is longer than %d bytes", ErrChain, maxLine)
 		}
 	}
 }
 
-// take adds a record.
-func (r *Recording) take(rec record) error {
+// take adds a record, whose line has so many bytes.
+func (r *Recording) take(rec record, size int) error {
+	if err := r.takeKind(rec, size); err != nil {
+		return err
+	}
+	r.Head = rec.Hash
+	r.Records++
+	r.size += int64(size)
+	return nil
+}
+
+func (r *Recording) takeKind(rec record, size int) error {
 	if (rec.Kind == kindPlan) != (rec.Seq == 0) {
 		return fmt.Errorf("%w: the plan must be the first record, and no other", ErrChain)
 	}
@@ -242,10 +367,10 @@ func (r *Recording) take(rec record) error {
 		if err := strictjson.Decode(rec.Canonical, &r.Declaration); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
-		if v := r.Declaration.Journal; v != journalVersion {
-			return fmt.Errorf("the journal has version %d, and this program reads version %d", v, journalVersion)
+		if v := r.Declaration.Journal; v < firstJournal || v > journalVersion {
+			return fmt.Errorf("the journal has version %d, and this program reads versions %d to %d", v, firstJournal, journalVersion)
 		}
-		if err := r.Declaration.Check(); err != nil {
+		if err := r.Declaration.checkForm(); err != nil {
 			return fmt.Errorf("%w: %w", ErrChain, err)
 		}
 	case kindSession:
@@ -257,7 +382,7 @@ func (r *Recording) take(rec record) error {
 		r.Lost = r.Lost.plus(s.Lost)
 		r.clean, r.Reason = false, Interrupted
 	case kindAnswer:
-		return r.takeAnswer(rec)
+		return r.takeAnswer(rec, size)
 	case kindFailure:
 		return r.takeFailure(rec)
 	case kindEnd:
@@ -274,7 +399,7 @@ func (r *Recording) take(rec record) error {
 	return nil
 }
 
-func (r *Recording) takeAnswer(rec record) error {
+func (r *Recording) takeAnswer(rec record, size int) error {
 	var a Answer
 	var x Exchange
 	if err := errors.Join(strictjson.Decode(rec.Canonical, &a), strictjson.Decode(rec.Observed, &x)); err != nil {
@@ -286,7 +411,7 @@ func (r *Recording) takeAnswer(rec record) error {
 	if a.Ask < 0 || a.Ask >= r.Declaration.Asks {
 		return fmt.Errorf("%w: question %d is outside 0 to %d", ErrChain, a.Ask, r.Declaration.Asks-1)
 	}
-	a = answer(&r.Declaration.Request, a.Ask, r.Declaration.prompt(a.Ask), &x)
+	a = answer(&r.Declaration, a.Ask, r.Declaration.prompt(a.Ask), &x)
 	again, err := canonical.Encode(a)
 	if err != nil {
 		return err
@@ -294,7 +419,13 @@ func (r *Recording) takeAnswer(rec record) error {
 	if !bytes.Equal(again, rec.Canonical) {
 		return fmt.Errorf("%w: the answer to question %d does not follow from its response", ErrChain, a.Ask)
 	}
-	r.Answers[a.Ask] = a
+	cost, believed := r.Declaration.cost(&a)
+	if !believed {
+		r.Disbelieved++
+	}
+	a.Texts = nil
+	r.Answers[a.Ask], r.costs[a.Ask], r.places[a.Ask] = a, cost, place{r.size, size, rec.Hash}
+	r.sight(x.Peer)
 	r.count(&x)
 	if r.First.IsZero() || x.At.Before(r.First) {
 		r.First = x.At
@@ -303,6 +434,17 @@ func (r *Recording) takeAnswer(rec record) error {
 		r.Last = x.At
 	}
 	return nil
+}
+
+// sight lists a peer.
+func (r *Recording) sight(p *Peer) {
+	switch {
+	case p == nil || slices.Contains(r.Peers, *p):
+	case len(r.Peers) < maxPeers:
+		r.Peers = append(r.Peers, *p)
+	default:
+		r.MorePeers++
+	}
 }
 
 // failureCanonical is the canonical part of a failure. The test does not depend on it.
@@ -323,7 +465,7 @@ func (r *Recording) takeFailure(rec record) error {
 		return fmt.Errorf("%w: question %d failed after it was answered", ErrChain, c.Ask)
 	}
 	// A question whose answer is recorded as a failure would be asked again, until it has another answer.
-	if a := answer(&r.Declaration.Request, c.Ask, r.Declaration.prompt(c.Ask), &x); !a.Skip.failure() {
+	if a := answer(&r.Declaration, c.Ask, r.Declaration.prompt(c.Ask), &x); !a.Skip.failure() {
 		return fmt.Errorf("%w: question %d is recorded as failed, but its response has an answer", ErrChain, c.Ask)
 	}
 	r.Failures++
@@ -352,6 +494,8 @@ type Journal struct {
 // A file has the methods of a file that a journal needs.
 type file interface {
 	io.ReadWriteSeeker
+	io.ReaderAt
+	Stat() (os.FileInfo, error)
 	Truncate(size int64) error
 	Sync() error
 	Close() error
@@ -365,6 +509,10 @@ func OpenJournal(path string, d Declaration) (*Journal, error) {
 	if err := d.Check(); err != nil {
 		return nil, err
 	}
+	if err := secret.Refuse("the name of the journal", path); err != nil {
+		return nil, err
+	}
+	_, before := os.Stat(path)
 	f, err := lockedfile.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -373,14 +521,23 @@ func OpenJournal(path string, d Declaration) (*Journal, error) {
 	if err := j.open(d); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
+	if before != nil { // without this, a power cut may take the new file's name
+		if err := syncDirectory(filepath.Dir(path)); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
 	return j, nil
 }
 
 func (j *Journal) open(d Declaration) error {
+	if err := notIrregular(j.f); err != nil {
+		return err
+	}
 	r, err := readJournal(j.f)
 	if err != nil {
 		return err
 	}
+	r.source = func() (io.ReaderAt, io.Closer, error) { return j.f, io.NopCloser(nil), nil }
 	j.recording = r
 	if r.torn > 0 {
 		if err := j.f.Truncate(r.size); err != nil {
@@ -395,6 +552,7 @@ func (j *Journal) open(d Declaration) error {
 			At time.Time `json:"at"`
 		}{time.Now().UTC()})
 	}
+	d.Journal = r.Declaration.Journal
 	return r.Declaration.same(&d)
 }
 
@@ -426,13 +584,7 @@ func (j *Journal) append(kind string, tested, observed any) error {
 		return err
 	}
 	rec.Hash = hash
-	if err := r.take(rec); err != nil {
-		return err
-	}
-	r.Head = hash
-	r.Records++
-	r.size += int64(len(line))
-	return nil
+	return r.take(rec, len(line))
 }
 
 // write writes a line and syncs it. It writes nothing after a line that a full disk cut short:

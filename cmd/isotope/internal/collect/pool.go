@@ -55,6 +55,13 @@ func (p *pacer) pause(d time.Duration) {
 	}
 }
 
+// longer returns how much a pause of d from now on would add to the pause that all requests make.
+func (p *pacer) longer(d time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(0, time.Now().Add(d).Sub(p.next))
+}
+
 // sleep waits. It returns an error if ctx or stop ends before.
 func sleep(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	t := time.NewTimer(d)
@@ -84,10 +91,32 @@ type reply struct {
 
 // A pool asks several questions at a time.
 type pool struct {
-	client  *client
-	pace    Pace
-	pacer   *pacer
-	retries retryBudget
+	client   *client
+	pace     Pace
+	pacer    *pacer
+	retries  retryBudget
+	patience patience
+}
+
+// A patience is how long a run still waits because the endpoint asks for it. It is safe for
+// concurrent use.
+type patience struct {
+	mu   sync.Mutex
+	left time.Duration
+}
+
+// take takes a pause off what is left, and reports whether there was enough. Pauses of questions
+// that wait at the same time count once.
+func (p *patience) take(pacer *pacer, wait time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	longer := min(wait, pacer.longer(wait))
+	if longer > p.left {
+		return false
+	}
+	p.left -= longer
+	pacer.pause(wait)
+	return true
 }
 
 // A retryBudget is the budget that is left for attempts after the first of each question. It is
@@ -151,7 +180,7 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 	r := reply{ask: ask, prompt: prompt}
 	var lost Usage
 	var earlier []Exchange
-	room := MaxBody
+	room := p.client.most
 	for attempts := 1; ; attempts++ {
 		if p.pacer.wait(ctx, stop) != nil {
 			r.broken = true
@@ -170,6 +199,8 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 			return r
 		case !a.retry, attempts > p.pace.Retries, a.wait > maxWait:
 			return r
+		case a.wait > 0 && !p.patience.take(p.pacer, a.wait):
+			return r // it has kept the run waiting for long enough
 		case a.unknown && !p.retries.take(p.client.request.worst(prompt)):
 			r.broken, r.spent = true, true // the budget has no room for a retry
 			return r
@@ -179,7 +210,6 @@ func (p *pool) one(ctx context.Context, stop <-chan struct{}, ask int, prompt st
 		room -= again.shorten(room)
 		earlier = append(earlier, again)
 		if a.wait > 0 {
-			p.pacer.pause(a.wait)
 			continue
 		}
 		if sleep(ctx, stop, p.backoff(attempts)) != nil {

@@ -6,17 +6,22 @@ import (
 	"strings"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 // maxPrompts is the size of all prompts together, in bytes.
 const maxPrompts = 4 << 20
 
 // Distinct returns prompts without those that are blank or occurred before. repeated is the number of
-// the latter. It returns an error if no prompt is left, or if they are longer than 4 MiB together.
+// the latter. It returns an error if no prompt is left, if one may hold a secret key, or if they are
+// longer than 4 MiB together.
 func Distinct(prompts []string) (distinct []string, repeated int, err error) {
 	seen := make(map[string]bool)
 	size := 0
-	for _, prompt := range prompts {
+	for i, prompt := range prompts {
+		if err := secret.Refuse(fmt.Sprintf("prompt %d", i+1), prompt); err != nil {
+			return nil, 0, err
+		}
 		switch {
 		case strings.TrimSpace(prompt) == "":
 			continue

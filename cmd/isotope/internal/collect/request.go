@@ -189,3 +189,7 @@ type Pace struct {
 
 // maxWait is the longest wait for a retry. An endpoint that asks for more has failed.
 const maxWait = 10 * time.Minute
+
+// maxPauses is how long a run waits in all because the endpoint asks for it. After that a question
+// that is to wait has failed, and some of them in a row end the run.
+const maxPauses = time.Hour

@@ -76,7 +76,7 @@ func TestEarlierResponsesAreBounded(t *testing.T) {
 			}
 		}())
 	assert.EqualValues(t, 4, rec.Attempts)
-	assert.Equal(t, Invalid, rec.Answers[0].Skip)
+	assert.Equal(t, TooLarge, rec.Answers[0].Skip)
 	x := Exchange{Body: "abc", Header: http.Header{"A": {"b"}}}
 	assert.Equal(t, 5, x.shorten(5))
 	assert.False(t, x.Truncated)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/isotope-wm/isotope/internal/corpus"
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 // Kept is the number of skips, of notes and of values that were not read that a Ledger keeps in
@@ -84,11 +85,24 @@ func (l *Ledger) Documents(ctx context.Context, r *Reader, name string) iter.Seq
 		l.Open(name)
 		for item := range r.Items(ctx, name) {
 			l.Add(item)
-			if d, ok := item.(*corpus.Document); ok && !yield(d) {
+			d, ok := item.(*corpus.Document)
+			if ok && holdsSecret(d) {
+				l.Refuse(d, Secret, "the row holds a secret key, which a report would show; give another text, and treat the key as leaked if it was meant as text")
+				continue
+			}
+			if ok && !yield(d) {
 				return
 			}
 		}
 	}
+}
+
+// Secret is the reason of rows that hold a secret key.
+const Secret corpus.Reason = "secret"
+
+// holdsSecret reports whether a text of a row holds a secret key.
+func holdsSecret(d *corpus.Document) bool {
+	return slices.ContainsFunc(d.Texts, func(t corpus.Text) bool { return secret.Holds(t.Text) })
 }
 
 // Open begins a file.
