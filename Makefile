@@ -44,6 +44,10 @@ test: ## the tests, as in the README
 llama: ## fetch llama.cpp and a small model, which some tests need
 	sh internal/llamacpp/fetch.sh
 
+.PHONY: vocabularies
+vocabularies: ## fetch the vocabularies and the programs that the tests of package tokenize compare with
+	python3 tokenize/testdata/fetch.py
+
 .PHONY: purego
 purego: ## build everything, and test the core, without assembly, the standard library's included
 	go build -tags purego ./...

@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"watermark":                {"internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
 	"watermark/registry":       {"watermark", "internal/secret", "internal/strictjson"},
 	"watermark/interop":        {"watermark", "internal/prf", "internal/secret"},
-	"tokenize":                 {"github.com/tiktoken-go/tokenizer"},
+	"tokenize":                 {"github.com/tiktoken-go/tokenizer", "golang.org/x/text/unicode/norm"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},
 	"detect/internal/evidence": {"watermark", "internal/tokset", "detect/internal/null"},

@@ -1,61 +1,196 @@
 package tokenize
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
 
-// A BPE is a byte-level byte pair encoding, the Tokenizer that [Get] returns. It is immutable and safe
-// for concurrent use.
+// A BPE is a byte pair encoding, the Tokenizer that [Get] and [Load] return. It is immutable and safe for
+// concurrent use.
 type BPE struct {
-	spec   *spec
-	vocab  vocabulary
-	digest string
+	name, digest string
+	size         int              // number of ids
+	special      map[int32]string // names of the control tokens, which Decode refuses
+	stages       []stage
+	vocab        vocabulary
+	pairs        *pairTable  // nil: a pair has the rank of the token that is its union
+	bytes        *[256]int32 // see source
+	lacks        *[256]bool  // bytes that have no token, nil if there are none
+	normal       normalizer
+	added        added
 }
 
-// newBPE returns an encoding. tokens holds the bytes of each id, none for ids that do not decode.
+// newBPE returns an encoding of OpenAI. tokens holds the bytes of each id, none for ids that do not
+// decode.
 func newBPE(s *spec, tokens []string) (*BPE, error) {
 	loadClasses()
-	e := &BPE{spec: s, vocab: newVocabulary(tokens), digest: digest(s, tokens)}
-	for b, id := range e.vocab.single {
-		if id < 0 {
-			return nil, fmt.Errorf("tokenize: %s: the vocabulary lacks the byte 0x%02x", s.name, b)
-		}
+	special := s.names()
+	e := &BPE{
+		name:    s.name,
+		size:    s.vocab,
+		special: special,
+		stages:  []stage{s.split},
+		vocab:   newVocabulary(tokens, nil),
+		digest:  digest(s.pattern, tokens, special),
 	}
+	if err := e.checkBytes(); err != nil {
+		return nil, err
+	}
+	var names []addedToken
+	for _, id := range e.Special() {
+		names = append(names, addedToken{content: special[id], id: id, special: true})
+	}
+	e.added = newAdded(names)
 	return e, nil
 }
 
+func (e *BPE) checkBytes() error {
+	for b, id := range e.vocab.single {
+		if id < 0 {
+			return fmt.Errorf("tokenize: %s: the vocabulary lacks the byte 0x%02x", e.name, b)
+		}
+	}
+	return nil
+}
+
 // Name implements Tokenizer.
-func (e *BPE) Name() string { return e.spec.name }
+func (e *BPE) Name() string { return e.name }
 
 // Digest implements Tokenizer.
 func (e *BPE) Digest() string { return e.digest }
 
 // Vocab implements Tokenizer.
-func (e *BPE) Vocab() int { return e.spec.vocab }
+func (e *BPE) Vocab() int { return e.size }
 
-// Append implements Tokenizer. It allocates to extend dst. If a piece is longer than about a hundred
-// bytes, it also allocates at most a few hundred kilobytes.
+// Append implements Tokenizer. It treats the names of control tokens in the text as plain text. Other
+// tokens that a model's file adds to its vocabulary, such as "<think>", get their ids.
+//
+// For the encodings of Get, Append allocates only to extend dst, and for a piece that is longer than
+// about a hundred bytes at most a few hundred kilobytes. A tokenizer that changes the text first, as those
+// of Llama 2 and Gemma do, may also allocate a copy of the text.
 func (e *BPE) Append(dst []int32, text []byte) []int32 {
 	var m merger
-	return e.append(dst, text, &m)
+	return e.append(dst, text, false, &m)
 }
 
-func (e *BPE) append(dst []int32, text []byte, m *merger) []int32 {
-	for i := 0; i < len(text); {
-		end := e.spec.split(text, i)
-		piece := text[i:end:len(text)] // the capacity keeps lookups within the text
-		i = end
-		if id := e.vocab.find(piece); id >= 0 {
-			dst = append(dst, id)
-		} else {
-			dst = m.merge(dst, &e.vocab, piece)
+// AppendSpecial is like Append, except that the names of control tokens, such as "<|im_end|>", get their
+// ids. Use it for prompts whose template you wrote, and never for what a user wrote.
+func (e *BPE) AppendSpecial(dst []int32, text []byte) []int32 {
+	var m merger
+	return e.append(dst, text, true, &m)
+}
+
+// Count returns the number of ids that Append would append. It needs no memory for them.
+func (e *BPE) Count(text []byte) int {
+	var m merger
+	if !e.plain(false) {
+		return len(e.append(nil, text, false, &m))
+	}
+	var array [256]int32
+	ids := array[:0]
+	count := 0
+	e.eachPiece(text, func(piece []byte) {
+		if ids = e.appendPiece(ids[:0], piece, &m); len(ids) > 0 {
+			count += len(ids)
 		}
+	})
+	return count
+}
+
+// plain reports whether the ids of a text are those of its pieces, one after the other.
+func (e *BPE) plain(special bool) bool { return e.normal.none() && !special && e.added.empty() }
+
+func (e *BPE) append(dst []int32, text []byte, special bool, m *merger) []int32 {
+	if e.plain(special) {
+		return e.appendPieces(dst, text, m)
+	}
+	e.added.each(e, text, special, nil, func(c chunk) {
+		if c.id >= 0 {
+			dst = append(dst, c.id)
+		} else {
+			dst = e.appendPieces(dst, c.text, m)
+		}
+	})
+	return dst
+}
+
+func (e *BPE) appendPieces(dst []int32, text []byte, m *merger) []int32 {
+	if len(e.stages) != 1 {
+		e.eachPiece(text, func(piece []byte) { dst = e.appendPiece(dst, piece, m) })
+		return dst
+	}
+	split := e.stages[0]
+	for i := 0; i < len(text); {
+		end := split(text, i)
+		dst = e.appendPiece(dst, text[i:end:len(text)], m) // the capacity keeps lookups within the text
+		i = end
 	}
 	return dst
 }
 
+// eachPiece calls f for each piece of a text.
+func (e *BPE) eachPiece(text []byte, f func(piece []byte)) {
+	s := splitter{stages: e.stages}
+	for i := 0; i < len(text); {
+		end := s.next(text, i)
+		f(text[i:end:len(text)])
+		i = end
+	}
+}
+
+func (e *BPE) appendPiece(dst []int32, piece []byte, m *merger) []int32 {
+	if id := e.vocab.find(piece); id >= 0 {
+		return append(dst, id)
+	}
+	switch {
+	case e.lacks != nil:
+		return e.appendRuns(dst, piece, m)
+	case e.pairs != nil:
+		return m.mergePairs(dst, e, piece)
+	}
+	return m.merge(dst, &e.vocab, piece)
+}
+
+// appendRuns appends the ids of a piece without the bytes that have no token. Nothing merges across one.
+func (e *BPE) appendRuns(dst []int32, piece []byte, m *merger) []int32 {
+	for i := 0; i < len(piece); {
+		end := i
+		for end < len(piece) && !e.lacks[piece[end]] {
+			end++
+		}
+		if end > i {
+			if run := piece[i:end]; e.pairs != nil {
+				dst = m.mergePairs(dst, e, run)
+			} else {
+				dst = m.merge(dst, &e.vocab, run)
+			}
+		}
+		i = end + 1
+	}
+	return dst
+}
+
+// Lacks returns the bytes without a token, in ascending order. Append leaves them out, and so Decode does
+// not restore them. Only the vocabularies of some models lack bytes, such as SmolLM2: they are bytes that
+// UTF-8 does not have and rare control characters.
+func (e *BPE) Lacks() []byte {
+	var list []byte
+	for b := range 256 {
+		if e.lacks != nil && e.lacks[b] {
+			list = append(list, byte(b))
+		}
+	}
+	return list
+}
+
 // Token returns the bytes of an id. ok is false if it has none: the id is outside the vocabulary,
-// unassigned or a special token, and Decode refuses it. Token does not allocate.
+// unassigned or a control token, and Decode refuses it. Token does not allocate.
+//
+// A tokenizer that puts a space before a text has the space in the token, and Decode removes it.
 func (e *BPE) Token(id int32) (text string, ok bool) {
-	if id < 0 || int(id) >= e.spec.vocab {
+	if id < 0 || int(id) >= e.size {
 		return "", false
 	}
 	text = e.vocab.token(id)
@@ -64,7 +199,7 @@ func (e *BPE) Token(id int32) (text string, ok bool) {
 
 // Decode implements Tokenizer.
 //
-// Special tokens do not decode, because Append would give other ids for their text. tiktoken decodes
+// Control tokens do not decode, because Append would give other ids for their text. Other programs decode
 // them.
 func (e *BPE) Decode(dst []byte, ids []int32) ([]byte, error) {
 	start := len(dst)
@@ -73,6 +208,9 @@ func (e *BPE) Decode(dst []byte, ids []int32) ([]byte, error) {
 		if !ok {
 			return dst[:start], e.decodeError(i, id)
 		}
+		if i == 0 && e.normal.prefix && text[0] == ' ' {
+			text = text[1:]
+		}
 		dst = append(dst, text...)
 	}
 	return dst, nil
@@ -80,10 +218,56 @@ func (e *BPE) Decode(dst []byte, ids []int32) ([]byte, error) {
 
 func (e *BPE) decodeError(i int, id int32) error {
 	why := "is not assigned"
-	if text, ok := e.spec.special[id]; ok {
+	if text, ok := e.special[id]; ok {
 		why = "is the special token " + text
-	} else if id < 0 || int(id) >= e.spec.vocab {
-		why = fmt.Sprintf("is outside 0 to %d", e.spec.vocab-1)
+	} else if id < 0 || int(id) >= e.size {
+		why = fmt.Sprintf("is outside 0 to %d", e.size-1)
 	}
-	return fmt.Errorf("%w: %s: id %d at position %d %s", ErrID, e.spec.name, id, i, why)
+	return fmt.Errorf("%w: %s: id %d at position %d %s", ErrID, e.name, id, i, why)
+}
+
+// Special returns the ids of the control tokens in ascending order, such as that of "<|im_end|>". A model
+// writes them to end a turn, and not as text, so no mark may favour them.
+func (e *BPE) Special() []int32 {
+	ids := make([]int32, 0, len(e.special))
+	for id := range e.special {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// SpecialName returns the name of a control token, such as "<|im_end|>". ok is false if the id is not one.
+func (e *BPE) SpecialName(id int32) (name string, ok bool) {
+	name, ok = e.special[id]
+	return name, ok
+}
+
+// ErrRows is wrapped by the error of CheckRows for a number of rows that leaves out tokens.
+var ErrRows = errors.New("tokenize: the rows leave out tokens")
+
+// CheckRows compares a vocabulary size from elsewhere with the tokenizer: that of a profile, or the number
+// of rows of a model's head. Many models have more rows than tokens, because a multiple of 64 or 128 is
+// faster. CheckRows returns the number of such rows at the end.
+//
+// If there are fewer rows than tokens, the error wraps ErrRows and names the tokens that are left out. The
+// vocab_size in a model's configuration often leaves out the control tokens, as 151643 does for Qwen. A
+// sampler that is limited to it could never draw the end of a turn.
+func (e *BPE) CheckRows(rows int) (padding int, err error) {
+	if rows >= e.size {
+		return rows - e.size, nil
+	}
+	var names []string
+	for _, id := range e.Special() {
+		if int(id) >= rows && len(names) < 3 {
+			names = append(names, fmt.Sprintf("%s (%d)", e.special[id], id))
+		}
+	}
+	among := ""
+	if len(names) > 0 {
+		among = ", among them " + strings.Join(names, ", ")
+	}
+	return 0, fmt.Errorf("%w: %d rows hold ids up to %d, and %s has ids up to %d%s; "+
+		"use the number of rows of the model's logits, which is at least %d",
+		ErrRows, rows, rows-1, e.name, e.size-1, among, e.size)
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // A class is the sets of the patterns that contain a character. A mark is in upper and lower, but not
-// in letter. A symbol is in no set, and neither is a byte that is not UTF-8.
+// in letter. A control character is in no set, and neither is a byte that is not UTF-8.
 type class uint8
 
 const (
@@ -16,6 +16,10 @@ const (
 	upper                     // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
 	lower                     // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
 	newline                   // [\r\n]
+	punct                     // \p{P}
+	symbol                    // \p{S}
+
+	word = upper | lower // [\p{L}\p{M}]
 )
 
 // classPages[classPage[r>>8]][r&0xff] is the class of r. ascii holds the first half of the first page.
@@ -26,17 +30,21 @@ var (
 	classPages [][256]class
 )
 
-// loadClasses expands classRuns into pages.
+// loadClasses expands classRuns and punctRuns into pages.
 var loadClasses = sync.OnceFunc(func() {
 	seen := make(map[[256]class]uint8)
-	run, next := 0, 0
+	run, mark := 0, 0
 	for p := range classPage {
 		var page [256]class
 		for i := range page {
-			for r := p<<8 | i; next < len(classRuns) && int(classRuns[next]>>8) <= r; next++ {
-				run = next
+			r := uint32(p<<8 | i)
+			for run+1 < len(classRuns) && classRuns[run+1]>>8 <= r {
+				run++
 			}
-			page[i] = class(classRuns[run])
+			for mark+1 < len(punctRuns) && punctRuns[mark+1]>>8 <= r {
+				mark++
+			}
+			page[i] = class(classRuns[run]) | class(punctRuns[mark])
 		}
 		n, ok := seen[page]
 		if !ok {

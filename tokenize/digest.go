@@ -5,12 +5,43 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
 	"maps"
 	"slices"
 )
 
-// digest returns the Digest of an encoding: the SHA-256 of these fields. The length of each in bytes
-// comes before it, as an unsigned varint.
+// A digester hashes fields. The length of each in bytes comes before it, as an unsigned varint.
+type digester struct {
+	hash hash.Hash
+	buf  *bufio.Writer
+}
+
+func newDigester() *digester {
+	h := sha256.New()
+	return &digester{h, bufio.NewWriter(h)}
+}
+
+func (d *digester) field(s string) {
+	var length [binary.MaxVarintLen64]byte
+	d.buf.Write(length[:binary.PutUvarint(length[:], uint64(len(s)))]) // writing to a hash does not fail
+	d.buf.WriteString(s)
+}
+
+func (d *digester) runs(runs []uint32) {
+	var classes []byte
+	for _, run := range runs {
+		classes = binary.BigEndian.AppendUint32(classes, run)
+	}
+	d.field(string(classes))
+}
+
+func (d *digester) sum() string {
+	d.buf.Flush()
+	return "sha256:" + hex.EncodeToString(d.hash.Sum(nil))
+}
+
+// digest returns the Digest of an encoding whose rules are a pattern and the ranks of its tokens: the
+// SHA-256 of these fields.
 //
 //   - "isotope/tokenize/1", which stands for the rules that no other field states: how pieces merge,
 //     and that a byte which is not UTF-8 is a symbol
@@ -18,27 +49,20 @@ import (
 //   - the Unicode classes: the elements of classRuns in big-endian order
 //   - each token, empty for an id without text
 //   - each special token in the order of ids: its id as four bytes, big-endian, and its name
-func digest(s *spec, tokens []string) string {
-	h := sha256.New()
-	buf := bufio.NewWriter(h) // writing to a hash does not fail
-	field := func(s string) {
-		var length [binary.MaxVarintLen64]byte
-		buf.Write(length[:binary.PutUvarint(length[:], uint64(len(s)))])
-		buf.WriteString(s)
-	}
-	field("isotope/tokenize/1")
-	field(s.pattern)
-	var classes []byte
-	for _, run := range classRuns {
-		classes = binary.BigEndian.AppendUint32(classes, run)
-	}
-	field(string(classes))
+func digest(pattern string, tokens []string, special map[int32]string) string {
+	d := newDigester()
+	d.field("isotope/tokenize/1")
+	d.field(pattern)
+	d.runs(classRuns[:])
 	for _, token := range tokens {
-		field(token)
+		d.field(token)
 	}
-	for _, id := range slices.Sorted(maps.Keys(s.special)) {
-		field(string(binary.BigEndian.AppendUint32(nil, uint32(id))) + s.special[id])
+	d.special(special)
+	return d.sum()
+}
+
+func (d *digester) special(special map[int32]string) {
+	for _, id := range slices.Sorted(maps.Keys(special)) {
+		d.field(string(binary.BigEndian.AppendUint32(nil, uint32(id))) + special[id])
 	}
-	buf.Flush()
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }

@@ -1,7 +1,9 @@
 package tokenize
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/tiktoken-go/tokenizer"
@@ -9,26 +11,15 @@ import (
 
 // A spec is an encoding without its vocabulary.
 type spec struct {
-	name    string
-	vocab   int              // number of ids, including special tokens and holes
-	special map[int32]string // names of the special tokens, which have no bytes
-	pattern string           // the published pattern that split implements
-	split   func([]byte, int) int
-	digest  string // expected digest of the loaded encoding
+	name     string
+	vocab    int              // number of ids, including special tokens and holes
+	special  map[int32]string // names of the special tokens, which have no bytes
+	reserved int32            // if not 0, the ids from here on without a name are <|reserved_ID|>
+	ranks    string           // name of the vocabulary in tiktoken-go, if it is another
+	pattern  string           // the published pattern that split implements
+	split    func([]byte, int) int
+	digest   string // expected digest of the loaded encoding
 }
-
-const (
-	patternR50K = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-
-	patternCL100K = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}` +
-		`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-
-	patternO200K = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+` +
-		`(?i:'s|'t|'re|'ve|'m|'ll|'d)?` +
-		`|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` +
-		`(?i:'s|'t|'re|'ve|'m|'ll|'d)?` +
-		`|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-)
 
 // encodings lists the encodings in alphabetical order.
 var encodings = [...]spec{
@@ -56,6 +47,27 @@ var encodings = [...]spec{
 		pattern: patternO200K,
 		split:   splitO200K,
 		digest:  "sha256:46f54a4e73d449c5bfd2f21a724d685c874df19a5bb5032296372ca312aa5bd4",
+	},
+	{
+		name:  "o200k_harmony",
+		ranks: "o200k_base",
+		vocab: 201088,
+		special: map[int32]string{ // and <|reserved_ID|> for the others from 199998 on
+			199998: "<|startoftext|>",
+			199999: "<|endoftext|>",
+			200002: "<|return|>",
+			200003: "<|constrain|>",
+			200005: "<|channel|>",
+			200006: "<|start|>",
+			200007: "<|end|>",
+			200008: "<|message|>",
+			200012: "<|call|>",
+			200018: "<|endofprompt|>",
+		},
+		reserved: 199998,
+		pattern:  patternO200K,
+		split:    splitO200K,
+		digest:   "sha256:1cfea4b6f928db6abf41710e6a945d79798429dee11cf195f434547699c3f816",
 	},
 	{
 		name:    "p50k_base",
@@ -96,10 +108,24 @@ var loaders = func() (l [len(encodings)]func() (*BPE, error)) {
 	return l
 }()
 
+// names returns the names of all special tokens.
+func (s *spec) names() map[int32]string {
+	if s.reserved == 0 {
+		return s.special
+	}
+	names := maps.Clone(s.special)
+	for id := s.reserved; int(id) < s.vocab; id++ {
+		if names[id] == "" {
+			names[id] = fmt.Sprintf("<|reserved_%d|>", id)
+		}
+	}
+	return names
+}
+
 // load takes the vocabulary from tiktoken-go. It does not use Encode of that module, whose ids differ
 // from tiktoken's on blank lines that hold spaces.
 func (s *spec) load() (*BPE, error) {
-	source, err := tokenizer.Get(tokenizer.Encoding(s.name))
+	source, err := tokenizer.Get(tokenizer.Encoding(cmp.Or(s.ranks, s.name)))
 	if err != nil {
 		return nil, fmt.Errorf("tokenize: %s: %w", s.name, err)
 	}

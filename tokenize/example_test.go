@@ -2,10 +2,12 @@ package tokenize_test
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log"
-	"unicode/utf8"
+	"os"
+	"path/filepath"
 
 	"github.com/isotope-wm/isotope/tokenize"
 )
@@ -45,34 +47,34 @@ func Example_count() {
 	// 12 tokens, 21 bytes: 吾輩は猫である
 }
 
-// A server that sends text while a model draws ids must hold back bytes: a token may end inside a
-// character. It sends the characters that are complete, and the rest at the end.
-func Example_stream() {
+// A server sends text while a model draws ids. The Stream holds back the bytes of a character until it is
+// complete, and what may become a stop string.
+func ExampleStream() {
 	tok, err := tokenize.Get("cl100k_base")
 	if err != nil {
 		log.Fatal(err)
 	}
-	var held []byte
-	for _, id := range tok.Append(nil, []byte("An owl 🦉!")) {
-		if held, err = tok.Decode(held, []int32{id}); err != nil {
+	stream := tokenize.NewStream(tok, "\nUser:")
+	for _, id := range tok.Append(nil, []byte("An owl 🦉!\nUser: and?")) {
+		text, stopped, err := stream.Add(id)
+		if err != nil {
 			log.Fatal(err)
 		}
-		complete := 0
-		for complete < len(held) && utf8.FullRune(held[complete:]) {
-			_, size := utf8.DecodeRune(held[complete:])
-			complete += size
+		fmt.Printf("id %5d, send %q\n", id, text)
+		if stopped {
+			break
 		}
-		fmt.Printf("id %5d, send %q, hold %q\n", id, held[:complete], held[complete:])
-		held = held[complete:]
 	}
-	fmt.Printf("end, send %q\n", held)
+	fmt.Printf("end, send %q\n", stream.Rest())
 	// Output:
-	// id  2127, send "An", hold ""
-	// id 53369, send " owl", hold ""
-	// id 11410, send " ", hold "\xf0\x9f"
-	// id    99, send "", hold "\xf0\x9f\xa6"
-	// id   231, send "🦉", hold ""
-	// id     0, send "!", hold ""
+	// id  2127, send "An"
+	// id 53369, send " owl"
+	// id 11410, send " "
+	// id    99, send ""
+	// id   231, send "🦉"
+	// id  4999, send "!"
+	// id  1502, send ""
+	// id    25, send ""
 	// end, send ""
 }
 
@@ -135,11 +137,78 @@ func ExampleGet() {
 	// Output: true false
 }
 
-func ExampleGet_unknown() {
-	_, err := tokenize.Get("gpt-4o")
+// A tokenizer that is not built in comes from a file of the model.
+func ExampleGet_model() {
+	tok, err := tokenize.Get("gpt-4o")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tok.Name())
+	_, err = tokenize.Get("deepseek-v3")
 	fmt.Println(err)
 	// Output:
-	// tokenize: unknown encoding "gpt-4o" (want one of cl100k_base, o200k_base, p50k_base, p50k_edit, r50k_base)
+	// o200k_base
+	// tokenize: unknown encoding "deepseek-v3": its tokenizer is not built in; give the file tokenizer.json from the directory of the model's weights, or its GGUF file
+}
+
+// The file of a tokenizer. This one has no merges, so that its tokens are bytes.
+func ExampleLoad() {
+	dir, err := os.MkdirTemp("", "isotope")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	var lines []byte
+	for b := range 256 {
+		lines = fmt.Appendf(lines, "%s %d\n", base64.StdEncoding.EncodeToString([]byte{byte(b)}), b)
+	}
+	path := filepath.Join(dir, "bytes.tiktoken")
+	if err := os.WriteFile(path, lines, 0o666); err != nil {
+		log.Fatal(err)
+	}
+	tok, err := tokenize.LoadWith(path, tokenize.LoadOptions{Pattern: "cl100k_base"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tok.Name(), tok.Append(nil, []byte("ok")))
+	// Output:
+	// bpe-d6218bc8863d [111 107]
+}
+
+// The place of each id in a text.
+func ExampleBPE_AppendSpans() {
+	tok, err := tokenize.Get("cl100k_base")
+	if err != nil {
+		log.Fatal(err)
+	}
+	text := []byte("Grüße 🦉")
+	ids, spans := tok.(*tokenize.BPE).AppendSpans(nil, nil, text)
+	for i, s := range spans {
+		fmt.Printf("%d to %d: id %d, %q\n", s.Start, s.End, ids[i], text[s.Start:s.End])
+	}
+	// Output:
+	// 0 to 2: id 6600, "Gr"
+	// 2 to 4: id 2448, "ü"
+	// 4 to 7: id 24352, "ße"
+	// 7 to 10: id 11410, " \xf0\x9f"
+	// 10 to 11: id 99, "\xa6"
+	// 11 to 12: id 231, "\x89"
+}
+
+// A profile whose vocabulary is too small for the tokenizer.
+func ExampleBPE_CheckRows() {
+	tok, err := tokenize.Get("cl100k_base")
+	if err != nil {
+		log.Fatal(err)
+	}
+	e := tok.(*tokenize.BPE)
+	padding, _ := e.CheckRows(100352)
+	fmt.Println(padding, "rows without a token")
+	_, err = e.CheckRows(100256)
+	fmt.Println(errors.Is(err, tokenize.ErrRows))
+	// Output:
+	// 75 rows without a token
+	// true
 }
 
 func ExampleNames() {
@@ -153,6 +222,7 @@ func ExampleNames() {
 	// Output:
 	// cl100k_base 100277
 	// o200k_base 200019
+	// o200k_harmony 201088
 	// p50k_base 50281
 	// p50k_edit 50284
 	// r50k_base 50257

@@ -4,9 +4,11 @@ import "math"
 
 // A merger holds the memory of one call of Append for pieces that are not tokens.
 type merger struct {
-	parts []part
-	heap  []uint64
-	work  int // number of steps, for the tests of its growth
+	parts  []part
+	heap   []uint64
+	unions []int32 // see mergePairsHeap
+	last   pair    // the last that mergePairsHeap merged
+	work   int     // number of steps, for the tests of its growth
 }
 
 // scanLimit is the largest length in bytes for which a scan of all pairs before each merge is cheaper

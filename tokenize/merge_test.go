@@ -125,8 +125,8 @@ func TestWorkGrowsWithText(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var small, large merger
-			e.append(nil, []byte(c.text[:size/4]), &small)
-			ids := e.append(nil, []byte(c.text), &large)
+			e.append(nil, []byte(c.text[:size/4]), false, &small)
+			ids := e.append(nil, []byte(c.text), false, &large)
 			assert.LessOrEqual(t, large.work, 5*small.work)
 			assert.Less(t, large.work, 200*size)
 			text, err := e.Decode(nil, ids)

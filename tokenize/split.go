@@ -1,8 +1,9 @@
 package tokenize
 
-// A splitter takes a text and the start of a piece, and returns its end. Its comment shows the pattern
-// that it implements: the first alternative that matches counts. No splitter reads a character more
-// than a few times, because a rule that reads beyond its piece reads the start of the next one.
+// A stage takes a text and the start of a piece, and returns its end. Its comment shows the pattern that
+// it implements: the first alternative that matches counts. No stage reads a character more than a few
+// times, because a rule that reads beyond its piece reads the start of the next one.
+type stage func(text []byte, i int) int
 
 // span returns the end of the run of characters in set that starts at i.
 func span(text []byte, i int, set class) int {
@@ -16,12 +17,11 @@ func span(text []byte, i int, set class) int {
 	return i
 }
 
-// symbols returns the end of the run of characters at i that are neither letters nor numbers nor white
-// space.
-func symbols(text []byte, i int) int {
+// others returns the end of the run of characters at i that are not in set.
+func others(text []byte, i int, set class) int {
 	for i < len(text) {
 		c, n := next(text, i)
-		if c&(letter|number|space) != 0 {
+		if c&set != 0 {
 			break
 		}
 		i += n
@@ -29,9 +29,13 @@ func symbols(text []byte, i int) int {
 	return i
 }
 
-// digits returns the end of \p{N}{1,3} at i. The character at i is a number.
-func digits(text []byte, i int) int {
-	for range 3 {
+// symbols returns the end of the run of characters at i that are neither letters nor numbers nor white
+// space.
+func symbols(text []byte, i int) int { return others(text, i, letter|number|space) }
+
+// digits returns the end of \p{N}{1,most} at i. The character at i is a number.
+func digits(text []byte, i, most int) int {
+	for range most {
 		if i == len(text) {
 			break
 		}
@@ -95,4 +99,44 @@ func contraction(text []byte, i int, fold bool) int {
 		}
 	}
 	return i
+}
+
+// isolated returns the stage of a pattern that does not match everywhere. What lies between two matches
+// is a piece too. match returns the end of the match at i, or i if there is none.
+func isolated(match stage) stage {
+	return func(text []byte, i int) int {
+		if end := match(text, i); end > i {
+			return end
+		}
+		for i < len(text) {
+			_, n := next(text, i)
+			i += n
+			if i < len(text) && match(text, i) > i {
+				break
+			}
+		}
+		return i
+	}
+}
+
+// A splitter cuts a text with one stage after the other: a stage sees one piece of the stage before it,
+// and nothing around it.
+type splitter struct {
+	stages []stage
+	ends   [maxStages]int // of the piece of each stage
+}
+
+const maxStages = 8
+
+// next returns the end of the piece at i. The text must be the same in all calls, and i the result of
+// the call before, or 0.
+func (s *splitter) next(text []byte, i int) int {
+	end := len(text)
+	for k, cut := range s.stages {
+		if s.ends[k] <= i {
+			s.ends[k] = cut(text[:end], i)
+		}
+		end = s.ends[k]
+	}
+	return end
 }

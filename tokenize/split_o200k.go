@@ -10,26 +10,40 @@ package tokenize
 //	 ?[^\s\p{L}\p{N}]+[\r\n/]*
 //	\s*[\r\n]+
 //	\s+(?!\S)|\s+
-func splitO200K(text []byte, i int) int {
+func splitO200K(text []byte, i int) int { return splitCased(text, i, true, 3) }
+
+// splitTekken implements patternTekken: patternO200K without the contractions, and with \p{N} for
+// \p{N}{1,3}.
+func splitTekken(text []byte, i int) int { return splitCased(text, i, false, 1) }
+
+// splitCased implements patternO200K with or without contractions, and numbers of at most the given
+// length.
+func splitCased(text []byte, i int, contractions bool, most int) int {
+	tail := func(end int) int {
+		if contractions {
+			return contraction(text, end, true)
+		}
+		return end
+	}
 	c, n := next(text, i)
 	switch {
 	case c&letter != 0:
-		end, _ := word(text, i)
-		return contraction(text, end, true)
+		end, _ := wordEnd(text, i)
+		return tail(end)
 	case c&number != 0:
-		return digits(text, i)
+		return digits(text, i, most)
 	case c&newline != 0:
 		return blanks(text, i, true)
 	}
 	// Here c may stand before a word. If c is a mark, it may also begin one. The first alternative
 	// at c then comes before the second one after c.
 	body := i + n
-	end, lowered := word(text, body)
+	end, lowered := wordEnd(text, body)
 	if !lowered && c&lower != 0 {
-		end, _ = word(text, i)
+		end, _ = wordEnd(text, i)
 	}
 	if end > body || c&lower != 0 {
-		return contraction(text, end, true)
+		return tail(end)
 	}
 	end = symbols(text, body)
 	if c&space == 0 || text[i] == ' ' && end > body {
@@ -41,13 +55,13 @@ func splitO200K(text []byte, i int) int {
 	return blanks(text, i, true)
 }
 
-// word returns the end of the word at i, or i if there is none. lowered reports whether the first
+// wordEnd returns the end of the word at i, or i if there is none. lowered reports whether the first
 // alternative of the pattern matched, and not the second.
 //
 // The first alternative backtracks over characters in both sets: from the longest run of upper to the
 // last place where a lower follows. That place is after the run, or else before the last character of
 // the run that is in both sets. Then the word ends after that character.
-func word(text []byte, i int) (end int, lowered bool) {
+func wordEnd(text []byte, i int) (end int, lowered bool) {
 	end = i
 	both := i
 	for end < len(text) {

@@ -15,7 +15,7 @@ func pieces(name, text string) []string {
 	if err != nil {
 		panic(err)
 	}
-	split := tok.(*BPE).spec.split
+	split := tok.(*BPE).stages[0]
 	var all []string
 	for i := 0; i < len(text); {
 		end := split([]byte(text), i)

@@ -42,8 +42,8 @@ type Tokenizer interface {
 	Decode(dst []byte, ids []int32) ([]byte, error)
 }
 
-// Names returns the names of the encodings that [Get] knows, in alphabetical order, without the alias
-// "gpt2".
+// Names returns the names of the encodings that [Get] knows, in alphabetical order. It leaves out the names
+// of models.
 func Names() []string {
 	names := make([]string, len(encodings))
 	for i := range encodings {
@@ -52,19 +52,18 @@ func Names() []string {
 	return names
 }
 
-// Get returns the encoding of a name: one of [Names], or "gpt2", which is an alias of r50k_base. The
-// Tokenizer is a *[BPE].
+// Get returns the encoding of a name: one of [Names], or a model whose encoding is one of them, such as
+// "gpt-4o" or "gpt-oss". The Tokenizer is a *[BPE], and its Name is one of Names.
 //
 // The first call for a name loads the vocabulary, which takes tens of milliseconds. Later calls return
-// the same Tokenizer. The error for an unknown name wraps [ErrName] and lists the known ones. Get is
-// safe for concurrent use.
+// the same Tokenizer. Get is safe for concurrent use.
+//
+// The error for another name wraps [ErrName]. It lists the known names, or says which file of the model to
+// give to [Load].
 func Get(name string) (Tokenizer, error) {
-	known := name
-	if name == "gpt2" {
-		known = "r50k_base"
-	}
+	encoding := encodingOf(name)
 	for i := range encodings {
-		if encodings[i].name != known {
+		if encodings[i].name != encoding {
 			continue
 		}
 		e, err := loaders[i]()
@@ -73,5 +72,8 @@ func Get(name string) (Tokenizer, error) {
 		}
 		return e, nil
 	}
-	return nil, fmt.Errorf("%w %q (want one of %s)", ErrName, name, strings.Join(Names(), ", "))
+	if advice := fileOf(name); advice != "" {
+		return nil, fmt.Errorf("%w %q: %s", ErrName, name, advice)
+	}
+	return nil, fmt.Errorf("%w %q (want one of %s, or the file of a tokenizer)", ErrName, name, strings.Join(Names(), ", "))
 }

@@ -22,6 +22,7 @@ var pinned = []struct {
 }{
 	{"cl100k_base", 100277, 100256, "sha256:28abd3473eb0292b917054957353684b1da7884f6cd2ba3840f522aa7e521906"},
 	{"o200k_base", 200019, 199998, "sha256:46f54a4e73d449c5bfd2f21a724d685c874df19a5bb5032296372ca312aa5bd4"},
+	{"o200k_harmony", 201088, 199998, "sha256:1cfea4b6f928db6abf41710e6a945d79798429dee11cf195f434547699c3f816"},
 	{"p50k_base", 50281, 50280, "sha256:ca07334f8c8cb86a411a86bbe4a0a7ad721d2e14eb7441aa19c245dc168c16d7"},
 	{"p50k_edit", 50284, 50280, "sha256:ff9b22eab3266ecb03861711c82dc8a5e70dedcc42a7d16e98d5bc242cc3dd70"},
 	{"r50k_base", 50257, 50256, "sha256:2bb16f340a0d764fab82e4caabb67698e4cabe410e313c8e0b1bb79cc129b092"},
@@ -57,11 +58,17 @@ func TestGet(t *testing.T) {
 	for _, name := range tokenize.Names() {
 		assert.Same(t, get(t, name), get(t, name))
 	}
-	assert.Same(t, get(t, "r50k_base"), get(t, "gpt2"))
+	for model, encoding := range map[string]string{
+		"gpt2": "r50k_base", "gpt-4": "cl100k_base", "gpt-4-32k": "cl100k_base", "gpt-3.5-turbo": "cl100k_base",
+		"gpt-4o": "o200k_base", "gpt-4o-mini-2024-07-18": "o200k_base", "gpt-4.1": "o200k_base", "gpt-5-nano": "o200k_base",
+		"o1": "o200k_base", "gpt-oss": "o200k_harmony", "gpt-oss-120b": "o200k_harmony",
+	} {
+		t.Run(model, func(t *testing.T) { assert.Same(t, get(t, encoding), get(t, model)) })
+	}
 }
 
 func TestGetUnknown(t *testing.T) {
-	for _, name := range []string{"", "gpt-4", "o200k", "CL100K_BASE"} {
+	for _, name := range []string{"", "gpt-40", "gpt-4o_2", "o200k", "CL100K_BASE"} {
 		tok, err := tokenize.Get(name)
 		assert.Nil(t, tok)
 		require.ErrorIs(t, err, tokenize.ErrName)
@@ -70,6 +77,48 @@ func TestGetUnknown(t *testing.T) {
 			assert.ErrorContains(t, err, known)
 		}
 	}
+}
+
+// TestGetModel: for a model whose tokenizer is in a file the error says which.
+func TestGetModel(t *testing.T) {
+	for _, c := range []struct{ name, want string }{
+		{"llama-3", "give the file tokenizer.json or tokenizer.model"},
+		{"meta-llama/Llama-3.1-8B-Instruct", "give the file tokenizer.json or tokenizer.model"},
+		{"Qwen/Qwen3-8B", "give the file tokenizer.json"},
+		{"deepseek-ai/DeepSeek-V3", "give the file tokenizer.json"},
+		{"gemma-3-27b-it", "give the file tokenizer.json or tokenizer.model"},
+		{"mistral-small", "give the file tekken.json"},
+		{"mixtral-8x7b", "tokenizer.model.v3"},
+		{"SmolLM2-135M", "give the file tokenizer.json"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := tokenize.Get(c.name)
+			require.ErrorIs(t, err, tokenize.ErrName)
+			assert.ErrorContains(t, err, c.want)
+			assert.ErrorContains(t, err, `"`+c.name+`"`)
+		})
+	}
+}
+
+// TestHarmony: the ids of texts are those of o200k_base, and the control tokens have names.
+func TestHarmony(t *testing.T) {
+	e, base := get(t, "o200k_harmony").(*tokenize.BPE), get(t, "o200k_base").(*tokenize.BPE)
+	for _, c := range goldens(t).Cases {
+		require.Equal(t, base.Append(nil, []byte(c.Text)), e.Append(nil, []byte(c.Text)), "%q", c.Text)
+	}
+	for _, c := range []struct {
+		id   int32
+		name string
+	}{
+		{199998, "<|startoftext|>"}, {200000, "<|reserved_200000|>"}, {200002, "<|return|>"}, {200005, "<|channel|>"},
+		{200012, "<|call|>"}, {200018, "<|endofprompt|>"}, {201087, "<|reserved_201087|>"},
+	} {
+		name, ok := e.SpecialName(c.id)
+		assert.True(t, ok)
+		assert.Equal(t, c.name, name)
+		assert.Equal(t, []int32{c.id}, e.AppendSpecial(nil, []byte(c.name)))
+	}
+	assert.Len(t, e.Special(), 201088-199998)
 }
 
 func TestEmpty(t *testing.T) {

@@ -23,7 +23,8 @@ type slot struct {
 	id   int32
 }
 
-func newVocabulary(tokens []string) vocabulary {
+// newVocabulary returns a vocabulary. find does not find tokens without text and hidden ones.
+func newVocabulary(tokens []string, hidden map[int32]bool) vocabulary {
 	v := vocabulary{
 		text:  strings.Join(tokens, ""),
 		start: make([]uint32, 0, len(tokens)+1),
@@ -34,7 +35,7 @@ func newVocabulary(tokens []string) vocabulary {
 		v.start = append(v.start, uint32(at))
 		at += len(token)
 		v.longest = max(v.longest, len(token))
-		if token != "" {
+		if token != "" && !hidden[int32(id)] {
 			v.insert(slot{keyOf([]byte(token)), int32(len(token)), int32(id)})
 		}
 	}

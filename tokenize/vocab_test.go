@@ -17,7 +17,7 @@ func TestFindTellsTrailingZeros(t *testing.T) {
 		for id := range n {
 			tokens = append(tokens, token(2*id))
 		}
-		v := newVocabulary(tokens)
+		v := newVocabulary(tokens, nil)
 		for zeros := range 2*n + 1 {
 			want := int32(-1)
 			if zeros%2 == 0 && zeros/2 < n {
@@ -30,7 +30,7 @@ func TestFindTellsTrailingZeros(t *testing.T) {
 
 // TestFindWithinText: the bytes after a piece in its text do not matter.
 func TestFindWithinText(t *testing.T) {
-	v := newVocabulary([]string{"b", "bcd", "bcdefghi", "bcdefghij"})
+	v := newVocabulary([]string{"b", "bcd", "bcdefghi", "bcdefghij"}, nil)
 	text := []byte("abcdefghijklmnopqrstuvwxyz")
 	for _, c := range []struct {
 		n    int // bytes of the piece
