@@ -111,6 +111,9 @@ type detection struct {
 func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
 	d := &detection{cli: c, flags: o}
 	var err error
+	if err := c.loadTokenizers(o.tokenizers); err != nil {
+		return err
+	}
 	if d.set, err = c.candidates(o); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ type detectFlags struct {
 	keys, profiles, bandRoles, selectors []string
 	keyring, ids                         string
 	any                                  switchOrFile
-	prompts                              []string
+	prompts, tokenizers                  []string
 	alpha, minShare, fdr                 float64
 	normalize                            string
 	json, spans                          bool
@@ -50,6 +50,7 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 	group(cmd, "Input", func(f *pflag.FlagSet) {
 		o.read.register(f)
 		f.StringVar(&o.ids, "ids", "", "read token ids from `FILE` instead of text (- is standard input), in any of the usual shapes")
+		registerTokenizers(f, &o.tokenizers)
 		f.StringArrayVar(&o.prompts, "prompt-file", nil, "`FILE` with a prompt, whose contexts are left out of the test; repeat it for more, and give token ids with --ids")
 	})
 	group(cmd, "Test", func(f *pflag.FlagSet) {
@@ -150,7 +151,7 @@ func (o *detectFlags) check(args []string) error {
 }
 
 func (o *detectFlags) files() []rule {
-	names := slices.Concat(o.keys, o.profiles, o.selectors, o.bandRoles, o.prompts, []string{o.keyring, o.any.file, o.ids, o.report, o.read.skipped, o.normalize})
+	names := slices.Concat(o.keys, o.profiles, o.selectors, o.bandRoles, o.prompts, o.tokenizers, []string{o.keyring, o.any.file, o.ids, o.report, o.read.skipped, o.normalize})
 	ring := o.keyringFile() != ""
 	return []rule{
 		noSecrets(names...),

@@ -22,7 +22,7 @@ import (
 type studentFlags struct {
 	key, profile, selector, registry, epoch string
 	provenanceKey, provenanceProfile        string
-	live                                    []string
+	live, tokenizers                        []string
 	read                                    readFlags
 	// The plan.
 	question, reference, corpus string
@@ -49,7 +49,7 @@ type studentFlags struct {
 
 // declaredFlags are part of the plan. A journal that is tested without an endpoint has them.
 var declaredFlags = []string{
-	"question", "alpha", "c1", "share", "tests", "decoys", "run-key", "prompts-unmarked", "fixed", "reference", "plan", "live",
+	"question", "alpha", "c1", "share", "tests", "decoys", "run-key", "prompts-unmarked", "fixed", "reference", "plan-file", "live",
 }
 
 // endpointFlags need --endpoint.
@@ -81,12 +81,13 @@ func (o *studentFlags) register(cmd *cobra.Command) {
 	f.StringVar(&o.provenanceKey, "provenance-key", "", "key `FILE` of the provenance band")
 	f.StringArrayVar(&o.live, "live", nil, "`FILE` of outputs of your own marked model, to compare the suspect with; repeat it for more")
 	o.read.register(f)
+	registerTokenizers(f, &o.tokenizers)
 	o.registerPlan(cmd)
 	o.registerCollection(cmd)
 
 	f.StringVar(&o.journal, "journal", "", "`FILE` that keeps the answers; it is made if it does not exist")
 	f.StringVar(&o.reading, "reading", "", "`FILE` with what a model with open weights would write next")
-	f.StringVar(&o.plan, "plan", "", "refuse a plan that differs from the one in `FILE`")
+	f.StringVar(&o.plan, "plan-file", "", "refuse a plan that differs from the one in `FILE`")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and the tokens that it needs, and ask nothing")
 	f.StringVar(&o.report, "report", "", "write the report as an HTML page to `FILE`")
 	f.BoolVar(&o.json, "json", false, "print the report as one JSON object")
@@ -144,7 +145,7 @@ func (o *studentFlags) check(args []string) error {
 func (o *studentFlags) keys() []rule {
 	return []rule{
 		{o.key == "", "--key FILE is missing: the file of the key that marks your model's text"},
-		{o.profile == "", "--profile FILE is missing; 'isotope profile > FILE' writes the default one"},
+		{o.profile == "", "--profile FILE is missing; 'isotope profile new > FILE' writes the default one"},
 		noSecrets(o.key, o.selector, o.provenanceKey),
 	}
 }
