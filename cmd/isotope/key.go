@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -193,9 +195,13 @@ func (c *cli) keygen(path, from string, labels []string) error {
 		key = parent.Derive(labels...)
 		comment = append(comment, fmt.Sprintf("derived from key %s by %q", parent.ID(), labels))
 	}
-	if err := watermark.WriteKeyFile(path, key, append(comment, "id "+key.ID())...); err != nil {
-		return err
+	err := watermark.WriteKeyFile(path, key, append(comment, "id "+key.ID())...)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return wordedError{path + " exists, and a key is never overwritten; choose another name", err}
+	case err != nil:
+		return openError(err)
 	}
-	_, err := fmt.Fprintln(c.stdout, key.ID())
+	_, err = fmt.Fprintln(c.stdout, key.ID())
 	return err
 }

@@ -99,10 +99,12 @@ Start with 'isotope demo'. To mark and test a text of your own:
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
+	root.SetHelpCommand(c.helpCommand())
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpTemplate("{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{.UsageString}}")
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "print neither progress nor hints on stderr")
-	root.AddCommand(c.demoCommand(), c.keyCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.tokenizeCommand(), c.versionCommand())
+	root.AddCommand(c.demoCommand(), c.keyCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.tokenizeCommand(), c.versionCommand(), c.manCommand())
+	completeAll(root)
 	return root, started
 }
 

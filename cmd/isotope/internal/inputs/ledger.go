@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 
@@ -76,7 +77,20 @@ func (r *Reader) Items(ctx context.Context, name string) iter.Seq[corpus.Item] {
 	if name == Stdin {
 		return r.Corpus.Stream(ctx, r.Stdin, "-")
 	}
+	if _, err := os.Stat(name); err != nil && strings.Contains(name, "://") {
+		return r.unreadable(name, "this is an address and not a file; download it, and give the file")
+	}
 	return r.Corpus.Path(ctx, name)
+}
+
+// unreadable returns the items of a file that cannot be read.
+func (r *Reader) unreadable(name, detail string) iter.Seq[corpus.Item] {
+	return func(yield func(corpus.Item) bool) {
+		p := corpus.Place{File: name, Offset: -1, Stored: -1, RowGroup: -1}
+		if yield(&corpus.Skip{Place: p, Reason: corpus.Unreadable, Detail: detail, Rest: true}) {
+			yield(&corpus.Source{Place: p, Rows: 1, Skipped: 1})
+		}
+	}
 }
 
 // Documents reads one file into the ledger and yields its documents.
