@@ -193,6 +193,11 @@ func (d *detection) read(ctx context.Context, args []string) error {
 // texts.
 func (d *detection) keep(f *finding) {
 	d.findings = append(d.findings, f)
+	if len(d.findings) > maxPages {
+		for _, o := range f.outcomes {
+			o.shown = nil
+		}
+	}
 	if len(d.findings) < 2 || d.set.bands {
 		return
 	}

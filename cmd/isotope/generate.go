@@ -76,8 +76,8 @@ func (o *generateFlags) settle() {
 // register adds the flags to a command.
 func (o *generateFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&o.keys, "key", nil, "key `FILE`, one for each --profile")
-	f.StringArrayVar(&o.profiles, "profile", nil, "profile `FILE` (default: the profile that 'isotope profile new' prints)")
+	f.StringArrayVarP(&o.keys, "key", "k", nil, "key `FILE`, one for each --profile")
+	f.StringArrayVarP(&o.profiles, "profile", "p", nil, "profile `FILE` (default: the profile that 'isotope profile new' prints)")
 	f.StringVar(&o.selector, "selector", "", "key `FILE` that selects the profiles' bands")
 	registerTokenizers(f, &o.tokenizers)
 	f.StringVar(&o.corpus, "corpus", "", "train the model on the text files below `DIR`")

@@ -35,13 +35,14 @@ type cli struct {
 	stdout, stderr io.Writer
 	quiet          bool
 	started        time.Time
+	args           []string             // of the call
 	renamed        [][2]string          // old spellings of this call, and the new ones
 	tokenizers     []tokenize.Tokenizer // of --tokenizer
 }
 
 // run is the program: main without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, started: time.Now()}
+	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, started: time.Now(), args: args}
 	if err := checkArguments(args); err != nil {
 		fmt.Fprintf(stderr, "isotope: %v\nRun 'isotope --help' for usage.\n", err)
 		return exitUsage

@@ -275,7 +275,7 @@ func (c *cli) publish(o *studentFlags, r *report.Audit, end collect.End, rows *o
 	}
 	r.Observed = seen
 	r.Observed.Tool = toolVersion()
-	r.Observed.Facts = append([]report.Fact{{Name: "reported", Value: time.Now().UTC().Format(time.RFC3339)}}, r.Observed.Facts...)
+	r.Observed.Facts = append([]report.Fact{{Name: "reported", Value: time.Now().UTC().Format(time.RFC3339)}, {Name: "command", Value: c.command()}}, r.Observed.Facts...)
 	if o.report != "" {
 		if err := writePage(r, o.report); err != nil {
 			return err
