@@ -62,7 +62,7 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 		f.Float64Var(&o.fdr, "fdr", 0, "also list texts for triage, at this false discovery rate in (0,1)")
 	})
 	group(cmd, "Output", func(f *pflag.FlagSet) {
-		f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` that shows the text as the test saw it; for several texts it is an index, with their pages in a directory next to it")
+		f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` that shows the text as the test saw it. For several texts it is an index, and their pages are in a directory next to it")
 		f.BoolVar(&o.json, "json", false, "print one JSON object")
 		f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
 	})

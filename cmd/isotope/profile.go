@@ -113,7 +113,8 @@ func (c *cli) profileIDCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "id FILE...",
 		Short:   "Print the identities of profiles",
-		Long:    `ID prints the identities of profiles, a line for each FILE. Profiles that mean the same have the same one.`,
+		Long:    `ID prints the identities of profiles, a line for each FILE. Profiles that mean the same have
+the same one.`,
 		Example: `  isotope profile id my.json`,
 		Args:    someFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -132,7 +133,8 @@ func (c *cli) profileExplainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain FILE",
 		Short:   "Say what a mark costs, and how much text a test needs",
-		Long:    `Explain says what the mark of a profile costs in several kinds of text, and how many tokens a test needs.`,
+		Long:    `Explain says what the mark of a profile costs in several kinds of text, and how many tokens a
+test needs.`,
 		Example: `  isotope profile explain my.json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			return check([]rule{noSecrets(args...), {len(args) != 1, "explain takes one FILE: a profile"}})
@@ -160,7 +162,7 @@ func (o *profileFlags) register(cmd *cobra.Command) {
 	f.IntVar(&o.tournament.Candidates, "candidates", 2, "tournament: tokens in a match, 2 to 16, where more than 2 distort the distribution")
 	f.IntVar(&p.Variants, "variants", 1, "gumbelmax, tournament: number of keys, of which each text has one")
 	f.IntVar(&o.width, "width", 0, "context width in tokens, 0 to 16 (default: 2 for greenlist, 4 for the others)")
-	f.StringVar(&p.Tokenizer, "tokenizer", defaultTokenizer, "tokenizer `NAME`: one of "+strings.Join(tokenize.Names(), ", ")+`, a model that has one of these, the file of a tokenizer, or "none" for token ids from outside`)
+	f.StringVar(&p.Tokenizer, "tokenizer", defaultTokenizer, "tokenizer `NAME`: one of "+strings.Join(tokenize.Names(), ", ")+`, the name of a model that has one of these, or the file of a tokenizer. Token ids from outside have "none"`)
 	f.IntVar(&p.Vocab, "vocab", 0, "vocabulary size (default: the tokenizer's)")
 	f.StringVar(&o.band, "band", "", "part `LO,HI` of the 65536 parts of contexts; needs --selector")
 	f.StringVar(&o.selector, "selector", "", "key `FILE` that divides the contexts between bands")

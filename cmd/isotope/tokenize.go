@@ -20,9 +20,9 @@ const tokenizeHelp = `Tokenize prints the token ids of a text, as a test sees th
 standard input. --pieces prints a line for each id, with its place in bytes and its text.
 --decode reads token ids and prints their text.
 
---tokenizer names an encoding, a model that has one of them, or a file: tokenizer.json of
-Hugging Face, tekken.json, a .tiktoken file, tokenizer.model, or a GGUF file. For a
-directory it takes the tokenizer in it. --info prints what a profile says about it.`
+--tokenizer names an encoding, a model that has one of them, or a file. The file may be
+tokenizer.json of Hugging Face, tekken.json, a .tiktoken file, tokenizer.model, or a GGUF
+file. Of a directory it takes the tokenizer in it. --info prints what a profile says of it.`
 
 // tokenizeFlags are the flags of tokenize.
 type tokenizeFlags struct {
