@@ -24,6 +24,10 @@ vet: ## go vet
 lint: ## staticcheck
 	go tool -modfile=go.tools.mod staticcheck ./...
 
+.PHONY: man
+man: ## the man pages of all verbs, in man/
+	go run ./cmd/isotope man man
+
 .PHONY: prose
 prose: ## the English of the pages and of the help texts, by the rules of CONTRIBUTING.md
 	@set -e; dir="$$(mktemp -d)"; trap 'rm -r "$$dir"' EXIT; \

@@ -83,7 +83,7 @@ var mayImport = map[string][]string{
 	},
 	"cmd/isotope/internal/audit": {
 		"detect", "detect/plan", "detect/student", "detect/sequential", "watermark", "tokenize",
-		"internal/corpus", "internal/reading", "internal/secret", "internal/strictjson", "internal/tail",
+		"internal/corpus", "internal/reading", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "cmd/isotope/internal/report",
 	},
 	"cmd/isotope": {

@@ -76,7 +76,11 @@ func notNegative() interval {
 
 // within is the rule that a flag's value lies in an interval.
 func within[T int | int64 | float32 | float64](flag string, value T, in interval) rule {
-	return rule{!in.holds(float64(value)), fmt.Sprintf("--%s %v %s", flag, value, in.says)}
+	r := rule{!in.holds(float64(value)), fmt.Sprintf("--%s %v %s", flag, value, in.says)}
+	if x := float64(value); in.holds(x/100) && !in.holds(2) && x > 1 {
+		r.says += fmt.Sprintf("; write %v for %v %%", x/100, x)
+	}
+	return r
 }
 
 // withinIf is within for a flag that has no value until it is given.

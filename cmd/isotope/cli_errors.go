@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -77,7 +79,14 @@ func flagError(cmd *cobra.Command, err error) error {
 		return usagef("--%s needs a value: --%s %s", f.Name, f.Name, noun)
 	case errors.As(err, &invalid):
 		f := invalid.GetFlag()
-		return usagef("--%s %s is not %s", f.Name, strictjson.Quote(invalid.GetValue()), valueNoun(f.Value.Type()))
+		text := fmt.Sprintf("--%s %s is not %s", f.Name, strictjson.Quote(invalid.GetValue()), valueNoun(f.Value.Type()))
+		number, percent := strings.CutSuffix(invalid.GetValue(), "%")
+		if x, err := strconv.ParseFloat(number, 64); err == nil && percent {
+			text += fmt.Sprintf("; write %v for %s", x/100, invalid.GetValue())
+		} else if err == nil && x == math.Trunc(x) && math.Abs(x) < 1e15 {
+			text += fmt.Sprintf("; write %.0f", x)
+		}
+		return usagef("%s", text)
 	}
 	return usageError{err}
 }

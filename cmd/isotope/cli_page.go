@@ -43,7 +43,7 @@ func checkPage(path string) error {
 		}
 	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("the report cannot be written to %s: %w", path, err)
+		return wordedError{fmt.Sprintf("the report cannot be written to %s: there is no directory %s; make it, or name another file", path, filepath.Dir(path)), err}
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
@@ -49,7 +50,7 @@ func readProfile(path string) (*interop.Description, error) {
 		return d, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, wordedError{fmt.Sprintf("there is no profile file %s; 'isotope profile new > FILE' writes the default one", path), err}
-	case holdsKey(beginning(path)):
+	case secret.Holds(beginning(path)):
 		return nil, fmt.Errorf("%s is a key file and not a profile; were --key and --profile swapped?", path)
 	}
 	return nil, openError(err)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
 	"os"
 	"strings"
 
@@ -32,20 +30,4 @@ func isBareKey(arg string) bool {
 	}
 	_, err := os.Stat(arg)
 	return err != nil
-}
-
-// refuseKeys returns an error if the contents of a file, or of standard input, hold a secret key.
-// A page would show it, and a message might quote it.
-func refuseKeys(name string, contents []byte) error {
-	if !secret.Holds(contents) {
-		return nil
-	}
-	where := "it"
-	for i, line := range bytes.Split(contents, []byte("\n")) {
-		if secret.Holds(line) {
-			where = fmt.Sprintf("line %d", i+1)
-			break
-		}
-	}
-	return usagef("%s is not read, because %s holds a secret key; give another file, and treat the key as leaked if it was meant as text", name, where)
 }

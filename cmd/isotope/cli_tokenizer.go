@@ -3,8 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
+
+	"github.com/spf13/pflag"
 
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
@@ -13,14 +16,39 @@ import (
 // The tokenizer of the default profile.
 const defaultTokenizer = "cl100k_base"
 
-// loadTokenizer returns the tokenizer that a flag or a profile names. Every verb comes here, so
-// that whatever this function reads can be named anywhere.
+// loadTokenizer returns the tokenizer that a flag names: a file, a directory with one, or the name of
+// an encoding or of a model.
 func loadTokenizer(name string) (tokenize.Tokenizer, error) {
 	t, err := tokenize.Get(name)
-	if errors.Is(err, tokenize.ErrName) {
-		return nil, fmt.Errorf("the tokenizer %s is not known; the known ones are %s", quoted(name), strings.Join(tokenize.Names(), ", "))
+	if !errors.Is(err, tokenize.ErrName) {
+		return t, err
 	}
-	return t, err
+	if _, missing := os.Stat(name); missing != nil {
+		return nil, fmt.Errorf("the tokenizer %s is not known, and there is no such file; the known ones are %s, or give the model's tokenizer.json",
+			quoted(name), strings.Join(tokenize.Names(), ", "))
+	}
+	loaded, err := tokenize.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	return loaded, nil
+}
+
+// registerTokenizers adds the flag for tokenizers that this program does not have.
+func registerTokenizers(f *pflag.FlagSet, files *[]string) {
+	f.StringArrayVar(files, "tokenizer", nil, "`FILE` of the profile's tokenizer, such as a model's tokenizer.json, if it is not built in; repeat it for more")
+}
+
+// loadTokenizers loads the files of --tokenizer for the profiles of a call.
+func (c *cli) loadTokenizers(files []string) error {
+	for _, name := range files {
+		t, err := loadTokenizer(name)
+		if err != nil {
+			return fmt.Errorf("--tokenizer: %w", openError(err))
+		}
+		c.tokenizers = append(c.tokenizers, t)
+	}
+	return nil
 }
 
 // tokenizerNames are the values of --tokenizer that completion offers.
@@ -35,22 +63,31 @@ type tokenized interface {
 }
 
 // tokenizerOf returns the tokenizer that a profile names, or nil if it names none. It returns an
-// error unless this program has the same version of it.
-func tokenizerOf(p tokenized) (tokenize.Tokenizer, error) {
+// error unless there is the same version of it, built in or in a file of --tokenizer.
+func (c *cli) tokenizerOf(p tokenized) (tokenize.Tokenizer, error) {
 	name, digest := p.Tokenizer()
 	if name == watermark.TokenizerNone {
 		return nil, nil
 	}
-	t, err := loadTokenizer(name)
-	if err != nil {
-		return nil, fmt.Errorf("the profile's tokenizer is not available: %w", err)
+	at := slices.IndexFunc(c.tokenizers, func(t tokenize.Tokenizer) bool { return t.Digest() == digest })
+	var t tokenize.Tokenizer
+	if at >= 0 {
+		t = c.tokenizers[at]
+	} else {
+		var err error
+		t, err = tokenize.Get(name)
+		switch {
+		case errors.Is(err, tokenize.ErrName):
+			return nil, fmt.Errorf("the profile's tokenizer %s is not built in; give its file with --tokenizer FILE (built in are %s)", quoted(name), strings.Join(tokenize.Names(), ", "))
+		case err != nil:
+			return nil, err
+		case t.Digest() != digest:
+			return nil, fmt.Errorf("the profile is for another version of %s: its digest is %s, and this program's is %s; make the profile anew, or give the file of its version with --tokenizer FILE",
+				name, digest, t.Digest())
+		}
 	}
 	if p.Vocab() < t.Vocab() {
 		return nil, fmt.Errorf("the profile has a vocabulary of %d ids, and %s has %d; make the profile anew", p.Vocab(), name, t.Vocab())
-	}
-	if t.Digest() != digest {
-		return nil, fmt.Errorf("the profile is for another version of %s: its digest is %s, and this program's is %s; make the profile anew, or use the program that made it",
-			name, digest, t.Digest())
 	}
 	return t, nil
 }

@@ -34,7 +34,7 @@ its twin on unmarked text. Both answer prompts that neither has seen, and demo t
 answers. The mark shows in the student that learned from marked text. 99 unrelated keys
 show what chance does.
 
-Everything that is tested is plain text, cut into tokens again before the test. --out names
+Everything that is tested is plain text, cut into tokens again before the test. --report names
 the file of an HTML report. Nothing is downloaded: the model learns from the doc comments of
 the Go distribution on this machine, or from the text files of --corpus.`
 
@@ -71,9 +71,10 @@ func (c *cli) demoCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&corpus, "corpus", "", "train the model on the text files below `DIR`")
-	f.StringVar(&out, "out", "isotope-demo.html", "write the HTML report to `FILE`")
+	f.StringVar(&out, "report", "isotope-demo.html", "write the HTML report to `FILE`")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
 	f.Uint64Var(&number, "seed", 0, "make the demo reproducible; its key is then not secret")
+	c.oldFlags(cmd, map[string]string{"out": "report"})
 	return cmd
 }
 

@@ -47,7 +47,18 @@ func (d *demo) page() *report.Page {
 			{Name: "clean twin", Points: d.twin.curve(d)},
 		},
 	}
+	p.Box = &report.Box{
+		Verdict: d.student.result.Verdict,
+		Exhibit: []string{"A demonstration on this machine", d.c.started.UTC().Format("2 Jan 2006 15:04 UTC")},
+		Says:    "The mark was found in marked text, and in the answers of a model that learned from it.",
+		Odds:    "For the student: " + report.Odds(d.student.result.Log10PAdjusted),
+		Means:   "a mark can survive training.",
+		Not:     "that a neural model learns a mark as strongly as this small one.",
+		Fixed:   fixedWords(d.student.result.Power.Alpha, d.student.result.Tests),
+		Bar:     &report.Bar{Rate: float64(d.student.result.Green) / float64(max(d.student.result.Scored, 1)), Chance: defaultGamma, Scored: d.student.result.Scored},
+	}
 	if !d.controlsAreSilent() {
+		p.Box.Says, p.Box.Odds, p.Box.Means = "Some results differ from what was expected.", "", ""
 		p.Lead = "A language model wrote text with a keyed mark, and a student was trained on it. Some results differ from what was expected: see the table."
 	}
 	if d.seedName != "" {

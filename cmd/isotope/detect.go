@@ -111,6 +111,9 @@ type detection struct {
 func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
 	d := &detection{cli: c, flags: o}
 	var err error
+	if err := c.loadTokenizers(o.tokenizers); err != nil {
+		return err
+	}
 	if d.set, err = c.candidates(o); err != nil {
 		return err
 	}
@@ -190,6 +193,11 @@ func (d *detection) read(ctx context.Context, args []string) error {
 // texts.
 func (d *detection) keep(f *finding) {
 	d.findings = append(d.findings, f)
+	if len(d.findings) > maxPages {
+		for _, o := range f.outcomes {
+			o.shown = nil
+		}
+	}
 	if len(d.findings) < 2 || d.set.bands {
 		return
 	}

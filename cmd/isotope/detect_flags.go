@@ -20,7 +20,7 @@ type detectFlags struct {
 	keys, profiles, bandRoles, selectors []string
 	keyring, ids                         string
 	any                                  switchOrFile
-	prompts                              []string
+	prompts, tokenizers                  []string
 	alpha, minShare, fdr                 float64
 	normalize                            string
 	json, spans                          bool
@@ -50,6 +50,7 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 	group(cmd, "Input", func(f *pflag.FlagSet) {
 		o.read.register(f)
 		f.StringVar(&o.ids, "ids", "", "read token ids from `FILE` instead of text (- is standard input), in any of the usual shapes")
+		registerTokenizers(f, &o.tokenizers)
 		f.StringArrayVar(&o.prompts, "prompt-file", nil, "`FILE` with a prompt, whose contexts are left out of the test; repeat it for more, and give token ids with --ids")
 	})
 	group(cmd, "Test", func(f *pflag.FlagSet) {
@@ -61,7 +62,7 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 		f.Float64Var(&o.fdr, "fdr", 0, "also list texts for triage, at this false discovery rate in (0,1)")
 	})
 	group(cmd, "Output", func(f *pflag.FlagSet) {
-		f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` that shows the text as the test saw it; several texts get an index and a page each")
+		f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` that shows the text as the test saw it. For several texts it is an index, and their pages are in a directory next to it")
 		f.BoolVar(&o.json, "json", false, "print one JSON object")
 		f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
 	})
@@ -150,7 +151,7 @@ func (o *detectFlags) check(args []string) error {
 }
 
 func (o *detectFlags) files() []rule {
-	names := slices.Concat(o.keys, o.profiles, o.selectors, o.bandRoles, o.prompts, []string{o.keyring, o.any.file, o.ids, o.report, o.read.skipped, o.normalize})
+	names := slices.Concat(o.keys, o.profiles, o.selectors, o.bandRoles, o.prompts, o.tokenizers, []string{o.keyring, o.any.file, o.ids, o.report, o.read.skipped, o.normalize})
 	ring := o.keyringFile() != ""
 	return []rule{
 		noSecrets(names...),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
 )
 
@@ -180,7 +181,7 @@ var errKeySpace = errors.New("p is smaller than one in the number of keys, 2^128
 // headlineOf returns the numbers of a result.
 func headlineOf(r detect.Result) headlineJSON {
 	return headlineJSON{
-		Log10P: number(r.Log10P), Log10PAdjusted: number(r.Log10PAdjusted), Quote: quote(r.Log10PAdjusted), Z: number(r.Z),
+		Log10P: number(r.Log10P), Log10PAdjusted: number(r.Log10PAdjusted), Quote: report.Quote(r.Log10PAdjusted), Z: number(r.Z),
 		Tokens: r.Tokens, Scored: r.Scored, Green: r.Green, Sum: r.Sum,
 		Skipped: skippedJSON{
 			Vocab: r.Skipped.Vocab, ShortContext: r.Skipped.ShortContext, Band: r.Skipped.Band, Payload: r.Skipped.Payload,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
@@ -80,7 +81,7 @@ func parseKeyring(name string, text []byte) ([]keyringEntry, error) {
 
 // parseKeyringJSON parses a JSON list of keys.
 func parseKeyringJSON(text []byte) ([]keyringEntry, error) {
-	if holdsKey(string(text)) {
+	if secret.Holds(text) {
 		return nil, fmt.Errorf("the keyring holds a secret key; give the name of a key file in key_file, and treat the key as leaked")
 	}
 	var entries []keyringEntry

@@ -89,6 +89,7 @@ type candidateSet struct {
 	list    []*candidate
 	readers []*textReader
 	bands   bool // a text can have all of them; else at most one
+	cli     *cli
 }
 
 // add binds a profile to a key, and adds the candidate.
@@ -112,7 +113,7 @@ func (s *candidateSet) add(label string, p *interop.Description, key interop.Any
 
 // reader returns the reader of a profile's tokenizer, the same for all profiles that have it.
 func (s *candidateSet) reader(p *interop.Description) (*textReader, error) {
-	t, err := tokenizerOf(p)
+	t, err := s.cli.tokenizerOf(p)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func (s *candidateSet) reader(p *interop.Description) (*textReader, error) {
 
 // candidates reads the keys and profiles of a call.
 func (c *cli) candidates(o *detectFlags) (*candidateSet, error) {
-	s := &candidateSet{bands: len(o.profiles) > 1 && !o.any.given}
+	s := &candidateSet{cli: c, bands: len(o.profiles) > 1 && !o.any.given}
 	profiles := make([]*interop.Description, len(o.profiles))
 	for i, name := range o.profiles {
 		var err error

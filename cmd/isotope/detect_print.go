@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 
@@ -89,7 +88,7 @@ func (o *outcome) print(b *strings.Builder) {
 		fmt.Fprintf(b, " (%s before adjusting for %d tests)", logP(r.Log10P), r.Tests)
 	}
 	if r.Verdict == detect.Detected {
-		fmt.Fprintf(b, "\n  odds      chance alone gives such a result %s", oddsWords(r.Log10PAdjusted))
+		fmt.Fprintf(b, "\n  odds      %s", report.Odds(r.Log10PAdjusted))
 	}
 	fmt.Fprintf(b, "\n  %s", evidenceWords(law, r))
 	if r.Scored > 0 {
@@ -111,46 +110,6 @@ func (o *outcome) print(b *strings.Builder) {
 	if r.Verdict != detect.Detected && o.candidate.tests() {
 		fmt.Fprintf(b, "  power     %s\n", powerWords(law, r))
 	}
-}
-
-// keySpace is log10 of the smallest p-value that is quoted: a key has 128 bits that a cipher uses.
-var keySpace = -128 * math.Log10(2)
-
-// quote returns a p-value as it can be quoted: "10^-12.4", or "less than 10^-38".
-func quote(log10P float64) string {
-	switch {
-	case math.IsNaN(log10P) || math.IsInf(log10P, 0):
-		return ""
-	case log10P < keySpace:
-		return "less than 10^-38"
-	case log10P > -4:
-		return report.Decimal("%.2g", math.Pow(10, log10P))
-	}
-	return fmt.Sprintf("10^%.1f", log10P)
-}
-
-// oddsWords puts a p-value into words: how often unrelated texts give such a result.
-func oddsWords(log10P float64) string {
-	n := math.Floor(-max(log10P, keySpace))
-	switch {
-	case n >= 4:
-		return fmt.Sprintf("less than once in %s unrelated texts", digits10(int(n)))
-	case log10P >= 0:
-		return "always"
-	}
-	return fmt.Sprintf("with probability %s", quote(log10P))
-}
-
-// digits10 writes a power of ten: "1,000,000", or "10^12" from 10^10 on.
-func digits10(n int) string {
-	if n >= 10 {
-		return fmt.Sprintf("10^%d", n)
-	}
-	s := "1" + strings.Repeat("0", n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 var verdictWords = map[detect.Verdict]string{
@@ -237,7 +196,7 @@ func (d *detection) printRanking(b *strings.Builder, f *finding) {
 	d.printInput(b, f)
 	rankingTable(b, f.outcomes, int(f.tested), columnOf(d.set.list))
 	if best.result.Verdict == detect.Detected {
-		fmt.Fprintf(b, "  odds      chance alone gives such a result %s\n", oddsWords(best.result.Log10PAdjusted))
+		fmt.Fprintf(b, "  odds      %s\n", report.Odds(best.result.Log10PAdjusted))
 	} else {
 		fmt.Fprintf(b, "  tested    %d marks, the best of them %v; a text of another key, width or tokenizer looks the same\n", f.tested, best.candidate)
 	}

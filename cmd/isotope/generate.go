@@ -28,6 +28,7 @@ profile has --variants, the text gets one of its keys, which the seed chooses.`
 // generateFlags are the flags of generate.
 type generateFlags struct {
 	keys, profiles           []string
+	tokenizers               []string
 	selector, corpus, prompt string
 	tokens                   int
 	unmarked, ids            bool
@@ -44,12 +45,13 @@ func (c *cli) generateCommand() *cobra.Command {
 		Short: "Write marked text with the embedded model",
 		Long:  generateHelp,
 		Example: `  isotope generate --key my.key --profile my.json > text.txt
-  isotope generate --key my.key --prompt "The encoder" --tokens 200
+  isotope generate --key my.key --prompt "The encoder" --length 200
   isotope generate --key my.key --profile my.json --message 1234
   isotope generate --profile trace.json --key trace.key --profile provenance.json --key provenance.key`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.given = cmd.Flags().Changed
+			o.settle()
 			if err := o.check(); err != nil {
 				return err
 			}
@@ -59,21 +61,31 @@ func (c *cli) generateCommand() *cobra.Command {
 		},
 	}
 	o.register(cmd)
+	c.oldFlags(cmd, map[string]string{"tokens": "length", "ids": "print-ids"})
 	return cmd
+}
+
+// settle completes the flags from the environment.
+func (o *generateFlags) settle() {
+	if !o.unmarked {
+		o.keys = filesFromEnv(o.keys, keyFileEnv)
+	}
+	o.profiles = filesFromEnv(o.profiles, profileFileEnv)
 }
 
 // register adds the flags to a command.
 func (o *generateFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&o.keys, "key", nil, "key `FILE`, one for each --profile")
-	f.StringArrayVar(&o.profiles, "profile", nil, "profile `FILE` (default: the profile that 'isotope profile' prints)")
+	f.StringArrayVarP(&o.keys, "key", "k", nil, "key `FILE`, one for each --profile")
+	f.StringArrayVarP(&o.profiles, "profile", "p", nil, "profile `FILE` (default: the profile that 'isotope profile new' prints)")
 	f.StringVar(&o.selector, "selector", "", "key `FILE` that selects the profiles' bands")
+	registerTokenizers(f, &o.tokenizers)
 	f.StringVar(&o.corpus, "corpus", "", "train the model on the text files below `DIR`")
 	f.StringVar(&o.prompt, "prompt", "", "`TEXT` to continue; it is not printed")
-	f.IntVar(&o.tokens, "tokens", 400, "length of the text, in tokens")
+	f.IntVar(&o.tokens, "length", 400, "length of the text, in tokens")
 	f.Uint32Var(&o.message, "message", 0, "number `N` that the text carries, for a profile with a payload")
 	f.BoolVar(&o.unmarked, "unmarked", false, "write without a mark")
-	f.BoolVar(&o.ids, "ids", false, "print token ids instead of text")
+	f.BoolVar(&o.ids, "print-ids", false, "print token ids instead of text")
 	f.Uint64Var(&o.seed, "seed", 0, "make the text reproducible")
 	f.Float32Var(&o.sampler.Temperature, "temperature", textSampler.Temperature, "sampling temperature; 0 is greedy")
 	f.IntVar(&o.sampler.TopK, "top-k", textSampler.TopK, "draw among the `K` most probable tokens; 0 is all")
@@ -85,26 +97,29 @@ func (o *generateFlags) register(cmd *cobra.Command) {
 func (o *generateFlags) check() error {
 	profiles := max(len(o.profiles), 1)
 	return check([]rule{
-		noSecrets(slices.Concat(o.keys, []string{o.selector})...),
+		noSecrets(slices.Concat(o.keys, o.profiles, o.tokenizers, []string{o.selector})...),
 		{o.unmarked && (len(o.keys) > 0 || o.selector != ""), "--unmarked uses no key; leave out --key and --selector"},
-		{!o.unmarked && len(o.keys) == 0, "--key FILE is missing; make a key with 'isotope keygen FILE'"},
+		{!o.unmarked && len(o.keys) == 0, "--key FILE is missing; make a key with 'isotope key new FILE'"},
 		{o.unmarked && profiles > 1, "--unmarked takes one --profile at most"},
 		{!o.unmarked && len(o.keys) != profiles, keysAndProfiles(len(o.keys), len(o.profiles))},
 		within("temperature", o.sampler.Temperature, notNegative()),
 		within("top-k", o.sampler.TopK, notNegative()),
 		within("top-p", o.sampler.TopP, closed(0, 1)),
 		within("min-p", o.sampler.MinP, closed(0, 1)),
-		within("tokens", o.tokens, fromTo(1, 1_000_000)),
+		within("length", o.tokens, fromTo(1, 1_000_000)),
 	})
 }
 
 // generate writes one text.
 func (c *cli) generate(ctx context.Context, o *generateFlags) error {
+	if err := c.loadTokenizers(o.tokenizers); err != nil {
+		return err
+	}
 	profiles, err := o.readProfiles()
 	if err != nil {
 		return err
 	}
-	t, err := tokenizerOf(described(profiles[0]))
+	t, err := c.tokenizerOf(described(profiles[0]))
 	if err != nil {
 		return err
 	}
@@ -226,7 +241,7 @@ func (o *generateFlags) checkMessage(profiles []*watermark.Profile) error {
 	return check([]rule{
 		{payloads > 1, "two profiles have a payload, and --message is one number; leave one of the profiles out"},
 		{message && o.unmarked, "--unmarked text carries no message; leave out --message"},
-		{message && bits == 0, "--message needs a profile with a payload; 'isotope profile --payload BITS' makes one"},
+		{message && bits == 0, "--message needs a profile with a payload; 'isotope profile new --payload BITS' makes one"},
 		{!message && !o.unmarked && bits > 0, fmt.Sprintf("the profile has a payload of %d bits; give the number that the text carries with --message N", bits)},
 		{message && o.message >= 1<<bits, fmt.Sprintf("--message %d needs more than the %d bits of the profile's payload", o.message, bits)},
 	})

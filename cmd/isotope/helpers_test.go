@@ -48,3 +48,6 @@ func (d tempDir) file(name, text string) string {
 
 // of returns the path of a name.
 func (d tempDir) of(name string) string { return filepath.Join(d.path, name) }
+
+// mkdir makes a directory in the working directory of a test.
+func mkdir(name string) error { return os.Mkdir(name, 0o700) }

@@ -15,7 +15,7 @@ import (
 )
 
 const planHelp = `Plan prints how many scored tokens a test needs to detect a mark with probability --power.
-With --tokens it prints how likely a test of that many tokens is to detect it. Scored
+With --length it prints how likely a test of that many tokens is to detect it. Scored
 tokens are distinct pairs of context and token outside the prompts, so a text has more
 tokens than that.
 
@@ -40,7 +40,7 @@ func (c *cli) planCommand() *cobra.Command {
 		Short: "How much text a test needs, or how likely a given amount is to be detected",
 		Long:  planHelp,
 		Example: `  isotope plan
-  isotope plan --profile my.json --text chat --share 0.5 --tokens 800
+  isotope plan --profile my.json --text chat --share 0.5 --length 800
   isotope plan --histogram masses.json --kl 0.05 --json
   isotope plan --c1 0.13 --student-share 0.05`,
 		Args: noArguments,
@@ -63,6 +63,7 @@ func (c *cli) planCommand() *cobra.Command {
 		},
 	}
 	o.register(cmd)
+	c.oldFlags(cmd, map[string]string{"tokens": "length"})
 	return cmd
 }
 
@@ -169,7 +170,7 @@ func (o *planFlags) add(p *planJSON, name string, delta *float64, e plan.Effect)
 		Text: name, Delta: delta, Green: e.Green, Rate: test.Green,
 		KL: number(e.KL), Tokens: o.tokens, Sequential: number(test.Sequential()),
 	}
-	if !o.given("tokens") {
+	if !o.given("length") {
 		n, err := test.Tokens(o.power)
 		switch {
 		case errors.Is(err, plan.ErrNoEffect), errors.Is(err, plan.ErrOutOfReach):
@@ -198,7 +199,7 @@ func (o *planFlags) addSmall(p *planJSON, delta float64) error {
 func (o *planFlags) studentPlan() (*planStudent, error) {
 	test := plan.Student{C1: o.c1, Alpha: o.alpha, Tests: o.tests}
 	s := &planStudent{C1: o.c1, Share: o.studentShare, Tokens: float64(o.tokens), Power: o.power}
-	if o.given("tokens") {
+	if o.given("length") {
 		s.Share = test.Share(o.tokens, o.power)
 	} else {
 		s.Tokens = math.Ceil(test.Tokens(o.studentShare, o.power))

@@ -31,7 +31,7 @@ var planSources = []string{"text", "entropy", "probabilities", "c", "histogram",
 // textBest is the kind of text in which every token is as good as any other.
 const textBest = "best"
 
-// maxPlanTokens is the largest --tokens: the tails are not tested for more.
+// maxPlanTokens is the largest --length: the tails are not tested for more.
 const maxPlanTokens = 1_000_000_000_000_000
 
 // register adds the flags to a command.
@@ -52,7 +52,7 @@ func (o *planFlags) register(cmd *cobra.Command) {
 	f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,0.5]")
 	f.Int64Var(&o.tests, "tests", 1, "number of tests that the p-value is adjusted for: keys, forms of a text")
 	f.Float64Var(&o.power, "power", 0.9, "probability of detection, in (0,1)")
-	f.Int64Var(&o.tokens, "tokens", 0, "print what `N` scored tokens can show")
+	f.Int64Var(&o.tokens, "length", 0, "print what `N` scored tokens can show")
 	f.Float64Var(&o.c1, "c1", 0, "plan for a student: z-score of one scored token if all training text were marked")
 	f.Float64Var(&o.studentShare, "student-share", 0, "share of marked text in the student's training text, in (0,1]")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
@@ -79,13 +79,13 @@ func (o *planFlags) together() []rule {
 // student are the rules of a plan for a student, which --c1 asks for.
 func (o *planFlags) student() []rule {
 	if !o.given("c1") && !o.given("student-share") {
-		return []rule{{o.given("tokens") && o.given("power"), "--tokens asks for the power; leave out --power or --tokens"}}
+		return []rule{{o.given("length") && o.given("power"), "--length asks for the power; leave out --power or --length"}}
 	}
 	text := given(o.given, append([]string{"kl", "delta", "gamma", "profile", "share", "temperature"}, planSources...))
 	return []rule{
 		{len(text) > 0, "--c1 stands for the mark and the training; leave out " + dashed(text)},
 		{!o.given("c1"), "--student-share needs --c1"},
-		{o.given("student-share") == o.given("tokens"), "--c1 needs either --student-share or --tokens"},
+		{o.given("student-share") == o.given("length"), "--c1 needs either --student-share or --length"},
 		within("c1", o.c1, positive()),
 		withinIf(o.given("student-share"), "student-share", o.studentShare, leftOpen(0, 1)),
 	}
@@ -102,7 +102,7 @@ func (o *planFlags) numbers() []rule {
 		within("alpha", o.alpha, leftOpen(0, 0.5)),
 		within("tests", o.tests, atLeast(1)),
 		within("power", o.power, open(0, 1)),
-		withinIf(o.given("tokens"), "tokens", o.tokens, fromTo(1, maxPlanTokens)),
+		withinIf(o.given("length"), "length", o.tokens, fromTo(1, maxPlanTokens)),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/tokenize"
@@ -19,7 +20,10 @@ const (
 	defaultDepth     = 30 // SynthID-Text's
 )
 
-const profileHelp = `Profile prints the JSON object that generation and detection of a mark share. It holds no
+const profileGroupHelp = `A profile is the public description of a mark. Generation and detection share it. It holds
+no secret.`
+
+const profileHelp = `New prints the JSON object that generation and detection of a mark share. It holds no
 secret. Two profiles that mean the same have the same id, which goes to stderr.
 
 The defaults are a trace mark: a green list of half the vocabulary with two tokens of
@@ -58,18 +62,43 @@ type profileFlags struct {
 }
 
 func (c *cli) profileCommand() *cobra.Command {
-	var o profileFlags
+	var o profileFlags // of the old spelling, without a verb
 	cmd := &cobra.Command{
 		Use:   "profile",
-		Short: "Print a mark's public description, for generate and detect",
+		Short: "Make, identify and explain the public descriptions of marks",
+		Long:  profileGroupHelp,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return needsVerb(cmd, args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.given = cmd.Flags().Changed
+			c.hint("note: 'isotope profile' is now 'isotope profile new'; the old spelling still works")
+			return c.profile(&o)
+		},
+	}
+	o.register(cmd)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { f.Hidden = true })
+	cmd.AddCommand(c.profileNewCommand(), c.profileIDCommand(), c.profileExplainCommand())
+	return cmd
+}
+
+func (c *cli) profileNewCommand() *cobra.Command {
+	var o profileFlags
+	cmd := &cobra.Command{
+		Use:   "new",
+		Short: "Print the public description of a mark, for generate and detect",
 		Long:  profileHelp,
-		Example: `  isotope profile > trace.json
-  isotope profile --kl 0.05 --text chat --explain > trace.json
-  isotope profile --scheme gumbelmax --explain > provenance.json
-  isotope profile --scheme tournament --depth 20
-  isotope profile --tokenizer o200k_base --gamma 0.25 --delta 1.5
-  isotope profile --tokenizer none --vocab 128256
-  isotope profile --payload 16`,
+		Example: `  isotope profile new > trace.json
+  isotope profile new --kl 0.05 --text chat --explain > trace.json
+  isotope profile new --scheme gumbelmax --explain > provenance.json
+  isotope profile new --scheme tournament --depth 20
+  isotope profile new --tokenizer o200k_base --gamma 0.25 --delta 1.5
+  isotope profile new --tokenizer models/qwen3/tokenizer.json
+  isotope profile new --tokenizer none --vocab 128256
+  isotope profile new --payload 16`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.given = cmd.Flags().Changed
@@ -78,6 +107,46 @@ func (c *cli) profileCommand() *cobra.Command {
 	}
 	o.register(cmd)
 	return cmd
+}
+
+func (c *cli) profileIDCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "id FILE...",
+		Short:   "Print the identities of profiles",
+		Long:    `ID prints the identities of profiles, a line for each FILE. Profiles that mean the same have
+the same one.`,
+		Example: `  isotope profile id my.json`,
+		Args:    someFiles,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return c.printIDsOf(args, func(path string) (string, error) {
+				p, err := readProfile(path)
+				if err != nil {
+					return "", err
+				}
+				return p.ID(), nil
+			})
+		},
+	}
+}
+
+func (c *cli) profileExplainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "explain FILE",
+		Short:   "Say what a mark costs, and how much text a test needs",
+		Long:    `Explain says what the mark of a profile costs in several kinds of text, and how many tokens a
+test needs.`,
+		Example: `  isotope profile explain my.json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			return check([]rule{noSecrets(args...), {len(args) != 1, "explain takes one FILE: a profile"}})
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, err := readNativeProfile(args[0])
+			if err != nil {
+				return err
+			}
+			return explain(c.stdout, p)
+		},
+	}
 }
 
 // register adds the flags to a command.
@@ -93,7 +162,7 @@ func (o *profileFlags) register(cmd *cobra.Command) {
 	f.IntVar(&o.tournament.Candidates, "candidates", 2, "tournament: tokens in a match, 2 to 16, where more than 2 distort the distribution")
 	f.IntVar(&p.Variants, "variants", 1, "gumbelmax, tournament: number of keys, of which each text has one")
 	f.IntVar(&o.width, "width", 0, "context width in tokens, 0 to 16 (default: 2 for greenlist, 4 for the others)")
-	f.StringVar(&p.Tokenizer, "tokenizer", defaultTokenizer, "tokenizer `NAME`, one of "+strings.Join(tokenize.Names(), ", ")+`, or "none" for token ids from outside`)
+	f.StringVar(&p.Tokenizer, "tokenizer", defaultTokenizer, "tokenizer `NAME`: one of "+strings.Join(tokenize.Names(), ", ")+`, the name of a model that has one of these, or the file of a tokenizer. Token ids from outside have "none"`)
 	f.IntVar(&p.Vocab, "vocab", 0, "vocabulary size (default: the tokenizer's)")
 	f.StringVar(&o.band, "band", "", "part `LO,HI` of the 65536 parts of contexts; needs --selector")
 	f.StringVar(&o.selector, "selector", "", "key `FILE` that divides the contexts between bands")
@@ -169,7 +238,7 @@ func (o *profileFlags) tokenizer() error {
 	if err != nil {
 		return usageError{err}
 	}
-	p.TokenizerDigest = t.Digest()
+	p.Tokenizer, p.TokenizerDigest = t.Name(), t.Digest()
 	if p.Vocab == 0 {
 		p.Vocab = t.Vocab()
 	}

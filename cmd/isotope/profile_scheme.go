@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/watermark"
@@ -49,10 +50,22 @@ func (o *profileFlags) schemeOf() (watermark.Scheme, error) {
 	return o.green, o.budget()
 }
 
+// otherNames are what others call the schemes. A profile has one spelling, so that profiles that
+// mean the same have the same identity.
+var otherNames = map[string]string{
+	"kgw": schemeGreenList, "kirchenbauer": schemeGreenList, "green-list": schemeGreenList, "red-green": schemeGreenList, "greenred": schemeGreenList,
+	"aaronson": schemeGumbelMax, "exp": schemeGumbelMax, "gumbel": schemeGumbelMax, "gumbel-max": schemeGumbelMax,
+	"synthid": schemeTournament, "synthid-text": schemeTournament, "synthidtext": schemeTournament,
+}
+
 // checkScheme returns a usage error for a scheme that does not exist, and for a flag that
 // belongs to other schemes.
 func (o *profileFlags) checkScheme() error {
-	rules := []rule{oneOf("scheme", o.scheme, schemes...)}
+	known := oneOf("scheme", o.scheme, schemes...)
+	if here := otherNames[strings.ToLower(o.scheme)]; here != "" {
+		known.says += fmt.Sprintf("; this program calls it %s", here)
+	}
+	rules := []rule{known}
 	for _, s := range schemes {
 		for _, name := range schemeFlags[s] {
 			rules = append(rules, rule{

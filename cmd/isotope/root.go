@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/isotope-wm/isotope/tokenize"
 )
 
 // Exit statuses. A program that calls isotope may rely on them.
@@ -33,12 +35,14 @@ type cli struct {
 	stdout, stderr io.Writer
 	quiet          bool
 	started        time.Time
-	renamed        [][2]string // old spellings of this call, and the new ones
+	args           []string             // of the call
+	renamed        [][2]string          // old spellings of this call, and the new ones
+	tokenizers     []tokenize.Tokenizer // of --tokenizer
 }
 
 // run is the program: main without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, started: time.Now()}
+	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, started: time.Now(), args: args}
 	if err := checkArguments(args); err != nil {
 		fmt.Fprintf(stderr, "isotope: %v\nRun 'isotope --help' for usage.\n", err)
 		return exitUsage
@@ -81,10 +85,11 @@ the mark in a text, and in the outputs of another model that was trained on it.
 
 Start with 'isotope demo'. To mark and test a text of your own:
 
-  isotope keygen my.key
-  isotope profile > my.json
+  isotope key new my.key
+  isotope profile new > my.json
   isotope generate --key my.key --profile my.json > text.txt
   isotope detect --key my.key --profile my.json text.txt`),
+		Version:           toolVersion(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -95,8 +100,12 @@ Start with 'isotope demo'. To mark and test a text of your own:
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
+	root.SetHelpCommand(c.helpCommand())
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpTemplate("{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{.UsageString}}")
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "print neither progress nor hints on stderr")
-	root.AddCommand(c.demoCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.versionCommand())
+	root.AddCommand(c.demoCommand(), c.keyCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.tokenizeCommand(), c.versionCommand(), c.manCommand())
+	completeAll(root)
 	return root, started
 }
 

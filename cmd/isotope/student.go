@@ -38,7 +38,7 @@ from one of four places:
   --reading              rows or choices of a model whose weights you have.
 
 The plan is declared first: key, statistics, decoys, alpha, prompts, budget and stopping
-rule. --dry-run prints it and asks nothing. --plan FILE refuses a plan that differs from the
+rule. --dry-run prints it and asks nothing. --plan-file FILE refuses a plan that differs from the
 one in FILE. The first line of a journal holds the plan, and no other plan can use it.
 
 The plan has two statistics: distinct pairs of context and token, and the residual against
@@ -83,6 +83,7 @@ func (c *cli) studentCommand() *cobra.Command {
   isotope student --key root.key --profile my.json --registry tenants.json --epoch 2026-11 outputs.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.given = cmd.Flags().Changed
+			o.key, o.profile = fileFromEnv(o.key, keyFileEnv), fileFromEnv(o.profile, profileFileEnv)
 			if err := o.check(args); err != nil {
 				return err
 			}
@@ -93,6 +94,7 @@ func (c *cli) studentCommand() *cobra.Command {
 		},
 	}
 	o.register(cmd)
+	c.oldFlags(cmd, map[string]string{"plan": "plan-file"})
 	return cmd
 }
 
@@ -216,7 +218,7 @@ func (r *outputRows) facts() []report.Fact {
 	return facts
 }
 
-// declare compares the plan with the one of --plan. With --dry-run it prints the plan, and stop
+// declare compares the plan with the one of --plan-file. With --dry-run it prints the plan, and stop
 // is true.
 func (c *cli) declare(o *studentFlags, s *suspect, d *audit.DeclaredPlan) (stop bool, err error) {
 	if o.plan != "" {
@@ -273,7 +275,7 @@ func (c *cli) publish(o *studentFlags, r *report.Audit, end collect.End, rows *o
 	}
 	r.Observed = seen
 	r.Observed.Tool = toolVersion()
-	r.Observed.Facts = append([]report.Fact{{Name: "reported", Value: time.Now().UTC().Format(time.RFC3339)}}, r.Observed.Facts...)
+	r.Observed.Facts = append([]report.Fact{{Name: "reported", Value: time.Now().UTC().Format(time.RFC3339)}, {Name: "command", Value: c.command()}}, r.Observed.Facts...)
 	if o.report != "" {
 		if err := writePage(r, o.report); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
@@ -22,7 +23,7 @@ import (
 type studentFlags struct {
 	key, profile, selector, registry, epoch string
 	provenanceKey, provenanceProfile        string
-	live                                    []string
+	live, tokenizers                        []string
 	read                                    readFlags
 	// The plan.
 	question, reference, corpus string
@@ -49,7 +50,7 @@ type studentFlags struct {
 
 // declaredFlags are part of the plan. A journal that is tested without an endpoint has them.
 var declaredFlags = []string{
-	"question", "alpha", "c1", "share", "tests", "decoys", "run-key", "prompts-unmarked", "fixed", "reference", "plan", "live",
+	"question", "alpha", "c1", "share", "tests", "decoys", "run-key", "prompts-unmarked", "fixed", "reference", "plan-file", "live",
 }
 
 // endpointFlags need --endpoint.
@@ -71,31 +72,41 @@ const defaultKeyEnv = "ISOTOPE_API_KEY"
 
 // register adds the flags to a command.
 func (o *studentFlags) register(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringVar(&o.key, "key", "", "key `FILE`; with --registry, the root key's")
-	f.StringVar(&o.profile, "profile", "", "profile `FILE`")
+	group(cmd, "Mark", o.registerMark)
+	group(cmd, "Input", o.registerInput)
+	group(cmd, "Test", o.registerPlan)
+	group(cmd, "Endpoint", o.registerCollection)
+	group(cmd, "Output", func(f *pflag.FlagSet) {
+		f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and the tokens that it needs, and ask nothing")
+		f.StringVarP(&o.report, "report", "o", "", "write the report as an HTML page to `FILE`")
+		f.BoolVar(&o.json, "json", false, "print the report as one JSON object")
+		f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
+	})
+}
+
+// registerMark adds the flags that say which mark is tested.
+func (o *studentFlags) registerMark(f *pflag.FlagSet) {
+	f.StringVarP(&o.key, "key", "k", "", "key `FILE`; with --registry, the root key's")
+	f.StringVarP(&o.profile, "profile", "p", "", "profile `FILE`")
 	f.StringVar(&o.selector, "selector", "", "key `FILE` that selects the profile's band")
 	f.StringVar(&o.registry, "registry", "", "`FILE` of accounts: test the master key of --epoch, then cohorts and tenants")
 	f.StringVar(&o.epoch, "epoch", "", "`ID` of the registry's epoch")
 	f.StringVar(&o.provenanceProfile, "provenance-profile", "", "profile `FILE` of a provenance band to test as well")
 	f.StringVar(&o.provenanceKey, "provenance-key", "", "key `FILE` of the provenance band")
-	f.StringArrayVar(&o.live, "live", nil, "`FILE` of outputs of your own marked model, to compare the suspect with; repeat it for more")
-	o.read.register(f)
-	o.registerPlan(cmd)
-	o.registerCollection(cmd)
+}
 
+// registerInput adds the flags that say what is read, and how.
+func (o *studentFlags) registerInput(f *pflag.FlagSet) {
 	f.StringVar(&o.journal, "journal", "", "`FILE` that keeps the answers; it is made if it does not exist")
 	f.StringVar(&o.reading, "reading", "", "`FILE` with what a model with open weights would write next")
-	f.StringVar(&o.plan, "plan", "", "refuse a plan that differs from the one in `FILE`")
-	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and the tokens that it needs, and ask nothing")
-	f.StringVar(&o.report, "report", "", "write the report as an HTML page to `FILE`")
-	f.BoolVar(&o.json, "json", false, "print the report as one JSON object")
-	f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
+	f.StringVar(&o.plan, "plan-file", "", "refuse a plan that differs from the one in `FILE`")
+	f.StringArrayVar(&o.live, "live", nil, "`FILE` of outputs of your own marked model, to compare the suspect with; repeat it for more")
+	o.read.register(f)
+	registerTokenizers(f, &o.tokenizers)
 }
 
 // registerPlan adds the flags that the plan declares.
-func (o *studentFlags) registerPlan(cmd *cobra.Command) {
-	f := cmd.Flags()
+func (o *studentFlags) registerPlan(f *pflag.FlagSet) {
 	f.StringVar(&o.question, "question", "", "the question that the report answers, in your words")
 	f.StringVar(&o.reference, "reference", referenceEmbedded, "reference model of the residual: "+referenceEmbedded+", or "+referenceNone)
 	f.StringVar(&o.corpus, "corpus", "", "train the reference model on the text files below `DIR`, which no marked model wrote")
@@ -110,8 +121,7 @@ func (o *studentFlags) registerPlan(cmd *cobra.Command) {
 }
 
 // registerCollection adds the flags that need --endpoint.
-func (o *studentFlags) registerCollection(cmd *cobra.Command) {
-	f := cmd.Flags()
+func (o *studentFlags) registerCollection(f *pflag.FlagSet) {
 	f.StringVar(&o.endpoint, "endpoint", "", "base `URL` of the suspect's API, such as https://host/v1")
 	f.StringVar(&o.model, "model", "", "`NAME` of the suspect model")
 	f.StringVar(&o.api, "api", collect.Chat, "chat or completions")
@@ -144,7 +154,7 @@ func (o *studentFlags) check(args []string) error {
 func (o *studentFlags) keys() []rule {
 	return []rule{
 		{o.key == "", "--key FILE is missing: the file of the key that marks your model's text"},
-		{o.profile == "", "--profile FILE is missing; 'isotope profile > FILE' writes the default one"},
+		{o.profile == "", "--profile FILE is missing; 'isotope profile new > FILE' writes the default one"},
 		noSecrets(o.key, o.selector, o.provenanceKey),
 	}
 }

@@ -33,7 +33,10 @@ type suspect struct {
 // newSuspect reads the profile, the keys and the registry.
 func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error) {
 	s := new(suspect)
-	var err error
+	err := c.loadTokenizers(o.tokenizers)
+	if err != nil {
+		return nil, err
+	}
 	if s.profile, err = readNativeProfile(o.profile); err != nil {
 		return nil, err
 	}
@@ -42,7 +45,7 @@ func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error)
 		return nil, err
 	}
 	if s.profile.Tokenizer != watermark.TokenizerNone {
-		if s.tokenizer, err = tokenizerOf(described(s.profile)); err != nil {
+		if s.tokenizer, err = c.tokenizerOf(described(s.profile)); err != nil {
 			return nil, err
 		}
 	}

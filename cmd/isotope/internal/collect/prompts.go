@@ -13,8 +13,8 @@ import (
 const maxPrompts = 4 << 20
 
 // Distinct returns prompts without those that are blank or occurred before. repeated is the number of
-// the latter. It returns an error if no prompt is left, if one
-// holds a secret key, or if they are longer than 4 MiB together.
+// the latter. It returns an error if no prompt is left, if one may hold a secret key, or if they are
+// longer than 4 MiB together.
 func Distinct(prompts []string) (distinct []string, repeated int, err error) {
 	seen := make(map[string]bool)
 	size := 0

@@ -64,7 +64,7 @@ func TestNoMarkingKeyIsSent(t *testing.T) {
 	assert.Zero(t, f.total())
 }
 
-// TestPromptsHoldNoKey: a prompt that is a key, in any form of writing.
+// TestPromptsHoldNoKey: a key in a file of prompts.
 func TestPromptsHoldNoKey(t *testing.T) {
 	for form, key := range keyForms {
 		t.Run(form, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 
@@ -70,35 +71,26 @@ type Reader struct {
 	Stdin  io.Reader
 }
 
-// SecretKey is the reason to skip a row that holds a secret key: a page would show it, and a message
-// might quote it.
-const SecretKey corpus.Reason = "secret"
-
 // Items returns the items of a file of a List. Each goes to a Ledger before anything else looks at
-// it. A document that holds a secret key comes as a skip.
+// it.
 func (r *Reader) Items(ctx context.Context, name string) iter.Seq[corpus.Item] {
-	items := r.Corpus.Path(ctx, name)
 	if name == Stdin {
-		items = r.Corpus.Stream(ctx, r.Stdin, "-")
+		return r.Corpus.Stream(ctx, r.Stdin, "-")
 	}
-	return func(yield func(corpus.Item) bool) {
-		for item := range items {
-			if d, ok := item.(*corpus.Document); ok && holdsKey(d) {
-				item = &corpus.Skip{
-					Place: d.Place, Reason: SecretKey,
-					Detail: "the row holds a secret key; leave it out, and treat the key as leaked if it was meant as text",
-				}
-			}
-			if !yield(item) {
-				return
-			}
-		}
+	if _, err := os.Stat(name); err != nil && strings.Contains(name, "://") {
+		return r.unreadable(name, "this is an address and not a file; download it, and give the file")
 	}
+	return r.Corpus.Path(ctx, name)
 }
 
-// holdsKey reports whether a text of a document holds a secret key.
-func holdsKey(d *corpus.Document) bool {
-	return slices.ContainsFunc(d.Texts, func(x corpus.Text) bool { return secret.Holds(x.Text) })
+// unreadable returns the items of a file that cannot be read.
+func (r *Reader) unreadable(name, detail string) iter.Seq[corpus.Item] {
+	return func(yield func(corpus.Item) bool) {
+		p := corpus.Place{File: name, Offset: -1, Stored: -1, RowGroup: -1}
+		if yield(&corpus.Skip{Place: p, Reason: corpus.Unreadable, Detail: detail, Rest: true}) {
+			yield(&corpus.Source{Place: p, Rows: 1, Skipped: 1})
+		}
+	}
 }
 
 // Documents reads one file into the ledger and yields its documents.
@@ -107,11 +99,24 @@ func (l *Ledger) Documents(ctx context.Context, r *Reader, name string) iter.Seq
 		l.Open(name)
 		for item := range r.Items(ctx, name) {
 			l.Add(item)
-			if d, ok := item.(*corpus.Document); ok && !yield(d) {
+			d, ok := item.(*corpus.Document)
+			if ok && holdsSecret(d) {
+				l.Refuse(d, Secret, "the row holds a secret key, which a report would show; give another text, and treat the key as leaked if it was meant as text")
+				continue
+			}
+			if ok && !yield(d) {
 				return
 			}
 		}
 	}
+}
+
+// Secret is the reason of rows that hold a secret key.
+const Secret corpus.Reason = "secret"
+
+// holdsSecret reports whether a text of a row holds a secret key.
+func holdsSecret(d *corpus.Document) bool {
+	return slices.ContainsFunc(d.Texts, func(t corpus.Text) bool { return secret.Holds(t.Text) })
 }
 
 // Open begins a file.

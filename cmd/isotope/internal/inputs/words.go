@@ -44,8 +44,11 @@ func SkipWord(s *corpus.Skip) string {
 
 // place words a place, with standard input by name.
 func place(p corpus.Place) string {
-	if p.File == Stdin {
+	switch p.File {
+	case Stdin:
 		p.File = "standard input"
+	case "":
+		p.File = `""`
 	}
 	if p.Row == 0 {
 		p.Line = 0 // of the file as a whole

@@ -167,7 +167,7 @@ type AuditObserved struct {
 //go:embed audit.html
 var auditHTML string
 
-var auditTemplate = template.Must(template.New("audit").Funcs(template.FuncMap{
+var auditTemplate = template.Must(template.Must(template.New("audit").Funcs(shared).Funcs(template.FuncMap{
 	"p":      func(n Number) string { return formatP(float64(n)) },
 	"log":    func(n Number) string { return Decimal("%.3f", float64(n)) },
 	"z":      func(n Number) string { return Decimal("%.2f", float64(n)) },
@@ -175,12 +175,11 @@ var auditTemplate = template.Must(template.New("audit").Funcs(template.FuncMap{
 	"share":  func(n Number) string { return Decimal("%.3g", float64(n)) },
 	"strip":  func(s AuditStatistic) template.HTML { return drawStrip(s.decoys()) },
 	"qq":     func(s AuditStatistic) template.HTML { return drawQQ(s.decoys()) },
-	"words":  func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
 	"top":    func(f AuditFamily) []AuditAccount { return f.Accounts[:f.shown()] },
 	"ranks":  func(decoys []float64) int { return len(decoys) + 1 },
 	"finite": func(n Number) bool { return finite(float64(n)) },
 	"count":  group,
-}).Parse(auditHTML))
+}).Parse(boxHTML)).Parse(auditHTML))
 
 // decoys returns the p-values that are drawn.
 func (s AuditStatistic) decoys() Decoys {
@@ -235,6 +234,34 @@ func (a *Audit) WriteHTML(w io.Writer) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
+}
+
+// Box returns the first thing that the page shows.
+func (c *AuditCanonical) Box() *Box {
+	b := &Box{Verdict: c.Verdict, Says: c.Claim}
+	if c.Outputs.Tested != c.Outputs.In {
+		b.Exhibit = append(b.Exhibit, strings.Trim(c.Partial(), " ()"))
+	}
+	if c.Level != "" {
+		b.Exhibit = append(b.Exhibit, "claim level "+c.Level+": dependence")
+	}
+	if !c.Complete {
+		b.Exhibit = append(b.Exhibit, "The collection is not complete.")
+	}
+	tests := "1 test"
+	if c.Tests != 1 {
+		tests = group(c.Tests) + " tests"
+	}
+	b.Fixed = fmt.Sprintf("p-value, adjusted for %s: %s (log10 p = %s).", tests, formatP(float64(c.Log10PAdjusted)), Decimal("%.3f", float64(c.Log10PAdjusted)))
+	if c.Verdict == detect.Detected {
+		b.Odds = Odds(float64(c.Log10PAdjusted))
+		b.Means = "the outputs depend on the key. The possible explanations are below, and the test does not choose between them."
+		b.Not = "who trained the model, on what, or with which intent."
+	}
+	if rate := float64(c.Effect.GreenRate); finite(rate) && len(c.Statistics) > 0 && c.Statistics[0].Scored > 0 {
+		b.Bar = &Bar{Rate: rate, Chance: float64(c.Effect.Gamma), Scored: c.Statistics[0].Scored}
+	}
+	return b
 }
 
 // Partial says that responses were skipped: " (4 of 7 responses were tested)". It is empty if none

@@ -56,13 +56,13 @@ func TestAuditPage(t *testing.T) {
 		has, not []string
 	}{
 		{"as it is", func(*AuditCanonical) {}, []string{
-			`<div class="verdict not_detected"><b>not detected</b>`, "Is &lt;b&gt;it&lt;/b&gt;?", "none &amp; nothing", "1\u202f234\u202f567", "acme", "d (decoy)", "2 of 4", "none",
+			`<div class="box not_detected"`, `<span class="verdict">NOT DETECTED</span>`, "Is &lt;b&gt;it&lt;/b&gt;?", "none &amp; nothing", "1\u202f234\u202f567", "acme", "d (decoy)", "2 of 4", "none",
 			"adjusted for 2 tests", "<dt>key</dt><dd>0011</dd>", "sha256:01", "3 decoys (grey)", "who trained it", "a limit", "not estimated: no c1 was stated",
 		}, []string{"claim level", "What to know before", "not complete", "Possible explanations", "would have been named with probability", "provenance band"}},
 		{"detected", func(a *AuditCanonical) {
 			a.Verdict, a.Level, a.Pattern, a.Rule = detect.Detected, "A", "concentrated", "the rule"
 		}, []string{
-			`<div class="verdict detected"><b>detected</b>`, "claim level A: dependence", "Pattern: concentrated. Rule: the rule.",
+			`<div class="box detected"`, `<span class="verdict">DETECTED</span>`, "claim level A: dependence", "Pattern: concentrated. Rule: the rule.",
 		}, nil},
 		{"one test", func(a *AuditCanonical) { a.Tests = 1 }, []string{"adjusted for 1 test:"}, nil},
 		{"not complete", func(a *AuditCanonical) { a.Complete = false }, []string{"The collection is not complete."}, nil},

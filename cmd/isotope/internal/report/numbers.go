@@ -35,3 +35,42 @@ func formatP(log10P float64) string {
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 func pow10(x float64) float64 { return math.Pow(10, x) }
+
+// keySpace is log10 of the smallest p-value that is quoted: one in the number of keys.
+var keySpace = -128 * math.Log10(2)
+
+// Quote returns a p-value as it can be quoted: "10^-12.4", or "less than 10^-38".
+func Quote(log10P float64) string {
+	switch {
+	case !finite(log10P):
+		return ""
+	case log10P < keySpace:
+		return "less than 10^-38"
+	}
+	return formatP(log10P)
+}
+
+// Odds puts a p-value into a sentence about chance.
+func Odds(log10P float64) string {
+	switch n := math.Floor(-max(log10P, keySpace)); {
+	case !finite(log10P):
+		return ""
+	case n >= 4:
+		return fmt.Sprintf("Chance alone would give such a result less than once in %s unrelated texts.", power(int(n)))
+	case log10P >= 0:
+		return "Chance alone would give such a result always."
+	}
+	return fmt.Sprintf("Chance alone would give such a result with probability %s.", formatP(log10P))
+}
+
+// power writes a power of ten: "1,000,000", or "10^12" from 10^10 on.
+func power(n int) string {
+	if n >= 10 {
+		return fmt.Sprintf("10^%d", n)
+	}
+	s := "1" + strings.Repeat("0", n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
 )
@@ -13,13 +15,27 @@ import (
 // A Page is the report of texts.
 type Page struct {
 	Title    string
-	Lead     string // the result, in a sentence or two
+	Box      *Box
+	Lead     string // what was done, in a sentence or two
+	Index    []IndexRow
 	Facts    []Fact // key id, profile, seed
 	Rows     []Row
 	Passages []Passage
 	Curves   []Curve
 	Decoys   Decoys
 	Notes    []string // what the results show, and what they do not
+	Digest   string   // of what was tested, in the footer of printed pages
+}
+
+// An IndexRow is a text in a list of several.
+type IndexRow struct {
+	Rank     int
+	Verdict  detect.Verdict
+	Log10P   float64 // adjusted
+	Evidence string
+	Name     string
+	Key      string // that the text was found to have, of several
+	Page     string // relative address, or ""
 }
 
 // A Fact is a named value.
@@ -83,13 +99,49 @@ type Decoys struct {
 //go:embed page.html
 var pageHTML string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"p":       formatP,
-	"curves":  drawCurves,
-	"strip":   drawStrip,
-	"qq":      drawQQ,
-	"verdict": func(v detect.Verdict) string { return string(v) },
-}).Parse(pageHTML))
+//go:embed box.html
+var boxHTML string
+
+var pageTemplate = template.Must(template.Must(template.New("page").Funcs(shared).Funcs(template.FuncMap{
+	"p":        formatP,
+	"curves":   drawCurves,
+	"strip":    drawStrip,
+	"qq":       drawQQ,
+	"overview": drawOverview,
+	"verdict":  func(v detect.Verdict) string { return string(v) },
+}).Parse(boxHTML)).Parse(pageHTML))
+
+// shared are the functions of all templates.
+var shared = template.FuncMap{
+	"style": style,
+	"bar":   drawBar,
+	"words": func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
+}
+
+var plainDigest = regexp.MustCompile(`^[a-z0-9:]+$`)
+
+// style returns the style sheet of a page. Printed pages have a digest in the footer.
+func style(digest string) template.CSS {
+	page := "@page { size: A4; margin: 16mm 15mm 20mm; "
+	if plainDigest.MatchString(digest) {
+		page += `@bottom-left { content: "` + digest + `"; font: 7.5pt monospace; } `
+	}
+	return template.CSS(styleSheet + page + `@bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif; } }`)
+}
+
+// Spoken says for screen readers how much of a passage is green.
+func (p Passage) Spoken() string {
+	green, scored := 0, 0
+	for _, t := range p.Tokens {
+		if t.Colour != Unscored {
+			scored++
+		}
+		if t.Colour == Green {
+			green++
+		}
+	}
+	return fmt.Sprintf("In the following text %d of %d scored pieces are green. The pieces are told apart by underlines, and each piece is read as plain text.", green, scored)
+}
 
 // Expects reports whether any test has an expected result.
 func (p *Page) Expects() bool {

@@ -123,15 +123,34 @@ func drawCurves(curves []Curve) template.HTML {
 	return c.html()
 }
 
-// drawStrip plots every key on one axis: the decoys in stacks, and the key.
+// drawStrip plots every key on one axis: the decoys in stacks, and the key. If the key is so far out
+// that the decoys would be one blot, the axis is broken before it.
 func drawStrip(d Decoys) template.HTML {
 	decoys, key := finiteOf(d.Log10P), finiteOf([]float64{d.Key})
 	xMax := 4.0
-	for _, v := range slices.Concat(decoys, key) {
+	for _, v := range decoys {
 		xMax = max(xMax, -v*1.08)
 	}
-	c := newChart(720, 150, 0, xMax, 0, 1, "p-values of the key and of the decoys")
-	c.axes("evidence, -log10 p", "")
+	end := xMax // of the axis, in its own unit
+	broken := len(key) > 0 && -key[0] > 2*xMax
+	if broken {
+		end = xMax * 1.25
+	} else if len(key) > 0 {
+		xMax = max(xMax, -key[0]*1.08)
+		end = xMax
+	}
+	label := "p-values of the key and of the decoys"
+	if broken {
+		label = fmt.Sprintf("%s; the axis is broken before the key, whose log10 p is %.1f", label, key[0])
+	}
+	c := newChart(720, 160, 0, end, 0, 1, label)
+	for _, v := range ticks(0, xMax) {
+		c.line("grid", v, 0, v, 1)
+		c.text(c.x(v), c.height-c.bottom+16, "middle", fmt.Sprintf("%.6g", v))
+	}
+	c.line("grid", 0, 0, end, 0)
+	c.text((c.left+c.width-chartRight)/2, c.height-8, "middle", "evidence, -log10 p")
+	fmt.Fprintf(&c.b, `<text transform="translate(14 %.1f) rotate(-90)" text-anchor="middle">keys</text>`, (c.height-c.bottom+chartTop)/2)
 	// Overlapping dots are stacked, and the highest stack fills the chart.
 	const bin = 7.0
 	stacks := map[int][]float64{}
@@ -147,8 +166,16 @@ func drawStrip(d Decoys) template.HTML {
 		}
 	}
 	for _, v := range key {
-		c.dot("key", -v, 0.5/float64(highest), fmt.Sprintf("the key, log10 p %.2f", v))
-		c.text(c.x(-v), c.y(0.5/float64(highest))-8, "middle", "the key")
+		at, words := -v, "the key"
+		if broken {
+			at, words = xMax*1.19, fmt.Sprintf("the key, at %.1f", -v)
+			for _, x := range []float64{xMax * 1.06, xMax * 1.08} {
+				px, py := c.x(x), c.y(0)
+				fmt.Fprintf(&c.b, `<path class="break" d="M%.1f %.1f l-4 14 M%.1f %.1f"/>`, px+2, py-7, px, py)
+			}
+		}
+		c.dot("key", at, 0.5/float64(highest), fmt.Sprintf("the key, log10 p %.2f", v))
+		c.text(min(c.x(at), c.width-chartRight-46), c.y(0.5/float64(highest))-8, "middle", words)
 	}
 	return c.html()
 }

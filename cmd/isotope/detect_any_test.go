@@ -1,0 +1,162 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/interop"
+)
+
+// An engineCase is a text that an engine's own program scored.
+type engineCase struct {
+	name    string
+	Profile json.RawMessage   `json:"profile"`
+	Key     []uint64          `json:"key"`
+	Tokens  []watermark.Token `json:"tokens"`
+	Prompt  []watermark.Token `json:"prompt"`
+}
+
+// engineCases returns the longest text without a prompt of each file of vectors.
+func engineCases(t *testing.T) []engineCase {
+	t.Helper()
+	var list []engineCase
+	for _, engine := range []string{"hf", "kgw", "sbw", "sglang", "synthid-hf", "tgi", "three-bricks", "vllm"} {
+		text, err := os.ReadFile("../../watermark/interop/testdata/" + engine + ".json")
+		require.NoError(t, err)
+		var file struct{ Cases []engineCase }
+		require.NoError(t, json.Unmarshal(text, &file))
+		best := engineCase{}
+		for _, c := range file.Cases {
+			p, err := interop.ParseProfile(c.Profile)
+			require.NoError(t, err)
+			if len(c.Prompt) == 0 && len(c.Tokens) > len(best.Tokens) && p.Dedup != interop.DedupNone {
+				best = c
+			}
+		}
+		if len(best.Tokens) > 0 {
+			best.name = engine
+			list = append(list, best)
+		}
+	}
+	require.GreaterOrEqual(t, len(list), 5)
+	return list
+}
+
+// An anyResult is what the tests look at of the JSON of detect.
+type anyResult struct {
+	headlineJSON
+	Verdict *detect.Verdict `json:"verdict"`
+	Keys    []rankedJSON    `json:"keys"`
+}
+
+// alone returns the result of package detect for the case.
+func (c *engineCase) alone(t *testing.T) detect.Result {
+	t.Helper()
+	p, err := interop.ParseProfile(c.Profile)
+	require.NoError(t, err)
+	k, err := interop.NewKey(c.Key...)
+	require.NoError(t, err)
+	s, err := p.Bind(k)
+	require.NoError(t, err)
+	o := &detect.Options{Exempt: p.Exempt}
+	if p.Dedup == interop.DedupContext {
+		o.Dedup = detect.DedupContext
+	}
+	a := detect.NewAccumulator(s, o)
+	a.Add(s.Frame(nil, c.Tokens).Tokens)
+	return a.Result()
+}
+
+// TestAnyTestsMarksOfAllEngines tests each text for the marks of all engines at once, and of
+// isotope/1: the numbers are those of the library, and every test is counted.
+func TestAnyTestsMarksOfAllEngines(t *testing.T) {
+	dir := newDir(t)
+	dir.file("own.key", secretOf("5a")+"\n")
+	dir.file("own.json", `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":2,"vocab":500,"tokenizer":"none"}`)
+	list := []map[string]any{{"label": "own", "key_file": "own.key", "profile": "own.json"}}
+	cases := engineCases(t)
+	for _, c := range cases {
+		k, err := interop.NewKey(c.Key...)
+		require.NoError(t, err)
+		require.NoError(t, interop.WriteKeyFile(dir.of(c.name+".key"), k))
+		list = append(list, map[string]any{"label": c.name, "key_file": c.name + ".key", "profile": c.Profile})
+	}
+	text, err := json.Marshal(list)
+	require.NoError(t, err)
+	ring := dir.file("list.json", string(text))
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			ids := dir.file("ids", strings.Trim(fmt.Sprint(c.Tokens), "[]"))
+			profile := dir.file("profile", string(c.Profile))
+			want := c.alone(t)
+			var one, all anyResult
+			require.NoError(t, json.Unmarshal([]byte(mustRun(t, "detect", "-q", "--json", "--key", dir.of(c.name+".key"), "--profile", profile, "--ids", ids)), &one))
+			assert.Equal(t, want.Scored, one.Scored)
+			assert.Equal(t, want.Sum, one.Sum)
+			assert.InDelta(t, want.Log10P, *one.Log10P, 1e-9)
+			require.NoError(t, json.Unmarshal([]byte(mustRun(t, "detect", "-q", "--json", "--any="+ring, "--ids", ids)), &all))
+			require.Len(t, all.Keys, len(list), "every candidate is tested")
+			found := false
+			for _, key := range all.Keys {
+				assert.Equal(t, int64(len(list)), key.Tests, "and counted")
+				if key.Name == c.name {
+					found = true
+					assert.InDelta(t, want.Log10P, *key.Log10P, 1e-9)
+					assert.LessOrEqual(t, *key.Log10PAdjusted, 0.0)
+					assert.GreaterOrEqual(t, *key.Log10PAdjusted, *key.Log10P)
+				}
+			}
+			assert.True(t, found)
+			for i := range all.Keys[1:] {
+				assert.LessOrEqual(t, *all.Keys[i].Log10PAdjusted, *all.Keys[i+1].Log10PAdjusted)
+			}
+			if want.Log10P < -12 {
+				assert.Equal(t, c.name, all.Keys[0].Name)
+				assert.Equal(t, detect.Detected, *all.Verdict)
+			}
+		})
+	}
+}
+
+// TestAnyOfPairs: pairs of --key and --profile are candidates, of which a text has one, and a
+// keyring with them gives the same.
+func TestAnyOfPairs(t *testing.T) {
+	dir := newDir(t)
+	key, err := os.ReadFile(fieldFiles + "throwaway.key")
+	require.NoError(t, err)
+	marked := dir.file("marked.key", string(key))
+	other := dir.file("other.key", secretOf("5b")+"\n")
+	draw := dir.file("draw.json", mustRun(t, "profile", "new", "-q", "--scheme", "gumbelmax", "--tokenizer", "o200k_base"))
+	green := fieldFiles + "profile.json"
+	args := []string{"detect", "-q", "--json", "--any", "--key", other, "--profile", green, "--key", other, "--profile", draw, "--key", marked, "--profile", green, fieldFiles + "O14_base100.txt"}
+	var j anyResult
+	require.NoError(t, json.Unmarshal([]byte(mustRun(t, args...)), &j))
+	require.Len(t, j.Keys, 3)
+	assert.Equal(t, "marked.key with profile.json", j.Keys[0].Name)
+	assert.Equal(t, detect.Detected, j.Keys[0].Verdict)
+	assert.InDelta(t, -12.44, *j.Keys[0].Log10P, 0.006)
+	assert.InDelta(t, -12.44+0.477, *j.Keys[0].Log10PAdjusted, 0.006, "three tests")
+	assert.Equal(t, "o200k_base", tokenizerOfKey(j.Keys, "gumbelmax"))
+
+	status, _, errs := isotope("detect", "--any", "--key", marked, "--profile", green, "--key", marked, "--profile", green, fieldFiles+"O14_base100.txt")
+	assert.Equal(t, exitUsage, status)
+	assert.Contains(t, errs, "are the same mark; leave one of them out")
+}
+
+// tokenizerOfKey returns the tokenizer of the first key of a scheme.
+func tokenizerOfKey(keys []rankedJSON, scheme string) string {
+	for _, k := range keys {
+		if k.Scheme == scheme {
+			return k.Tokenizer
+		}
+	}
+	return ""
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+const keyHelp = `Key makes secret keys, and prints the public ids of keys that exist.`
+
+const keyNewHelp = `New writes a new random key to FILE and prints the key's public id. Only the owner of the
+file can read it. A file that exists is never overwritten.`
+
+const keyDeriveHelp = `Derive writes the key that follows from the one in PARENT, along a path of labels. The same
+labels always give the same key. A derived key reveals nothing about its siblings or its
+parent. Do not mark text with a key that you also derive from.`
+
+const keyIDHelp = `ID prints the public ids of keys, a line for each FILE. The id is what results, profiles and
+reports name. It reveals nothing about the key. A key of another engine has an id as well.`
+
+// derivation is how a key follows from another.
+type derivation struct {
+	from, path string
+	labels     []string
+}
+
+func (d *derivation) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&d.from, "from", "", "derive the key from the one in file `PARENT`")
+	f.StringArrayVar(&d.labels, "label", nil, "next `LABEL` of the derivation path; repeat it for more")
+}
+
+// steps returns the labels of the path.
+func (d *derivation) steps() []string {
+	if d.path != "" {
+		return strings.Split(d.path, "/")
+	}
+	return d.labels
+}
+
+// oneFile is the cobra.Command.Args of a verb that writes one file.
+func oneFile(cmd *cobra.Command, args []string) error {
+	return check([]rule{
+		{len(args) == 0, fmt.Sprintf("FILE is missing: the name of the file that %s writes", cmd.Name())},
+		{len(args) > 1, fmt.Sprintf("%s writes one FILE, and %d names were given", cmd.Name(), len(args))},
+	})
+}
+
+func (c *cli) keyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "Make secret keys, and print their public ids",
+		Long:  keyHelp,
+		Args:  needsVerb,
+		RunE:  func(*cobra.Command, []string) error { return nil }, // Args has refused the call
+	}
+	cmd.AddCommand(c.keyNewCommand(), c.keyDeriveCommand(), c.keyIDCommand())
+	return cmd
+}
+
+// needsVerb is the cobra.Command.Args of a verb that is only a group of others.
+func needsVerb(cmd *cobra.Command, args []string) error {
+	var verbs []string
+	for _, sub := range cmd.Commands() {
+		verbs = append(verbs, sub.Name())
+	}
+	if len(args) > 0 {
+		return usagef("%s has no verb %s; it has %s", cmd.Name(), quoted(args[0]), joinWords(verbs))
+	}
+	return usagef("%s needs a verb: %s", cmd.Name(), joinWords(verbs))
+}
+
+func (c *cli) keyNewCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "new FILE",
+		Short:   "Make a random key",
+		Long:    keyNewHelp,
+		Example: `  isotope key new root.key`,
+		Args:    oneFile,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := check([]rule{noSecrets(args[0])}); err != nil {
+				return err
+			}
+			return c.keygen(args[0], "", nil)
+		},
+	}
+}
+
+func (c *cli) keyDeriveCommand() *cobra.Command {
+	var d derivation
+	cmd := &cobra.Command{
+		Use:   "derive --from PARENT --path LABEL/LABEL FILE",
+		Short: "Derive a key from another",
+		Long:  keyDeriveHelp,
+		Example: `  isotope key derive --from root.key --path tenant/acme acme.key
+  isotope key derive --from root.key --label tenant --label 'a/b' ab.key`,
+		Args: oneFile,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := check([]rule{
+				noSecrets(args[0], d.from, d.path),
+				{d.from == "", "--from PARENT is missing: the key to derive from"},
+				{d.path == "" && len(d.labels) == 0, "--path is missing: labels with slashes between them, such as tenant/acme"},
+				{d.path != "" && len(d.labels) > 0, "--path and --label name two paths; give one of them"},
+			}); err != nil {
+				return err
+			}
+			return c.keygen(args[0], d.from, d.steps())
+		},
+	}
+	d.register(cmd)
+	cmd.Flags().StringVar(&d.path, "path", "", "derivation `PATH`: labels with slashes between them")
+	return cmd
+}
+
+func (c *cli) keyIDCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "id FILE...",
+		Short:   "Print the public ids of keys",
+		Long:    keyIDHelp,
+		Example: `  isotope key id my.key`,
+		Args:    someFiles,
+		RunE: func(_ *cobra.Command, args []string) error {
+			return c.printIDsOf(args, func(path string) (string, error) {
+				key, err := readKey(path)
+				return key.ID(), err
+			})
+		},
+	}
+}
+
+// someFiles is the cobra.Command.Args of a verb that reads files.
+func someFiles(_ *cobra.Command, args []string) error {
+	return check([]rule{{len(args) == 0, "FILE is missing; name one or more"}, noSecrets(args...)})
+}
+
+// printIDsOf prints the id of each file, with its name if there are several.
+func (c *cli) printIDsOf(files []string, id func(path string) (string, error)) error {
+	for _, path := range files {
+		x, err := id(path)
+		if err != nil {
+			return err
+		}
+		if len(files) > 1 {
+			x += "  " + path
+		}
+		if _, err := fmt.Fprintln(c.stdout, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keygenCommand is the old spelling of key new and key derive.
+func (c *cli) keygenCommand() *cobra.Command {
+	var d derivation
+	cmd := &cobra.Command{
+		Use:    "keygen FILE",
+		Short:  "Make a secret key (old spelling of key new and key derive)",
+		Hidden: true,
+		Args:   oneFile,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := check([]rule{
+				noSecrets(args[0], d.from),
+				{d.from != "" && len(d.labels) == 0, "--from needs --label: the path of the new key"},
+				{d.from == "" && len(d.labels) > 0, "--label needs --from: the key to derive from"},
+			}); err != nil {
+				return err
+			}
+			now := "key new"
+			if d.from != "" {
+				now = "key derive"
+			}
+			c.hint("note: keygen is now %s; the old spelling still works", now)
+			return c.keygen(args[0], d.from, d.labels)
+		},
+	}
+	d.register(cmd)
+	return cmd
+}
+
+// keygen writes a key, random or derived, and prints its id.
+func (c *cli) keygen(path, from string, labels []string) error {
+	key := watermark.NewKey()
+	comment := []string{"secret key of isotope, for marking text and for finding the mark; keep it secret"}
+	if from != "" {
+		parent, err := readNativeKey(from)
+		if err != nil {
+			return err
+		}
+		key = parent.Derive(labels...)
+		comment = append(comment, fmt.Sprintf("derived from key %s by %q", parent.ID(), labels))
+	}
+	err := watermark.WriteKeyFile(path, key, append(comment, "id "+key.ID())...)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return wordedError{path + " exists, and a key is never overwritten; choose another name", err}
+	case err != nil:
+		return openError(err)
+	}
+	_, err = fmt.Fprintln(c.stdout, key.ID())
+	return err
+}
