@@ -28,11 +28,13 @@ var mayImport = map[string][]string{
 	"internal/tokset":     {"internal/prf"},
 	"internal/secret":     {},
 	"internal/strictjson": {"internal/secret"},
+	"internal/nocore":     {"golang.org/x/sys/unix"},
 
 	// The wings.
-	"watermark":                {"internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
+	"watermark/secretaccess":   {},
+	"watermark":                {"watermark/secretaccess", "internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
 	"watermark/registry":       {"watermark", "internal/secret", "internal/strictjson"},
-	"watermark/interop":        {"watermark", "internal/prf", "internal/secret"},
+	"watermark/interop":        {"watermark", "watermark/secretaccess", "internal/strictjson", "internal/prf", "internal/secret"},
 	"tokenize":                 {"github.com/tiktoken-go/tokenizer"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},
@@ -72,7 +74,7 @@ var mayImport = map[string][]string{
 
 	// Programs.
 	"examples/quickstart":            {"watermark", "detect"},
-	"examples/server":                {"watermark", "tokenize", "internal/llamacpp", "internal/lm", "internal/openaiserver"},
+	"examples/server":                {"watermark", "tokenize", "internal/llamacpp", "internal/lm", "internal/nocore", "internal/openaiserver", "internal/secret"},
 	"cmd/isotope/internal/canonical": {},
 	"cmd/isotope/internal/textfile":  {},
 	"cmd/isotope/internal/report":    {"detect", "detect/student", "internal/tail", "cmd/isotope/internal/canonical"},
@@ -85,10 +87,12 @@ var mayImport = map[string][]string{
 		"internal/reading", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
 	},
+	"cmd/isotope/internal/visible": {},
 	"cmd/isotope": {
+		"filippo.io/age",
 		"detect", "detect/plan", "detect/student", "watermark", "watermark/registry", "tokenize", "internal/lm", "internal/secret", "internal/strictjson",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
-		"cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
+		"cmd/isotope/internal/report", "cmd/isotope/internal/textfile", "cmd/isotope/internal/visible", "internal/nocore", "watermark/secretaccess",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/isotope-wm/isotope/internal/prf"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // secretPrefix begins the text form of a key, so that scanners can find leaked keys.
@@ -43,7 +44,7 @@ func NewKey() Key {
 var errKeyText = errors.New(`watermark: not a key; want "` + secretPrefix + `" and 64 lower-case hex digits`)
 
 // ParseKey reads a key in the form that [Key.Secret] returns. It ignores white space around it.
-// The error does not contain the text.
+// It refuses a key of zeros, which is a placeholder. The error does not contain the text.
 func ParseKey(text string) (Key, error) {
 	digits, ok := strings.CutPrefix(strings.TrimSpace(text), secretPrefix)
 	if !ok || len(digits) != 2*prf.LeafSize || digits != strings.ToLower(digits) {
@@ -52,6 +53,9 @@ func ParseKey(text string) (Key, error) {
 	var leaf [prf.LeafSize]byte
 	if _, err := hex.Decode(leaf[:], []byte(digits)); err != nil {
 		return Key{}, errKeyText
+	}
+	if leaf == ([prf.LeafSize]byte{}) {
+		return Key{}, errors.New("watermark: the key is 64 zeros, which everybody can guess; make one with 'isotope keygen FILE'")
 	}
 	return keyOf(&leaf), nil
 }
@@ -92,8 +96,10 @@ func (k Key) ID() string {
 }
 
 // Secret returns the text form of the secret, or "" for the zero Key. Anyone who reads it can mark
-// text and forge marks.
-func (k Key) Secret() string {
+// text and forge marks. It panics without a token of [secretaccess.Allow], which neither templates
+// nor reflection have.
+func (k Key) Secret(token secretaccess.Token) string {
+	secretaccess.Check(token)
 	if k.IsZero() {
 		return ""
 	}

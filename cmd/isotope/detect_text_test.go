@@ -12,6 +12,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 func TestInputOffsetsUndoNormalize(t *testing.T) {
@@ -88,7 +89,7 @@ func TestOtherEncodingsAreSaid(t *testing.T) {
 	}
 
 	dir := newDir(t)
-	key := dir.file("key", watermark.NewKey().Secret())
+	key := dir.file("key", watermark.NewKey().Secret(secretaccess.Allow()))
 	green := dir.file("greenlist", mustRun(t, "profile", "-q"))
 	draw := dir.file("gumbelmax", mustRun(t, "profile", "-q", "--scheme", "gumbelmax"))
 	text, keyring := dir.file("text", "\xff\xfea\x00"), dir.file("keyring", "tenant/a\n")

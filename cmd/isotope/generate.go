@@ -141,6 +141,7 @@ func (c *cli) printIDs(t tokenize.Tokenizer, ids []int32, asIDs bool) error {
 	if err != nil {
 		return err
 	}
+	c.exact()
 	_, err = c.stdout.Write(text)
 	return err
 }

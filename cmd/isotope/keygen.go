@@ -9,7 +9,9 @@ import (
 )
 
 const keygenHelp = `Keygen writes a new random key to FILE and prints the key's public id. Only the owner of the
-file can read it. Keygen never overwrites a file.
+file can read it. Keygen never overwrites a file. With - in place of FILE it writes the key to
+standard output, for a program that encrypts it, and the id to standard error. A key file
+that 'age -p' encrypted is read as any other: the program asks for the passphrase.
 
 --from derives the key from the one in PARENT, along a path of labels. The same labels
 always give the same key. A derived key reveals nothing about its siblings or its parent.
@@ -25,7 +27,8 @@ func (c *cli) keygenCommand() *cobra.Command {
 		Short: "Make a secret key",
 		Long:  keygenHelp,
 		Example: `  isotope keygen root.key
-  isotope keygen acme.key --from root.key --label tenant --label acme`,
+  isotope keygen acme.key --from root.key --label tenant --label acme
+  isotope keygen - | age -p > root.key.age`,
 		Args: func(_ *cobra.Command, args []string) error {
 			return check([]rule{
 				{len(args) == 0, "FILE is missing: the name of the file that keygen writes"},
@@ -59,6 +62,9 @@ func (c *cli) keygen(path, from string, labels []string) error {
 		}
 		key = parent.Derive(labels...)
 		comment = append(comment, fmt.Sprintf("derived from key %s by %q", parent.ID(), labels))
+	}
+	if path == "-" {
+		return c.keygenToPipe(key, append(comment, "id "+key.ID())...)
 	}
 	if err := watermark.WriteKeyFile(path, key, append(comment, "id "+key.ID())...); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/visible"
 	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 )
@@ -41,13 +42,20 @@ var errIncomplete = errors.New("not complete")
 type cli struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	screen         io.Writer // stderr, for progress bars
 	quiet          bool
 	started        time.Time
+	keyAccess
 }
 
 // run is the program: main without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, started: time.Now()}
+	screen, out, messages := stderr, newOutput(stdout), visible.NewWriter(stderr)
+	stdout, stderr = out, messages
+	defer out.shown.Close()
+	defer messages.Close()
+	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, screen: screen, started: time.Now(), keyAccess: keyAccess{passphraseFD: -1}}
+	secret.SetDecrypter(c.decryptKeyFile)
 	if err := checkArguments(args); err != nil {
 		fmt.Fprintf(stderr, "isotope: %v\nRun 'isotope --help' for usage.\n", err)
 		return exitUsage
@@ -153,6 +161,7 @@ Start with 'isotope demo'. To mark and test a text of your own:
 	}
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "print neither progress nor hints on stderr")
+	root.PersistentFlags().IntVar(&c.passphraseFD, "passphrase-fd", -1, "read the passphrase of encrypted key files from file descriptor `N` (default: ask on the terminal)")
 	root.AddCommand(c.demoCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.versionCommand())
 	return root, started
 }
@@ -160,6 +169,6 @@ Start with 'isotope demo'. To mark and test a text of your own:
 // hint prints a line on stderr that is neither data nor an error.
 func (c *cli) hint(format string, args ...any) {
 	if !c.quiet {
-		fmt.Fprintf(c.stderr, format+"\n", args...)
+		fmt.Fprintln(c.stderr, secret.Hide(fmt.Sprintf(format, args...)))
 	}
 }

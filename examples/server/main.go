@@ -25,12 +25,15 @@ import (
 	"time"
 
 	"github.com/isotope-wm/isotope/internal/lm"
+	"github.com/isotope-wm/isotope/internal/nocore"
 	"github.com/isotope-wm/isotope/internal/openaiserver"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 func main() {
+	secret.OnUse(func() { _ = nocore.Disable() }) // a core dump would have the root key
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program
 	err := run(ctx, os.Args[1:], os.Stderr)
