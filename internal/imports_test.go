@@ -63,7 +63,7 @@ var mayImport = map[string][]string{
 	// Engines that the command, examples and nested modules share.
 	"internal/lm":           {"watermark", "tokenize"},
 	"internal/reading":      {"detect/student", "watermark", "internal/secret", "internal/strictjson"},
-	"internal/openaiserver": {"watermark", "watermark/registry", "detect"},
+	"internal/openaiserver": {"watermark", "watermark/registry", "detect", "internal/strictjson"},
 	"internal/llamacpp":     {"watermark", "github.com/ardanlabs/jinja", "github.com/hybridgroup/yzma"},
 
 	// Tests only.

@@ -44,7 +44,7 @@ func NewKey() Key {
 var errKeyText = errors.New(`watermark: not a key; want "` + secretPrefix + `" and 64 lower-case hex digits`)
 
 // ParseKey reads a key in the form that [Key.Secret] returns. It ignores white space around it.
-// It refuses a key of zeros, which is a placeholder. The error does not contain the text.
+// The error does not contain the text.
 func ParseKey(text string) (Key, error) {
 	digits, ok := strings.CutPrefix(strings.TrimSpace(text), secretPrefix)
 	if !ok || len(digits) != 2*prf.LeafSize || digits != strings.ToLower(digits) {
@@ -53,9 +53,6 @@ func ParseKey(text string) (Key, error) {
 	var leaf [prf.LeafSize]byte
 	if _, err := hex.Decode(leaf[:], []byte(digits)); err != nil {
 		return Key{}, errKeyText
-	}
-	if leaf == ([prf.LeafSize]byte{}) {
-		return Key{}, errors.New("watermark: the key is 64 zeros, which everybody can guess; make one with 'isotope keygen FILE'")
 	}
 	return keyOf(&leaf), nil
 }

@@ -283,14 +283,9 @@ func TestParseKey(t *testing.T) {
 		{"upper case", strings.ToUpper(testSecret)},
 		{"upper-case digits", "isotope-secret-key-1:" + strings.ToUpper(digits)},
 		{"two keys", testSecret + " " + testSecret},
-		{"zeros", "isotope-secret-key-1:" + strings.Repeat("0", 64)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := watermark.ParseKey(c.text)
-			if c.name == "zeros" {
-				require.ErrorContains(t, err, "everybody can guess")
-				return
-			}
 			require.ErrorContains(t, err, "not a key")
 			assert.NotContains(t, err.Error(), "1e1f")
 		})

@@ -74,6 +74,9 @@ func parseKeyFile(text []byte) (Key, error) {
 		if err != nil {
 			return Key{}, err
 		}
+		if secret.IsPlaceholderKey(line) {
+			return Key{}, errors.New("watermark: the key is 64 zeros, which everybody can guess; make one with 'isotope keygen FILE'")
+		}
 		if !k.IsZero() {
 			return Key{}, errors.New("watermark: the file has more than one key; keep one key in a file")
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,6 +10,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect"
 )
 
@@ -134,11 +134,14 @@ func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, fil
 	return c.conclude(o, a, collect.Asked, sources, report.AuditObserved{})
 }
 
+// maxPlan is the longest declared plan, in bytes.
+const maxPlan = 16 << 20
+
 // declare compares the plan with the one of --plan. With --dry-run it prints the plan, and stop
 // is true.
 func (c *cli) declare(o *studentFlags, s *suspect, d *audit.DeclaredPlan) (stop bool, err error) {
 	if o.plan != "" {
-		text, err := os.ReadFile(o.plan)
+		text, err := textfile.Read(o.plan, maxPlan)
 		if err != nil {
 			return false, err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 )
 
@@ -114,6 +115,12 @@ func isAge(text []byte) bool { return hasPrefix(text, ageBinary) || hasPrefix(te
 
 func hasPrefix(text []byte, prefix string) bool {
 	return len(text) >= len(prefix) && string(text[:len(prefix)]) == prefix
+}
+
+// IsPlaceholderKey reports whether the text form of a key has zeros alone.
+func IsPlaceholderKey(text string) bool {
+	digits := text[strings.LastIndexByte(text, ':')+1:]
+	return len(digits) == keyDigits && strings.Trim(digits, "0") == ""
 }
 
 var hooks struct {

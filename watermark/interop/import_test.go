@@ -84,7 +84,7 @@ func TestImportRefusals(t *testing.T) {
 	for _, c := range []struct{ name, engine, config, want string }{
 		{"engine", "ollama", `{}`, "unknown"},
 		{"not JSON", interop.EngineVLLM, `key=` + secret, "not a JSON object"},
-		{"broken JSON", interop.EngineVLLM, `{"key":` + secret + `,"x"}`, "not valid JSON"},
+		{"broken JSON", interop.EngineVLLM, `{"key":` + secret + `,"x"}`, "not JSON at byte"},
 		{"no key", interop.EngineVLLM, `{}`, `"key" is missing`},
 		{"negative key", interop.EngineVLLM, `{"key":-` + secret + `}`, "want uint64"},
 		{"key as text", interop.EngineVLLM, `{"key":"` + secret + `"}`, "want uint64"},

@@ -213,6 +213,9 @@ func keyLine(path string) (string, error) {
 	if line == "" {
 		return "", fmt.Errorf("interop: key file %s: no key in it", path)
 	}
+	if secret.IsPlaceholderKey(line) {
+		return "", fmt.Errorf("interop: key file %s: the key is 64 zeros, which everybody can guess", path)
+	}
 	secret.Use(line)
 	return line, nil
 }

@@ -188,7 +188,7 @@ func TestKeyFiles(t *testing.T) {
 		{"no key", "# nothing\n", "no key", 0o600},
 		{"damaged", "integer-key-1:5z9173\n", "not a key", 0o600},
 		{"readable", "integer-key-1:5\n", "chmod 600", 0o644},
-		{"long", strings.Repeat("# x\n", 1<<15), "longer than", 0o600},
+		{"long", strings.Repeat("# x\n", 1<<15), "too large", 0o600},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.mode&0o077 != 0 && runtime.GOOS == "windows" {

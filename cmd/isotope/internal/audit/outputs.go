@@ -13,11 +13,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/internal/secret"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -135,13 +135,20 @@ func boundedLine(r *bufio.Reader) ([]byte, error) {
 }
 
 func (o outputReader) line(line []byte) {
-	var x struct {
-		Prompt tokenText `json:"prompt"`
-		Output tokenText `json:"output"`
-	}
+	var x struct{ Prompt, Output tokenText }
 	x.Prompt.t, x.Output.t, x.Prompt.prompt = o.tokenizer, o.tokenizer, true
-	switch err := json.Unmarshal(line, &x); {
-	case err != nil, !utf8.Valid(line), !x.Output.present:
+	// Two readers must agree about a line: its fields are spelt as here, and none occurs twice.
+	fields, err := strictjson.Object(line, strictjson.MaxDepth, "prompt", "output")
+	for _, f := range []struct {
+		name string
+		into *tokenText
+	}{{"prompt", &x.Prompt}, {"output", &x.Output}} {
+		if value, ok := fields[f.name]; ok && err == nil {
+			err = json.Unmarshal(value, f.into)
+		}
+	}
+	switch {
+	case err != nil, !x.Output.present:
 		o.to.Skip(skipInvalid)
 	case len(x.Output.ids) == 0:
 		o.to.Skip(skipEmpty)

@@ -595,3 +595,28 @@ func TestSameOrigin(t *testing.T) {
 		})
 	}
 }
+
+// TestPromptsMeanOneThing: two readers of a file of prompts agree.
+func TestPromptsMeanOneThing(t *testing.T) {
+	for _, c := range []struct{ name, text, says string }{
+		{"a field twice", `{"prompt":"a","prompt":"b"}`, "occurs twice"},
+		{"another case", `{"Prompt":"a"}`, `must be spelt "prompt"`},
+		{"both", `{"prompt":"a","PROMPT":"b"}`, `must be spelt "prompt"`},
+		{"deep", `{"prompt":"a","x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`, "nested deeper"},
+		{"no text", `{"prompt":["a"]}`, "not a JSON string"},
+		{"null", `{"prompt":null}`, "not a JSON string"},
+		{"other fields", `{"id":{"a":[1]},"prompt":"a"}`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := journalPath(t)
+			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))
+			prompts, _, err := ReadPrompts(path)
+			if c.says == "" {
+				require.NoError(t, err)
+				assert.Equal(t, []string{"a"}, prompts)
+				return
+			}
+			assert.ErrorContains(t, err, c.says)
+		})
+	}
+}

@@ -2,10 +2,8 @@ package collect
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -13,6 +11,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/internal/secret"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // maxPrompts is the size of the largest list of prompts, in bytes.
@@ -22,7 +21,8 @@ const maxPrompts = 4 << 20
 // "prompt", or one JSON string, a line. Any other file has one prompt a line. ReadPrompts skips
 // blank lines and prompts that occurred before. repeated is the number of the latter.
 func ReadPrompts(path string) (prompts []string, repeated int, err error) {
-	text, err := os.ReadFile(path)
+	// The prompts of a file with JSON around them may need more than their own length.
+	text, err := textfile.Read(path, 8*maxPrompts)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -69,22 +69,23 @@ func ReadPrompts(path string) (prompts []string, repeated int, err error) {
 // promptOf returns the prompt of a JSON line.
 func promptOf(line []byte) (string, error) {
 	var text string
-	if json.Unmarshal(line, &text) == nil {
+	if strictjson.Decode(line, &text) == nil {
 		if strings.TrimSpace(text) == "" {
 			return "", errors.New("the prompt is empty")
 		}
 		return text, nil
 	}
-	var object struct {
-		Prompt string `json:"prompt"`
+	fields, err := strictjson.Object(line, strictjson.MaxDepth, "prompt")
+	if err != nil {
+		return "", fmt.Errorf("not a JSON string, and not an object whose \"prompt\" is one: %w", err)
 	}
-	if err := json.Unmarshal(line, &object); err != nil {
+	if value, ok := fields["prompt"]; ok && strictjson.Decode(value, &text) != nil {
 		return "", errors.New("not a JSON string, and not an object whose \"prompt\" is one")
 	}
-	if strings.TrimSpace(object.Prompt) == "" {
+	if strings.TrimSpace(text) == "" {
 		return "", errors.New("the object has no \"prompt\", or an empty one")
 	}
-	return object.Prompt, nil
+	return text, nil
 }
 
 // DigestPrompts returns the name of a list of prompts: "sha256:" and the hash of their canonical
