@@ -65,9 +65,8 @@ var refused = map[string][]string{
 // maxBodyDepth is how deeply the body of a request may be nested.
 const maxBodyDepth = 32
 
-// readRequest decodes the body of a request. It returns an error for any other parameter,
-// because an answer that ignores a parameter is wrong.
-func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken, allowed []string) (*request, error) {
+// readBody reads the body of a request.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -77,6 +76,12 @@ func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken, all
 	if err != nil {
 		return nil, badRequest("", "invalid_request", "The body of the request could not be read.")
 	}
+	return body, nil
+}
+
+// parseRequest decodes the body of a request. It returns an error for any other parameter,
+// because an answer that ignores a parameter is wrong.
+func parseRequest(body []byte, taken, allowed []string) (*request, error) {
 	if strictjson.Depth(body) > maxBodyDepth {
 		return nil, badRequest("", "invalid_request", "The body of the request is nested deeper than %d levels.", maxBodyDepth)
 	}
