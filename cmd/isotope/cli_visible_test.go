@@ -154,3 +154,23 @@ func (p fixedPage) WriteHTML(w io.Writer) error {
 	_, err := io.WriteString(w, string(p))
 	return err
 }
+
+// TestReportsWithoutColours: a page for outsiders shows nothing of the green list.
+func TestReportsWithoutColours(t *testing.T) {
+	dir := newDir(t)
+	page := dir.of("p.html")
+	call := []string{"detect", "--key", dir.file("k", secretOf("5a")), "--profile", dir.file("p.json", mustRun(t, "profile")), "--report", page,
+		dir.file("a.txt", strings.Repeat("some words that nobody marked at all, but for chance. ", 3))}
+	read := func() string {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		return string(text)
+	}
+	mustRun(t, call...)
+	assert.Contains(t, read(), `<span class="g"> `)
+	assert.Contains(t, read(), "--no-colours")
+	mustRun(t, append(call, "--no-colours")...)
+	assert.NotContains(t, read(), `<span class="g"> `)
+	assert.NotContains(t, read(), `<span class="r"> `)
+	assert.Contains(t, read(), `<span class="u"> `)
+}

@@ -125,7 +125,7 @@ func (c *cli) detect(o detectFlags, input string) error {
 	testing()
 	if o.report != "" {
 		best.colours = coloursOf(best.mark, best.tokens, t.options, t.prompts)
-		if err := writePage(detectPage(best, best.mark, t.profile.ID(), t.text.tokenizer), o.report); err != nil {
+		if err := writePage(detectPage(best, best.mark, t.profile.ID(), t.text.tokenizer).KeepColours(!c.noColours), o.report); err != nil {
 			return err
 		}
 	}

@@ -87,7 +87,7 @@ func (c *cli) detectBands(o detectFlags, input string) error {
 		bands[i].result.Warnings = append(bands[i].result.Warnings, text.encoding()...)
 	}
 	if o.report != "" {
-		if err := writePage(bandsPage(bands, meaning, &options, text, prompts), o.report); err != nil {
+		if err := writePage(bandsPage(bands, meaning, &options, text, prompts).KeepColours(!c.noColours), o.report); err != nil {
 			return err
 		}
 	}

@@ -46,6 +46,7 @@ type cli struct {
 	quiet          bool
 	started        time.Time
 	keyAccess
+	noColours bool // leave the colours of tokens out of pages
 }
 
 // run is the program: main without the process around it. It returns the exit status.
@@ -162,6 +163,7 @@ Start with 'isotope demo'. To mark and test a text of your own:
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "print neither progress nor hints on stderr")
 	root.PersistentFlags().IntVar(&c.passphraseFD, "passphrase-fd", -1, "read the passphrase of encrypted key files from file descriptor `N` (default: ask on the terminal)")
+	root.PersistentFlags().BoolVar(&c.noColours, "no-colours", false, "leave the colours of tokens out of reports: they show a part of the green list")
 	root.AddCommand(c.demoCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.versionCommand())
 	return root, started
 }
