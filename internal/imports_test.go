@@ -28,11 +28,13 @@ var mayImport = map[string][]string{
 	"internal/tokset":     {"internal/prf"},
 	"internal/secret":     {},
 	"internal/strictjson": {"internal/secret"},
+	"internal/nocore":     {"golang.org/x/sys/unix"},
 
 	// The wings.
-	"watermark":                {"internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
+	"watermark/secretaccess":   {},
+	"watermark":                {"watermark/secretaccess", "internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
 	"watermark/registry":       {"watermark", "internal/secret", "internal/strictjson"},
-	"watermark/interop":        {"watermark", "internal/prf", "internal/secret"},
+	"watermark/interop":        {"watermark", "watermark/secretaccess", "internal/strictjson", "internal/prf", "internal/secret"},
 	"tokenize":                 {"github.com/tiktoken-go/tokenizer", "golang.org/x/text/unicode/norm"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},
@@ -61,7 +63,7 @@ var mayImport = map[string][]string{
 	// Engines that the command, examples and nested modules share.
 	"internal/lm":           {"watermark", "tokenize"},
 	"internal/reading":      {"detect/student", "watermark", "internal/secret", "internal/strictjson"},
-	"internal/openaiserver": {"watermark", "watermark/registry", "detect"},
+	"internal/openaiserver": {"watermark", "watermark/registry", "detect", "internal/strictjson"},
 	"internal/llamacpp":     {"watermark", "github.com/ardanlabs/jinja", "github.com/hybridgroup/yzma"},
 
 	// Tests only.
@@ -72,7 +74,7 @@ var mayImport = map[string][]string{
 
 	// Programs.
 	"examples/quickstart":            {"watermark", "detect"},
-	"examples/server":                {"watermark", "tokenize", "internal/llamacpp", "internal/lm", "internal/openaiserver"},
+	"examples/server":                {"watermark", "tokenize", "internal/llamacpp", "internal/lm", "internal/nocore", "internal/openaiserver", "internal/secret"},
 	"cmd/isotope/internal/canonical": {},
 	"cmd/isotope/internal/textfile":  {},
 	"cmd/isotope/internal/inputs":    {"internal/corpus", "internal/secret"},
@@ -86,11 +88,13 @@ var mayImport = map[string][]string{
 		"internal/corpus", "internal/reading", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/canonical", "cmd/isotope/internal/collect", "cmd/isotope/internal/report",
 	},
+	"cmd/isotope/internal/visible": {},
 	"cmd/isotope": {
+		"filippo.io/age",
 		"detect", "detect/plan", "detect/student", "watermark", "watermark/interop", "watermark/registry", "tokenize",
 		"internal/corpus", "internal/corpus/forms", "internal/lm", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
-		"cmd/isotope/internal/inputs", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile",
+		"cmd/isotope/internal/inputs", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile", "cmd/isotope/internal/visible", "internal/nocore", "watermark/secretaccess",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",
 	},
 }

@@ -1,11 +1,12 @@
 package watermark
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"math"
+
+	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // The bins of a GreenMassHistogram begin at the logit -massLimit and are massStep wide. The first
@@ -127,9 +128,7 @@ func (h *GreenMassHistogram) MarshalJSON() ([]byte, error) {
 // other bins and negative counts, and then leaves the histogram unchanged.
 func (h *GreenMassHistogram) UnmarshalJSON(data []byte) error {
 	var j greenMassJSON
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&j); err != nil {
+	if err := strictjson.Decode(data, &j); err != nil {
 		return fmt.Errorf("watermark: green mass histogram: %w", err)
 	}
 	if j.Version != 1 {

@@ -193,7 +193,7 @@ func TestGreenMassHistogramJSON(t *testing.T) {
 		{"another number of bins", `{"version":1,"gamma":0.25,"temperature":1,"logit_from":-8,"logit_to":8,"counts":[1]}`, "1 bins"},
 		{"other bins", with("logit_to", 9), "from -8 to 9"},
 		{"an unknown field", `{"version":1,"colour":3}`, "colour"},
-		{"an array", `[]`, "cannot unmarshal"},
+		{"an array", `[]`, "not a JSON object"},
 		{"a negative count", with("counts", append([]int64{-1}, make([]int64, 63)...)), "count -1 of bin 0"},
 		{"gamma 1", with("gamma", 1), "gamma"},
 		{"temperature 0", with("temperature", 0), "temperature"},

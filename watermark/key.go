@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/isotope-wm/isotope/internal/prf"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // secretPrefix begins the text form of a key, so that scanners can find leaked keys.
@@ -92,8 +93,10 @@ func (k Key) ID() string {
 }
 
 // Secret returns the text form of the secret, or "" for the zero Key. Anyone who reads it can mark
-// text and forge marks.
-func (k Key) Secret() string {
+// text and forge marks. It panics without a token of [secretaccess.Allow], which neither templates
+// nor reflection have.
+func (k Key) Secret(token secretaccess.Token) string {
+	secretaccess.Check(token)
 	if k.IsZero() {
 		return ""
 	}

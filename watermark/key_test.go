@@ -9,6 +9,8 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"html/template"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -16,11 +18,14 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	texttemplate "text/template"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 const testSecret = "isotope-secret-key-1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
@@ -34,7 +39,7 @@ func testKey(t testing.TB) watermark.Key {
 
 // leaks reports whether out shows a key's bytes in any of the usual spellings.
 func leaks(out string, k watermark.Key) bool {
-	digits := strings.TrimPrefix(k.Secret(), "isotope-secret-key-1:")
+	digits := strings.TrimPrefix(k.Secret(secretaccess.Allow()), "isotope-secret-key-1:")
 	raw, _ := hex.DecodeString(digits)
 	var list, goSyntax, numbers []string
 	for _, b := range raw[:8] { // eight bytes in a row do not occur by chance
@@ -95,7 +100,7 @@ func TestLeaksFindsLeaks(t *testing.T) {
 	for _, verb := range []string{"%v", "%x", "%X", "% x", "%s", "%#v", "%d", "%+v"} {
 		assert.True(t, leaks(fmt.Sprintf(verb, raw), k), verb)
 	}
-	assert.True(t, leaks(k.Secret(), k))
+	assert.True(t, leaks(k.Secret(secretaccess.Allow()), k))
 }
 
 func TestKeyDoesNotLeakThroughFmt(t *testing.T) {
@@ -194,6 +199,49 @@ func walk(out *strings.Builder, v reflect.Value, depth int) {
 	}
 }
 
+// TestSecretNeedsAToken: neither a template nor a call that reflection makes gets at the secret.
+func TestSecretNeedsAToken(t *testing.T) {
+	k := watermark.NewKey()
+	data := map[string]any{"K": k, "P": &k, "Mark": testmark.Must(watermark.New(k, watermark.GreenList{Gamma: 0.5, Delta: 1}, 10))}
+	for _, text := range []string{"{{.K}}", "{{.K.Secret}}", "{{.P.Secret}}", `{{call .K.Secret}}`, `{{.K.Secret "x"}}`, "{{.K.Secret nil}}", "{{.K.Secret .K}}",
+		"{{.K.Derive.Secret}}", `{{printf "%v %#v" .K .P}}`, "{{.Mark.Key.Secret}}", "{{with .K}}{{.Secret .}}{{end}}", "{{range .}}{{.Secret}}{{end}}"} {
+		t.Run(text, func(t *testing.T) {
+			for name, execute := range map[string]func(io.Writer) error{
+				"text": func(w io.Writer) error { return texttemplate.Must(texttemplate.New("").Parse(text)).Execute(w, data) },
+				"html": func(w io.Writer) error { return template.Must(template.New("").Parse(text)).Execute(w, data) },
+			} {
+				var out bytes.Buffer
+				if err := execute(&out); err != nil {
+					out.WriteString(err.Error())
+				}
+				assert.False(t, leaks(out.String(), k), name)
+				assert.False(t, leaks(out.String(), k.Derive()), name)
+			}
+		})
+	}
+	for _, v := range []reflect.Value{reflect.ValueOf(k), reflect.ValueOf(&k)} {
+		for i := range v.NumMethod() {
+			method := v.Method(i)
+			args := make([]reflect.Value, method.Type().NumIn())
+			for j := range args {
+				args[j] = reflect.Zero(method.Type().In(j))
+			}
+			var out string
+			func() {
+				defer func() { out += fmt.Sprint(recover()) }()
+				if method.Type().IsVariadic() {
+					out = fmt.Sprint(method.CallSlice(args))
+				} else {
+					out = fmt.Sprint(method.Call(args))
+				}
+			}()
+			assert.False(t, leaks(out, k), v.Type().Method(i).Name)
+		}
+	}
+	assert.PanicsWithValue(t, "secretaccess: a secret was asked for with the zero Token; use Allow", func() { k.Secret(secretaccess.Token{}) })
+	assert.Panics(t, func() { _ = watermark.WriteKey(io.Discard, secretaccess.Token{}, k) })
+}
+
 // TestKeyDoesNotLeakThroughPanics runs a program that panics with keys in its frames
 // and in the panic value.
 func TestKeyDoesNotLeakThroughPanics(t *testing.T) {
@@ -218,7 +266,7 @@ func panicWith(k watermark.Key, v map[string]any) {
 
 func TestParseKey(t *testing.T) {
 	k := testKey(t)
-	assert.Equal(t, testSecret, k.Secret())
+	assert.Equal(t, testSecret, k.Secret(secretaccess.Allow()))
 	again, err := watermark.ParseKey("\n " + testSecret + " \r\n")
 	require.NoError(t, err)
 	assert.True(t, k.Equal(again))
@@ -258,7 +306,7 @@ func TestZeroKey(t *testing.T) {
 	var zero watermark.Key
 	assert.True(t, zero.IsZero())
 	assert.Empty(t, zero.ID())
-	assert.Empty(t, zero.Secret())
+	assert.Empty(t, zero.Secret(secretaccess.Allow()))
 	assert.True(t, zero.Derive("x").IsZero())
 	assert.Equal(t, "key none", zero.String())
 	_, err := watermark.New(zero, watermark.GreenList{Gamma: 0.5, Delta: 1}, 10)
@@ -268,7 +316,7 @@ func TestZeroKey(t *testing.T) {
 func TestDeriveIsAPath(t *testing.T) {
 	k := testKey(t)
 	assert.Equal(t, "isotope-secret-key-1:c86591bca1f65fff4bf1984ed498c9913a3a915008fb5b57975c4a761cafbf8a",
-		k.Derive("tenant", "acme").Secret())
+		k.Derive("tenant", "acme").Secret(secretaccess.Allow()))
 	ids := map[string]bool{k.ID(): true}
 	for _, child := range []watermark.Key{
 		k.Derive(), k.Derive(""), k.Derive("", ""), k.Derive("tenant"), k.Derive("tenant").Derive("acme"),

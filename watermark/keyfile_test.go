@@ -42,6 +42,8 @@ func TestReadKeyFileRefuses(t *testing.T) {
 		{"only comments", "# a\n\n#b\n", "does not have a key"},
 		{"two keys", testSecret + "\n" + testSecret + "\n", "more than one key"},
 		{"something else", "hello\n", "not a key"},
+		{"zeros", "isotope-secret-key-1:" + strings.Repeat("0", 64) + "\n", "everybody can guess"},
+		{"a key after a long line", "#" + strings.Repeat("x", 65_000) + "\n" + testSecret + "\n" + testSecret, "more than one key"},
 		{"half a key", testSecret[:40] + "\n", "not a key"},
 		{"too large", strings.Repeat("# comment\n", 10000), "too large"},
 	} {

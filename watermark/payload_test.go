@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 var payloadScheme = watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}
@@ -55,7 +56,7 @@ func TestPayloadComplements(t *testing.T) {
 			s := newSequence(t, m)
 			for range 60 {
 				context := []Token{rng.Int32N(300), rng.Int32N(300)}
-				column := columnOf(t, k.Secret(), lane.Group, n, context[0], context[1])
+				column := columnOf(t, k.Secret(secretaccess.Allow()), lane.Group, n, context[0], context[1])
 				odd := bits.OnesCount32(column&message)&1 == 1
 
 				list, want := make([]uint64, 5), make([]uint64, 5)

@@ -10,10 +10,14 @@ import (
 	"slices"
 
 	"github.com/isotope-wm/isotope/internal/secret"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 )
 
 // maxProfile is the largest size of a profile file in bytes.
 const maxProfile = 1 << 20
+
+// maxProfileDepth is how deeply a profile may be nested. Its fields are numbers, texts and lists.
+const maxProfileDepth = 4
 
 // ReadProfile reads a profile from a JSON file of at most 1 MiB. If there is no such file
 // the error wraps [os.ErrNotExist].
@@ -46,10 +50,13 @@ var profileFields = []string{
 	"prompt_context", "scheme", "selector", "tokenizer", "tokenizer_digest", "variants", "vocab", "width",
 }
 
-// ParseProfile reads the JSON form of a profile. It returns an error for unknown and
-// repeated fields, and for whatever [Profile.Check] refuses.
+// ParseProfile reads the JSON form of a profile, of at most 1 MiB. It returns an error for unknown and
+// repeated fields, and for whatever [Profile.Check] refuses. The time is linear in the length.
 func ParseProfile(text []byte) (*Profile, error) {
-	fields, err := splitObject(text)
+	if len(text) > maxProfile {
+		return nil, fmt.Errorf("watermark: profile: too large (maximum %d bytes)", maxProfile)
+	}
+	fields, err := strictjson.Object(text, maxProfileDepth)
 	if err != nil {
 		return nil, fmt.Errorf("watermark: profile: %w", err)
 	}
@@ -102,38 +109,6 @@ func ParseProfile(text []byte) (*Profile, error) {
 	return p.checked()
 }
 
-// splitObject reads one JSON object into its fields. Unlike encoding/json it compares names
-// literally and refuses repeated ones, so that two readers cannot disagree.
-func splitObject(text []byte) (map[string]json.RawMessage, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
-	fields := make(map[string]json.RawMessage)
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		name := t.(string) // the decoder has checked it
-		if _, ok := fields[name]; ok {
-			return nil, fmt.Errorf("field %s occurs twice", secret.Quote(name))
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, fmt.Errorf("field %q: %w", name, err)
-		}
-		fields[name] = value
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("text follows the JSON object")
-	}
-	return fields, nil
-}
-
 // A fieldReader decodes fields and keeps the first error.
 type fieldReader struct {
 	fields map[string]json.RawMessage
@@ -152,22 +127,13 @@ func (r *fieldReader) may(name string, to any) {
 	if !ok || r.err != nil {
 		return
 	}
-	if hasNull(value) {
+	if strictjson.HasNull(value) {
 		r.err = fmt.Errorf("field %q contains null; leave the field out for its default", name)
 	} else if err := json.Unmarshal(value, to); err != nil {
 		r.err = fmt.Errorf("field %q: %w", name, err)
 	} else if text, ok := to.(*string); ok && *text == "" {
 		r.err = fmt.Errorf("field %q is empty; leave it out for its default", name)
 	}
-}
-
-// hasNull reports whether value is or contains null, which json.Unmarshal would ignore.
-func hasNull(value json.RawMessage) bool {
-	var list []json.RawMessage
-	if json.Unmarshal(value, &list) == nil && list != nil {
-		return slices.ContainsFunc(list, hasNull)
-	}
-	return string(value) == "null"
 }
 
 // MarshalJSON returns the canonical form (RFC 8785): every field that applies, in order of

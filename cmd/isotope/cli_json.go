@@ -33,7 +33,7 @@ func newEnvelope(kind string) envelope { return envelope{Version: 1, Kind: kind,
 func tool() toolJSON {
 	t := toolJSON{Name: "isotope", Version: "unknown", Wire: "isotope/1", Go: "unknown"}
 	if info, ok := debug.ReadBuildInfo(); ok {
-		t.Version, t.Go = info.Main.Version, info.GoVersion
+		t.Version, t.Go = versionOf(info, executableHash), info.GoVersion
 	}
 	return t
 }

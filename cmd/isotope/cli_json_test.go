@@ -10,8 +10,6 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/isotope-wm/isotope/watermark"
 )
 
 // jsonSchema compiles docs/json.schema.json. The strict one takes no field that the schema does not
@@ -127,7 +125,7 @@ func TestJSONHasOneShape(t *testing.T) {
 // TestJSONTakesNewFields: the schema is for today's program, and new fields do not break it.
 func TestJSONTakesNewFields(t *testing.T) {
 	dir := newDir(t)
-	key := dir.file("my.key", watermark.NewKey().Secret())
+	key := dir.file("my.key", secretOf("5b"))
 	profile := dir.file("p.json", mustRun(t, "profile", "-q"))
 	var v map[string]any
 	require.NoError(t, json.Unmarshal([]byte(mustRun(t, "detect", "--json", "--key", key, "--profile", profile, dir.file("a.txt", "Some words of a text."))), &v))

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/visible"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -67,32 +71,54 @@ func writePage(p interface{ WriteHTML(io.Writer) error }, path string) error {
 	if err := checkPage(path); err != nil {
 		return err
 	}
-	if err := replacePage(p, path); err != nil {
+	var page bytes.Buffer
+	shown := visible.NewWriter(&page)
+	if err := errors.Join(p.WriteHTML(shown), shown.Close()); err != nil {
+		return fmt.Errorf("the report cannot be written to %s: %w", path, err)
+	}
+	if secret.Holds(page.Bytes()) {
+		return errors.New("the report is not written, because it would show a secret key; look for the key in the question, the plan and the texts, and treat it as leaked")
+	}
+	if err := replacePage(page.Bytes(), path); err != nil {
 		return fmt.Errorf("the report cannot be written to %s: %w", path, err)
 	}
 	return nil
 }
 
-func replacePage(p interface{ WriteHTML(io.Writer) error }, path string) error {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+// replacePage writes a page. A new file gets the mode that the umask leaves, and one that takes the
+// place of another gets the mode of that one.
+func replacePage(page []byte, path string) error {
+	info, err := os.Stat(path)
+	exists := err == nil
+	if exists && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			return err
 		}
-		return errors.Join(p.WriteHTML(f), f.Close())
+		_, err = f.Write(page)
+		return errors.Join(err, f.Close())
 	}
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".isotope-*.html")
+	var random [8]byte
+	rand.Read(random[:])
+	name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".isotope-%x.html", random))
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) // of what an error leaves behind
-	if err := errors.Join(f.Chmod(0o644), p.WriteHTML(f), f.Close()); err != nil {
+	defer os.Remove(name) // of what an error leaves behind
+	if exists {
+		err = f.Chmod(info.Mode().Perm())
+	}
+	if err == nil {
+		_, err = f.Write(page)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return os.Rename(name, path)
 }
 
 // colourTokens returns tokens as a test saw them, with the displayed parts of spans, which are

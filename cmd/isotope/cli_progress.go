@@ -37,7 +37,7 @@ func (c *cli) progress() (lm.Progress, func()) {
 		}
 		if bar == nil && done < total && time.Since(begin) > barAfter {
 			bar = progressbar.NewOptions64(total,
-				progressbar.OptionSetWriter(c.stderr),
+				progressbar.OptionSetWriter(c.screen),
 				progressbar.OptionSetDescription(name),
 				progressbar.OptionThrottle(50*time.Millisecond),
 				progressbar.OptionFullWidth(),
@@ -65,7 +65,7 @@ func (c *cli) busy(what string) (done func()) {
 		case <-time.After(barAfter):
 		}
 		spinner := progressbar.NewOptions(-1,
-			progressbar.OptionSetWriter(c.stderr),
+			progressbar.OptionSetWriter(c.screen),
 			progressbar.OptionSetDescription(what),
 			progressbar.OptionSpinnerType(14),
 			progressbar.OptionClearOnFinish(),
@@ -90,6 +90,6 @@ func (c *cli) busy(what string) (done func()) {
 
 // onTerminal reports whether somebody would see a bar.
 func (c *cli) onTerminal() bool {
-	file, ok := c.stderr.(*os.File)
+	file, ok := c.screen.(*os.File)
 	return !c.quiet && ok && term.IsTerminal(int(file.Fd()))
 }

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 
+	"github.com/isotope-wm/isotope/internal/nocore"
 	"github.com/isotope-wm/isotope/internal/secret"
+	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // checkArguments returns a usage error if an argument holds a secret key. It does so before
@@ -30,4 +34,22 @@ func isBareKey(arg string) bool {
 	}
 	_, err := os.Stat(arg)
 	return err != nil
+}
+
+// protectKeys turns core dumps of this process off as soon as it has read a key. A system that does
+// not allow it gets a core dump as before.
+func protectKeys() { secret.OnUse(func() { _ = nocore.Disable() }) }
+
+// keygenToPipe writes a key to standard output, which must not be a terminal: its screen and its
+// scrollback would show the key.
+func (c *cli) keygenToPipe(key watermark.Key, comment ...string) error {
+	if o, ok := c.stdout.(*output); ok && o.terminal {
+		return usagef("- writes a secret to standard output, which is a terminal; send it to a program, such as: isotope key new - | age -p > my.key.age")
+	}
+	c.exact()
+	if err := watermark.WriteKey(c.stdout, secretaccess.Allow(), key, comment...); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(c.stderr, key.ID())
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // TestNoArgumentIsEchoed gives a key as the value of every flag of every verb, and as an argument.
@@ -20,7 +21,7 @@ import (
 func TestNoArgumentIsEchoed(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	text := watermark.NewKey().Secret()
+	text := watermark.NewKey().Secret(secretaccess.Allow())
 	digits := strings.TrimPrefix(text, "isotope-secret-key-1:")
 	root, _ := new(cli).root()
 	var calls [][]string
@@ -67,10 +68,10 @@ func TestTextsHoldNoKey(t *testing.T) {
 	require.NoError(t, os.WriteFile("my.json", []byte(profile), 0o600))
 	prose := strings.Repeat("some words of a text ", 20)
 	for _, c := range []struct{ name, text string }{
-		{"text", prose + key.Secret()},
-		{"escaped", prose + strings.ReplaceAll(key.Secret(), "-", `\u002d`)},
-		{"base64", prose + base64.StdEncoding.EncodeToString([]byte("the key is "+key.Secret()))},
-		{"jsonl", `{"prompt":"x","output":"` + prose + key.Secret() + `"}`},
+		{"text", prose + key.Secret(secretaccess.Allow())},
+		{"escaped", prose + strings.ReplaceAll(key.Secret(secretaccess.Allow()), "-", `\u002d`)},
+		{"base64", prose + base64.StdEncoding.EncodeToString([]byte("the key is "+key.Secret(secretaccess.Allow())))},
+		{"jsonl", `{"prompt":"x","output":"` + prose + key.Secret(secretaccess.Allow()) + `"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "a.txt")
@@ -78,7 +79,7 @@ func TestTextsHoldNoKey(t *testing.T) {
 			page := filepath.Join(t.TempDir(), "p.html")
 			_, out, errs := isotope("detect", "--key", "my.key", "--profile", "my.json", "--report", page, name)
 			assert.Contains(t, errs, "secret key")
-			assert.NotContains(t, out+errs, key.Secret()[30:])
+			assert.NotContains(t, out+errs, key.Secret(secretaccess.Allow())[30:])
 			assert.NoFileExists(t, page)
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // bandFiles makes the files of a test: keys "k1" to "k3", a selector "s", token ids "ids"
@@ -21,7 +22,7 @@ func bandFiles(t *testing.T, profiles map[string]string) tempDir {
 	t.Helper()
 	dir := newDir(t)
 	for _, name := range []string{"k1", "k2", "k3", "s"} {
-		dir.file(name, bandKey(t, name).Secret())
+		dir.file(name, bandKey(t, name).Secret(secretaccess.Allow()))
 	}
 	for name, text := range profiles {
 		dir.file(name, text)

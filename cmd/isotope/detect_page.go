@@ -41,7 +41,7 @@ const (
 // in a directory next to it.
 func (d *detection) writePages(path string) error {
 	if len(d.findings) == 1 {
-		return writePage(d.page(d.findings[0]), path)
+		return writePage(d.page(d.findings[0]).KeepColours(!d.noColours), path)
 	}
 	dir := strings.TrimSuffix(path, filepath.Ext(path)) + ".texts"
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
@@ -54,7 +54,7 @@ func (d *detection) writePages(path string) error {
 			continue
 		}
 		name := fmt.Sprintf("text-%05d.html", row.Rank)
-		if err := writePage(d.page(f), filepath.Join(dir, name)); err != nil {
+		if err := writePage(d.page(f).KeepColours(!d.noColours), filepath.Join(dir, name)); err != nil {
 			return err
 		}
 		row.Page = filepath.Base(dir) + "/" + name

@@ -12,6 +12,7 @@ import (
 	"github.com/isotope-wm/isotope/internal/corpus/forms"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // TestCutsCountBytes cuts a subject of two texts at every token, in every form of it.
@@ -70,7 +71,7 @@ func TestCutsCountBytes(t *testing.T) {
 // TestWhatIsNotTextHasNoVerdict has bytes in which a mark cannot be found.
 func TestWhatIsNotTextHasNoVerdict(t *testing.T) {
 	dir := newDir(t)
-	key := dir.file("key", watermark.NewKey().Secret())
+	key := dir.file("key", watermark.NewKey().Secret(secretaccess.Allow()))
 	green := dir.file("greenlist", mustRun(t, "profile", "-q"))
 	draw := dir.file("gumbelmax", mustRun(t, "profile", "-q", "--scheme", "gumbelmax"))
 	keyring := dir.file("keyring", "tenant/a\n")
@@ -112,7 +113,7 @@ func TestWhatIsNotTextHasNoVerdict(t *testing.T) {
 // TestStrayBytesAreNoted: a stray byte is a note, and does not contradict the verdict.
 func TestStrayBytesAreNoted(t *testing.T) {
 	dir := newDir(t)
-	key := dir.file("key", watermark.NewKey().Secret())
+	key := dir.file("key", secretOf("5b"))
 	profile := dir.file("profile", mustRun(t, "profile", "-q"))
 	text := dir.file("text", strings.Repeat("a text that goes on and on, ", 30)+"caf\xe9.")
 	for _, form := range [][]string{{text}, {text, "--json"}} {

@@ -159,6 +159,7 @@ func (c *cli) printIDs(t tokenize.Tokenizer, ids []int32, asIDs bool) error {
 	if err != nil {
 		return err
 	}
+	c.exact()
 	_, err = c.stdout.Write(text)
 	return err
 }

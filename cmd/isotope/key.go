@@ -14,7 +14,9 @@ import (
 const keyHelp = `Key makes secret keys, and prints the public ids of keys that exist.`
 
 const keyNewHelp = `New writes a new random key to FILE and prints the key's public id. Only the owner of the
-file can read it. A file that exists is never overwritten.`
+file can read it. A file that exists is never overwritten. With - in place of FILE it writes
+the key to standard output, for a program that encrypts it, and the id to standard error. A
+key file that 'age -p' encrypted is read as any other: the program asks for the passphrase.`
 
 const keyDeriveHelp = `Derive writes the key that follows from the one in PARENT, along a path of labels. The same
 labels always give the same key. A derived key reveals nothing about its siblings or its
@@ -77,11 +79,12 @@ func needsVerb(cmd *cobra.Command, args []string) error {
 
 func (c *cli) keyNewCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "new FILE",
-		Short:   "Make a random key",
-		Long:    keyNewHelp,
-		Example: `  isotope key new root.key`,
-		Args:    oneFile,
+		Use:   "new FILE",
+		Short: "Make a random key",
+		Long:  keyNewHelp,
+		Example: `  isotope key new root.key
+  isotope key new - | age -p > root.key.age`,
+		Args: oneFile,
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := check([]rule{noSecrets(args[0])}); err != nil {
 				return err
@@ -194,6 +197,9 @@ func (c *cli) keygen(path, from string, labels []string) error {
 		}
 		key = parent.Derive(labels...)
 		comment = append(comment, fmt.Sprintf("derived from key %s by %q", parent.ID(), labels))
+	}
+	if path == "-" {
+		return c.keygenToPipe(key, append(comment, "id "+key.ID())...)
 	}
 	err := watermark.WriteKeyFile(path, key, append(comment, "id "+key.ID())...)
 	switch {

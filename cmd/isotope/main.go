@@ -26,5 +26,6 @@ import (
 )
 
 func main() {
+	protectKeys()
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -81,7 +81,7 @@ func (o *planFlags) read() error {
 		o.gamma, o.delta = g.Gamma, g.Delta
 	}
 	if o.histogram != "" {
-		text, err := os.ReadFile(o.histogram)
+		text, err := textfile.Read(o.histogram, 1<<16)
 		if err != nil {
 			return err
 		}

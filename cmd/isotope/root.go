@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/visible"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/tokenize"
 )
 
@@ -33,16 +35,24 @@ var errIncomplete = errors.New("not complete")
 type cli struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	screen         io.Writer // stderr, for progress bars
 	quiet          bool
 	started        time.Time
 	args           []string             // of the call
 	renamed        [][2]string          // old spellings of this call, and the new ones
 	tokenizers     []tokenize.Tokenizer // of --tokenizer
+	keyAccess
+	noColours bool // leave the colours of tokens out of pages
 }
 
 // run is the program: main without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, started: time.Now(), args: args}
+	screen, out, messages := stderr, newOutput(stdout), visible.NewWriter(stderr)
+	stdout, stderr = out, messages
+	defer out.shown.Close()
+	defer messages.Close()
+	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, screen: screen, started: time.Now(), args: args, keyAccess: keyAccess{passphraseFD: -1}}
+	secret.SetDecrypter(c.decryptKeyFile)
 	if err := checkArguments(args); err != nil {
 		fmt.Fprintf(stderr, "isotope: %v\nRun 'isotope --help' for usage.\n", err)
 		return exitUsage
@@ -104,6 +114,8 @@ Start with 'isotope demo'. To mark and test a text of your own:
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpTemplate("{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{.UsageString}}")
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "print neither progress nor hints on stderr")
+	root.PersistentFlags().IntVar(&c.passphraseFD, "passphrase-fd", -1, "read the passphrase of encrypted key files from file descriptor `N` (default: ask on the terminal)")
+	root.PersistentFlags().BoolVar(&c.noColours, "no-colours", false, "leave the colours of tokens out of reports: they show a part of the green list")
 	root.AddCommand(c.demoCommand(), c.keyCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.tokenizeCommand(), c.versionCommand(), c.manCommand())
 	completeAll(root)
 	return root, started
@@ -112,6 +124,6 @@ Start with 'isotope demo'. To mark and test a text of your own:
 // hint prints a line on stderr that is neither data nor an error.
 func (c *cli) hint(format string, args ...any) {
 	if !c.quiet {
-		fmt.Fprintf(c.stderr, format+"\n", args...)
+		fmt.Fprintln(c.stderr, secret.Hide(fmt.Sprintf(format, args...)))
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // TestUsageErrors has calls that cannot be right, whatever the files hold: status 2.
@@ -141,7 +142,7 @@ func TestStatuses(t *testing.T) {
 			green = append(green, fmt.Sprint(v))
 		}
 	}
-	test := "detect --key " + file("key", key.Secret()) + " --profile " +
+	test := "detect --key " + file("key", key.Secret(secretaccess.Allow())) + " --profile " +
 		file("profile", `{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":2,"width":0,"vocab":500,"tokenizer":"none"}`)
 	marked, short := " --tokens "+file("marked", strings.Join(green, " ")), " --tokens "+file("short", "1 2 3")
 	for _, c := range []struct {
@@ -189,7 +190,7 @@ func TestMessages(t *testing.T) {
 }
 
 func TestSecretsAreNotEchoed(t *testing.T) {
-	secret := watermark.NewKey().Secret()
+	secret := watermark.NewKey().Secret(secretaccess.Allow())
 	dir := newDir(t)
 	bare := dir.file("bare", secret)
 	profile := func(name, fields string) string {
@@ -273,7 +274,7 @@ func TestReportsGoToFiles(t *testing.T) {
 func TestReportsReplacePagesOnly(t *testing.T) {
 	path := newDir(t).of("x")
 	for _, c := range []struct{ name, text string }{
-		{"a key", watermark.NewKey().Secret()}, {"a text", "a text"}, {"a journal", `{"seq":0}`}, {"half a page", "<!doctype"},
+		{"a key", watermark.NewKey().Secret(secretaccess.Allow())}, {"a text", "a text"}, {"a journal", `{"seq":0}`}, {"half a page", "<!doctype"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o600))

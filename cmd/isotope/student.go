@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
 )
@@ -218,11 +218,14 @@ func (r *outputRows) facts() []report.Fact {
 	return facts
 }
 
+// maxPlan is the longest declared plan, in bytes.
+const maxPlan = 16 << 20
+
 // declare compares the plan with the one of --plan-file. With --dry-run it prints the plan, and stop
 // is true.
 func (c *cli) declare(o *studentFlags, s *suspect, d *audit.DeclaredPlan) (stop bool, err error) {
 	if o.plan != "" {
-		text, err := os.ReadFile(o.plan)
+		text, err := textfile.Read(o.plan, maxPlan)
 		if err != nil {
 			return false, err
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/strictjson"
 )
@@ -264,7 +265,7 @@ func (o *studentFlags) unwanted() []rule {
 func (o *studentFlags) apiKey() (string, error) {
 	key, from := os.Getenv(o.keyEnv), "$"+o.keyEnv
 	if o.keyFile != "" {
-		text, err := os.ReadFile(o.keyFile)
+		text, err := textfile.Read(o.keyFile, 1<<16)
 		if err != nil {
 			return "", fmt.Errorf("the API key cannot be read: %w", err)
 		}

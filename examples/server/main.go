@@ -25,12 +25,15 @@ import (
 	"time"
 
 	"github.com/isotope-wm/isotope/internal/lm"
+	"github.com/isotope-wm/isotope/internal/nocore"
 	"github.com/isotope-wm/isotope/internal/openaiserver"
+	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
 func main() {
+	secret.OnUse(func() { _ = nocore.Disable() }) // a core dump would have the root key
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program
 	err := run(ctx, os.Args[1:], os.Stderr)
@@ -87,6 +90,10 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.IntVar(&c.Prompt, "max-prompt", 32768, "longest prompt, in tokens")
 	f.Int64Var(&c.Body, "max-body", 1<<20, "largest request, in bytes")
 	f.IntVar(&c.Concurrent, "concurrent", runtime.GOMAXPROCS(0), "largest number of requests that generate at a time (with -gguf the default is -slots)")
+	f.IntVar(&c.PerTenant, "per-tenant", 0, "of these, largest number of one tenant (default half)")
+	f.IntVar(&c.Line, "line", 16, "largest number of requests of one tenant that wait; more get status 429")
+	f.IntVar(&c.Connections, "max-connections", 4096, "largest number of open connections; 0 for no limit")
+	f.IntVar(&c.PerHost, "max-connections-per-host", 1024, "largest number of open connections of one host; 0 for no limit, behind a proxy")
 	f.DurationVar(&c.Queue, "queue", 10*time.Second, "how long a request waits for its turn")
 	f.DurationVar(&c.Generate, "timeout", time.Minute, "how long an answer may take")
 	f.DurationVar(&c.Write, "write-timeout", 10*time.Second, "how long a client may leave a stream unread")
@@ -98,6 +105,9 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.Visit(func(set *flag.Flag) { concurrent = concurrent || set.Name == "concurrent" })
 	if o.gguf.path != "" && !concurrent {
 		c.Concurrent = max(1, o.gguf.config.Slots) // fewer would leave slots empty
+	}
+	if c.PerTenant == 0 && o.tenants != "" {
+		c.PerTenant = max(1, c.Concurrent/2) // a place is left for others, whatever one tenant does
 	}
 	switch {
 	case f.NArg() > 0:

@@ -60,7 +60,7 @@ func TestDisconnectStopsGeneration(t *testing.T) {
 	assert.EqualValues(t, 499, e[0]["status"])
 	assert.Positive(t, e[0]["completion_tokens"], "the log counts what was written")
 	assert.Empty(t, e[0]["finish"])
-	assert.Len(t, s.slots, 0)
+	assert.Zero(t, s.places.inUse())
 
 	// Without a stream the client is gone before there is an answer.
 	ctx, cancel := context.WithCancel(t.Context())
@@ -70,7 +70,7 @@ func TestDisconnectStopsGeneration(t *testing.T) {
 		_, err := client.Completions.New(ctx, textParams("", 1<<30, 1))
 		done <- err
 	}()
-	eventually(t, func() bool { return len(s.slots) == 1 })
+	eventually(t, func() bool { return s.places.inUse() == 1 })
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)
 	eventually(t, func() bool { return s.metrics.inFlight.String() == "0" })
@@ -91,7 +91,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	_, err := client.Models.List(t.Context())
 	assert.NoError(t, err, "only generation is bounded")
 	hangUp()
-	eventually(t, func() bool { return len(s.slots) == 0 })
+	eventually(t, func() bool { return s.places.inUse() == 0 })
 	status, _, _ = s.post(t, "/v1/completions", acmeKey, `{"model":"isotope-lm","prompt":"The"}`)
 	assert.Equal(t, 200, status)
 }
@@ -208,7 +208,7 @@ func TestSlowReader(t *testing.T) {
 	e := s.log.entries(t)[0]
 	assert.EqualValues(t, 499, e["status"])
 	assert.Positive(t, e["completion_tokens"], "it had its turn")
-	assert.Empty(t, s.slots)
+	assert.Zero(t, s.places.inUse())
 }
 
 // smallBuffers accepts connections with small buffers for what the client does not read.

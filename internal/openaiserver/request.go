@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -61,9 +62,11 @@ var refused = map[string][]string{
 	"response_format": {`{"type":"text"}`}, "modalities": {`["text"]`}, "audio": nil, "prediction": nil, "web_search_options": nil,
 }
 
-// readRequest decodes the body of a request. It returns an error for any other parameter,
-// because an answer that ignores a parameter is wrong.
-func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken, allowed []string) (*request, error) {
+// maxBodyDepth is how deeply the body of a request may be nested.
+const maxBodyDepth = 32
+
+// readBody reads the body of a request.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -73,9 +76,18 @@ func readRequest(w http.ResponseWriter, r *http.Request, limit int64, taken, all
 	if err != nil {
 		return nil, badRequest("", "invalid_request", "The body of the request could not be read.")
 	}
+	return body, nil
+}
+
+// parseRequest decodes the body of a request. It returns an error for any other parameter,
+// because an answer that ignores a parameter is wrong.
+func parseRequest(body []byte, taken, allowed []string) (*request, error) {
+	if strictjson.Depth(body) > maxBodyDepth {
+		return nil, badRequest("", "invalid_request", "The body of the request is nested deeper than %d levels.", maxBodyDepth)
+	}
 	var fields map[string]json.RawMessage
-	if json.Unmarshal(body, &fields) != nil || fields == nil {
-		return nil, badRequest("", "invalid_request", "The body of the request must be one JSON object.")
+	if err := strictjson.Decode(body, &fields); err != nil || fields == nil {
+		return nil, badRequest("", "invalid_request", "The body of the request must be one JSON object, without repeated fields.")
 	}
 	for name, value := range fields {
 		if slices.Contains(allowed, name) {

@@ -22,7 +22,11 @@ type Limits struct {
 	Prompt        int           // longest prompt, in tokens
 	Body          int64         // largest body of a request, in bytes
 	Concurrent    int           // requests that generate at a time, at least 1
+	PerTenant     int           // of these, most of one tenant; 0 stands for all
+	Line          int           // requests of one tenant that may wait; 0 stands for 16
 	Queue         time.Duration // how long a request waits for its turn
+	Connections   int           // open connections; 0 for no limit
+	PerHost       int           // open connections of one host; 0 for no limit
 	Generate      time.Duration // how long an answer may take
 	Write         time.Duration // how long a client may not read from a stream
 	Choices       int           // most texts for one request (n); 0 stands for 1
@@ -49,7 +53,7 @@ type Server struct {
 	config  Config
 	model   Model
 	created int64
-	slots   chan struct{}
+	places  *admission
 	metrics metrics
 	mux     http.ServeMux
 }
@@ -61,13 +65,15 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("openaiserver: there is no model")
 	case c.Marker != nil && c.Tenants == nil:
 		return nil, errors.New("openaiserver: marks need tenants; give a file of tenants, or serve without marks")
+	case c.PerTenant < 0 || c.Line < 0 || c.Connections < 0 || c.PerHost < 0:
+		return nil, errors.New("openaiserver: limits: PerTenant, Line, Connections and PerHost must not be negative")
 	case c.Concurrent < 1 || c.DefaultTokens < 1 || c.DefaultTokens > c.MaxTokens:
 		return nil, errors.New("openaiserver: limits: Concurrent and DefaultTokens must be at least 1, and DefaultTokens at most MaxTokens")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{config: c, model: c.Model, created: time.Now().Unix(), slots: make(chan struct{}, c.Concurrent)}
+	s := &Server{config: c, model: c.Model, created: time.Now().Unix(), places: newAdmission(c.Limits)}
 	if err := s.logMarks(); err != nil {
 		return nil, err
 	}
@@ -101,7 +107,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelError),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- h.Serve(l) }()
+	bounded := newBoundedListener(l, s.config.Connections, s.config.PerHost, func() { s.metrics.refused.Add(1) })
+	go func() { failed <- h.Serve(bounded) }()
 	select {
 	case err := <-failed:
 		return err
@@ -140,14 +147,26 @@ func (s *Server) authenticate(r *http.Request) (*Tenant, error) {
 // complete serves an endpoint that writes text.
 func (s *Server) complete(e endpoint) handler {
 	return func(w http.ResponseWriter, r *http.Request, rec *record) error {
-		q, j, err := s.prepare(w, r, e, rec)
+		// A request is counted before it is read, and has a place before it is parsed and turned
+		// into tokens: both take time, and nobody may take the time of others.
+		leave, ok := s.places.enter(rec.tenant.ID)
+		if !ok {
+			return errBusy
+		}
+		defer leave()
+		body, err := readBody(w, r, s.config.Body)
 		if err != nil {
 			return err
 		}
-		if err := s.acquire(r.Context()); err != nil {
+		release, err := s.places.acquire(r.Context(), rec.tenant.ID, s.config.Queue)
+		if err != nil {
 			return err
 		}
-		defer func() { <-s.slots }()
+		defer release()
+		q, j, err := s.prepare(body, e, rec)
+		if err != nil {
+			return err
+		}
 		ctx, cancel := context.WithTimeoutCause(r.Context(), s.config.Generate, errTimeout)
 		defer cancel()
 		a := answer{
@@ -197,8 +216,8 @@ func (s *Server) allowed() (list []string) {
 }
 
 // prepare reads a request and makes a job of it.
-func (s *Server) prepare(w http.ResponseWriter, r *http.Request, e endpoint, rec *record) (*request, job, error) {
-	q, err := readRequest(w, r, s.config.Body, e.taken, s.allowed())
+func (s *Server) prepare(body []byte, e endpoint, rec *record) (*request, job, error) {
+	q, err := parseRequest(body, e.taken, s.allowed())
 	if err != nil {
 		return nil, job{}, err
 	}
@@ -251,7 +270,7 @@ func (s *Server) marksFor(rec *record) ([]*watermark.Mark, error) {
 	return marks, nil
 }
 
-// generate writes the texts of a job at the same time and records them. It calls emit for each
+// generate writes the texts of a job, as many at a time as there are places, and records them. It calls emit for each
 // piece of text i, and done at its end, one call at a time.
 func (s *Server) generate(ctx context.Context, j job, rec *record, emit func(i int, piece string, list []logged) error, done func(i int, finish Finish) error) error {
 	s.metrics.prompt.Add(int64(rec.promptTokens))
@@ -286,31 +305,30 @@ func (s *Server) generate(ctx context.Context, j job, rec *record, emit func(i i
 			cancel(err)
 		}
 	}
-	for i := 1; i < j.choices; i++ {
-		all.Go(func() { one(i) })
+	// The texts of one request take the places of the tenant that are free, and no more.
+	queue := make(chan int, j.choices)
+	for i := range j.choices {
+		queue <- i
 	}
-	one(0)
+	close(queue)
+	work := func() {
+		for i := range queue {
+			one(i)
+		}
+	}
+	for range j.choices - 1 {
+		release, ok := s.places.try(rec.tenant.ID)
+		if !ok {
+			break
+		}
+		all.Go(func() {
+			defer release()
+			work()
+		})
+	}
+	work()
 	all.Wait()
 	return failed
-}
-
-// acquire waits until the request may generate.
-func (s *Server) acquire(ctx context.Context) error {
-	select {
-	case s.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	timer := time.NewTimer(s.config.Queue)
-	defer timer.Stop()
-	select {
-	case s.slots <- struct{}{}:
-		return nil
-	case <-timer.C:
-		return errBusy
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // fingerprint names the model. Clients may compare answers with equal fingerprints.

@@ -1,10 +1,8 @@
 package openaiserver
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
@@ -70,13 +69,8 @@ func ParseTenants(text []byte) (*Tenants, error) {
 		Epoch   string    `json:"epoch"`
 		Tenants []*Tenant `json:"tenants"`
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&file); err != nil {
+	if err := strictjson.Decode(text, &file); err != nil {
 		return nil, err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("text follows the JSON object")
 	}
 	if !isLabel(file.Epoch) {
 		return nil, errors.New("epoch is missing or has other characters than 1 to 64 letters, digits, dots, dashes and underscores")

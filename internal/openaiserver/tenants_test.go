@@ -27,15 +27,18 @@ func TestTenants(t *testing.T) {
 func TestBadTenants(t *testing.T) {
 	h, other := hashOf("one"), hashOf("two")
 	for _, c := range []struct{ name, text, want string }{
-		{"empty", ``, "EOF"},
+		{"empty", ``, "empty"},
 		{"no tenants", `{"epoch":"e","tenants":[]}`, "no tenant has an API key"},
 		{"no epoch", `{"tenants":[]}`, "epoch"},
 		{"an epoch with a slash", `{"epoch":"a/b","tenants":[]}`, "epoch"},
+		{"an epoch twice", `{"epoch":"e","epoch":"f","tenants":[]}`, "occurs twice"},
+		{"another spelling", `{"Epoch":"e","tenants":[]}`, "unknown field"},
+		{"deep", `{"epoch":` + strings.Repeat("[", 1<<20), "nested deeper"},
 		{"an unknown field", `{"epoch":"e","tenant":[]}`, "unknown field"},
-		{"text after the object", `{"epoch":"e","tenants":[]} {}`, "follows"},
+		{"text after the object", `{"epoch":"e","tenants":[]} {}`, "not JSON at byte 28"},
 		{"a null tenant", `{"epoch":"e","tenants":[null]}`, "tenant 0"},
 		{"a tenant without an id", `{"epoch":"e","tenants":[{}]}`, "tenant 0"},
-		{"an id that is a number", `{"epoch":"e","tenants":[{"id":7}]}`, "cannot unmarshal"},
+		{"an id that is a number", `{"epoch":"e","tenants":[{"id":7}]}`, "is not a string"},
 		{"an id twice", `{"epoch":"e","tenants":[{"id":"a","api_keys":["` + h + `"]},{"id":"a","api_keys":["` + other + `"]}]}`, "occurs twice"},
 		{"a key twice", `{"epoch":"e","tenants":[{"id":"a","api_keys":["` + h + `"]},{"id":"b","api_keys":["` + h + `"]}]}`, "tenants a and b have the same API key"},
 		{"a cohort with a space", `{"epoch":"e","tenants":[{"id":"a","cohort":"x y"}]}`, "cohort"},

@@ -129,6 +129,7 @@ func (s *Server) log(r *http.Request, rec *record, status int, err error, took t
 type metrics struct {
 	all                expvar.Map
 	inFlight           expvar.Int
+	refused            expvar.Int // connections beyond the limits
 	byStatus           expvar.Map
 	tokensByTenant     expvar.Map // distillation needs many
 	marked, unmarked   expvar.Int // answers
@@ -138,7 +139,7 @@ type metrics struct {
 
 func (m *metrics) init() {
 	for name, v := range map[string]expvar.Var{
-		"in_flight": &m.inFlight, "responses_by_status": &m.byStatus, "completion_tokens_by_tenant": &m.tokensByTenant,
+		"in_flight": &m.inFlight, "connections_refused": &m.refused, "responses_by_status": &m.byStatus, "completion_tokens_by_tenant": &m.tokensByTenant,
 		"answers_marked": &m.marked, "answers_unmarked": &m.unmarked, "prompt_tokens": &m.prompt, "completion_tokens": &m.completion,
 		"pairs_scored_by_layer": &m.scored, "pairs_green_by_layer": &m.green,
 	} {

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/internal/secret"
@@ -136,3 +138,47 @@ func nounOf(t reflect.Type) string {
 // Quote returns a text in quotes, for messages. It cuts a long one, and hides one that may hold a
 // secret key; see [secret.Quote].
 func Quote(s string) string { return secret.Quote(s) }
+
+// Object reads one JSON object into its fields, of which it does not decode the values. It refuses
+// what [Decode] refuses at any depth, and a field that differs from a known one in case alone.
+// Fields that are not known are the caller's matter. depth is how deeply the text may be nested.
+func Object(text []byte, depth int, known ...string) (map[string]json.RawMessage, error) {
+	if Depth(text) > depth {
+		return nil, fmt.Errorf("nested deeper than %d levels", depth)
+	}
+	if t := bytes.TrimLeft(text, " \t\r\n"); len(t) == 0 || t[0] != '{' {
+		return nil, errors.New("not a JSON object")
+	}
+	var fields map[string]json.RawMessage
+	if err := Decode(text, &fields); err != nil {
+		var first json.RawMessage
+		if d := json.NewDecoder(bytes.NewReader(text)); d.Decode(&first) == nil && len(bytes.TrimSpace(text[d.InputOffset():])) > 0 {
+			return nil, errors.New("text follows the JSON object")
+		}
+		return nil, err
+	}
+	for name := range fields {
+		if slices.Contains(known, name) {
+			continue
+		}
+		for _, k := range known {
+			if strings.EqualFold(k, name) {
+				return nil, fmt.Errorf("field %s must be spelt %q", Quote(name), k)
+			}
+		}
+	}
+	return fields, nil
+}
+
+// HasNull reports whether a JSON value is or contains null. It is linear in the length of the text.
+func HasNull(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			i = endOfString(text, i)
+		case 'n': // no other token has one
+			return true
+		}
+	}
+	return false
+}

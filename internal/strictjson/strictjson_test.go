@@ -175,3 +175,38 @@ func names(v any) (n int) {
 	}
 	return n
 }
+
+func TestObject(t *testing.T) {
+	fields, err := Object([]byte(` {"a":[1,{"x":null}],"b":"\u0061"} `), 3, "a", "c")
+	require.NoError(t, err)
+	assert.Len(t, fields, 2)
+	assert.JSONEq(t, `[1,{"x":null}]`, string(fields["a"]))
+	for _, c := range []struct{ name, text, want string }{
+		{"empty", "", "not a JSON object"},
+		{"a list", "[]", "not a JSON object"},
+		{"null", "null", "not a JSON object"},
+		{"cut short", `{"a":1`, "cut short"},
+		{"text after", `{"a":1} x`, "text follows"},
+		{"two objects", `{"a":1}{}`, "text follows"},
+		{"a field twice", `{"a":1,"a":2}`, "occurs twice"},
+		{"a field twice, escaped", `{"a":1,"\u0061":2}`, "occurs twice"},
+		{"a field twice within", `{"a":{"y":1,"y":1}}`, "occurs twice"},
+		{"another case", `{"A":1}`, `must be spelt "a"`},
+		{"deep", `{"a":[[[]]]}`, "nested deeper than 3 levels"},
+		{"deep, and no JSON", strings.Repeat("[", 1<<20), "nested deeper"},
+		{"not UTF-8", "{\"a\":\"\xff\"}", "not UTF-8"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Object([]byte(c.text), 3, "a", "c")
+			assert.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestHasNull(t *testing.T) {
+	for text, want := range map[string]bool{
+		`null`: true, `[1,[null]]`: true, `{"a":null}`: true, `"null"`: false, `["a\"null"]`: false, `[true,false,1e5]`: false, `{"n":"n"}`: false,
+	} {
+		assert.Equal(t, want, HasNull([]byte(text)), text)
+	}
+}

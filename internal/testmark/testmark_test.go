@@ -13,6 +13,7 @@ import (
 	"github.com/isotope-wm/isotope/internal/kernel"
 	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
@@ -29,7 +30,7 @@ func TestKeys(t *testing.T) {
 		{"digits", testmark.HexKey(strings.Repeat("c4", 32)), strings.Repeat("c4", 32)},
 		{"secret", testmark.SecretKey(), strings.TrimPrefix(testmark.Secret, testmark.SecretPrefix)},
 	} {
-		t.Run(c.name, func(t *testing.T) { assert.Equal(t, testmark.SecretPrefix+c.leaf, c.key.Secret()) })
+		t.Run(c.name, func(t *testing.T) { assert.Equal(t, testmark.SecretPrefix+c.leaf, c.key.Secret(secretaccess.Allow())) })
 	}
 	assert.Panics(t, func() { testmark.HexKey("0b") })
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // An Exported is a configuration for an engine, whose key is derived from a key of isotope/1.
@@ -70,7 +71,7 @@ func DeriveKey(p *Profile, epoch watermark.Key) (Key, error) {
 	}
 	numbers := make([]uint64, s.keys(p))
 	for i := range numbers {
-		leaf := epoch.Derive("engine", p.Scheme, strconv.Itoa(i)).Secret()
+		leaf := epoch.Derive("engine", p.Scheme, strconv.Itoa(i)).Secret(secretaccess.Allow())
 		digits := leaf[strings.IndexByte(leaf, ':')+1:]
 		raw, err := hex.DecodeString(digits[:16])
 		if err != nil {

@@ -1,7 +1,6 @@
 package interop
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -11,12 +10,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"runtime"
 	"strconv"
 	"strings"
 
 	"github.com/isotope-wm/isotope/internal/secret"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // keyPrefix begins the text form of a key of an engine.
@@ -75,8 +73,12 @@ func (k Key) IsZero() bool { return k.numbers == nil }
 // Len returns the count of numbers, 0 for the zero Key.
 func (k Key) Len() int { return len(k.all()) }
 
-// Numbers returns a copy of the numbers. Whoever reads them can mark text and forge marks.
-func (k Key) Numbers() []uint64 { return append([]uint64(nil), k.all()...) }
+// Numbers returns a copy of the numbers. Whoever reads them can mark text and forge marks. It panics
+// without a token of [secretaccess.Allow].
+func (k Key) Numbers(token secretaccess.Token) []uint64 {
+	secretaccess.Check(token)
+	return append([]uint64(nil), k.all()...)
+}
 
 func (k Key) all() []uint64 {
 	if k.IsZero() {
@@ -86,8 +88,10 @@ func (k Key) all() []uint64 {
 }
 
 // Secret returns the text form of the key, one line of a key file, or "" for the zero Key.
-// Whoever reads the result can mark text and forge marks.
-func (k Key) Secret() string {
+// Whoever reads the result can mark text and forge marks. It panics without a token of
+// [secretaccess.Allow].
+func (k Key) Secret(token secretaccess.Token) string {
+	secretaccess.Check(token)
 	if k.IsZero() {
 		return ""
 	}
@@ -160,34 +164,19 @@ const maxKeyFile = 1 << 16
 
 // WriteKeyFile creates a key file that only its owner can read. It never overwrites: an existing
 // file is an error that wraps [os.ErrExist]. Comment lines go before the key.
-func WriteKeyFile(path string, k Key, comment ...string) (err error) {
+func WriteKeyFile(path string, k Key, comment ...string) error {
 	if k.IsZero() {
 		return errors.New("interop: cannot write the zero key")
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("interop: key file: %w, and a key is never overwritten; choose another name", err)
-	}
-	if err != nil {
-		return fmt.Errorf("interop: key file: %w", err)
-	}
-	defer func() {
-		if e := f.Close(); err == nil && e != nil {
-			err = fmt.Errorf("interop: key file: %w", e)
-		}
-		if err != nil {
-			os.Remove(path) // half a key file must not stand in the way of a whole one
-		}
-	}()
 	var b bytes.Buffer
 	for _, c := range comment {
 		fmt.Fprintf(&b, "# %s\n", strings.ReplaceAll(c, "\n", "\n# "))
 	}
-	fmt.Fprintln(&b, k.Secret())
-	if _, err := f.Write(b.Bytes()); err != nil {
-		return fmt.Errorf("interop: key file: %w", err)
+	fmt.Fprintln(&b, k.Secret(secretaccess.Allow()))
+	if err := secret.WriteFile(path, b.Bytes()); err != nil {
+		return fmt.Errorf("interop: %w", err)
 	}
-	return f.Sync()
+	return nil
 }
 
 // ReadKeyFile reads a file of one key and any number of "#" comment lines. On systems with
@@ -206,31 +195,13 @@ func ReadKeyFile(path string) (Key, error) {
 
 // keyLine returns the one line of a key file that is not a comment.
 func keyLine(path string) (string, error) {
-	if secret.Holds(path) {
-		return "", errors.New("interop: a key was given where the name of a key file belongs; it may be in the shell's history now")
-	}
-	f, err := os.Open(path)
+	text, err := secret.ReadFile(path, maxKeyFile)
 	if err != nil {
-		return "", fmt.Errorf("interop: key file: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return "", fmt.Errorf("interop: key file: %w", err)
-	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && info.Mode().IsRegular() && mode&0o077 != 0 {
-		return "", fmt.Errorf("interop: key file %s: mode %04o lets others read the key; run: chmod 600 %[1]s", path, mode)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err != nil {
-		return "", fmt.Errorf("interop: key file: %w", err)
-	}
-	if len(text) > maxKeyFile {
-		return "", fmt.Errorf("interop: key file %s: longer than %d bytes", path, maxKeyFile)
+		return "", fmt.Errorf("interop: %w", err)
 	}
 	line := ""
-	for sc := bufio.NewScanner(bytes.NewReader(text)); sc.Scan(); {
-		next := strings.TrimSpace(sc.Text())
+	for next := range strings.Lines(string(text)) {
+		next = strings.TrimSpace(next)
 		switch {
 		case next == "" || strings.HasPrefix(next, "#"):
 		case line != "":
@@ -242,5 +213,9 @@ func keyLine(path string) (string, error) {
 	if line == "" {
 		return "", fmt.Errorf("interop: key file %s: no key in it", path)
 	}
+	if secret.IsPlaceholderKey(line) {
+		return "", fmt.Errorf("interop: key file %s: the key is 64 zeros, which everybody can guess", path)
+	}
+	secret.Use(line)
 	return line, nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/isotope-wm/isotope/internal/secret"
+	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -193,34 +194,11 @@ func canonical(values map[string]any) ([]byte, error) {
 // splitObject reads one JSON object into its fields. Unlike encoding/json it compares names
 // literally and refuses repeated ones, so that two readers cannot disagree.
 func splitObject(text []byte) (map[string]json.RawMessage, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
-	fields := make(map[string]json.RawMessage)
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return nil, errors.New("not valid JSON")
-		}
-		name := t.(string) // the decoder has checked it
-		if _, ok := fields[name]; ok {
-			return nil, fmt.Errorf("field %s occurs twice", secret.Quote(name))
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, fmt.Errorf("field %s is not valid JSON", secret.Quote(name))
-		}
-		fields[name] = value
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, errors.New("not valid JSON")
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("text follows the JSON object")
-	}
-	return fields, nil
+	return strictjson.Object(text, maxDepth)
 }
+
+// maxDepth is how deeply the configuration of an engine may be nested.
+const maxDepth = 32
 
 // A fieldReader decodes fields and keeps the first error. No error quotes a value, because a value
 // in the wrong place may be a key.
@@ -247,9 +225,7 @@ func (r *fieldReader) may(name string, to any) {
 	if !ok || r.err != nil {
 		return
 	}
-	var probe any
-	_ = json.Unmarshal(value, &probe) // splitObject has checked the syntax
-	if hasNull(probe) {
+	if strictjson.HasNull(value) {
 		r.fail(fmt.Errorf("field %q contains null; leave the field out for its default", name))
 	} else if err := json.Unmarshal(value, to); err != nil {
 		var wrong *json.UnmarshalTypeError
@@ -268,10 +244,4 @@ func (r *fieldReader) notZero(name string) {
 	if value, ok := r.fields[name]; ok && json.Unmarshal(value, &n) == nil && n == 0 {
 		r.fail(fmt.Errorf("field %q is 0", name))
 	}
-}
-
-// hasNull reports whether a value is or contains null, which json.Unmarshal would ignore.
-func hasNull(value any) bool {
-	list, ok := value.([]any)
-	return value == nil || ok && slices.ContainsFunc(list, hasNull)
 }

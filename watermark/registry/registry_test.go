@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 func testRoot(t testing.TB) watermark.Key {
@@ -134,7 +135,7 @@ func TestParseRefuses(t *testing.T) {
 
 // TestParseRefusesSecrets checks that a key is refused wherever it occurs, and never quoted.
 func TestParseRefusesSecrets(t *testing.T) {
-	secret, good := testRoot(t).Secret(), sample(t)
+	secret, good := testRoot(t).Secret(secretaccess.Allow()), sample(t)
 	digits := strings.TrimPrefix(secret, "isotope-secret-key-1:")
 	for _, c := range []struct{ name, old, new string }{
 		{"as a path", `"x/acme/m4"`, `"` + secret + `"`},
@@ -324,7 +325,7 @@ func TestGenerateThousands(t *testing.T) {
 	assert.Equal(t, 200, decoys)
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
-	assert.NotContains(t, string(text), root.Secret()[30:])
+	assert.NotContains(t, string(text), root.Secret(secretaccess.Allow())[30:])
 }
 
 func TestGenerate(t *testing.T) {

@@ -522,7 +522,7 @@ func OpenJournal(path string, d Declaration) (*Journal, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	if before != nil { // without this, a power cut may take the new file's name
-		if err := syncDirectory(filepath.Dir(path)); err != nil {
+		if err := secret.SyncDir(filepath.Dir(path)); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
 	}
