@@ -21,13 +21,13 @@ func one(x *nulltext.Text, k watermark.Key) *watermark.Mark {
 	return markOf(x, k, watermark.GumbelMax{Width: x.Width})
 }
 
-// mixtureOfTwo weighs the scores of two keys 3 to 1, and sumOfTwo equally.
-func mixtureOfTwo(x *nulltext.Text, k watermark.Key) *watermark.Mark {
+// weightedSumOfTwo weighs the scores of two keys 3 to 1, and sumOfTwo equally.
+func weightedSumOfTwo(x *nulltext.Text, k watermark.Key) *watermark.Mark {
 	return markOf(x, k, watermark.GumbelMax{Width: x.Width, Dual: 0.75})
 }
 
 func sumOfTwo(x *nulltext.Text, k watermark.Key) *watermark.Mark {
-	return mixtureOfTwo(x, k).Unweighted()
+	return weightedSumOfTwo(x, k).Unweighted()
 }
 
 // layers is a tournament of few layers, so that a test can convolve its laws.

@@ -83,7 +83,7 @@ func nullStatistics() []nullStatistic {
 		{name: "gumbel, first occurrences", slow: 2, test: drawn(one, &detect.Options{Dedup: detect.DedupContext}, add)},
 		{name: "gumbel, weights given", slow: 8, test: drawn(one, given, addSurprise)},
 		{name: "gumbel, sum of two keys", slow: 2, test: drawn(sumOfTwo, nil, add)},
-		{name: "gumbel, mixture of two", slow: 8, test: drawn(mixtureOfTwo, nil, add)},
+		{name: "gumbel, weighted sum of two", slow: 8, test: drawn(weightedSumOfTwo, nil, add)},
 		{name: "gumbel, panel of keys", slow: 4, test: panelOf(func(x *nulltext.Text, k watermark.Key) []*watermark.Mark {
 			return []*watermark.Mark{one(x, k), one(x, k.Derive("2")), one(x, k.Derive("3"))}
 		})},
@@ -95,7 +95,7 @@ func nullStatistics() []nullStatistic {
 		{name: "gumbel, segments", slow: 2, test: segmentsOf(one)},
 		{name: "gumbel, sequential", slow: 2, test: sequentialOf(one, anytime)},
 		{name: "gumbel, e-value", slow: 4, test: sequentialOf(one, markov)},
-		{name: "gumbel, e-value of two", slow: 4, test: sequentialOf(mixtureOfTwo, markov)},
+		{name: "gumbel, e-value of two", slow: 4, test: sequentialOf(weightedSumOfTwo, markov)},
 		{name: "tournament, weighted", slow: 4, test: drawn(layers(2), nil, add)},
 		{name: "tournament, plain mean", slow: 2, test: drawn(unweighted, nil, add)},
 		{name: "tournament of three", slow: 16, test: drawn(layers(3), given, addSurprise)},

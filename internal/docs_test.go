@@ -144,6 +144,25 @@ func TestDocsLinks(t *testing.T) {
 	}
 }
 
+// TestDocsIndex finds every page of docs in an index that a reader starts from.
+func TestDocsIndex(t *testing.T) {
+	linked := map[string]bool{}
+	all := pages(t)
+	for _, p := range all {
+		if filepath.Base(p.name) == "README.md" {
+			for _, m := range link.FindAllStringSubmatch(p.prose, -1) {
+				file, _, _ := strings.Cut(m[1], "#")
+				linked[filepath.ToSlash(filepath.Join(filepath.Dir(p.name), file))] = true
+			}
+		}
+	}
+	for _, p := range all {
+		if strings.HasPrefix(p.name, "docs/") && filepath.Base(p.name) != "README.md" {
+			assert.True(t, linked[p.name], "no README links %s", p.name)
+		}
+	}
+}
+
 // goFiles returns the Go source of this module and of its nested ones, by path.
 func goFiles(t *testing.T) map[string]string {
 	files := map[string]string{}
@@ -203,7 +222,7 @@ func unindent(text string) string {
 var packageDirs = map[string]string{
 	"watermark": "watermark", "registry": "watermark/registry", "tokenize": "tokenize",
 	"detect": "detect", "sequential": "detect/sequential", "student": "detect/student", "plan": "detect/plan", "scorertest": "detect/scorertest",
-	"openaiserver": "internal/openaiserver",
+	"interop": "watermark/interop", "openaiserver": "internal/openaiserver", "tail": "internal/tail",
 }
 
 // elsewhere are packages of the standard library that pages name.

@@ -75,8 +75,10 @@ func evidenceWords(law watermark.Law, r detect.Result) string {
 			total += w
 		}
 		return fmt.Sprintf("bits      mean %s over %d scored, 0.5 by chance", mean(float64(total)), r.Scored)
+	case watermark.Bernoulli:
+		return fmt.Sprintf("green     %d of %d scored", r.Green, r.Scored)
 	}
-	return fmt.Sprintf("green     %d of %d scored", r.Green, r.Scored)
+	panic(fmt.Sprintf("isotope: no words for the law %T", law))
 }
 
 // powerWords says which mark the test would have detected.

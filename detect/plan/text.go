@@ -59,14 +59,12 @@ var textMixtures = map[string][]float64{
 	"web":  {.10, .07, .08, .12, .15, .13, .12, .14, .09},
 }
 
+// TextKinds returns the kinds of text that [Text] knows, from least to most entropy.
+func TextKinds() []string { return []string{"code", "chat", "web"} }
+
 // Text returns the law of a kind of text of [TextKinds]. It is a mixture of [Entropy] laws, to plan
 // with before anything was logged. ok is false if the kind is unknown. Text panics if gamma is
 // outside (0,1).
-func TextKinds() []string { return []string{"code", "chat", "web"} }
-
-// Text returns a law for a kind of text of [TextKinds], a mixture of EntropyLaws to plan
-// by before anything was logged. ok is false when the kind is unknown. It panics when gamma is outside
-// (0,1).
 func Text(gamma float64, text string) (law *Mass, ok bool) {
 	checkGamma(gamma)
 	weights, ok := textMixtures[text]

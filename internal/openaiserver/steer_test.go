@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/openai/openai-go/v3"
@@ -20,7 +21,7 @@ import (
 type steering struct {
 	*ngram
 	letters []watermark.Token
-	json    bool
+	json    atomic.Bool // the last request wants JSON; several choices are written at once
 }
 
 func newSteering(t testing.TB) *steering {
@@ -40,7 +41,7 @@ func (m *steering) Info() Info {
 }
 
 func (m *steering) Generate(_ context.Context, r *Request, emit func(watermark.Token) bool) (Finish, error) {
-	m.json = r.JSON
+	m.json.Store(r.JSON)
 	for i, letter := range m.letters {
 		if r.Logprobs {
 			p := Report{Logprob: -float64(i + 1)}
@@ -137,11 +138,11 @@ func TestLogitBias(t *testing.T) {
 	got, err := client.Chat.Completions.New(t.Context(), params)
 	require.NoError(t, err)
 	assert.Equal(t, "abbéde", got.Choices[0].Message.Content)
-	assert.False(t, m.json)
+	assert.False(t, m.json.Load())
 	params.ResponseFormat = openai.ChatCompletionNewParamsResponseFormatUnion{OfJSONObject: &openai.ResponseFormatJSONObjectParam{}}
 	_, err = client.Chat.Completions.New(t.Context(), params)
 	require.NoError(t, err)
-	assert.True(t, m.json)
+	assert.True(t, m.json.Load())
 }
 
 // TestSteering checks which parameters need a model that steers, and which an operator's leave.

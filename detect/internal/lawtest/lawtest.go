@@ -20,7 +20,7 @@ func Cases() []Case {
 		{"green list", watermark.Bernoulli{P: 0.25, Marked: 0.7}},
 		{"gumbel", watermark.Exponential{First: 1}},
 		{"gumbel, sum of two", watermark.Exponential{First: 1, Second: 1}},
-		{"gumbel, mixture", watermark.Exponential{First: 0.75, Second: 0.25}},
+		{"gumbel, weighted sum of two", watermark.Exponential{First: 0.75, Second: 0.25}},
 		{"tournament, weighted", watermark.Layers{Depth: 30, Weighted: true, Marked: 0.75}},
 		{"tournament", watermark.Layers{Depth: 30, Marked: 0.75}},
 		{"tournament of three", watermark.Layers{Depth: 10, Weighted: true, Marked: 0.875}},

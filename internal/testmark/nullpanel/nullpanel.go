@@ -74,6 +74,9 @@ func (b Book) Of(scored Units, of watermark.Law) Law {
 			law = NewLaw(scored, of.P, 1)
 		case watermark.Layers:
 			law = NewLaw(scored, 0.5, of.Weights()...)
+		case watermark.Exponential: // continuous: every level exists
+		default:
+			panic(fmt.Sprintf("nullpanel: no levels for the law %T", of))
 		}
 		b[scored] = law
 	}
