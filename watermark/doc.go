@@ -22,11 +22,17 @@
 //
 // # If your engine has a sampler
 //
-// Call [Sequence.Process] on the raw logits, before temperature and truncation. Then let
-// [Sequence.Pick] or [Sequence.ProcessDraw] make the draw. An engine that always makes both calls
-// is right for every scheme. If the logits live on a device, send the bitmap of [Mark.Mask] there.
-// [Sequence.Rewind] takes rejected drafts back, and [Speculation] serves a draft and a target
-// model that both have distributions.
+// Let [Sequence.Draw] draw among what your truncation left. It is right for every scheme. Truncation
+// sees the biases if you call [Sequence.Process] on the raw logits first. If the logits live on a
+// device, send the bitmap of [Sequence.Mask] there. [Sequence.Rewind] takes rejected drafts back, and
+// [Speculation] serves a draft and a target model that both have distributions. [Sequence.Counts]
+// shows what was marked, and what an engine did wrong.
+//
+// # If your service has many requests
+//
+// A [Marking] holds the marks, checked once, and makes Sequences without an error. A [Prompt] is a long
+// prefix that many texts share. [Sequence.Clone] serves beams and samples, and [Sequence.State] a
+// request that is taken off and resumed.
 //
 // # Which scheme
 //

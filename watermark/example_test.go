@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
@@ -106,16 +107,15 @@ func ExampleSequence_Process() {
 	// Output: detected, 58 of 58 green
 }
 
-// An engine with a sampler of its own ends with Pick where a keyed draw takes the place of its
-// random draw: it passes the survivors of truncation with their probabilities.
-func ExampleSequence_Pick() {
+// An engine with a sampler of its own ends with Draw: it passes the survivors of truncation with their
+// probabilities. The same code is right for a bias.
+func ExampleSequence_Draw() {
 	mark, _ := watermark.New(exampleKey(), watermark.GumbelMax{Width: 4}, exampleVocab)
 	seq, _ := watermark.NewSequence(mark)
 	rng := rand.New(rand.NewPCG(1, 2))
 	var text []watermark.Token
 	for len(text) < 60 {
 		logits := model(text)
-		seq.Process(logits) // does nothing for a keyed draw; call it, so that any profile works
 		var ids []watermark.Token
 		var probs []float32
 		for i, x := range logits { // the engine's own truncation
@@ -123,7 +123,7 @@ func ExampleSequence_Pick() {
 				ids, probs = append(ids, watermark.Token(i)), append(probs, float32(math.Exp(float64(x))))
 			}
 		}
-		token := ids[seq.Pick(ids, probs, rng.Float64())]
+		token := ids[seq.Draw(ids, probs, rng.Float64())]
 		seq.Accept(token)
 		text = append(text, token)
 	}
@@ -581,4 +581,87 @@ func ExampleParamError() {
 	// Output:
 	// watermark: delta 0 is outside (0, 100]
 	// marks contain nil at index 0
+}
+
+// A server checks its profile once, and makes a Sequence for each text. Samples of one request share
+// its prompt.
+func ExampleMarking() {
+	profile, _ := watermark.ProvenanceProfile(exampleVocab, watermark.TokenizerNone, "")
+	profile.Exempt = []watermark.Token{0} // the id that ends a text
+	marking, err := profile.Marking(exampleKey())
+	if err != nil {
+		log.Fatal(err) // at start, and never at a request
+	}
+	prompt := watermark.NewPrompt([]watermark.Token{5, 6, 7, 8, 9})
+	rng := rand.New(rand.NewPCG(3, 4))
+	var texts []string
+	for sample := range uint32(2) {
+		seq := marking.Sequence(sample)
+		seq.ResetTo(prompt)
+		for seq.Len() < 20 {
+			seq.Accept(seq.Sample(model(seq.Tokens()), watermark.Sampler{Temperature: 1}, rng.Float64()))
+		}
+		n := seq.Counts()
+		fmt.Println(n.Tokens, "tokens,", n.Draw.Unscorable, "at the start cannot be scored,", n.Unasked, "faults")
+		texts = append(texts, fmt.Sprint(seq.Tokens()))
+	}
+	fmt.Println(texts[0] == texts[1])
+	// Output:
+	// 20 tokens, 4 at the start cannot be scored, 0 faults
+	// 20 tokens, 4 at the start cannot be scored, 0 faults
+	// false
+}
+
+// A request that was taken off continues from its tokens and its State, with the counts that it had.
+func ExampleSequence_Resume() {
+	mark, _ := watermark.New(exampleKey(), watermark.GumbelMax{Width: 2}, exampleVocab)
+	seq, _ := watermark.NewSequence(mark)
+	prompt := []watermark.Token{1, 2, 3}
+	seq.Reset(prompt)
+	for range 10 {
+		seq.Accept(seq.Sample(model(seq.Tokens()), watermark.Sampler{Temperature: 1}, 0.5))
+	}
+	tokens, state := seq.Tokens(), seq.State() // of a few numbers; it marshals to JSON
+
+	later, _ := watermark.NewSequence(mark)
+	if err := later.Resume(prompt, tokens, state); err != nil {
+		log.Fatal(err)
+	}
+	row := model(tokens)
+	fmt.Println(later.Sample(row, watermark.Sampler{Temperature: 1}, 0.5) == seq.Sample(row, watermark.Sampler{Temperature: 1}, 0.5))
+	fmt.Println(later.Counts() == seq.Counts())
+	// Output:
+	// true
+	// true
+}
+
+// A draft without a distribution needs one key alone: draw, and accept the draft if it is the same.
+func ExampleSequence_Sample_drafts() {
+	profile, _ := watermark.ProvenanceProfile(exampleVocab, watermark.TokenizerNone, "")
+	mark, _ := profile.Mark(exampleKey())
+	seq, _ := watermark.NewSequence(mark)
+	rng := rand.New(rand.NewPCG(5, 6))
+	rounds := 0
+	for seq.Len() < 60 {
+		rounds++ // a step of the model computes the rows of all drafts
+		for range 4 {
+			row := model(seq.Tokens())
+			draft := watermark.Token(slices.Index(row, slices.Max(row)))
+			token := seq.Sample(row, watermark.Sampler{Temperature: 0.5}, rng.Float64())
+			seq.Accept(token)
+			if token != draft {
+				break
+			}
+		}
+	}
+	fmt.Println(verdictOf(mark, seq.Text()))
+	fmt.Println(rounds < seq.Len())
+	// Output:
+	// detected
+	// true
+}
+
+// verdictOf tests a text as the mark's profile says.
+func verdictOf(mark *watermark.Mark, text []watermark.Token) detect.Verdict {
+	return detect.Text(mark, text, nil).Verdict
 }

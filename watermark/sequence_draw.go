@@ -73,7 +73,7 @@ type Grammar interface {
 // u and again in [0,1) are ordinary random numbers, independent of each other. It returns -1 if no
 // token can be drawn.
 func (s *Sequence) SampleGrammar(logits []float32, g Grammar, sampler Sampler, u, again float64) Token {
-	if s.checksLater(sampler, len(logits)) {
+	if s.DrawsBeforeGrammar(sampler, len(logits)) {
 		t := s.Sample(logits, sampler, u)
 		if t < 0 || g.Allows(t) {
 			return t
@@ -84,9 +84,10 @@ func (s *Sequence) SampleGrammar(logits []float32, g Grammar, sampler Sampler, u
 	return s.Sample(logits, sampler, u)
 }
 
-// checksLater reports whether a draw that is made again until a grammar allows it has the law of a draw
-// among what the grammar allows.
-func (s *Sequence) checksLater(sampler Sampler, n int) bool {
+// DrawsBeforeGrammar reports whether [Sequence.SampleGrammar] draws first from a row of n logits: a
+// token that is drawn again until the grammar allows it then has the law of a draw among what the
+// grammar allows.
+func (s *Sequence) DrawsBeforeGrammar(sampler Sampler, n int) bool {
 	for i := range s.biases {
 		if b := &s.biases[i]; b.own != nil || b.mark.gate > 0 {
 			return false

@@ -205,11 +205,12 @@ func TestNothingAllocates(t *testing.T) {
 		{"masked", []watermark.Option{watermark.MaskRepeats{}}},
 		{"band", []watermark.Option{watermark.Band{Selector: sel, Hi: 30000}}},
 		{"lane", []watermark.Option{watermark.Lane{Group: 1, Index: 3}}},
+		{"scored", []watermark.Option{watermark.ScoredOnly{Exempt: []Token{0, 3, 4999}}}},
 	} {
 		for _, width := range []int{1, 2, 4, 9} {
 			for _, gamma := range []float64{0.5, 0.25, 1.0 / 16, 0.3984375} {
-				m := newMark(t, testKey(t), watermark.GreenList{Gamma: gamma, Delta: 1, Width: width}, vocab, c.opts...)
-				s := newSequence(t, m)
+				m := newMark(t, testKey(t), watermark.GreenList{Gamma: gamma, Delta: 1, Width: width, Gate: gamma}, vocab, c.opts...)
+				s, beam := newSequence(t, m), newSequence(t, m)
 				row, mask := make([]float32, vocab), make([]uint64, (vocab+63)/64)
 				context := []Token{1, 2, 3, 4, 5, 6, 7, 8, 9}
 				ids, probs := []Token{4, 5, 6}, []float32{0.2, 0.3, 0.5}
@@ -223,6 +224,14 @@ func TestNothingAllocates(t *testing.T) {
 					}
 					s.Sample(row, watermark.Sampler{Temperature: 1, TopP: 0.5}, 0.3)
 					s.Sample(row, watermark.Sampler{}, 0.3)
+					s.SampleProb(row, watermark.Sampler{Temperature: 1}, 0.3)
+					s.Draw(ids, probs, 0.3)
+					s.Mask(mask)
+					s.GreenMass(row, 1)
+					s.BeginText()
+					s.Pause()
+					s.Accept(3)
+					beam.CopyFrom(s)
 					s.Rewind(3)
 					m.Process(row, context)
 					m.Mask(mask, context)

@@ -54,7 +54,7 @@ func (g *gguf) open(o ggufOptions) (err error) {
 		return err
 	}
 	// No tokenizer of this module reads GGUF yet, so the profiles that the log names are for ids.
-	g.info = openaiserver.Info{Digest: digest, Vocab: g.model.Vocab(), Tokenizer: watermark.TokenizerNone, Context: g.engine.Config().Context, Steers: true}
+	g.info = openaiserver.Info{Digest: digest, Vocab: g.model.Vocab(), Tokenizer: watermark.TokenizerNone, Context: g.engine.Config().Context, Steers: true, Control: g.model.Special()}
 	return nil
 }
 

@@ -189,7 +189,7 @@ func (o *options) server(ctx context.Context) (s *openaiserver.Server, closeMode
 		return nil, nil, err
 	}
 	if !o.unmarked {
-		if c.Marker, err = openaiserver.NewMarker(root, c.Tenants, o.scheme, c.Model.Info().Vocab); err != nil {
+		if c.Marker, err = openaiserver.NewMarker(root, c.Tenants, o.scheme, c.Model.Info().Vocab, c.Model.Info().Control...); err != nil {
 			closeModel()
 			return nil, nil, err
 		}
@@ -244,7 +244,16 @@ func (m *embedded) Info() openaiserver.Info {
 	return openaiserver.Info{
 		Digest: m.model.Digest(), Vocab: m.model.Vocab(),
 		Tokenizer: m.tokenizer.Name(), TokenizerDigest: m.tokenizer.Digest(),
+		Control: m.control(),
 	}
+}
+
+// control returns the tokenizer's special tokens, if it has any.
+func (m *embedded) control() []watermark.Token {
+	if t, ok := m.tokenizer.(interface{ Special() []watermark.Token }); ok {
+		return t.Special()
+	}
+	return nil
 }
 
 func (m *embedded) Text(prompt string) ([]watermark.Token, error) {

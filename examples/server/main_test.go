@@ -133,6 +133,14 @@ func TestRun(t *testing.T) {
 	resp.Body.Close()
 	require.NoError(t, err)
 	assert.Contains(t, string(metrics), `"completion_tokens": 30`)
+	var counts struct {
+		Positions map[string]int64 `json:"positions_by_outcome"`
+	}
+	require.NoError(t, json.Unmarshal(metrics, &counts), string(metrics))
+	assert.EqualValues(t, 30, counts.Positions["tokens"])
+	assert.EqualValues(t, 4, counts.Positions["unscorable"], "two at the start of each answer")
+	assert.Zero(t, counts.Positions["unasked"])
+	assert.Positive(t, counts.Positions["marked"])
 	status, _ = post(t, "http://"+addr("serving")+"/metrics", "")
 	assert.Equal(t, 404, status, "metrics are not for tenants")
 	interrupt()
@@ -156,7 +164,8 @@ func expected(t *testing.T, dir, prompt string, tokens int, seed int64) string {
 	r, err := registry.Parse(f)
 	require.NoError(t, err)
 	assert.Len(t, r.Tenants("e1"), 101)
-	marker, err := r.Marker(root, "e1", watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, tokenizer.Vocab())
+	marker, err := r.Marker(root, "e1", watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, tokenizer.Vocab(),
+		watermark.ScoredOnly{Exempt: (&embedded{tokenizer: tokenizer}).control()})
 	require.NoError(t, err)
 	marks, err := marker.Marks("acme")
 	require.NoError(t, err)

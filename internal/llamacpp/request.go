@@ -28,9 +28,9 @@ type Request struct {
 	Bias    []LogitBias // added to the raw logits before the marks
 	Grammar string      // GBNF of llama.cpp, with a rule named root; "" for none
 	// GrammarCheck draws first and applies the grammar to the row only if the token is not
-	// allowed, which costs less. Each token is then legal. Its law is that of a grammar which
-	// comes first only for an ordinary draw or a GumbelMax without truncation; see
-	// docs/llamacpp.md. With Logprobs the grammar always comes first.
+	// allowed, which costs less. The grammar comes first all the same where the law of a token
+	// would change: for a Tournament, a Gate, under TopK, TopP or MinP, and in a Speculation. With
+	// Logprobs the grammar always comes first.
 	GrammarCheck bool
 	Stop         []string // the text ends once it holds one of them
 	NoDraft      bool     // verify one token at a time, as without a draft
@@ -148,7 +148,7 @@ func (d *drawer) draw(row []float32, i int, proposed Token) (Output, error) {
 	for _, b := range d.r.Bias {
 		row[b.Token] += b.Bias
 	}
-	first := !d.r.GrammarCheck || d.r.Logprobs
+	first := !d.r.GrammarCheck || d.r.Logprobs || d.seq == nil || !d.seq.DrawsBeforeGrammar(d.r.Sampler, len(row))
 	if d.grammar != nil && first {
 		d.grammar.mask(row)
 	}

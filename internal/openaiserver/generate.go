@@ -16,6 +16,7 @@ var errNoReport = errors.New("openaiserver: the model emitted a token without lo
 // A job is a text to write, before the model sees it.
 type job struct {
 	prompt    []watermark.Token
+	shared    *watermark.Prompt // the prompt of all choices; nil makes one
 	maxTokens int
 	marks     []*watermark.Mark // empty for unmarked text
 	sampler   watermark.Sampler
@@ -44,10 +45,11 @@ type logged struct {
 func (s *Server) write(
 	ctx context.Context, j job, emit func(piece string, list []logged) error,
 ) (tokens []watermark.Token, finish Finish, err error) {
-	r, err := newRequest(j)
+	r, err := newRequest(j, s.model.Info().Vocab)
 	if err != nil {
 		return nil, "", err
 	}
+	defer func() { s.metrics.positions(r.Sequence.Counts()) }()
 	var (
 		cut     = cutter{stops: j.stop}
 		raw     []byte

@@ -15,10 +15,13 @@ type Marker struct {
 	marks *registry.Marker // nil without a root key
 }
 
-// NewMarker returns the Marker of the tenants under a root key, for a vocabulary of vocab ids.
-// With the zero root it returns a Marker that can mark nothing. A server can then start although
+// NewMarker returns the Marker of the tenants under a root key, for a vocabulary of vocab ids. All
+// marks are [watermark.ScoredOnly] and leave the control tokens alone: those that end a turn, call a
+// tool or separate thinking. With the zero root it returns a Marker that can mark nothing. A server can then start although
 // its key cannot be read.
-func NewMarker(root watermark.Key, tenants *Tenants, scheme watermark.Scheme, vocab int) (*Marker, error) {
+func NewMarker(
+	root watermark.Key, tenants *Tenants, scheme watermark.Scheme, vocab int, control ...watermark.Token,
+) (*Marker, error) {
 	if root.IsZero() {
 		return &Marker{}, nil
 	}
@@ -26,7 +29,7 @@ func NewMarker(root watermark.Key, tenants *Tenants, scheme watermark.Scheme, vo
 	if err != nil {
 		return nil, err
 	}
-	marks, err := reg.Marker(root, tenants.Epoch, scheme, vocab)
+	marks, err := reg.Marker(root, tenants.Epoch, scheme, vocab, watermark.ScoredOnly{Exempt: control})
 	if err != nil {
 		return nil, err
 	}

@@ -275,7 +275,7 @@ func TestNewLogsProfiles(t *testing.T) {
 		lo, hi int
 	}{{"master", 0, 32768}, {"cohort", 32768, 49152}, {"tenant", 49152, 65536}} {
 		p := watermark.Profile{Scheme: testScheme, Vocab: tok.Vocab(), Tokenizer: tok.Name(), TokenizerDigest: tok.Digest(),
-			BandLo: l.lo, BandHi: l.hi, Selector: root.Derive("selector", "e1").ID()}
+			BandLo: l.lo, BandHi: l.hi, Selector: root.Derive("selector", "e1").ID(), Marked: watermark.MarkedScored}
 		want = append(want, l.name+" "+p.ID())
 	}
 	assert.Equal(t, want, got)

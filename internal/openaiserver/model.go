@@ -50,6 +50,8 @@ type Info struct {
 	TokenizerDigest string // for profiles
 	Context         int    // largest number of tokens of a prompt and its answer together; 0 for no limit
 	Steers          bool   // the model honours Bias, JSON and Logprobs of a Request
+	// Control are the ids that end a turn, call a tool or separate thinking, in any order, each once.
+	Control []watermark.Token
 }
 
 // A Message is one turn of a chat.
@@ -109,13 +111,17 @@ type Logprob struct {
 func (r *Request) Report(p Report) { r.reported = &p }
 
 // newRequest returns a request with its sequence at the end of the prompt.
-func newRequest(j job) (*Request, error) {
-	seq, err := watermark.NewSequence(j.marks...)
+func newRequest(j job, vocab int) (*Request, error) {
+	marking, err := watermark.NewMarking(vocab, j.marks...)
 	if err != nil {
 		return nil, err
 	}
-	seq.SetSalt(uint32(j.choice)) // so that a mark of two keys draws another text for each choice
-	seq.Reset(j.prompt)
+	seq := marking.Sequence(uint32(j.choice)) // so that a mark of two keys draws another text for each choice
+	if j.shared != nil {
+		seq.ResetTo(j.shared)
+	} else {
+		seq.Reset(j.prompt)
+	}
 	seed := j.seed
 	if j.choice > 0 {
 		seed = sha256.Sum256(fmt.Appendf(seed[:len(seed):len(seed)], "choice %d", j.choice))

@@ -282,6 +282,7 @@ func (s *Server) generate(ctx context.Context, j job, rec *record, emit func(i i
 		all    sync.WaitGroup
 	)
 	rec.finishes, rec.texts = make([]Finish, j.choices), make([]string, j.choices)
+	j.shared = watermark.NewPrompt(j.prompt)
 	one := func(i int) {
 		j := j
 		j.choice = i

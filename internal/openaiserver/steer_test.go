@@ -250,7 +250,7 @@ func TestChoicesDifferUnderAKeyedDraw(t *testing.T) {
 	require.NoError(t, err)
 	texts := map[string]bool{}
 	for choice := range 4 {
-		r, err := newRequest(job{prompt: []watermark.Token{1, 2, 3}, marks: []*watermark.Mark{mark}, sampler: watermark.Sampler{Temperature: 1}, choice: choice})
+		r, err := newRequest(job{prompt: []watermark.Token{1, 2, 3}, marks: []*watermark.Mark{mark}, sampler: watermark.Sampler{Temperature: 1}, choice: choice}, mark.Vocab())
 		require.NoError(t, err)
 		text := ""
 		for range 20 {

@@ -124,8 +124,9 @@ func (s *Server) log(r *http.Request, rec *record, status int, err error, took t
 	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
 }
 
-// metrics count since the start of the server. The last two show an operator that marking
-// works: the share of green pairs in each layer is well above gamma.
+// metrics count since the start of the server. The last three show an operator that marking works:
+// the share of green pairs in each layer is well above gamma, and most positions are marked. Positions
+// that are unasked, replaced or past the vocabulary show a fault of the engine; see watermark.Counts.
 type metrics struct {
 	all                expvar.Map
 	inFlight           expvar.Int
@@ -135,13 +136,25 @@ type metrics struct {
 	marked, unmarked   expvar.Int // answers
 	prompt, completion expvar.Int // tokens
 	scored, green      expvar.Map // distinct pairs of each answer, by layer
+	byOutcome          expvar.Map // positions of answers
+}
+
+// positions adds the positions of an answer.
+func (m *metrics) positions(c watermark.Counts) {
+	b := c.Bias
+	for name, n := range map[string]int64{
+		"tokens": c.Tokens, "unasked": c.Unasked + b.Unasked + c.Draw.Unasked, "replaced": c.Replaced, "past_vocab": c.PastVocab,
+		"marked": b.Marked, "unscorable": b.Unscorable, "out_of_band": b.OutOfBand, "repeated": b.Repeated, "exempt": b.Exempt, "gated": b.Gated,
+	} {
+		m.byOutcome.Add(name, n)
+	}
 }
 
 func (m *metrics) init() {
 	for name, v := range map[string]expvar.Var{
 		"in_flight": &m.inFlight, "connections_refused": &m.refused, "responses_by_status": &m.byStatus, "completion_tokens_by_tenant": &m.tokensByTenant,
 		"answers_marked": &m.marked, "answers_unmarked": &m.unmarked, "prompt_tokens": &m.prompt, "completion_tokens": &m.completion,
-		"pairs_scored_by_layer": &m.scored, "pairs_green_by_layer": &m.green,
+		"pairs_scored_by_layer": &m.scored, "pairs_green_by_layer": &m.green, "positions_by_outcome": &m.byOutcome,
 	} {
 		m.all.Set(name, v)
 	}
