@@ -152,6 +152,9 @@ func (q *Test) fresh(context []detect.Token, next detect.Token) fate {
 	}
 	null.CheckScore(score, q.top)
 	q.process.add(score)
+	if q.options.Scored != nil {
+		q.options.Scored(q.pair[0], score)
+	}
 	return fateScored
 }
 
