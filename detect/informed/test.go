@@ -85,7 +85,7 @@ func (t *scored) result(log10P float64, statistics int64) Result {
 			r.Warnings = append(r.Warnings, w)
 		}
 	}
-	if r.Log10PAdjusted < null.Log10KeySpace {
+	if r.Log10PAdjusted < null.Log10Floor(t.scorer.Width(), r.Scored) {
 		r.Warnings = append(r.Warnings, detect.ErrKeySpace)
 	}
 	return r

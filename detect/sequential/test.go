@@ -267,7 +267,7 @@ func (q *Test) Result() Result {
 	if q.scorer.Width() == 0 {
 		r.Warnings = append(r.Warnings, detect.ErrWidthZero)
 	}
-	if r.Log10PAdjusted < null.Log10KeySpace {
+	if r.Log10PAdjusted < null.Log10Floor(q.scorer.Width(), scored) {
 		r.Warnings = append(r.Warnings, detect.ErrKeySpace)
 	}
 	return r
