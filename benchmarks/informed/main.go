@@ -99,6 +99,9 @@ var (
 	bias   = watermark.Bernoulli{P: 0.5, Marked: math.Exp(2) / (1 + math.Exp(2))}
 )
 
+// tournaments says that a method needs the bits of a tournament, which take most of the time.
+var tournaments bool
+
 // draw returns a position.
 func draw(rng *rand.Rand, k kind, marked bool) position {
 	x := position{row: pick(rng, k.weights)}
@@ -148,6 +151,9 @@ func draw(rng *rand.Rand, k kind, marked bool) position {
 		x.green = rng.Float64() < map[bool]float64{true: bias.Marked, false: 0.5}[marked]
 	}
 
+	if !tournaments {
+		return x
+	}
 	// The tournament: two candidates, on the likeliest 40 tokens.
 	top := row[:40]
 	bits := make([]uint32, len(top))
@@ -420,12 +426,21 @@ var methods = []method{
 func main() {
 	texts := flag.Int("texts", 100, "texts of each row")
 	only := flag.String("kind", "", "the only kind of text; empty is all")
+	named := flag.String("methods", "", "beginning of the names of the methods; empty is all")
+	onlyEdited := flag.Bool("edited", false, "only compare tests of edited text, Tr-GoF among them")
 	flag.Parse()
+	if *onlyEdited {
+		fmt.Printf("# go run ./informed -edited -texts %d\n", *texts)
+		edited(os.Stdout, *texts)
+		return
+	}
 	if *texts < 20 || flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "informed: want -texts >= 20 and no arguments")
 		os.Exit(2)
 	}
-	fmt.Printf("# go run ./informed -texts %d\n", *texts)
+	methods = slices.DeleteFunc(methods, func(m method) bool { return !strings.HasPrefix(m.name, *named) })
+	tournaments = slices.ContainsFunc(methods, func(m method) bool { return strings.HasPrefix(m.name, "tournament") })
+	fmt.Printf("# go run ./informed -texts %d -kind %q -methods %q\n", *texts, *only, *named)
 	fmt.Printf("# %s, %s %s/%s\n", host.CPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if err := table(os.Stdout, *texts, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "informed:", err)
