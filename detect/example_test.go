@@ -102,6 +102,18 @@ func ExampleAccumulator_Exclude() {
 	// with Exclude: inconclusive
 }
 
+// Letters share a letterhead. Under one key it speaks for all of them, or against all. Shared finds
+// it, and Exclude leaves it out.
+func ExampleShared() {
+	head := []watermark.Token{7, 7, 3, 1, 9}
+	letters := [][]watermark.Token{
+		append(slices.Clone(head), 21, 22, 23), append(slices.Clone(head), 31, 32, 33), {41, 42, 43, 44},
+	}
+	fmt.Println(detect.Shared(letters, 2, 2))
+	// Output:
+	// [[7 7 3 1 9]]
+}
+
 // Shards of a corpus can be read anywhere, in any order. Their evidence merges to the same bytes as
 // that of the whole.
 func ExampleAccumulator_Merge() {

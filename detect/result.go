@@ -33,7 +33,8 @@ var (
 		"so error rates hold over keys and not over texts under one key")
 	ErrMostlyOutside = errors.New("most tokens or their contexts are outside the vocabulary: " +
 		"check that profile and tokenizer belong to the text")
-	ErrKeySpace = errors.New("log10 p is below that of the key space, 2^-128: " +
+	ErrKeySpace = errors.New("log10 p is below the smallest error rate that is claimed, 2^-128, " +
+		"or n^2/2^97 for n units of a context width above 4: " +
 		"it measures how badly chance explains the text, and is not an error rate")
 )
 
@@ -160,7 +161,7 @@ func (r *Result) decide(s Scorer, o Options) {
 	if s.Width() == 0 {
 		r.Warnings = append(r.Warnings, ErrWidthZero)
 	}
-	if r.Log10PAdjusted < null.Log10KeySpace {
+	if r.Log10PAdjusted < null.Log10Floor(s.Width(), r.Scored) {
 		r.Warnings = append(r.Warnings, ErrKeySpace)
 	}
 }

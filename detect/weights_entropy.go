@@ -57,10 +57,11 @@ func modulus(g watermark.GreenList) float64 {
 // those of the model that may have written the text, or of any other model. A position shows more
 // of a mark, the freer the choice was there.
 //
-// The weight is the log odds of green under the mark, less those under the null. That is the best
-// weight (Neyman and Pearson). The spike entropy bounds the green probability from below
-// (Kirchenbauer et al. 2023, theorem 4.2). The weight is scaled so that a position where every
-// token is equally likely has MaxWeight. Logits of another model cost power and never validity.
+// The weight is the log odds of green under the mark, less those under the null. The spike entropy
+// bounds the green probability from below (Kirchenbauer et al. 2023, theorem 4.2). It is the law
+// before the token was drawn. Package informed uses the probability of the drawn token too, and needs
+// less text. The weight is scaled so that a position where every token is equally likely has
+// MaxWeight. Logits of another model cost power and never validity, if it does not depend on the key.
 //
 // The logits must be a function of the text before the position, and not of the key. Take those
 // before the mark was applied, at temperature 1.

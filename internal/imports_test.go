@@ -45,6 +45,9 @@ var mayImport = map[string][]string{
 	"detect/sequential": {
 		"watermark", "internal/tail", "detect", "detect/plan", "detect/internal/null", "detect/internal/evidence",
 	},
+	"detect/informed": {
+		"watermark", "internal/tail", "detect", "detect/sequential", "detect/internal/null", "detect/internal/evidence",
+	},
 	"detect/student": {
 		"watermark", "watermark/registry", "internal/tail", "detect", "detect/plan", "detect/sequential",
 		"detect/internal/null", "detect/internal/evidence",

@@ -34,6 +34,9 @@ type Options struct {
 	// also receives units outside the mark's band, and it does not receive excluded units. It lets
 	// control keys test the same units. It must not keep the pair's context.
 	Observe func(detect.Pair)
+	// Scored, if it is not nil, receives each unit that is scored, in order, with its score. It must
+	// not keep the pair's context.
+	Scored func(unit detect.Pair, score int64)
 }
 
 // Check returns an error if a field is out of its range. nil is sound.

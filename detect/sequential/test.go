@@ -152,6 +152,9 @@ func (q *Test) fresh(context []detect.Token, next detect.Token) fate {
 	}
 	null.CheckScore(score, q.top)
 	q.process.add(score)
+	if q.options.Scored != nil {
+		q.options.Scored(q.pair[0], score)
+	}
 	return fateScored
 }
 
@@ -264,7 +267,7 @@ func (q *Test) Result() Result {
 	if q.scorer.Width() == 0 {
 		r.Warnings = append(r.Warnings, detect.ErrWidthZero)
 	}
-	if r.Log10PAdjusted < null.Log10KeySpace {
+	if r.Log10PAdjusted < null.Log10Floor(q.scorer.Width(), scored) {
 		r.Warnings = append(r.Warnings, detect.ErrKeySpace)
 	}
 	return r

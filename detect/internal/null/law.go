@@ -2,6 +2,7 @@ package null
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -14,6 +15,20 @@ const TargetPower = 0.9
 
 // Log10KeySpace is log10 of 2^-128, rounded up. No test claims an error rate below it.
 const Log10KeySpace = -38.53
+
+// widePRF is the smallest context width at which a context is hashed to 96 bits before it is the
+// input of the keyed function.
+const widePRF = 5
+
+// Log10Floor returns log10 of the smallest probability that a test of so many units claims as an
+// error rate. It is that of the key space, or the chance that two of the contexts collide if that is
+// larger: units^2/2^97. docs/statistics.md, section 3, has the proof.
+func Log10Floor(width int, units int64) float64 {
+	if width < widePRF || units < 2 {
+		return Log10KeySpace
+	}
+	return max(Log10KeySpace, 2*math.Log10(float64(units))-97*math.Log10(2))
+}
 
 // LevelSlack lets a value that equals its threshold reach it, although logarithms round. It is a
 // few ulps of a log10 p-value, and far below the accuracy of one.

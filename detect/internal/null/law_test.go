@@ -299,3 +299,17 @@ func TestFairChoice(t *testing.T) {
 		})
 	}
 }
+
+// TestFloor: contexts of more than four tokens are hashed to 96 bits, and two of them can collide.
+func TestFloor(t *testing.T) {
+	for _, c := range []struct {
+		width int
+		units int64
+		want  float64
+	}{
+		{0, 1e6, Log10KeySpace}, {4, 1e9, Log10KeySpace}, {5, 1, Log10KeySpace},
+		{5, 1e4, -21.2}, {5, 1e6, -17.2}, {16, 1e6, -17.2},
+	} {
+		assert.InDelta(t, c.want, Log10Floor(c.width, c.units), 0.01, "width %d, %d units", c.width, c.units)
+	}
+}
