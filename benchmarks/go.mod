@@ -10,7 +10,11 @@ require (
 )
 
 require (
+	github.com/ardanlabs/jinja v1.1.0 // indirect
 	github.com/dlclark/regexp2/v2 v2.5.1 // indirect
+	github.com/ebitengine/purego v0.10.0 // indirect
+	github.com/hybridgroup/yzma v1.26.1 // indirect
+	github.com/jupiterrider/ffi v0.7.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/text v0.44.0 // indirect
 )

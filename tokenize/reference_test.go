@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
@@ -183,6 +184,7 @@ func TestReferences(t *testing.T) {
 
 func compare(t *testing.T, e *tokenize.BPE, ref *reference, table io.Writer, label string, total int, special bool) {
 	kinds := corpus(t, e)
+	old := strings.HasSuffix(label, "llama.cpp") // its classes are older than Unicode 16
 	for _, k := range kinds {
 		texts, bytes, ids, differ := 0, 0, 0, 0
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -191,6 +193,14 @@ func compare(t *testing.T, e *tokenize.BPE, ref *reference, table io.Writer, lab
 			batch := make([]string, 64)
 			for i := range batch {
 				batch[i] = k.text(rng)
+				if old {
+					batch[i] = strings.Map(func(r rune) rune {
+						if unicode.Is(since16, r) {
+							return -1
+						}
+						return r
+					}, batch[i])
+				}
 			}
 			for i, want := range ref.ids(t, batch) {
 				text := batch[i]
@@ -442,6 +452,81 @@ func TestVocabularies(t *testing.T) {
 			}) bool {
 				return f.name == v.Name && f.file == v.File
 			}) || v.Name == "llama-3.1", "nothing is compared")
+		})
+	}
+}
+
+var compareEvery = flag.Bool("compare.every", false, "compare each character, for about ten minutes")
+
+// since16 holds the characters that are letters, marks, numbers, punctuation or symbols since Unicode 16. The
+// classes of llama.cpp are older.
+var since16 = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x897, 0x897, 1}, {0x1b4e, 0x1b4f, 1}, {0x1b7f, 0x1b7f, 1}, {0x1c89, 0x1c8a, 1}, {0x2427, 0x2429, 1},
+		{0x2ffc, 0x2fff, 1}, {0x31e4, 0x31e5, 1}, {0x31ef, 0x31ef, 1}, {0xa7cb, 0xa7cd, 1}, {0xa7da, 0xa7dc, 1},
+	},
+	R32: []unicode.Range32{
+		{0x105c0, 0x105f3, 1}, {0x10d40, 0x10d65, 1}, {0x10d69, 0x10d85, 1}, {0x10d8e, 0x10d8f, 1}, {0x10ec2, 0x10ec4, 1},
+		{0x10efc, 0x10efc, 1}, {0x11380, 0x11389, 1}, {0x1138b, 0x1138b, 1}, {0x1138e, 0x1138e, 1}, {0x11390, 0x113b5, 1},
+		{0x113b7, 0x113c0, 1}, {0x113c2, 0x113c2, 1}, {0x113c5, 0x113c5, 1}, {0x113c7, 0x113ca, 1}, {0x113cc, 0x113d5, 1},
+		{0x113d7, 0x113d8, 1}, {0x113e1, 0x113e2, 1}, {0x116d0, 0x116e3, 1}, {0x11bc0, 0x11be1, 1}, {0x11bf0, 0x11bf9, 1},
+		{0x11f5a, 0x11f5a, 1}, {0x13460, 0x143fa, 1}, {0x16100, 0x16139, 1}, {0x16d40, 0x16d79, 1}, {0x18cff, 0x18cff, 1},
+		{0x1cc00, 0x1ccf9, 1}, {0x1cd00, 0x1ceb3, 1}, {0x1e5d0, 0x1e5fa, 1}, {0x1e5ff, 0x1e5ff, 1}, {0x1f8b2, 0x1f8bb, 1},
+		{0x1f8c0, 0x1f8c1, 1}, {0x1fa89, 0x1fa89, 1}, {0x1fa8f, 0x1fa8f, 1}, {0x1fabe, 0x1fabe, 1}, {0x1fac6, 0x1fac6, 1},
+		{0x1fadc, 0x1fadc, 1}, {0x1fadf, 0x1fadf, 1}, {0x1fae9, 0x1fae9, 1}, {0x1fbcb, 0x1fbef, 1}, {0x2ebf0, 0x2ee5d, 1},
+	},
+}
+
+// TestEveryCharacter compares each character of Unicode next to a word, an apostrophe, a digit, a symbol and
+// blanks. It says for how many characters a program gives other ids.
+func TestEveryCharacter(t *testing.T) {
+	if !*compareEvery {
+		t.Skip("takes minutes; -compare.every runs it")
+	}
+	for _, f := range families {
+		if !strings.Contains(f.name+"/"+f.file, *compareOnly) {
+			continue
+		}
+		t.Run(f.name+"/"+f.file, func(t *testing.T) {
+			path := vocabulary(t, f.name, f.file)
+			e := load(t, f.name, f.file)
+			ref := newReference(t, append([]string{f.reference[0], path}, f.reference[1:]...)...)
+			around := func(c string) string { return "a" + c + "'s " + c + c + "1" + c + "\n" + c + " ," + c + "B" }
+			var differ []rune
+			var group []rune
+			compare := func(last bool) {
+				if len(group) < 64 && !last {
+					return
+				}
+				texts := []string{""}
+				for _, r := range group {
+					texts[0] += around(string(r)) + "\n"
+					texts = append(texts, around(string(r)))
+				}
+				same := func(text string, ids []int32) bool { return slices.Equal(ids, e.Append(nil, []byte(text))) }
+				if !same(texts[0], ref.ids(t, texts[:1])[0]) {
+					for i, ids := range ref.ids(t, texts[1:]) {
+						if !same(texts[1+i], ids) {
+							differ = append(differ, group[i])
+						}
+					}
+				}
+				group = group[:0]
+			}
+			for r := range rune(unicode.MaxRune + 1) {
+				if r < 0xd800 || r > 0xdfff {
+					group = append(group, r)
+				}
+				compare(r == unicode.MaxRune)
+			}
+			var other []rune
+			for _, r := range differ {
+				if f.reference[0] != "llama.cpp" || !unicode.Is(since16, r) {
+					other = append(other, r)
+				}
+			}
+			t.Logf("%d characters differ, %d of them not because they are new in Unicode 16: %U", len(differ), len(other), other[:min(len(other), 20)])
+			assert.Empty(t, other)
 		})
 	}
 }

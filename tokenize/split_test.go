@@ -74,19 +74,23 @@ func TestInvalidByteIsSymbol(t *testing.T) {
 	}
 }
 
-// TestSplitOneMegabyte: a splitter that reads far beyond its pieces would not finish on these texts.
-func TestSplitOneMegabyte(t *testing.T) {
+// TestSplitLongTexts: a rule that reads far beyond its pieces would not finish on these texts.
+func TestSplitLongTexts(t *testing.T) {
+	loadClasses()
+	size := 1 << 20
+	if *long {
+		size = 16 << 20
+	}
 	for _, s := range []string{
 		" ", "\n ", " \n", "\r\n", "\u3000", "A", "A\u3082", "\u3082A", "\u0301", "\u0301A", " \u0301",
-		"Aa", "'", "'s", "'S'", "1", "\u0663", "/\n", "!\n/", "! ", "\xff", "\xc5", "\u01c5", "\u02b0A",
+		"Aa", "'", "'s", "'S'", "1", "\u0663", "/\n", "!\n/", "! ", "\xff", "\xc5", "\u01c5", "\u02b0A", "漢1", "漢", "\x01",
 	} {
-		text := []byte(strings.Repeat(s, 1<<20/len(s)))
-		for _, split := range []func([]byte, int) int{splitR50K, splitCL100K, splitO200K} {
-			loadClasses()
+		text := []byte(strings.Repeat(s, size/len(s)))
+		for _, r := range rules {
 			for i := 0; i < len(text); {
-				end := split(text, i)
+				end := r.stage(text, i)
 				if end <= i || end > len(text) {
-					t.Fatalf("%q: piece from %d to %d", s, i, end)
+					t.Fatalf("%q by %s: piece from %d to %d", s, r.pattern, i, end)
 				}
 				i = end
 			}
