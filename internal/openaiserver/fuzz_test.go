@@ -1,0 +1,96 @@
+package openaiserver
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/isotope-wm/isotope/internal/testmark"
+)
+
+// FuzzTenants: each API key of a file that is read belongs to one tenant.
+func FuzzTenants(f *testing.F) {
+	f.Add([]byte(`{"epoch":"e","tenants":[{"id":"a","cohort":"c","api_keys":["` + hashOf("one") + `"]}]}`))
+	f.Add([]byte(`{"epoch":[[[[`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		testmark.InTime(t, text, func(text []byte) {
+			list, err := ParseTenants(text)
+			if err != nil {
+				return
+			}
+			keys := 0
+			for _, tenant := range list.List {
+				keys += len(tenant.APIKeys)
+			}
+			assert.Len(t, list.byHash, keys)
+		})
+	})
+}
+
+// FuzzRequest: a request that is accepted has numbers within the limits.
+func FuzzRequest(f *testing.F) {
+	for _, seed := range []string{
+		`{"model":"m","prompt":"a","max_tokens":5,"stop":["x"],"seed":1}`, `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"n":2}`,
+		`{"prompt":"a","logit_bias":{"1":5},"logprobs":3,"top_logprobs":2}`, `{"model":"m","model":"m"}`, `{"prompt":[[[[`,
+	} {
+		f.Add([]byte(seed))
+	}
+	model, err := testModel()
+	if err != nil {
+		f.Fatal(err)
+	}
+	c := &Config{Model: model, Limits: Limits{MaxTokens: 100, DefaultTokens: 10, Choices: 3}}
+	allowed := []string{"n", "logprobs", "top_logprobs", "logit_bias", "response_format"}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		testmark.InTime(t, body, func(body []byte) {
+			for _, taken := range [][]string{takenByChat, takenByCompletions} {
+				q, err := parseRequest(body, taken, allowed)
+				if err != nil {
+					continue
+				}
+				if _, err := q.chatPrompt(); err == nil {
+					assert.NotEmpty(t, q.messages())
+				}
+				text, err := q.textPrompt()
+				if err != nil {
+					continue
+				}
+				if j, err := q.job(c, &Tenant{ID: "a"}, text); err == nil {
+					assert.True(t, j.maxTokens >= 1 && j.maxTokens <= 100 && j.choices >= 1 && j.choices <= 3)
+					assert.LessOrEqual(t, len(j.stop), 4)
+				}
+			}
+		})
+	})
+}
+
+// FuzzCutter: the pieces of a text are the text before its first stop sequence, however it is cut.
+func FuzzCutter(f *testing.F) {
+	f.Add([]byte("one two €three"), "two", "x", uint8(3))
+	f.Add([]byte("aaab"), "aab", "b", uint8(1))
+	f.Fuzz(func(t *testing.T, text []byte, first, second string, size uint8) {
+		c := cutter{}
+		for _, s := range []string{first, second} {
+			if s != "" && len(s) < 64 {
+				c.stops = append(c.stops, s)
+			}
+		}
+		n, stopped := int(size)%7+1, false
+		var got strings.Builder
+		for i := 0; i < len(text) && !stopped; i += n {
+			var piece string
+			piece, stopped = c.add(text[i:min(len(text), i+n)])
+			got.WriteString(piece)
+		}
+		if !stopped {
+			got.WriteString(c.rest())
+			assert.Equal(t, string(text), got.String())
+			return
+		}
+		assert.True(t, strings.HasPrefix(string(text), got.String()))
+		for _, s := range c.stops {
+			assert.NotContains(t, got.String(), s)
+		}
+	})
+}
