@@ -38,11 +38,7 @@ func (s *subject) bytes() (n int64) {
 	return n
 }
 
-// hasText and hasIDs report what the parts are. They can be both.
-func (s *subject) hasText() bool {
-	return slices.ContainsFunc(s.parts, func(t corpus.Text) bool { return t.IDs == nil })
-}
-
+// hasIDs reports whether a part is token ids.
 func (s *subject) hasIDs() bool {
 	return slices.ContainsFunc(s.parts, func(t corpus.Text) bool { return t.IDs != nil })
 }

@@ -111,9 +111,9 @@ func (c *cli) profileNewCommand() *cobra.Command {
 
 func (c *cli) profileIDCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "id FILE...",
-		Short:   "Print the identities of profiles",
-		Long:    `ID prints the identities of profiles, a line for each FILE. Profiles that mean the same have
+		Use:   "id FILE...",
+		Short: "Print the identities of profiles",
+		Long: `ID prints the identities of profiles, a line for each FILE. Profiles that mean the same have
 the same one.`,
 		Example: `  isotope profile id my.json`,
 		Args:    someFiles,
@@ -131,9 +131,9 @@ the same one.`,
 
 func (c *cli) profileExplainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "explain FILE",
-		Short:   "Say what a mark costs, and how much text a test needs",
-		Long:    `Explain says what the mark of a profile costs in several kinds of text, and how many tokens a
+		Use:   "explain FILE",
+		Short: "Say what a mark costs, and how much text a test needs",
+		Long: `Explain says what the mark of a profile costs in several kinds of text, and how many tokens a
 test needs.`,
 		Example: `  isotope profile explain my.json`,
 		Args: func(cmd *cobra.Command, args []string) error {
