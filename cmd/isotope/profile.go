@@ -162,7 +162,7 @@ func (o *profileFlags) register(cmd *cobra.Command) {
 	f.IntVar(&o.tournament.Candidates, "candidates", 2, "tournament: tokens in a match, 2 to 16, where more than 2 distort the distribution")
 	f.IntVar(&p.Variants, "variants", 1, "gumbelmax, tournament: number of keys, of which each text has one")
 	f.IntVar(&o.width, "width", 0, "context width in tokens, 0 to 16 (default: 2 for greenlist, 4 for the others)")
-	f.StringVar(&p.Tokenizer, "tokenizer", defaultTokenizer, "tokenizer `NAME`: one of "+strings.Join(tokenize.Names(), ", ")+`. It may also be the name of a model that has one of these, or a file. Token ids from outside have "none"`)
+	f.StringVar(&p.Tokenizer, "tokenizer", defaultTokenizer, "tokenizer `NAME`: one of "+strings.Join(tokenize.Names(), ", ")+`. A model that has one of these and the file of a tokenizer are names, too. Token ids from outside have "none"`)
 	f.IntVar(&p.Vocab, "vocab", 0, "vocabulary size (default: the tokenizer's)")
 	f.StringVar(&o.band, "band", "", "part `LO,HI` of the 65536 parts of contexts; needs --selector")
 	f.StringVar(&o.selector, "selector", "", "key `FILE` that divides the contexts between bands")
