@@ -52,6 +52,12 @@ llama: ## fetch llama.cpp and a small model, which some tests need
 vocabularies: ## fetch the vocabularies and the programs that the tests of package tokenize compare with
 	python3 tokenize/testdata/fetch.py
 
+.PHONY: long
+long: ## full sizes, which take hours: 20 million ids of each tokenizer, and inputs of 16 MiB
+	go test ./tokenize -count=1 -timeout 24h -run 'TestReferences|TestEveryCharacter' -compare.every -compare.ids 20000000 \
+		-compare.table "$(CURDIR)/benchmarks/results/tokenizers-compared.txt"
+	go test ./tokenize -count=1 -timeout 24h -run 'TestWork|TestSplitLong' -long
+
 .PHONY: purego
 purego: ## build everything, and test the core, without assembly, the standard library's included
 	go build -tags purego ./...

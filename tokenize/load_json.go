@@ -12,7 +12,13 @@ import (
 func parseJSON(text []byte) (*source, error) {
 	s := scanner{text: text}
 	keys := map[string][]byte{}
-	s.object(func(key string) { keys[key] = s.raw() })
+	s.object(func(key string) {
+		if key == "model" {
+			keys[key] = s.leap()
+		} else {
+			keys[key] = s.raw()
+		}
+	})
 	s.end()
 	if s.err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, s.err)
@@ -304,7 +310,8 @@ func (f *hfFile) decoder(keys map[string][]byte) error {
 func (f *hfFile) model(keys map[string][]byte) error {
 	s := scanner{text: keys["model"]}
 	model := map[string][]byte{}
-	s.object(func(key string) { model[key] = s.raw() })
+	s.object(func(key string) { model[key] = s.leap() })
+	s.end()
 	if s.err != nil {
 		return fmt.Errorf("%w: %w", ErrFormat, s.err)
 	}

@@ -402,6 +402,7 @@ func TestLoadErrors(t *testing.T) {
 		{"text", []byte("hello, world\n"), ErrFormat, "neither JSON nor GGUF nor a .tiktoken file nor a SentencePiece model"},
 		{"other JSON", []byte(`{"a":1}`), ErrFormat, `no "model"`},
 		{"cut JSON", text(t, byteLevelTree())[:3000], ErrFormat, "no end of a string"},
+		{"brackets that do not match", bytes.Replace(text(t, byteLevelTree()), []byte(`"vocab":{`), []byte(`"vocab":[`), 1), ErrFormat, "vocab: the file is not JSON: no object"},
 		{"two values", append(text(t, byteLevelTree()), "{}"...), ErrFormat, "more after its end"},
 		{"a key twice", []byte(`{"model":{},"model":{}}`), ErrFormat, `a second "model"`},
 

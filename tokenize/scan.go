@@ -243,6 +243,37 @@ func (s *scanner) raw() []byte {
 	return s.text[start:s.at]
 }
 
+// leap is raw for a large array or object that the caller reads again: it only looks for the end.
+func (s *scanner) leap() []byte {
+	if b := s.peek(); b != '{' && b != '[' {
+		return s.raw()
+	}
+	start, depth := s.at, 0
+	for s.at < len(s.text) && s.err == nil {
+		b := s.text[s.at]
+		s.at++
+		switch b {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return s.text[start:s.at]
+			}
+		case '"':
+			for s.at < len(s.text) && s.text[s.at] != '"' {
+				if s.text[s.at] == '\\' {
+					s.at++
+				}
+				s.at++
+			}
+			s.at++
+		}
+	}
+	s.at = min(s.at, len(s.text))
+	s.fail("no end of an array or object")
+	return nil
+}
+
 func (s *scanner) skip(depth int) {
 	if depth > maxDepth {
 		s.fail(fmt.Sprintf("more than %d levels", maxDepth))

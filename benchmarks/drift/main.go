@@ -20,6 +20,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/benchmarks/internal/host"
@@ -32,9 +34,10 @@ import (
 func main() {
 	texts := flag.Int("texts", 40, "texts of the n-gram model and of random tokens")
 	tokens := flag.Int("tokens", 200, "tokens in a text")
-	real := flag.Int("real", 24, "texts of SmolLM2, 0 for none")
+	real := flag.Int("real", 16, "texts of SmolLM2, 0 for none")
+	only := flag.String("only", "", "vocabularies whose name contains one of these `texts`, separated by commas")
 	flag.Parse()
-	if err := run(*texts, *tokens, *real); err != nil {
+	if err := run(*texts, *tokens, *real, strings.Split(*only, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "drift:", err)
 		os.Exit(1)
 	}
@@ -47,7 +50,7 @@ var vocabularies = []string{
 	"smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
 }
 
-func run(texts, tokens, real int) error {
+func run(texts, tokens, real int, only []string) error {
 	cache := os.Getenv("ISOTOPE_CACHE")
 	if cache == "" {
 		dir, err := os.UserCacheDir()
@@ -56,17 +59,20 @@ func run(texts, tokens, real int) error {
 		}
 		cache = filepath.Join(dir, "isotope")
 	}
-	fmt.Printf("# go run ./drift -texts %d -tokens %d -real %d\n# %s, %s %s/%s\n", texts, tokens, real, host.CPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Printf("# go run ./drift -texts %d -tokens %d -real %d -only %s\n# %s, %s %s/%s\n", texts, tokens, real, strings.Join(only, ","), host.CPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Println("# same: texts that become exactly the ids that were drawn. kept: drawn ids that the text has at the same place.\n" +
 		"# width 2, width 4: those whose 2 or 4 ids before are kept too, of those that have so many. no text: texts with bytes that\n" +
 		"# are not UTF-8, which a server would not send as they are; they are left out.")
 	fmt.Printf("%-42s %-22s %6s %8s %8s %8s %8s %8s\n", "vocabulary", "written by", "ids", "same", "kept", "width 2", "width 4", "no text")
 	for _, name := range vocabularies {
+		if !slices.ContainsFunc(only, func(part string) bool { return strings.Contains(name, part) }) {
+			continue
+		}
 		e, err := open(cache, name)
 		if err != nil {
 			return err
 		}
-		b, err := lm.Load(context.Background(), lm.Config{Tokenizer: e, NoCache: true})
+		b, err := lm.Load(context.Background(), lm.Config{Tokenizer: plain{e}, NoCache: true})
 		if err != nil {
 			return err
 		}
@@ -129,6 +135,21 @@ func open(cache, name string) (*tokenize.BPE, error) {
 		return nil, err
 	}
 	return tok.(*tokenize.BPE), nil
+}
+
+// plain decodes each id by itself. Decode of a SentencePiece tokenizer leaves out the space before a text, so
+// that the token of a space alone has no text.
+type plain struct{ *tokenize.BPE }
+
+func (p plain) Decode(dst []byte, ids []int32) ([]byte, error) {
+	for i, id := range ids {
+		text, ok := p.Token(id)
+		if !ok {
+			return dst, fmt.Errorf("%w: id %d at position %d", tokenize.ErrID, id, i)
+		}
+		dst = append(dst, text...)
+	}
+	return dst, nil
 }
 
 // smol measures texts of SmolLM2.
