@@ -5,7 +5,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: ci
-ci: fmt tidy vet lint prose generate test purego race nested cross qemu vectors fuzz ## everything CI checks
+ci: fmt tidy vet lint prose generate test purego race nested cross qemu vectors reproducible fuzz ## everything CI checks
 
 .PHONY: fmt
 fmt: ## fail when gofmt would change a file
@@ -118,6 +118,24 @@ fuzz: ## every fuzz target for FUZZTIME; slow parsers fail as broken ones do
 			echo "== $$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $$dir; \
 		done; \
 	done
+
+.PHONY: reproducible
+reproducible: ## build the command from two folders, and fail when the bytes differ
+	@set -e; dir="$$(mktemp -d)"; trap 'rm -r "$$dir"' EXIT; mkdir "$$dir/elsewhere"; \
+	git ls-files -z -co --exclude-standard | tar --null -T - -cf - | tar -C "$$dir/elsewhere" -xf -; \
+	build="env CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags=-buildid="; \
+	$$build -o "$$dir/here.bin" ./cmd/isotope; (cd "$$dir/elsewhere" && $$build -o "$$dir/there.bin" ./cmd/isotope); \
+	cmp "$$dir/here.bin" "$$dir/there.bin"; \
+	if grep -qF -e "$$PWD" -e "$$dir" "$$dir/here.bin"; then echo "the program holds the name of the folder that built it"; exit 1; fi; \
+	sha256sum "$$dir/here.bin" | sed 's/ .*//'
+
+.PHONY: notices
+notices: ## the licences of what is linked into the command, for who passes a binary on
+	@sh .ci/notices ./cmd/isotope
+
+.PHONY: vulncheck
+vulncheck: ## known faults in dependencies; needs the database at vuln.go.dev
+	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./... || { echo "govulncheck found a fault, or could not reach its database" >&2; exit 1; }
 
 .PHONY: long
 long: ## what takes hours: each fuzz target for ten minutes, and 1,000 kills of a collection

@@ -142,9 +142,11 @@ func TestKillsUnderFaults(t *testing.T) {
 			cmd.Env = append(os.Environ(), "COLLECT_KILLS_JOURNAL="+path, "COLLECT_KILLS_URL="+f.URL+"/v1")
 			var out strings.Builder
 			cmd.Stdout, cmd.Stderr = &out, &out
-			end := func() { cmd.Process.Kill() }
+			started := make(chan struct{}) // a request of the process before may arrive late
+			end := func() { <-started; cmd.Process.Kill() }
 			kill.Store(&end)
 			require.NoError(t, cmd.Start())
+			close(started)
 			err := cmd.Wait()
 			if cmd.ProcessState.ExitCode() >= 0 { // it was not killed
 				require.NoError(t, err, out.String())
