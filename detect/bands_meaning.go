@@ -27,7 +27,7 @@ const (
 	// master's was not, although it could have been.
 	PatternPartWithoutMaster Pattern = "part_without_master"
 	// PatternOpen means that a band was detected, and that the other bands do not tell the
-	// explanations apart. They were not tested, or the text was too short.
+	// explanations apart. They were not tested, or their silence says nothing.
 	PatternOpen Pattern = "open"
 )
 
@@ -106,7 +106,7 @@ func Conclude(results []BandResult) Conclusion {
 	case trace.detected || provenance.detected:
 		r.Pattern = PatternOpen
 		r.NotShown = append(r.NotShown, "which explanation holds: a band that would tell them apart "+
-			"was not tested, or had too little text")
+			"was not tested, or its silence says nothing")
 	default:
 		r.Pattern = PatternNone
 		r.NotShown = append(r.NotShown, "that the text is unmarked: "+
