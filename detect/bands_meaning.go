@@ -27,7 +27,7 @@ const (
 	// master's was not, although it could have been.
 	PatternPartWithoutMaster Pattern = "part_without_master"
 	// PatternOpen means that a band was detected, and that the other bands do not tell the
-	// explanations apart. They were not tested, or the text was too short.
+	// explanations apart. They were not tested, or their silence says nothing.
 	PatternOpen Pattern = "open"
 )
 

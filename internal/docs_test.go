@@ -222,7 +222,8 @@ func unindent(text string) string {
 var packageDirs = map[string]string{
 	"watermark": "watermark", "registry": "watermark/registry", "tokenize": "tokenize",
 	"detect": "detect", "sequential": "detect/sequential", "student": "detect/student", "plan": "detect/plan", "scorertest": "detect/scorertest",
-	"interop": "watermark/interop", "openaiserver": "internal/openaiserver", "tail": "internal/tail",
+	"informed": "detect/informed",
+	"interop":  "watermark/interop", "openaiserver": "internal/openaiserver", "tail": "internal/tail",
 }
 
 // elsewhere are packages of the standard library that pages name.

@@ -321,7 +321,7 @@ var patternWords = map[detect.Pattern]string{
 	detect.PatternTraceAlone:         "the trace band was detected, and the provenance band was not although it could have been",
 	detect.PatternProvenanceAlone:    "the provenance band was detected, and the trace band was not although it could have been",
 	detect.PatternPartWithoutMaster:  "a cohort's or tenant's band was detected, and the master's was not although it could have been",
-	detect.PatternOpen:               "a band was detected, and the silence of the others says nothing",
+	detect.PatternOpen:               "a band was detected, and the others were not tested, or their silence says nothing",
 }
 
 // bandLine returns the result of a band in one line.

@@ -168,3 +168,29 @@ func TestOwnTurnsAreNoPrompts(t *testing.T) {
 	}
 	assert.Less(t, float64(below), keys*0.1+4*math.Sqrt(keys*0.09))
 }
+
+// TestCopiesAreWeighed: quotes of green pairs that are said fifteen times, among as many red ones that
+// are said once. Their number is what chance has, and their weight is not.
+func TestCopiesAreWeighed(t *testing.T) {
+	mark := studentMark(t, "master", 1)
+	rng := rand.New(rand.NewPCG(54, 1))
+	quote := func(green bool) []Token {
+		text := []Token{rng.Int32N(vocab)}
+		for len(text) < 13 {
+			next := rng.Int32N(vocab)
+			if testmark.IsGreen(mark, text[len(text)-1:], next) == green {
+				text = append(text, next)
+			}
+		}
+		return text
+	}
+	s := testmark.Must(student.New(mark, decoysOf(t, 100, 1), &student.Options{PromptsUnmarked: true}))
+	for range 3 {
+		often, once := quote(true), quote(false)
+		s.Add(slices.Concat(often, once), slices.Concat(slices.Repeat(often, 15), once))
+	}
+	r := s.Result()
+	assert.Less(t, r.CopiedLog10P, -6.0)
+	assert.Greater(t, r.Prompts.Log10P, -2.0)
+	assert.True(t, r.Refused)
+}
