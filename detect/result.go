@@ -78,6 +78,9 @@ type Result struct {
 	// Log10PAdjusted is log10 of the p-value, adjusted for every test that this one belongs to, at
 	// most 0. The verdict rests on it.
 	Log10PAdjusted float64
+	// Log10Floor is log10 of the smallest error rate that is claimed. Below it Log10PAdjusted
+	// measures how badly chance explains the text, and Warnings have ErrKeySpace.
+	Log10Floor float64
 	// Z is the z-score, to compare with papers. It is NaN if nothing was scored.
 	Z float64
 
@@ -161,7 +164,8 @@ func (r *Result) decide(s Scorer, o Options) {
 	if s.Width() == 0 {
 		r.Warnings = append(r.Warnings, ErrWidthZero)
 	}
-	if r.Log10PAdjusted < null.Log10Floor(s.Width(), r.Scored) {
+	r.Log10Floor = null.Log10Floor(s.Width(), r.Scored)
+	if r.Log10PAdjusted < r.Log10Floor {
 		r.Warnings = append(r.Warnings, ErrKeySpace)
 	}
 }

@@ -51,7 +51,7 @@ func (d *demo) page() *report.Page {
 		Verdict: d.student.result.Verdict,
 		Exhibit: []string{"A demonstration on this machine", d.c.started.UTC().Format("2 Jan 2006 15:04 UTC")},
 		Says:    "The mark was found in marked text, and in the answers of a model that learned from it.",
-		Odds:    "For the student: " + report.Odds(d.student.result.Log10PAdjusted),
+		Odds:    "For the student: " + report.Odds(d.student.result.Log10PAdjusted, d.student.result.Log10Floor),
 		Means:   "a mark can survive training.",
 		Not:     "that a neural model learns a mark as strongly as this small one.",
 		Fixed:   fixedWords(d.student.result.Power.Alpha, d.student.result.Tests),

@@ -169,19 +169,17 @@ func (o *outcome) allWarnings() []error {
 	list := append(append([]error(nil), o.result.Warnings...), o.warnings...)
 	for i, w := range list {
 		if errors.Is(w, detect.ErrKeySpace) {
-			list[i] = errKeySpace
+			floor := o.result.Log10Floor
+			list[i] = fmt.Errorf("p is below 10^%.1f, the smallest error rate that is claimed here; quote it as %s", floor, report.Quote(floor-1, floor))
 		}
 	}
 	return list
 }
 
-// errKeySpace is detect.ErrKeySpace with what to quote.
-var errKeySpace = errors.New("p is smaller than one in the number of keys, 2^128; quote it as less than 10^-38")
-
 // headlineOf returns the numbers of a result.
 func headlineOf(r detect.Result) headlineJSON {
 	return headlineJSON{
-		Log10P: number(r.Log10P), Log10PAdjusted: number(r.Log10PAdjusted), Quote: report.Quote(r.Log10PAdjusted), Z: number(r.Z),
+		Log10P: number(r.Log10P), Log10PAdjusted: number(r.Log10PAdjusted), Quote: report.Quote(r.Log10PAdjusted, r.Log10Floor), Z: number(r.Z),
 		Tokens: r.Tokens, Scored: r.Scored, Green: r.Green, Sum: r.Sum,
 		Skipped: skippedJSON{
 			Vocab: r.Skipped.Vocab, ShortContext: r.Skipped.ShortContext, Band: r.Skipped.Band, Payload: r.Skipped.Payload,

@@ -75,7 +75,7 @@ func (d *detection) index() *report.Page {
 	best := ranked(d.findings)[0].strongest()
 	box.Fixed = fixedWords(d.flags.alpha, best.result.Tests)
 	if found > 0 {
-		box.Odds = "For the first text of the list: " + report.Odds(best.result.Log10PAdjusted)
+		box.Odds = "For the first text of the list: " + report.Odds(best.result.Log10PAdjusted, best.result.Log10Floor)
 		box.Means, box.Not = "each text that is called detected depends on its key. It was written with the key, or copied from text that was, or a model wrote it that learned from such text.", boxNot
 	} else {
 		box.Says = fmt.Sprintf("Nothing was detected in %d texts.", n)
@@ -200,7 +200,7 @@ func (d *detection) resultBox(f *finding) *report.Box {
 	}
 	switch f.verdict {
 	case detect.Detected:
-		b.Odds, b.Means, b.Not = report.Odds(r.Log10PAdjusted), boxMeans, boxNot
+		b.Odds, b.Means, b.Not = report.Odds(r.Log10PAdjusted, r.Log10Floor), boxMeans, boxNot
 	case detect.NotDetected:
 		b.Odds = sentence(powerWords(o.scorer.Law(), r))
 		b.Not = "that the text is unmarked. Editing, paraphrase and translation remove marks, and a text of another key looks the same."
@@ -304,7 +304,7 @@ func (d *detection) bandsPage(f *finding) *report.Page {
 	}
 	p.Box.Fixed = fixedWords(best.Power.Alpha, best.Tests)
 	if f.verdict == detect.Detected {
-		p.Box.Odds = "For the strongest band: " + report.Odds(best.Log10PAdjusted)
+		p.Box.Odds = "For the strongest band: " + report.Odds(best.Log10PAdjusted, best.Log10Floor)
 		p.Box.Not = "who wrote it, or whether a model was trained on marked text."
 	}
 	for _, line := range f.pattern.Explanations {

@@ -88,7 +88,7 @@ func (o *outcome) print(b *strings.Builder) {
 		fmt.Fprintf(b, " (%s before adjusting for %d tests)", logP(r.Log10P), r.Tests)
 	}
 	if r.Verdict == detect.Detected {
-		fmt.Fprintf(b, "\n  odds      %s", report.Odds(r.Log10PAdjusted))
+		fmt.Fprintf(b, "\n  odds      %s", report.Odds(r.Log10PAdjusted, r.Log10Floor))
 	}
 	fmt.Fprintf(b, "\n  %s", evidenceWords(law, r))
 	if r.Scored > 0 {
@@ -196,7 +196,7 @@ func (d *detection) printRanking(b *strings.Builder, f *finding) {
 	d.printInput(b, f)
 	rankingTable(b, f.outcomes, int(f.tested), columnOf(d.set.list))
 	if best.result.Verdict == detect.Detected {
-		fmt.Fprintf(b, "  odds      %s\n", report.Odds(best.result.Log10PAdjusted))
+		fmt.Fprintf(b, "  odds      %s\n", report.Odds(best.result.Log10PAdjusted, best.result.Log10Floor))
 	} else {
 		fmt.Fprintf(b, "  tested    %d marks, the best of them %v; a text of another key, width or tokenizer looks the same\n", f.tested, best.candidate)
 	}

@@ -172,7 +172,9 @@ func (o *profileFlags) register(cmd *cobra.Command) {
 	f.Uint32Var(&p.Lane.Group, "group", 0, "group of tenants that share a key")
 	f.IntVar(&p.Lane.Index, "lane", 0, "the tenant's lane within the group")
 	f.IntVar(&p.Payload, "payload", 0, "`BITS` of the message that a text carries, 0 to 20; needs gamma 1/2")
-	f.Int32SliceVar(&o.exempt, "exempt", nil, "token `IDS`, ascending, that are never scored")
+	f.Int32SliceVar(&o.exempt, "exempt", nil, "token `IDS`, ascending, that are never scored (default: the control tokens of the tokenizer)")
+	f.StringVar(&p.Marked, "marked", watermark.MarkedScored, `"scored" leaves what no test scores unmarked: the first tokens of a text, and the ids of --exempt; "all" marks every position`)
+	f.Float64Var(&o.green.Gate, "gate", 0, "greenlist: bias only rows whose entropy is at least `NATS` at temperature 1")
 	f.BoolVar(&o.explain, "explain", false, "say on stderr what the mark costs and how many tokens a test needs")
 }
 
@@ -224,7 +226,9 @@ func (o *profileFlags) describe() error {
 		}
 		p.Selector = key.ID()
 	}
-	p.Exempt = o.exempt
+	if o.given("exempt") {
+		p.Exempt = o.exempt
+	}
 	return nil
 }
 
@@ -241,6 +245,9 @@ func (o *profileFlags) tokenizer() error {
 	p.Tokenizer, p.TokenizerDigest = t.Name(), t.Digest()
 	if p.Vocab == 0 {
 		p.Vocab = t.Vocab()
+	}
+	if t, ok := t.(interface{ Special() []watermark.Token }); ok {
+		p.Exempt = t.Special() // a mark that touched them would change where turns end
 	}
 	return check([]rule{{p.Vocab < t.Vocab(), fmt.Sprintf("--vocab %d is smaller than the %d ids of %s; only padding can make it larger", p.Vocab, t.Vocab(), p.Tokenizer)}})
 }

@@ -254,7 +254,11 @@ func (c *AuditCanonical) Box() *Box {
 	}
 	b.Fixed = fmt.Sprintf("p-value, adjusted for %s: %s (log10 p = %s).", tests, formatP(float64(c.Log10PAdjusted)), Decimal("%.3f", float64(c.Log10PAdjusted)))
 	if c.Verdict == detect.Detected {
-		b.Odds = Odds(float64(c.Log10PAdjusted))
+		units := int64(0)
+		for _, s := range c.Statistics {
+			units = max(units, s.Scored)
+		}
+		b.Odds = Odds(float64(c.Log10PAdjusted), floorOfAudit(units))
 		b.Means = "the outputs depend on the key. The possible explanations are below, and the test does not choose between them."
 		b.Not = "who trained the model, on what, or with which intent."
 	}

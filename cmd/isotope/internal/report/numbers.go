@@ -36,23 +36,22 @@ func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 func pow10(x float64) float64 { return math.Pow(10, x) }
 
-// keySpace is log10 of the smallest p-value that is quoted: one in the number of keys.
-var keySpace = -128 * math.Log10(2)
-
-// Quote returns a p-value as it can be quoted: "10^-12.4", or "less than 10^-38".
-func Quote(log10P float64) string {
+// Quote returns a p-value as it can be quoted: "10^-12.4", or "less than 10^-38". floor is log10 of
+// the smallest error rate that is claimed.
+func Quote(log10P, floor float64) string {
 	switch {
 	case !finite(log10P):
 		return ""
-	case log10P < keySpace:
-		return "less than 10^-38"
+	case log10P < floor:
+		return fmt.Sprintf("less than 10^-%d", int(-floor))
 	}
 	return formatP(log10P)
 }
 
-// Odds puts a p-value into a sentence about chance.
-func Odds(log10P float64) string {
-	switch n := math.Floor(-max(log10P, keySpace)); {
+// Odds puts a p-value into a sentence about chance. floor is log10 of the smallest error rate that
+// is claimed.
+func Odds(log10P, floor float64) string {
+	switch n := math.Floor(-max(log10P, floor)); {
 	case !finite(log10P):
 		return ""
 	case n >= 4:
@@ -61,6 +60,13 @@ func Odds(log10P float64) string {
 		return "Chance alone would give such a result always."
 	}
 	return fmt.Sprintf("Chance alone would give such a result with probability %s.", formatP(log10P))
+}
+
+// floorOfAudit is log10 of the smallest error rate that an audit claims, whatever its context width:
+// the chance that two of the contexts of so many units collide. docs/statistics.md, section 3, has
+// the proof.
+func floorOfAudit(units int64) float64 {
+	return max(-38.53, 2*math.Log10(float64(max(units, 1)))-97*math.Log10(2))
 }
 
 // power writes a power of ten: "1,000,000", or "10^12" from 10^10 on.
