@@ -191,6 +191,9 @@ func (d *detection) resultBox(f *finding) *report.Box {
 		}
 	default:
 		says = "There is too little to tell whether this text carries the mark."
+		if !f.tooLittle() {
+			says = "The test does not tell whether this text carries the mark. The notes say why."
+		}
 	}
 	b := d.box(f.verdict, "Exhibit: "+shortName(f), says)
 	b.Fixed = fixedWords(r.Power.Alpha, r.Tests)

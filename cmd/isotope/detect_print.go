@@ -46,11 +46,29 @@ func (d *detection) headline(words string) string {
 	return words
 }
 
+// tooLittle reports whether a text has too few tokens for silence to mean anything.
+func (f *finding) tooLittle() bool {
+	o := f.best()
+	return !(o.result.Power.MinShare <= o.candidate.options.MinShare)
+}
+
+// verdictWords says what the verdict of one text is, and for one that does not tell why.
+func (d *detection) verdictWords(f *finding) string {
+	v := d.verdict()
+	switch {
+	case v != detect.Inconclusive || f.tooLittle():
+		return verdictWords[v]
+	case f.verdict == detect.NotDetected:
+		return "inconclusive: nothing was detected, and a part was not tested"
+	}
+	return "inconclusive: the notes say why"
+}
+
 // printOne prints the result of one text for one mark.
 func (d *detection) printOne(b *strings.Builder, f *finding) {
 	o := f.best()
 	r := o.result
-	fmt.Fprintf(b, "%s\n", d.headline(verdictWords[d.verdict()]))
+	fmt.Fprintf(b, "%s\n", d.headline(d.verdictWords(f)))
 	d.printInput(b, f)
 	o.print(b)
 	if r.Verdict != detect.Detected {
@@ -188,7 +206,7 @@ const shownKeys = 20
 // printRanking prints one text under several candidates.
 func (d *detection) printRanking(b *strings.Builder, f *finding) {
 	best := f.best()
-	words := verdictWords[d.verdict()]
+	words := d.verdictWords(f)
 	if d.verdict() == detect.Detected {
 		words = fmt.Sprintf("detected: this text depends on the key %s", best.candidate.name())
 	}

@@ -121,6 +121,27 @@ func TestFieldTexts(t *testing.T) {
 	}
 }
 
+// TestInconclusiveSaysWhy: silence that says nothing has a reason, which is not always the length.
+func TestInconclusiveSaysWhy(t *testing.T) {
+	args := append([]string{"detect"}, fieldArgs(t)[1:]...)
+	for _, c := range []struct {
+		name  string
+		args  []string
+		first string
+	}{
+		{"too short", []string{newDir(t).file("a.txt", "A few words.")}, "inconclusive: too little text to tell"},
+		{"ids of another tokenizer", []string{"--ids", fieldFiles + "O17_ids_o200k.json"}, "inconclusive: the notes say why"},
+		{"a part was skipped", []string{fieldFiles + "base_plain.txt", fieldFiles + "O09_report.pdf"}, "inconclusive: nothing was detected, and a part was not tested (1 of 2 rows were tested, and 1 skipped)"},
+		{"silence", []string{fieldFiles + "base_plain.txt"}, "not detected"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out := mustRun(t, append(args[:len(args):len(args)], c.args...)...)
+			first, _, _ := strings.Cut(out, "\n")
+			assert.Equal(t, c.first, first)
+		})
+	}
+}
+
 // TestFieldRows has the cases of outputs, which audit tests together.
 func TestFieldRows(t *testing.T) {
 	base := append(append([]string{"audit"}, fieldArgs(t)...), "--reference", "none", "--decoys", "100", "--run-key", strings.Repeat("0c", 16))
