@@ -29,8 +29,8 @@ The verdict is one of three:
   detected      The p-value, adjusted for every test, is at most --alpha.
   not_detected  The p-value is larger. The test would have detected a text like this one of
                 which --min-share is marked, with probability 0.9.
-  inconclusive  The p-value is larger, and silence says nothing: the text is too short, or
-                nothing says how much a marked text like this one would show.
+  inconclusive  The p-value is larger, and silence says nothing. The text is too short, or
+                it is not known how much a marked text like this one would show.
 
 A detected text depends on the key. The test does not say who wrote it. A text in which
 nothing is detected may be a marked text that was edited, paraphrased or translated.
