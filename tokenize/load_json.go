@@ -50,10 +50,9 @@ func parseJSON(text []byte) (*source, error) {
 type hfFile struct {
 	*source
 	byteLevel bool
-	strip     bool            // the decoder removes a space at the start
-	lowLines  bool            // the decoder makes spaces of ▁
-	fallback  bool            // the decoder makes bytes of tokens such as <0x41>
-	isBytes   func(byte) bool // tells a token of a byte, see model
+	strip     bool // the decoder removes a space at the start
+	lowLines  bool // the decoder makes spaces of ▁
+	fallback  bool // the decoder makes bytes of tokens such as <0x41>
 }
 
 // A block is an object with a type, such as a normalizer.
