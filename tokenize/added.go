@@ -52,13 +52,11 @@ type chunk struct {
 // be nil, is the alignment of the normalized form that the chunk is of.
 func (a *added) each(e *BPE, text []byte, special bool, align *alignment, f func(chunk)) {
 	look := special || a.text
-	first := true
 	between := func(from, to int) {
 		if from == to {
 			return
 		}
-		part := e.normal.apply(text[from:to], first, align)
-		first = false
+		part := e.normal.apply(text[from:to], align)
 		sub := func(i, j int) {
 			if i < j {
 				f(chunk{id: -1, text: part[i:j], base: from, at: i})
@@ -80,7 +78,6 @@ func (a *added) each(e *BPE, text []byte, special bool, align *alignment, f func
 			between(at, i)
 			f(chunk{id: id, from: i, to: j})
 			at = j
-			first = false
 		})
 	}
 	between(at, len(text))

@@ -140,7 +140,7 @@ func checkLoaded(t *testing.T, file []byte, o LoadOptions, text string) {
 		return
 	}
 	loadClasses()
-	part := s.normal.apply([]byte(text), true, nil)
+	part := s.normal.apply([]byte(text), nil)
 	require.Equal(t, specification(s, string(part)), ids, "%q", text)
 }
 

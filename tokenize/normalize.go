@@ -18,7 +18,6 @@ type normalizer struct {
 	form   form
 	spaces bool // ▁ counts as a space
 	prefix bool // a space stands before each chunk of text
-	once   bool // prefix, but only before the first chunk
 }
 
 // A form is a Unicode normalization form.
@@ -41,22 +40,21 @@ type alignment struct {
 }
 
 // apply returns the normalized form of a chunk of text. It returns text itself if nothing changes.
-// first says that the chunk is the first of its text. align may be nil.
-func (n *normalizer) apply(text []byte, first bool, align *alignment) []byte {
+// align may be nil.
+func (n *normalizer) apply(text []byte, align *alignment) []byte {
 	if align != nil {
 		*align = alignment{}
 	}
 	if len(text) == 0 {
 		return text
 	}
-	prefix := n.prefix && (first || !n.once)
 	var out []byte
 	switch {
 	case n.form != formNone:
 		out = n.form.apply(text, align)
 	case n.spaces && bytes.Contains(text, []byte(lowLine)):
 		out = make([]byte, 0, len(text)+1)
-		if prefix {
+		if n.prefix {
 			out = append(out, ' ')
 			align.add(0, 0)
 		}
@@ -71,7 +69,7 @@ func (n *normalizer) apply(text []byte, first bool, align *alignment) []byte {
 			align.add(i, i+1)
 			i++
 		}
-	case prefix:
+	case n.prefix:
 		out = append(append(make([]byte, 0, len(text)+1), ' '), text...)
 		if align != nil {
 			align.add(0, 0)

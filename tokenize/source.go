@@ -345,11 +345,5 @@ func nameOf(digest string) string {
 			return encodings[i].name
 		}
 	}
-	if name, ok := known[digest]; ok {
-		return name
-	}
 	return "bpe-" + digest[len("sha256:"):len("sha256:")+12]
 }
-
-// known holds the names of tokenizers of other models that were compared with other programs.
-var known = map[string]string{}
