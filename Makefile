@@ -53,10 +53,12 @@ vocabularies: ## fetch the vocabularies and the programs that the tests of packa
 	python3 tokenize/testdata/fetch.py
 
 .PHONY: long
-long: ## full sizes, which take hours: 20 million ids of each tokenizer, and inputs of 16 MiB
+long: ## what takes hours: 20 million ids of each tokenizer, inputs of 16 MiB, long fuzzing, and 1,000 kills
 	go test ./tokenize -count=1 -timeout 24h -run 'TestReferences|TestEveryCharacter' -compare.every -compare.ids 20000000 \
 		-compare.table "$(CURDIR)/benchmarks/results/tokenizers-compared.txt"
 	go test ./tokenize -count=1 -timeout 24h -run 'TestWork|TestSplitLong' -long
+	$(MAKE) fuzz FUZZTIME=10m
+	ISOTOPE_KILLS=1000 go test -count=1 -timeout 6h -run 'Kills' ./cmd/isotope/internal/collect
 
 .PHONY: purego
 purego: ## build everything, and test the core, without assembly, the standard library's included
@@ -136,8 +138,3 @@ notices: ## the licences of what is linked into the command, for who passes a bi
 .PHONY: vulncheck
 vulncheck: ## known faults in dependencies; needs the database at vuln.go.dev
 	@go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./... || { echo "govulncheck found a fault, or could not reach its database" >&2; exit 1; }
-
-.PHONY: long
-long: ## what takes hours: each fuzz target for ten minutes, and 1,000 kills of a collection
-	$(MAKE) fuzz FUZZTIME=10m
-	ISOTOPE_KILLS=1000 go test -count=1 -timeout 6h -run 'Kills' ./cmd/isotope/internal/collect

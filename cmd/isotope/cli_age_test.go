@@ -126,7 +126,7 @@ func TestEncryptedKeyFiles(t *testing.T) {
 func TestKeygenToAPipe(t *testing.T) {
 	dir := newDir(t)
 	t.Chdir(dir.path)
-	status, out, errs := isotope("keygen", "-")
+	status, out, errs := isotope("key", "new", "-")
 	require.Zero(t, status)
 	assert.NoFileExists(t, "-")
 	key := dir.file("k", out)
@@ -137,7 +137,7 @@ func TestKeygenToAPipe(t *testing.T) {
 	assert.NotContains(t, errs, "isotope-secret-key")
 	// Encrypted and read again, without ever being a file.
 	sealed := encrypted(t, out, "p", false, 10)
-	status, again, _ := isotope("keygen", "-", "--from", dir.file("sealed", sealed), "--label", "x", passphraseFD(t, "p"))
+	status, again, _ := isotope("key", "derive", "-", "--from", dir.file("sealed", sealed), "--label", "x", passphraseFD(t, "p"))
 	require.Zero(t, status)
 	assert.Contains(t, again, "# id "+strings.TrimSpace(id))
 
