@@ -32,6 +32,9 @@ The verdict is one of three:
   inconclusive  The p-value is larger, and silence says nothing. The text is too short, or
                 it is not known how much a marked text like this one would show.
 
+--rate says how much: the green rate less gamma, or the mean score less that of chance, in
+marked text of the same kind. Detect prints both numbers for a text that you marked.
+
 A detected text depends on the key. The test does not say who wrote it. A text in which
 nothing is detected may be a marked text that was edited, paraphrased or translated.
 

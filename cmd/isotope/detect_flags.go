@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ type detectFlags struct {
 	any                                  switchOrFile
 	prompts, tokenizers                  []string
 	alpha, minShare, fdr                 float64
+	rates                                []float64
 	normalize                            string
 	json, spans                          bool
 	failOn, report                       string
@@ -56,6 +58,7 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 	group(cmd, "Test", func(f *pflag.FlagSet) {
 		f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,1)")
 		f.Float64Var(&o.minShare, "min-share", 0.5, "share of marked text that must have been detectable before silence is called not_detected, in (0,1]")
+		f.Float64SliceVar(&o.rates, "rate", nil, "by how much the mark raises the mean score in text like this one, one number for each --profile; silence is inconclusive without it")
 		f.BoolVar(&o.spans, "spans", false, "find marked parts of a text as well, as a second test")
 		f.StringVar(&o.normalize, "normalize", "", "test more forms of a text, each as one more test; in `FORMS` commas separate the tests, and plus signs join forms")
 		f.Lookup("normalize").NoOptDefVal = normalizeDefault
@@ -142,7 +145,7 @@ func (o *detectFlags) check(args []string) error {
 	if len(o.profiles) > 1 && !o.any.given {
 		marks = o.severalMarks()
 	}
-	return check(o.files(), marks, o.inputs(args), o.read.rules(), []rule{
+	return check(o.files(), marks, o.rateRules(), o.inputs(args), o.read.rules(), []rule{
 		within("alpha", o.alpha, open(0, 1)),
 		within("min-share", o.minShare, leftOpen(0, 1)),
 		withinIf(o.given("fdr"), "fdr", o.fdr, open(0, 1)),
@@ -187,6 +190,26 @@ func (o *detectFlags) severalMarks() []rule {
 		rules = append(rules, oneOf("band-role", role, bandRoles...))
 	}
 	return rules
+}
+
+// rateRules are the rules of --rate.
+func (o *detectFlags) rateRules() []rule {
+	rules := []rule{
+		{len(o.rates) > 0 && o.keyringFile() != "", "--rate is for the mark of a --profile, and a keyring has several; leave it out"},
+		{len(o.rates) > 0 && o.keyringFile() == "" && len(o.rates) != len(o.profiles), fmt.Sprintf("--rate has %s and --profile was given %s; give each profile its rate", numbers(len(o.rates)), times(len(o.profiles)))},
+	}
+	for _, rate := range o.rates {
+		rules = append(rules, within("rate", rate, open(0, math.Inf(1))))
+	}
+	return rules
+}
+
+// numbers counts numbers in words.
+func numbers(n int) string {
+	if n == 1 {
+		return "one number"
+	}
+	return fmt.Sprintf("%d numbers", n)
 }
 
 func (o *detectFlags) inputs(args []string) []rule {

@@ -85,6 +85,8 @@ type powerJSON struct {
 	MinSum    int64    `json:"min_sum"`
 	MinExcess *float64 `json:"min_excess"`
 	MinShare  *float64 `json:"min_share"`
+	Rate      *float64 `json:"rate"`       // of --rate, or null
+	RateShare *float64 `json:"rate_share"` // null if none would do, or without --rate
 }
 
 // spanJSON is the JSON object of a detect.Span. Offsets are half-open.
@@ -189,8 +191,17 @@ func headlineOf(r detect.Result) headlineJSON {
 		Power: powerJSON{
 			Alpha: r.Power.Alpha, Power: r.Power.Power, MinSum: r.Power.MinSum,
 			MinExcess: number(r.Power.MinExcess), MinShare: number(r.Power.MinShare),
+			Rate: stated(r.Power.Rate), RateShare: number(r.Power.RateShare),
 		},
 	}
+}
+
+// stated returns a rate, or nil if none was stated.
+func stated(rate float64) *float64 {
+	if rate == 0 {
+		return nil
+	}
+	return &rate
 }
 
 // toJSON returns the JSON object of a result under a profile and key, without spans and payload.

@@ -182,6 +182,9 @@ func (s *candidateSet) pairs(o *detectFlags, profiles []*interop.Description, se
 		if err != nil {
 			return err
 		}
+		if len(o.rates) > 0 {
+			c.options.Rate = o.rates[i]
+		}
 		if s.bands {
 			if c.role, err = o.roleOf(i, c.isDraw()); err != nil {
 				return err

@@ -192,7 +192,7 @@ func (d *detection) resultBox(f *finding) *report.Box {
 	default:
 		says = "There is too little to tell whether this text carries the mark."
 		if !f.tooLittle() {
-			says = "The test does not tell whether this text carries the mark. The notes say why."
+			says = "The test does not tell whether this text carries the mark: " + o.silence() + "."
 		}
 	}
 	b := d.box(f.verdict, "Exhibit: "+shortName(f), says)

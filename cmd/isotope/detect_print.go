@@ -61,7 +61,18 @@ func (d *detection) verdictWords(f *finding) string {
 	case f.verdict == detect.NotDetected:
 		return "inconclusive: nothing was detected, and a part was not tested"
 	}
-	return "inconclusive: the notes say why"
+	return "inconclusive: " + f.best().silence()
+}
+
+// silence says why a test that detected nothing does not tell.
+func (o *outcome) silence() string {
+	switch {
+	case o.result.Power.Rate == 0 && o.candidate.tests():
+		return "nothing was detected, and no --rate says how much a marked text like this one would show"
+	case o.candidate.tests():
+		return "nothing was detected, and a marked text like this one might not have been"
+	}
+	return "the notes say why"
 }
 
 // printOne prints the result of one text for one mark.
@@ -164,6 +175,8 @@ func powerWords(law watermark.Law, r detect.Result) string {
 	p := r.Power
 	_, colours := law.(watermark.Bernoulli)
 	switch {
+	case p.RateShare <= 1:
+		return fmt.Sprintf("a text like this one of which %.3g %% is marked would have been detected with probability 0.9, if the mark raises the mean score by %.3g (alpha %g)", 100*p.RateShare, p.Rate, p.Alpha)
 	case p.MinShare > 1 && colours:
 		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout (alpha %g)", r.Scored, p.Alpha)
 	case p.MinShare > 1:

@@ -231,7 +231,7 @@ func (d *scorer) testPanel(f *finding, t *tokenText, given [][]watermark.Token) 
 func (d *scorer) testBands(f *finding, t *tokenText, given [][]watermark.Token) {
 	var bands []detect.Band
 	for _, c := range d.set.list {
-		bands = append(bands, detect.Band{Role: c.role, Scorer: c.bound[0].Scorer, Dedup: c.options.Dedup})
+		bands = append(bands, detect.Band{Role: c.role, Scorer: c.bound[0].Scorer, Dedup: c.options.Dedup, Rate: c.options.Rate})
 	}
 	tests := detect.NewBands(bands, &d.set.list[0].options)
 	for _, p := range given {

@@ -115,7 +115,7 @@ Start with 'isotope demo'. To mark and test a text of your own:
 	root.SetHelpTemplate("{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{.UsageString}}")
 	root.PersistentFlags().BoolVarP(&c.quiet, "quiet", "q", false, "print neither progress nor hints on stderr")
 	root.PersistentFlags().IntVar(&c.passphraseFD, "passphrase-fd", -1, "read the passphrase of encrypted key files from file descriptor `N` (default: ask on the terminal)")
-	root.PersistentFlags().Lookup("passphrase-fd").DefValue = "" // the help says what happens without it
+	root.PersistentFlags().Lookup("passphrase-fd").DefValue = "0" // which help does not print
 	root.PersistentFlags().BoolVar(&c.noColours, "no-colours", false, "leave the colours of tokens out of reports: they show a part of the green list")
 	root.AddCommand(c.demoCommand(), c.keyCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.studentCommand(), c.planCommand(), c.tokenizeCommand(), c.versionCommand(), c.manCommand())
 	completeAll(root)
