@@ -186,6 +186,11 @@ func (c *cli) keygenCommand() *cobra.Command {
 	return cmd
 }
 
+// keyExists is the error of a verb that would write a key to a file that exists.
+func keyExists(path string, err error) error {
+	return wordedError{path + " exists, and a key is never overwritten; choose another name", err}
+}
+
 // keygen writes a key, random or derived, and prints its id.
 func (c *cli) keygen(path, from string, labels []string) error {
 	key := watermark.NewKey()
@@ -204,7 +209,7 @@ func (c *cli) keygen(path, from string, labels []string) error {
 	err := watermark.WriteKeyFile(path, key, append(comment, "id "+key.ID())...)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return wordedError{path + " exists, and a key is never overwritten; choose another name", err}
+		return keyExists(path, err)
 	case err != nil:
 		return openError(err)
 	}

@@ -2,14 +2,16 @@
 // in the outputs of another model that was trained on it.
 //
 //	isotope demo                          the whole story on this machine, in a minute
-//	isotope keygen FILE                   make a secret key
-//	isotope profile                       print a mark's public description
+//	isotope key new FILE                  make a secret key
+//	isotope profile new                   print a mark's public description
 //	isotope generate --key FILE           write marked text with the embedded model
-//	isotope detect --key FILE --profile FILE [FILE|-]
-//	                                      test one text
-//	isotope student --key FILE --profile FILE {FILE... | --endpoint URL}
+//	isotope detect --key FILE --profile FILE [PATH...]
+//	                                      test texts
+//	isotope audit --key FILE --profile FILE {PATH... | --endpoint URL}
 //	                                      test a suspect model by its outputs
 //	isotope plan                          how much text a test needs, and back
+//	isotope import, isotope export        the configurations of other engines
+//	isotope tokenize [FILE|-]             token ids of a text
 //	isotope version
 //
 // Data goes to stdout. Progress and messages go to stderr: a bar on a terminal, and nothing in a
