@@ -154,7 +154,7 @@ func valueNoun(flagType string) string {
 		return "a number, such as 0.9 or 1e-6"
 	case "float64Slice":
 		return "a list of numbers, such as 0.9,0.1"
-	case "int32Slice":
+	case "IDS":
 		return "a list of whole numbers, such as 3,4"
 	case "duration":
 		return "a time, such as 30s or 5m"

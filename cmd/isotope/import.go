@@ -18,10 +18,10 @@ const importHelp = `Import reads the configuration of another engine's watermark
 key to the file of --new-key, and says on stderr what it could not take over. Then detect
 tests texts of that engine.
 
-ENGINE is vllm (the JSON of --watermark-config), sglang (that JSON, or a file with the
-flags), transformers (generation_config.json, or its watermarking_config) or synthid-text
-(the configuration of SynthIDLogitsProcessor). The vocabulary is that of the model, which
-can be larger than its tokenizer's.`
+For the ENGINE vllm, FILE has the JSON of --watermark-config. For sglang it has that
+JSON or the flags. For transformers it is generation_config.json, or its
+watermarking_config. For synthid-text it is the configuration of SynthIDLogitsProcessor.
+The vocabulary is that of the model, which can be larger than its tokenizer's.`
 
 // maxEngineConfig is the longest configuration that is read, in bytes.
 const maxEngineConfig = 1 << 20

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -56,7 +57,7 @@ type profileFlags struct {
 	kl             float64
 	text           string
 	band, selector string
-	exempt         []int32
+	exempt         tokenIDs
 	explain        bool
 	given          func(name string) bool // flags of the call
 }
@@ -172,7 +173,7 @@ func (o *profileFlags) register(cmd *cobra.Command) {
 	f.Uint32Var(&p.Lane.Group, "group", 0, "group of tenants that share a key")
 	f.IntVar(&p.Lane.Index, "lane", 0, "the tenant's lane within the group")
 	f.IntVar(&p.Payload, "payload", 0, "`BITS` of the message that a text carries, 0 to 20; needs gamma 1/2")
-	f.Int32SliceVar(&o.exempt, "exempt", nil, "token `IDS`, ascending, that are never scored (default: the control tokens of the tokenizer)")
+	f.Var(&o.exempt, "exempt", `token IDS with commas, ascending, that are never scored, or "none" (default: the control tokens of the tokenizer)`)
 	f.StringVar(&p.Marked, "marked", watermark.MarkedScored, `"scored" leaves what no test scores unmarked: the first tokens of a text, and the ids of --exempt; "all" marks every position`)
 	f.Float64Var(&o.green.Gate, "gate", 0, "greenlist: bias only rows whose entropy is at least `NATS` at temperature 1")
 	f.BoolVar(&o.explain, "explain", false, "say on stderr what the mark costs and how many tokens a test needs")
@@ -250,6 +251,27 @@ func (o *profileFlags) tokenizer() error {
 		p.Exempt = t.Special() // a mark that touched them would change where turns end
 	}
 	return check([]rule{{p.Vocab < t.Vocab(), fmt.Sprintf("--vocab %d is smaller than the %d ids of %s; only padding can make it larger", p.Vocab, t.Vocab(), p.Tokenizer)}})
+}
+
+// tokenIDs is the value of --exempt: a list of ids, or "none".
+type tokenIDs []watermark.Token
+
+func (t *tokenIDs) String() string { return "" }
+func (t *tokenIDs) Type() string   { return "IDS" }
+
+func (t *tokenIDs) Set(text string) error {
+	*t = nil
+	if text == "none" {
+		return nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		id, err := strconv.ParseInt(strings.TrimSpace(word), 10, 32)
+		if err != nil {
+			return errors.New("not a list of ids")
+		}
+		*t = append(*t, watermark.Token(id))
+	}
+	return nil
 }
 
 // parseBand parses "LO,HI".
