@@ -49,7 +49,7 @@ func (d *demo) page() *report.Page {
 	}
 	p.Box = &report.Box{
 		Verdict: d.student.result.Verdict,
-		Exhibit: []string{"A demonstration on this machine", d.c.started.UTC().Format("2 Jan 2006 15:04 UTC")},
+		Exhibit: []string{"A demonstration on this machine"}, // without the time: a seed gives the same page
 		Says:    "The mark was found in marked text, and in the answers of a model that learned from it.",
 		Odds:    "For the student: " + report.Odds(d.student.result.Log10PAdjusted, d.student.result.Log10Floor),
 		Means:   "a mark can survive training.",

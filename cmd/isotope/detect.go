@@ -219,6 +219,7 @@ func (d *detection) readPrompts(ctx context.Context) error {
 	}
 	o := d.flags.corpusOptions()
 	o.Prompts = true
+	o.Limits.SkippedBy = promptSearch
 	reader, err := d.reader(o)
 	if err != nil {
 		return err
@@ -241,6 +242,10 @@ func (d *detection) readPrompts(ctx context.Context) error {
 	}
 	return nil
 }
+
+// promptSearch is how far the reader of a prompt looks for the end of a value that is too large, in
+// bytes. A prompt is short, so what goes on for longer is another file.
+const promptSearch = 64 << 20
 
 // promptTexts returns the prompts of a file: of each row what a model was shown, or else all of it.
 func promptTexts(ctx context.Context, reader *inputs.Reader, name string) ([]corpus.Text, error) {

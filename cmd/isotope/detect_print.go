@@ -67,12 +67,12 @@ func (d *detection) verdictWords(f *finding) string {
 // silence says why a test that detected nothing does not tell.
 func (o *outcome) silence() string {
 	switch {
-	case o.result.Power.Rate == 0 && o.candidate.tests():
+	case len(o.allWarnings()) > 0 || !o.candidate.tests():
+		return "the notes say why"
+	case o.result.Power.Rate == 0:
 		return "nothing was detected, and no --rate says how much a marked text like this one would show"
-	case o.candidate.tests():
-		return "nothing was detected, and a marked text like this one might not have been"
 	}
-	return "the notes say why"
+	return "nothing was detected, and a marked text like this one might not have been"
 }
 
 // printOne prints the result of one text for one mark.

@@ -131,8 +131,10 @@ func TestInconclusiveSaysWhy(t *testing.T) {
 	}{
 		{"too short", []string{newDir(t).file("a.txt", "A few words.")}, "inconclusive: too little text to tell"},
 		{"ids of another tokenizer", []string{"--ids", fieldFiles + "O17_ids_o200k.json"}, "inconclusive: the notes say why"},
-		{"a part was skipped", []string{fieldFiles + "base_plain.txt", fieldFiles + "O09_report.pdf"}, "inconclusive: nothing was detected, and a part was not tested (1 of 2 rows were tested, and 1 skipped)"},
-		{"silence", []string{fieldFiles + "base_plain.txt"}, "not detected"},
+		{"a part was skipped", []string{"--rate", "0.3", fieldFiles + "base_plain.txt", fieldFiles + "O09_report.pdf"}, "inconclusive: nothing was detected, and a part was not tested (1 of 2 rows were tested, and 1 skipped)"},
+		{"no rate", []string{fieldFiles + "base_plain.txt"}, "inconclusive: nothing was detected, and no --rate says how much a marked text like this one would show"},
+		{"a low rate", []string{"--rate", "0.05", fieldFiles + "base_plain.txt"}, "inconclusive: nothing was detected, and a marked text like this one might not have been"},
+		{"silence", []string{"--rate", "0.3", fieldFiles + "base_plain.txt"}, "not detected"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := mustRun(t, append(args[:len(args):len(args)], c.args...)...)

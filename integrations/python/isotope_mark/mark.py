@@ -99,12 +99,39 @@ class Mark:
         return lanes < self._m
 
     def bias(self, row, context):
-        """Adds delta to the green entries of a row of float32 logits, in place. It leaves a context outside the band alone."""
-        if not self.in_band(context):
+        """Adds delta to the green entries of a row of float32 logits, in place.
+
+        It leaves alone a context outside the band, and a row whose entropy is not above the profile's gate. With
+        "marked": "scored" it adds a constant to the logits of exempt ids, so that they keep their probability at
+        temperature 1.
+        """
+        if not self.in_band(context) or not self.has_choice(row):
             return
         n = min(len(row), self.profile.vocab)
+        exempt = self.spared()
+        exempt = exempt[exempt < n]
+        before, kept = row.copy() if len(exempt) else row, row[exempt]
         with np.errstate(over="ignore", invalid="ignore"):
             row[:n] += np.where(self.green(context)[:n], np.float32(self.profile.delta), np.float32(0))
+            if len(exempt):
+                others = np.ones(len(row), dtype=bool)
+                others[exempt] = False
+                shift = _log_sum_exp(row[others]) - _log_sum_exp(before[others])
+                row[exempt] = kept + np.float32(shift if np.isfinite(shift) else 0)
+
+    def spared(self):
+        """Returns the ids that the mark leaves alone: the exempt ones with "marked": "scored", else none."""
+        return np.asarray(self.profile.exempt if self.profile.marked == "scored" else (), dtype=np.int64)
+
+    def has_choice(self, row):
+        """Whether the profile's gate lets a row be biased: the entropy of its softmax at temperature 1 is above the gate."""
+        if not self.profile.gate:
+            return True
+        x = np.asarray(row, dtype=np.float64)
+        x = x[x > -np.inf] - np.max(x)
+        w = np.exp(x)
+        p = w / w.sum()
+        return float(-(p * np.log(np.maximum(p, 5e-324))).sum()) > self.profile.gate
 
     # Gumbel-max.
 
@@ -146,6 +173,31 @@ class Mark:
             if best is None or (q, ids[i]) < best:
                 best = (q, ids[i])
         return int(best[1])
+
+    def choose(self, context, ids, weights, salt=0):
+        """Returns the candidates that a keyed draw leaves to the engine, and their weights.
+
+        That is the id of the draw. With "marked": "scored" the exempt candidates keep their weights, and the id of the
+        draw among the others has the weight of all others. So an ordinary draw of the engine does the rest.
+        """
+        ids, weights = np.asarray(ids, dtype=np.int64), np.asarray(weights, dtype=np.float64)
+        left = np.isin(ids, self.spared()) & (weights > 0)
+        token = self.draw(context, ids[~left], weights[~left], salt)
+        if token < 0:
+            return ids[left], weights[left]
+        if not left.any():
+            return np.array([token]), np.array([1.0])
+        return np.append(ids[left], token), np.append(weights[left], weights[~left].sum())
+
+
+def _log_sum_exp(x):
+    """Returns ln of the sum of e^x in double precision. Entries that are not numbers count as none."""
+    x = np.asarray(x, dtype=np.float64)
+    x = x[x > -np.inf]
+    if len(x) == 0:
+        return -np.inf
+    top = x.max()
+    return top if np.isinf(top) else top + np.log(np.exp(x - top).sum())
 
 
 def neglog(n, bits):

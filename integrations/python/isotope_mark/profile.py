@@ -35,6 +35,8 @@ class Profile:
     lane: int = 0
     payload: int = 0
     exempt: tuple = field(default=())
+    marked: str = "all"
+    gate: float = 0.0
 
     @property
     def bits(self):
@@ -46,7 +48,8 @@ class Profile:
         values = {"isotope": 1}
         for name in _COMMON + _OWN[self.scheme]:
             value = getattr(self, name)
-            if value != "" or name not in ("tokenizer_digest", "selector"):
+            absent = name in ("tokenizer_digest", "selector") and value == "" or name == "marked" and value == "all" or name == "gate" and not value
+            if not absent:
                 values[name] = list(value) if isinstance(value, tuple) else value
         return _canonical(values)
 
@@ -56,8 +59,8 @@ class Profile:
         return "sha256:" + hashlib.sha256(self.canonical().encode()).hexdigest()
 
 
-_COMMON = ["scheme", "width", "vocab", "tokenizer", "tokenizer_digest", "band", "selector", "mask", "prompt_context", "dedup", "group", "lane", "payload", "exempt"]
-_OWN = {"greenlist": ["gamma", "delta"], "gumbelmax": ["dual", "variants"], "tournament": ["depth", "candidates", "variants"]}
+_COMMON = ["scheme", "width", "vocab", "tokenizer", "tokenizer_digest", "band", "selector", "mask", "prompt_context", "dedup", "group", "lane", "payload", "exempt", "marked"]
+_OWN = {"greenlist": ["gamma", "delta", "gate"], "gumbelmax": ["dual", "variants"], "tournament": ["depth", "candidates", "variants"]}
 _NEEDED = {"greenlist": ["gamma", "delta"], "gumbelmax": [], "tournament": ["depth"]}
 
 
@@ -151,6 +154,12 @@ def parse_profile(text):
         import numpy as np
         if not 0 < p["delta"] <= 100 or np.float32(p["delta"]) == 0:
             raise ProfileError("delta is outside (0, 100]")
+    if "gate" in p:
+        p["gate"] = _number("gate", p["gate"])
+        if not 0 < p["gate"] <= 16:
+            raise ProfileError("gate is outside (0, 16]")
+    if "marked" in p:
+        _text("marked", p["marked"], "all|scored")
     if "dual" in p:
         p["dual"] = _number("dual", p["dual"])
         if not 0 <= p["dual"] < 1 or p["dual"] * 256 != int(p["dual"] * 256):

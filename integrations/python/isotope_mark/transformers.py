@@ -64,8 +64,7 @@ class MarkProcessor:
         row[self.mark.profile.vocab:] = -np.inf  # what cannot be scored is not drawn
         ids, weights = truncate(row, **self.sampling)
         if marked:
-            token = self.mark.draw(context, ids, weights, self.salt)
-            ids, weights = ([token], [1.0]) if token >= 0 else ([], [])
+            ids, weights = self.mark.choose(context, ids, weights, self.salt)
         row[:] = -np.inf
         if len(ids):
             row[ids] = np.log(weights)

@@ -100,7 +100,7 @@ class KeyTest(unittest.TestCase):
 class ProfileTest(unittest.TestCase):
     def test_vectors(self):
         n = 0
-        for name in ["profile", "profile-draws"]:
+        for name in ["profile", "profile-draws", "profile-scored"]:
             for v in vectors(name, "profiles"):
                 with self.subTest(v["text"]):
                     p = parse_profile(v["text"])
@@ -153,20 +153,39 @@ class GreenListTest(unittest.TestCase):
 
     def test_texts(self):
         n = 0
-        for v in vectors("generate", "generations"):
+        for v in vectors("generate", "generations") + vectors("generate-scored", "generations"):
             p = parse_profile(v["profile"])
-            if p.payload or p.selector and "selector" not in v:
-                continue
+            if p.payload or p.selector and "selector" not in v or v.get("begin") or "pause" in v:
+                continue  # this package marks answers that begin after the prompt
             with self.subTest(v["name"]):
                 m = Mark(p, key(v["leaf"]), **({"selector": key(v["selector"])} if p.selector else {}))
                 h, out = History(m, v["prompt"]), ""
                 for t in v["ids"]:
                     c = h.context()
-                    out += "-" if not h.marked() else "g" if m.green(c, [max(t, 0)])[0] else "r"
+                    spared = t in m.spared() or p.marked == "scored" and not 0 <= t < p.vocab
+                    out += "-" if spared or not h.marked() else "g" if m.green(c, [max(t, 0)])[0] else "r"
                     h.accept(t)
                 self.assertEqual(out, v["marked"])
                 n += 1
-        self.assertGreater(n, 5)
+        self.assertGreater(n, 12)
+
+    def test_gates(self):
+        for v in vectors("generate-scored", "gates"):
+            p = profile(scheme="greenlist", gamma=0.5, delta=1, width=0, gate=v["gate"], vocab=len(v["logits"]))
+            m = Mark(p, parse_key("isotope-secret-key-1:" + "0a" * 32))
+            self.assertEqual(m.has_choice(np.array(v["logits"], dtype=np.float32)), v["biased"], v["name"])
+
+    def test_exempt_ids_keep_their_probability(self):
+        rng = np.random.default_rng(1)
+        p = profile(scheme="greenlist", gamma=0.25, delta=2, width=1, vocab=100, marked="scored", exempt=[3, 50])
+        m = Mark(p, parse_key("isotope-secret-key-1:" + "0b" * 32))
+        soft = lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum()
+        for _ in range(20):
+            row = rng.normal(size=100).astype(np.float32) * 3
+            marked = row.copy()
+            m.bias(marked, m.context([7]))
+            self.assertTrue(np.allclose(soft(marked.astype(float))[[3, 50]], soft(row.astype(float))[[3, 50]], rtol=1e-5))
+            self.assertFalse(np.allclose(soft(marked.astype(float)), soft(row.astype(float)), rtol=1e-2))
 
 
 class GumbelTest(unittest.TestCase):
@@ -198,7 +217,7 @@ class GumbelTest(unittest.TestCase):
                 self.assertEqual(m.draw(m.context(v["before"]), v["ids"], v["probs"], v["salt"]), v["drawn"])
 
     def test_texts(self):
-        for v in vectors("generate-draws", "generations"):
+        for v in vectors("generate-draws", "generations") + vectors("generate-scored", "draws"):
             p = parse_profile(v["profile"])
             if p.scheme != "gumbelmax":
                 continue
@@ -206,14 +225,15 @@ class GumbelTest(unittest.TestCase):
                 m = Mark(p, key(v["leaf"]), variant=v.get("variant"), **({"selector": key(v["selector"])} if p.selector else {}))
                 h, out = History(m, v["prompt"]), []
                 for u in v["u"]:
+                    ids, weights = v["ids"], v["probs"]
                     if h.marked():
-                        t = m.draw(h.context(), v["ids"], v["probs"], v["salt"])
-                    else:
-                        total, at = sum(v["probs"]), 0.0
-                        for t, w in zip(v["ids"], v["probs"]):
-                            at += w
-                            if at > u * total:
-                                break
+                        ids, weights = m.choose(h.context(), ids, weights, v["salt"])
+                    total, at = sum(weights), 0.0
+                    for t, w in zip(ids, weights):
+                        at += w
+                        if at > u * total:
+                            break
+                    t = int(t)
                     out.append(t)
                     h.accept(t)
                 self.assertEqual(out, v.get("out") or v.get("drawn") or v.get("text"))
