@@ -175,7 +175,7 @@ func powerWords(law watermark.Law, r detect.Result) string {
 	p := r.Power
 	_, colours := law.(watermark.Bernoulli)
 	switch {
-	case p.RateShare <= 1:
+	case p.Rate > 0 && p.RateShare <= 1:
 		return fmt.Sprintf("a text like this one of which %.3g %% is marked would have been detected with probability 0.9, if the mark raises the mean score by %.3g (alpha %g)", 100*p.RateShare, p.Rate, p.Alpha)
 	case p.MinShare > 1 && colours:
 		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout (alpha %g)", r.Scored, p.Alpha)
