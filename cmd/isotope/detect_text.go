@@ -88,7 +88,7 @@ type tokenText struct {
 	starts []int // where all parts begin
 }
 
-// tokens turns a form into token ids. ok is false if a part is text and there is no tokenizer.
+// tokens turns a form into token ids. ok is false for a part that is text if the reader lacks a tokenizer.
 func (r *textReader) tokens(s *subject, f *form) (t tokenText, ok bool) {
 	for i, p := range s.parts {
 		t.starts = append(t.starts, len(t.ids))

@@ -206,7 +206,7 @@ func TestFieldDocuments(t *testing.T) {
 // tested.
 var dependenceWords = []string{"not_detected", "not detected", "inconclusive", "depend", "log10", "power", "would have", "claim", "no mark"}
 
-// TestFieldRefusals: of what is not text there is no verdict, whatever the name.
+// TestFieldRefusals: bytes that are not text get no verdict under any name.
 func TestFieldRefusals(t *testing.T) {
 	args := fieldArgs(t)
 	dir := newDir(t)

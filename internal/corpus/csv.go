@@ -69,7 +69,7 @@ func knownHeader(b []byte) bool {
 }
 
 // headerOf returns the fields of a line that may be a header: at least two different
-// names, none of which is empty, long or a sentence.
+// names. A name is not empty, not long and not a sentence.
 func headerOf(line []byte, d byte) ([]string, bool) {
 	var p csvParser
 	p.delimiter = d
