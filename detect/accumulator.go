@@ -18,6 +18,7 @@ var ErrMismatch = errors.New("the evidence belongs to different tests")
 // The zero Accumulator is not usable. An Accumulator may be used by one goroutine at a time.
 type Accumulator struct {
 	scorer   Scorer
+	law      null.Law
 	options  Options
 	evidence *evidence.Evidence
 }
@@ -26,8 +27,8 @@ type Accumulator struct {
 // o, if the scorer's width or vocabulary is out of range, or if no test exists for its law.
 func NewAccumulator(s Scorer, o *Options) *Accumulator {
 	options := o.of(s).orDefault()
-	null.Of(s.Law()) // panics early
-	return &Accumulator{scorer: s, options: options, evidence: evidence.New(options.config(s))}
+	law := null.Of(s.Law()) // panics early
+	return &Accumulator{scorer: s, law: law, options: options, evidence: evidence.New(options.config(s))}
 }
 
 // Add counts one text. Contexts do not reach over its borders, so a text must come in one piece.
@@ -73,7 +74,7 @@ func (a *Accumulator) Merge(b *Accumulator) error {
 // more follow, the next one is not a fixed test, and its p-value does not hold. Package sequential
 // has tests that may be looked at.
 func (a *Accumulator) Result() Result {
-	return resultOf(a.evidence.Score(a.scorer), a.scorer, a.options, 1)
+	return resultOf(a.evidence.ScoreUnder(a.law, a.scorer), a.scorer, a.options, 1)
 }
 
 // Reset removes everything that was added or excluded.

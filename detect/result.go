@@ -117,7 +117,7 @@ func resultOf(t evidence.Tally, s Scorer, o Options, keys int64) Result {
 // measure returns a result without its verdict.
 func measure(t *evidence.Tally, s Scorer, o Options, keys int64) Result {
 	r := testOf(t, s, o, keys)
-	r.Power = powerOf(t.Law, t.Units(), o, r.Tests)
+	r.Power = rememberedPower(s, t.Law, t.Units(), o, r.Tests)
 	return r
 }
 
@@ -139,7 +139,7 @@ func testOf(t *evidence.Tally, s Scorer, o Options, keys int64) Result {
 	mean, variance := null.Moments(t.Law, units)
 	r.Z = (sum.Float() - mean) / math.Sqrt(variance) // 0/0 when nothing is scored
 	if r.Scored > 0 {
-		r.Log10P = t.Law.Survival(units, sum)
+		r.Log10P = null.Survival(t.Law, units, sum)
 	}
 	r.Log10PAdjusted = tail.Bonferroni(tail.Sidak(r.Log10P, keys), o.Tests)
 	return r
@@ -185,7 +185,7 @@ func (r Result) OneOf(n int64, s Scorer, o *Options) Result {
 	for w, c := range r.Classes {
 		units[w] = c.Scored
 	}
-	r.Power = powerOf(null.Of(s.Law()), &units, options, r.Tests)
+	r.Power = rememberedPower(s, null.Of(s.Law()), &units, options, r.Tests)
 	r.Warnings = nil
 	r.decide(s, options)
 	return r

@@ -27,12 +27,16 @@ type BPE struct {
 func newBPE(s *spec, tokens []string) (*BPE, error) {
 	loadClasses()
 	special := s.names()
+	vocab, err := newVocabulary(tokens, nil)
+	if err != nil {
+		return nil, err
+	}
 	e := &BPE{
 		name:    s.name,
 		size:    s.vocab,
 		special: special,
 		stages:  []stage{s.split},
-		vocab:   newVocabulary(tokens, nil),
+		vocab:   vocab,
 		digest:  digest(s.pattern, tokens, special),
 	}
 	if err := e.checkBytes(); err != nil {
@@ -156,7 +160,7 @@ func (e *BPE) appendBatch(dst []int32, text []byte, i int, c *cutter, m *merger)
 		p.end = i
 		p.want.key = keyOf(text[p.start:i:len(text)]) // the capacity keeps lookups within the text
 		p.want.size = int32(i - p.start)
-		p.home = p.want.home(v)
+		p.home = p.want.home(v.slots)
 	}
 	for k := range n {
 		c.slots[k] = v.slots[c.cuts[k].home]

@@ -1,7 +1,6 @@
 package tokenize
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -13,18 +12,25 @@ import (
 // A digester hashes fields. The length of each in bytes comes before it, as an unsigned varint.
 type digester struct {
 	hash hash.Hash
-	buf  *bufio.Writer
+	buf  []byte
 }
 
 func newDigester() *digester {
-	h := sha256.New()
-	return &digester{h, bufio.NewWriter(h)}
+	return &digester{sha256.New(), make([]byte, 0, 1<<15)}
 }
 
 func (d *digester) field(s string) {
-	var length [binary.MaxVarintLen64]byte
-	d.buf.Write(length[:binary.PutUvarint(length[:], uint64(len(s)))]) // writing to a hash does not fail
-	d.buf.WriteString(s)
+	if len(d.buf)+binary.MaxVarintLen64+len(s) > cap(d.buf) {
+		d.flush()
+	}
+	d.buf = binary.AppendUvarint(d.buf, uint64(len(s)))
+	d.buf = append(d.buf, s...)
+}
+
+// flush writes what fields have gathered. Writing to a hash does not fail.
+func (d *digester) flush() {
+	d.hash.Write(d.buf)
+	d.buf = d.buf[:0]
 }
 
 func (d *digester) runs(runs []uint32) {
@@ -36,7 +42,7 @@ func (d *digester) runs(runs []uint32) {
 }
 
 func (d *digester) sum() string {
-	d.buf.Flush()
+	d.flush()
 	return "sha256:" + hex.EncodeToString(d.hash.Sum(nil))
 }
 

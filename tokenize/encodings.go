@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/tiktoken-go/tokenizer"
@@ -129,13 +130,7 @@ func (s *spec) load() (*BPE, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokenize: %s: %w", s.name, err)
 	}
-	tokens := make([]string, s.vocab)
-	for id := range tokens {
-		if text, err := source.Decode([]uint{uint(id)}); err == nil {
-			tokens[id] = text // else id is a hole or a special token
-		}
-	}
-	e, err := newBPE(s, tokens)
+	e, err := newBPE(s, tokensOf(source, s.vocab))
 	if err != nil {
 		return nil, err
 	}
@@ -144,4 +139,40 @@ func (s *spec) load() (*BPE, error) {
 			s.name, e.digest, s.digest)
 	}
 	return e, nil
+}
+
+// tokensOf returns the bytes of n ids, none for a hole and for a special token. It decodes many ids in one
+// call. Between two of them it puts the token of a byte that UTF-8 does not have, because no other token
+// has this byte. If one has, the digest of the encoding differs.
+func tokensOf(source tokenizer.Codec, n int) []string {
+	const atOnce, between = 4096, "\xff"
+	tokens := make([]string, n)
+	one := func(id int) {
+		if text, err := source.Decode([]uint{uint(id)}); err == nil {
+			tokens[id] = text
+		}
+	}
+	mark, done := uint(0), min(256, n) // the tokens of bytes come first
+	for id := range done {
+		if one(id); tokens[id] == between {
+			mark = uint(id)
+		}
+	}
+	ids := make([]uint, 0, 2*atOnce)
+	for ; done < n; done = min(done+atOnce, n) {
+		ids = ids[:0]
+		for id := done; id < min(done+atOnce, n); id++ {
+			ids = append(ids, uint(id), mark)
+		}
+		text, err := source.Decode(ids)
+		parts := strings.Split(text, between)
+		if err != nil || 2*len(parts) != len(ids)+2 {
+			for id := done; id < min(done+atOnce, n); id++ {
+				one(id)
+			}
+			continue
+		}
+		copy(tokens[done:], parts[:len(parts)-1])
+	}
+	return tokens
 }

@@ -17,7 +17,7 @@ import (
 func specification(s *source, text string) []int32 {
 	byText := map[string]int32{}
 	for id, token := range s.tokens {
-		if token != "" && !s.hidden[int32(id)] {
+		if token != "" && !s.hidden.has(int32(id)) {
 			byText[token] = int32(id)
 		}
 	}

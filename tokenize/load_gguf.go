@@ -252,7 +252,7 @@ func (t *ggufTokenizer) byteLevel(kind func(int) uint64) (*source, error) {
 		r, _ := ruleOf(pattern)
 		s.rules = append(s.rules, r)
 	}
-	ids := make(map[string]int32, len(t.tokens))
+	names := make([]string, len(t.tokens)) // of the tokens that may merge
 	s.tokens = make([]string, len(t.tokens))
 	var buf []byte
 	for i, name := range t.tokens {
@@ -277,10 +277,7 @@ func (t *ggufTokenizer) byteLevel(kind func(int) uint64) (*source, error) {
 		default:
 			return nil, unknown("GGUF with token %q of type %d", name, kind(i))
 		}
-		if before, ok := ids[name]; ok {
-			return nil, damaged("GGUF: ids %d and %d have the same text", before, id)
-		}
-		ids[name] = id
+		names[id] = name
 		if buf, ok = appendBytes(buf[:0], name); ok {
 			s.tokens[id] = string(buf)
 		} else {
@@ -288,18 +285,27 @@ func (t *ggufTokenizer) byteLevel(kind func(int) uint64) (*source, error) {
 			s.hide1(id)
 		}
 	}
+	ids, err := newDictionary(names, nil)
+	if err != nil {
+		return nil, err
+	}
+	if ids.twins[1] != 0 {
+		return nil, damaged("GGUF: ids %d and %d have the same text", ids.twins[0], ids.twins[1])
+	}
 	for rank, merge := range t.merges {
 		left, right, ok := strings.Cut(merge, " ")
 		if i := strings.IndexByte(merge[min(1, len(merge)):], ' '); i >= 0 { // a token may begin with a space
 			left, right, ok = merge[:i+1], merge[i+2:], true
 		}
-		l, ok1 := ids[left]
-		r, ok2 := ids[right]
-		u, ok3 := ids[left+right]
-		if !ok || !ok1 || !ok2 || !ok3 {
+		l, r, u := int32(-1), int32(-1), int32(-1)
+		if ok && left != "" && right != "" {
+			buf = append(append(buf[:0], left...), right...)
+			l, r, u = ids.find(buf[:len(left)]), ids.find(buf[len(left):]), ids.find(buf)
+		}
+		if l < 0 || r < 0 || u < 0 {
 			return nil, damaged("GGUF: merge %d, %s, is of tokens that are not there", rank, fmt.Sprintf("%q", short([]byte(merge))))
 		}
-		if !s.hidden[l] && !s.hidden[r] {
+		if !s.hidden.has(l) && !s.hidden.has(r) {
 			s.merges = append(s.merges, pair{left: l, right: r, rank: int32(rank), id: u})
 		}
 	}

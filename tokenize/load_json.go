@@ -11,10 +11,12 @@ import (
 // parseJSON reads a tokenizer.json of Hugging Face's tokenizers, or a tekken.json.
 func parseJSON(text []byte) (*source, error) {
 	s := scanner{text: text}
-	keys := map[string][]byte{}
+	keys, model := map[string][]byte{}, map[string][]byte{}
 	s.object(func(key string) {
-		if key == "model" {
-			keys[key] = s.leap()
+		if key == "model" { // of which the vocabulary and the merges are most of the file
+			start := s.at
+			s.object(func(key string) { model[key] = s.leap() })
+			keys[key] = text[start:s.at]
 		} else {
 			keys[key] = s.raw()
 		}
@@ -29,7 +31,7 @@ func parseJSON(text []byte) (*source, error) {
 	if keys["model"] == nil {
 		return nil, damaged("the JSON object has no %q, as tokenizer.json has, and no %q and %q, as tekken.json has", "model", "config", "vocab")
 	}
-	f := &hfFile{source: &source{}}
+	f := &hfFile{source: &source{}, values: model}
 	for key, value := range keys {
 		switch key {
 		case "version", "truncation", "padding", "post_processor": // do not change the ids of a text
@@ -49,6 +51,7 @@ func parseJSON(text []byte) (*source, error) {
 // An hfFile is a tokenizer.json during reading.
 type hfFile struct {
 	*source
+	values    map[string][]byte // of the model
 	byteLevel bool
 	strip     bool // the decoder removes a space at the start
 	lowLines  bool // the decoder makes spaces of ▁
@@ -307,14 +310,8 @@ func (f *hfFile) decoder(keys map[string][]byte) error {
 	return nil
 }
 
-func (f *hfFile) model(keys map[string][]byte) error {
-	s := scanner{text: keys["model"]}
-	model := map[string][]byte{}
-	s.object(func(key string) { model[key] = s.leap() })
-	s.end()
-	if s.err != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, s.err)
-	}
+func (f *hfFile) model(map[string][]byte) error {
+	model := f.values
 	kind := "BPE" // of files without a type
 	var unk *string
 	var prefix, suffix *string
@@ -363,82 +360,93 @@ func (f *hfFile) model(keys map[string][]byte) error {
 		return err
 	}
 	if fallback {
-		if err := f.byteFallback(func(name string) int32 {
-			if id, ok := ids[name]; ok {
-				return id
-			}
-			return -1
-		}); err != nil {
+		if err := f.byteFallback(func(name string) int32 { return ids.find([]byte(name)) }); err != nil {
 			return err
 		}
 	}
 	return f.readMerges(model["merges"], ids)
 }
 
-// vocabulary reads the tokens and returns their ids.
-func (f *hfFile) vocabulary(value []byte) (map[string]int32, error) {
+// vocabulary reads the tokens and returns the dictionary of their names in the file.
+func (f *hfFile) vocabulary(value []byte) (*dictionary, error) {
 	if value == nil {
 		return nil, damaged("model without vocab")
 	}
-	ids := make(map[string]int32, len(value)/24)
 	s := scanner{text: value}
-	var names []string // by id
+	text := make([]byte, 0, len(value)) // the names, one after the other, so that each needs no memory of its own
+	var ends [][2]int                   // by id, the start and the end of the name in text
 	s.dict(func(key []byte) {
-		name := string(key)
-		if len(name) > maxToken {
-			s.fail(fmt.Sprintf("a token of more than %d bytes", maxToken))
+		if len(key) > maxToken || len(key) == 0 {
+			s.fail(fmt.Sprintf("a token of %d bytes; a token has 1 to %d", len(key), maxToken))
 			return
 		}
-		id := s.id()
+		start := len(text)
+		text = append(text, key...)
+		id := int(s.id())
 		if s.err != nil {
 			return
 		}
-		if _, ok := ids[name]; ok || name == "" {
-			s.fail(fmt.Sprintf("a second token %q", name))
-			return
+		if id >= len(ends) {
+			ends = append(ends, make([][2]int, id+1-len(ends))...)
 		}
-		ids[name] = id
-		if int(id) >= len(names) {
-			names = append(names, make([]string, int(id)+1-len(names))...)
-		}
-		if names[id] != "" {
+		if ends[id][1] != 0 {
 			s.fail(fmt.Sprintf("a second token with id %d", id))
 			return
 		}
-		names[id] = name
+		ends[id] = [2]int{start, len(text)}
 	})
 	if s.err != nil {
 		return nil, fmt.Errorf("%w: vocab: %w", ErrFormat, s.err)
 	}
-	f.tokens = make([]string, len(names))
-	var buf []byte
-	for id, name := range names {
-		if name == "" {
-			continue
-		}
-		if f.byteLevel {
-			var ok bool
-			if buf, ok = appendBytes(buf[:0], name); ok {
-				f.tokens[id] = string(buf)
+	all := string(text)
+	names := make([]string, len(ends))
+	for id, e := range ends {
+		names[id] = all[e[0]:e[1]]
+	}
+	ids, err := newDictionary(names, nil)
+	if err != nil {
+		return nil, err
+	}
+	if ids.twins[1] != 0 {
+		return nil, damaged("vocab: ids %d and %d have the same token %q", ids.twins[0], ids.twins[1], names[ids.twins[1]])
+	}
+	f.tokens = names
+	if !f.byteLevel {
+		for id, name := range names {
+			if strings.Contains(name, " ") {
+				f.hide1(int32(id)) // no piece of a text has a space
 				continue
 			}
-		} else if !strings.Contains(name, " ") {
 			f.tokens[id] = strings.ReplaceAll(name, lowLine, " ")
+		}
+		return &ids, nil
+	}
+	text = text[:0] // the bytes of a token are never more than its name has
+	for id, name := range names {
+		var ok bool
+		start := len(text)
+		if text, ok = appendBytes(text, name); ok {
+			ends[id] = [2]int{start, len(text)}
 			continue
 		}
-		f.tokens[id] = name // no piece of a text has these characters
-		f.hide1(int32(id))
+		text = append(text[:start], name...)
+		ends[id] = [2]int{start, len(text)}
+		f.hide1(int32(id)) // no piece of a text has these characters
 	}
-	return ids, nil
+	all = string(text)
+	for id, e := range ends {
+		f.tokens[id] = all[e[0]:e[1]]
+	}
+	return &ids, nil
 }
 
-func (f *hfFile) readMerges(value []byte, ids map[string]int32) error {
+func (f *hfFile) readMerges(value []byte, ids *dictionary) error {
 	if value == nil {
 		return damaged("model without merges")
 	}
 	s := scanner{text: value}
-	var buf []byte
-	rank := int32(0)
+	var buf, union []byte
+	rank, id := int32(0), int32(-1)
 	f.merges = make([]pair, 0, len(value)/12)
 	s.array(func() {
 		var left, right []byte
@@ -472,23 +480,23 @@ func (f *hfFile) readMerges(value []byte, ids map[string]int32) error {
 			s.fail(fmt.Sprintf("more than %d merges", maxMerges))
 			return
 		}
-		p := pair{rank: rank, left: -1, right: -1, id: -1}
-		if id, ok := ids[string(left)]; ok {
-			p.left = id
+		if len(left) == 0 || len(right) == 0 {
+			s.fail("a merge of a token without text")
+			return
 		}
-		if id, ok := ids[string(right)]; ok {
-			p.right = id
+		union = append(append(union[:0], left...), right...)
+		p := pair{rank: rank, left: ids.find(left), right: ids.find(right)}
+		// Most files list the merges in the order of the ids of their unions.
+		if id = ids.after(id, union); id < 0 {
+			id = ids.find(union)
 		}
-		union := append(left[:len(left):len(left)], right...)
-		if id, ok := ids[string(union)]; ok {
-			p.id = id
-		}
+		p.id = id
 		if p.left < 0 || p.right < 0 || p.id < 0 {
 			s.fail(fmt.Sprintf("a merge of %q and %q, which are not tokens or have no token for both together", left, right))
 			return
 		}
 		rank++
-		if f.hidden[p.left] || f.hidden[p.right] {
+		if f.hidden.has(p.left) || f.hidden.has(p.right) {
 			return // of tokens that no text has, so it never happens
 		}
 		f.merges = append(f.merges, p)

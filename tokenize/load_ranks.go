@@ -71,17 +71,11 @@ func (s *source) use(pattern string) error {
 
 // unique returns an error if two ids have the same bytes.
 func (s *source) unique() error {
-	seen := make(map[string]int, len(s.tokens))
-	for id, text := range s.tokens {
-		if text == "" {
-			continue
-		}
-		if before, ok := seen[text]; ok {
-			return damaged("ids %d and %d have the same bytes", before, id)
-		}
-		seen[text] = id
+	ids, err := newDictionary(s.tokens, nil)
+	if err == nil && ids.twins[1] != 0 {
+		return damaged("ids %d and %d have the same bytes", ids.twins[0], ids.twins[1])
 	}
-	return nil
+	return err
 }
 
 // recognize finds the pattern and the control tokens of a list of ranks that is known.

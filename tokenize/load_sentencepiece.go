@@ -255,7 +255,7 @@ func (s *source) pieces(pieces []piece, inner bool) error {
 	}
 	for i, p := range pieces {
 		id := int32(i)
-		if p.kind != pieceNormal || s.hidden[id] {
+		if p.kind != pieceNormal || s.hidden.has(id) {
 			continue
 		}
 		for j, r := range p.text {
@@ -267,7 +267,7 @@ func (s *source) pieces(pieces []piece, inner bool) error {
 			}
 			left, ok := ids[p.text[:j]]
 			right, ok2 := ids[p.text[j:]]
-			if ok && ok2 && !s.hidden[left] && !s.hidden[right] {
+			if ok && ok2 && !s.hidden.has(left) && !s.hidden.has(right) {
 				if len(s.merges) == maxMerges {
 					return damaged("more than %d pairs", maxMerges)
 				}

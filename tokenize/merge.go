@@ -12,7 +12,7 @@ type merger struct {
 		starts, parts [scanLimit + 1]int32 // parts[i] is the token at starts[i]
 		pairs         [scanLimit]uint32    // the rank of a part and the next
 	}
-	limit int32 // if not 0, mergeHeap only merges to ids below it
+	limit int32 // if not 0, mergeScan and mergeHeap only merge to ids below it
 	work  int   // number of steps, for the tests of its growth
 }
 
@@ -87,9 +87,21 @@ func (m *merger) rankBelow(v *vocabulary, piece []byte, i, end int32) int32 {
 	return noRank
 }
 
+// mergeAlone merges a piece at once, whatever its length.
+func (m *merger) mergeAlone(dst []int32, v *vocabulary, piece []byte) []int32 {
+	if len(piece) <= scanLimit {
+		return m.mergeScan(dst, v, piece)
+	}
+	return m.mergeHeap(dst, v, piece)
+}
+
 // mergeScan merges a piece of at most scanLimit bytes. Its time is quadratic in the length.
 func (m *merger) mergeScan(dst []int32, v *vocabulary, piece []byte) []int32 {
 	const none = maxID + 1
+	limit := uint32(none)
+	if m.limit != 0 {
+		limit = uint32(m.limit)
+	}
 	starts, parts, pairs := &m.scan.starts, &m.scan.parts, &m.scan.pairs
 	n := len(piece)
 	for i := range n - 1 {
@@ -109,7 +121,7 @@ func (m *merger) mergeScan(dst []int32, v *vocabulary, piece []byte) []int32 {
 		}
 		m.work += count
 		i := int(least & (1<<placeBits - 1))
-		if least>>placeBits == none {
+		if least>>placeBits >= limit {
 			break
 		}
 		parts[i] = int32(least >> placeBits)

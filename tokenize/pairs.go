@@ -7,8 +7,9 @@ import (
 
 // A pairTable holds the pairs of tokens that merge, in an open hash table that is at most half full.
 type pairTable struct {
-	slots []pair
-	count int
+	slots  []pair
+	count  int
+	probes int // slots that were read to fill the table
 }
 
 // A pair is two tokens that merge. A pair whose id is -1 is an empty slot.
@@ -33,6 +34,7 @@ func (t *pairTable) home(left, right int32) int {
 func (t *pairTable) add(p pair) bool {
 	i := t.home(p.left, p.right)
 	for t.slots[i].id >= 0 {
+		t.probes++
 		if t.slots[i].left == p.left && t.slots[i].right == p.right {
 			return false
 		}

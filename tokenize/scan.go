@@ -260,13 +260,14 @@ func (s *scanner) leap() []byte {
 				return s.text[start:s.at]
 			}
 		case '"':
-			for s.at < len(s.text) && s.text[s.at] != '"' {
-				if s.text[s.at] == '\\' {
-					s.at++
+			text, at := s.text, s.at
+			for at < len(text) && text[at] != '"' {
+				if text[at] == '\\' {
+					at++
 				}
-				s.at++
+				at++
 			}
-			s.at++
+			s.at = at + 1
 		}
 	}
 	s.at = min(s.at, len(s.text))

@@ -12,7 +12,7 @@ import (
 // A source is what a file says about a tokenizer, in any format.
 type source struct {
 	tokens  []string         // bytes of each id, with a space for ▁; none for ids without text
-	hidden  map[int32]bool   // tokens that no piece of a text becomes
+	hidden  idSet            // tokens that no piece of a text becomes
 	special map[int32]string // control tokens, which have no text
 	added   []addedToken     // tokens that are looked for before a text is cut, control tokens included
 	normal  normalizer
@@ -45,7 +45,10 @@ func (s *source) build() (*BPE, error) {
 	}
 	slices.SortStableFunc(s.added, func(a, b addedToken) int { return cmp.Compare(a.id, b.id) })
 	e.added = newAdded(s.added)
-	e.vocab = newVocabulary(s.tokens, s.hidden)
+	var err error
+	if e.vocab, err = newVocabulary(s.tokens, s.hidden); err != nil {
+		return nil, err
+	}
 	if s.bytes == nil {
 		if err := e.checkBytes(); err != nil {
 			if !s.lossy {
@@ -61,7 +64,9 @@ func (s *source) build() (*BPE, error) {
 		e.stages = append(e.stages, r.stage)
 	}
 	if !s.ranked {
-		s.resolve(e)
+		if err := s.resolve(e); err != nil {
+			return nil, err
+		}
 	}
 	if e.pairs != nil && s.bytes != nil && !s.odd {
 		j := new(junctions)
@@ -88,26 +93,31 @@ func (s *source) build() (*BPE, error) {
 // Call the split of a token the two tokens that merge to it when its bytes alone are merged. A token that
 // forms in a text always forms from its split: until then nothing has merged across its ends, so the merges
 // within are those of its bytes alone. So pairs other than the splits never merge.
-func (s *source) resolve(e *BPE) {
-	if s.bytes == nil && s.asRanks(e) {
-		return
+func (s *source) resolve(e *BPE) error {
+	if s.bytes == nil {
+		if ok, err := s.asRanks(e); ok || err != nil {
+			return err
+		}
 	}
 	all := newPairTable(len(s.merges))
 	for _, p := range s.merges {
 		all.add(p)
+		if all.probes > maxProbes*(len(s.merges)+64) {
+			return errSlow
+		}
 	}
 	e.pairs = all
 	var m merger
 	kept := make([]pair, 0, len(s.tokens))
-	hidden := map[int32]bool{}
+	var hidden idSet
 	var ids []int32
 	for id, text := range s.tokens {
-		if text == "" || s.hidden[int32(id)] {
+		if text == "" || s.hidden.has(int32(id)) {
 			continue
 		}
 		m.last = pair{id: -1}
 		if ids = m.mergePairsHeap(ids[:0], e, []byte(text)); len(ids) != 1 || ids[0] != int32(id) {
-			hidden[int32(id)] = true
+			hidden.add(int32(id))
 			continue
 		}
 		if m.last.id >= 0 {
@@ -126,68 +136,70 @@ func (s *source) resolve(e *BPE) {
 		e.pairs.add(kept[i])
 	}
 	s.merges = kept
-	s.settle(e, hidden)
+	return s.settle(e, hidden)
 }
 
 // settle takes the tokens that their bytes do not merge to. Without one, it does not matter whether a piece
 // that is a token gets its id.
-func (s *source) settle(e *BPE, hidden map[int32]bool) {
+func (s *source) settle(e *BPE, hidden idSet) error {
 	switch {
-	case len(hidden) == 0:
+	case hidden.empty():
 		s.whole = true
 	case s.whole:
 		s.odd = true
 	default:
-		s.hide(e, hidden)
+		return s.hide(e, hidden)
 	}
+	return nil
 }
 
 // hide makes the vocabulary again without the hidden tokens.
-func (s *source) hide(e *BPE, hidden map[int32]bool) {
-	for id := range s.hidden {
-		hidden[id] = true
+func (s *source) hide(e *BPE, hidden idSet) (err error) {
+	for id := range s.tokens {
+		if hidden.has(int32(id)) {
+			s.hide1(int32(id))
+		}
 	}
-	s.hidden = hidden
-	e.vocab = newVocabulary(s.tokens, hidden)
+	e.vocab, err = newVocabulary(s.tokens, s.hidden)
+	return err
 }
 
 // asRanks reports whether the rank of a pair can be the id of its union: every token has a split, all
 // splits are in the list, and the list is in the order of the ids.
-func (s *source) asRanks(e *BPE) bool {
+func (s *source) asRanks(e *BPE) (bool, error) {
 	const long = 63
 	lefts := make([]uint64, len(s.tokens)) // bit n of lefts[id]: the list has a pair whose left part has n bytes
 	before := int32(-1)
 	for _, p := range s.merges {
 		if p.id < before {
-			return false
+			return false, nil
 		}
 		before = p.id
 		lefts[p.id] |= 1 << min(len(s.tokens[p.left]), long)
 	}
-	hidden := map[int32]bool{}
+	var hidden idSet
 	var array [128]int32
 	var m merger
 	for id, text := range s.tokens {
-		if text == "" || s.hidden[int32(id)] || len(text) == 1 {
+		if text == "" || s.hidden.has(int32(id)) || len(text) == 1 {
 			continue
 		}
 		m.limit = int32(id)
-		parts := m.mergeHeap(array[:0], &e.vocab, []byte(text))
+		parts := m.mergeAlone(array[:0], &e.vocab, []byte(text))
 		if len(parts) != 2 {
-			hidden[int32(id)] = true
+			hidden.add(int32(id))
 			continue
 		}
 		n := len(s.tokens[parts[0]])
 		if lefts[id]>>min(n, long)&1 == 0 {
-			return false
+			return false, nil
 		}
 		if n >= long && !slices.ContainsFunc(s.merges, func(p pair) bool { return p.left == parts[0] && p.right == parts[1] }) {
-			return false
+			return false, nil
 		}
 	}
 	s.merges, s.ranked = nil, true
-	s.settle(e, hidden)
-	return true
+	return true, s.settle(e, hidden)
 }
 
 // digest returns the Digest of a tokenizer. If an encoding of OpenAI could say it all, the digest is the
@@ -229,7 +241,7 @@ func (s *source) digest(e *BPE) string {
 	} else {
 		var ids []byte
 		for id, text := range s.tokens {
-			if text != "" && s.hidden[int32(id)] {
+			if text != "" && s.hidden.has(int32(id)) {
 				ids = binary.BigEndian.AppendUint32(ids, uint32(id))
 			}
 		}
@@ -272,8 +284,8 @@ func (s *source) digest(e *BPE) string {
 
 // hidesText reports whether a token with text is hidden.
 func (s *source) hidesText() bool {
-	for id := range s.hidden {
-		if s.tokens[id] != "" {
+	for id, text := range s.tokens {
+		if text != "" && s.hidden.has(int32(id)) {
 			return true
 		}
 	}
@@ -326,12 +338,7 @@ func (s *source) byteFallback(lookup func(string) int32) error {
 	return nil
 }
 
-func (s *source) hide1(id int32) {
-	if s.hidden == nil {
-		s.hidden = map[int32]bool{}
-	}
-	s.hidden[id] = true
-}
+func (s *source) hide1(id int32) { s.hidden.add(id) }
 
 // spaces replaces ▁ by a space.
 func spaces(text string) string {

@@ -2,55 +2,135 @@ package tokenize
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/bits"
-	"strings"
 )
 
-// A vocabulary finds tokens by id, and ids by token. For the latter it has an open hash table that is at
-// most half full.
+// A dictionary finds names by id, and ids by name. For the latter it has an open hash table that is at most
+// half full.
+type dictionary struct {
+	text    string   // all names, one after the other
+	start   []uint32 // start of each name in text, then the end of text
+	slots   []slot   // the table, whose length is a power of two
+	longest int      // length of the longest name in bytes
+	twins   [2]int32 // two ids with the same bytes, both 0 if there are none
+	probes  int      // slots that were read to fill the table
+}
+
+// A slot is a name in the table. A slot of size 0 is empty.
+type slot struct {
+	key  uint64 // see keyOf
+	size int32  // length of the name in bytes
+	id   int32
+}
+
+// maxProbes is how many slots a name may cost on average. A table that is half full takes two. Only a file
+// that was made to be slow takes more.
+const maxProbes = 16
+
+var errSlow = fmt.Errorf("%w: the file was made so that looking up its tokens takes very long", ErrFormat)
+
+// newDictionary returns a dictionary of names. find does not find those without text and hidden ones. Of
+// two names with the same bytes it finds the first.
+func newDictionary(names []string, hidden idSet) (dictionary, error) {
+	found, bytes := 0, 0
+	for id, name := range names {
+		bytes += len(name)
+		if name != "" && !hidden.has(int32(id)) {
+			found++
+		}
+	}
+	d := dictionary{
+		start: make([]uint32, 0, len(names)+1),
+		slots: make([]slot, 2<<bits.Len(uint(found))),
+	}
+	text := make([]byte, 0, bytes)
+	for _, name := range names {
+		d.start = append(d.start, uint32(len(text)))
+		text = append(text, name...)
+		d.longest = max(d.longest, len(name))
+	}
+	d.start = append(d.start, uint32(len(text)))
+	d.text = string(text)
+	for id, name := range names {
+		if name != "" && !hidden.has(int32(id)) {
+			d.insert(text[d.start[id]:d.start[id+1]], int32(id))
+			if d.probes > maxProbes*(len(names)+64) {
+				return d, errSlow
+			}
+		}
+	}
+	return d, nil
+}
+
+func (d *dictionary) insert(name []byte, id int32) {
+	s := slot{keyOf(name), int32(len(name)), id}
+	i := s.home(d.slots)
+	for ; d.slots[i].size != 0; i = (i + 1) & (len(d.slots) - 1) {
+		d.probes++
+		if have := &d.slots[i]; have.key == s.key && have.size == s.size && (s.size <= 8 || d.token(have.id) == string(name)) {
+			d.twins = [2]int32{have.id, id}
+		}
+	}
+	d.slots[i] = s
+}
+
+// token returns the bytes of an id. The id must be in the dictionary.
+func (d *dictionary) token(id int32) string {
+	return d.text[d.start[id]:d.start[id+1]]
+}
+
+// find returns the id of the name with the bytes of piece, or -1. piece is not empty.
+func (d *dictionary) find(piece []byte) int32 {
+	if len(piece) > d.longest {
+		return -1
+	}
+	want := slot{key: keyOf(piece), size: int32(len(piece))}
+	return d.search(want, want.home(d.slots), piece)
+}
+
+// after returns id or the next id if its name is piece, or -1. Without hidden names it agrees with find, and
+// its memory is near that of the last call.
+func (d *dictionary) after(id int32, piece []byte) int32 {
+	for i := max(id, 0); i <= id+1 && int(i) < len(d.start)-1; i++ {
+		if d.token(i) == string(piece) {
+			return i
+		}
+	}
+	return -1
+}
+
+// search looks for a slot from home on.
+func (d *dictionary) search(want slot, home int, piece []byte) int32 {
+	for i := home; ; i = (i + 1) & (len(d.slots) - 1) {
+		s := &d.slots[i]
+		if s.size == 0 {
+			return -1
+		}
+		if s.key == want.key && s.size == want.size && (s.size <= 8 || d.token(s.id) == string(piece)) {
+			return s.id
+		}
+	}
+}
+
+// A vocabulary is a dictionary of tokens.
 type vocabulary struct {
-	text    string     // all tokens, one after the other
-	start   []uint32   // start of each token in text, then the end of text
-	slots   []slot     // the table, whose length is a power of two
-	longest int        // length of the longest token in bytes
-	single  [256]int32 // the id of each byte, -1 if it has none
-	double  []int32    // at 256*a+b the id of the bytes a and b, noRank if they are no token
+	dictionary
+	single [256]int32 // the id of each byte, -1 if it has none
+	double []int32    // at 256*a+b the id of the bytes a and b, noRank if they are no token
 
 	// filter has a bit set for each token, eight bits a token. It fits a cache better than the table, and
 	// most pairs of tokens are no token.
 	filter []uint64
 }
 
-// A slot is a token in the table. A slot of size 0 is empty.
-type slot struct {
-	key  uint64 // see keyOf
-	size int32  // length of the token in bytes
-	id   int32
-}
-
 // newVocabulary returns a vocabulary. find does not find tokens without text and hidden ones.
-func newVocabulary(tokens []string, hidden map[int32]bool) vocabulary {
-	found := 0
-	for id, token := range tokens {
-		if token != "" && !hidden[int32(id)] {
-			found++
-		}
+func newVocabulary(tokens []string, hidden idSet) (vocabulary, error) {
+	d, err := newDictionary(tokens, hidden)
+	v := vocabulary{dictionary: d}
+	if err != nil {
+		return v, err
 	}
-	v := vocabulary{
-		text:  strings.Join(tokens, ""),
-		start: make([]uint32, 0, len(tokens)+1),
-		slots: make([]slot, 2<<bits.Len(uint(found))),
-	}
-	at := 0
-	for id, token := range tokens {
-		v.start = append(v.start, uint32(at))
-		at += len(token)
-		v.longest = max(v.longest, len(token))
-		if token != "" && !hidden[int32(id)] {
-			v.insert(slot{keyOf([]byte(token)), int32(len(token)), int32(id)})
-		}
-	}
-	v.start = append(v.start, uint32(at))
 	for b := range v.single {
 		v.single[b] = v.find([]byte{byte(b)})
 	}
@@ -68,50 +148,15 @@ func newVocabulary(tokens []string, hidden map[int32]bool) vocabulary {
 			v.double[s.key&0xff<<8|s.key>>8] = s.id
 		}
 	}
-	return v
-}
-
-func (v *vocabulary) insert(s slot) {
-	i := s.home(v)
-	for v.slots[i].size != 0 {
-		i = (i + 1) & (len(v.slots) - 1)
-	}
-	v.slots[i] = s
+	return v, nil
 }
 
 // hash returns a hash of a token. Its lower half says where the search for the slot starts, and its upper
 // half which bit of the filter is set.
 func (s slot) hash() uint64 { return mix(s.key, uint64(s.size)) }
 
-// home returns the index at which the search for the slot starts.
-func (s slot) home(v *vocabulary) int { return int(s.hash() & uint64(len(v.slots)-1)) }
-
-// token returns the bytes of an id. The id must be in the vocabulary.
-func (v *vocabulary) token(id int32) string {
-	return v.text[v.start[id]:v.start[id+1]]
-}
-
-// find returns the id of the token with the bytes of piece, or -1. piece is not empty.
-func (v *vocabulary) find(piece []byte) int32 {
-	if len(piece) > v.longest {
-		return -1
-	}
-	want := slot{key: keyOf(piece), size: int32(len(piece))}
-	return v.search(want, want.home(v), piece)
-}
-
-// search looks for a slot from home on.
-func (v *vocabulary) search(want slot, home int, piece []byte) int32 {
-	for i := home; ; i = (i + 1) & (len(v.slots) - 1) {
-		s := &v.slots[i]
-		if s.size == 0 {
-			return -1
-		}
-		if s.key == want.key && s.size == want.size && (s.size <= 8 || v.token(s.id) == string(piece)) {
-			return s.id
-		}
-	}
-}
+// home returns the index in a table at which the search for the slot starts.
+func (s slot) home(slots []slot) int { return int(s.hash() & uint64(len(slots)-1)) }
 
 // rank returns the id of the token with the bytes of piece, or noRank. piece is the union of two tokens, of
 // which most are no token.
@@ -131,8 +176,8 @@ func (v *vocabulary) rank(piece []byte) int32 {
 }
 
 // keyOf returns the bytes of piece as a number if there are at most eight, so that most lookups end with
-// the slot. Otherwise it returns a hash. The hash need not resist an adversary, because the author of
-// a text does not choose the contents of the table.
+// the slot. Otherwise it returns a hash. The hash need not resist an adversary. The author of a text does
+// not choose the contents of the table, and maxProbes limits the author of a file.
 func keyOf(piece []byte) uint64 {
 	n := len(piece)
 	if n > 8 {
@@ -156,4 +201,29 @@ func keyOf(piece []byte) uint64 {
 func mix(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a^0x9e3779b97f4a7c15, b<<1^0xd6e8feb86659fd93)
 	return hi ^ lo
+}
+
+// An idSet is a set of ids, one bit for each. The zero value is empty.
+type idSet []uint64
+
+func (s idSet) has(id int32) bool {
+	i := int(id) >> 6
+	return i < len(s) && s[i]>>(id&63)&1 != 0
+}
+
+func (s *idSet) add(id int32) {
+	i := int(id) >> 6
+	if i >= len(*s) {
+		*s = append(*s, make([]uint64, i+1-len(*s))...)
+	}
+	(*s)[i] |= 1 << (id & 63)
+}
+
+func (s idSet) empty() bool {
+	for _, word := range s {
+		if word != 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -62,6 +62,7 @@ func (g GreenList) bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error
 		f:      f,
 		table:  kernel.NewTable(w, m, lane.Index, float32(g.Delta)),
 		odds:   odds,
+		public: Bernoulli{P: g.Gamma, Marked: g.Gamma * odds / (1 + g.Gamma*(odds-1))},
 	}, nil
 }
 
@@ -89,12 +90,10 @@ type greenList struct {
 	f      *prf.Function
 	table  *kernel.Table
 	odds   float64 // e^delta
+	public Law     // made once, so that a test of a text does not allocate
 }
 
-func (g *greenList) law() Law {
-	gamma := g.params.Gamma
-	return Bernoulli{P: gamma, Marked: gamma * g.odds / (1 + gamma*(g.odds-1))}
-}
+func (g *greenList) law() Law { return g.public }
 
 func (g *greenList) process(s *prf.Scratch, logits []float32, context []Token) {
 	g.f.SetContext(s, context)

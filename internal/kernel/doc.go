@@ -36,6 +36,7 @@
 //	processTurns    stream, then bias  fused1AESNI to fused8VAES     (chunks of the loops above)
 //	packPlaces      packGeneric        packAVX2                      packNEON
 //	scoreGroups     scoreGeneric       scoreAESNI, scoreVAES         Go around encryptNEON
+//	laneBlocks      laneBlocksGeneric  laneBlocksAVX2                (specification)
 //	countLanes      countLanesGeneric  lanesAVX2                     (specification)
 //	blockMax        blockMaxGeneric    blockMaxAVX2                  (specification)
 //	groupMax        groupMaxGeneric    groupMaxAVX2                  (specification)

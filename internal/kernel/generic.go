@@ -151,6 +151,16 @@ func (t *Table) scoreGeneric(s *Scratch, dst []uint64, k *Keys, inputs []Input) 
 	}
 }
 
+// laneBlocksGeneric copies inputs, and divides the number of the token by MaxLanes: so many tokens
+// share a block, and each reads a bit of it in every lane.
+func laneBlocksGeneric(dst, inputs []Input) {
+	for i := range inputs {
+		dst[i] = inputs[i]
+		v := binary.BigEndian.Uint32(inputs[i][12:])
+		binary.BigEndian.PutUint32(dst[i][12:], v/MaxLanes)
+	}
+}
+
 // countLanesGeneric adds to counts[i] the bits that tenant lane i reads from the blocks of at
 // most 255 inputs.
 func countLanesGeneric(counts *[MaxLanes]uint8, blocks, inputs []Input) {

@@ -4,6 +4,13 @@
 
 package kernel
 
+// laneBlocksAVX2 copies n inputs and divides the number in their last four bytes by 128:
+//
+//	for i := range n { dst[i] = inputs[i][:12], BE32(BE32(inputs[i][12:]) >> 7) }
+//
+//go:noescape
+func laneBlocksAVX2(dst *[16]byte, inputs *[16]byte, n int)
+
 // lanesAVX2 adds the bits that the lanes of n tokens read. n is at most 255:
 //
 //	for j := range n { for i := range 128 { ones[i] += bit (inputs[j][15]&127) ^ i of blocks[j] } }

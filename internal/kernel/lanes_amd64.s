@@ -4,6 +4,73 @@
 
 #include "textflag.h"
 
+DATA laneSwap<>+0(SB)/8, $0x0706050403020100
+DATA laneSwap<>+8(SB)/8, $0x0c0d0e0f0b0a0908
+DATA laneSwap<>+16(SB)/8, $0x0706050403020100
+DATA laneSwap<>+24(SB)/8, $0x0c0d0e0f0b0a0908
+GLOBL laneSwap<>(SB), RODATA|NOPTR, $32
+
+DATA laneShift<>+0(SB)/8, $0x0000000000000000
+DATA laneShift<>+8(SB)/8, $0x0000000700000000
+DATA laneShift<>+16(SB)/8, $0x0000000000000000
+DATA laneShift<>+24(SB)/8, $0x0000000700000000
+GLOBL laneShift<>(SB), RODATA|NOPTR, $32
+
+// func laneBlocksAVX2(dst *[16]byte, inputs *[16]byte, n int)
+// Requires: AVX, AVX2
+TEXT ·laneBlocksAVX2(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    inputs+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VMOVDQU laneSwap<>+0(SB), Y0
+	VMOVDQU laneShift<>+0(SB), Y1
+
+eight:
+	SUBQ    $0x08, DX
+	JL      rest
+	VMOVDQU (CX), Y2
+	VPSHUFB Y0, Y2, Y2
+	VPSRLVD Y1, Y2, Y2
+	VPSHUFB Y0, Y2, Y2
+	VMOVDQU Y2, (AX)
+	VMOVDQU 32(CX), Y2
+	VPSHUFB Y0, Y2, Y2
+	VPSRLVD Y1, Y2, Y2
+	VPSHUFB Y0, Y2, Y2
+	VMOVDQU Y2, 32(AX)
+	VMOVDQU 64(CX), Y2
+	VPSHUFB Y0, Y2, Y2
+	VPSRLVD Y1, Y2, Y2
+	VPSHUFB Y0, Y2, Y2
+	VMOVDQU Y2, 64(AX)
+	VMOVDQU 96(CX), Y2
+	VPSHUFB Y0, Y2, Y2
+	VPSRLVD Y1, Y2, Y2
+	VPSHUFB Y0, Y2, Y2
+	VMOVDQU Y2, 96(AX)
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, AX
+	JMP     eight
+
+rest:
+	ADDQ $0x08, DX
+
+one:
+	SUBQ    $0x01, DX
+	JL      end
+	VMOVDQU (CX), X2
+	VPSHUFB X0, X2, X2
+	VPSRLVD X1, X2, X2
+	VPSHUFB X0, X2, X2
+	VMOVDQU X2, (AX)
+	ADDQ    $0x10, CX
+	ADDQ    $0x10, AX
+	JMP     one
+
+end:
+	VZEROUPPER
+	RET
+
 DATA laneOrder<>+0(SB)/8, $0x0706050403020100
 DATA laneOrder<>+8(SB)/8, $0x0f0e0d0c0b0a0908
 DATA laneOrder<>+16(SB)/8, $0x0607040502030001
@@ -110,21 +177,468 @@ GLOBL laneSpreadD<>(SB), RODATA|NOPTR, $32
 
 // func lanesAVX2(ones *[128]uint8, blocks *[16]byte, inputs *[16]byte, n int)
 // Requires: AVX, AVX2
-TEXT ·lanesAVX2(SB), NOSPLIT, $0-32
+TEXT ·lanesAVX2(SB), NOSPLIT, $128-32
 	MOVQ    ones+0(FP), AX
 	MOVQ    blocks+8(FP), CX
 	MOVQ    inputs+16(FP), DX
 	MOVQ    n+24(FP), BX
 	LEAQ    laneOrder<>+0(SB), SI
 	LEAQ    laneInner<>+0(SB), DI
-	VMOVDQU laneNibble<>+0(SB), Y0
-	VMOVDQU laneBits<>+0(SB), Y1
-	VMOVDQU (AX), Y2
-	VMOVDQU 32(AX), Y3
-	VMOVDQU 64(AX), Y4
-	VMOVDQU 96(AX), Y5
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VMOVDQU Y0, (SP)
+	VMOVDQU Y0, 32(SP)
+	VMOVDQU Y0, 64(SP)
+	VMOVDQU Y0, 96(SP)
 
-loop:
+sixteen:
+	CMPQ           BX, $0x10
+	JL             sums
+	MOVBQZX        15(DX), R8
+	MOVQ           R8, R9
+	ANDQ           $0x07, R9
+	SHLQ           $0x05, R9
+	SHLQ           $0x01, R8
+	ANDQ           $0x000000f0, R8
+	MOVBQZX        31(DX), R10
+	MOVQ           R10, R11
+	ANDQ           $0x07, R11
+	SHLQ           $0x05, R11
+	SHLQ           $0x01, R10
+	ANDQ           $0x000000f0, R10
+	VMOVDQU        (CX), Y3
+	VBROADCASTI128 (SI)(R8*1), Y4
+	VINSERTI128    $0x01, (SI)(R10*1), Y4, Y4
+	VBROADCASTI128 (DI)(R9*1), Y5
+	VINSERTI128    $0x01, (DI)(R11*1), Y5, Y5
+	VBROADCASTI128 16(DI)(R9*1), Y6
+	VINSERTI128    $0x01, 16(DI)(R11*1), Y6, Y6
+	VPSHUFB        Y4, Y3, Y3
+	VPSRLW         $0x04, Y3, Y4
+	VPAND          laneNibble<>+0(SB), Y3, Y3
+	VPAND          laneNibble<>+0(SB), Y4, Y4
+	VPSHUFB        Y3, Y5, Y3
+	VPSHUFB        Y4, Y6, Y4
+	VPOR           Y3, Y4, Y3
+	MOVBQZX        47(DX), R8
+	MOVQ           R8, R9
+	ANDQ           $0x07, R9
+	SHLQ           $0x05, R9
+	SHLQ           $0x01, R8
+	ANDQ           $0x000000f0, R8
+	MOVBQZX        63(DX), R10
+	MOVQ           R10, R11
+	ANDQ           $0x07, R11
+	SHLQ           $0x05, R11
+	SHLQ           $0x01, R10
+	ANDQ           $0x000000f0, R10
+	VMOVDQU        32(CX), Y4
+	VBROADCASTI128 (SI)(R8*1), Y5
+	VINSERTI128    $0x01, (SI)(R10*1), Y5, Y5
+	VBROADCASTI128 (DI)(R9*1), Y6
+	VINSERTI128    $0x01, (DI)(R11*1), Y6, Y6
+	VBROADCASTI128 16(DI)(R9*1), Y7
+	VINSERTI128    $0x01, 16(DI)(R11*1), Y7, Y7
+	VPSHUFB        Y5, Y4, Y4
+	VPSRLW         $0x04, Y4, Y5
+	VPAND          laneNibble<>+0(SB), Y4, Y4
+	VPAND          laneNibble<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y6, Y4
+	VPSHUFB        Y5, Y7, Y5
+	VPOR           Y4, Y5, Y4
+	VPXOR          Y0, Y3, Y5
+	VPAND          Y0, Y3, Y3
+	VPXOR          Y5, Y4, Y0
+	VPAND          Y5, Y4, Y4
+	VPOR           Y3, Y4, Y3
+	MOVBQZX        79(DX), R8
+	MOVQ           R8, R9
+	ANDQ           $0x07, R9
+	SHLQ           $0x05, R9
+	SHLQ           $0x01, R8
+	ANDQ           $0x000000f0, R8
+	MOVBQZX        95(DX), R10
+	MOVQ           R10, R11
+	ANDQ           $0x07, R11
+	SHLQ           $0x05, R11
+	SHLQ           $0x01, R10
+	ANDQ           $0x000000f0, R10
+	VMOVDQU        64(CX), Y4
+	VBROADCASTI128 (SI)(R8*1), Y5
+	VINSERTI128    $0x01, (SI)(R10*1), Y5, Y5
+	VBROADCASTI128 (DI)(R9*1), Y6
+	VINSERTI128    $0x01, (DI)(R11*1), Y6, Y6
+	VBROADCASTI128 16(DI)(R9*1), Y7
+	VINSERTI128    $0x01, 16(DI)(R11*1), Y7, Y7
+	VPSHUFB        Y5, Y4, Y4
+	VPSRLW         $0x04, Y4, Y5
+	VPAND          laneNibble<>+0(SB), Y4, Y4
+	VPAND          laneNibble<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y6, Y4
+	VPSHUFB        Y5, Y7, Y5
+	VPOR           Y4, Y5, Y4
+	MOVBQZX        111(DX), R8
+	MOVQ           R8, R9
+	ANDQ           $0x07, R9
+	SHLQ           $0x05, R9
+	SHLQ           $0x01, R8
+	ANDQ           $0x000000f0, R8
+	MOVBQZX        127(DX), R10
+	MOVQ           R10, R11
+	ANDQ           $0x07, R11
+	SHLQ           $0x05, R11
+	SHLQ           $0x01, R10
+	ANDQ           $0x000000f0, R10
+	VMOVDQU        96(CX), Y5
+	VBROADCASTI128 (SI)(R8*1), Y6
+	VINSERTI128    $0x01, (SI)(R10*1), Y6, Y6
+	VBROADCASTI128 (DI)(R9*1), Y7
+	VINSERTI128    $0x01, (DI)(R11*1), Y7, Y7
+	VBROADCASTI128 16(DI)(R9*1), Y8
+	VINSERTI128    $0x01, 16(DI)(R11*1), Y8, Y8
+	VPSHUFB        Y6, Y5, Y5
+	VPSRLW         $0x04, Y5, Y6
+	VPAND          laneNibble<>+0(SB), Y5, Y5
+	VPAND          laneNibble<>+0(SB), Y6, Y6
+	VPSHUFB        Y5, Y7, Y5
+	VPSHUFB        Y6, Y8, Y6
+	VPOR           Y5, Y6, Y5
+	VPXOR          Y0, Y4, Y6
+	VPAND          Y0, Y4, Y4
+	VPXOR          Y6, Y5, Y0
+	VPAND          Y6, Y5, Y5
+	VPOR           Y4, Y5, Y4
+	VPXOR          Y1, Y3, Y5
+	VPAND          Y1, Y3, Y3
+	VPXOR          Y5, Y4, Y1
+	VPAND          Y5, Y4, Y4
+	VPOR           Y3, Y4, Y3
+	MOVBQZX        143(DX), R8
+	MOVQ           R8, R9
+	ANDQ           $0x07, R9
+	SHLQ           $0x05, R9
+	SHLQ           $0x01, R8
+	ANDQ           $0x000000f0, R8
+	MOVBQZX        159(DX), R10
+	MOVQ           R10, R11
+	ANDQ           $0x07, R11
+	SHLQ           $0x05, R11
+	SHLQ           $0x01, R10
+	ANDQ           $0x000000f0, R10
+	VMOVDQU        128(CX), Y4
+	VBROADCASTI128 (SI)(R8*1), Y5
+	VINSERTI128    $0x01, (SI)(R10*1), Y5, Y5
+	VBROADCASTI128 (DI)(R9*1), Y6
+	VINSERTI128    $0x01, (DI)(R11*1), Y6, Y6
+	VBROADCASTI128 16(DI)(R9*1), Y7
+	VINSERTI128    $0x01, 16(DI)(R11*1), Y7, Y7
+	VPSHUFB        Y5, Y4, Y4
+	VPSRLW         $0x04, Y4, Y5
+	VPAND          laneNibble<>+0(SB), Y4, Y4
+	VPAND          laneNibble<>+0(SB), Y5, Y5
+	VPSHUFB        Y4, Y6, Y4
+	VPSHUFB        Y5, Y7, Y5
+	VPOR           Y4, Y5, Y4
+	MOVBQZX        175(DX), R8
+	MOVQ           R8, R9
+	ANDQ           $0x07, R9
+	SHLQ           $0x05, R9
+	SHLQ           $0x01, R8
+	ANDQ           $0x000000f0, R8
+	MOVBQZX        191(DX), R10
+	MOVQ           R10, R11
+	ANDQ           $0x07, R11
+	SHLQ           $0x05, R11
+	SHLQ           $0x01, R10
+	ANDQ           $0x000000f0, R10
+	VMOVDQU        160(CX), Y5
+	VBROADCASTI128 (SI)(R8*1), Y6
+	VINSERTI128    $0x01, (SI)(R10*1), Y6, Y6
+	VBROADCASTI128 (DI)(R9*1), Y7
+	VINSERTI128    $0x01, (DI)(R11*1), Y7, Y7
+	VBROADCASTI128 16(DI)(R9*1), Y8
+	VINSERTI128    $0x01, 16(DI)(R11*1), Y8, Y8
+	VPSHUFB        Y6, Y5, Y5
+	VPSRLW         $0x04, Y5, Y6
+	VPAND          laneNibble<>+0(SB), Y5, Y5
+	VPAND          laneNibble<>+0(SB), Y6, Y6
+	VPSHUFB        Y5, Y7, Y5
+	VPSHUFB        Y6, Y8, Y6
+	VPOR           Y5, Y6, Y5
+	VPXOR          Y0, Y4, Y6
+	VPAND          Y0, Y4, Y4
+	VPXOR          Y6, Y5, Y0
+	VPAND          Y6, Y5, Y5
+	VPOR           Y4, Y5, Y4
+	MOVBQZX        207(DX), R8
+	MOVQ           R8, R9
+	ANDQ           $0x07, R9
+	SHLQ           $0x05, R9
+	SHLQ           $0x01, R8
+	ANDQ           $0x000000f0, R8
+	MOVBQZX        223(DX), R10
+	MOVQ           R10, R11
+	ANDQ           $0x07, R11
+	SHLQ           $0x05, R11
+	SHLQ           $0x01, R10
+	ANDQ           $0x000000f0, R10
+	VMOVDQU        192(CX), Y5
+	VBROADCASTI128 (SI)(R8*1), Y6
+	VINSERTI128    $0x01, (SI)(R10*1), Y6, Y6
+	VBROADCASTI128 (DI)(R9*1), Y7
+	VINSERTI128    $0x01, (DI)(R11*1), Y7, Y7
+	VBROADCASTI128 16(DI)(R9*1), Y8
+	VINSERTI128    $0x01, 16(DI)(R11*1), Y8, Y8
+	VPSHUFB        Y6, Y5, Y5
+	VPSRLW         $0x04, Y5, Y6
+	VPAND          laneNibble<>+0(SB), Y5, Y5
+	VPAND          laneNibble<>+0(SB), Y6, Y6
+	VPSHUFB        Y5, Y7, Y5
+	VPSHUFB        Y6, Y8, Y6
+	VPOR           Y5, Y6, Y5
+	MOVBQZX        239(DX), R8
+	MOVQ           R8, R9
+	ANDQ           $0x07, R9
+	SHLQ           $0x05, R9
+	SHLQ           $0x01, R8
+	ANDQ           $0x000000f0, R8
+	MOVBQZX        255(DX), R10
+	MOVQ           R10, R11
+	ANDQ           $0x07, R11
+	SHLQ           $0x05, R11
+	SHLQ           $0x01, R10
+	ANDQ           $0x000000f0, R10
+	VMOVDQU        224(CX), Y6
+	VBROADCASTI128 (SI)(R8*1), Y7
+	VINSERTI128    $0x01, (SI)(R10*1), Y7, Y7
+	VBROADCASTI128 (DI)(R9*1), Y8
+	VINSERTI128    $0x01, (DI)(R11*1), Y8, Y8
+	VBROADCASTI128 16(DI)(R9*1), Y9
+	VINSERTI128    $0x01, 16(DI)(R11*1), Y9, Y9
+	VPSHUFB        Y7, Y6, Y6
+	VPSRLW         $0x04, Y6, Y7
+	VPAND          laneNibble<>+0(SB), Y6, Y6
+	VPAND          laneNibble<>+0(SB), Y7, Y7
+	VPSHUFB        Y6, Y8, Y6
+	VPSHUFB        Y7, Y9, Y7
+	VPOR           Y6, Y7, Y6
+	VPXOR          Y0, Y5, Y7
+	VPAND          Y0, Y5, Y5
+	VPXOR          Y7, Y6, Y0
+	VPAND          Y7, Y6, Y6
+	VPOR           Y5, Y6, Y5
+	VPXOR          Y1, Y4, Y6
+	VPAND          Y1, Y4, Y4
+	VPXOR          Y6, Y5, Y1
+	VPAND          Y6, Y5, Y5
+	VPOR           Y4, Y5, Y4
+	VPXOR          Y2, Y3, Y5
+	VPAND          Y2, Y3, Y3
+	VPXOR          Y5, Y4, Y2
+	VPAND          Y5, Y4, Y4
+	VPOR           Y3, Y4, Y3
+	VMOVDQU        laneBits<>+0(SB), Y4
+	VPERM2I128     $0x00, Y3, Y3, Y5
+	VPERM2I128     $0x11, Y3, Y3, Y3
+	VMOVDQU        (SP), Y6
+	VPSHUFB        laneSpreadA<>+0(SB), Y5, Y7
+	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPSUBB         Y7, Y6, Y6
+	VPSHUFB        laneSpreadA<>+0(SB), Y3, Y7
+	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPSUBB         Y7, Y6, Y6
+	VMOVDQU        Y6, (SP)
+	VMOVDQU        32(SP), Y6
+	VPSHUFB        laneSpreadB<>+0(SB), Y5, Y7
+	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPSUBB         Y7, Y6, Y6
+	VPSHUFB        laneSpreadB<>+0(SB), Y3, Y7
+	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPSUBB         Y7, Y6, Y6
+	VMOVDQU        Y6, 32(SP)
+	VMOVDQU        64(SP), Y6
+	VPSHUFB        laneSpreadC<>+0(SB), Y5, Y7
+	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPSUBB         Y7, Y6, Y6
+	VPSHUFB        laneSpreadC<>+0(SB), Y3, Y7
+	VPAND          Y4, Y7, Y7
+	VPCMPEQB       Y4, Y7, Y7
+	VPSUBB         Y7, Y6, Y6
+	VMOVDQU        Y6, 64(SP)
+	VMOVDQU        96(SP), Y6
+	VPSHUFB        laneSpreadD<>+0(SB), Y5, Y5
+	VPAND          Y4, Y5, Y5
+	VPCMPEQB       Y4, Y5, Y5
+	VPSUBB         Y5, Y6, Y6
+	VPSHUFB        laneSpreadD<>+0(SB), Y3, Y3
+	VPAND          Y4, Y3, Y3
+	VPCMPEQB       Y4, Y3, Y3
+	VPSUBB         Y3, Y6, Y6
+	VMOVDQU        Y6, 96(SP)
+	ADDQ           $0x00000100, CX
+	ADDQ           $0x00000100, DX
+	SUBQ           $0x10, BX
+	JMP            sixteen
+
+sums:
+	VMOVDQU    laneBits<>+0(SB), Y3
+	VPERM2I128 $0x00, Y2, Y2, Y4
+	VPERM2I128 $0x11, Y2, Y2, Y2
+	VMOVDQU    (SP), Y5
+	VPADDB     Y5, Y5, Y5
+	VPSHUFB    laneSpreadA<>+0(SB), Y4, Y6
+	VPAND      Y3, Y6, Y6
+	VPCMPEQB   Y3, Y6, Y6
+	VPSUBB     Y6, Y5, Y5
+	VPSHUFB    laneSpreadA<>+0(SB), Y2, Y6
+	VPAND      Y3, Y6, Y6
+	VPCMPEQB   Y3, Y6, Y6
+	VPSUBB     Y6, Y5, Y5
+	VMOVDQU    Y5, (SP)
+	VMOVDQU    32(SP), Y5
+	VPADDB     Y5, Y5, Y5
+	VPSHUFB    laneSpreadB<>+0(SB), Y4, Y6
+	VPAND      Y3, Y6, Y6
+	VPCMPEQB   Y3, Y6, Y6
+	VPSUBB     Y6, Y5, Y5
+	VPSHUFB    laneSpreadB<>+0(SB), Y2, Y6
+	VPAND      Y3, Y6, Y6
+	VPCMPEQB   Y3, Y6, Y6
+	VPSUBB     Y6, Y5, Y5
+	VMOVDQU    Y5, 32(SP)
+	VMOVDQU    64(SP), Y5
+	VPADDB     Y5, Y5, Y5
+	VPSHUFB    laneSpreadC<>+0(SB), Y4, Y6
+	VPAND      Y3, Y6, Y6
+	VPCMPEQB   Y3, Y6, Y6
+	VPSUBB     Y6, Y5, Y5
+	VPSHUFB    laneSpreadC<>+0(SB), Y2, Y6
+	VPAND      Y3, Y6, Y6
+	VPCMPEQB   Y3, Y6, Y6
+	VPSUBB     Y6, Y5, Y5
+	VMOVDQU    Y5, 64(SP)
+	VMOVDQU    96(SP), Y5
+	VPADDB     Y5, Y5, Y5
+	VPSHUFB    laneSpreadD<>+0(SB), Y4, Y4
+	VPAND      Y3, Y4, Y4
+	VPCMPEQB   Y3, Y4, Y4
+	VPSUBB     Y4, Y5, Y5
+	VPSHUFB    laneSpreadD<>+0(SB), Y2, Y2
+	VPAND      Y3, Y2, Y2
+	VPCMPEQB   Y3, Y2, Y2
+	VPSUBB     Y2, Y5, Y5
+	VMOVDQU    Y5, 96(SP)
+	VMOVDQU    laneBits<>+0(SB), Y2
+	VPERM2I128 $0x00, Y1, Y1, Y3
+	VPERM2I128 $0x11, Y1, Y1, Y1
+	VMOVDQU    (SP), Y4
+	VPADDB     Y4, Y4, Y4
+	VPSHUFB    laneSpreadA<>+0(SB), Y3, Y5
+	VPAND      Y2, Y5, Y5
+	VPCMPEQB   Y2, Y5, Y5
+	VPSUBB     Y5, Y4, Y4
+	VPSHUFB    laneSpreadA<>+0(SB), Y1, Y5
+	VPAND      Y2, Y5, Y5
+	VPCMPEQB   Y2, Y5, Y5
+	VPSUBB     Y5, Y4, Y4
+	VMOVDQU    Y4, (SP)
+	VMOVDQU    32(SP), Y4
+	VPADDB     Y4, Y4, Y4
+	VPSHUFB    laneSpreadB<>+0(SB), Y3, Y5
+	VPAND      Y2, Y5, Y5
+	VPCMPEQB   Y2, Y5, Y5
+	VPSUBB     Y5, Y4, Y4
+	VPSHUFB    laneSpreadB<>+0(SB), Y1, Y5
+	VPAND      Y2, Y5, Y5
+	VPCMPEQB   Y2, Y5, Y5
+	VPSUBB     Y5, Y4, Y4
+	VMOVDQU    Y4, 32(SP)
+	VMOVDQU    64(SP), Y4
+	VPADDB     Y4, Y4, Y4
+	VPSHUFB    laneSpreadC<>+0(SB), Y3, Y5
+	VPAND      Y2, Y5, Y5
+	VPCMPEQB   Y2, Y5, Y5
+	VPSUBB     Y5, Y4, Y4
+	VPSHUFB    laneSpreadC<>+0(SB), Y1, Y5
+	VPAND      Y2, Y5, Y5
+	VPCMPEQB   Y2, Y5, Y5
+	VPSUBB     Y5, Y4, Y4
+	VMOVDQU    Y4, 64(SP)
+	VMOVDQU    96(SP), Y4
+	VPADDB     Y4, Y4, Y4
+	VPSHUFB    laneSpreadD<>+0(SB), Y3, Y3
+	VPAND      Y2, Y3, Y3
+	VPCMPEQB   Y2, Y3, Y3
+	VPSUBB     Y3, Y4, Y4
+	VPSHUFB    laneSpreadD<>+0(SB), Y1, Y1
+	VPAND      Y2, Y1, Y1
+	VPCMPEQB   Y2, Y1, Y1
+	VPSUBB     Y1, Y4, Y4
+	VMOVDQU    Y4, 96(SP)
+	VMOVDQU    laneBits<>+0(SB), Y1
+	VPERM2I128 $0x00, Y0, Y0, Y2
+	VPERM2I128 $0x11, Y0, Y0, Y0
+	VMOVDQU    (SP), Y3
+	VPADDB     Y3, Y3, Y3
+	VPSHUFB    laneSpreadA<>+0(SB), Y2, Y4
+	VPAND      Y1, Y4, Y4
+	VPCMPEQB   Y1, Y4, Y4
+	VPSUBB     Y4, Y3, Y3
+	VPSHUFB    laneSpreadA<>+0(SB), Y0, Y4
+	VPAND      Y1, Y4, Y4
+	VPCMPEQB   Y1, Y4, Y4
+	VPSUBB     Y4, Y3, Y3
+	VMOVDQU    Y3, (SP)
+	VMOVDQU    32(SP), Y3
+	VPADDB     Y3, Y3, Y3
+	VPSHUFB    laneSpreadB<>+0(SB), Y2, Y4
+	VPAND      Y1, Y4, Y4
+	VPCMPEQB   Y1, Y4, Y4
+	VPSUBB     Y4, Y3, Y3
+	VPSHUFB    laneSpreadB<>+0(SB), Y0, Y4
+	VPAND      Y1, Y4, Y4
+	VPCMPEQB   Y1, Y4, Y4
+	VPSUBB     Y4, Y3, Y3
+	VMOVDQU    Y3, 32(SP)
+	VMOVDQU    64(SP), Y3
+	VPADDB     Y3, Y3, Y3
+	VPSHUFB    laneSpreadC<>+0(SB), Y2, Y4
+	VPAND      Y1, Y4, Y4
+	VPCMPEQB   Y1, Y4, Y4
+	VPSUBB     Y4, Y3, Y3
+	VPSHUFB    laneSpreadC<>+0(SB), Y0, Y4
+	VPAND      Y1, Y4, Y4
+	VPCMPEQB   Y1, Y4, Y4
+	VPSUBB     Y4, Y3, Y3
+	VMOVDQU    Y3, 64(SP)
+	VMOVDQU    96(SP), Y3
+	VPADDB     Y3, Y3, Y3
+	VPSHUFB    laneSpreadD<>+0(SB), Y2, Y2
+	VPAND      Y1, Y2, Y2
+	VPCMPEQB   Y1, Y2, Y2
+	VPSUBB     Y2, Y3, Y3
+	VPSHUFB    laneSpreadD<>+0(SB), Y0, Y0
+	VPAND      Y1, Y0, Y0
+	VPCMPEQB   Y1, Y0, Y0
+	VPSUBB     Y0, Y3, Y3
+	VMOVDQU    Y3, 96(SP)
+	VMOVDQU    (SP), Y0
+	VPADDB     (AX), Y0, Y0
+	VMOVDQU    32(SP), Y1
+	VPADDB     32(AX), Y1, Y1
+	VMOVDQU    64(SP), Y2
+	VPADDB     64(AX), Y2, Y2
+	VMOVDQU    96(SP), Y3
+	VPADDB     96(AX), Y3, Y3
+	VMOVDQU    laneBits<>+0(SB), Y4
+
+one:
 	TESTQ          BX, BX
 	JE             end
 	MOVBQZX        15(DX), R8
@@ -133,42 +647,42 @@ loop:
 	SHLQ           $0x05, R9
 	SHLQ           $0x01, R8
 	ANDQ           $0x000000f0, R8
-	VBROADCASTI128 (CX), Y6
-	VBROADCASTI128 (SI)(R8*1), Y7
-	VPSHUFB        Y7, Y6, Y6
-	VPSRLW         $0x04, Y6, Y7
-	VPAND          Y0, Y6, Y6
-	VPAND          Y0, Y7, Y7
-	VBROADCASTI128 (DI)(R9*1), Y8
-	VBROADCASTI128 16(DI)(R9*1), Y9
+	VBROADCASTI128 (CX), Y5
+	VBROADCASTI128 (SI)(R8*1), Y6
+	VBROADCASTI128 (DI)(R9*1), Y7
+	VBROADCASTI128 16(DI)(R9*1), Y8
+	VPSHUFB        Y6, Y5, Y5
+	VPSRLW         $0x04, Y5, Y6
+	VPAND          laneNibble<>+0(SB), Y5, Y5
+	VPAND          laneNibble<>+0(SB), Y6, Y6
+	VPSHUFB        Y5, Y7, Y5
 	VPSHUFB        Y6, Y8, Y6
-	VPSHUFB        Y7, Y9, Y7
-	VPOR           Y6, Y7, Y6
-	VPSHUFB        laneSpreadA<>+0(SB), Y6, Y7
-	VPAND          Y1, Y7, Y7
-	VPCMPEQB       Y1, Y7, Y7
-	VPSUBB         Y7, Y2, Y2
-	VPSHUFB        laneSpreadB<>+0(SB), Y6, Y7
-	VPAND          Y1, Y7, Y7
-	VPCMPEQB       Y1, Y7, Y7
-	VPSUBB         Y7, Y3, Y3
-	VPSHUFB        laneSpreadC<>+0(SB), Y6, Y7
-	VPAND          Y1, Y7, Y7
-	VPCMPEQB       Y1, Y7, Y7
-	VPSUBB         Y7, Y4, Y4
-	VPSHUFB        laneSpreadD<>+0(SB), Y6, Y6
-	VPAND          Y1, Y6, Y6
-	VPCMPEQB       Y1, Y6, Y6
-	VPSUBB         Y6, Y5, Y5
+	VPOR           Y5, Y6, Y5
+	VPSHUFB        laneSpreadA<>+0(SB), Y5, Y6
+	VPAND          Y4, Y6, Y6
+	VPCMPEQB       Y4, Y6, Y6
+	VPSUBB         Y6, Y0, Y0
+	VPSHUFB        laneSpreadB<>+0(SB), Y5, Y6
+	VPAND          Y4, Y6, Y6
+	VPCMPEQB       Y4, Y6, Y6
+	VPSUBB         Y6, Y1, Y1
+	VPSHUFB        laneSpreadC<>+0(SB), Y5, Y6
+	VPAND          Y4, Y6, Y6
+	VPCMPEQB       Y4, Y6, Y6
+	VPSUBB         Y6, Y2, Y2
+	VPSHUFB        laneSpreadD<>+0(SB), Y5, Y5
+	VPAND          Y4, Y5, Y5
+	VPCMPEQB       Y4, Y5, Y5
+	VPSUBB         Y5, Y3, Y3
 	ADDQ           $0x10, CX
 	ADDQ           $0x10, DX
 	DECQ           BX
-	JMP            loop
+	JMP            one
 
 end:
-	VMOVDQU Y2, (AX)
-	VMOVDQU Y3, 32(AX)
-	VMOVDQU Y4, 64(AX)
-	VMOVDQU Y5, 96(AX)
+	VMOVDQU Y0, (AX)
+	VMOVDQU Y1, 32(AX)
+	VMOVDQU Y2, 64(AX)
+	VMOVDQU Y3, 96(AX)
 	VZEROUPPER
 	RET

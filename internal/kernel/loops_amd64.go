@@ -102,6 +102,10 @@ func floor(x []float32, c float32) int {
 	return n
 }
 
+func laneBlocks(dst, inputs []Input) {
+	laneBlocksAVX2(&dst[0], &inputs[0], len(inputs))
+}
+
 func countLanes(counts *[MaxLanes]uint8, blocks, inputs []Input) {
 	lanesAVX2(counts, &blocks[0], &inputs[0], len(blocks))
 }

@@ -103,6 +103,8 @@ func packPlaces(dst *Input, tokens *int32, n int, absent *Input) {
 
 func floor([]float32, float32) int { return 0 }
 
+func laneBlocks(dst, inputs []Input) { laneBlocksGeneric(dst, inputs) }
+
 func countLanes(counts *[MaxLanes]uint8, blocks, inputs []Input) {
 	countLanesGeneric(counts, blocks, inputs)
 }

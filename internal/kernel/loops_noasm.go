@@ -32,6 +32,9 @@ func scoreGroups(dst []byte, inputs []Input, keys *Keys, t *scoreTable) { panic(
 // entry of absentSlots.
 func packPlaces(dst *Input, tokens *int32, n int, absent *Input) { panic(noLoops) }
 
+// laneBlocks is laneBlocksGeneric of n > 0 inputs.
+func laneBlocks(dst, inputs []Input) { panic(noLoops) }
+
 // countLanes is countLanesGeneric.
 func countLanes(counts *[MaxLanes]uint8, blocks, inputs []Input) { panic(noLoops) }
 

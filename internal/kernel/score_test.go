@@ -106,7 +106,7 @@ func TestPack(t *testing.T) {
 func TestCountLanes(t *testing.T) {
 	keys, _ := newTestKey(t, 10)
 	rng := rand.New(rand.NewPCG(9, 10))
-	for _, n := range []int{0, 1, 239, 240, 241, 1000} {
+	for _, n := range []int{0, 1, 7, 15, 16, 17, 31, 32, 33, 239, 240, 241, 1000} {
 		inputs := make([]Input, n)
 		for i := range inputs {
 			inputs[i] = Input{byte(i), byte(i >> 8)}

@@ -60,11 +60,18 @@ const Batch = 512
 // Score applies a Scorer to every unit.
 func (e *Evidence) Score(s Scorer) Tally { return e.ScoreNoting(s, nil) }
 
+// ScoreUnder is Score for a caller that keeps null.Of(s.Law()). It does not allocate for a green list.
+func (e *Evidence) ScoreUnder(law null.Law, s Scorer) Tally { return e.score(law, s, nil) }
+
 // ScoreNoting is Score. If scored is not nil, it calls scored for each unit that counts, in the
 // order of the units.
 func (e *Evidence) ScoreNoting(s Scorer, scored func(unit int, score int64)) Tally {
+	return e.score(null.Of(s.Law()), s, scored)
+}
+
+func (e *Evidence) score(law null.Law, s Scorer, scored func(unit int, score int64)) Tally {
 	t := Tally{
-		Law:    null.Of(s.Law()),
+		Law:    law,
 		Tokens: e.fixed.tokens,
 		Skipped: Skipped{
 			Vocab:        e.fixed.vocab,

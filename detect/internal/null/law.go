@@ -103,6 +103,15 @@ func CheckScore(score, top int64) {
 	}
 }
 
+// Survival is l.Survival. It does not allocate for the law of a green list.
+func Survival(l Law, units *Units, sum Sum) float64 {
+	if b, ok := l.(bernoulliLaw); ok {
+		return b.Survival(units, sum)
+	}
+	u := *units // escapes, and units does not
+	return l.Survival(&u, sum)
+}
+
 // Of returns the law that a scorer declared. It panics if no test exists for it.
 func Of(l watermark.Law) Law {
 	switch l := l.(type) {
