@@ -27,7 +27,8 @@ type candidate struct {
 type textReader struct {
 	tokenizer tokenize.Tokenizer // nil: the profile has none
 	vocab     int                // of the profile without a tokenizer
-	prompts   [][]watermark.Token
+	prompts   [][]watermark.Token // of --prompt-file, in every form
+	asIs      [][]watermark.Token // of --prompt-file, each once
 }
 
 // name returns the name of the tokenizer.
