@@ -25,8 +25,8 @@ type candidate struct {
 
 // A textReader turns texts into token ids for the candidates of one tokenizer.
 type textReader struct {
-	tokenizer tokenize.Tokenizer // nil: the profile has none
-	vocab     int                // of the profile without a tokenizer
+	tokenizer tokenize.Tokenizer  // nil: the profile has none
+	vocab     int                 // of the profile without a tokenizer
 	prompts   [][]watermark.Token // of --prompt-file, in every form
 	asIs      [][]watermark.Token // of --prompt-file, each once
 }
