@@ -7,7 +7,6 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
-	"github.com/isotope-wm/isotope/internal/reading"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -23,7 +22,7 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 	}
 	tokenizer, digest := s.profile.Tokenizer()
 	switch {
-	case s.profile.Engine != nil && (h.Kind != reading.Choices || h.Marked):
+	case s.profile.Engine != nil && (h.Kind != "choices" || h.Marked):
 		return usagef("the profile is of %s, and a reading is tested for its marks by choices alone; give a reading of kind choices without marked texts", s.profile.Engine.Engine())
 	case h.Vocab > s.profile.Vocab():
 		return fmt.Errorf("%s is for a vocabulary of %d ids, and the profile for %d", o.reading, h.Vocab, s.profile.Vocab())
