@@ -233,9 +233,10 @@ func (d *detection) readPrompts(ctx context.Context) error {
 			for _, t := range texts {
 				switch {
 				case t.IDs != nil:
-					r.prompts = append(r.prompts, t.IDs)
+					r.prompts, r.asIs = append(r.prompts, t.IDs), append(r.asIs, t.IDs)
 				case r.tokenizer != nil:
-					r.prompts = append(r.prompts, r.promptForms(t.Text, d.flags.chains)...)
+					forms := r.promptForms(t.Text, d.flags.chains)
+					r.prompts, r.asIs = append(r.prompts, forms...), append(r.asIs, forms[0])
 				}
 			}
 		}

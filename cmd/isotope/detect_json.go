@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
@@ -30,7 +32,7 @@ type headlineJSON struct {
 	Tokens         int64        `json:"tokens"`
 	Scored         int64        `json:"scored"`
 	Green          int64        `json:"green"`
-	Sum            int64        `json:"sum"`
+	Sum            json.Number  `json:"sum"` // of scores; for another engine's mark in its unit
 	Skipped        skippedJSON  `json:"skipped"`
 	Tests          int64        `json:"tests"`
 	Quote          string       `json:"quote"` // the adjusted p-value in words: "10^-12.4", "less than 10^-38"
@@ -158,6 +160,9 @@ func (o *outcome) json(warnings []string) resultJSON {
 	j.Profile, j.KeyID, j.Label = o.candidate.profile.ID(), o.keyID(), o.candidate.label
 	j.Scheme, j.Width, j.Tokenizer = o.candidate.profile.Scheme(), o.candidate.width(), o.candidate.reader.name()
 	j.Form, j.Payload = o.form, toPayloadJSON(o.message)
+	if o.engineSum != nil {
+		j.Sum = json.Number(strconv.FormatFloat(*o.engineSum, 'f', -1, 64))
+	}
 	j.Spans = append(j.Spans, o.spans...)
 	for _, w := range o.allWarnings() {
 		j.Warnings = append(j.Warnings, w.Error())
@@ -182,7 +187,7 @@ func (o *outcome) allWarnings() []error {
 func headlineOf(r detect.Result) headlineJSON {
 	return headlineJSON{
 		Log10P: number(r.Log10P), Log10PAdjusted: number(r.Log10PAdjusted), Quote: report.Quote(r.Log10PAdjusted, r.Log10Floor), Z: number(r.Z),
-		Tokens: r.Tokens, Scored: r.Scored, Green: r.Green, Sum: r.Sum,
+		Tokens: r.Tokens, Scored: r.Scored, Green: r.Green, Sum: json.Number(strconv.FormatInt(r.Sum, 10)),
 		Skipped: skippedJSON{
 			Vocab: r.Skipped.Vocab, ShortContext: r.Skipped.ShortContext, Band: r.Skipped.Band, Payload: r.Skipped.Payload,
 			Excluded: r.Skipped.Excluded, Duplicate: r.Skipped.Duplicate,

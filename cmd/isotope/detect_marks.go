@@ -25,9 +25,10 @@ type candidate struct {
 
 // A textReader turns texts into token ids for the candidates of one tokenizer.
 type textReader struct {
-	tokenizer tokenize.Tokenizer // nil: the profile has none
-	vocab     int                // of the profile without a tokenizer
-	prompts   [][]watermark.Token
+	tokenizer tokenize.Tokenizer  // nil: the profile has none
+	vocab     int                 // of the profile without a tokenizer
+	prompts   [][]watermark.Token // of --prompt-file, in every form
+	asIs      [][]watermark.Token // of --prompt-file, each once
 }
 
 // name returns the name of the tokenizer.

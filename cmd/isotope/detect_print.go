@@ -113,7 +113,7 @@ func (o *outcome) print(b *strings.Builder) {
 			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
 	case o.scan.Intervals > 0:
 		fmt.Fprintf(b, " (before adjusting for %d tests: %s for the whole text, %s for the best of %d parts)", r.Tests, logP(r.Log10P), logP(o.scan.Log10P), o.scan.Intervals)
-	case r.Tests > 1:
+	case r.Tests > 1 && o.candidate.tests():
 		fmt.Fprintf(b, " (%s before adjusting for %d tests)", logP(r.Log10P), r.Tests)
 	}
 	if r.Verdict == detect.Detected {

@@ -25,7 +25,8 @@ type outcome struct {
 	scan      detect.Scan
 	spans     []spanJSON // of the scan
 	message   *detect.Decoded
-	warnings  []error // besides those of the result
+	engineSum *float64 // the statistic in the unit of another engine, where that is not the result's
+	warnings  []error  // besides those of the result
 	shown     *shownText
 }
 
@@ -111,13 +112,9 @@ func (d *scorer) test(s *subject) (f *finding, refused string) {
 		}
 	}
 	list := s.forms(d.chains)
-	type read struct {
-		texts []tokenText // one for each form
-		given [][]watermark.Token
-	}
-	reads := make(map[*textReader]*read)
+	reads := make(map[*textReader]*readText)
 	for _, r := range d.set.readers {
-		x := &read{given: append(slices.Clip(r.prompts), r.given(s, d.chains)...)}
+		x := &readText{given: append(slices.Clip(r.prompts), r.given(s, d.chains)...), prompt: r.prompt(s)}
 		for i := range list {
 			t, ok := r.tokens(s, &list[i])
 			if !ok {
@@ -147,7 +144,7 @@ func (d *scorer) test(s *subject) (f *finding, refused string) {
 	default:
 		for _, c := range d.set.list {
 			if x := reads[c.reader]; x != nil {
-				f.outcomes = append(f.outcomes, d.testCandidate(c, s, list, x.texts, x.given, tests))
+				f.outcomes = append(f.outcomes, d.testCandidate(c, s, list, x, tests))
 			}
 		}
 	}
@@ -172,7 +169,7 @@ func (d *scorer) test(s *subject) (f *finding, refused string) {
 		for _, o := range b {
 			x := reads[o.candidate.reader]
 			i := slices.IndexFunc(list, func(g form) bool { return g.name == o.form })
-			d.show(o, &x.texts[i], x.given)
+			d.show(o, &x.texts[i], x)
 		}
 	}
 	if len(list) > 1 {
@@ -261,14 +258,14 @@ func (t *tokenText) parts() func(yield func([]watermark.Token) bool) {
 }
 
 // testCandidate tests every form of a subject under every variant of a candidate.
-func (d *scorer) testCandidate(c *candidate, s *subject, list []form, texts []tokenText, given [][]watermark.Token, tests int64) *outcome {
+func (d *scorer) testCandidate(c *candidate, s *subject, list []form, x *readText, tests int64) *outcome {
 	var best *outcome
 	for b := range c.bound {
 		for i := range list {
-			o := d.testForm(c, &c.bound[b], &texts[i], given, tests)
+			o := d.testForm(c, &c.bound[b], &x.texts[i], x, tests)
 			o.form, o.changed = list[i].name, list[i].changed
 			if len(o.scan.Spans) > 0 {
-				o.spans = spansOf(c, s, &list[i], &texts[i], o.scan.Spans)
+				o.spans = spansOf(c, s, &list[i], &x.texts[i], o.scan.Spans)
 			}
 			if best == nil || byP(o, best) < 0 {
 				best = o
@@ -282,18 +279,19 @@ func (d *scorer) testCandidate(c *candidate, s *subject, list []form, texts []to
 }
 
 // testForm tests one form of a text for one mark.
-func (d *scorer) testForm(c *candidate, b *interop.Bound, t *tokenText, given [][]watermark.Token, tests int64) *outcome {
+func (d *scorer) testForm(c *candidate, b *interop.Bound, t *tokenText, x *readText, tests int64) *outcome {
 	o := &outcome{candidate: c, scorer: b.Scorer}
 	if c.profile.Dedup() == interop.DedupNone {
-		compare(o, b, t)
+		compare(o, b, t, x.prompt)
 		return o
 	}
-	options := &detect.TextOptions{Options: c.options, Prompts: given, Spans: d.flags.spans}
+	options := &detect.TextOptions{Options: c.options, Prompts: x.excluded(b), Spans: d.flags.spans}
 	options.Tests = tests
 	// Candidates are told apart by the mark alone.
 	options.Message = c.payloadBits() > 0 && len(d.set.list) == 1
-	framed := frame(b, t)
+	framed := frame(b, t, x.prompt)
 	options.Breaks = framed.breaks
+	o.engineSum = engineSum(b, framed, options)
 	r := detect.Text(b.Scorer, framed.ids, options)
 	o.result, o.message = r.Result, r.Message
 	if r.Scan != nil {
@@ -311,15 +309,69 @@ type framedText struct {
 	shift []int // of each part: what to add to a token offset to have that of the text
 }
 
-// frame puts the parts of a text into the sequence that the detector of a mark scores.
-func frame(b *interop.Bound, t *tokenText) *framedText {
+// engineSum returns the statistic of a framed text in the unit of its engine, or nil if that is the
+// sum of the scores.
+func engineSum(b *interop.Bound, t *framedText, o *detect.TextOptions) *float64 {
+	if _, ok := b.Scorer.Law().(watermark.Exponential); !ok || b.Engine == nil {
+		return nil
+	}
+	a := detect.NewAccumulator(b.Scorer, &o.Options)
+	for _, p := range o.Prompts {
+		a.Exclude(p)
+	}
+	for part := range t.parts() {
+		a.Add(part)
+	}
+	return sumOf(b.Engine, a)
+}
+
+// sumOf returns the statistic of what was scored in the unit of the engine.
+func sumOf(s interop.Scorer, a *detect.Accumulator) *float64 {
+	sum := s.Sum(func(yield func(watermark.Pair) bool) {
+		for u := range a.Units() {
+			if !u.Excluded && !yield(u.Pair) {
+				return
+			}
+		}
+	})
+	return &sum
+}
+
+// A readText is a subject as the reader of some candidates has it.
+type readText struct {
+	texts  []tokenText         // one for each form
+	given  [][]watermark.Token // what the model was shown
+	prompt []watermark.Token   // that directly before the text, or nil if it is not known
+}
+
+// excluded returns the texts whose contexts are left out of a test. The end of a prompt that is
+// context of the text's first token stays in: no token follows it in the prompt.
+func (x *readText) excluded(b *interop.Bound) [][]watermark.Token {
+	if len(x.prompt) == 0 || b.Frame(x.prompt, x.prompt).Before == b.Frame(nil, x.prompt).Before {
+		return x.given
+	}
+	out := slices.Clone(x.given)
+	for i, p := range out {
+		if slices.Equal(p, x.prompt) {
+			out[i] = p[:len(p)-1]
+		}
+	}
+	return out
+}
+
+// frame puts the parts of a text into the sequence that the detector of a mark scores. prompt is what
+// stands before the first part, or nil.
+func frame(b *interop.Bound, t *tokenText, prompt []watermark.Token) *framedText {
 	if b.Engine == nil {
 		return &framedText{tokenText: *t}
 	}
 	f := &framedText{}
 	i := 0
 	for part := range t.parts() {
-		x := b.Frame(nil, part)
+		if i > 0 {
+			prompt = nil
+		}
+		x := b.Frame(prompt, part)
 		f.starts = append(f.starts, len(f.ids))
 		if i > 0 {
 			f.breaks = append(f.breaks, len(f.ids))
@@ -349,8 +401,8 @@ func (f *framedText) unframe(s *detect.Span) {
 }
 
 // compare counts every position, as the detector of an engine does, for a comparison of numbers.
-// There is no p-value.
-func compare(o *outcome, b *interop.Bound, t *tokenText) {
+// What stands for the p-value is no p-value, and is not adjusted to one.
+func compare(o *outcome, b *interop.Bound, t *tokenText, prompt []watermark.Token) {
 	each := interop.Each(b.Engine)
 	if each == nil {
 		o.result = detect.Result{Verdict: detect.Inconclusive, Tests: 1, Z: math.NaN()}
@@ -359,14 +411,16 @@ func compare(o *outcome, b *interop.Bound, t *tokenText) {
 	}
 	a := detect.NewAccumulator(each, &detect.Options{Exempt: o.candidate.options.Exempt, Alpha: o.candidate.options.Alpha})
 	for part := range t.parts() {
-		for p := range interop.EachPair(b.Engine, b.Frame(nil, part)) {
+		for p := range interop.EachPair(b.Engine, b.Frame(prompt, part)) {
 			a.AddPair(p.Context, p.Token)
 		}
+		prompt = nil
 	}
 	o.scorer = each
 	o.result = a.Result()
-	o.result.Log10P, o.result.Log10PAdjusted, o.result.Verdict = 0, 0, detect.Inconclusive
-	o.warnings = append(o.warnings, fmt.Errorf("the profile counts repeated text each time, so that the numbers compare with the engine's and there is no p-value; a profile with dedup pair or context tests"))
+	o.engineSum = sumOf(each, a)
+	o.result.Log10PAdjusted, o.result.Verdict = 0, detect.Inconclusive
+	o.warnings = append(o.warnings, fmt.Errorf("the profile counts repeated text each time, so that the numbers compare with the engine's; log10_p is not that of a p-value here, and a profile with dedup pair or context tests"))
 }
 
 // limit applies what a test of the mark cannot claim, and says what speaks against the tokenizer.
@@ -395,7 +449,7 @@ func (d *scorer) limit(o *outcome, s *subject, ids []watermark.Token) {
 }
 
 // show keeps the text of an outcome with its colours, for a page.
-func (d *scorer) show(o *outcome, t *tokenText, given [][]watermark.Token) {
+func (d *scorer) show(o *outcome, t *tokenText, x *readText) {
 	c := o.candidate
 	o.shown = &shownText{tokens: t.ids, breaks: t.breaks, reader: c.reader, spans: o.scan.Spans}
 	o.shown.colours = make([]detect.Colour, len(t.ids))
@@ -403,8 +457,8 @@ func (d *scorer) show(o *outcome, t *tokenText, given [][]watermark.Token) {
 		return
 	}
 	b := &c.bound[slices.IndexFunc(c.bound, func(b interop.Bound) bool { return b.Scorer == o.scorer })]
-	framed := frame(b, t)
-	colours := detect.Text(b.Scorer, framed.ids, &detect.TextOptions{Options: c.options, Prompts: given, Breaks: framed.breaks, Colours: true}).Colours
+	framed := frame(b, t, x.prompt)
+	colours := detect.Text(b.Scorer, framed.ids, &detect.TextOptions{Options: c.options, Prompts: x.excluded(b), Breaks: framed.breaks, Colours: true}).Colours
 	for i, colour := range colours {
 		if at := framed.place(i, false); colour != detect.Unscored && at < len(o.shown.colours) {
 			o.shown.colours[at] = colour

@@ -125,6 +125,20 @@ func (r *textReader) given(s *subject, chains []forms.Chain) [][]watermark.Token
 	return out
 }
 
+// prompt returns the tokens of the prompt directly before a subject, or nil unless there is one prompt
+// alone.
+func (r *textReader) prompt(s *subject) []watermark.Token {
+	switch {
+	case len(s.prompts) == 0 && len(r.asIs) == 1:
+		return r.asIs[0]
+	case len(s.prompts) == 1 && len(r.asIs) == 0 && s.prompts[0].IDs != nil:
+		return s.prompts[0].IDs
+	case len(s.prompts) == 1 && len(r.asIs) == 0 && r.tokenizer != nil:
+		return r.tokenizer.Append(nil, s.prompts[0].Text)
+	}
+	return nil
+}
+
 // promptForms returns the tokens of a prompt, as it is and in the other forms that are tested.
 func (r *textReader) promptForms(text []byte, chains []forms.Chain) [][]watermark.Token {
 	out := [][]watermark.Token{r.tokenizer.Append(nil, text)}

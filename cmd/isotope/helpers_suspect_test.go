@@ -40,10 +40,15 @@ type auditReport struct {
 			} `json:"plan"`
 		} `json:"declared"`
 		Statistics []struct {
-			Name   string `json:"name"`
-			Scored int64  `json:"scored"`
-			Decoys struct {
-				Rank int `json:"rank"`
+			Name           string  `json:"name"`
+			Scored         int64   `json:"scored"`
+			Green          int64   `json:"green"`
+			Tests          int64   `json:"tests"`
+			Log10P         float64 `json:"log10_p"`
+			Log10PAdjusted float64 `json:"log10_p_adjusted"`
+			Decoys         struct {
+				Rank        int     `json:"rank"`
+				Log10Misfit float64 `json:"log10_misfit"`
 			} `json:"decoys"`
 		} `json:"statistics"`
 		Outputs struct {

@@ -265,8 +265,9 @@ func (c *cli) studentReplay(ctx context.Context, o *studentFlags, s *suspect) er
 			return err
 		}
 	}
+	tokenizer, _ := s.profile.Tokenizer()
 	same := *declared
-	same.Plan.Key, same.Plan.Mark, same.Plan.Profile, same.Plan.Tokenizer = s.keyID, s.scorer.ID(), s.profile.ID(), s.profile.Tokenizer
+	same.Plan.Key, same.Plan.Mark, same.Plan.Profile, same.Plan.Tokenizer = s.keyID, s.scorer.ID(), s.profile.ID(), tokenizer
 	same.Plan.Registry, same.Plan.Reference, same.Plan.Provenance = s.registry, s.referenceName, s.provenancePlan
 	if p.Provenance != nil && same.Plan.Provenance != nil {
 		same.Plan.Provenance.Live = p.Provenance.Live // measured when the plan was declared

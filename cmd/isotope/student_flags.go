@@ -29,7 +29,7 @@ type studentFlags struct {
 	// The plan.
 	question, reference, corpus string
 	alpha, c1, share            float64
-	tests                       int64
+	tests, c1Pairs              int64
 	decoys                      int
 	runKey                      string
 	promptsUnmarked, fixed      bool
@@ -51,7 +51,7 @@ type studentFlags struct {
 
 // declaredFlags are part of the plan. A journal that is tested without an endpoint has them.
 var declaredFlags = []string{
-	"question", "alpha", "c1", "share", "tests", "decoys", "run-key", "prompts-unmarked", "fixed", "reference", "plan-file", "live",
+	"question", "alpha", "c1", "c1-pairs", "share", "tests", "decoys", "run-key", "prompts-unmarked", "fixed", "reference", "plan-file", "live",
 }
 
 // endpointFlags need --endpoint.
@@ -113,6 +113,7 @@ func (o *studentFlags) registerPlan(f *pflag.FlagSet) {
 	f.StringVar(&o.corpus, "corpus", "", "train the reference model on the text files below `DIR`, which no marked model wrote")
 	f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,0.5]")
 	f.Float64Var(&o.c1, "c1", 0, "z-score of one scored token if all training text were marked, measured on a student of your own; 0 is unknown")
+	f.Int64Var(&o.c1Pairs, "c1-pairs", 0, "number of scored pairs at which --c1 was measured; silence of more pairs is inconclusive, and so is all silence without it")
 	f.Float64Var(&o.share, "share", 0.1, "share of marked training text that you want to find, in (0,1]")
 	f.Int64Var(&o.tests, "tests", 1, "number of tests that this one belongs to: other keys, other sets of prompts")
 	f.IntVar(&o.decoys, "decoys", student.DefaultDecoys, "number of decoys (control keys, tested on the same outputs), at least 100")
@@ -215,6 +216,8 @@ func (o *studentFlags) test() []rule {
 	return []rule{
 		within("alpha", o.alpha, leftOpen(0, 0.5)),
 		within("c1", o.c1, notNegative()),
+		within("c1-pairs", o.c1Pairs, fromTo(0, 1_000_000_000_000)),
+		{o.c1Pairs > 0 && o.c1 == 0, "--c1-pairs says where --c1 was measured, and --c1 is missing; give both"},
 		within("share", o.share, leftOpen(0, 1)),
 		within("tests", o.tests, fromTo(1, 1_000_000_000_000)),
 		within("decoys", o.decoys, fromTo(student.MinDecoys, 1_000_000)),

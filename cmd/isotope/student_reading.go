@@ -20,12 +20,15 @@ func (c *cli) studentReading(ctx context.Context, o *studentFlags) error {
 	if err != nil {
 		return err
 	}
+	tokenizer, digest := s.profile.Tokenizer()
 	switch {
-	case h.Vocab > s.profile.Vocab:
-		return fmt.Errorf("%s is for a vocabulary of %d ids, and the profile for %d", o.reading, h.Vocab, s.profile.Vocab)
-	case h.Tokenizer != watermark.TokenizerNone && (h.Tokenizer != s.profile.Tokenizer || h.TokenizerDigest != s.profile.TokenizerDigest):
+	case s.profile.Engine != nil && (h.Kind != "choices" || h.Marked):
+		return usagef("the profile is of %s, and a reading is tested for its marks by choices alone; give a reading of kind choices without marked texts", s.profile.Engine.Engine())
+	case h.Vocab > s.profile.Vocab():
+		return fmt.Errorf("%s is for a vocabulary of %d ids, and the profile for %d", o.reading, h.Vocab, s.profile.Vocab())
+	case h.Tokenizer != watermark.TokenizerNone && (h.Tokenizer != tokenizer || h.TokenizerDigest != digest):
 		return fmt.Errorf("%s is for the tokenizer %s, and the profile for %s", o.reading,
-			tokenizerWords(h.Tokenizer, h.TokenizerDigest), tokenizerWords(s.profile.Tokenizer, s.profile.TokenizerDigest))
+			tokenizerWords(h.Tokenizer, h.TokenizerDigest), tokenizerWords(tokenizer, digest))
 	}
 	d := &audit.DeclaredPlan{}
 	if err := c.plan(ctx, s, o, d, ""); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
@@ -12,15 +13,17 @@ import (
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/interop"
 	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
 // A suspect holds the marks, keys and models that the test of a suspect needs.
 type suspect struct {
-	profile          *watermark.Profile
+	profile          *interop.Description
 	tokenizer        tokenize.Tokenizer // nil: outputs are token ids
 	keyID            string
-	scorer           *watermark.Mark
+	scorer           detect.Scorer
+	limits           interop.Limits                             // of a mark of another engine
 	bind             func(watermark.Key) (detect.Scorer, error) // binds the decoys
 	registry         *audit.Registry
 	cohorts, tenants []student.Account
@@ -37,36 +40,67 @@ func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error)
 	if err != nil {
 		return nil, err
 	}
-	if s.profile, err = readNativeProfile(o.profile); err != nil {
+	if s.profile, err = readProfile(o.profile); err != nil {
 		return nil, err
 	}
-	key, err := readNativeKey(o.key)
-	if err != nil {
-		return nil, err
-	}
-	if s.profile.Tokenizer != watermark.TokenizerNone {
-		if s.tokenizer, err = c.tokenizerOf(described(s.profile)); err != nil {
+	if name, _ := s.profile.Tokenizer(); name != watermark.TokenizerNone {
+		if s.tokenizer, err = c.tokenizerOf(s.profile); err != nil {
 			return nil, err
 		}
 	}
-	if o.registry != "" {
-		err = s.readRegistry(o, key)
-	} else {
-		err = s.readMark(o, key)
+	switch {
+	case s.profile.Engine != nil:
+		err = s.readEngine(o)
+	case o.registry != "":
+		err = s.readRegistry(o)
+	default:
+		err = s.readMark(o)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := s.scorer.Law().(watermark.Bernoulli); !ok {
-		return nil, usagef("the profile's scheme is %v, and students are tested for green lists, which training carries over; give the profile of a green list", s.profile.Scheme)
-	}
-	s.keyID = s.scorer.KeyID()
 	if o.provenanceProfile != "" {
 		if err := s.readProvenance(o); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// readEngine binds the profile of another engine to its key.
+func (s *suspect) readEngine(o *studentFlags) error {
+	p := s.profile.Engine
+	switch {
+	case !s.profile.IsColours():
+		return usagef("the profile's scheme is %s, a keyed draw of %s, and students are tested for green lists, which training carries over; give the profile of a green list", p.Scheme, p.Engine())
+	case p.Dedup == interop.DedupNone:
+		return usagef("the profile has dedup none, which is for comparing numbers with %s; leave dedup out", p.Engine())
+	case o.registry != "" || o.selector != "" || o.provenanceProfile != "":
+		return usagef("--registry, --selector and --provenance-profile are for marks of isotope/1, and the profile is of %s; leave them out", p.Engine())
+	}
+	key, err := readKey(o.key)
+	if err != nil {
+		return err
+	}
+	bound, err := s.profile.Bind(key)
+	if err != nil {
+		return err
+	}
+	s.scorer, s.keyID, s.limits = bound[0].Scorer, key.ID(), bound[0].Limits()
+	switch floor := s.limits.Floor; {
+	case math.IsInf(floor, -1):
+		s.limits.Floor = 0
+	case floor > math.Log10(o.alpha):
+		return usagef("nothing below 10^%.1f is claimed for %s, whose keys are not independent, and --alpha is %g; no suspect could be detected, so give an --alpha of at least %.3g, or test for another mark", floor, p.Scheme, o.alpha, math.Pow(10, floor))
+	}
+	s.bind = func(k watermark.Key) (detect.Scorer, error) {
+		key, err := interop.DeriveKey(p, k)
+		if err != nil {
+			return nil, err
+		}
+		return p.Bind(key)
+	}
+	return nil
 }
 
 // readProvenance reads the band that is tested besides the mark.
@@ -84,7 +118,7 @@ func (s *suspect) readProvenance(o *studentFlags) error {
 		return usagef("%s has a part of the contexts, and a provenance band has all of them; give another --provenance-profile", o.provenanceProfile)
 	case p.Variants > 1:
 		return usagef("%s has %d variants, and a provenance band has one; give another --provenance-profile", o.provenanceProfile, p.Variants)
-	case !sameTokenizer(described(p), described(s.profile)) || p.Vocab != s.profile.Vocab:
+	case !sameTokenizer(described(p), s.profile) || p.Vocab != s.profile.Vocab():
 		return usagef("%s and %s are for different tokenizers", o.profile, o.provenanceProfile)
 	}
 	mark, err := p.Mark(key)
@@ -105,22 +139,42 @@ func (s *suspect) readProvenance(o *studentFlags) error {
 	return nil
 }
 
-// readMark binds the profile to the key.
-func (s *suspect) readMark(o *studentFlags, key watermark.Key) error {
-	selectors, err := readSelector(s.profile, o.selector)
-	if err != nil {
-		return err
+// setMark takes the mark that is tested, which must be a green list.
+func (s *suspect) setMark(mark *watermark.Mark) error {
+	if _, ok := mark.Law().(watermark.Bernoulli); !ok {
+		return usagef("the profile's scheme is %v, and students are tested for green lists, which training carries over; give the profile of a green list", s.profile.Native.Scheme)
 	}
-	if s.scorer, err = s.profile.Mark(key, selectors...); err != nil {
-		return err
-	}
-	s.bind = func(k watermark.Key) (detect.Scorer, error) { return s.profile.Mark(k, selectors...) }
+	s.scorer, s.keyID = mark, mark.KeyID()
 	return nil
 }
 
+// readMark binds the profile to the key.
+func (s *suspect) readMark(o *studentFlags) error {
+	key, err := readNativeKey(o.key)
+	if err != nil {
+		return err
+	}
+	p := s.profile.Native
+	selectors, err := readSelector(p, o.selector)
+	if err != nil {
+		return err
+	}
+	mark, err := p.Mark(key, selectors...)
+	if err != nil {
+		return err
+	}
+	s.bind = func(k watermark.Key) (detect.Scorer, error) { return p.Mark(k, selectors...) }
+	return s.setMark(mark)
+}
+
 // readRegistry binds the keys of a registry of accounts.
-func (s *suspect) readRegistry(o *studentFlags, root watermark.Key) error {
-	if s.profile.Selector != "" {
+func (s *suspect) readRegistry(o *studentFlags) error {
+	root, err := readNativeKey(o.key)
+	if err != nil {
+		return err
+	}
+	p := s.profile.Native
+	if p.Selector != "" {
 		return usagef("the profile has a band, and with --registry the registry makes the bands; give a profile without one")
 	}
 	f, err := os.Open(o.registry)
@@ -132,12 +186,12 @@ func (s *suspect) readRegistry(o *studentFlags, root watermark.Key) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.registry, err)
 	}
-	master, cohorts, tenants, err := r.Accounts(root, o.epoch, s.profile.Scheme, s.profile.Vocab)
+	master, cohorts, tenants, err := r.Accounts(root, o.epoch, p.Scheme, p.Vocab)
 	if err != nil {
 		return err
 	}
-	s.scorer, s.cohorts, s.tenants = master, student.Accounts(cohorts), student.Accounts(tenants)
-	bind, err := r.MasterBinder(root, o.epoch, s.profile.Scheme, s.profile.Vocab)
+	s.cohorts, s.tenants = student.Accounts(cohorts), student.Accounts(tenants)
+	bind, err := r.MasterBinder(root, o.epoch, p.Scheme, p.Vocab)
 	if err != nil {
 		return err
 	}
@@ -149,7 +203,7 @@ func (s *suspect) readRegistry(o *studentFlags, root watermark.Key) error {
 	s.registry = &audit.Registry{
 		Digest: canonical.Digest(text), Root: r.Root(), Epoch: o.epoch, Cohorts: len(s.cohorts), Tenants: len(s.tenants),
 	}
-	return nil
+	return s.setMark(master)
 }
 
 // loadReference loads the embedded model as the reference model.
@@ -168,7 +222,7 @@ func (c *cli) loadReference(ctx context.Context, s *suspect, corpus string) erro
 
 // measureLive measures how strongly both marks show in outputs of the marked model itself.
 func (c *cli) measureLive(ctx context.Context, s *suspect, o *studentFlags) (*audit.LiveStrength, error) {
-	l := audit.NewLive(s.scorer, s.profile.Exempt, s.provenance, s.tokenizer)
+	l := audit.NewLive(s.scorer, s.profile.Exempt(), s.provenance, s.tokenizer)
 	rows := &outputRows{}
 	if err := c.readOutputs(ctx, &o.read, o.live, rows, l.AddDocument); err != nil {
 		return nil, err
@@ -190,11 +244,12 @@ func (c *cli) plan(ctx context.Context, s *suspect, o *studentFlags, d *audit.De
 	case runKey == "":
 		runKey = audit.RunKeyText(detect.NewRunKey())
 	}
+	tokenizer, _ := s.profile.Tokenizer()
 	// The words of a plan are declared and hashed, and old journals hold them: they never change.
 	d.Plan = audit.Plan{
-		Version: 1, Question: o.question, Key: s.keyID, Mark: s.scorer.ID(), Profile: s.profile.ID(), Tokenizer: s.profile.Tokenizer, Registry: s.registry,
+		Version: 1, Question: o.question, Key: s.keyID, Mark: s.scorer.ID(), Profile: s.profile.ID(), Tokenizer: tokenizer, Registry: s.registry,
 		Statistics: []string{"distinct pairs"}, Reference: s.referenceName, Stopping: audit.Fixed,
-		Alpha: o.alpha, Tests: o.tests, C1: o.c1, Share: o.share, Decoys: o.decoys, RunKey: runKey, PromptsUnmarked: o.promptsUnmarked,
+		Alpha: o.alpha, Tests: o.tests, C1: o.c1, C1Pairs: o.c1Pairs, Share: o.share, Decoys: o.decoys, RunKey: runKey, PromptsUnmarked: o.promptsUnmarked,
 	}
 	p := &d.Plan
 	if s.provenance != nil {
@@ -237,7 +292,7 @@ func (s *suspect) config(d *audit.DeclaredPlan) (audit.Config, error) {
 	}
 	decoys, err := student.NewDecoys(run, d.Plan.Decoys, s.bind)
 	return audit.Config{
-		Declared: d, Scorer: s.scorer, Decoys: decoys, Reference: s.reference, Tokenizer: s.tokenizer, Exempt: s.profile.Exempt,
+		Declared: d, Scorer: s.scorer, Decoys: decoys, Reference: s.reference, Tokenizer: s.tokenizer, Exempt: s.profile.Exempt(), Floor: s.limits.Floor, Warnings: s.limits.Warnings,
 		Cohorts: s.cohorts, Tenants: s.tenants, Provenance: s.provenance,
 	}, err
 }

@@ -55,9 +55,18 @@ func (s *Test) copied() float64 {
 	gamma := greenLaw(s.scorer).P
 	groups := make([]tail.Bernoulli, maxCopies)
 	var scored, green, sum int64
+	namer, _ := s.scorer.(detect.UnitNamer)
+	inputs := make(map[string]struct{})
 	for i, score := range s.scorer.Score(make([]int64, 0, len(pairs)), pairs) {
 		if score < 0 { // outside the band
 			continue
+		}
+		if namer != nil {
+			key = namer.AppendUnit(key[:0], pairs[i])
+			if _, again := inputs[string(key)]; again {
+				continue // one input of the function, which counts once
+			}
+			inputs[string(key)] = struct{}{}
 		}
 		weight := min(copies[string(evidence.Pack(evidence.Pack(key[:0], pairs[i].Context...), pairs[i].Token))], maxCopies)
 		g := &groups[weight-1]

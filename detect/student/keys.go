@@ -39,7 +39,7 @@ func (t *keyTest) best(statistics int64) float64 {
 }
 
 // count scores pairs under one key. If ids is nil, it scores all of them. Otherwise ids are the
-// pairs in the scorer's band.
+// pairs in the scorer's band. Pairs that are one input of a [detect.UnitNamer] count once.
 func (s *pairSet) count(scorer detect.Scorer, ids []int32) keyTally {
 	var t keyTally
 	if s.weighted != nil {
@@ -49,6 +49,13 @@ func (s *pairSet) count(scorer detect.Scorer, ids []int32) keyTally {
 	if ids != nil {
 		n = len(ids)
 		score = scorer.(bandScorer).ScoreInBand
+	}
+	// Several pairs can be one input of the function, and which ones depends on the key.
+	namer, _ := scorer.(detect.UnitNamer)
+	var seen map[string]struct{}
+	var name []byte
+	if namer != nil {
+		seen = make(map[string]struct{}, n)
 	}
 	scores := make([]int64, 0, min(evidence.Batch, n))
 	var pairs []detect.Pair
@@ -71,6 +78,13 @@ func (s *pairSet) count(scorer detect.Scorer, ids []int32) keyTally {
 		for i, x := range scores {
 			if x == watermark.NotScored || x == watermark.InMessage {
 				continue
+			}
+			if namer != nil {
+				name = namer.AppendUnit(name[:0], part[i])
+				if _, again := seen[string(name)]; again {
+					continue
+				}
+				seen[string(name)] = struct{}{}
 			}
 			t.scored++
 			t.green += x

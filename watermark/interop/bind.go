@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"sync"
+	"weak"
 
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -128,12 +129,31 @@ func bindHF(p *Profile, k []uint64) (*mark, error) {
 		return nil, err
 	}
 	// The table depends on the key.
-	table := sync.OnceValue(func() tokenHash { return tableHash(hfTables.get(uint32(k[0]))) })
-	w := &window{name: "anchored_minhash_prf", width: p.Width, own: true, key: k[0], hash: func(x int64) int64 { return table()(x) }}
+	table := &hfTable{seed: uint32(k[0])}
+	w := &window{name: "anchored_minhash_prf", width: p.Width, own: true, key: k[0], hash: func(x int64) int64 { return tableHash(table.get().ids)(x) }}
 	return p.listMark(w.context(), false, func(q watermark.Pair) uint32 { return uint32(w.kgwSeed(withCandidate(q))) })
 }
 
-// hfTables keeps the tables of a few keys, which take 10 ms and 4 MB each.
+// An hfTable is the table of one key, which takes 10 ms and 4 MB. It is let go under pressure of
+// memory, because a test of a student binds a thousand keys.
+type hfTable struct {
+	seed uint32
+	mu   sync.Mutex
+	kept weak.Pointer[permutation]
+}
+
+func (h *hfTable) get() *permutation {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.kept.Value()
+	if p == nil {
+		p = hfTables.get(h.seed)
+		h.kept = weak.Make(p)
+	}
+	return p
+}
+
+// hfTables keeps the tables of a few keys.
 var hfTables = permutationCache{size: tableSize, limit: 4}
 
 // fixedHash is the hash of lm-watermarking and sbw by their fixed table.

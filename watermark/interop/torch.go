@@ -106,22 +106,25 @@ func torchPermutation(seed uint32, n int) []int32 {
 	return p
 }
 
+// A permutation is one of torch.
+type permutation struct{ ids []int32 }
+
 // A permutationCache keeps the permutations of a few seeds. It forgets everything when it is full.
 type permutationCache struct {
 	size, limit int
 	mu          sync.Mutex
-	of          map[uint32][]int32
+	of          map[uint32]*permutation
 }
 
-func (c *permutationCache) get(seed uint32) []int32 {
+func (c *permutationCache) get(seed uint32) *permutation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, ok := c.of[seed]
 	if !ok {
 		if c.of == nil || len(c.of) >= c.limit {
-			c.of = make(map[uint32][]int32)
+			c.of = make(map[uint32]*permutation)
 		}
-		p = torchPermutation(seed, c.size)
+		p = &permutation{torchPermutation(seed, c.size)}
 		c.of[seed] = p
 	}
 	return p
@@ -135,10 +138,42 @@ type list struct {
 	cache       *listCache
 }
 
-// newList returns a list. Its cache holds at most some 32 MiB.
+// newList returns a list. A seed gives one list whatever the key, so all lists of one shape share a
+// cache. The caches hold at most some 128 MiB together.
 func newList(vocab, size int, last bool) *list {
-	words := (vocab + 63) / 64
-	return &list{vocab: vocab, size: size, last: last, cache: &listCache{words: words, limit: max(8, (32<<20)/(8*words))}}
+	return &list{vocab: vocab, size: size, last: last, cache: listCaches.get(listShape{vocab, size, last})}
+}
+
+// A listShape is what a list depends on besides its seed.
+type listShape struct {
+	vocab, size int
+	last        bool
+}
+
+// A cacheSet keeps the caches of a few shapes.
+type cacheSet struct {
+	mu sync.Mutex
+	of map[listShape]*listCache
+}
+
+var listCaches cacheSet
+
+// maxShapes is the number of shapes with a cache.
+const maxShapes = 4
+
+func (c *cacheSet) get(at listShape) *listCache {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cache, ok := c.of[at]
+	if !ok {
+		if c.of == nil || len(c.of) >= maxShapes {
+			c.of = make(map[listShape]*listCache)
+		}
+		words := (at.vocab + 63) / 64
+		cache = &listCache{words: words, limit: max(8, (32<<20)/(8*words))}
+		c.of[at] = cache
+	}
+	return cache
 }
 
 // head returns the count of leading elements that decide: the list itself, or all before it.

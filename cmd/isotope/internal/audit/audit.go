@@ -10,6 +10,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/detect"
@@ -31,6 +32,17 @@ type Config struct {
 	Tenants   []student.Account
 	// Provenance must be set if and only if the plan declares it.
 	Provenance *Band
+	// Floor is log10 of the smallest p-value that is claimed, below 0. 0 is no floor.
+	Floor    float64
+	Warnings []error // about the mark, for the report
+}
+
+// floor returns log10 of the smallest p-value that is claimed, or -Inf.
+func (c *Config) floor() float64 {
+	if c.Floor == 0 {
+		return math.Inf(-1)
+	}
+	return c.Floor
 }
 
 // An Audit accumulates outputs and tests them. It is not safe for concurrent use.

@@ -294,6 +294,10 @@ func TestAccounts(t *testing.T) {
 			}
 			assert.Equal(t, 3*bundles, x.Tests, "master, cohorts, tenants")
 			assert.InDelta(t, float64(x.Statistics[0].Log10P)+math.Log10(float64(3*bundles)), float64(x.Log10PAdjusted), 1e-9)
+			for _, s := range x.Statistics {
+				assert.Equal(t, x.Tests, s.Tests, "each statistic is counted as the finding is")
+				assert.InDelta(t, float64(s.Log10P)+math.Log10(float64(x.Tests)), float64(s.Log10PAdjusted), 1e-9)
+			}
 			var page bytes.Buffer
 			require.NoError(t, r.WriteHTML(&page))
 			assert.Contains(t, page.String(), "Through which accounts")

@@ -59,8 +59,14 @@ func (a *Audit) Report(end collect.End, sources []report.Fact) (*report.Audit, e
 func (a *Audit) statisticsOf(c *report.AuditCanonical, f *finding) {
 	c.Statistics = []report.AuditStatistic{}
 	run := a.config.Declared.Plan.RunKey
+	// Statistics of the master's mark are among the tests of all families of accounts.
+	counted := func(x report.AuditStatistic) {
+		x.Tests *= f.families
+		x.Log10PAdjusted = report.Number(max(min(float64(x.Log10PAdjusted)+math.Log10(float64(f.families)), 0), a.config.floor()))
+		c.Statistics = append(c.Statistics, x)
+	}
 	if r := f.sequential; r != nil {
-		c.Statistics = append(c.Statistics, report.AuditStatistic{
+		counted(report.AuditStatistic{
 			Name: "distinct pairs, while collecting", Means: "an e-process over new pairs, in the order of the questions; its p-value is valid whenever one looks",
 			Log10P: report.Number(r.Log10P), Log10PAdjusted: report.Number(r.Log10PAdjusted), Z: report.Number(zOf(r.Green, r.Scored, a.gamma())),
 			Scored: r.Scored, Green: r.Green, Tests: r.Tests, Decoys: decoysOf(&r.Decoys, run),
@@ -81,9 +87,9 @@ func (a *Audit) statisticsOf(c *report.AuditCanonical, f *finding) {
 	}
 	pairs := statisticOf("distinct pairs", "number of green pairs, each pair of a context and a token once", &r.Pairs)
 	pairs.Decoys = decoysOf(&r.PairsDecoys, run)
-	c.Statistics = append(c.Statistics, pairs)
+	counted(pairs)
 	if w := r.Residual; w != nil {
-		c.Statistics = append(c.Statistics, report.AuditStatistic{
+		counted(report.AuditStatistic{
 			Name: "residual", Means: "pairs weighted by how much more often they occur than the reference model expects",
 			Log10P: report.Number(w.Log10P), Log10PAdjusted: report.Number(w.Log10PAdjusted), Z: report.Number(w.Z),
 			Scored: w.Scored, Green: w.Green, Tests: w.Tests, Decoys: decoysOf(r.ResidualDecoys, run),

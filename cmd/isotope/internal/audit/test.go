@@ -49,6 +49,7 @@ func (a *Audit) test(end collect.End) (*finding, error) {
 		return f, nil
 	}
 	f.adjust()
+	f.adjusted = max(f.adjusted, a.config.floor())
 	f.master = f.adjusted <= math.Log10(p.Alpha)
 	if f.trace != nil {
 		// The trace knows the fixed test of the master alone, and the finding is what counts.

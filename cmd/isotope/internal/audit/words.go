@@ -145,6 +145,7 @@ func (a *Audit) warnings(f *finding) []string {
 			add(f.fixed.Pairs.Warnings...)
 		}
 	}
+	add(a.config.Warnings...)
 	if f.sequential != nil {
 		add(f.sequential.Warnings...)
 	}
