@@ -125,3 +125,7 @@ func laneGroups(scorers []Scorer) []laneGroup {
 	}
 	return kept
 }
+
+// Log10Floor returns log10 of the smallest error rate that a test of a context width and so many
+// scored units claims. It is [Result.Log10Floor].
+func Log10Floor(width int, scored int64) float64 { return null.Log10Floor(width, scored) }

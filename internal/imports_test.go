@@ -64,6 +64,10 @@ var mayImport = map[string][]string{
 	},
 
 	// Engines that the command, examples and nested modules share.
+	"internal/scan": {
+		"detect", "tokenize", "watermark", "watermark/interop", "internal/corpus", "internal/prf", "internal/secret", "internal/tail",
+		"golang.org/x/sys/unix", "golang.org/x/sys/windows",
+	},
 	"internal/lm":           {"watermark", "tokenize"},
 	"internal/reading":      {"detect/student", "watermark", "internal/secret", "internal/strictjson"},
 	"internal/openaiserver": {"watermark", "watermark/registry", "detect", "internal/strictjson"},
