@@ -26,9 +26,11 @@ import (
 // wordTokens has a token for each word x0 to x999, with the space after it.
 type wordTokens struct{ name string }
 
-func (w wordTokens) Name() string   { return w.name }
-func (w wordTokens) Digest() string { return "sha256:" + fmt.Sprintf("%x", sha256.Sum256([]byte(w.name))) }
-func (w wordTokens) Vocab() int     { return testmark.Vocab }
+func (w wordTokens) Name() string { return w.name }
+func (w wordTokens) Digest() string {
+	return "sha256:" + fmt.Sprintf("%x", sha256.Sum256([]byte(w.name)))
+}
+func (w wordTokens) Vocab() int { return testmark.Vocab }
 
 func (w wordTokens) Append(dst []int32, text []byte) []int32 {
 	for _, word := range bytes.Fields(text) {
@@ -107,8 +109,10 @@ func (w *world) file(name, content string) {
 	require.NoError(w.t, os.WriteFile(path, []byte(content), 0o644))
 }
 
-func (w *world) plain(n int) string  { return text(testmark.Uniform(w.rng, n, testmark.Vocab)) }
-func (w *world) marked(n int) string { return text(testmark.Write(w.t, w.rng, n, testmark.Flat, w.mark)) }
+func (w *world) plain(n int) string { return text(testmark.Uniform(w.rng, n, testmark.Vocab)) }
+func (w *world) marked(n int) string {
+	return text(testmark.Write(w.t, w.rng, n, testmark.Flat, w.mark))
+}
 
 // fill makes files with rows of every kind: marked and plain ones, repeats, prompts, skips.
 func (w *world) fill(files, rows int) {

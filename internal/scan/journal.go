@@ -481,3 +481,29 @@ func encode(v any) ([]byte, error) {
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
+
+// RunKey returns the run key of the journal in a folder. ok is false if there is none yet.
+func RunKey(dir string) (key [16]byte, ok bool) {
+	f, err := os.Open(filepath.Join(dir, journalName))
+	if err != nil {
+		return key, false
+	}
+	defer f.Close()
+	line, err := bufio.NewReader(io.LimitReader(f, maxPlan)).ReadBytes('\n')
+	if err != nil {
+		return key, false
+	}
+	var p planBody
+	rec, err := parseRecord(line[:len(line)-1])
+	if err != nil || rec.Kind != kindPlan || json.Unmarshal(rec.Body, &p) != nil {
+		return key, false
+	}
+	b, err := hex.DecodeString(p.RunKey)
+	if err != nil || len(b) != len(key) {
+		return key, false
+	}
+	return [16]byte(b), true
+}
+
+// maxPlan bounds the first record: a hash for each of up to a million marks.
+const maxPlan = 128 << 20

@@ -183,7 +183,7 @@ func (d *design) decodeSamples(data []byte) ([]*sample, error) {
 // planBody is the first record of a journal. Journals with equal plans go together.
 type planBody struct {
 	Version int      `json:"version"`
-	Marks   []string `json:"marks"`  // sha256 of what names each mark and its label
+	Marks   []string `json:"marks"` // sha256 of what names each mark and its label
 	Alpha   float64  `json:"alpha"`
 	FDR     float64  `json:"fdr"`
 	Share   float64  `json:"min_share"`

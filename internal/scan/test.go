@@ -24,7 +24,7 @@ type tester struct {
 	*design
 	panels  []*detect.Panel
 	pile    []*gatherer
-	texts   []tokens // by reader
+	texts   []tokens       // by reader
 	held    []atomic.Int64 // weights of what each gatherer of the pile has, after the last batch
 	scratch []byte
 }
