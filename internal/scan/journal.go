@@ -431,6 +431,9 @@ func (j *journal) save(state []byte) error {
 // load returns the state of the last checkpoint.
 func (j *journal) load() ([]byte, error) {
 	b, err := os.ReadFile(filepath.Join(j.dir, j.state.State))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w: the state of its last checkpoint is not there", j.dir, ErrChain)
+	}
 	if err != nil {
 		return nil, err
 	}

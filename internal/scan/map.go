@@ -54,6 +54,7 @@ type Work struct {
 	batchBytes int                       // of texts in a batch; 0 is the default
 	checkBytes int64                     // of texts between two checkpoints; 0 has no bound
 	wrap       func(io.Writer) io.Writer // around all that is written
+	sortBytes  int                       // memory of a sorter; 0 is the default
 }
 
 // A Progress counts while Map runs. Its methods may be called at any time.

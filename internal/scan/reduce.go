@@ -96,7 +96,7 @@ func Reduce(ctx context.Context, dirs []string, marks []Mark, o Options, sink Si
 	if w == nil {
 		w = &Work{}
 	}
-	r := &reduction{design: d, disk: &disk{budget: w.Budget, wrap: w.wrap}, samples: d.newSamples(), totals: &Totals{}}
+	r := &reduction{design: d, disk: &disk{budget: w.Budget, wrap: w.wrap, memory: w.sortBytes}, samples: d.newSamples(), totals: &Totals{}}
 	defer func() {
 		for _, j := range r.journals {
 			err = errors.Join(err, j.close())

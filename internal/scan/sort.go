@@ -3,6 +3,7 @@ package scan
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"container/heap"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ type sorter struct {
 }
 
 func newSorter(dir string, size int, d *disk) *sorter {
-	return &sorter{dir: dir, size: size, memory: sortMemory, disk: d}
+	return &sorter{dir: dir, size: size, memory: cmp.Or(d.memory, sortMemory), disk: d}
 }
 
 func (s *sorter) Len() int           { return len(s.buf) / s.size }
@@ -215,6 +216,7 @@ var ErrDisk = errors.New("the budget of the disk is used up")
 type disk struct {
 	used, budget int64 // budget is 0 without a bound
 	wrap         func(io.Writer) io.Writer
+	memory       int // of a sorter; 0 is the usual one
 }
 
 type diskWriter struct {

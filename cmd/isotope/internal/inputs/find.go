@@ -170,10 +170,10 @@ func FindData(args []string) *List {
 	}
 	l.Files = kept
 	if cards > 0 {
-		l.Notes = append(l.Notes, fmt.Sprintf("beside the data of a data set, %d cards, licences and scripts were left out; name them to read them", cards))
+		l.Notes = append(l.Notes, fmt.Sprintf("beside a data set %s left out; name it to read it", plural(int64(cards), "a card, licence or script was", "%d cards, licences and scripts were")))
 	}
 	if blobs > 0 {
-		l.Notes = append(l.Notes, fmt.Sprintf("of a cache of the Hub, the snapshots were read, and %d other files were left out", blobs))
+		l.Notes = append(l.Notes, fmt.Sprintf("of a cache of the Hub the snapshots were read, and %s left out", plural(int64(blobs), "1 other file was", "%d other files were")))
 	}
 	return l
 }
