@@ -21,8 +21,8 @@ import (
 	"github.com/isotope-wm/isotope/internal/scan"
 )
 
-const scanHelp = `Scan tests corpora of any size: which documents depend on a key, where they are, and how
-much of the text is marked. PATH is a file, a directory with all files below it, or - for
+const scanHelp = `Scan tests corpora of any size. It says which documents depend on a key, where they are, and
+how much of the text is marked. PATH is a file, a directory with all files below it, or - for
 standard input. Files are read as 'isotope detect' reads them.
 
 Each row is one document, and is tested under every mark of the call. Give --key and
@@ -30,10 +30,10 @@ Each row is one document, and is tested under every mark of the call. Give --key
 reasoning of a conversation are tested, and its prompts are left out. A document that occurs
 several times is one document with a count.
 
-The list has the documents that a false discovery rate of --fdr allows: of what it lists, at
-most this share is there by chance, on average. The rule is that of Benjamini and Yekutieli,
-which holds for documents that share text. A document is called detected if chance would
-bring about even one such document with a probability of at most --alpha.
+The list has the documents that a false discovery rate of --fdr allows. On average, at most
+this share of the list is there by chance. The rule is that of Benjamini and Yekutieli, which
+holds for documents that share text. A document is called detected if chance would bring
+about even one such document with a probability of at most --alpha.
 
 The pile is one more test for each mark: all documents together, each pair of a context and
 a token once. It finds a mark that is too thin for any single document. --rate says by how
@@ -41,21 +41,21 @@ much the mark raises the mean score of marked text. With it the pile also says w
 the text is marked.
 
 With --journal DIR the scan keeps what it found in the folder DIR. After a kill or an
-interrupt the same call goes on there, and prints the same. The folder needs about 500 bytes
+interrupt the same call resumes there, and prints the same. The folder needs about 500 bytes
 for each row, and 100 more while the results are sorted. --max-disk bounds it.
 
 'isotope map' does a part of a scan and 'isotope reduce' puts the parts together, for corpora
 that take more than one machine.
 
 Exit status 1 means that nothing could be tested. Status 3 is for --fail-on. Status 4 means
-that the scan was interrupted, that a file could not be read or changed meanwhile, or that
-more rows were skipped than --max-skipped allows.`
+that the scan was interrupted, or that a file could not be read or changed meanwhile. It also
+means that more rows were skipped than --max-skipped allows.`
 
 const mapHelp = `Map tests the documents of some files of a corpus, and keeps what it found in a journal.
 'isotope reduce' puts the journals of all files together and prints what 'isotope scan' would
 have printed for all of them. Every call of map needs the same marks, options and --run-key.
 
-A call that ends early goes on when it is made again. On success it prints one line of JSON
+A call that ends early resumes when it is made again. On success it prints one line of JSON
 with the name of the journal and the number of rows.`
 
 const reduceHelp = `Reduce puts the journals of 'isotope map' together, in any order and split, and prints what
@@ -273,7 +273,7 @@ func (s *scanning) mapTo(ctx context.Context, dir string) error {
 		if s.flags.journal == "" {
 			return errors.New("interrupted, and nothing is kept without --journal")
 		}
-		s.hint("interrupted after %d documents; the same call goes on", w.Progress.Documents())
+		s.hint("interrupted after %d documents; the same call resumes", w.Progress.Documents())
 		return errIncomplete
 	}
 	return scanError(err)

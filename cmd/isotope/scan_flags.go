@@ -71,7 +71,7 @@ func (o *scanFlags) register(cmd *cobra.Command, part scanPart) {
 	})
 	group(cmd, "Work", func(f *pflag.FlagSet) {
 		if part != scanReduce {
-			f.StringVar(&o.journal, "journal", "", "keep what is found in the folder `DIR`; the same call goes on there")
+			f.StringVar(&o.journal, "journal", "", "keep what is found in the folder `DIR`; the same call resumes there")
 			f.IntVar(&o.workers, "workers", 0, "test `N` documents at once (default: as many as there are processors)")
 		}
 		f.Var(&o.maxDisk, "max-disk", "end rather than write more than `SIZE` to the folder of the journal, such as 500M or 20G")

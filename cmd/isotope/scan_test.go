@@ -207,7 +207,9 @@ func TestScanOfADataSet(t *testing.T) {
 	args := scanArgs(t, "scan", "--json", ".")
 	args[5], _ = filepath.Abs(args[5])
 	t.Chdir(t.TempDir())
-	row := func(s string) string { return fmt.Sprintf(`{"text":"a row of a data set about %s, in some words"}`+"\n", s) }
+	row := func(s string) string {
+		return fmt.Sprintf(`{"text":"a row of a data set about %s, in some words"}`+"\n", s)
+	}
 	for name, text := range map[string]string{
 		"set/README.md": "# A card of the data set, with a lot of words in it", "set/LICENSE": "a licence", "set/dataset_infos.json": `{"a":1}`,
 		"set/data/train-00000-of-00002.jsonl": row("boats"), "set/data/train-00001-of-00002.jsonl": row("nets"),

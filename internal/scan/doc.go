@@ -2,7 +2,7 @@
 // and in bounded memory.
 //
 // [Map] reads files and tests each document. It keeps what it found in a journal, a folder on disk.
-// After a kill the same call goes on where the journal ends. [Reduce] reads the journals of any
+// After a kill the same call resumes where the journal ends. [Reduce] reads the journals of any
 // split of the files, and yields every distinct document with its q-value, and then the totals. Its
 // result is a function of the files, of the marks and of the options. Order, workers, split and
 // restarts do not change a byte.

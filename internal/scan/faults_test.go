@@ -132,7 +132,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// TestDiskFull fills the disk at many places. The error says so, and the same call goes on.
+// TestDiskFull fills the disk at many places. The error says so, and the same call resumes.
 func TestDiskFull(t *testing.T) {
 	w := newWorld(t, 31)
 	w.fill(3, 20)
@@ -145,7 +145,7 @@ func TestDiskFull(t *testing.T) {
 		work.wrap = limit(rng.Int64N(40_000), func() error { return syscall.ENOSPC })
 		err := Map(context.Background(), dir, marks, o, w.input(nil), work)
 		require.ErrorIs(t, err, syscall.ENOSPC, i)
-		assert.Contains(t, err.Error(), "the same call goes on once this is mended")
+		assert.Contains(t, err.Error(), "the same call resumes once this is mended")
 		require.NoError(t, Map(context.Background(), dir, marks, o, w.input(nil), killWork()))
 
 		// Sorting needs the disk as well.

@@ -145,7 +145,7 @@ func digestOf(texts []corpus.Text) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// A chain digests the items of a file in their order, so that a scan that goes on sees whether the
+// A chain digests the items of a file in their order, so that a scan that resumes sees whether the
 // file is still the one of before.
 type chain struct {
 	h   hash.Hash

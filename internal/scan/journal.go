@@ -367,7 +367,7 @@ func (j *journal) write(kind string, body []byte, head *itemsHead) error {
 	line, hash := appendRecord(j.buf[:0], j.records, j.head, kind, body)
 	j.buf = line
 	if n, err := j.out.Write(line); err != nil || n < len(line) {
-		return fmt.Errorf("the journal cannot be written: %w; the same call goes on once this is mended", errors.Join(err, short(n, len(line))))
+		return fmt.Errorf("the journal cannot be written: %w; the same call resumes once this is mended", errors.Join(err, short(n, len(line))))
 	}
 	// The records of a running scan are not looked at before its end, but their places are.
 	var r record
@@ -399,7 +399,7 @@ func (j *journal) writeJSON(kind string, body any) error {
 // save writes the state of the pile, and then a checkpoint that covers all records so far.
 func (j *journal) save(state []byte) error {
 	fail := func(err error) error {
-		return fmt.Errorf("the state of the scan cannot be written: %w; the same call goes on once this is mended", err)
+		return fmt.Errorf("the state of the scan cannot be written: %w; the same call resumes once this is mended", err)
 	}
 	old := j.state.State
 	name := statePrefix + strconv.FormatInt(j.records, 10)

@@ -24,7 +24,7 @@ import (
 // Errors of Map. Compare with errors.Is.
 var (
 	// ErrStopped says that Map stopped before the end, because it was asked to. The same call goes on.
-	ErrStopped = errors.New("the scan was stopped; the same call goes on")
+	ErrStopped = errors.New("the scan was stopped; the same call resumes")
 	// ErrChanged says that a file is not the one that the journal has the first rows of.
 	ErrChanged = errors.New("the file changed since the scan began; start a new journal")
 )
@@ -126,7 +126,7 @@ const (
 
 // Map tests all documents of the files that the journal in dir does not have yet. It makes the
 // folder if there is none. It returns nil once the journal has every file, ErrStopped after
-// Work.Stop is closed, and else an error after which the same call goes on.
+// Work.Stop is closed, and else an error after which the same call resumes.
 func Map(ctx context.Context, dir string, marks []Mark, o Options, in *Input, w *Work) (err error) {
 	d, err := newDesign(marks, o)
 	if err != nil {
