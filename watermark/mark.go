@@ -203,6 +203,9 @@ func (m *Mark) Width() int { return m.scheme.contextWidth() }
 // Vocab returns the vocabulary size.
 func (m *Mark) Vocab() int { return m.vocab }
 
+// Lane returns the mark's place in a group of tenants that share a key.
+func (m *Mark) Lane() Lane { return m.lane }
+
 // IsKeyedDraw reports whether the mark is a keyed draw ([GumbelMax], [Tournament]), which comes after
 // truncation, and not a bias of raw logits.
 func (m *Mark) IsKeyedDraw() bool { return m.keyed != nil }

@@ -160,6 +160,8 @@ func valueNoun(flagType string) string {
 		return "a time, such as 30s or 5m"
 	case "bool":
 		return "true or false"
+	case "size":
+		return "a size, such as 500M or 20G"
 	case "rows":
 		return "a number of rows, such as 10, or a share, such as 5%"
 	}

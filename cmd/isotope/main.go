@@ -7,6 +7,8 @@
 //	isotope generate --key FILE           write marked text with the embedded model
 //	isotope detect --key FILE --profile FILE [PATH...]
 //	                                      test texts
+//	isotope scan --key FILE --profile FILE PATH...
+//	                                      test corpora; map and reduce do it in parts
 //	isotope audit --key FILE --profile FILE {PATH... | --endpoint URL}
 //	                                      test a suspect model by its outputs
 //	isotope plan                          how much text a test needs, and back
@@ -19,7 +21,7 @@
 //
 // The exit status is 0 if the verb ran to its end, whatever the verdict. It is 1 after a runtime
 // error, and 2 for a call that cannot be right. It is 3 if the verdict is the one of --fail-on. It
-// is 4 if a collection is not complete, and the same call resumes it.
+// is 4 if a collection or a scan is not complete, and the same call resumes it.
 package main
 
 import (

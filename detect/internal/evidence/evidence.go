@@ -59,6 +59,7 @@ type Evidence struct {
 	units  tokset.Config
 	set    *tokset.Set
 	fixed  fixedCounts
+	kept   []watermark.Packed // scratch of CountLanes
 }
 
 // fixedCounts counts positions. No key and no exclusion changes these counts.
@@ -212,7 +213,7 @@ func (e *Evidence) Merge(other *Evidence) {
 // Clone returns an independent copy.
 func (e *Evidence) Clone() *Evidence {
 	c := *e
-	c.set = e.set.Clone()
+	c.set, c.kept = e.set.Clone(), nil
 	return &c
 }
 

@@ -114,6 +114,26 @@ func (e *Evidence) score(law null.Law, s Scorer, scored func(unit int, score int
 	return t
 }
 
+// CountLanes counts for each tenant lane of m's group the green units, if every unit counts with
+// weight 1. units is the number of units that count. ok is false if they do not count alike, or if
+// [watermark.Mark.CountLanes] has no answer for m.
+func (e *Evidence) CountLanes(m *watermark.Mark, green *[watermark.MaxLanes]int64) (units int64, ok bool) {
+	if e.config.Weighting != WeightOne {
+		return 0, false
+	}
+	inputs := e.set.Inputs(0, e.set.Len())
+	if len(e.config.Exempt) > 0 || e.set.Excludes() {
+		e.kept = e.kept[:0]
+		for i := range inputs {
+			if u := e.set.Unit(i); !u.Excluded && !e.isExempt(u.Token) {
+				e.kept = append(e.kept, inputs[i])
+			}
+		}
+		inputs = e.kept
+	}
+	return int64(len(inputs)), m.CountLanes(green, inputs)
+}
+
 // all counts every unit of a set. All of them weigh 1 and are scored, and green of them are green.
 func (t *Tally) all(set *tokset.Set, green int64) {
 	units := int64(set.Len())

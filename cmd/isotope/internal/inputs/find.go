@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -121,4 +122,58 @@ func (l *List) walk(dir string) {
 	if files == 0 {
 		l.Notes = append(l.Notes, dir+": there is no file below this directory")
 	}
+}
+
+// shard matches the names of the files of a data set, such as train-00000-of-00003.parquet.
+var shard = regexp.MustCompile(`-\d{4,6}-of-\d{4,6}(?:-[0-9a-f]+)?\.[a-z.]+$`)
+
+// besides matches what stands in the folder of a data set beside its data.
+var besides = regexp.MustCompile(`^(?i:readme(\..*)?|licen[cs]e(\..*)?|dataset_infos?\.json|dataset_dict\.json|state\.json|.*\.py)$`)
+
+// FindData is Find for corpora. Of a folder of the Hugging Face Hub it takes the data: the snapshots
+// of a cache, without their blobs again, and not the cards, licences and scripts beside shards.
+func FindData(args []string) *List {
+	l := Find(args)
+	named := map[string]bool{}
+	for _, a := range args {
+		named[a] = true
+	}
+	isData := map[string]bool{} // folders that hold shards, and those above them
+	isCache := map[string]bool{}
+	for _, f := range l.Files {
+		dir, base := filepath.Split(f)
+		if shard.MatchString(base) || strings.HasSuffix(base, ".parquet") {
+			for dir = filepath.Clean(dir); !isData[dir]; dir = filepath.Dir(dir) {
+				isData[dir] = true
+			}
+		}
+		if root, _, ok := strings.Cut(filepath.ToSlash(f), "/snapshots/"); ok {
+			if info, err := os.Stat(filepath.Join(root, "blobs")); err == nil && info.IsDir() {
+				isCache[filepath.FromSlash(root)] = true
+			}
+		}
+	}
+	kept, cards, blobs := l.Files[:0], 0, 0
+	for _, f := range l.Files {
+		dir, base := filepath.Split(f)
+		dir = filepath.Clean(dir)
+		switch {
+		case named[f]:
+			kept = append(kept, f)
+		case isData[dir] && besides.MatchString(base):
+			cards++
+		case (filepath.Base(dir) == "blobs" || filepath.Base(dir) == "refs") && isCache[filepath.Dir(dir)]:
+			blobs++
+		default:
+			kept = append(kept, f)
+		}
+	}
+	l.Files = kept
+	if cards > 0 {
+		l.Notes = append(l.Notes, fmt.Sprintf("beside a data set %s left out; name it to read it", plural(int64(cards), "a card, licence or script was", "%d cards, licences and scripts were")))
+	}
+	if blobs > 0 {
+		l.Notes = append(l.Notes, fmt.Sprintf("of a cache of the Hub the snapshots were read, and %s left out", plural(int64(blobs), "1 other file was", "%d other files were")))
+	}
+	return l
 }

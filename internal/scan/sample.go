@@ -1,0 +1,386 @@
+package scan
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+
+	"github.com/isotope-wm/isotope/internal/prf"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// A token is a vocabulary index.
+type token = watermark.Token
+
+// noLimit is the limit of a sample that holds every context. No context has this tag.
+const noLimit = math.MaxUint64
+
+// A sample is the distinct pairs of all texts, as far as their contexts are among those with the
+// smallest tags under the run key, and the excluded ones of these contexts.
+//
+// Order the contexts by their tags. A pair weighs 1, and so does an excluded context. The sample has
+// the longest prefix of the contexts that weighs at most size. So it is a function of the set of
+// pairs and excluded contexts. Pieces of it, merged in any order, give the same: whatever lies below
+// the limit of each piece is complete, and limits only fall.
+type sample struct {
+	tags   *prf.Function
+	width  int
+	size   int
+	limit  uint64 // contexts with tags below it are held
+	inputs []prf.Input
+	tag    []uint64 // of the context of each input
+	ids    []int32  // of contexts, width ids each, if inputs do not hold them
+	slots  []uint32 // 1 + the number of an input, or 0
+	out    map[prf.Nonce]uint64
+}
+
+func newSample(width, size int, runKey [16]byte) *sample {
+	tags, err := prf.Tags(runKey, width)
+	if err != nil {
+		panic("scan: " + err.Error()) // no scorer has this width
+	}
+	return &sample{tags: tags, width: width, size: size, limit: noLimit, out: map[prf.Nonce]uint64{}}
+}
+
+// empty returns a sample without pairs and with the limit of s.
+func (s *sample) empty() *sample {
+	return &sample{tags: s.tags, width: s.width, size: s.size, limit: s.limit, out: map[prf.Nonce]uint64{}}
+}
+
+// weight is what counts towards the size.
+func (s *sample) weight() int { return len(s.inputs) + len(s.out) }
+
+// find returns the slot of a pair: its own, or an empty one.
+func (s *sample) find(in *prf.Input, tag uint64) (slot *uint32, ok bool) {
+	mask := uint64(len(s.slots) - 1)
+	h := (tag ^ uint64(binary.BigEndian.Uint32(in[12:]))*0x9e3779b97f4a7c15) * 0xd1b54a32d192ed03
+	for at := h >> 20; ; at++ {
+		slot = &s.slots[at&mask]
+		if *slot == 0 {
+			return slot, false
+		}
+		if s.inputs[*slot-1] == *in {
+			return slot, true
+		}
+	}
+}
+
+// has reports whether the sample holds a pair. It may be called concurrently.
+func (s *sample) has(in *prf.Input, tag uint64) bool {
+	if len(s.slots) == 0 {
+		return false
+	}
+	_, ok := s.find(in, tag)
+	return ok
+}
+
+// add adds a pair whose tag is below the limit.
+func (s *sample) add(in *prf.Input, tag uint64, context []int32) {
+	if 2*(len(s.inputs)+1) > len(s.slots) {
+		s.slots = make([]uint32, max(1<<8, 2*len(s.slots)))
+		s.fill()
+	}
+	slot, ok := s.find(in, tag)
+	if ok {
+		return
+	}
+	s.inputs, s.tag = append(s.inputs, *in), append(s.tag, tag)
+	if s.width > prf.MaxPacked {
+		s.ids = append(s.ids, context...)
+	}
+	*slot = uint32(len(s.inputs))
+}
+
+func (s *sample) fill() {
+	for i := range s.inputs {
+		slot, _ := s.find(&s.inputs[i], s.tag[i])
+		*slot = uint32(i + 1)
+	}
+}
+
+// exclude takes a context out whose tag is below the limit.
+func (s *sample) exclude(n prf.Nonce, tag uint64) { s.out[n] = tag }
+
+// settle cuts the sample to its size.
+func (s *sample) settle() {
+	if s.weight() <= s.size {
+		return
+	}
+	tags := make([]uint64, 0, s.weight())
+	tags = append(tags, s.tag...)
+	for _, t := range s.out {
+		tags = append(tags, t)
+	}
+	slices.Sort(tags)
+	s.cut(tags[s.size])
+}
+
+// cut lowers the limit.
+func (s *sample) cut(limit uint64) {
+	if limit >= s.limit {
+		return
+	}
+	s.limit = limit
+	n := 0
+	for i, t := range s.tag {
+		if t >= limit {
+			continue
+		}
+		s.inputs[n], s.tag[n] = s.inputs[i], t
+		if s.width > prf.MaxPacked {
+			copy(s.ids[n*s.width:(n+1)*s.width], s.ids[i*s.width:(i+1)*s.width])
+		}
+		n++
+	}
+	s.inputs, s.tag = s.inputs[:n], s.tag[:n]
+	if s.width > prf.MaxPacked {
+		s.ids = s.ids[:n*s.width]
+	}
+	clear(s.slots)
+	s.fill()
+	for nonce, t := range s.out {
+		if t >= limit {
+			delete(s.out, nonce)
+		}
+	}
+}
+
+// merge adds what o holds. It leaves o as it is.
+func (s *sample) merge(o *sample) {
+	s.cut(o.limit)
+	for i := range o.inputs {
+		if o.tag[i] < s.limit {
+			s.add(&o.inputs[i], o.tag[i], o.context(i))
+		}
+	}
+	for n, t := range o.out {
+		if t < s.limit {
+			s.exclude(n, t)
+		}
+	}
+	s.settle()
+}
+
+// context returns the ids of the context of pair i, if inputs do not hold them.
+func (s *sample) context(i int) []int32 {
+	if s.width <= prf.MaxPacked {
+		return nil
+	}
+	return s.ids[i*s.width : (i+1)*s.width]
+}
+
+// pair returns pair i with its context.
+func (s *sample) pair(dst []int32, i int) (context []int32, next token) {
+	in := &s.inputs[i]
+	next = token(binary.BigEndian.Uint32(in[12:]))
+	if s.width > prf.MaxPacked {
+		return append(dst[:0], s.context(i)...), next
+	}
+	dst = dst[:0]
+	for j := prf.MaxPacked - s.width; j < prf.MaxPacked; j++ {
+		dst = append(dst, int32(in[3*j])|int32(in[3*j+1])<<8|int32(in[3*j+2])<<16)
+	}
+	return dst, next
+}
+
+// excluded reports whether the context of pair i occurs in a prompt.
+func (s *sample) excluded(i int) bool {
+	_, ok := s.out[prf.Nonce(s.inputs[i][:])]
+	return ok
+}
+
+// A gatherer adds texts to a sample of its own, for one goroutine. What the shared sample holds
+// already is left out.
+type gatherer struct {
+	shared  *sample // nobody changes it meanwhile
+	own     *sample
+	vocab   int
+	exempt  []token // sorted
+	scratch prf.Scratch
+	packed  []prf.Input
+	blocks  []prf.Input
+}
+
+// chunk is the number of positions that are packed at once.
+const chunk = 512
+
+func newGatherer(shared *sample, vocab int, exempt []token) *gatherer {
+	return &gatherer{
+		shared: shared, own: shared.empty(), vocab: vocab, exempt: exempt,
+		packed: make([]prf.Input, chunk), blocks: make([]prf.Input, chunk),
+	}
+}
+
+func (g *gatherer) inVocab(t token) bool { return t >= 0 && int(t) < g.vocab }
+
+// add adds the pairs of a text whose ids are in the vocabulary.
+func (g *gatherer) add(text []token) {
+	for from := 0; from < len(text); {
+		if !g.inVocab(text[from]) {
+			from++
+			continue
+		}
+		to := from + 1
+		for to < len(text) && g.inVocab(text[to]) {
+			to++
+		}
+		g.run(text[from:to])
+		from = to
+	}
+}
+
+func (g *gatherer) run(ids []token) {
+	w := g.own.width
+	for from := w; from < len(ids); from += chunk {
+		packed := g.packed[:min(chunk, len(ids)-from)]
+		g.own.tags.Inputs(&g.scratch, packed, ids, from)
+		for i, tag := range g.tagsOf(packed) {
+			t := binary.LittleEndian.Uint64(tag[:])
+			if t >= g.own.limit || g.shared.has(&packed[i], t) {
+				continue
+			}
+			at := from + i
+			if _, ok := slices.BinarySearch(g.exempt, ids[at]); ok {
+				continue
+			}
+			g.own.add(&packed[i], t, ids[at-w:at])
+		}
+	}
+}
+
+// exclude takes every context of a text out. That after its last token is one of them.
+func (g *gatherer) exclude(text []token) {
+	w := g.own.width
+	if len(text) == 0 {
+		return
+	}
+	// The context before a token that follows the text is that after its last token.
+	ids := append(slices.Clone(text), 0)
+	for from := w; from < len(ids); from += chunk {
+		packed := g.packed[:min(chunk, len(ids)-from)]
+		g.own.tags.Inputs(&g.scratch, packed, ids, from)
+		for i, tag := range g.tagsOf(packed) {
+			t := binary.LittleEndian.Uint64(tag[:])
+			if t >= g.own.limit {
+				continue
+			}
+			n := prf.Nonce(packed[i][:])
+			if _, ok := g.shared.out[n]; !ok {
+				g.own.exclude(n, t)
+			}
+		}
+	}
+}
+
+// tagsOf returns the tags of the contexts of pairs. The next call overwrites them.
+func (g *gatherer) tagsOf(packed []prf.Input) []prf.Input {
+	blocks := g.blocks[:len(packed)]
+	copy(blocks, packed)
+	for i := range blocks {
+		clear(blocks[i][len(prf.Nonce{}):])
+	}
+	g.own.tags.Encrypt(&g.scratch, blocks, blocks)
+	return blocks
+}
+
+// next begins anew on another shared sample.
+func (g *gatherer) next(shared *sample) { g.shared, g.own = shared, shared.empty() }
+
+// appendBinary appends the sample. Equal samples have equal bytes.
+//
+//	width u8, limit u64le, pairs u64le, excluded u64le
+//	pairs by tag and bytes: 16 bytes, and if width > 4 the ids of the context in 3 bytes each
+//	excluded contexts by their bytes: 12 bytes
+func (s *sample) appendBinary(dst []byte) []byte {
+	dst = append(dst, byte(s.width))
+	for _, n := range []uint64{s.limit, uint64(len(s.inputs)), uint64(len(s.out))} {
+		dst = binary.LittleEndian.AppendUint64(dst, n)
+	}
+	order := make([]uint32, len(s.inputs))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(a, b uint32) int {
+		if s.tag[a] != s.tag[b] {
+			if s.tag[a] < s.tag[b] {
+				return -1
+			}
+			return 1
+		}
+		return bytes.Compare(s.inputs[a][:], s.inputs[b][:])
+	})
+	for _, i := range order {
+		dst = append(dst, s.inputs[i][:]...)
+		for _, id := range s.context(int(i)) {
+			dst = append(dst, byte(id), byte(id>>8), byte(id>>16))
+		}
+	}
+	nonces := make([]prf.Nonce, 0, len(s.out))
+	for n := range s.out {
+		nonces = append(nonces, n)
+	}
+	slices.SortFunc(nonces, func(a, b prf.Nonce) int { return bytes.Compare(a[:], b[:]) })
+	for _, n := range nonces {
+		dst = append(dst, n[:]...)
+	}
+	return dst
+}
+
+var errState = errors.New("the state of the scan is damaged")
+
+// decodeSample reads a sample of a width, size and run key, and returns the rest of data. The length
+// of data bounds the memory.
+func decodeSample(data []byte, width, size, vocab int, runKey [16]byte) (*sample, []byte, error) {
+	const header = 1 + 3*8
+	if len(data) < header || int(data[0]) != width {
+		return nil, nil, errState
+	}
+	s := newSample(width, size, runKey)
+	s.limit = binary.LittleEndian.Uint64(data[1:])
+	units, out := binary.LittleEndian.Uint64(data[9:]), binary.LittleEndian.Uint64(data[17:])
+	data = data[header:]
+	unit := uint64(len(prf.Input{}))
+	if width > prf.MaxPacked {
+		unit += uint64(3 * width)
+	}
+	if units > uint64(len(data))/unit || out > (uint64(len(data))-units*unit)/uint64(len(prf.Nonce{})) {
+		return nil, nil, errState
+	}
+	g := gatherer{own: s, packed: make([]prf.Input, 1), blocks: make([]prf.Input, 1)}
+	var context []int32
+	for i := range int(units) {
+		in := prf.Input(data)
+		data = data[len(in):]
+		context = context[:0]
+		if width > prf.MaxPacked {
+			for range width {
+				context = append(context, int32(data[0])|int32(data[1])<<8|int32(data[2])<<16)
+				data = data[3:]
+			}
+		}
+		t := binary.LittleEndian.Uint64(g.tagsOf([]prf.Input{in})[0][:])
+		s.add(&in, t, context)
+		ids, next := s.pair(nil, len(s.inputs)-1)
+		outside := func(id int32) bool { return int(id) >= vocab }
+		if t >= s.limit || len(s.inputs) != i+1 || outside(next) || next < 0 || slices.ContainsFunc(ids, outside) {
+			return nil, nil, errState
+		}
+	}
+	for range out {
+		n := prf.Nonce(data)
+		data = data[len(n):]
+		var in prf.Input
+		copy(in[:], n[:])
+		t := binary.LittleEndian.Uint64(g.tagsOf([]prf.Input{in})[0][:])
+		if _, ok := s.out[n]; ok || t >= s.limit {
+			return nil, nil, errState
+		}
+		s.exclude(n, t)
+	}
+	if s.weight() > s.size {
+		return nil, nil, errState
+	}
+	return s, data, nil
+}
