@@ -47,6 +47,12 @@ part is marked, and counts a second test for it. Each part that it finds is list
 place and with a p-value adjusted for every part that was tested. Decide on --spans before
 you see a result. Adding it afterwards is a second test that the p-value does not count.
 
+--weights weighs each position by the entropy of a model's row, or by numbers of your own. That
+needs less text where the model was often sure. The weights replace the test with equal ones.
+
+Texts with one template score alike, marked or not. Detect notes what many texts share. --shared 2
+leaves out what two texts or more share. It looks at the texts alone, so p-values stay exact.
+
 --normalize tests a text in other forms as well, which undo what copying does to a text.
 Each form is one more test, and the result names the form that it is of.
 
@@ -109,6 +115,8 @@ type detection struct {
 	ledger   inputs.Ledger
 	findings []*finding // in the order of the texts
 	left     []string   // what directories hold and was not read
+	weights  *textWeights
+	alike    *sharedTexts
 }
 
 // detect tests texts for the marks of a call.
@@ -121,7 +129,16 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
 	if d.set, err = c.candidates(o); err != nil {
 		return err
 	}
+	if d.weights, err = c.readWeights(o.weights); err != nil {
+		return err
+	}
+	if err := d.set.checkWeights(d.weights); err != nil {
+		return err
+	}
 	if err := d.readPrompts(ctx); err != nil {
+		return err
+	}
+	if err := d.readShared(ctx, args); err != nil {
 		return err
 	}
 	if err := d.read(ctx, args); err != nil {
@@ -156,7 +173,7 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
 }
 
 func (d *detection) scorer() *scorer {
-	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != ""}
+	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != "", weights: d.weights}
 }
 
 // read reads and tests all texts of a call.
@@ -178,7 +195,11 @@ func (d *detection) read(ctx context.Context, args []string) error {
 	for _, name := range list.Files {
 		for doc := range d.ledger.Documents(ctx, reader, name) {
 			x := newSubject(doc)
+			d.alike.add(x)
 			f, refused := s.test(x)
+			if s.failed != nil {
+				return errors.Join(s.failed, closeSidecar())
+			}
 			if refused != "" {
 				d.ledger.Refuse(doc, corpus.Unsupported, refused)
 				continue
@@ -190,7 +211,7 @@ func (d *detection) read(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return errors.Join(d.ledger.Check(), closeSidecar())
+	return errors.Join(d.ledger.Check(), d.weights.done(), closeSidecar())
 }
 
 // keep adds a finding. Of many candidates it keeps those that a table shows, once there are several
@@ -285,6 +306,7 @@ func (d *detection) warnings() []string {
 	if rows := d.ledger.Rows(); rows != "" && d.ledger.Tested() > 0 {
 		out = append(out, rows+"; the verdict is of those that were tested")
 	}
+	out = append(out, d.alike.words()...)
 	return append(append(out, d.left...), d.ledger.NoteWords()...)
 }
 

@@ -19,7 +19,8 @@ import (
 type detectFlags struct {
 	read                                 readFlags
 	keys, profiles, bandRoles, selectors []string
-	keyring, ids                         string
+	keyring, ids, weights                string
+	shared                               int
 	any                                  switchOrFile
 	prompts, tokenizers                  []string
 	alpha, minShare, fdr                 float64
@@ -59,6 +60,8 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 		f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,1)")
 		f.Float64Var(&o.minShare, "min-share", 0.5, "share of marked text that must have been detectable before silence is called not_detected, in (0,1]")
 		f.Float64SliceVar(&o.rates, "rate", nil, "by how much the mark raises the mean score in text like this one, one number for each --profile; silence is inconclusive without it")
+		f.StringVar(&o.weights, "weights", "", "weigh each position by the numbers in `FILE`: weights, or entropies of a model's rows")
+		f.IntVar(&o.shared, "shared", 0, "leave out what at least so many of the texts share, such as templates; 0 leaves nothing out")
 		f.BoolVar(&o.spans, "spans", false, "find marked parts of a text as well, as a second test")
 		f.StringVar(&o.normalize, "normalize", "", "test more forms of a text, each as one more test; in `FORMS` commas separate the tests, and plus signs join forms")
 		f.Lookup("normalize").NoOptDefVal = normalizeDefault
@@ -145,7 +148,7 @@ func (o *detectFlags) check(args []string) error {
 	if len(o.profiles) > 1 && !o.any.given {
 		marks = o.severalMarks()
 	}
-	return check(o.files(), marks, o.rateRules(), o.inputs(args), o.read.rules(), []rule{
+	return check(o.files(), marks, o.rateRules(), o.weightRules(), o.sharedRules(args), o.inputs(args), o.read.rules(), []rule{
 		within("alpha", o.alpha, open(0, 1)),
 		within("min-share", o.minShare, leftOpen(0, 1)),
 		withinIf(o.given("fdr"), "fdr", o.fdr, open(0, 1)),
@@ -154,7 +157,7 @@ func (o *detectFlags) check(args []string) error {
 }
 
 func (o *detectFlags) files() []rule {
-	names := slices.Concat(o.keys, o.profiles, o.selectors, o.bandRoles, o.prompts, o.tokenizers, []string{o.keyring, o.any.file, o.ids, o.report, o.read.skipped, o.normalize})
+	names := slices.Concat(o.keys, o.profiles, o.selectors, o.bandRoles, o.prompts, o.tokenizers, []string{o.keyring, o.any.file, o.ids, o.report, o.read.skipped, o.normalize, o.weights})
 	ring := o.keyringFile() != ""
 	return []rule{
 		noSecrets(names...),
@@ -226,7 +229,7 @@ func (o *detectFlags) inputs(args []string) []rule {
 // standardInputs counts the inputs that are standard input.
 func (o *detectFlags) standardInputs(args []string) int {
 	n := 0
-	for _, name := range slices.Concat(o.names(args), o.prompts, []string{o.keyringFile()}) {
+	for _, name := range slices.Concat(o.names(args), o.prompts, []string{o.keyringFile(), o.weights}) {
 		if name == inputs.Stdin {
 			n++
 		}

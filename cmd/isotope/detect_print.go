@@ -31,7 +31,7 @@ func (d *detection) print(w io.Writer) error {
 	for _, words := range d.ledger.SkipWords() {
 		fmt.Fprintf(&b, "  skipped   %s\n", words)
 	}
-	for _, words := range append(slices.Clone(d.left), d.ledger.NoteWords()...) {
+	for _, words := range slices.Concat(d.alike.words(), d.left, d.ledger.NoteWords()) {
 		fmt.Fprintf(&b, "  note      %s\n", words)
 	}
 	_, err := io.WriteString(w, b.String())

@@ -101,6 +101,9 @@ type scorer struct {
 	flags  *detectFlags
 	chains []forms.Chain
 	colour bool // a page shows the texts
+	// weights are those of --weights, or nil.
+	weights *textWeights
+	failed  error // why the call cannot go on
 }
 
 // test tests one subject. refused says why it cannot be tested.
@@ -133,6 +136,13 @@ func (d *scorer) test(s *subject) (f *finding, refused string) {
 	}
 	if tests == 0 {
 		return nil, "this is a text, and the profile has no tokenizer; give token ids with --ids, or a profile with the tokenizer of the model"
+	}
+	if d.weights != nil {
+		x := reads[d.set.list[0].reader]
+		if x.weights, d.failed = d.weights.of(placeName(f), len(x.texts[0].ids)); d.failed != nil {
+			return nil, ""
+		}
+		f.warnings = append(f.warnings, d.weights.words())
 	}
 	switch {
 	case d.set.bands:
@@ -285,6 +295,10 @@ func (d *scorer) testForm(c *candidate, b *interop.Bound, t *tokenText, x *readT
 		compare(o, b, t, x.prompt)
 		return o
 	}
+	if d.weights != nil {
+		testWeighted(o, b, t, x, x.weights, tests)
+		return o
+	}
 	options := &detect.TextOptions{Options: c.options, Prompts: x.excluded(b), Spans: d.flags.spans}
 	options.Tests = tests
 	// Candidates are told apart by the mark alone.
@@ -342,6 +356,8 @@ type readText struct {
 	texts  []tokenText         // one for each form
 	given  [][]watermark.Token // what the model was shown
 	prompt []watermark.Token   // that directly before the text, or nil if it is not known
+	// weights has one weight for each token of the text as it is; nil without --weights.
+	weights []uint8
 }
 
 // excluded returns the texts whose contexts are left out of a test. The end of a prompt that is
