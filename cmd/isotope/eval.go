@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -29,7 +30,7 @@ of any model (docs/formats/rows.md). Such rows do not follow what is drawn, so a
 draw from the same rows. The keys follow from --seed, so they are not secret.
 
 --set names a list of schemes: recommended, widths, peers. --scheme replaces it, as in
---scheme greenlist,delta=1,width=0. The families are ewd, greenlist, gumbelmax, informed,
+--scheme greenlist,delta=1,width=0, or with kl=0.1 in place of delta for rows. The families are ewd, greenlist, gumbelmax, informed,
 minhash, routed, selfhash, sweet and tournament. --profile takes the scheme of a profile.
 
 A run that was interrupted resumes from its --journal: repeat the call. The results depend
@@ -48,6 +49,7 @@ type evalFlags struct {
 	synonyms, paraphrases, textsOut  string
 	texts, length, nullKeys, forged  int
 	edited, steal                    []int
+	stealText                        string
 	workers                          int
 	seed                             uint64
 	json                             bool
@@ -108,7 +110,7 @@ func (o *evalFlags) register(cmd *cobra.Command) {
 	f.IntVar(&o.length, "length", 0, "tokens of a text (default: 1600, or 400 with --quick)")
 	f.IntSliceVar(&o.edited, "edited", nil, "numbers of marked tokens that attacks begin with (default: 200,400, or 200 with --quick)")
 	f.IntVar(&o.nullKeys, "null-keys", 0, "unrelated keys for each unmarked text (default: 8, or 4 with --quick)")
-	f.IntSliceVar(&o.steal, "steal", nil, "marked tokens that a forger counts, in ascending order (default: 20000,100000, or none with --quick)")
+	f.StringVar(&o.stealText, "steal", "", "`NUMBERS` of marked tokens that a forger counts, with commas, or none (default: 20000,100000, or none with --quick and --rows)")
 	f.IntVar(&o.forged, "forged", 12, "texts that a forger writes for each key")
 	f.IntVar(&o.workers, "workers", 0, "texts that are measured at the same time (default: one for each core)")
 	f.Uint64Var(&o.seed, "seed", 1, "number that keys and random numbers follow from")
@@ -144,7 +146,7 @@ func (o *evalFlags) settle() {
 			o.edited = []int{200}
 		}
 	}
-	if !o.given("steal") && !o.quick {
+	if !o.given("steal") && !o.quick && len(o.rows) == 0 {
 		o.steal = []int{20000, 100000}
 	}
 	if !o.given("workers") {
@@ -154,7 +156,17 @@ func (o *evalFlags) settle() {
 
 // check returns a usage error for a call that cannot be right before any file is read.
 func (o *evalFlags) check() error {
+	bad := false
+	if o.given("steal") && o.stealText != attacksNone {
+		for word := range strings.SplitSeq(o.stealText, ",") {
+			n, err := strconv.Atoi(strings.TrimSpace(word))
+			bad = bad || err != nil
+			o.steal = append(o.steal, n)
+		}
+	}
 	rules := []rule{
+		{bad, fmt.Sprintf("--steal %s is not a list of numbers; write numbers with commas, or none", quoted(o.stealText))},
+		{len(o.steal) > 0 && len(o.rows) > 0, "given rows cannot be asked again; leave out --steal"},
 		noSecrets(slices.Concat(o.profiles, o.rows, o.schemes, []string{o.journal, o.csv, o.report, o.synonyms, o.paraphrases, o.textsOut, o.corpus})...),
 		oneOf("set", o.set, evalSets...),
 		{o.given("set") && len(o.schemes)+len(o.profiles) > 0, "--scheme and --profile take the place of --set; leave out --set"},
@@ -186,10 +198,17 @@ func (c *cli) design(ctx context.Context, o *evalFlags) (*eval.Design, error) {
 		Lengths: slices.DeleteFunc([]int{50, 100, 200, 400, 800, 1600}, func(n int) bool { return n > o.length }),
 	}
 	var err error
-	if d.Schemes, err = o.readSchemes(); err != nil {
-		return nil, err
+	if _, err := o.readSchemes(nil, true); err != nil {
+		return nil, err // before a model is loaded
 	}
 	if d.Sources, err = c.evalSources(ctx, o); err != nil {
+		return nil, err
+	}
+	rows, _ := d.Sources[0].(*eval.Fixed)
+	if len(d.Sources) > 1 {
+		rows = nil
+	}
+	if d.Schemes, err = o.readSchemes(rows, false); err != nil {
 		return nil, err
 	}
 	if err := o.means(&d.Means); err != nil {
@@ -228,11 +247,14 @@ func quickAttacks(list []eval.Attack) {
 	}
 }
 
-// readSchemes returns the schemes of the call.
-func (o *evalFlags) readSchemes() ([]eval.Scheme, error) {
+// readSchemes returns the schemes of the call. Those with a kl need rows, and early leaves them out.
+func (o *evalFlags) readSchemes(rows *eval.Fixed, early bool) ([]eval.Scheme, error) {
 	var list []eval.Scheme
 	for _, text := range o.schemes {
-		s, err := eval.Parse(text)
+		if early && strings.Contains(text, "kl=") {
+			continue
+		}
+		s, err := eval.Parse(text, rows)
 		if err != nil {
 			return nil, usagef("--scheme %s: %v", text, err)
 		}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -82,11 +83,11 @@ func fraction(gamma float64) string {
 
 // families are the schemes of Parse, with their parameters and defaults.
 var families = map[string]map[string]float64{
-	"greenlist":  {"gamma": 0.5, "delta": 2, "width": 2, "gate": 0},
-	"sweet":      {"gamma": 0.5, "delta": 2, "width": 1, "gate": 0.9},
-	"ewd":        {"gamma": 0.5, "delta": 2, "width": 1},
-	"minhash":    {"gamma": 0.25, "delta": 2, "width": 4},
-	"selfhash":   {"gamma": 0.25, "delta": 2, "width": 4},
+	"greenlist":  {"gamma": 0.5, "delta": 2, "width": 2, "gate": 0, "kl": 0},
+	"sweet":      {"gamma": 0.5, "delta": 2, "width": 1, "gate": 0.9, "kl": 0},
+	"ewd":        {"gamma": 0.5, "delta": 2, "width": 1, "kl": 0},
+	"minhash":    {"gamma": 0.25, "delta": 2, "width": 4, "kl": 0},
+	"selfhash":   {"gamma": 0.25, "delta": 2, "width": 4, "kl": 0},
 	"gumbelmax":  {"width": 4, "dual": 0, "variants": 1},
 	"informed":   {"width": 4},
 	"routed":     {"width": 4},
@@ -102,8 +103,9 @@ func Families() (names []string) {
 	return names
 }
 
-// Parse reads a scheme such as "greenlist,delta=1,width=0". The text becomes its name.
-func Parse(text string) (Scheme, error) {
+// Parse reads a scheme such as "greenlist,delta=1,width=0". The text becomes its name. Instead of a
+// delta, kl names a cost in nats a token on given rows; rows may be nil without it.
+func Parse(text string, rows *Fixed) (Scheme, error) {
 	parts := strings.Split(text, ",")
 	defaults, ok := families[parts[0]]
 	if !ok {
@@ -123,6 +125,18 @@ func Parse(text string) (Scheme, error) {
 			return nil, fmt.Errorf("%s=%q is not a number", name, value)
 		}
 		p[name] = v
+	}
+	if p["kl"] != 0 {
+		switch {
+		case strings.Contains(text, "delta="):
+			return nil, errors.New("kl picks delta; leave out one of them")
+		case rows == nil:
+			return nil, errors.New("kl needs the rows of one file; give --rows once")
+		}
+		var err error
+		if p["delta"], err = rows.AtKL(p["gamma"], p["gate"], p["kl"], 1); err != nil {
+			return nil, err
+		}
 	}
 	width := int(p["width"])
 	green := watermark.GreenList{Gamma: p["gamma"], Delta: p["delta"], Width: width, Gate: p["gate"]}

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -92,68 +93,53 @@ func (m *Model) Write(ctx context.Context, stream, n int, draw func(Row) Token) 
 }
 
 // Truncate returns what a sampler leaves of a row of logits, by the rules of [watermark.Sampler]
-// without TopP. It reuses the memory of dst.
+// without TopP. It leaves out infinite logits. It reuses the memory of dst.
 func Truncate(dst Row, logits []float32, s watermark.Sampler) Row {
-	k := s.TopK
-	if k < 1 || k > len(logits) {
-		k = len(logits)
-	}
-	heap := make([]float32, 0, k) // of the k largest, the least on top
+	dst.IDs, dst.Probs = dst.IDs[:0], dst.Probs[:0]
+	top := float32(math.Inf(-1))
 	for _, x := range logits {
-		switch {
-		case x != x || math.IsInf(float64(x), 0):
-		case len(heap) < k:
-			heap = append(heap, x)
-			for i := len(heap) - 1; i > 0 && heap[(i-1)/2] > heap[i]; i = (i - 1) / 2 {
-				heap[i], heap[(i-1)/2] = heap[(i-1)/2], heap[i]
-			}
-		case x > heap[0]:
-			heap[0] = x
-			for i := 0; ; {
-				least := i
-				for _, child := range [2]int{2*i + 1, 2*i + 2} {
-					if child < len(heap) && heap[child] < heap[least] {
-						least = child
-					}
-				}
-				if least == i {
-					break
-				}
-				heap[i], heap[least] = heap[least], heap[i]
-				i = least
-			}
+		if x > top && x <= math.MaxFloat32 {
+			top = x
 		}
 	}
-	dst.IDs, dst.Probs = dst.IDs[:0], dst.Probs[:0]
-	if len(heap) == 0 {
+	if top < -math.MaxFloat32 {
 		return dst
 	}
-	edge, top := heap[0], slices.Max(heap)
-	ties := k // how many of those at the edge stay: the lowest ids
-	for _, x := range heap {
-		if x > edge {
-			ties--
+	t := float64(s.Temperature)
+	edge := float32(-math.MaxFloat32)
+	if s.MinP > 0 {
+		edge = top + float32(t*math.Log(float64(s.MinP))) - 1e-3 // a little below: the exact rule comes last
+	}
+	for id, x := range logits {
+		if x >= edge && x <= math.MaxFloat32 {
+			dst.IDs, dst.Probs = append(dst.IDs, Token(id)), append(dst.Probs, x)
 		}
 	}
-	t := float64(s.Temperature)
+	if k := s.TopK; k > 0 && k < len(dst.IDs) {
+		order := make([]int, len(dst.IDs))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(dst.Probs[b], dst.Probs[a]), a-b) })
+		order = order[:k]
+		slices.Sort(order)
+		for i, j := range order {
+			dst.IDs[i], dst.Probs[i] = dst.IDs[j], dst.Probs[j]
+		}
+		dst.IDs, dst.Probs = dst.IDs[:k], dst.Probs[:k]
+	}
+	n := 0
 	var sum float64
-	for id, x := range logits {
-		if x < edge || x != x || math.IsInf(float64(x), 1) {
-			continue
-		}
-		if x == edge {
-			if ties == 0 {
-				continue
-			}
-			ties--
-		}
+	for i, x := range dst.Probs {
 		w := math.Exp(float64(x-top) / t)
 		if w < float64(s.MinP) {
 			continue
 		}
 		sum += w
-		dst.IDs, dst.Probs = append(dst.IDs, Token(id)), append(dst.Probs, float32(w))
+		dst.IDs[n], dst.Probs[n] = dst.IDs[i], float32(w)
+		n++
 	}
+	dst.IDs, dst.Probs = dst.IDs[:n], dst.Probs[:n]
 	for i := range dst.Probs {
 		dst.Probs[i] = float32(float64(dst.Probs[i]) / sum)
 	}

@@ -118,7 +118,7 @@ func (d *Design) Digest() string {
 // parametersOf returns what a scheme of this package does besides its scores.
 func parametersOf(s Scheme) any {
 	if n, ok := s.(native); ok {
-		return []any{n.scheme, fmt.Sprintf("%+v", n.scheme), n.unweighted, n.variants, n.rows}
+		return fmt.Sprintf("%#v %v %d %v", n.scheme, n.unweighted, n.variants, n.rows) // its String leaves out delta
 	}
 	if w, ok := s.(Window); ok {
 		return w
