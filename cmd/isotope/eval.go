@@ -30,8 +30,9 @@ of any model (docs/formats/rows.md). Such rows do not follow what is drawn, so a
 draw from the same rows. The keys follow from --seed, so they are not secret.
 
 --set names a list of schemes: recommended, widths, peers. --scheme replaces it, as in
---scheme greenlist,delta=1,width=0, or with kl=0.1 in place of delta for rows. The families are ewd, greenlist, gumbelmax, informed,
-minhash, routed, selfhash, sweet and tournament. --profile takes the scheme of a profile.
+--scheme greenlist,delta=1,width=0. With rows, kl=0.1 may stand in place of delta. The
+families are ewd, greenlist, gumbelmax, informed, minhash, routed, selfhash, sweet and
+tournament. --profile takes the scheme of a profile.
 
 A run that was interrupted resumes from its --journal: repeat the call. The results depend
 neither on the number of workers nor on interruptions. --quick takes less than two minutes
@@ -101,7 +102,7 @@ func (o *evalFlags) register(cmd *cobra.Command) {
 	f.StringArrayVar(&o.rows, "rows", nil, "rows `FILE` to draw texts from, in place of the embedded model; may be repeated")
 	f.StringVar(&o.rowsTokenizer, "rows-tokenizer", "", "tokenizer `NAME` or file of the rows, for attacks on characters")
 	f.StringVar(&o.corpus, "corpus", "", "train the embedded model on the text files below `DIR`")
-	f.StringSliceVar(&o.attacks, "attacks", []string{attacksAll}, "`NAMES` of attacks, with commas: all, none, or some of "+strings.Join(attackNames(), ", "))
+	f.StringSliceVar(&o.attacks, "attacks", []string{attacksAll}, "`NAMES` of attacks, with commas, or all, or none; docs/eval.md has the names")
 	f.StringVar(&o.synonyms, "synonyms", "", "list of synonyms `FILE`: words of a line can stand for each other (default: a small list)")
 	f.StringVar(&o.paraphrases, "paraphrases", "", "JSON lines `FILE` with \"text\" and its \"paraphrase\"")
 	f.StringVar(&o.textsOut, "texts-out", "", "write the marked texts to `FILE`, as JSON lines, and measure nothing")

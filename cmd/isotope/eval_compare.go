@@ -17,8 +17,8 @@ func (c *cli) evalCompareCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare A B",
 		Short: "Compare the JSON of two runs of eval",
-		Long: `Compare prints what two runs of eval have in common: each number of A and of B with its
-interval, and the p-value of no difference. The p-value is that of Fisher's exact test for
+		Long: `Compare prints what two runs of eval have in common. A line has a number of A and of B, with
+intervals, and the p-value of no difference. The p-value is that of Fisher's exact test for
 shares of texts, and of a permutation test for means. It treats the texts of the two runs as
 independent, and it is not adjusted for the number of comparisons. The last line says how
 many of them chance alone would call different.

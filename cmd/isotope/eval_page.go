@@ -51,16 +51,16 @@ func evalPage(r *eval.Result, times []eval.Time) *report.Eval {
 // evalFinding says which scheme needed the fewest tokens.
 func evalFinding(r *eval.Result, source string) string {
 	alpha := r.Alphas[last(r)]
-	best, tokens := "", 0
+	best, tokens := "", eval.Needed{}
 	for _, c := range r.Clean {
-		if n := c.Needed[last(r)].Half.Tokens; c.Source == source && n > 0 && (tokens == 0 || n < tokens) {
+		if n := c.Needed[last(r)].Half; c.Source == source && n.Tokens > 0 && (tokens.Tokens == 0 || n.Tokens < tokens.Tokens) {
 			best, tokens = c.Scheme, n
 		}
 	}
 	if best == "" {
 		return fmt.Sprintf("On %s, no scheme was detected at %g in half of its texts.", source, alpha)
 	}
-	return fmt.Sprintf("On %s, %s needed the fewest tokens for half of its texts at %g: %d.", source, best, alpha, tokens)
+	return fmt.Sprintf("On %s, half of the texts of %s were detected at %g from %s tokens on. No other scheme needed fewer here. Schemes whose intervals overlap are not told apart.", source, best, alpha, needed(tokens))
 }
 
 func evalCharts(r *eval.Result, source string) (charts []report.Chart) {
@@ -90,8 +90,8 @@ func evalCharts(r *eval.Result, source string) (charts []report.Chart) {
 		if n := c.Needed[last(r)].Half.Tokens; n > 0 && !math.IsNaN(c.KL.Value) {
 			quality.Curves = append(quality.Curves, report.Line{Name: c.Scheme, Points: []report.XY{{X: float64(n), Y: c.KL.Value, Low: c.KL.Low, High: c.KL.High}}})
 		}
-		if i := slices.Index(c.Lengths, 100); i >= 0 {
-			at = 100
+		if i := slices.Index(c.Lengths, 50); i >= 0 {
+			at = 50
 			var curve report.Line
 			curve.Name = c.Scheme
 			for k := range 33 {

@@ -40,9 +40,9 @@ Greedy decoding shows neither of them, and training is not known to carry them o
 gumbelmax gives the same answer to the same request. --variants gives it several keys, of
 which each text has one. --dual gives it two keys, between which contexts change.
 
---for picks the scheme for an aim: compliance for a service that marks all its text,
-forensics for evidence at 1e-6, students for models that were trained on the text. Other
-flags of the scheme are left out then.
+--for picks the scheme for an aim. It is compliance for a service that marks all its text,
+and forensics for evidence at 1e-6. It is students for models that were trained on the text.
+Leave out the other flags of the scheme then.
 
 --explain says on stderr what the mark costs and how much text a test needs.
 
@@ -159,7 +159,7 @@ test needs.`,
 // register adds the flags to a command.
 func (o *profileFlags) register(cmd *cobra.Command) {
 	f, p := cmd.Flags(), &o.profile
-	f.StringVar(&o.aim, "for", "", "`AIM` that picks the scheme: "+strings.Join(aims, ", ")+"; docs/which-mark.md has the measurements")
+	f.StringVar(&o.aim, "for", "", "`AIM` that picks the scheme: "+strings.Join(aims, ", "))
 	f.StringVar(&o.scheme, "scheme", schemeGreenList, "`SCHEME` of the mark: "+strings.Join(schemes, ", "))
 	f.Float64Var(&o.green.Gamma, "gamma", defaultGamma, "greenlist: green share of the vocabulary, m/256")
 	f.Float64Var(&o.green.Delta, "delta", defaultDelta, "greenlist: bias of green logits, in nats")

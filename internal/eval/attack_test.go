@@ -151,7 +151,11 @@ func TestTextEdits(t *testing.T) {
 			assert.Equal(t, c.want, strings.TrimSpace(string(got)))
 		})
 	}
-	_, err := all["case"].Apply(&Env{Source: &Fixed{}}, Text{}, 1, seeded())
+	ids := append(tok.Append(nil, []byte("a")), 50256) // the end of a text, which has no characters
+	x, err := all["read again"].Apply(&Env{Source: &Fixed{tok: tok}}, foreign(ids), 1, seeded())
+	require.NoError(t, err)
+	assert.Equal(t, ids[:1], x.IDs)
+	_, err = all["case"].Apply(&Env{Source: &Fixed{}}, Text{}, 1, seeded())
 	assert.ErrorIs(t, err, ErrNotHere)
 	_, err = all["retokenize"].Apply(&Env{Source: &Fixed{tok: tok}}, foreign([]Token{1}), 1, seeded())
 	assert.ErrorIs(t, err, ErrNotHere)

@@ -34,9 +34,12 @@ func edit(name, unit string, rates []float64, f func(e *Env, text string, rate f
 		if tok == nil {
 			return Text{}, fmt.Errorf("the source has no tokenizer: %w", ErrNotHere)
 		}
-		text, err := tok.Decode(nil, t.IDs)
-		if err != nil {
-			return Text{}, err
+		var text []byte
+		for i := range t.IDs {
+			// An id without text, such as the end of a turn, is not in what people read.
+			if more, err := tok.Decode(text, t.IDs[i:i+1]); err == nil {
+				text = more
+			}
 		}
 		out, err := f(e, string(text), rate, rng)
 		if err != nil {

@@ -619,9 +619,11 @@ func (d *Design) WriteTexts(ctx context.Context, w io.Writer) error {
 			return err
 		}
 		for _, n := range d.edited(src) {
-			bytes, err := src.Tokenizer().Decode(nil, text.text.IDs[:n])
-			if err != nil {
-				return err
+			var bytes []byte
+			for i := range n {
+				if more, err := src.Tokenizer().Decode(bytes, text.text.IDs[i:i+1]); err == nil {
+					bytes = more // an id without text is not in what people read
+				}
 			}
 			if err := out.Encode(map[string]any{"source": src.Name(), "scheme": scheme.Name(), "number": item.Text, "tokens": n, "text": string(bytes)}); err != nil {
 				return err
