@@ -126,7 +126,7 @@ func TestJSONHasOneShape(t *testing.T) {
 func TestEvalJSONHasOneShape(t *testing.T) {
 	schema := jsonSchema(t, true)
 	dir := newDir(t)
-	run := mustRun(t, "eval", "-q", "--rows", dir.file("rows.jsonl", evalRows), "--rows-tokenizer", "r50k_base", "--texts", "4", "--length", "60", "--edited", "50", "--scheme", "gumbelmax,width=1", "--scheme", "greenlist,delta=3,width=1", "--json")
+	run := mustRun(t, "eval", "-q", "--rows", dir.file("rows.jsonl", evalRows), "--rows-tokenizer", "r50k_base", "--texts", "4", "--length", "120", "--edited", "50", "--scheme", "gumbelmax,width=1", "--scheme", "greenlist,delta=3,width=1", "--json")
 	file := dir.file("a.json", run)
 	for _, out := range []string{run, mustRun(t, "eval", "compare", "--json", file, file)} {
 		require.Equal(t, 1, strings.Count(out, "\n"), "one line")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -10,9 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// evalRows are the rows of two texts of 60 tokens.
+// evalRows are the rows of two texts of 120 tokens.
 var evalRows = func() string {
-	text := `{"tokens":[0` + strings.Repeat(",7", 60) + `],"rows":[` + strings.Repeat(`{"ids":[11,22,33,44,55,66,77,88],"p":[0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.3]},`, 60) + "null]}\n"
+	text := `{"tokens":[0` + strings.Repeat(",7", 120) + `],"rows":[`
+	for i := range 120 {
+		n := i * 397 % 5000
+		text += fmt.Sprintf(`{"ids":[%d,%d,%d,%d,%d,%d],"p":[0.2,0.2,0.15,0.15,0.15,0.15]},`, n, n+11, n+22, n+33, n+44, n+55)
+	}
+	text += "null]}\n"
 	return `{"isotope_reading":1,"kind":"mass","vocab":50257,"tokenizer":"none","model":"m"}` + "\n" + text + text
 }()
 
@@ -48,7 +54,7 @@ func TestEvalUsageErrors(t *testing.T) {
 func TestEval(t *testing.T) {
 	dir := newDir(t)
 	call := []string{
-		"eval", "-q", "--rows", dir.file("rows.jsonl", evalRows), "--rows-tokenizer", "r50k_base", "--texts", "6", "--length", "60", "--edited", "50",
+		"eval", "-q", "--rows", dir.file("rows.jsonl", evalRows), "--rows-tokenizer", "r50k_base", "--texts", "6", "--length", "120", "--edited", "50",
 		"--scheme", "gumbelmax,width=1", "--scheme", "greenlist,delta=3,width=0", "--null-keys", "3",
 	}
 	result := func(args ...string) string {
@@ -71,13 +77,17 @@ func TestEval(t *testing.T) {
 	page, err := os.ReadFile(dir.of("run.html"))
 	require.NoError(t, err)
 	for _, want := range []string{"tokens of the text", "share detected at 1e-06", "share of tokens deleted", "cost, nats a token", "gumbelmax,width=1", "Attack: delete", "[", "What this shows and what it does not"} {
-		assert.Contains(t, string(page), want)
+		assert.True(t, strings.Contains(string(page), want), want)
 	}
-	assert.NotContains(t, string(page), "NaN")
+	assert.False(t, strings.Contains(string(page), "NaN"))
 	csv, err := os.ReadFile(dir.of("run.csv"))
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(string(csv), "source,scheme,measure,unit,at,alpha,texts,value,low,high\n"))
 
+	// The embedded model follows what is drawn, and its lists can be stolen.
+	corpus := []string{"eval", "-q", "--quick", "--corpus", writeWordCorpus(t), "--texts", "2", "--length", "60", "--edited", "50", "--steal", "200,400", "--forged", "1", "--scheme", "gumbelmax,width=1", "--attacks", "average,markdown"}
+	first = mustRun(t, corpus...)
+	assert.Contains(t, first, "average 3")
 	words := mustRun(t, append(call, "--attacks", "delete")...)
 	assert.Contains(t, words, "greenlist,delta=3,width=0")
 	assert.Contains(t, words, "delete 0.1")
@@ -91,7 +101,7 @@ func TestEval(t *testing.T) {
 // TestEvalParaphrases writes texts, pairs them with paraphrases, and measures what is left.
 func TestEvalParaphrases(t *testing.T) {
 	dir := newDir(t)
-	call := []string{"eval", "-q", "--rows", dir.file("rows.jsonl", evalRows), "--rows-tokenizer", "r50k_base", "--texts", "3", "--length", "60", "--edited", "50", "--scheme", "gumbelmax,width=1"}
+	call := []string{"eval", "-q", "--rows", dir.file("rows.jsonl", evalRows), "--rows-tokenizer", "r50k_base", "--texts", "3", "--length", "120", "--edited", "50", "--scheme", "gumbelmax,width=1"}
 	mustRun(t, append(call, "--texts-out", dir.of("texts.jsonl"))...)
 	lines, err := os.ReadFile(dir.of("texts.jsonl"))
 	require.NoError(t, err)

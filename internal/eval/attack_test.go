@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ func TestAttacks(t *testing.T) {
 				require.ErrorIs(t, err, ErrNotHere)
 				words, err := e.Source.Tokenizer().Decode(nil, text.IDs)
 				require.NoError(t, err)
-				e.Paraphrase = map[string]string{string(words): "quite another text"}
+				e.Paraphrase = map[string]string{readable(string(words)): "quite another text"}
 			}
 			require.NotEmpty(t, a.Rates)
 			require.NotEmpty(t, a.Unit)
@@ -170,6 +171,11 @@ func TestLists(t *testing.T) {
 	}
 	_, err = ReadSynonyms(strings.NewReader("a b\nc\n"))
 	assert.ErrorContains(t, err, "line 2 has one word")
+	var again string
+	text, err := json.Marshal("a\xff\xfeb")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &again))
+	assert.Equal(t, again, readable("a\xff\xfeb"), "as it comes back from JSON")
 	pairs, err := ReadParaphrases(strings.NewReader(`{"text":"a","paraphrase":"b","number":3}` + "\n\n"))
 	require.NoError(t, err)
 	assert.Equal(t, map[string]string{"a": "b"}, pairs)

@@ -73,12 +73,21 @@ func TextAttacks() []Attack {
 		edit("synonyms", "share of words of the list that are replaced", []float64{0.5, 1}, words(synonym)),
 		edit("paraphrase", "the text is replaced by its paraphrase in a file", one,
 			func(e *Env, text string, _ float64, _ *rand.Rand) (string, error) {
-				if p, ok := e.Paraphrase[text]; ok {
+				if p, ok := e.Paraphrase[readable(text)]; ok {
 					return p, nil
 				}
 				return "", fmt.Errorf("the file has no paraphrase of the text: %w", ErrNotHere)
 			}),
 	}
+}
+
+// readable returns a text as JSON holds it: each byte that is not UTF-8 becomes U+FFFD.
+func readable(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 // words returns an edit that changes words with a probability.

@@ -47,9 +47,11 @@ func (c *capitals) Reweight(ids []eval.Token, probs []float64, context []eval.To
 
 // A third party's scheme goes through the suite.
 func Example() {
-	rows := `{"isotope_reading":1,"kind":"mass","vocab":100,"tokenizer":"none","model":"m"}` + "\n" +
-		`{"tokens":[0` + strings.Repeat(",7", 400) + `],"rows":[` + strings.Repeat(`{"ids":[1,2,3,4,5,6,7,8],"p":[0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.3]},`, 400) + "null]}"
-	source, err := eval.ReadFixed("rows", strings.NewReader(rows), nil)
+	rows := `{"isotope_reading":1,"kind":"mass","vocab":1000,"tokenizer":"none","model":"m"}` + "\n" + `{"tokens":[0` + strings.Repeat(",7", 400) + `],"rows":[`
+	for i := range 400 {
+		rows += fmt.Sprintf(`{"ids":[%d,%d,%d,%d],"p":[0.2,0.2,0.3,0.3]},`, i*37%900, i*37%900+9, i*37%900+30, i*37%900+60)
+	}
+	source, err := eval.ReadFixed("rows", strings.NewReader(rows+"null]}"), nil)
 	if err != nil {
 		panic(err)
 	}
