@@ -71,7 +71,11 @@ var mayImport = map[string][]string{
 	"internal/lm":           {"watermark", "tokenize"},
 	"internal/reading":      {"detect/student", "watermark", "internal/secret", "internal/strictjson"},
 	"internal/openaiserver": {"watermark", "watermark/registry", "detect", "internal/strictjson"},
-	"internal/llamacpp":     {"watermark", "github.com/ardanlabs/jinja", "github.com/hybridgroup/yzma"},
+	"internal/eval": {
+		"watermark", "tokenize", "detect", "detect/plan", "detect/informed", "internal/tail", "internal/lm", "internal/reading",
+		"github.com/yuin/goldmark", "golang.org/x/net/html", "golang.org/x/text/unicode/norm",
+	},
+	"internal/llamacpp": {"watermark", "github.com/ardanlabs/jinja", "github.com/hybridgroup/yzma"},
 
 	// Tests only.
 	"internal/testmark":           {"watermark", "internal/kernel", "github.com/stretchr/testify"},
@@ -100,6 +104,7 @@ var mayImport = map[string][]string{
 		"filippo.io/age",
 		"detect", "detect/plan", "detect/student", "watermark", "watermark/interop", "watermark/registry", "tokenize",
 		"internal/corpus", "internal/corpus/forms", "internal/lm", "internal/scan", "internal/secret", "internal/strictjson", "internal/tail",
+		"internal/corpus", "internal/corpus/forms", "internal/eval", "internal/lm", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
 		"cmd/isotope/internal/inputs", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile", "cmd/isotope/internal/visible", "internal/nocore", "watermark/secretaccess",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",

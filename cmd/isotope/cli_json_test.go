@@ -122,6 +122,20 @@ func TestJSONHasOneShape(t *testing.T) {
 	assert.Error(t, schema.Validate(map[string]any{"version": 1}), "the schema refuses what is not a result")
 }
 
+// TestEvalJSONHasOneShape compares what eval and its comparison print with the schema.
+func TestEvalJSONHasOneShape(t *testing.T) {
+	schema := jsonSchema(t, true)
+	dir := newDir(t)
+	run := mustRun(t, "eval", "-q", "--rows", dir.file("rows.jsonl", evalRows), "--rows-tokenizer", "r50k_base", "--texts", "4", "--length", "120", "--edited", "50", "--scheme", "gumbelmax,width=1", "--scheme", "greenlist,delta=3,width=1", "--json")
+	file := dir.file("a.json", run)
+	for _, out := range []string{run, mustRun(t, "eval", "compare", "--json", file, file)} {
+		require.Equal(t, 1, strings.Count(out, "\n"), "one line")
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(out))
+		require.NoError(t, err)
+		assert.NoError(t, schema.Validate(v))
+	}
+}
+
 // TestJSONTakesNewFields: the schema is for today's program, and new fields do not break it.
 func TestJSONTakesNewFields(t *testing.T) {
 	dir := newDir(t)

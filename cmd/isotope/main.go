@@ -12,6 +12,7 @@
 //	isotope audit --key FILE --profile FILE {PATH... | --endpoint URL}
 //	                                      test a suspect model by its outputs
 //	isotope plan                          how much text a test needs, and back
+//	isotope eval                          what marks cost, and what finds them, measured
 //	isotope import, isotope export        the configurations of other engines
 //	isotope tokenize [FILE|-]             token ids of a text
 //	isotope version

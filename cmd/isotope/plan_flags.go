@@ -23,6 +23,11 @@ type planFlags struct {
 	json                      bool
 	given                     func(name string) bool // flags of the call
 	histogramLaw              *watermark.GreenMassHistogram
+
+	scheme, csv     string
+	dual            float64
+	depth, variants int
+	drawn           watermark.Scheme // the keyed draw of --profile, or nil
 }
 
 // planSources are the flags that describe the text, of which a call has one at most.
@@ -37,7 +42,11 @@ const maxPlanTokens = 1_000_000_000_000_000
 // register adds the flags to a command.
 func (o *planFlags) register(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.profile, "profile", "", "take gamma and delta from a profile `FILE`")
+	f.StringVar(&o.profile, "profile", "", "take the scheme from a profile `FILE`")
+	f.StringVar(&o.scheme, "scheme", schemeGreenList, "`SCHEME` of the mark: "+strings.Join(schemes, ", "))
+	f.Float64Var(&o.dual, "dual", 0, "gumbelmax: probability of the first of two keys, m/256, where 0 means one key")
+	f.IntVar(&o.depth, "depth", defaultDepth, "tournament: number of layers, 1 to 32")
+	f.StringVar(&o.csv, "csv", "", "write the rows to `FILE`, too")
 	f.Float64Var(&o.gamma, "gamma", defaultGamma, "green share of the vocabulary, in (0,1)")
 	f.Float64Var(&o.delta, "delta", defaultDelta, "bias of green logits, in nats")
 	f.Float64Var(&o.kl, "kl", 0, "pick the delta that costs `NATS` per token on average")
@@ -60,7 +69,7 @@ func (o *planFlags) register(cmd *cobra.Command) {
 
 // check returns a usage error for a call that cannot be right before any file is read.
 func (o *planFlags) check() error {
-	return check(o.together(), o.student(), o.numbers(), o.textNumbers())
+	return check(o.drawRules(), o.together(), o.student(), o.numbers(), o.textNumbers())
 }
 
 // together are the flags that exclude each other.

@@ -13,6 +13,7 @@ type planJSON struct {
 	Version     int          `json:"version"`
 	Alpha       float64      `json:"alpha"`
 	Tests       int64        `json:"tests"`
+	Scheme      string       `json:"scheme,omitempty"` // of a keyed draw
 	Gamma       *float64     `json:"gamma,omitempty"`
 	Temperature *float64     `json:"temperature,omitempty"`
 	Share       *float64     `json:"share,omitempty"`
@@ -24,8 +25,8 @@ type planJSON struct {
 type planRow struct {
 	Text       string   `json:"text"`
 	Delta      *float64 `json:"delta"`
-	Green      float64  `json:"green"` // of marked tokens
-	Rate       float64  `json:"rate"`  // of scored tokens, marked or not
+	Green      *float64 `json:"green"` // of marked tokens; null for a keyed draw
+	Rate       *float64 `json:"rate"`  // of scored tokens, marked or not; null for a keyed draw
 	KL         *float64 `json:"kl"`
 	Tokens     int64    `json:"tokens"`
 	Power      float64  `json:"power"`
@@ -56,7 +57,11 @@ func (p *planJSON) print(w io.Writer) error {
 		_, err := io.WriteString(w, b.String())
 		return err
 	}
-	fmt.Fprintf(&b, "; gamma %g", *p.Gamma)
+	if p.Scheme != "" {
+		fmt.Fprintf(&b, "; %s", p.Scheme)
+	} else {
+		fmt.Fprintf(&b, "; gamma %g", *p.Gamma)
+	}
 	if p.Temperature != nil && *p.Temperature != 1 {
 		fmt.Fprintf(&b, ", temperature %g", *p.Temperature)
 	}
@@ -67,7 +72,12 @@ func (p *planJSON) print(w io.Writer) error {
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "text\tdelta\tgreen\tnats\tperplexity\tscored tokens\tpower\tuntil detected\t")
 	for _, r := range p.Rows {
-		delta, nats, ppl, until := "-", "-", "-", "never"
+		delta, nats, ppl, until, green := "-", "-", "-", "never", "-"
+		if r.Green != nil {
+			green = fmt.Sprintf("%.4f", *r.Green)
+		} else {
+			until = "-"
+		}
 		if r.Delta != nil {
 			delta = fmt.Sprintf("%.3g", *r.Delta)
 		}
@@ -77,7 +87,7 @@ func (p *planJSON) print(w io.Writer) error {
 		if r.Sequential != nil {
 			until = fmt.Sprintf("%.0f", *r.Sequential)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%.4f\t%s\t%s\t%d\t%.4f\t%s\t\n", r.Text, delta, r.Green, nats, ppl, r.Tokens, r.Power, until)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%.4f\t%s\t\n", r.Text, delta, green, nats, ppl, r.Tokens, r.Power, until)
 	}
 	if err := t.Flush(); err != nil {
 		return err

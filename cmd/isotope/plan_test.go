@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -46,6 +47,13 @@ func TestPlanUsageErrors(t *testing.T) {
 		{"--student-share 0.1", "needs --c1"},
 		{"--c1 1 --student-share 2", "(0,1]"},
 		{"--c1 1 --student-share 0.1 --delta 2", "stands for the mark"},
+		{"--scheme weather", "not one of greenlist, gumbelmax, tournament"},
+		{"--scheme gumbelmax --delta 1", "leave out --delta"},
+		{"--scheme gumbelmax --text best", "no best kind"},
+		{"--scheme gumbelmax --depth 3", "--depth is for --scheme tournament"},
+		{"--dual 0.5", "--dual is for --scheme gumbelmax"},
+		{"--scheme tournament --depth 40", "outside 1 to 32"},
+		{"--scheme gumbelmax --profile p", "leave out --scheme"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			status, out, errs := isotope(append([]string{"plan"}, strings.Fields(c.args)...)...)
@@ -68,7 +76,7 @@ func TestPlanJSON(t *testing.T) {
 	p := plan("")
 	require.Len(t, p.Rows, 4)
 	assert.Equal(t, "best", p.Rows[0].Text)
-	assert.InDelta(t, 0.8808, p.Rows[0].Green, 1e-4)
+	assert.InDelta(t, 0.8808, *p.Rows[0].Green, 1e-4)
 	for _, r := range p.Rows {
 		assert.GreaterOrEqual(t, r.Power, 0.9)
 		assert.Equal(t, r.Power, plan("--tokens " + itoa(r.Tokens) + " --text " + r.Text).Rows[0].Power, "and back")
@@ -76,10 +84,10 @@ func TestPlanJSON(t *testing.T) {
 		assert.InDelta(t, 2, *again.Delta, 1e-9)
 	}
 	// A lower temperature makes the bias larger, half a mark a quarter of the evidence.
-	assert.InDelta(t, plan("--delta 4 --text best").Rows[0].Green, plan("--delta 2 --temperature 0.5 --text best").Rows[0].Green, 1e-12)
+	assert.InDelta(t, *plan("--delta 4 --text best").Rows[0].Green, *plan("--delta 2 --temperature 0.5 --text best").Rows[0].Green, 1e-12)
 	assert.InEpsilon(t, 4, float64(plan("--excess 0.01 --share 0.5").Rows[0].Tokens)/float64(plan("--excess 0.01").Rows[0].Tokens), 0.01)
 	r := plan("--probabilities 0.9,0.1 --gamma 0.25").Rows[0]
-	assert.InDelta(t, 0.3317572330, r.Green, 1e-10)
+	assert.InDelta(t, 0.3317572330, *r.Green, 1e-10)
 	r = plan("--c 0.2 --gamma 0.25 --kl 0.001").Rows[0]
 	assert.InDelta(t, 0.001, *r.KL, 1e-15)
 	r = plan("--excess 0.02 --gamma 0.25").Rows[0]
@@ -130,4 +138,65 @@ func must(text []byte, err error) []byte {
 		panic(err)
 	}
 	return text
+}
+
+// TestPlanDraws: a keyed draw is planned as 'profile new --explain' does, and a part of a text needs
+// more.
+func TestPlanDraws(t *testing.T) {
+	plan := func(args string) (p planJSON) {
+		t.Helper()
+		require.NoError(t, json.Unmarshal([]byte(mustRun(t, append(strings.Fields("plan --json"), strings.Fields(args)...)...)), &p))
+		return p
+	}
+	whole := plan("--scheme gumbelmax")
+	require.Len(t, whole.Rows, 3)
+	assert.Equal(t, []int64{48, 271, 2241}, []int64{whole.Rows[0].Tokens, whole.Rows[1].Tokens, whole.Rows[2].Tokens}, "web, chat, code as in docs/schemes.md")
+	assert.Nil(t, whole.Rows[0].Green)
+	assert.Zero(t, *whole.Rows[0].KL)
+	half := plan("--scheme gumbelmax --share 0.5 --text chat")
+	require.Len(t, half.Rows, 1)
+	assert.Greater(t, half.Rows[0].Tokens, 3*whole.Rows[1].Tokens, "half of the effect needs four times as many, and less noise is marked")
+	assert.Less(t, half.Rows[0].Tokens, 5*whole.Rows[1].Tokens)
+	back := plan("--scheme gumbelmax --text chat --length 271")
+	assert.InDelta(t, 0.9, back.Rows[0].Power, 0.005)
+	mixture := plan("--scheme gumbelmax --dual 0.5 --text chat")
+	assert.EqualValues(t, 464, mixture.Rows[0].Tokens)
+
+	dir := newDir(t)
+	profile := dir.file("p.json", mustRun(t, "profile", "new", "-q", "--scheme", "gumbelmax", "--variants", "16"))
+	keys := plan("--profile " + profile + " --text chat --csv " + dir.of("plan.csv"))
+	assert.EqualValues(t, 318, keys.Rows[0].Tokens, "16 keys are 16 tests")
+	csv, err := os.ReadFile(dir.of("plan.csv"))
+	require.NoError(t, err)
+	assert.Equal(t, "text,delta,green,nats,tokens,power,until_detected\nchat,,,0,318,0.9,\n", string(csv))
+	mustRun(t, "plan", "--csv", dir.of("green.csv"))
+	csv, err = os.ReadFile(dir.of("green.csv"))
+	require.NoError(t, err)
+	assert.Contains(t, string(csv), "best,2,0.880797,0.327813,")
+}
+
+// TestProfileAims: --for writes the recommended scheme, the same as its flags do.
+func TestProfileAims(t *testing.T) {
+	for _, c := range []struct{ aim, flags string }{
+		{"compliance", "--scheme gumbelmax --width 2"},
+		{"forensics", "--scheme gumbelmax --width 4"},
+		{"students", "--gamma 0.5 --delta 2 --width 2"},
+	} {
+		t.Run(c.aim, func(t *testing.T) {
+			want := mustRun(t, append([]string{"profile", "new", "-q"}, strings.Fields(c.flags)...)...)
+			assert.Equal(t, want, mustRun(t, "profile", "new", "-q", "--for", c.aim))
+			assert.Equal(t, want, mustRun(t, "profile", "-q", "--for", c.aim))
+			page, err := os.ReadFile("../../docs/which-mark.md")
+			require.NoError(t, err)
+			assert.Contains(t, string(page), "isotope profile new --for "+c.aim)
+		})
+	}
+	for _, c := range []struct{ args, says string }{
+		{"--for weather", "not one of compliance, forensics, students"},
+		{"--for students --delta 1", "leave out --delta"},
+		{"--for compliance --scheme greenlist", "leave out --scheme"},
+	} {
+		_, _, errs := isotope(append([]string{"profile", "new"}, strings.Fields(c.args)...)...)
+		assert.Contains(t, errs, c.says)
+	}
 }

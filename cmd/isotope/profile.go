@@ -40,6 +40,10 @@ Greedy decoding shows neither of them, and training is not known to carry them o
 gumbelmax gives the same answer to the same request. --variants gives it several keys, of
 which each text has one. --dual gives it two keys, between which contexts change.
 
+--for picks the scheme for an aim. It is compliance for a service that marks all its text,
+and forensics for evidence at 1e-6. It is students for models that were trained on the text.
+Leave out the other flags of the scheme then.
+
 --explain says on stderr what the mark costs and how much text a test needs.
 
 --payload BITS lets each text carry a number of that many bits, which generate takes and
@@ -59,6 +63,7 @@ type profileFlags struct {
 	band, selector string
 	exempt         tokenIDs
 	explain        bool
+	aim            string
 	given          func(name string) bool // flags of the call
 }
 
@@ -94,6 +99,7 @@ func (c *cli) profileNewCommand() *cobra.Command {
 		Long:  profileHelp,
 		Example: `  isotope profile new > trace.json
   isotope profile new --kl 0.05 --text chat --explain > trace.json
+  isotope profile new --for compliance > provenance.json
   isotope profile new --scheme gumbelmax --explain > provenance.json
   isotope profile new --scheme tournament --depth 20
   isotope profile new --tokenizer o200k_base --gamma 0.25 --delta 1.5
@@ -153,6 +159,7 @@ test needs.`,
 // register adds the flags to a command.
 func (o *profileFlags) register(cmd *cobra.Command) {
 	f, p := cmd.Flags(), &o.profile
+	f.StringVar(&o.aim, "for", "", "`AIM` that picks the scheme: "+strings.Join(aims, ", "))
 	f.StringVar(&o.scheme, "scheme", schemeGreenList, "`SCHEME` of the mark: "+strings.Join(schemes, ", "))
 	f.Float64Var(&o.green.Gamma, "gamma", defaultGamma, "greenlist: green share of the vocabulary, m/256")
 	f.Float64Var(&o.green.Delta, "delta", defaultDelta, "greenlist: bias of green logits, in nats")
@@ -203,6 +210,9 @@ func (c *cli) profile(o *profileFlags) error {
 func (o *profileFlags) describe() error {
 	p := &o.profile
 	var err error
+	if err := o.applyAim(); err != nil {
+		return err
+	}
 	if p.Scheme, err = o.schemeOf(); err != nil {
 		return err
 	}
