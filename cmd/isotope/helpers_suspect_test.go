@@ -40,15 +40,16 @@ type auditReport struct {
 			} `json:"plan"`
 		} `json:"declared"`
 		Statistics []struct {
-			Name   string `json:"name"`
-			Scored int64  `json:"scored"`
+			Name   string  `json:"name"`
+			Log10P float64 `json:"log10_p"`
+			Scored int64   `json:"scored"`
 			Decoys struct {
 				Rank int `json:"rank"`
 			} `json:"decoys"`
 		} `json:"statistics"`
 		Outputs struct {
-			In, Tested int64
-			Skipped    []struct {
+			In, Tested, Tokens int64
+			Skipped            []struct {
 				Name  string
 				Count int64
 			}
