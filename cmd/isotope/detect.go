@@ -109,18 +109,22 @@ type detection struct {
 	ledger   inputs.Ledger
 	findings []*finding // in the order of the texts
 	left     []string   // what directories hold and was not read
+	probs    *tokenProbs
 }
 
 // detect tests texts for the marks of a call.
-func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
+func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) (err error) {
 	d := &detection{cli: c, flags: o}
-	var err error
 	if err := c.loadTokenizers(o.tokenizers); err != nil {
 		return err
 	}
 	if d.set, err = c.candidates(o); err != nil {
 		return err
 	}
+	if d.probs, err = c.openProbs(ctx, o, d.set); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.probs.close()) }()
 	if err := d.readPrompts(ctx); err != nil {
 		return err
 	}
@@ -156,7 +160,7 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
 }
 
 func (d *detection) scorer() *scorer {
-	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != ""}
+	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != "", probs: d.probs}
 }
 
 // read reads and tests all texts of a call.
@@ -179,6 +183,9 @@ func (d *detection) read(ctx context.Context, args []string) error {
 		for doc := range d.ledger.Documents(ctx, reader, name) {
 			x := newSubject(doc)
 			f, refused := s.test(x)
+			if s.failed != nil {
+				return errors.Join(s.failed, closeSidecar())
+			}
 			if refused != "" {
 				d.ledger.Refuse(doc, corpus.Unsupported, refused)
 				continue
@@ -197,6 +204,13 @@ func (d *detection) read(ctx context.Context, args []string) error {
 // texts.
 func (d *detection) keep(f *finding) {
 	d.findings = append(d.findings, f)
+	if len(d.findings) > 1 { // silence is simulated for one text alone
+		for _, o := range slices.Concat(f.outcomes, d.findings[0].outcomes) {
+			if o.informed != nil {
+				o.informed.simulates = nil
+			}
+		}
+	}
 	if len(d.findings) > maxPages {
 		for _, o := range f.outcomes {
 			o.shown = nil

@@ -25,7 +25,8 @@ type outcome struct {
 	scan      detect.Scan
 	spans     []spanJSON // of the scan
 	message   *detect.Decoded
-	warnings  []error // besides those of the result
+	informed  *informedOutcome // with probabilities; nil without
+	warnings  []error          // besides those of the result
 	shown     *shownText
 }
 
@@ -99,7 +100,9 @@ type scorer struct {
 	set    *candidateSet
 	flags  *detectFlags
 	chains []forms.Chain
-	colour bool // a page shows the texts
+	colour bool        // a page shows the texts
+	probs  *tokenProbs // nil: none
+	failed error       // of the model of probs
 }
 
 // test tests one subject. refused says why it cannot be tested.
@@ -134,6 +137,7 @@ func (d *scorer) test(s *subject) (f *finding, refused string) {
 			tests += int64(len(c.bound)) * int64(len(list))
 		}
 	}
+	tests *= d.statistics()
 	if tests == 0 {
 		return nil, "this is a text, and the profile has no tokenizer; give token ids with --ids, or a profile with the tokenizer of the model"
 	}
@@ -203,7 +207,7 @@ func formWords(o *outcome, list []form) string {
 // the text as it is.
 func (d *scorer) isPanel(list []form) bool {
 	first := d.set.list[0]
-	if len(d.set.list) == 1 || len(list) > 1 || d.flags.spans || first.profile.Native == nil {
+	if len(d.set.list) == 1 || len(list) > 1 || d.flags.spans || d.probs != nil || first.profile.Native == nil {
 		return false
 	}
 	return !slices.ContainsFunc(d.set.list, func(c *candidate) bool { return c.profile != first.profile || len(c.bound) > 1 })
@@ -266,6 +270,7 @@ func (d *scorer) testCandidate(c *candidate, s *subject, list []form, texts []to
 	for b := range c.bound {
 		for i := range list {
 			o := d.testForm(c, &c.bound[b], &texts[i], given, tests)
+			d.inform(o, &c.bound[b], s, &texts[i], given, tests)
 			o.form, o.changed = list[i].name, list[i].changed
 			if len(o.scan.Spans) > 0 {
 				o.spans = spansOf(c, s, &list[i], &texts[i], o.scan.Spans)

@@ -224,8 +224,8 @@ func (c *cli) readReferenceOutputs(ctx context.Context, s *suspect, o *studentFl
 		return nil
 	}
 	g := s.gguf
-	vocab := min(g.model.Vocab(), s.profile.Vocab)
-	file, err := createRows(o.writeRows, g.name, g.temperature, vocab, s.profile)
+	vocab := min(g.model.Vocab(), s.scorer.Vocab())
+	file, err := createRows(o.writeRows, g.name, g.temperature, vocab, described(s.profile))
 	if err != nil {
 		return err
 	}
@@ -336,7 +336,7 @@ type rowsFile struct {
 }
 
 // createRows makes the file of --write-rows, or returns nil for an empty path.
-func createRows(path, model string, temperature float64, vocab int, p *watermark.Profile) (*rowsFile, error) {
+func createRows(path, model string, temperature float64, vocab int, p tokenized) (*rowsFile, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -344,8 +344,9 @@ func createRows(path, model string, temperature float64, vocab int, p *watermark
 	if err != nil {
 		return nil, fmt.Errorf("the rows cannot be written: %w", err)
 	}
+	name, digest := p.Tokenizer()
 	h := reading.Header{
-		Kind: reading.Reference, Vocab: vocab, Tokenizer: p.Tokenizer, TokenizerDigest: p.TokenizerDigest,
+		Kind: reading.Reference, Vocab: vocab, Tokenizer: name, TokenizerDigest: digest,
 		Model: model, Temperature: &temperature, Top: 1,
 	}
 	w, err := reading.NewWriter(f, h)
