@@ -117,12 +117,12 @@ type detection struct {
 	left     []string   // what directories hold and was not read
 	weights  *textWeights
 	alike    *sharedTexts
+	probs    *tokenProbs
 }
 
 // detect tests texts for the marks of a call.
-func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
+func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) (err error) {
 	d := &detection{cli: c, flags: o}
-	var err error
 	if err := c.loadTokenizers(o.tokenizers); err != nil {
 		return err
 	}
@@ -135,6 +135,10 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
 	if err := d.set.checkWeights(d.weights); err != nil {
 		return err
 	}
+	if d.probs, err = c.openProbs(ctx, o, d.set); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.probs.close()) }()
 	if err := d.readPrompts(ctx); err != nil {
 		return err
 	}
@@ -173,7 +177,7 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
 }
 
 func (d *detection) scorer() *scorer {
-	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != "", weights: d.weights}
+	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != "", weights: d.weights, probs: d.probs}
 }
 
 // read reads and tests all texts of a call.
@@ -218,6 +222,13 @@ func (d *detection) read(ctx context.Context, args []string) error {
 // texts.
 func (d *detection) keep(f *finding) {
 	d.findings = append(d.findings, f)
+	if len(d.findings) > 1 { // silence is simulated for one text alone
+		for _, o := range slices.Concat(f.outcomes, d.findings[0].outcomes) {
+			if o.informed != nil {
+				o.informed.simulates = nil
+			}
+		}
+	}
 	if len(d.findings) > maxPages {
 		for _, o := range f.outcomes {
 			o.shown = nil

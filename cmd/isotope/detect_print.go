@@ -69,6 +69,8 @@ func (o *outcome) silence() string {
 	switch {
 	case len(o.allWarnings()) > 0 || !o.candidate.tests():
 		return "the notes say why"
+	case o.informed != nil:
+		return o.informed.silence()
 	case o.result.Power.Rate == 0:
 		return "nothing was detected, and no --rate says how much a marked text like this one would show"
 	}
@@ -108,6 +110,8 @@ func (o *outcome) print(b *strings.Builder) {
 	law := o.scorer.Law()
 	fmt.Fprintf(b, "  key       %s\n  log10 p   %s", o.keyID(), logP(r.Log10PAdjusted))
 	switch {
+	case o.informed != nil:
+		fmt.Fprintf(b, " (before adjusting for %d tests: %s for the text without probabilities%s, %s with them)", r.Tests, logP(r.Log10P), partsWords(o.scan), logP(o.informed.result.Log10P))
 	case o.message != nil:
 		fmt.Fprintf(b, " (before adjusting for %d tests: %s for the mark%s, %s for the best of %d messages)",
 			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
@@ -132,6 +136,9 @@ func (o *outcome) print(b *strings.Builder) {
 	fmt.Fprintf(b, "%d from prompts, %d repeated\n", s.Excluded, s.Duplicate)
 	if o.message != nil {
 		fmt.Fprintf(b, "  message   %s\n", messageWords(o.message))
+	}
+	if o.informed != nil {
+		fmt.Fprintf(b, "  informed  %s\n", o.informed.words())
 	}
 	for _, s := range o.spans {
 		fmt.Fprintf(b, "  part      %s\n", s)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -118,11 +119,10 @@ func (c *cli) student(ctx context.Context, o *studentFlags, files []string) erro
 
 // studentFiles tests outputs in files.
 func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, files []string) (err error) {
-	if o.reference == referenceEmbedded {
-		if err := c.loadReference(ctx, s, o.corpus); err != nil {
-			return err
-		}
+	if err := c.setReference(ctx, s, o, ""); err != nil {
+		return err
 	}
+	defer s.close()
 	d := &audit.DeclaredPlan{}
 	if err := c.plan(ctx, s, o, d, ""); err != nil {
 		return err
@@ -140,8 +140,14 @@ func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, fil
 		return err
 	}
 	reading := c.busy("reading")
-	err = c.readOutputs(ctx, &o.read, files, rows, a.AddDocument)
+	var failed error
+	err = c.readOutputs(ctx, &o.read, files, rows, func(d *corpus.Document) string {
+		refused, err := s.addDocument(a, d)
+		failed = cmp.Or(failed, err)
+		return refused
+	})
 	reading()
+	err = errors.Join(failed, err)
 	if err := errors.Join(err, closeSidecar()); err != nil {
 		return err
 	}
@@ -152,6 +158,9 @@ func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, fil
 			}
 		}
 		return nothingTested(&rows.Ledger)
+	}
+	if err := c.readReferenceOutputs(ctx, s, o); err != nil {
+		return err
 	}
 	for _, r := range rows.Reasons() {
 		for range r.Count {

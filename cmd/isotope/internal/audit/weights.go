@@ -37,6 +37,9 @@ func ReadingStatistic(path string) (string, *reading.Header, error) {
 		return "", nil, fmt.Errorf("%s: %w", path, err)
 	}
 	h := r.Header()
+	if h.Kind == reading.Reference {
+		return "", nil, fmt.Errorf("%s has rows of a reference model, which --reference takes; --reading tests rows of a suspect", path)
+	}
 	name := readingStatistics[h.Kind][0]
 	if h.Marked {
 		name += " over marked texts"
