@@ -47,6 +47,11 @@ part is marked, and counts a second test for it. Each part that it finds is list
 place and with a p-value adjusted for every part that was tested. Decide on --spans before
 you see a result. Adding it afterwards is a second test that the p-value does not count.
 
+--reference-endpoint asks an OpenAI-compatible server for the probability of each token. The
+server must be able to echo a prompt with its logprobs, as the completions of vLLM and SGLang
+do. It gets the text. Its API key is in $ISOTOPE_REFERENCE_API_KEY. A list that the server
+cuts short makes the test weaker, and its p-value stays exact.
+
 --weights weighs each position by the entropy of a model's row, or by numbers of your own. That
 needs less text where the model was often sure. The weights replace the test with equal ones.
 
@@ -87,6 +92,8 @@ func (c *cli) detectCommand() *cobra.Command {
   isotope detect --key my.key --profile my.json --json answers.jsonl crawl/
   pbpaste | isotope detect --key my.key --profile my.json --normalize
   isotope detect --key my.key --profile my.json --spans --report found.html text.txt
+  isotope detect --key my.key --profile my.json --reference-endpoint http://localhost:8000/v1 \
+      --reference-model my-model text.txt
   isotope detect --any=candidates.json suspicious.txt
   isotope detect --profile trace.json --key trace.key --profile provenance.json --key provenance.key text.txt`,
 		RunE: func(cmd *cobra.Command, args []string) error {

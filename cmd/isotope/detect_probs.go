@@ -23,19 +23,20 @@ type tokenProbs struct {
 	temperature float64
 	choices     bool                // each row holds the likeliest token
 	file        *reading.References // of --probs; nil with a model
-	model       ggufModel           // of --reference-gguf; nil with a file
+	model       ggufModel           // of --reference-gguf; else nil
+	endpoint    *rowsEndpoint       // of --reference-endpoint; else nil
 	written     *rowsFile           // of --write-rows
 	ctx         context.Context     // of the call
 }
 
 // openProbs makes the probabilities of a call ready, or returns nil if it has none.
 func (c *cli) openProbs(ctx context.Context, o *detectFlags, set *candidateSet) (p *tokenProbs, err error) {
-	if o.probs == "" && o.referenceGGUF == "" {
+	if o.probs == "" && o.referenceGGUF == "" && o.referenceEndpoint == "" {
 		return nil, nil
 	}
 	for _, x := range set.list {
 		if x.profile.Native == nil {
-			return nil, usagef("the test with a model's probabilities is for marks of isotope/1, and a profile is of another engine; leave out --probs and --reference-gguf")
+			return nil, usagef("the test with a model's probabilities is for marks of isotope/1, and a profile is of another engine; leave out --probs, --reference-gguf and --reference-endpoint")
 		}
 	}
 	p = &tokenProbs{ctx: ctx}
@@ -52,6 +53,9 @@ func (c *cli) openProbs(ctx context.Context, o *detectFlags, set *candidateSet) 
 		}
 		p.name, p.temperature, p.choices = fmt.Sprintf("%s, rows %s", strconv.Quote(h.Model), digest), h.TemperatureOrOne(), h.Top > 0
 		return p, nil
+	}
+	if o.referenceEndpoint != "" {
+		return p, c.openEndpoint(o, set, p)
 	}
 	if p.model, err = c.openModel(o.llamaLib, o.referenceGGUF); err != nil {
 		return nil, fmt.Errorf("the reference model cannot be loaded: %w", err)
@@ -70,10 +74,12 @@ func (c *cli) openProbs(ctx context.Context, o *detectFlags, set *candidateSet) 
 
 // close ends the files and the model.
 func (p *tokenProbs) close() error {
-	if p == nil || p.model == nil {
+	switch {
+	case p == nil || p.file != nil:
 		return nil
+	case p.model != nil:
+		p.model.Close()
 	}
-	p.model.Close()
 	return p.written.close()
 }
 
@@ -81,6 +87,17 @@ func (p *tokenProbs) close() error {
 func (p *tokenProbs) rows(r *textReader, s *subject, part int, ids []watermark.Token) ([]student.Row, error) {
 	if p.file != nil {
 		return p.file.Rows(nil, ids), nil
+	}
+	if p.endpoint != nil {
+		before := beforePart(r, s, part)
+		rows, err := p.endpoint.rows(p.ctx, before, ids)
+		if err != nil {
+			return nil, err
+		}
+		if p.choices = !p.endpoint.blind; p.written != nil && !p.choices {
+			return nil, fmt.Errorf("the server does not name the likeliest tokens, which rows in a file need; leave out --write-rows")
+		}
+		return rows, p.written.write(before, ids, rows)
 	}
 	if err := sameText(p.model, r.tokenizer, ids); err != nil {
 		return nil, err
@@ -200,6 +217,9 @@ func (d *scorer) inform(o *outcome, b *interop.Bound, s *subject, t *tokenText, 
 		x.result.Log10P, x.result.Log10PAdjusted, x.result.Verdict = 0, 0, detect.Inconclusive
 		o.warnings = append(o.warnings, fmt.Errorf("the model of the probabilities depends on the key (log10 p %s), so its test concludes nothing; take a model that learned neither from marked text nor from text that was chosen by a detector", logP(x.choices)))
 		return
+	}
+	if !d.probs.choices && d.probs.endpoint != nil {
+		o.warnings = append(o.warnings, fmt.Errorf("the server does not name the likeliest tokens, so nobody tested whether its model depends on the key; a model that learned from marked text makes this p-value false"))
 	}
 	if x.without > 0 {
 		o.warnings = append(o.warnings, fmt.Errorf("%d of %d tokens have no probability; this weakens the test with probabilities, and its p-value holds", x.without, len(t.ids)))
@@ -344,14 +364,20 @@ func (x *informedOutcome) json() *informedJSON {
 
 // probRules are the rules of the test with probabilities.
 func (o *detectFlags) probRules() []rule {
-	given := o.probs != "" || o.referenceGGUF != ""
+	models := 0
+	for _, name := range []string{o.probs, o.referenceGGUF, o.referenceEndpoint} {
+		if name != "" {
+			models++
+		}
+	}
 	bands := len(o.profiles) > 1 && !o.any.given
 	return []rule{
-		{o.probs != "" && o.referenceGGUF != "", "--probs and --reference-gguf are two models, and each is a test; give one"},
-		{given && bands, "several marks of one text are not tested with probabilities; test for one --profile, or leave out --probs and --reference-gguf"},
+		{models > 1, "--probs, --reference-gguf and --reference-endpoint name one model each, and each is a test; give one"},
+		{(o.referenceEndpoint != "") != (o.referenceModel != ""), "--reference-endpoint and --reference-model need each other"},
+		{models > 0 && bands, "several marks of one text are not tested with probabilities; test for one --profile, or leave out the model"},
 		{o.given("reference-temperature") && o.referenceGGUF == "", "--reference-temperature is for --reference-gguf; leave it out"},
 		within("reference-temperature", o.referenceTemperature, notNegative()),
-		{o.writeRows != "" && o.referenceGGUF == "", "--write-rows writes what --reference-gguf gives; give the model"},
+		{o.writeRows != "" && o.referenceGGUF == "" && o.referenceEndpoint == "", "--write-rows writes what --reference-gguf or --reference-endpoint gives; give one of them"},
 		{o.llamaLib != "" && o.referenceGGUF == "", "--llama-lib is for --reference-gguf; leave it out"},
 	}
 }
