@@ -4,8 +4,6 @@ import (
 	"math"
 
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
-	"github.com/isotope-wm/isotope/detect/internal/null"
-	"github.com/isotope-wm/isotope/watermark"
 )
 
 // A Panel tests many marks over the same texts: keys, profiles, or both. It keeps the pairs once
@@ -86,23 +84,10 @@ func (p *Panel) Exclude(tokens []Token) {
 func (p *Panel) Results() []Result {
 	results := make([]Result, len(p.scorers))
 	keys := int64(len(p.scorers))
-	// The power depends on the number of units and not on their colours, and takes longer than the
-	// rest. Keys with equal units share it.
-	type size struct {
-		law   watermark.Law
-		units null.Units
-	}
-	powers := make(map[size]Power)
 	for i, s := range p.scorers {
 		t := p.evidence[p.of[i]].Score(s)
 		r := testOf(&t, s, p.options, keys)
-		of := size{s.Law(), *t.Units()}
-		power, ok := powers[of]
-		if !ok {
-			power = powerOf(t.Law, t.Units(), p.options, r.Tests)
-			powers[of] = power
-		}
-		r.Power = power
+		r.Power = powers.statement(s.Law(), t.Law, t.Units(), p.options, r.Tests)
 		r.decide(s, p.options)
 		results[i] = r
 	}

@@ -117,7 +117,7 @@ func resultOf(t evidence.Tally, s Scorer, o Options, keys int64) Result {
 // measure returns a result without its verdict.
 func measure(t *evidence.Tally, s Scorer, o Options, keys int64) Result {
 	r := testOf(t, s, o, keys)
-	r.Power = powerOf(t.Law, t.Units(), o, r.Tests)
+	r.Power = powers.statement(s.Law(), t.Law, t.Units(), o, r.Tests)
 	return r
 }
 
@@ -185,7 +185,7 @@ func (r Result) OneOf(n int64, s Scorer, o *Options) Result {
 	for w, c := range r.Classes {
 		units[w] = c.Scored
 	}
-	r.Power = powerOf(null.Of(s.Law()), &units, options, r.Tests)
+	r.Power = powers.statement(s.Law(), null.Of(s.Law()), &units, options, r.Tests)
 	r.Warnings = nil
 	r.decide(s, options)
 	return r
