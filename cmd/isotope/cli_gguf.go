@@ -23,7 +23,6 @@ type ggufModel interface {
 	Decode(ids []watermark.Token) (string, error)             // the text of ids
 	Prompt(text string) ([]watermark.Token, error)            // of a text to continue
 	Chat(turns []ggufTurn) (ids []watermark.Token, err error) // up to where the answer begins
-	IsEnd(t watermark.Token) bool                             // ends a text
 	Write(ctx context.Context, r *ggufRequest) (ids []int32, err error)
 	// Rows calls each with the law that follows token i of a text, for i from the given one on, at a
 	// temperature. The law is valid during the call.
@@ -82,7 +81,9 @@ func sameText(m ggufModel, t tokenize.Tokenizer, ids []watermark.Token) error {
 	if t == nil {
 		return nil
 	}
-	ids = known(m, ids)
+	if len(known(m, ids)) < len(ids) {
+		return fmt.Errorf("the model has %d ids, and the text has larger ones in the profile's tokenizer %s, so the model has another tokenizer; take a model with this one, or give its rows in a file", m.Vocab(), t.Name())
+	}
 	want, err := t.Decode(nil, ids)
 	if err != nil {
 		return nil // ids of no text, which the reader gave
@@ -92,7 +93,7 @@ func sameText(m ggufModel, t tokenize.Tokenizer, ids []watermark.Token) error {
 		return err
 	}
 	if strings.TrimLeft(got, " ") != strings.TrimLeft(string(want), " ") {
-		return fmt.Errorf("the model writes another text for the ids of the profile's tokenizer %s, so it has another tokenizer; take a model with this one, or give its rows in a file", t.Name())
+		return fmt.Errorf("the model writes another text for the ids of the profile's tokenizer %s, so the model has another tokenizer; take a model with this one, or give its rows in a file", t.Name())
 	}
 	return nil
 }

@@ -47,6 +47,13 @@ part is marked, and counts a second test for it. Each part that it finds is list
 place and with a p-value adjusted for every part that was tested. Decide on --spans before
 you see a result. Adding it afterwards is a second test that the p-value does not count.
 
+--probs FILE and --reference-gguf FILE test a text a second time, with the probability that
+a model gives each token. The test knows where the text had a choice, so it needs far fewer
+tokens. The model may be any that does not know the key. A wrong one costs power, and the
+p-value stays exact. The likeliest tokens of the model are tested for the mark. Silence is
+then told from 300 simulated texts, if there is one text. Decide on it before you see a
+result.
+
 --reference-endpoint asks an OpenAI-compatible server for the probability of each token. The
 server must be able to echo a prompt with its logprobs, as the completions of vLLM and SGLang
 do. It gets the text. Its API key is in $ISOTOPE_REFERENCE_API_KEY. A list that the server
@@ -92,6 +99,7 @@ func (c *cli) detectCommand() *cobra.Command {
   isotope detect --key my.key --profile my.json --json answers.jsonl crawl/
   pbpaste | isotope detect --key my.key --profile my.json --normalize
   isotope detect --key my.key --profile my.json --spans --report found.html text.txt
+  isotope detect --key my.key --profile my.json --probs rows.jsonl text.txt
   isotope detect --key my.key --profile my.json --reference-endpoint http://localhost:8000/v1 \
       --reference-model my-model text.txt
   isotope detect --any=candidates.json suspicious.txt

@@ -41,9 +41,6 @@ func (f *fakeGGUF) Vocab() int              { return f.vocab }
 func (f *fakeGGUF) Description() string     { return "a fake" }
 func (f *fakeGGUF) Digest() (string, error) { return "sha256:00", nil }
 func (f *fakeGGUF) Close()                  { f.closed++ }
-func (f *fakeGGUF) IsEnd(watermark.Token) bool {
-	return false
-}
 
 func (f *fakeGGUF) Decode(ids []watermark.Token) (string, error) {
 	var text []byte
@@ -128,9 +125,15 @@ const ggufVocab = 1000
 
 func newGGUFWorld(t *testing.T, f *fakeGGUF, outputs, length int) *ggufWorld {
 	t.Helper()
+	return newGGUFWorldOf(t, f, `"greenlist","gamma":0.5,"delta":1`, outputs, length)
+}
+
+// newGGUFWorldOf is newGGUFWorld with the mark of a scheme in a profile.
+func newGGUFWorldOf(t *testing.T, f *fakeGGUF, scheme string, outputs, length int) *ggufWorld {
+	t.Helper()
 	w := &ggufWorld{tempDir: newDir(t)}
 	w.key = w.file("my.key", secretOf("31"))
-	w.profile = w.file("my.json", fmt.Sprintf(`{"isotope":1,"scheme":"greenlist","gamma":0.5,"delta":1,"width":1,"vocab":%d,"tokenizer":"none"}`, ggufVocab))
+	w.profile = w.file("my.json", fmt.Sprintf(`{"isotope":1,"scheme":%s,"width":1,"vocab":%d,"tokenizer":"none"}`, scheme, ggufVocab))
 	p, err := watermark.ReadProfile(w.profile)
 	require.NoError(t, err)
 	key, err := watermark.ReadKeyFile(w.key)
@@ -281,4 +284,193 @@ func TestSparseRows(t *testing.T) {
 			assert.EqualValues(t, 2, r.Choice())
 		})
 	}
+}
+
+// detectJSONOf runs detect on one text and returns its JSON object.
+func detectJSONOf(t *testing.T, args ...string) (d struct {
+	Verdict        string
+	Log10PAdjusted float64 `json:"log10_p_adjusted"`
+	Log10P         float64 `json:"log10_p"`
+	Tests          int64
+	Informed       *informedJSON
+	Warnings       []string
+	Results        []struct{ Verdict string }
+}) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(mustRun(t, args...)), &d))
+	return d
+}
+
+// TestDetectWithProbabilities: a model that knows how sure it was of each token finds a mark where the
+// test without it does not.
+func TestDetectWithProbabilities(t *testing.T) {
+	f := &fakeGGUF{vocab: ggufVocab}
+	// After most tokens the model is nearly sure of one.
+	f.lean = func(last, next int32) float64 {
+		if last%8 != 0 && next%97 == last%97 {
+			return 2000
+		}
+		return 1
+	}
+	w := newGGUFWorldOf(t, f, `"gumbelmax"`, 1, 500)
+	useGGUF(t, f)
+	model := w.file("model.gguf", "GGUF")
+	rows := w.of("rows.jsonl")
+	call := func(text string, more ...string) []string {
+		return append([]string{"detect", "--key", w.key, "--profile", w.profile, "--json", "-q", text}, more...)
+	}
+	plain := detectJSONOf(t, call(w.marked)...)
+	require.Nil(t, plain.Informed)
+	with := detectJSONOf(t, call(w.marked, "--reference-gguf", model, "--write-rows", rows)...)
+	require.NotNil(t, with.Informed)
+	assert.Less(t, *with.Informed.Log10P, 1.4*plain.Log10P, "the model helps")
+	assert.Equal(t, plain.Log10P, with.Log10P)
+	assert.EqualValues(t, 2, with.Tests)
+	assert.InDelta(t, min(plain.Log10P, *with.Informed.Log10P)+math.Log10(2), with.Log10PAdjusted, 1e-9)
+	assert.Zero(t, with.Informed.Unknown)
+	assert.Equal(t, "model.gguf (a fake), sha256:00", with.Informed.Model)
+	require.NotNil(t, with.Informed.ModelLog10P)
+
+	again := detectJSONOf(t, call(w.marked, "--probs", rows)...)
+	assert.Equal(t, with.Informed.Log10P, again.Informed.Log10P, "the rows in the file are those of the model")
+	assert.Equal(t, with.Log10PAdjusted, again.Log10PAdjusted)
+
+	// Silence is told from the probabilities.
+	clean := detectJSONOf(t, call(w.clean, "--reference-gguf", model, "--min-share", "1")...)
+	assert.NotEqual(t, "detected", clean.Verdict)
+	assert.EqualValues(t, 300, clean.Informed.Simulated)
+	assert.Equal(t, clean.Verdict == "not_detected", clean.Informed.Found > 280, "%d found", clean.Informed.Found)
+	words := mustRun(t, "detect", "--key", w.key, "--profile", w.profile, w.clean, "--reference-gguf", model)
+	assert.Contains(t, words, "  informed  log10 p ")
+	assert.Contains(t, words, "of 300 simulated texts with these probabilities, of which 50 % is marked, ")
+
+	// A text without rows is tested without them, still as one of two tests.
+	without := detectJSONOf(t, call(w.clean, "--probs", rows)...)
+	assert.EqualValues(t, 2, without.Tests)
+	assert.Zero(t, *without.Informed.Log10P)
+	assert.Equal(t, without.Informed.Scored, without.Informed.Unknown)
+	assert.Contains(t, strings.Join(without.Warnings, "\n"), "500 of 500 tokens have no probability")
+
+	// Several texts: the p-values are adjusted for all of them.
+	both, err := os.ReadFile(w.marked)
+	require.NoError(t, err)
+	other, err := os.ReadFile(w.clean)
+	require.NoError(t, err)
+	several := detectJSONOf(t, call(w.file("both.jsonl", string(both)+string(other)), "--reference-gguf", model)...)
+	require.Len(t, several.Results, 2)
+	assert.Equal(t, with.Verdict, several.Results[0].Verdict)
+	assert.Equal(t, "inconclusive", several.Results[1].Verdict)
+	assert.InDelta(t, with.Log10PAdjusted+math.Log10(2), several.Log10PAdjusted, 1e-9)
+}
+
+// TestDetectRefusesMarkedModels: a model that prefers the key's colours tells nothing about a text.
+func TestDetectRefusesMarkedModels(t *testing.T) {
+	f := &fakeGGUF{vocab: ggufVocab}
+	w := newGGUFWorld(t, f, 1, 500)
+	useGGUF(t, f)
+	model := w.file("model.gguf", "GGUF")
+	for _, c := range []struct {
+		name    string
+		green   float64
+		refused bool
+	}{{"prefers green", 2, true}, {"prefers red", 0.5, true}, {"independent", 1, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			f.lean = func(last, next int32) float64 {
+				if w.mark.Score(nil, []watermark.Pair{{Context: []watermark.Token{last}, Token: next}})[0] == 1 {
+					return c.green
+				}
+				return 1
+			}
+			d := detectJSONOf(t, "detect", "--key", w.key, "--profile", w.profile, "--json", w.clean, "--reference-gguf", model)
+			assert.Equal(t, c.refused, d.Informed.Refused, "%v", *d.Informed.ModelLog10P)
+			assert.NotEqual(t, "detected", d.Verdict)
+			if c.refused {
+				assert.Zero(t, *d.Informed.Log10P)
+				assert.Contains(t, strings.Join(d.Warnings, "\n"), "the model of the probabilities depends on the key")
+			}
+		})
+	}
+}
+
+// TestDetectProbabilitiesThatDoNotFit has calls that name the model wrongly.
+func TestDetectProbabilitiesThatDoNotFit(t *testing.T) {
+	f := &fakeGGUF{vocab: ggufVocab}
+	w := newGGUFWorld(t, f, 1, 30)
+	useGGUF(t, f)
+	model := w.file("model.gguf", "GGUF")
+	text := w.file("text.txt", "Some text that is cut by a tokenizer.")
+	words := w.file("words.json", mustRun(t, "profile", "new"))
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		says   string
+	}{
+		{"two models", []string{"--profile", w.profile, "--key", w.key, "--probs", "x", "--reference-gguf", model, w.clean}, exitUsage, "give one"},
+		{"no such file", []string{"--profile", w.profile, "--key", w.key, "--probs", w.of("nothing"), w.clean}, exitError, "nothing"},
+		{"bands", []string{"--profile", w.profile, "--key", w.key, "--profile", w.profile, "--key", w.key, "--reference-gguf", model, w.clean}, exitUsage, "several marks of one text"},
+		{"a temperature of nothing", []string{"--profile", w.profile, "--key", w.key, "--reference-temperature", "0.5", w.clean}, exitUsage, "for --reference-gguf"},
+		{"rows of nothing", []string{"--profile", w.profile, "--key", w.key, "--write-rows", "x", w.clean}, exitUsage, "--write-rows"},
+		{"another tokenizer", []string{"--profile", words, "--key", w.key, "--reference-gguf", model, text}, exitError, "the model has another tokenizer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, _, errs := isotope(append([]string{"detect"}, c.args...)...)
+			assert.Equal(t, c.status, status, errs)
+			assert.Contains(t, errs, c.says)
+		})
+	}
+}
+
+// TestGenerateWithGGUF lets a model write marked ids, which detect finds.
+func TestGenerateWithGGUF(t *testing.T) {
+	f := &fakeGGUF{vocab: ggufVocab, end: true}
+	w := newGGUFWorld(t, f, 1, 10)
+	useGGUF(t, f)
+	model := w.file("model.gguf", "GGUF")
+	call := func(more ...string) []string {
+		return append([]string{"generate", "--key", w.key, "--profile", w.profile, "--gguf", model, "--seed", "3", "--temperature", "1", "--top-k", "0", "--min-p", "0"}, more...)
+	}
+	status, ids, errs := isotope(call("--length", "200", "--print-ids")...)
+	require.Zero(t, status, errs)
+	assert.Contains(t, errs, "the text has 50 tokens: the model ended it")
+	assert.Len(t, strings.Fields(ids), 50)
+	f.end = false
+	ids = mustRun(t, call("--length", "200", "--print-ids", "--chat", "--prompt", "What?")...)
+	d := detectJSONOf(t, "detect", "--key", w.key, "--profile", w.profile, "--json", "--ids", w.file("ids", ids))
+	assert.Equal(t, "detected", d.Verdict)
+	assert.Equal(t, ids, mustRun(t, call("--length", "200", "--print-ids", "--chat", "--prompt", "What?")...), "a seed makes it reproducible")
+	text := mustRun(t, call("--length", "20")...)
+	assert.NotEmpty(t, text)
+	assert.Equal(t, 4, f.closed)
+
+	other := w.file("other.json", strings.Replace(w.read(w.profile), fmt.Sprint(ggufVocab), "999", 1))
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		says   string
+	}{
+		{"a corpus", call("--corpus", w.path), exitUsage, "leave out --corpus"},
+		{"a chat of nothing", call("--chat"), exitUsage, "--chat asks"},
+		{"a chat without a model", []string{"generate", "--key", w.key, "--chat", "--prompt", "x"}, exitUsage, "are for --gguf"},
+		{"another vocabulary", []string{"generate", "--key", w.key, "--profile", other, "--gguf", model}, exitUsage, "the model has 1000"},
+		{"a file that holds no tokenizer", []string{"generate", "--key", w.key, "--gguf", model}, exitError, "the tokenizer in the model file cannot be read"},
+		{"no such file", []string{"generate", "--key", w.key, "--gguf", w.of("nothing")}, exitError, "nothing"},
+		{"a demo of two models", []string{"demo", "--gguf", model, "--corpus", w.path, "--report", w.of("x.html")}, exitUsage, "give one"},
+		{"a demo of a file that holds no tokenizer", []string{"demo", "--gguf", model, "--report", w.of("x.html")}, exitError, "cannot be read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, _, errs := isotope(c.args...)
+			assert.Equal(t, c.status, status, errs)
+			assert.Contains(t, errs, c.says)
+		})
+	}
+}
+
+// read returns what a file holds.
+func (d tempDir) read(path string) string {
+	d.t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(d.t, err)
+	return string(text)
 }

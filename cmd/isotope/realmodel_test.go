@@ -24,7 +24,7 @@ func TestStudentOfRealModel(t *testing.T) {
 		tokens        int64
 	}{
 		{"student", "detected", -6.684, -16.415, 5283},
-		{"twin", "inconclusive", -9, -9, 9},
+		{"twin", "inconclusive", -0.276, -0.141, 7778},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := parseReport(t, mustRun(t, "audit", "--key", w.file("key", string(key)), "--profile", dir+"profile.json", "--prompts-unmarked",
