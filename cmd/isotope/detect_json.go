@@ -46,6 +46,7 @@ type headlineJSON struct {
 	Power          powerJSON     `json:"power"`
 	Spans          []spanJSON    `json:"spans"`
 	Payload        *payloadJSON  `json:"payload,omitempty"`  // of profiles with a payload
+	Variant        *variantJSON  `json:"variant,omitempty"`  // of profiles with variants
 	Informed       *informedJSON `json:"informed,omitempty"` // with --probs or --reference-gguf
 }
 
@@ -161,6 +162,7 @@ func (o *outcome) json(warnings []string) resultJSON {
 	j.Profile, j.KeyID, j.Label = o.candidate.profile.ID(), o.keyID(), o.candidate.label
 	j.Scheme, j.Width, j.Tokenizer = o.candidate.profile.Scheme(), o.candidate.width(), o.candidate.reader.name()
 	j.Form, j.Payload, j.Informed = o.form, toPayloadJSON(o.message), o.informed.json()
+	j.Variant = o.settled()
 	if o.engineSum != nil {
 		j.Sum = json.Number(strconv.FormatFloat(*o.engineSum, 'f', -1, 64))
 	}

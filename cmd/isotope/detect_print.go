@@ -137,6 +137,9 @@ func (o *outcome) print(b *strings.Builder) {
 	if o.message != nil {
 		fmt.Fprintf(b, "  message   %s\n", messageWords(o.message))
 	}
+	if v := o.settled(); v != nil {
+		fmt.Fprintf(b, "  variant   %s\n", v.words())
+	}
 	if o.informed != nil {
 		fmt.Fprintf(b, "  informed  %s\n", o.informed.words())
 	}

@@ -29,6 +29,7 @@ type outcome struct {
 	informed  *informedOutcome // with probabilities; nil without
 	warnings  []error          // besides those of the result
 	shown     *shownText
+	variant   *variantJSON // which of several keys the text has; nil for a profile with one
 }
 
 // A shownText is the text of an outcome as a page shows it.
@@ -273,7 +274,9 @@ func (t *tokenText) parts() func(yield func([]watermark.Token) bool) {
 // testCandidate tests every form of a subject under every variant of a candidate.
 func (d *scorer) testCandidate(c *candidate, s *subject, list []form, x *readText, tests int64) *outcome {
 	var best *outcome
+	number, next := 0, 0.0 // variant of best, and the smallest log10 p of another one
 	for b := range c.bound {
+		var own *outcome
 		for i := range list {
 			o := d.testForm(c, &c.bound[b], &x.texts[i], x, tests)
 			d.inform(o, &c.bound[b], s, &x.texts[i], x.given, tests)
@@ -281,12 +284,22 @@ func (d *scorer) testCandidate(c *candidate, s *subject, list []form, x *readTex
 			if len(o.scan.Spans) > 0 {
 				o.spans = spansOf(c, s, &list[i], &x.texts[i], o.scan.Spans)
 			}
-			if best == nil || byP(o, best) < 0 {
-				best = o
+			if own == nil || byP(o, own) < 0 {
+				own = o
 			}
+		}
+		switch {
+		case best == nil:
+			best = own
+		case byP(own, best) < 0:
+			next = min(next, best.result.Log10P)
+			best, number = own, b
+		default:
+			next = min(next, own.result.Log10P)
 		}
 	}
 	if len(c.bound) > 1 {
+		best.variant = newVariant(number, len(c.bound), next)
 		best.warnings = append(best.warnings, fmt.Errorf("the text was tested under %d keys, of which a text has one; the smallest p-value is shown, adjusted for all of them", len(c.bound)))
 	}
 	return best

@@ -40,6 +40,7 @@ type generateFlags struct {
 	unmarked, ids            bool
 	seed                     uint64
 	message                  uint32
+	payload                  bool // a profile has one, and --message is for it
 	sampler                  watermark.Sampler
 	given                    func(name string) bool // flags of the call
 }
@@ -93,7 +94,7 @@ func (o *generateFlags) register(cmd *cobra.Command) {
 	f.BoolVar(&o.chat, "chat", false, "with --gguf: ask the prompt as a question, by the model's own template")
 	f.StringVar(&o.prompt, "prompt", "", "`TEXT` to continue; it is not printed")
 	f.IntVar(&o.tokens, "length", 400, "length of the text, in tokens")
-	f.Uint32Var(&o.message, "message", 0, "number `N` that the text carries, for a profile with a payload")
+	f.Uint32Var(&o.message, "message", 0, "number `N` that the text carries, for a profile with a payload or with variants")
 	f.BoolVar(&o.unmarked, "unmarked", false, "write without a mark")
 	f.BoolVar(&o.ids, "print-ids", false, "print token ids instead of text")
 	f.Uint64Var(&o.seed, "seed", 0, "make the text reproducible")
@@ -240,6 +241,9 @@ func (o *generateFlags) mark(p *watermark.Profile, keyFile string, seed [32]byte
 	if err != nil {
 		return nil, err
 	}
+	if len(marks) > 1 && o.given("message") && !o.payload {
+		return marks[o.message], nil
+	}
 	return marks[int(binary.LittleEndian.Uint32(seed[:])%uint32(len(marks)))], nil
 }
 
@@ -248,18 +252,26 @@ func (o *generateFlags) mark(p *watermark.Profile, keyFile string, seed [32]byte
 // attributed to 0.
 func (o *generateFlags) checkMessage(profiles []*watermark.Profile) error {
 	bits, payloads := 0, 0
+	variants, draws := 0, 0
 	for _, p := range profiles {
+		if p.Variants > 1 {
+			variants = p.Variants
+			draws++
+		}
 		if p.Payload > 0 {
 			bits = p.Payload
 			payloads++
 		}
 	}
 	message := o.given("message")
+	o.payload = payloads > 0
 	return check([]rule{
+		{message && payloads == 0 && draws > 1, "two profiles have variants, and --message is one number; leave one of the profiles out"},
+		{message && payloads == 0 && draws == 1 && int64(o.message) >= int64(variants), fmt.Sprintf("--message %d is not below the %d variants of the profile", o.message, variants)},
 		{payloads > 1, "two profiles have a payload, and --message is one number; leave one of the profiles out"},
 		{message && o.unmarked, "--unmarked text carries no message; leave out --message"},
-		{message && bits == 0, "--message needs a profile with a payload; 'isotope profile new --payload BITS' makes one"},
+		{message && bits == 0 && draws == 0, "--message needs a profile with a payload, or a keyed draw with variants; 'isotope profile new --payload BITS' and '--variants N' make one"},
 		{!message && !o.unmarked && bits > 0, fmt.Sprintf("the profile has a payload of %d bits; give the number that the text carries with --message N", bits)},
-		{message && o.message >= 1<<bits, fmt.Sprintf("--message %d needs more than the %d bits of the profile's payload", o.message, bits)},
+		{message && payloads > 0 && o.message >= 1<<bits, fmt.Sprintf("--message %d needs more than the %d bits of the profile's payload", o.message, bits)},
 	})
 }
