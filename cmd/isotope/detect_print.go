@@ -296,6 +296,9 @@ func (d *detection) printTable(b *strings.Builder) {
 	if several := len(d.set.list) > 1; several && !d.set.bands {
 		fmt.Fprintf(b, " and %d keys", len(d.set.list))
 	}
+	if d.probs != nil {
+		fmt.Fprintf(b, ", and two tests of each, one of which knows the probabilities of %s", d.probs.name)
+	}
 	if d.flags.fdr > 0 {
 		fmt.Fprintf(b, "; %d are on the list for triage, of which a share of %g may be there by chance", triage, d.flags.fdr)
 	}

@@ -27,6 +27,9 @@ type tokenProbs struct {
 	endpoint    *rowsEndpoint       // of --reference-endpoint; else nil
 	written     *rowsFile           // of --write-rows
 	ctx         context.Context     // of the call
+
+	subject *subject // whose rows are kept
+	kept    map[string][]student.Row
 }
 
 // openProbs makes the probabilities of a call ready, or returns nil if it has none.
@@ -88,6 +91,20 @@ func (p *tokenProbs) rows(r *textReader, s *subject, part int, ids []watermark.T
 	if p.file != nil {
 		return p.file.Rows(nil, ids), nil
 	}
+	if p.subject != s { // every key and every part of a text asks for the same rows
+		p.subject, p.kept = s, make(map[string][]student.Row)
+	}
+	key := strconv.Itoa(part) + ":" + contextKey(ids)
+	if rows, ok := p.kept[key]; ok {
+		return rows, nil
+	}
+	rows, err := p.ask(r, s, part, ids)
+	p.kept[key] = rows
+	return rows, err
+}
+
+// ask asks the model.
+func (p *tokenProbs) ask(r *textReader, s *subject, part int, ids []watermark.Token) ([]student.Row, error) {
 	if p.endpoint != nil {
 		before := beforePart(r, s, part)
 		rows, err := p.endpoint.rows(p.ctx, before, ids)
@@ -153,7 +170,6 @@ type informedOutcome struct {
 	probs     *tokenProbs
 	result    informed.Result
 	minShare  float64
-	without   int64   // tokens without a probability, scored or not
 	choices   float64 // log10 p of the test of the model itself for the mark; 0 without one
 	refused   bool    // the model depends on the key
 	simulates func() informed.Result
@@ -185,16 +201,10 @@ func (d *scorer) inform(o *outcome, b *interop.Bound, s *subject, t *tokenText, 
 			d.failed = fmt.Errorf("the reference model: %w", err)
 			return
 		}
-		p := reading.Drawn(ids, rows)
-		for _, y := range p {
-			if math.IsNaN(y) {
-				x.without++
-			}
-		}
 		if d.probs.choices {
 			choices.add(ids, rows)
 		}
-		texts, probabilities = append(texts, ids), append(probabilities, p)
+		texts, probabilities = append(texts, ids), append(probabilities, reading.Drawn(ids, rows))
 		part++
 	}
 	run := func(minShare float64) informed.Result {
@@ -221,8 +231,8 @@ func (d *scorer) inform(o *outcome, b *interop.Bound, s *subject, t *tokenText, 
 	if !d.probs.choices && d.probs.endpoint != nil {
 		o.warnings = append(o.warnings, fmt.Errorf("the server does not name the likeliest tokens, so nobody tested whether its model depends on the key; a model that learned from marked text makes this p-value false"))
 	}
-	if x.without > 0 {
-		o.warnings = append(o.warnings, fmt.Errorf("%d of %d tokens have no probability; this weakens the test with probabilities, and its p-value holds", x.without, len(t.ids)))
+	if n := x.result.Unknown; n > 0 {
+		o.warnings = append(o.warnings, fmt.Errorf("%d of %d scored tokens have no probability; this weakens the test with probabilities, and its p-value holds", n, x.result.Scored))
 	}
 	if x.result.Log10PAdjusted < o.result.Log10PAdjusted {
 		o.result.Log10PAdjusted = x.result.Log10PAdjusted
@@ -230,13 +240,17 @@ func (d *scorer) inform(o *outcome, b *interop.Bound, s *subject, t *tokenText, 
 	switch {
 	case o.result.Log10PAdjusted <= math.Log10(o.candidate.options.Alpha):
 		o.result.Verdict = detect.Detected
-	case x.without < int64(len(t.ids)):
+	case x.result.Unknown < x.result.Scored && len(t.ids) <= mostSimulated:
 		x.simulates = func() informed.Result { return run(x.minShare) }
 	}
 	if o.result.Log10PAdjusted < o.result.Log10Floor && !slices.Contains(o.result.Warnings, detect.ErrKeySpace) {
 		o.result.Warnings = append(o.result.Warnings, detect.ErrKeySpace)
 	}
 }
+
+// mostSimulated is the length of the longest text that is simulated, in tokens. It takes some ten
+// seconds.
+const mostSimulated = 10_000
 
 // settle draws the verdict of silence from simulated texts. It takes time, so it is done for one text
 // alone.
@@ -260,10 +274,11 @@ const log10ModelMarked = -3
 type choiceTest struct {
 	scorer interop.AnyScorer
 	acc    *detect.Accumulator
+	seen   map[string]struct{} // contexts
 }
 
 func newChoiceTest(s interop.AnyScorer, o *detect.Options, given [][]watermark.Token) *choiceTest {
-	t := &choiceTest{scorer: s, acc: detect.NewAccumulator(s, &detect.Options{Dedup: o.Dedup, Exempt: o.Exempt})}
+	t := &choiceTest{scorer: s, acc: detect.NewAccumulator(s, &detect.Options{Dedup: o.Dedup, Exempt: o.Exempt}), seen: make(map[string]struct{})}
 	for _, g := range given {
 		t.acc.Exclude(g)
 	}
@@ -273,14 +288,13 @@ func newChoiceTest(s interop.AnyScorer, o *detect.Options, given [][]watermark.T
 // add adds the choices over one text.
 func (t *choiceTest) add(text []watermark.Token, rows []student.Row) {
 	width := t.scorer.Width()
-	seen := make(map[string]struct{})
 	for at := width; at < min(len(text), len(rows)); at++ {
 		context := text[at-width : at]
 		key := contextKey(context)
-		if _, ok := seen[key]; ok {
+		if _, ok := t.seen[key]; ok {
 			continue
 		}
-		seen[key] = struct{}{}
+		t.seen[key] = struct{}{}
 		if choice := rows[at].Choice(); choice >= 0 {
 			t.acc.AddPair(context, choice)
 		}
@@ -307,21 +321,26 @@ func (x *informedOutcome) words() string {
 		return "concludes nothing, since the model depends on the key"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "log10 p %s with the probabilities of the model, over %d scored", logP(r.Log10P), r.Scored-r.Unknown)
+	fmt.Fprintf(&b, "log10 p %s with the probabilities of %s at temperature %g, over %d scored", logP(r.Log10P), x.probs.name, x.probs.temperature, r.Scored-r.Unknown)
 	if r.Unknown > 0 {
 		fmt.Fprintf(&b, " (%d more have no probability)", r.Unknown)
 	}
 	if r.Simulated > 0 {
-		fmt.Fprintf(&b, "; of %d simulated texts with these probabilities, of which %.3g %% is marked, %d were detected", r.Simulated, 100*x.minShare, r.Found)
+		b.WriteString("; " + x.simulated())
 	}
 	return b.String()
+}
+
+// simulated says how often simulated texts were detected.
+func (x *informedOutcome) simulated() string {
+	return fmt.Sprintf("of %d simulated texts with these probabilities, of which %.3g %% is marked, %d were detected", x.result.Simulated, 100*x.minShare, x.result.Found)
 }
 
 // silence says why a test with probabilities that detected nothing does not tell.
 func (x *informedOutcome) silence() string {
 	switch {
 	case x.result.Simulated > 0:
-		return fmt.Sprintf("nothing was detected, and of %d simulated texts like this one, of which %.3g %% is marked, %d were detected", x.result.Simulated, 100*x.minShare, x.result.Found)
+		return "nothing was detected, and " + x.simulated()
 	case x.simulates == nil:
 		return "nothing was detected, and the test with probabilities says nothing"
 	}
@@ -375,6 +394,7 @@ func (o *detectFlags) probRules() []rule {
 		{models > 1, "--probs, --reference-gguf and --reference-endpoint name one model each, and each is a test; give one"},
 		{(o.referenceEndpoint != "") != (o.referenceModel != ""), "--reference-endpoint and --reference-model need each other"},
 		{models > 0 && bands, "several marks of one text are not tested with probabilities; test for one --profile, or leave out the model"},
+		{models > 0 && o.alpha > 0.5, "a test with probabilities needs an --alpha of at most 0.5; give a smaller one, or leave out the model"},
 		{o.given("reference-temperature") && o.referenceGGUF == "", "--reference-temperature is for --reference-gguf; leave it out"},
 		within("reference-temperature", o.referenceTemperature, notNegative()),
 		{o.writeRows != "" && o.referenceGGUF == "" && o.referenceEndpoint == "", "--write-rows writes what --reference-gguf or --reference-endpoint gives; give one of them"},

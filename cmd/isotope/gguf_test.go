@@ -229,7 +229,7 @@ func TestReferencesThatDoNotFit(t *testing.T) {
 	}{
 		{"two references", []string{"--reference-gguf", model, "--reference", "none"}, exitUsage, "give one"},
 		{"a corpus for a file", []string{"--reference", w.file("a", head(`,"top":1`)+text), "--corpus", w.path}, exitUsage, "leave one of them out"},
-		{"no such rows", []string{"--reference", w.of("nothing.jsonl")}, exitError, "nothing.jsonl"},
+		{"no such rows", []string{"--reference", w.of("nothing.jsonl")}, exitUsage, "no such file of rows"},
 		{"a file of another kind", []string{"--reference", w.file("b", strings.Replace(head(""), "reference", "mass", 1))}, exitError, "rows of a reference model have the kind reference"},
 		{"rows without the likeliest", []string{"--reference", w.file("c", head("")+text)}, exitError, "likeliest"},
 		{"a larger vocabulary", []string{"--reference", w.file("d", strings.Replace(head(`,"top":1`), "1000", "1001", 1))}, exitError, "vocabulary of 1001"},
@@ -349,7 +349,7 @@ func TestDetectWithProbabilities(t *testing.T) {
 	assert.EqualValues(t, 2, without.Tests)
 	assert.Zero(t, *without.Informed.Log10P)
 	assert.Equal(t, without.Informed.Scored, without.Informed.Unknown)
-	assert.Contains(t, strings.Join(without.Warnings, "\n"), "500 of 500 tokens have no probability")
+	assert.Contains(t, strings.Join(without.Warnings, "\n"), "scored tokens have no probability")
 
 	// Several texts: the p-values are adjusted for all of them.
 	both, err := os.ReadFile(w.marked)
@@ -473,4 +473,44 @@ func (d tempDir) read(path string) string {
 	text, err := os.ReadFile(path)
 	require.NoError(d.t, err)
 	return string(text)
+}
+
+// TestDetectWithProbabilitiesOfEveryScheme tests texts for marks of all kinds, and for several keys.
+func TestDetectWithProbabilitiesOfEveryScheme(t *testing.T) {
+	for _, c := range []struct{ name, scheme string }{
+		{"greenlist", `"greenlist","gamma":0.25,"delta":2`},
+		{"context dedup", `"greenlist","gamma":0.5,"delta":2,"dedup":"context"`},
+		{"payload", `"greenlist","gamma":0.5,"delta":2,"payload":4`},
+		{"gumbelmax", `"gumbelmax","dedup":"context"`},
+		{"two keys", `"gumbelmax","dual":0.5`},
+		{"tournament", `"tournament","depth":30,"candidates":2`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &fakeGGUF{vocab: ggufVocab}
+			w := &ggufWorld{tempDir: newDir(t)}
+			useGGUF(t, f)
+			w.key = w.file("my.key", secretOf("32"))
+			w.profile = w.file("my.json", fmt.Sprintf(`{"isotope":1,"scheme":%s,"width":1,"vocab":%d,"tokenizer":"none"}`, c.scheme, ggufVocab))
+			args := []string{"generate", "--key", w.key, "--profile", w.profile, "--gguf", w.file("model.gguf", "GGUF"), "--seed", "4", "--length", "300", "--print-ids", "--temperature", "1", "--top-k", "0", "--min-p", "0"}
+			if c.name == "payload" {
+				args = append(args, "--message", "5")
+			}
+			ids := w.file("ids", mustRun(t, args...))
+			d := detectJSONOf(t, "detect", "--key", w.key, "--profile", w.profile, "--json", "--ids", ids, "--reference-gguf", w.of("model.gguf"))
+			require.NotNil(t, d.Informed)
+			assert.Less(t, *d.Informed.Log10P, -6.0)
+			assert.Equal(t, "detected", d.Verdict)
+			if c.name == "payload" {
+				return // a keyring tests the mark without its messages
+			}
+			rows := w.of("rows.jsonl")
+			ring := w.file("ring", "a\nb\nc\n")
+			f.asked = nil
+			k := detectJSONOf(t, "detect", "--key", w.key, "--profile", w.profile, "--keyring", ring, "--json", "--ids", ids, "--reference-gguf", w.of("model.gguf"), "--write-rows", rows)
+			assert.EqualValues(t, 6, k.Tests, "three keys, and two tests of each")
+			assert.Len(t, f.asked, 1, "the model is asked once for all keys")
+			assert.Len(t, strings.Split(strings.TrimSpace(w.read(rows)), "\n"), 2)
+			assert.NotEqual(t, "detected", k.Verdict)
+		})
+	}
 }

@@ -43,11 +43,11 @@ rule. --dry-run prints it and asks nothing. --plan-file FILE refuses a plan that
 one in FILE. The first line of a journal holds the plan, and no other plan can use it.
 
 The plan has two statistics: distinct pairs of context and token, and the residual against
-a reference model that knows nothing of the key. It is the embedded one, or a GGUF file of
---reference-gguf that llama.cpp runs, or any model whose rows are in the file of
---reference. Take the model from which the suspect was tuned, if you can: the residual is
-then by far the stronger test. The reference model is tested for the mark as well.
---reference none leaves the residual out.
+a reference model that knows nothing of the key. By default it is the embedded one.
+--reference-gguf has llama.cpp run another, and --reference FILE takes the rows of any.
+Take the model from which the suspect was tuned, if you can: the residual is then by far the
+stronger test. The reference model is tested for the mark as well. --reference none leaves
+the residual out.
 A context that occurs in a prompt is not tested. While answers come in, a sequential test
 looks after every --batch of them. It ends the collection when it detects, or with --c1
 when a share of --share would have been detected. --fixed collects everything first. The

@@ -114,7 +114,8 @@ func (o *studentFlags) registerPlan(f *pflag.FlagSet) {
 	f.StringVar(&o.question, "question", "", "the question that the report answers, in your words")
 	f.StringVar(&o.reference, "reference", referenceEmbedded, "reference model of the residual: "+referenceEmbedded+", "+referenceNone+", or a `FILE` with the rows of another model over these outputs")
 	f.StringVar(&o.referenceGGUF, "reference-gguf", "", "take the model in `FILE` as the reference model, run by llama.cpp")
-	f.Float64Var(&o.referenceTemperature, "reference-temperature", 1, "temperature of the reference model, which should be the suspect's; it is that of --temperature by default, and rows in a file have theirs")
+	f.Float64Var(&o.referenceTemperature, "reference-temperature", 1, "temperature of --reference-gguf, which should be the suspect's (default: that of --temperature, or 1)")
+	f.Lookup("reference-temperature").DefValue = "0" // which help does not print
 	registerLlamaLib(f, &o.llamaLib)
 	f.StringVar(&o.corpus, "corpus", "", "train the reference model on the text files below `DIR`, which no marked model wrote")
 	f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,0.5]")
@@ -228,15 +229,22 @@ func (o *studentFlags) test() []rule {
 		within("tests", o.tests, fromTo(1, 1_000_000_000_000)),
 		within("decoys", o.decoys, fromTo(student.MinDecoys, 1_000_000)),
 		within("reference-temperature", o.referenceTemperature, notNegative()),
-		{o.reference != referenceEmbedded && o.corpus != "", "--corpus trains the embedded reference model, and --reference names another one or none; leave one of them out"},
+		{o.reference == referenceNone && o.corpus != "", "--corpus trains the reference model, and --reference none has none; leave one of them out"},
+		{o.readsRows() && o.corpus != "", "--corpus trains the embedded reference model, and --reference names another one; leave one of them out"},
 		{o.referenceGGUF != "" && (o.given("reference") || o.corpus != ""), "--reference-gguf is a reference model, and so is that of --reference and --corpus; give one"},
-		{o.reference == "", "--reference needs " + referenceEmbedded + ", " + referenceNone + " or a FILE of rows"},
+		{o.readsRows() && !exists(o.reference), fmt.Sprintf("--reference %s is not one of %s, %s, and there is no such file of rows", quoted(o.reference), referenceEmbedded, referenceNone)},
 		{o.readsRows() && (o.endpoint != "" || o.journal != ""), "--reference FILE has rows for outputs that are there, and an endpoint has yet to answer; give the model with --reference-gguf FILE"},
 		{(o.reading != "") && (o.referenceGGUF != "" || o.readsRows()), "--reading tests what a model would write next, and has no residual; leave out --reference and --reference-gguf"},
 		{o.given("reference-temperature") && o.referenceGGUF == "" && !o.readsRows(), "--reference-temperature is for --reference-gguf; leave it out"},
 		{o.writeRows != "" && o.referenceGGUF == "", "--write-rows writes what --reference-gguf gives; give the model"},
 		{o.llamaLib != "" && o.referenceGGUF == "", "--llama-lib is for --reference-gguf; leave it out"},
 	}
+}
+
+// exists reports whether there is a file of a name.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // readsRows reports whether the reference model is in a file of rows.
