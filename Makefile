@@ -53,10 +53,12 @@ vocabularies: ## fetch the vocabularies and the programs that the tests of packa
 	python3 tokenize/testdata/fetch.py
 
 .PHONY: long
-long: ## what takes hours: 20 million ids of each tokenizer, inputs of 16 MiB, long fuzzing, and 1,000 kills
+long: ## what takes hours: 20 million ids of each tokenizer, inputs of 16 MiB, 10^7 tests of unmarked text, long fuzzing, and 1,000 kills
 	go test ./tokenize -count=1 -timeout 24h -run 'TestReferences|TestEveryCharacter' -compare.every -compare.ids 20000000 \
 		-compare.table "$(CURDIR)/benchmarks/results/tokenizers-compared.txt"
 	go test ./tokenize -count=1 -timeout 24h -run 'TestWork|TestSplitLong' -long
+	go test ./detect/informed -count=1 -timeout 24h -run TestInformedUnderTheNull -informed.long 10000000
+	go test ./watermark/interop -count=1 -timeout 6h -run 'NullLaws|NotIndependent' -interop.long
 	$(MAKE) fuzz FUZZTIME=10m
 	ISOTOPE_KILLS=1000 go test -count=1 -timeout 6h -run 'Kills' ./cmd/isotope/internal/collect
 

@@ -9,8 +9,8 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/null"
 )
 
-// BenchmarkResult is a tally of 1000 units with its statement of power: what a Result
-// costs besides scoring.
+// BenchmarkResult is a tally of 1000 units with its statement of power: what a Result costs besides
+// scoring. The first text of its length computes the power, and the others remember it.
 func BenchmarkResult(b *testing.B) {
 	for _, c := range lawtest.Cases() {
 		name, public := c.Name, c.Law
@@ -19,22 +19,33 @@ func BenchmarkResult(b *testing.B) {
 			if weighted {
 				classes = "weights=15"
 			}
-			b.Run(name+"/"+classes, func(b *testing.B) {
-				rng := rand.New(rand.NewPCG(221, 222))
-				t := evidence.Tally{Law: null.Of(public)}
-				for range 1000 {
-					w := 1
-					if weighted {
-						w = 1 + rng.IntN(MaxWeight)
+			for _, first := range []bool{true, false} {
+				which := "first"
+				if !first {
+					which = "others"
+				}
+				b.Run(name+"/"+classes+"/"+which, func(b *testing.B) {
+					rng := rand.New(rand.NewPCG(221, 222))
+					t := evidence.Tally{Law: null.Of(public)}
+					for range 1000 {
+						w := 1
+						if weighted {
+							w = 1 + rng.IntN(MaxWeight)
+						}
+						c, score := &t.Classes[w], lawtest.Draw(rng, public)
+						c.Scored, c.Sum = c.Scored+1, c.Sum+score
 					}
-					c, score := &t.Classes[w], lawtest.Draw(rng, public)
-					c.Scored, c.Sum = c.Scored+1, c.Sum+score
-				}
-				o := (*Options)(nil).orDefault()
-				for b.Loop() {
-					measure(&t, scores{law: public}, o, 1)
-				}
-			})
+					o := (*Options)(nil).orDefault()
+					for b.Loop() {
+						if first {
+							for i := range powers {
+								powers[i].Store(nil)
+							}
+						}
+						measure(&t, scores{law: public}, o, 1)
+					}
+				})
+			}
 		}
 	}
 }

@@ -104,7 +104,7 @@ func TestFormatExamples(t *testing.T) {
 	})
 	t.Run("rows.md", func(t *testing.T) {
 		p := formatPage(t, "rows.md")
-		for _, name := range []string{"rows.jsonl", "choices.jsonl"} {
+		for _, name := range []string{"rows.jsonl", "choices.jsonl", "reference.jsonl"} {
 			for line := range bytes.Lines(example(t, name)) {
 				p.describes(t, line)
 			}

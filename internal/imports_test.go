@@ -102,7 +102,7 @@ var mayImport = map[string][]string{
 	"cmd/isotope/internal/visible": {},
 	"cmd/isotope": {
 		"filippo.io/age",
-		"detect", "detect/plan", "detect/student", "watermark", "watermark/interop", "watermark/registry", "tokenize",
+		"detect", "detect/informed", "detect/plan", "detect/student", "internal/llamacpp", "internal/reading", "watermark", "watermark/interop", "watermark/registry", "tokenize",
 		"internal/corpus", "internal/corpus/forms", "internal/eval", "internal/lm", "internal/scan", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
 		"cmd/isotope/internal/inputs", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile", "cmd/isotope/internal/visible", "internal/nocore", "watermark/secretaccess",

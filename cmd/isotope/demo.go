@@ -36,11 +36,15 @@ show what chance does.
 
 Everything that is tested is plain text, cut into tokens again before the test. --report names
 the file of an HTML report. Nothing is downloaded: the model learns from the doc comments of
-the Go distribution on this machine, or from the text files of --corpus.`
+the Go distribution on this machine, or from the text files of --corpus.
+
+With --gguf the model in FILE writes, run by llama.cpp, and demo tests its marked and its
+unmarked answers. It does not train students then, since that takes minutes to hours.`
 
 func (c *cli) demoCommand() *cobra.Command {
 	var (
 		corpus, out string
+		gguf, lib   string
 		asJSON      bool
 		number      uint64
 	)
@@ -56,9 +60,18 @@ func (c *cli) demoCommand() *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			seeded := cmd.Flags().Changed("seed")
-			d, err := c.newDemo(ctx, corpus, newSeed(seeded, number))
+			if err := check([]rule{
+				{gguf != "" && corpus != "", "--gguf and --corpus are two models; give one"},
+				{gguf == "" && lib != "", "--llama-lib is for --gguf; leave it out"},
+			}); err != nil {
+				return err
+			}
+			d, err := c.demoOf(ctx, lib, gguf, corpus, newSeed(seeded, number))
 			if err != nil {
 				return err
+			}
+			if d.gguf != nil {
+				defer d.gguf.Close()
 			}
 			if seeded {
 				d.seedName = strconv.FormatUint(number, 10)
@@ -71,6 +84,8 @@ func (c *cli) demoCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&corpus, "corpus", "", "train the model on the text files below `DIR`")
+	f.StringVar(&gguf, "gguf", "", "let the model in `FILE` write")
+	registerLlamaLib(f, &lib)
 	f.StringVar(&out, "report", "isotope-demo.html", "write the HTML report to `FILE`")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
 	f.Uint64Var(&number, "seed", 0, "make the demo reproducible; its key is then not secret")
@@ -100,7 +115,9 @@ func (d *demo) publish(out string, asJSON bool) error {
 type demo struct {
 	c        *cli
 	tok      tokenize.Tokenizer
-	bundle   *lm.Bundle
+	bundle   *lm.Bundle // nil with a model file
+	gguf     ggufModel  // nil with the embedded model
+	ggufName string
 	seed     seed
 	seedName string
 	root     watermark.Key
@@ -119,6 +136,14 @@ type trial struct {
 	result  detect.Result
 }
 
+// demoOf returns the demo of a model file, or of the embedded model if there is none.
+func (c *cli) demoOf(ctx context.Context, lib, gguf, corpus string, s seed) (*demo, error) {
+	if gguf != "" {
+		return c.newGGUFDemo(lib, gguf, s)
+	}
+	return c.newDemo(ctx, corpus, s)
+}
+
 func (c *cli) newDemo(ctx context.Context, corpus string, s seed) (*demo, error) {
 	tok, err := loadTokenizer(defaultTokenizer)
 	if err != nil {
@@ -128,13 +153,7 @@ func (c *cli) newDemo(ctx context.Context, corpus string, s seed) (*demo, error)
 	if d.bundle, err = c.loadModel(ctx, tok, corpus); err != nil {
 		return nil, err
 	}
-	// The key that marks and the decoys are derived from one root.
-	leaf := s.of("root")
-	if d.root, err = watermark.ParseKey("isotope-secret-key-1:" + hex.EncodeToString(leaf[:])); err != nil {
-		return nil, err
-	}
-	d.profile = newProfile(tok, watermark.GreenList{Gamma: defaultGamma, Delta: defaultDelta, Width: defaultWidth})
-	if d.mark, err = d.profile.Mark(d.root.Derive("demo", "mark")); err != nil {
+	if err := d.makeMark(); err != nil {
 		return nil, err
 	}
 	all := d.bundle.Prompts(demoPrompt)
@@ -149,8 +168,23 @@ func (c *cli) newDemo(ctx context.Context, corpus string, s seed) (*demo, error)
 	return d, nil
 }
 
+// makeMark makes the mark and the root of the control keys.
+func (d *demo) makeMark() (err error) {
+	// The key that marks and the decoys are derived from one root.
+	leaf := d.seed.of("root")
+	if d.root, err = watermark.ParseKey("isotope-secret-key-1:" + hex.EncodeToString(leaf[:])); err != nil {
+		return err
+	}
+	d.profile = newProfile(d.tok, watermark.GreenList{Gamma: defaultGamma, Delta: defaultDelta, Width: defaultWidth})
+	d.mark, err = d.profile.Mark(d.root.Derive("demo", "mark"))
+	return err
+}
+
 func (d *demo) run(ctx context.Context) error {
-	teacher := d.bundle.Model
+	var teacher *lm.Model
+	if d.bundle != nil {
+		teacher = d.bundle.Model
+	}
 	var err error
 	if d.marked, err = d.try(ctx, teacher, "marked", d.prompts.show, d.mark); err != nil {
 		return err
@@ -158,13 +192,16 @@ func (d *demo) run(ctx context.Context) error {
 	if d.unmarked, err = d.try(ctx, teacher, "unmarked", d.prompts.show); err != nil {
 		return err
 	}
+	if d.gguf != nil {
+		return d.tryDecoys(&d.marked)
+	}
 	if d.student, err = d.distill(ctx, "student", d.mark); err != nil {
 		return err
 	}
 	if d.twin, err = d.distill(ctx, "twin"); err != nil {
 		return err
 	}
-	return d.tryDecoys()
+	return d.tryDecoys(&d.student)
 }
 
 // distill lets the teacher write training text, trains a student on it, and tests the
@@ -200,6 +237,9 @@ func (d *demo) try(ctx context.Context, m *lm.Model, purpose string, prompts [][
 
 // write returns the texts that a model writes, as bytes. A test never gets the ids of a model.
 func (d *demo) write(ctx context.Context, m *lm.Model, purpose string, prompts [][]int32, marks ...*watermark.Mark) ([][]byte, error) {
+	if m == nil {
+		return d.writeGGUF(ctx, purpose, prompts, marks...)
+	}
 	progress, finish := d.c.progress()
 	defer finish()
 	ids, err := m.Generate(ctx, lm.Job{
@@ -228,8 +268,8 @@ func (t *trial) each(tok tokenize.Tokenizer, exclude, add func([]watermark.Token
 	}
 }
 
-// tryDecoys tests the student's answers under unrelated keys.
-func (d *demo) tryDecoys() error {
+// tryDecoys tests texts under unrelated keys.
+func (d *demo) tryDecoys(t *trial) error {
 	scorers := make([]detect.Scorer, demoDecoys)
 	for i := range scorers {
 		mark, err := d.profile.Mark(d.root.Derive("demo", "decoy", strconv.Itoa(i)))
@@ -239,18 +279,18 @@ func (d *demo) tryDecoys() error {
 		scorers[i] = mark
 	}
 	panel := detect.NewPanel(scorers, nil)
-	d.student.each(d.tok, panel.Exclude, panel.Add)
+	t.each(d.tok, panel.Exclude, panel.Add)
 	d.decoys = panel.Results()
 	return nil
 }
 
 // demoJSON is the JSON object of the demo, version 1.
 type demoJSON struct {
-	Version      int        `json:"version"`
-	Marked       resultJSON `json:"marked"`
-	Unmarked     resultJSON `json:"unmarked"`
-	Student      resultJSON `json:"student"`
-	CleanStudent resultJSON `json:"clean_student"`
+	Version      int         `json:"version"`
+	Marked       resultJSON  `json:"marked"`
+	Unmarked     resultJSON  `json:"unmarked"`
+	Student      *resultJSON `json:"student,omitempty"` // left out with --gguf, as is its twin
+	CleanStudent *resultJSON `json:"clean_student,omitempty"`
 	Decoys       struct {
 		N         int     `json:"n"`
 		MinLog10P float64 `json:"min_log10_p"`
@@ -260,7 +300,11 @@ type demoJSON struct {
 
 func (d *demo) json() demoJSON {
 	of := func(t trial) resultJSON { return toJSON(t.result, d.profile.ID(), d.mark.KeyID()) }
-	j := demoJSON{Version: 1, Marked: of(d.marked), Unmarked: of(d.unmarked), Student: of(d.student), CleanStudent: of(d.twin)}
+	j := demoJSON{Version: 1, Marked: of(d.marked), Unmarked: of(d.unmarked)}
+	if d.gguf == nil {
+		student, twin := of(d.student), of(d.twin)
+		j.Student, j.CleanStudent = &student, &twin
+	}
 	j.Decoys.N = len(d.decoys)
 	j.Decoys.MinLog10P = d.minDecoy()
 	j.Seconds = time.Since(d.c.started).Seconds()

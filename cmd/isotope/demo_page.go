@@ -17,6 +17,12 @@ var demoNotes = []string{
 
 // rows returns the demo's tests, in the order of the story.
 func (d *demo) rows() []report.Row {
+	if d.gguf != nil {
+		return []report.Row{
+			{Name: "marked text", OneLine: "the model, with the key", Expect: "detected", Result: d.marked.result},
+			{Name: "unmarked text", OneLine: "the model, same questions, no key", Expect: "nothing", Result: d.unmarked.result},
+		}
+	}
 	return []report.Row{
 		{Name: "marked text", OneLine: "the teacher, with the key", Expect: "detected", Result: d.marked.result},
 		{Name: "unmarked text", OneLine: "the teacher, same prompts, no key", Expect: "nothing", Result: d.unmarked.result},
@@ -25,7 +31,18 @@ func (d *demo) rows() []report.Row {
 	}
 }
 
+// notes returns what the demo shows, in sentences.
+func (d *demo) notes() []string {
+	if d.gguf != nil {
+		return demoNotes[:2]
+	}
+	return demoNotes
+}
+
 func (d *demo) page() *report.Page {
+	if d.gguf != nil {
+		return d.ggufPage()
+	}
 	p := &report.Page{
 		Title: "Isotope: a label that survives training",
 		Lead: fmt.Sprintf("A language model wrote text with a keyed mark. The mark was found in the text, and again in the answers of a student model that was trained on %d thousand marked tokens. Nothing was found in the controls.",
@@ -68,8 +85,7 @@ func (d *demo) page() *report.Page {
 		title string
 		trial trial
 	}{{"Marked", d.marked}, {"Unmarked, from the same prompt", d.unmarked}, {"The student, on a prompt of its own", d.student}} {
-		prompt, _ := d.tok.Decode(nil, t.trial.prompts[0]) // it came from this tokenizer
-		p.Passages = append(p.Passages, report.Passage{Title: t.title, Prompt: string(prompt), Tokens: d.colours(t.trial)})
+		p.Passages = append(p.Passages, report.Passage{Title: t.title, Prompt: d.promptText(&t.trial), Tokens: d.colours(t.trial)})
 	}
 	p.Decoys.Key = d.student.result.Log10P
 	for _, r := range d.decoys {

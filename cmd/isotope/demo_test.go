@@ -38,7 +38,7 @@ func TestDemoOnTheGoDistribution(t *testing.T) {
 	assert.Equal(t, detect.Detected, d.Student.Verdict)
 	assert.InDelta(t, 800, d.Marked.Tokens, 40, "decoded and tokenized again, a text has about as many tokens")
 	assert.Positive(t, d.Seconds)
-	for _, r := range []resultJSON{d.Marked, d.Unmarked, d.Student, d.CleanStudent} {
+	for _, r := range []resultJSON{d.Marked, d.Unmarked, *d.Student, *d.CleanStudent} {
 		assert.Positive(t, r.Skipped.Excluded, "prompts are left out")
 	}
 }

@@ -47,6 +47,18 @@ part is marked, and counts a second test for it. Each part that it finds is list
 place and with a p-value adjusted for every part that was tested. Decide on --spans before
 you see a result. Adding it afterwards is a second test that the p-value does not count.
 
+--probs FILE and --reference-gguf FILE test a text a second time, with the probability that
+a model gives each token. The test knows where the text had a choice, so it needs far fewer
+tokens. The model may be any that does not know the key. A wrong one costs power, and the
+p-value stays exact. The likeliest tokens of the model are tested for the mark. Silence is
+then told from 300 simulated texts, if there is one text. Decide on it before you see a
+result.
+
+--reference-endpoint asks an OpenAI-compatible server for the probability of each token. The
+server must be able to echo a prompt with its logprobs, as the completions of vLLM and SGLang
+do. It gets the text. Its API key is in $ISOTOPE_REFERENCE_API_KEY. A list that the server
+cuts short makes the test weaker, and its p-value stays exact.
+
 --weights weighs each position by the entropy of a model's row, or by numbers of your own. That
 needs less text where the model was often sure. The weights replace the test with equal ones.
 
@@ -87,6 +99,9 @@ func (c *cli) detectCommand() *cobra.Command {
   isotope detect --key my.key --profile my.json --json answers.jsonl crawl/
   pbpaste | isotope detect --key my.key --profile my.json --normalize
   isotope detect --key my.key --profile my.json --spans --report found.html text.txt
+  isotope detect --key my.key --profile my.json --probs rows.jsonl text.txt
+  isotope detect --key my.key --profile my.json --reference-endpoint http://localhost:8000/v1 \
+      --reference-model my-model text.txt
   isotope detect --any=candidates.json suspicious.txt
   isotope detect --profile trace.json --key trace.key --profile provenance.json --key provenance.key text.txt`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -117,12 +132,12 @@ type detection struct {
 	left     []string   // what directories hold and was not read
 	weights  *textWeights
 	alike    *sharedTexts
+	probs    *tokenProbs
 }
 
 // detect tests texts for the marks of a call.
-func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
+func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) (err error) {
 	d := &detection{cli: c, flags: o}
-	var err error
 	if err := c.loadTokenizers(o.tokenizers); err != nil {
 		return err
 	}
@@ -135,6 +150,10 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
 	if err := d.set.checkWeights(d.weights); err != nil {
 		return err
 	}
+	if d.probs, err = c.openProbs(ctx, o, d.set); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.probs.close()) }()
 	if err := d.readPrompts(ctx); err != nil {
 		return err
 	}
@@ -173,7 +192,7 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) error {
 }
 
 func (d *detection) scorer() *scorer {
-	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != "", weights: d.weights}
+	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != "", weights: d.weights, probs: d.probs}
 }
 
 // read reads and tests all texts of a call.
@@ -218,6 +237,13 @@ func (d *detection) read(ctx context.Context, args []string) error {
 // texts.
 func (d *detection) keep(f *finding) {
 	d.findings = append(d.findings, f)
+	if len(d.findings) > 1 { // silence is simulated for one text alone
+		for _, o := range slices.Concat(f.outcomes, d.findings[0].outcomes) {
+			if o.informed != nil {
+				o.informed.simulates = nil
+			}
+		}
+	}
 	if len(d.findings) > maxPages {
 		for _, o := range f.outcomes {
 			o.shown = nil

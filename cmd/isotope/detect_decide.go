@@ -24,6 +24,11 @@ func (d *scorer) decide(findings []*finding) {
 			}
 		}
 	}
+	if n == 1 {
+		for _, o := range findings[0].outcomes {
+			o.settle()
+		}
+	}
 	holm := detect.Holm(p, d.flags.alpha)
 	for i, f := range findings {
 		switch {
@@ -60,6 +65,10 @@ func (o *outcome) among(n int64) {
 	factor := math.Log10(float64(n))
 	limit := math.Log10(o.candidate.options.Alpha)
 	o.scan.Log10PAdjusted = tail.Bonferroni(o.scan.Log10PAdjusted, n)
+	if x := o.informed; x != nil {
+		x.result.Log10PAdjusted = tail.Bonferroni(x.result.Log10PAdjusted, n)
+		x.result.Tests *= n
+	}
 	kept := o.scan.Spans[:0]
 	spans := o.spans[:0]
 	for i, s := range o.scan.Spans {

@@ -28,6 +28,10 @@ type detectFlags struct {
 	normalize                            string
 	json, spans                          bool
 	failOn, report                       string
+	referenceEndpoint, referenceModel    string
+	probs, referenceGGUF, llamaLib       string
+	writeRows                            string
+	referenceTemperature                 float64
 
 	chains []forms.Chain // of --normalize
 	given  func(name string) bool
@@ -63,11 +67,18 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 		f.StringVar(&o.weights, "weights", "", "weigh each position by the numbers in `FILE`: weights, or entropies of a model's rows")
 		f.IntVar(&o.shared, "shared", 0, "leave out what at least so many of the texts share, such as templates; 0 leaves nothing out")
 		f.BoolVar(&o.spans, "spans", false, "find marked parts of a text as well, as a second test")
+		f.StringVar(&o.probs, "probs", "", "test with the probabilities of the tokens by a model as well, as a second test; `FILE` has the rows")
+		f.StringVar(&o.referenceGGUF, "reference-gguf", "", "the same with the probabilities of the model in `FILE`, run by llama.cpp")
+		f.StringVar(&o.referenceEndpoint, "reference-endpoint", "", "the same with the logprobs of an OpenAI-compatible server, which is sent the text; `URL` such as https://host/v1")
+		f.StringVar(&o.referenceModel, "reference-model", "", "`NAME` of the model at --reference-endpoint")
+		f.Float64Var(&o.referenceTemperature, "reference-temperature", 1, "temperature of --reference-gguf, which should be that at which the text was sampled")
+		registerLlamaLib(f, &o.llamaLib)
 		f.StringVar(&o.normalize, "normalize", "", "test more forms of a text, each as one more test; in `FORMS` commas separate the tests, and plus signs join forms")
 		f.Lookup("normalize").NoOptDefVal = normalizeDefault
 		f.Float64Var(&o.fdr, "fdr", 0, "also list texts for triage, at this false discovery rate in (0,1)")
 	})
 	group(cmd, "Output", func(f *pflag.FlagSet) {
+		f.StringVar(&o.writeRows, "write-rows", "", "write the rows of --reference-gguf or --reference-endpoint to `FILE`, which --probs takes")
 		f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` that shows the text as the test saw it. For several texts it is an index, and their pages are in a directory next to it")
 		f.BoolVar(&o.json, "json", false, "print one JSON object")
 		f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
@@ -148,7 +159,7 @@ func (o *detectFlags) check(args []string) error {
 	if len(o.profiles) > 1 && !o.any.given {
 		marks = o.severalMarks()
 	}
-	return check(o.files(), marks, o.rateRules(), o.weightRules(), o.sharedRules(args), o.inputs(args), o.read.rules(), []rule{
+	return check(o.files(), marks, o.rateRules(), o.weightRules(), o.probRules(), o.sharedRules(args), o.inputs(args), o.read.rules(), []rule{
 		within("alpha", o.alpha, open(0, 1)),
 		within("min-share", o.minShare, leftOpen(0, 1)),
 		withinIf(o.given("fdr"), "fdr", o.fdr, open(0, 1)),
@@ -157,7 +168,7 @@ func (o *detectFlags) check(args []string) error {
 }
 
 func (o *detectFlags) files() []rule {
-	names := slices.Concat(o.keys, o.profiles, o.selectors, o.bandRoles, o.prompts, o.tokenizers, []string{o.keyring, o.any.file, o.ids, o.report, o.read.skipped, o.normalize, o.weights})
+	names := slices.Concat(o.keys, o.profiles, o.selectors, o.bandRoles, o.prompts, o.tokenizers, []string{o.keyring, o.any.file, o.ids, o.report, o.read.skipped, o.normalize, o.weights, o.probs, o.referenceGGUF, o.llamaLib, o.writeRows, o.referenceEndpoint, o.referenceModel})
 	ring := o.keyringFile() != ""
 	return []rule{
 		noSecrets(names...),

@@ -26,26 +26,28 @@ type detectJSON struct {
 
 // headlineJSON is the strongest result, without its verdict, which is that of the call.
 type headlineJSON struct {
-	Log10P         *float64     `json:"log10_p"`
-	Log10PAdjusted *float64     `json:"log10_p_adjusted"`
-	Z              *float64     `json:"z"`
-	Tokens         int64        `json:"tokens"`
-	Scored         int64        `json:"scored"`
-	Green          int64        `json:"green"`
-	Sum            json.Number  `json:"sum"` // of scores; for another engine's mark in its unit
-	Skipped        skippedJSON  `json:"skipped"`
-	Tests          int64        `json:"tests"`
-	Quote          string       `json:"quote"` // the adjusted p-value in words: "10^-12.4", "less than 10^-38"
-	Profile        string       `json:"profile"`
-	KeyID          string       `json:"key_id"`
-	Label          string       `json:"label,omitempty"` // of the key in its keyring
-	Scheme         string       `json:"scheme"`
-	Width          int          `json:"width"`
-	Tokenizer      string       `json:"tokenizer"`
-	Form           string       `json:"form"` // of the text; "" is as it is
-	Power          powerJSON    `json:"power"`
-	Spans          []spanJSON   `json:"spans"`
-	Payload        *payloadJSON `json:"payload,omitempty"` // of profiles with a payload
+	Log10P         *float64      `json:"log10_p"`
+	Log10PAdjusted *float64      `json:"log10_p_adjusted"`
+	Z              *float64      `json:"z"`
+	Tokens         int64         `json:"tokens"`
+	Scored         int64         `json:"scored"`
+	Green          int64         `json:"green"`
+	Sum            json.Number   `json:"sum"` // of scores; for another engine's mark in its unit
+	Skipped        skippedJSON   `json:"skipped"`
+	Tests          int64         `json:"tests"`
+	Quote          string        `json:"quote"` // the adjusted p-value in words: "10^-12.4", "less than 10^-38"
+	Profile        string        `json:"profile"`
+	KeyID          string        `json:"key_id"`
+	Label          string        `json:"label,omitempty"` // of the key in its keyring
+	Scheme         string        `json:"scheme"`
+	Width          int           `json:"width"`
+	Tokenizer      string        `json:"tokenizer"`
+	Form           string        `json:"form"` // of the text; "" is as it is
+	Power          powerJSON     `json:"power"`
+	Spans          []spanJSON    `json:"spans"`
+	Payload        *payloadJSON  `json:"payload,omitempty"`  // of profiles with a payload
+	Variant        *variantJSON  `json:"variant,omitempty"`  // of profiles with variants
+	Informed       *informedJSON `json:"informed,omitempty"` // with --probs or --reference-gguf
 }
 
 // resultJSON is the JSON object of the test of one text for one mark, version 1. NaN and
@@ -159,7 +161,8 @@ func (o *outcome) json(warnings []string) resultJSON {
 	j.headlineJSON = headlineOf(o.result)
 	j.Profile, j.KeyID, j.Label = o.candidate.profile.ID(), o.keyID(), o.candidate.label
 	j.Scheme, j.Width, j.Tokenizer = o.candidate.profile.Scheme(), o.candidate.width(), o.candidate.reader.name()
-	j.Form, j.Payload = o.form, toPayloadJSON(o.message)
+	j.Form, j.Payload, j.Informed = o.form, toPayloadJSON(o.message), o.informed.json()
+	j.Variant = o.settled()
 	if o.engineSum != nil {
 		j.Sum = json.Number(strconv.FormatFloat(*o.engineSum, 'f', -1, 64))
 	}

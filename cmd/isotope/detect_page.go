@@ -129,6 +129,9 @@ func (d *detection) facts() []report.Fact {
 		{Name: "command", Value: d.command()},
 		{Name: "alpha", Value: strconv.FormatFloat(d.flags.alpha, 'g', -1, 64)},
 	}
+	if d.probs != nil {
+		facts = append(facts, report.Fact{Name: "model of the probabilities", Value: fmt.Sprintf("%s at temperature %g", d.probs.name, d.probs.temperature)})
+	}
 	for i := range d.ledger.Files {
 		if f := &d.ledger.Files[i]; i < 20 {
 			facts = append(facts, report.Fact{Name: "file", Value: fmt.Sprintf("%s, %d bytes, sha256:%s, %s", f.Name, f.Bytes, f.SHA256, f.Taken())})
@@ -206,6 +209,9 @@ func (d *detection) resultBox(f *finding) *report.Box {
 		b.Odds, b.Means, b.Not = report.Odds(r.Log10PAdjusted, r.Log10Floor), boxMeans, boxNot
 	case detect.NotDetected:
 		b.Odds = sentence(powerWords(o.scorer.Law(), r))
+		if x := o.informed; x != nil && x.result.Simulated > 0 {
+			b.Odds = sentence(x.simulated())
+		}
 		b.Not = "that the text is unmarked. Editing, paraphrase and translation remove marks, and a text of another key looks the same."
 	default:
 		b.Not = "that the text is unmarked."
@@ -257,6 +263,9 @@ func (d *detection) page(f *finding) *report.Page {
 	}
 	if r.Verdict != detect.Detected && o.candidate.tests() {
 		p.Notes = append(p.Notes, "Power of the test: "+powerWords(law, r)+".")
+	}
+	if o.informed != nil {
+		p.Notes = append(p.Notes, "A second test knows the probabilities of the tokens: "+o.informed.words()+".")
 	}
 	if o.message != nil {
 		p.Facts = append(p.Facts, report.Fact{Name: "message", Value: messageWords(o.message)})

@@ -62,3 +62,39 @@ func partsWords(s detect.Scan) string {
 	}
 	return fmt.Sprintf(", %s for the best of %d parts", logP(s.Log10P), s.Intervals)
 }
+
+// variantJSON says which of the keys of a profile with variants a text has. A generator that chooses
+// the key by a number writes the number into the text.
+type variantJSON struct {
+	Number int `json:"number"` // of the key with the smallest p-value, from 0
+	Of     int `json:"of"`
+	// Whether the number is readable: the text depends on this key, with every key adjusted for.
+	Clear      bool     `json:"clear"`
+	Log10PNext *float64 `json:"log10_p_next"` // smallest log10 p under another key, before adjusting
+}
+
+func newVariant(n, of int, next float64) *variantJSON {
+	return &variantJSON{Number: n, Of: of, Log10PNext: number(next)}
+}
+
+// settled returns the variant of an outcome with its verdict, or nil.
+func (o *outcome) settled() *variantJSON {
+	if o.variant == nil {
+		return nil
+	}
+	v := *o.variant
+	v.Clear = o.result.Verdict == detect.Detected
+	return &v
+}
+
+// words says which key of several it is.
+func (v *variantJSON) words() string {
+	next := ""
+	if v.Log10PNext != nil {
+		next = fmt.Sprintf("; the best of the others has log10 p %s before adjusting", logP(*v.Log10PNext))
+	}
+	if !v.Clear {
+		return fmt.Sprintf("none of %d is readable%s", v.Of, next)
+	}
+	return fmt.Sprintf("%d of 0 to %d: the text depends on this key, adjusted for all %d%s", v.Number, v.Of-1, v.Of, next)
+}

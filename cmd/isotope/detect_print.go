@@ -69,6 +69,8 @@ func (o *outcome) silence() string {
 	switch {
 	case len(o.allWarnings()) > 0 || !o.candidate.tests():
 		return "the notes say why"
+	case o.informed != nil:
+		return o.informed.silence()
 	case o.result.Power.Rate == 0:
 		return "nothing was detected, and no --rate says how much a marked text like this one would show"
 	}
@@ -108,6 +110,8 @@ func (o *outcome) print(b *strings.Builder) {
 	law := o.scorer.Law()
 	fmt.Fprintf(b, "  key       %s\n  log10 p   %s", o.keyID(), logP(r.Log10PAdjusted))
 	switch {
+	case o.informed != nil:
+		fmt.Fprintf(b, " (before adjusting for %d tests: %s for the text without probabilities%s, %s with them)", r.Tests, logP(r.Log10P), partsWords(o.scan), logP(o.informed.result.Log10P))
 	case o.message != nil:
 		fmt.Fprintf(b, " (before adjusting for %d tests: %s for the mark%s, %s for the best of %d messages)",
 			r.Tests, logP(r.Log10P), partsWords(o.scan), logP(bestMessage(o.message)), 1<<o.message.Bits)
@@ -132,6 +136,12 @@ func (o *outcome) print(b *strings.Builder) {
 	fmt.Fprintf(b, "%d from prompts, %d repeated\n", s.Excluded, s.Duplicate)
 	if o.message != nil {
 		fmt.Fprintf(b, "  message   %s\n", messageWords(o.message))
+	}
+	if v := o.settled(); v != nil {
+		fmt.Fprintf(b, "  variant   %s\n", v.words())
+	}
+	if o.informed != nil {
+		fmt.Fprintf(b, "  informed  %s\n", o.informed.words())
 	}
 	for _, s := range o.spans {
 		fmt.Fprintf(b, "  part      %s\n", s)
@@ -285,6 +295,9 @@ func (d *detection) printTable(b *strings.Builder) {
 	fmt.Fprintf(b, "p-values are adjusted for all %d texts (%s)", n, rule)
 	if several := len(d.set.list) > 1; several && !d.set.bands {
 		fmt.Fprintf(b, " and %d keys", len(d.set.list))
+	}
+	if d.probs != nil {
+		fmt.Fprintf(b, ", and two tests of each, one of which knows the probabilities of %s", d.probs.name)
 	}
 	if d.flags.fdr > 0 {
 		fmt.Fprintf(b, "; %d are on the list for triage, of which a share of %g may be there by chance", triage, d.flags.fdr)

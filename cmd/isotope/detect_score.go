@@ -25,9 +25,11 @@ type outcome struct {
 	scan      detect.Scan
 	spans     []spanJSON // of the scan
 	message   *detect.Decoded
-	engineSum *float64 // the statistic in the unit of another engine, where that is not the result's
-	warnings  []error  // besides those of the result
+	engineSum *float64         // the statistic in the unit of another engine, where that is not the result's
+	informed  *informedOutcome // with probabilities; nil without
+	warnings  []error          // besides those of the result
 	shown     *shownText
+	variant   *variantJSON // which of several keys the text has; nil for a profile with one
 }
 
 // A shownText is the text of an outcome as a page shows it.
@@ -103,7 +105,8 @@ type scorer struct {
 	colour bool // a page shows the texts
 	// weights are those of --weights, or nil.
 	weights *textWeights
-	failed  error // why the call cannot go on
+	probs   *tokenProbs // nil: none
+	failed  error       // why the call cannot go on
 }
 
 // test tests one subject. refused says why it cannot be tested.
@@ -134,6 +137,7 @@ func (d *scorer) test(s *subject) (f *finding, refused string) {
 			tests += int64(len(c.bound)) * int64(len(list))
 		}
 	}
+	tests *= d.statistics()
 	if tests == 0 {
 		return nil, "this is a text, and the profile has no tokenizer; give token ids with --ids, or a profile with the tokenizer of the model"
 	}
@@ -210,7 +214,7 @@ func formWords(o *outcome, list []form) string {
 // the text as it is.
 func (d *scorer) isPanel(list []form) bool {
 	first := d.set.list[0]
-	if len(d.set.list) == 1 || len(list) > 1 || d.flags.spans || first.profile.Native == nil {
+	if len(d.set.list) == 1 || len(list) > 1 || d.flags.spans || d.probs != nil || first.profile.Native == nil {
 		return false
 	}
 	return !slices.ContainsFunc(d.set.list, func(c *candidate) bool { return c.profile != first.profile || len(c.bound) > 1 })
@@ -270,19 +274,32 @@ func (t *tokenText) parts() func(yield func([]watermark.Token) bool) {
 // testCandidate tests every form of a subject under every variant of a candidate.
 func (d *scorer) testCandidate(c *candidate, s *subject, list []form, x *readText, tests int64) *outcome {
 	var best *outcome
+	number, next := 0, 0.0 // variant of best, and the smallest log10 p of another one
 	for b := range c.bound {
+		var own *outcome
 		for i := range list {
 			o := d.testForm(c, &c.bound[b], &x.texts[i], x, tests)
+			d.inform(o, &c.bound[b], s, &x.texts[i], x.given, tests)
 			o.form, o.changed = list[i].name, list[i].changed
 			if len(o.scan.Spans) > 0 {
 				o.spans = spansOf(c, s, &list[i], &x.texts[i], o.scan.Spans)
 			}
-			if best == nil || byP(o, best) < 0 {
-				best = o
+			if own == nil || byP(o, own) < 0 {
+				own = o
 			}
+		}
+		switch {
+		case best == nil:
+			best = own
+		case byP(own, best) < 0:
+			next = min(next, best.result.Log10P)
+			best, number = own, b
+		default:
+			next = min(next, own.result.Log10P)
 		}
 	}
 	if len(c.bound) > 1 {
+		best.variant = newVariant(number, len(c.bound), next)
 		best.warnings = append(best.warnings, fmt.Errorf("the text was tested under %d keys, of which a text has one; the smallest p-value is shown, adjusted for all of them", len(c.bound)))
 	}
 	return best

@@ -14,15 +14,16 @@ type subject struct {
 	place   corpus.Place
 	parts   []corpus.Text // that may be the model's own words
 	prompts []corpus.Text
+	shown   [][]corpus.Text // all texts of the row before each part
 	notes   []corpus.Note
 }
 
 // newSubject divides the texts of a document into what is tested and what the model was given.
 func newSubject(d *corpus.Document) *subject {
 	s := &subject{place: d.Place, notes: d.Notes}
-	for _, t := range d.Texts {
+	for i, t := range d.Texts {
 		if t.Kind.Tested() {
-			s.parts = append(s.parts, t)
+			s.parts, s.shown = append(s.parts, t), append(s.shown, d.Texts[:i])
 		} else {
 			s.prompts = append(s.prompts, t)
 		}

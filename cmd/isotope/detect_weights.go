@@ -177,6 +177,7 @@ func (o *detectFlags) weightRules() []rule {
 	return []rule{
 		{o.weights != "" && several, "--weights are for the tokens of one profile; give one --profile, and no keyring"},
 		{o.weights != "" && (o.spans || o.normalize != ""), "--weights are for a text as a whole and as it is; leave out --spans and --normalize"},
+		{o.weights != "" && (o.probs != "" || o.referenceGGUF != "" || o.referenceEndpoint != ""), "--weights and the probabilities of a model are two ways to use the model, and the second finds more; leave out --weights"},
 		{o.weights != "" && len(o.rates) > 0, "--rate is the rise of the mean score of equal weights; leave it out with --weights"},
 	}
 }

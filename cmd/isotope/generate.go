@@ -21,6 +21,10 @@ first call trains the model on the doc comments of the Go distribution of this m
 on the text files of --corpus. It is a small n-gram model. It shows how marking works, and
 not how well a model can write.
 
+With --gguf the model in FILE writes, run by llama.cpp. Without --profile its mark is the
+default one over the tokenizer in the file. To detect, make that profile with
+'isotope profile new --tokenizer FILE', and give 'isotope detect' the file with --tokenizer.
+
 Give --profile and --key several times, a key for each profile, to mark one text with
 several marks. These are biases with disjoint bands, and at most one keyed draw. If a
 profile has --variants, the text gets one of its keys, which the seed chooses.`
@@ -30,10 +34,13 @@ type generateFlags struct {
 	keys, profiles           []string
 	tokenizers               []string
 	selector, corpus, prompt string
+	gguf, llamaLib           string
+	chat                     bool
 	tokens                   int
 	unmarked, ids            bool
 	seed                     uint64
 	message                  uint32
+	payload                  bool // a profile has one, and --message is for it
 	sampler                  watermark.Sampler
 	given                    func(name string) bool // flags of the call
 }
@@ -47,6 +54,7 @@ func (c *cli) generateCommand() *cobra.Command {
 		Example: `  isotope generate --key my.key --profile my.json > text.txt
   isotope generate --key my.key --prompt "The encoder" --length 200
   isotope generate --key my.key --profile my.json --message 1234
+  isotope generate --key my.key --gguf model.gguf --chat --prompt "What is a lighthouse?"
   isotope generate --profile trace.json --key trace.key --profile provenance.json --key provenance.key`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -81,9 +89,12 @@ func (o *generateFlags) register(cmd *cobra.Command) {
 	f.StringVar(&o.selector, "selector", "", "key `FILE` that selects the profiles' bands")
 	registerTokenizers(f, &o.tokenizers)
 	f.StringVar(&o.corpus, "corpus", "", "train the model on the text files below `DIR`")
+	f.StringVar(&o.gguf, "gguf", "", "write with the model in `FILE`")
+	registerLlamaLib(f, &o.llamaLib)
+	f.BoolVar(&o.chat, "chat", false, "with --gguf: ask the prompt as a question, by the model's own template")
 	f.StringVar(&o.prompt, "prompt", "", "`TEXT` to continue; it is not printed")
 	f.IntVar(&o.tokens, "length", 400, "length of the text, in tokens")
-	f.Uint32Var(&o.message, "message", 0, "number `N` that the text carries, for a profile with a payload")
+	f.Uint32Var(&o.message, "message", 0, "number `N` that the text carries, for a profile with a payload or with variants")
 	f.BoolVar(&o.unmarked, "unmarked", false, "write without a mark")
 	f.BoolVar(&o.ids, "print-ids", false, "print token ids instead of text")
 	f.Uint64Var(&o.seed, "seed", 0, "make the text reproducible")
@@ -97,11 +108,14 @@ func (o *generateFlags) register(cmd *cobra.Command) {
 func (o *generateFlags) check() error {
 	profiles := max(len(o.profiles), 1)
 	return check([]rule{
-		noSecrets(slices.Concat(o.keys, o.profiles, o.tokenizers, []string{o.selector})...),
+		noSecrets(slices.Concat(o.keys, o.profiles, o.tokenizers, []string{o.selector, o.gguf, o.llamaLib})...),
 		{o.unmarked && (len(o.keys) > 0 || o.selector != ""), "--unmarked uses no key; leave out --key and --selector"},
 		{!o.unmarked && len(o.keys) == 0, "--key FILE is missing; make a key with 'isotope key new FILE'"},
 		{o.unmarked && profiles > 1, "--unmarked takes one --profile at most"},
 		{!o.unmarked && len(o.keys) != profiles, keysAndProfiles(len(o.keys), len(o.profiles))},
+		{o.gguf != "" && (o.corpus != "" || len(o.tokenizers) > 0), "--gguf has a model with its tokenizer; leave out --corpus and --tokenizer"},
+		{o.gguf == "" && (o.chat || o.llamaLib != ""), "--chat and --llama-lib are for --gguf; leave them out"},
+		{o.chat && o.prompt == "", "--chat asks the question of --prompt; give one"},
 		within("temperature", o.sampler.Temperature, notNegative()),
 		within("top-k", o.sampler.TopK, notNegative()),
 		within("top-p", o.sampler.TopP, closed(0, 1)),
@@ -112,6 +126,9 @@ func (o *generateFlags) check() error {
 
 // generate writes one text.
 func (c *cli) generate(ctx context.Context, o *generateFlags) error {
+	if o.gguf != "" {
+		return c.generateGGUF(ctx, o)
+	}
 	if err := c.loadTokenizers(o.tokenizers); err != nil {
 		return err
 	}
@@ -224,6 +241,9 @@ func (o *generateFlags) mark(p *watermark.Profile, keyFile string, seed [32]byte
 	if err != nil {
 		return nil, err
 	}
+	if len(marks) > 1 && o.given("message") && !o.payload {
+		return marks[o.message], nil
+	}
 	return marks[int(binary.LittleEndian.Uint32(seed[:])%uint32(len(marks)))], nil
 }
 
@@ -232,18 +252,26 @@ func (o *generateFlags) mark(p *watermark.Profile, keyFile string, seed [32]byte
 // attributed to 0.
 func (o *generateFlags) checkMessage(profiles []*watermark.Profile) error {
 	bits, payloads := 0, 0
+	variants, draws := 0, 0
 	for _, p := range profiles {
+		if p.Variants > 1 {
+			variants = p.Variants
+			draws++
+		}
 		if p.Payload > 0 {
 			bits = p.Payload
 			payloads++
 		}
 	}
 	message := o.given("message")
+	o.payload = payloads > 0
 	return check([]rule{
+		{message && payloads == 0 && draws > 1, "two profiles have variants, and --message is one number; leave one of the profiles out"},
+		{message && payloads == 0 && draws == 1 && int64(o.message) >= int64(variants), fmt.Sprintf("--message %d is not below the %d variants of the profile", o.message, variants)},
 		{payloads > 1, "two profiles have a payload, and --message is one number; leave one of the profiles out"},
 		{message && o.unmarked, "--unmarked text carries no message; leave out --message"},
-		{message && bits == 0, "--message needs a profile with a payload; 'isotope profile new --payload BITS' makes one"},
+		{message && bits == 0 && draws == 0, "--message needs a profile with a payload, or a keyed draw with variants; 'isotope profile new --payload BITS' and '--variants N' make one"},
 		{!message && !o.unmarked && bits > 0, fmt.Sprintf("the profile has a payload of %d bits; give the number that the text carries with --message N", bits)},
-		{message && o.message >= 1<<bits, fmt.Sprintf("--message %d needs more than the %d bits of the profile's payload", o.message, bits)},
+		{message && payloads > 0 && o.message >= 1<<bits, fmt.Sprintf("--message %d needs more than the %d bits of the profile's payload", o.message, bits)},
 	})
 }

@@ -52,8 +52,8 @@ type auditReport struct {
 			} `json:"decoys"`
 		} `json:"statistics"`
 		Outputs struct {
-			In, Tested int64
-			Skipped    []struct {
+			In, Tested, Tokens int64
+			Skipped            []struct {
 				Name  string
 				Count int64
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,7 +43,11 @@ rule. --dry-run prints it and asks nothing. --plan-file FILE refuses a plan that
 one in FILE. The first line of a journal holds the plan, and no other plan can use it.
 
 The plan has two statistics: distinct pairs of context and token, and the residual against
-a reference model that knows nothing of the key. --reference none leaves the residual out.
+a reference model that knows nothing of the key. By default it is the embedded one.
+--reference-gguf has llama.cpp run another, and --reference FILE takes the rows of any.
+Take the model from which the suspect was tuned, if you can: the residual is then by far the
+stronger test. The reference model is tested for the mark as well. --reference none leaves
+the residual out.
 A context that occurs in a prompt is not tested. While answers come in, a sequential test
 looks after every --batch of them. It ends the collection when it detects, or with --c1
 when a share of --share would have been detected. --fixed collects everything first. The
@@ -79,6 +84,7 @@ func (c *cli) studentCommand() *cobra.Command {
 		Example: `  isotope student --key my.key --profile my.json outputs.jsonl
   isotope student --key my.key --profile my.json --endpoint https://host/v1 --model suspect \
       --journal suspect.jsonl --budget-tokens 2000000 --report suspect.html
+  isotope audit --key my.key --profile my.json --reference rows.jsonl outputs.jsonl
   isotope student --key my.key --profile my.json --journal suspect.jsonl --json
   isotope student --key root.key --profile my.json --registry tenants.json --epoch 2026-11 outputs.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -118,11 +124,10 @@ func (c *cli) student(ctx context.Context, o *studentFlags, files []string) erro
 
 // studentFiles tests outputs in files.
 func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, files []string) (err error) {
-	if o.reference == referenceEmbedded {
-		if err := c.loadReference(ctx, s, o.corpus); err != nil {
-			return err
-		}
+	if err := c.setReference(ctx, s, o, ""); err != nil {
+		return err
 	}
+	defer s.close()
 	d := &audit.DeclaredPlan{}
 	if err := c.plan(ctx, s, o, d, ""); err != nil {
 		return err
@@ -140,8 +145,14 @@ func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, fil
 		return err
 	}
 	reading := c.busy("reading")
-	err = c.readOutputs(ctx, &o.read, files, rows, a.AddDocument)
+	var failed error
+	err = c.readOutputs(ctx, &o.read, files, rows, func(d *corpus.Document) string {
+		refused, err := s.addDocument(a, d)
+		failed = cmp.Or(failed, err)
+		return refused
+	})
 	reading()
+	err = errors.Join(failed, err)
 	if err := errors.Join(err, closeSidecar()); err != nil {
 		return err
 	}
@@ -152,6 +163,9 @@ func (c *cli) studentFiles(ctx context.Context, o *studentFlags, s *suspect, fil
 			}
 		}
 		return nothingTested(&rows.Ledger)
+	}
+	if err := c.readReferenceOutputs(ctx, s, o); err != nil {
+		return err
 	}
 	for _, r := range rows.Reasons() {
 		for range r.Count {

@@ -131,11 +131,10 @@ func (c *cli) studentEndpoint(ctx context.Context, o *studentFlags, s *suspect) 
 	if err != nil {
 		return err
 	}
-	if o.reference == referenceEmbedded {
-		if err := c.loadReference(ctx, s, o.corpus); err != nil {
-			return err
-		}
+	if err := c.setReference(ctx, s, o, ""); err != nil {
+		return err
 	}
+	defer s.close()
 	declared := audit.Declare(collection)
 	if err := c.plan(ctx, s, o, declared, runKeyOf(o.journal)); err != nil {
 		return err
@@ -156,9 +155,14 @@ func (c *cli) studentEndpoint(ctx context.Context, o *studentFlags, s *suspect) 
 		return err
 	}
 	defer journal.Close()
-	end, err := c.collect(ctx, o, journal, apiKey, a)
+	end, err := c.collect(ctx, o, journal, apiKey, s.look(a, declared))
 	if err != nil {
 		return err
+	}
+	if end.Complete() {
+		if err := c.readReferenceOutputs(ctx, s, o); err != nil {
+			return err
+		}
 	}
 	return c.conclude(o, a, end, nil, observedOf(o.journal, journal.Recording()))
 }
@@ -197,7 +201,7 @@ func (c *cli) openJournal(path string, d collect.Declaration) (*collect.Journal,
 
 // collect runs a collection. An endpoint that fails is reported, and ends the call only if no
 // question has an answer.
-func (c *cli) collect(ctx context.Context, o *studentFlags, j *collect.Journal, apiKey string, a *audit.Audit) (collect.End, error) {
+func (c *cli) collect(ctx context.Context, o *studentFlags, j *collect.Journal, apiKey string, look collect.Look) (collect.End, error) {
 	ctx, stop, release := c.interrupts(ctx)
 	defer release()
 	progress, finish := c.progress()
@@ -211,7 +215,7 @@ func (c *cli) collect(ctx context.Context, o *studentFlags, j *collect.Journal, 
 	if progress != nil {
 		run.Progress = func(done, total int64) { progress("asking", done, total) }
 	}
-	end, err := run.Collect(ctx, a.Look)
+	end, err := run.Collect(ctx, look)
 	if !errors.Is(err, collect.ErrEndpoint) {
 		return end, err
 	}
@@ -261,9 +265,13 @@ func (c *cli) studentReplay(ctx context.Context, o *studentFlags, s *suspect) er
 	}
 	p := &declared.Plan
 	if p.Reference != "" {
-		if err := c.loadReference(ctx, s, o.corpus); err != nil {
+		if t := declared.Collection.Request.Temperature; t != nil && !o.given("reference-temperature") {
+			o.referenceTemperature = *t
+		}
+		if err := c.setReference(ctx, s, o, p.Reference); err != nil {
 			return err
 		}
+		defer s.close()
 	}
 	tokenizer, _ := s.profile.Tokenizer()
 	same := *declared
@@ -279,9 +287,14 @@ func (c *cli) studentReplay(ctx context.Context, o *studentFlags, s *suspect) er
 	if err != nil {
 		return err
 	}
-	end, err := collect.Replay(rec, a.Look)
+	end, err := collect.Replay(rec, s.look(a, declared))
 	if err != nil {
 		return err
+	}
+	if end.Complete() {
+		if err := c.readReferenceOutputs(ctx, s, o); err != nil {
+			return err
+		}
 	}
 	return c.conclude(o, a, end, nil, observedOf(o.journal, rec))
 }

@@ -28,6 +28,8 @@ type studentFlags struct {
 	read                                    readFlags
 	// The plan.
 	question, reference, corpus string
+	referenceGGUF, llamaLib     string
+	referenceTemperature        float64
 	alpha, c1, share            float64
 	tests, c1Pairs              int64
 	decoys                      int
@@ -43,8 +45,8 @@ type studentFlags struct {
 	pace                                         collect.Pace
 	keyEnv, keyFile                              string
 	// Input and output.
-	journal, reading, plan, report, failOn string
-	dryRun, json                           bool
+	journal, reading, plan, report, failOn, writeRows string
+	dryRun, json                                      bool
 
 	given func(name string) bool // flags of the call
 }
@@ -79,6 +81,7 @@ func (o *studentFlags) register(cmd *cobra.Command) {
 	group(cmd, "Endpoint", o.registerCollection)
 	group(cmd, "Output", func(f *pflag.FlagSet) {
 		f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and the tokens that it needs, and ask nothing")
+		f.StringVar(&o.writeRows, "write-rows", "", "write the rows of --reference-gguf to `FILE`, which --reference takes")
 		f.StringVarP(&o.report, "report", "o", "", "write the report as an HTML page to `FILE`")
 		f.BoolVar(&o.json, "json", false, "print the report as one JSON object")
 		f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
@@ -109,7 +112,11 @@ func (o *studentFlags) registerInput(f *pflag.FlagSet) {
 // registerPlan adds the flags that the plan declares.
 func (o *studentFlags) registerPlan(f *pflag.FlagSet) {
 	f.StringVar(&o.question, "question", "", "the question that the report answers, in your words")
-	f.StringVar(&o.reference, "reference", referenceEmbedded, "reference model of the residual: "+referenceEmbedded+", or "+referenceNone)
+	f.StringVar(&o.reference, "reference", referenceEmbedded, "reference model of the residual: "+referenceEmbedded+", "+referenceNone+", or a `FILE` with the rows of another model over these outputs")
+	f.StringVar(&o.referenceGGUF, "reference-gguf", "", "take the model in `FILE` as the reference model, run by llama.cpp")
+	f.Float64Var(&o.referenceTemperature, "reference-temperature", 1, "temperature of --reference-gguf, which should be the suspect's (default: that of --temperature, or 1)")
+	f.Lookup("reference-temperature").DefValue = "0" // which help does not print
+	registerLlamaLib(f, &o.llamaLib)
 	f.StringVar(&o.corpus, "corpus", "", "train the reference model on the text files below `DIR`, which no marked model wrote")
 	f.Float64Var(&o.alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,0.5]")
 	f.Float64Var(&o.c1, "c1", 0, "z-score of one scored token if all training text were marked, measured on a student of your own; 0 is unknown")
@@ -221,9 +228,28 @@ func (o *studentFlags) test() []rule {
 		within("share", o.share, leftOpen(0, 1)),
 		within("tests", o.tests, fromTo(1, 1_000_000_000_000)),
 		within("decoys", o.decoys, fromTo(student.MinDecoys, 1_000_000)),
-		oneOf("reference", o.reference, referenceEmbedded, referenceNone),
+		within("reference-temperature", o.referenceTemperature, notNegative()),
 		{o.reference == referenceNone && o.corpus != "", "--corpus trains the reference model, and --reference none has none; leave one of them out"},
+		{o.readsRows() && o.corpus != "", "--corpus trains the embedded reference model, and --reference names another one; leave one of them out"},
+		{o.referenceGGUF != "" && (o.given("reference") || o.corpus != ""), "--reference-gguf is a reference model, and so is that of --reference and --corpus; give one"},
+		{o.readsRows() && !exists(o.reference), fmt.Sprintf("--reference %s is not one of %s, %s, and there is no such file of rows", quoted(o.reference), referenceEmbedded, referenceNone)},
+		{o.readsRows() && (o.endpoint != "" || o.journal != ""), "--reference FILE has rows for outputs that are there, and an endpoint has yet to answer; give the model with --reference-gguf FILE"},
+		{(o.reading != "") && (o.referenceGGUF != "" || o.readsRows()), "--reading tests what a model would write next, and has no residual; leave out --reference and --reference-gguf"},
+		{o.given("reference-temperature") && o.referenceGGUF == "" && !o.readsRows(), "--reference-temperature is for --reference-gguf; leave it out"},
+		{o.writeRows != "" && o.referenceGGUF == "", "--write-rows writes what --reference-gguf gives; give the model"},
+		{o.llamaLib != "" && o.referenceGGUF == "", "--llama-lib is for --reference-gguf; leave it out"},
 	}
+}
+
+// exists reports whether there is a file of a name.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// readsRows reports whether the reference model is in a file of rows.
+func (o *studentFlags) readsRows() bool {
+	return o.referenceGGUF == "" && o.reference != referenceEmbedded && o.reference != referenceNone
 }
 
 // collection are the rules of how an endpoint is asked.

@@ -11,6 +11,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/reading"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
@@ -27,9 +28,11 @@ type suspect struct {
 	bind             func(watermark.Key) (detect.Scorer, error) // binds the decoys
 	registry         *audit.Registry
 	cohorts, tenants []student.Account
-	provenance       *audit.Band       // nil: none
-	provenancePlan   *audit.Provenance // of the same band, without its live strength
-	reference        detect.Reference  // nil: none
+	provenance       *audit.Band         // nil: none
+	provenancePlan   *audit.Provenance   // of the same band, without its live strength
+	reference        detect.Reference    // nil: none, or rows
+	rows             *reading.References // nil: none, or reference
+	gguf             *ggufReference      // writes the rows; nil: they come from a file, or there are none
 	referenceName    string
 }
 
@@ -209,7 +212,7 @@ func (s *suspect) readRegistry(o *studentFlags) error {
 // loadReference loads the embedded model as the reference model.
 func (c *cli) loadReference(ctx context.Context, s *suspect, corpus string) error {
 	if s.tokenizer == nil {
-		return usagef("the profile has no tokenizer, and the embedded reference model needs one; --reference none leaves the residual out")
+		return usagef("the profile has no tokenizer, and the embedded reference model needs one; --reference FILE takes the rows of another model, --reference-gguf runs one, and --reference none leaves the residual out")
 	}
 	b, err := c.loadModel(ctx, s.tokenizer, corpus)
 	if err != nil {
@@ -262,7 +265,7 @@ func (c *cli) plan(ctx context.Context, s *suspect, o *studentFlags, d *audit.De
 		}
 		p.Provenance = &band
 	}
-	if s.reference != nil {
+	if s.reference != nil || s.rows != nil {
 		p.Statistics = append(p.Statistics, "residual")
 	}
 	if d.Collection != nil && !o.fixed {
@@ -292,9 +295,17 @@ func (s *suspect) config(d *audit.DeclaredPlan) (audit.Config, error) {
 	}
 	decoys, err := student.NewDecoys(run, d.Plan.Decoys, s.bind)
 	return audit.Config{
-		Declared: d, Scorer: s.scorer, Decoys: decoys, Reference: s.reference, Tokenizer: s.tokenizer, Exempt: s.profile.Exempt(), Floor: s.limits.Floor, Warnings: s.limits.Warnings,
+		Declared: d, Scorer: s.scorer, Decoys: decoys, Reference: s.reference, Rows: s.outputRows(), Tokenizer: s.tokenizer, Exempt: s.profile.Exempt(), Floor: s.limits.Floor, Warnings: s.limits.Warnings,
 		Cohorts: s.cohorts, Tenants: s.tenants, Provenance: s.provenance,
 	}, err
+}
+
+// outputRows returns the rows of the reference model, or nil.
+func (s *suspect) outputRows() student.OutputRows {
+	if s.rows == nil {
+		return nil // and not an interface that holds nil
+	}
+	return s.rows
 }
 
 // audit returns the test of a plan, which has no outputs yet.

@@ -85,11 +85,12 @@ func (s *Test) copied() float64 {
 
 // referenceChoices tests the likeliest token of the reference after each context that is new in its
 // conversation. Such a pair cannot have been copied from before, so a reference that does not know
-// the key has a share gamma of green ones. Both tails count.
-func (s *Test) referenceChoices(set *pairSet) float64 {
-	rows, ok := s.options.Reference.(RowReference)
-	if !ok {
-		return 0
+// the key has a share gamma of green ones. Both tails count. It also counts the positions of outputs
+// without a row.
+func (s *Test) referenceChoices(set *pairSet) (log10P float64, unread int64) {
+	dense, _ := s.options.Reference.(RowReference)
+	if dense == nil && s.options.OutputRows == nil {
+		return 0, 0
 	}
 	width := s.scorer.Width()
 	tested := make(map[string]struct{}) // contexts of the test
@@ -103,6 +104,15 @@ func (s *Test) referenceChoices(set *pairSet) float64 {
 	for _, o := range s.outputs {
 		before := o.before()
 		history := append(before[:len(before):len(before)], o.text...)
+		var rows []Row
+		if s.options.OutputRows != nil {
+			rows = s.options.OutputRows.Rows(before, o.text)
+			for at := width; at < len(o.text); at++ {
+				if at >= len(rows) || rows[at].Probs == nil {
+					unread++
+				}
+			}
+		}
 		seen := make(map[string]struct{})
 		for at := width; at < len(history); at++ {
 			context := string(evidence.Pack(key[:0], history[at-width:at]...))
@@ -116,24 +126,43 @@ func (s *Test) referenceChoices(set *pairSet) float64 {
 			if _, ok := asked[context]; ok {
 				continue
 			}
-			asked[context] = struct{}{}
-			row = rows.LogProbs(row, history[:at])
-			best := 0
-			for i, x := range row {
-				if x > row[best] {
-					best = i
-				}
+			best := detect.Token(-1)
+			switch in := at - len(before); {
+			case dense != nil:
+				row = dense.LogProbs(row, history[:at])
+				best = likeliest(row, s.scorer.Vocab())
+			case in < len(rows):
+				best = rows[in].Choice()
 			}
-			if best < min(len(row), s.scorer.Vocab()) {
+			if dense == nil && best < 0 {
+				continue // another output may have a row for the context
+			}
+			asked[context] = struct{}{}
+			if best >= 0 && int(best) < s.scorer.Vocab() {
 				choices.pairs = append(choices.pairs, detect.Pair{
-					Context: append([]detect.Token(nil), history[at-width:at]...), Token: detect.Token(best),
+					Context: append([]detect.Token(nil), history[at-width:at]...), Token: best,
 				})
 			}
 		}
 	}
 	if len(choices.pairs) == 0 {
-		return 0
+		return 0, unread
 	}
 	t, gamma := choices.test(s.scorer), greenLaw(s.scorer).P
-	return tail.Bonferroni(min(t.pairs, tail.Binomial(t.scored-t.green, t.scored, 1-gamma)), 2)
+	return tail.Bonferroni(min(t.pairs, tail.Binomial(t.scored-t.green, t.scored, 1-gamma)), 2), unread
+}
+
+// likeliest returns the token with the largest logarithm of a dense row, the smallest of equal ones,
+// or -1 if it is outside the vocabulary.
+func likeliest(row []float32, vocab int) detect.Token {
+	best := 0
+	for i, x := range row {
+		if x > row[best] {
+			best = i
+		}
+	}
+	if best >= min(len(row), vocab) {
+		return -1
+	}
+	return detect.Token(best)
 }

@@ -13,6 +13,9 @@ type Options struct {
 	// Reference adds the second statistic, the residual against this model. The test is then one of
 	// two (Bonferroni). nil tests distinct pairs alone.
 	Reference detect.Reference
+	// OutputRows takes the place of Reference, with rows that were computed before the test. A test
+	// has one of the two.
+	OutputRows OutputRows
 	// Filter narrows the test to some contexts. The zero ContextFilter keeps all.
 	Filter ContextFilter
 	// PromptsUnmarked declares that the marked model wrote no part of any prompt. Contexts of
@@ -55,6 +58,8 @@ func (o *Options) Check() error {
 		return errors.New("student: MinShare is outside [0,1]")
 	case o.C1Pairs < 0:
 		return errors.New("student: C1Pairs is negative")
+	case o.Reference != nil && o.OutputRows != nil:
+		return errors.New("student: Reference and OutputRows are two references, and a test has one")
 	case o.Tests > math.MaxInt64/8:
 		return errors.New("student: Tests is too large")
 	}
@@ -73,7 +78,7 @@ func (o *Options) filled() Options {
 
 // statistics returns the number of statistics of the test, 1 or 2.
 func (o *Options) statistics() int64 {
-	if o.Reference == nil {
+	if o.Reference == nil && o.OutputRows == nil {
 		return 1
 	}
 	return 2

@@ -17,6 +17,19 @@ type RowReference interface {
 	LogProbs(dst []float32, context []detect.Token) []float32
 }
 
+// OutputRows holds the rows of a reference model for outputs. Any framework can compute them once the
+// outputs are there, whole texts at a time.
+type OutputRows interface {
+	// Rows returns a Row for each token of an output that was added as text: row i is the law of
+	// text[i] after everything before it. before is what the test knows of that: the prompt of
+	// Add. Both have -1 for ids outside the vocabulary. A Row with nil Probs stands for a position
+	// without a row, and nil for an output without rows. Each row holds the likeliest token and
+	// the tokens that follow its context anywhere in the outputs. Other tokens may be left out and
+	// then have probability 0. The rows must depend on the key no more than the outputs do. The
+	// caller must not change them while the test uses them.
+	Rows(before, text []detect.Token) []Row
+}
+
 // residuals returns, in fixed point, how far each pair occurs more often than the reference expects
 // after all occurrences of its context in the outputs:
 //
@@ -39,6 +52,10 @@ func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
 	rows, _ := s.options.Reference.(RowReference)
 	var history []detect.Token
 	var row []float32
+	if s.options.OutputRows != nil {
+		s.subtractRows(fixed, pairs, after)
+		return fixed
+	}
 	for _, o := range s.outputs {
 		given := o.before()
 		history = append(append(history[:0], given...), o.text...)
@@ -64,6 +81,21 @@ func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
 		}
 	}
 	return fixed
+}
+
+// subtractRows is the second half of residuals for rows that were computed before.
+func (s *Test) subtractRows(fixed []int64, pairs []detect.Pair, after map[string][]int32) {
+	width := s.scorer.Width()
+	var key []byte
+	for _, o := range s.outputs {
+		rows := s.options.OutputRows.Rows(o.before(), o.text)
+		for at := width; at < min(len(o.text), len(rows)); at++ {
+			key = evidence.Pack(key[:0], o.text[at-width:at]...)
+			for _, i := range after[string(key)] {
+				fixed[i] -= rows[at].of(pairs[i].Token)
+			}
+		}
+	}
 }
 
 // probability returns e^x in fixed point, within 0 and 1. It returns 0 for NaN.

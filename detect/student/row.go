@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
 )
@@ -75,6 +76,22 @@ func (r Row) at(i int) (detect.Token, float32) {
 		return detect.Token(i), r.Probs[i]
 	}
 	return r.Tokens[i], r.Probs[i]
+}
+
+// of returns the probability of a token in fixed point, within 0 and 1.
+func (r Row) of(t detect.Token) int64 {
+	at := int(t)
+	if r.Tokens != nil {
+		i, ok := slices.BinarySearch(r.Tokens, t)
+		if !ok {
+			return 0
+		}
+		at = i
+	}
+	if at < 0 || at >= len(r.Probs) || !(r.Probs[at] > 0) {
+		return 0
+	}
+	return toFixed(min(float64(r.Probs[at]), 1))
 }
 
 // Choice returns the most probable token. Of equal ones it returns the smallest. For a row without

@@ -29,7 +29,7 @@ var ErrMarkedReference = errors.New("the reference model depends on the key: " +
 // Two statistics are declared ahead:
 //
 //   - Distinct pairs: each (context, token) pair counts once, and green ones are counted.
-//   - The residual, with a detect.Reference: each pair weighs as much as it occurs more often than
+//   - The residual, with a reference model: each pair weighs as much as it occurs more often than
 //     the reference expects. [detect.ResidualWeights] has the formula. Weights have either sign,
 //     because under-use counts as well as over-use.
 //
@@ -181,8 +181,11 @@ type Result struct {
 	// ReferenceLog10P is log10 of the p-value of the reference's own first choices, at most 0: after
 	// each new context, is its likeliest token green more often than chance has it, or less often? A
 	// reference that depends on the key makes the residual false in either direction. It is 0
-	// without a RowReference.
+	// without a RowReference or OutputRows.
 	ReferenceLog10P float64
+	// Unread is the number of positions of outputs for which OutputRows has no row. Each counts as
+	// one at which the reference expects nothing. That costs power, and the p-value holds.
+	Unread int64
 	// Refused says that the prompts were declared unmarked, but they or what the outputs copy from
 	// them have a p-value of at most 0.001, or that the reference has one. The test then does not
 	// reject: every p-value is 1.
@@ -215,7 +218,9 @@ func (s *Test) test() (Result, *pairSet) {
 	s.settle()
 	acc, filtered := s.gather()
 	set := s.pairSet(acc)
+	reference, unread := s.referenceChoices(set)
 	r := Result{
+		Unread:     unread,
 		Pairs:      acc.Result(),
 		Statistics: s.options.statistics(),
 		Tests:      s.options.Tests * s.options.statistics(),
@@ -240,7 +245,7 @@ func (s *Test) test() (Result, *pairSet) {
 		}
 	}
 	r.Log10PAdjusted = tail.Bonferroni(r.Log10P, s.options.Tests)
-	r.CopiedLog10P, r.ReferenceLog10P = s.copied(), s.referenceChoices(set)
+	r.CopiedLog10P, r.ReferenceLog10P = s.copied(), reference
 	if min(r.Prompts.Log10P, r.CopiedLog10P) <= log10Marked {
 		r.Warnings = append(r.Warnings, ErrMarkedPrompts)
 		if s.options.PromptsUnmarked {
@@ -347,7 +352,7 @@ func (s *Test) pairSet(acc *detect.Accumulator) *pairSet {
 			counts = append(counts, u.Count)
 		}
 	}
-	if s.options.Reference != nil {
+	if s.options.statistics() > 1 {
 		set.weighted = newWeightedSum(s.residuals(set.pairs, counts))
 	}
 	return set

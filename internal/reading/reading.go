@@ -1,11 +1,12 @@
-// Package reading parses reading files: what a model with open weights would write next, position
-// by position. Any framework can write them. docs/formats/rows.md describes the format, and package
-// detect tests the contents.
+// Package reading reads and writes files of rows: what a model would write next, position by
+// position. Any framework can write them. docs/formats/rows.md describes the format, and the
+// packages under detect test the contents.
 package reading
 
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,9 @@ const (
 	MaxTokens = 1 << 20
 )
 
+// gzipMagic begins a file that is compressed by gzip.
+const gzipMagic = "\x1f\x8b"
+
 // ErrFormat is wrapped by errors about a file that is not a valid reading file.
 var ErrFormat = errors.New("not a valid reading file")
 
@@ -35,6 +39,7 @@ const (
 	Choices    Kind = "choices"    // the model's choice, for student.Choices
 	Mass       Kind = "mass"       // the model's row, for student.NewMass
 	Difference Kind = "difference" // the rows of the model and of its base, for student.NewDifference
+	Reference  Kind = "reference"  // the rows of a model over texts of others, for student.OutputRows and informed.Test
 )
 
 // A Header is the first line.
@@ -48,14 +53,22 @@ type Header struct {
 	Base            string `json:"base,omitempty"`             // for a difference: whose rows are subtracted
 	// Marked is true if the texts are outputs of a marked model, in the order of its log. They
 	// are for student.Marked.
-	Marked bool   `json:"marked,omitempty"`
-	Note   string `json:"note,omitempty"`
+	Marked bool `json:"marked,omitempty"`
+	// Temperature is that of the rows of a reference, at least 0. nil is 1, as for all other kinds.
+	Temperature *float64 `json:"temperature,omitempty"`
+	// Top says that each row of a reference holds at least so many of the model's likeliest tokens,
+	// whatever else it holds. 0 promises nothing.
+	Top  int    `json:"top,omitempty"`
+	Note string `json:"note,omitempty"`
 }
 
 // A Text is one line: the tokens that the model was given, and what it gave after each of them.
 // Either Choices has an entry for each token, or Model has, and for a difference Base as well. A
 // Row with nil Probs and a choice of -1 stand for positions where the model was not asked.
 type Text struct {
+	// Start is the number of tokens that come before the text: what the model was given. It is
+	// above 0 for a reference only.
+	Start       int
 	Tokens      []watermark.Token
 	Choices     []watermark.Token
 	Model, Base []student.Row
@@ -69,10 +82,11 @@ type rowJSON struct {
 
 // textJSON is a Text in JSON.
 type textJSON struct {
+	Start   int               `json:"start,omitempty"`
 	Tokens  []watermark.Token `json:"tokens"`
-	Choices []watermark.Token `json:"choices"`
-	Rows    []*rowJSON        `json:"rows"`
-	Base    []*rowJSON        `json:"base"`
+	Choices []watermark.Token `json:"choices,omitempty"`
+	Rows    []*rowJSON        `json:"rows,omitempty"`
+	Base    []*rowJSON        `json:"base,omitempty"`
 }
 
 // A Reader reads one file. It is not safe for concurrent use.
@@ -83,9 +97,16 @@ type Reader struct {
 	buffer []byte
 }
 
-// NewReader reads the first line. Errors about it wrap [ErrFormat].
+// NewReader reads the first line of a file, which may be compressed by gzip. Errors about it wrap [ErrFormat].
 func NewReader(r io.Reader) (*Reader, error) {
 	d := &Reader{lines: bufio.NewReaderSize(r, 1<<16)}
+	if magic, _ := d.lines.Peek(len(gzipMagic)); string(magic) == gzipMagic {
+		z, err := gzip.NewReader(d.lines)
+		if err != nil {
+			return nil, fmt.Errorf("reading: %w: damaged gzip: %w", ErrFormat, err)
+		}
+		d.lines = bufio.NewReaderSize(z, 1<<16)
+	}
 	text, err := d.line()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading: %w: the file is empty", ErrFormat)
@@ -100,8 +121,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 	switch {
 	case h.Version != version:
 		return nil, d.wrong("isotope_reading is %d, and this program reads %d", h.Version, version)
-	case h.Kind != Choices && h.Kind != Mass && h.Kind != Difference:
-		return nil, d.wrong("unknown kind %s; write choices, mass or difference", strictjson.Quote(string(h.Kind)))
+	case h.Kind != Choices && h.Kind != Mass && h.Kind != Difference && h.Kind != Reference:
+		return nil, d.wrong("unknown kind %s; write choices, mass, difference or reference", strictjson.Quote(string(h.Kind)))
 	case h.Vocab < 1 || h.Vocab > watermark.MaxVocab:
 		return nil, d.wrong("the vocabulary size %d is outside 1 to %d", h.Vocab, watermark.MaxVocab)
 	case h.Tokenizer == "" || h.Model == "":
@@ -112,6 +133,10 @@ func NewReader(r io.Reader) (*Reader, error) {
 		return nil, d.wrong("a difference needs a base, and no other kind has one")
 	case h.Marked && h.Kind != Choices:
 		return nil, d.wrong("marked texts need the kind choices")
+	case h.Kind != Reference && (h.Temperature != nil || h.Top != 0):
+		return nil, d.wrong("temperature and top are for the kind reference; leave them out")
+	case h.Temperature != nil && !(*h.Temperature >= 0) || h.Top < 0 || h.Top > h.Vocab:
+		return nil, d.wrong("temperature must be at least 0, and top between 0 and the vocabulary size")
 	}
 	return d, nil
 }
@@ -142,7 +167,7 @@ func (d *Reader) parse(text []byte) (*Text, error) {
 	}
 	n := len(l.Tokens)
 	want := func(kind Kind, present bool, got int) bool {
-		if d.header.Kind == kind || kind == Mass && d.header.Kind == Difference {
+		if d.header.Kind == kind || kind == Mass && (d.header.Kind == Difference || d.header.Kind == Reference) {
 			return got == n
 		}
 		return !present
@@ -155,6 +180,9 @@ func (d *Reader) parse(text []byte) (*Text, error) {
 		!want(Difference, l.Base != nil, len(l.Base)):
 		return nil, d.wrong("a text of kind %s needs one entry for each of its %d tokens, and nothing else", d.header.Kind, n)
 	}
+	if l.Start < 0 || l.Start >= n || l.Start > 0 && d.header.Kind != Reference {
+		return nil, d.wrong("start is %d; it is below the number of tokens, and above 0 for a reference only", l.Start)
+	}
 	for _, id := range l.Tokens {
 		if id < 0 || int(id) >= d.header.Vocab {
 			return nil, d.wrong("token %d is outside the vocabulary of the header", id)
@@ -165,7 +193,7 @@ func (d *Reader) parse(text []byte) (*Text, error) {
 			return nil, d.wrong("choice %d is outside the vocabulary of the header", id)
 		}
 	}
-	t := &Text{Tokens: l.Tokens, Choices: l.Choices}
+	t := &Text{Start: l.Start, Tokens: l.Tokens, Choices: l.Choices}
 	var err error
 	if t.Model, err = d.rows(l.Rows); err != nil {
 		return nil, err

@@ -25,7 +25,8 @@ type Config struct {
 	Declared  *DeclaredPlan
 	Scorer    detect.Scorer
 	Decoys    *student.Decoys
-	Reference detect.Reference   // nil: no residual
+	Reference detect.Reference   // nil: no residual, or one by Rows
+	Rows      student.OutputRows // in place of Reference; nil: none
 	Tokenizer tokenize.Tokenizer // nil: outputs are token ids
 	Exempt    []watermark.Token
 	Cohorts   []student.Account
@@ -81,7 +82,7 @@ func New(c Config) (*Audit, error) {
 	a := &Audit{config: c, skipped: make(map[string]int64), models: make(map[string]int64), answers: newAnswersHash()}
 	var err error
 	a.student, err = student.New(c.Scorer, c.Decoys, &student.Options{
-		Reference: c.Reference, PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: p.Alpha, Tests: tests, C1: p.C1, MinShare: share, C1Pairs: p.C1Pairs,
+		Reference: c.Reference, OutputRows: c.Rows, PromptsUnmarked: p.PromptsUnmarked, Exempt: c.Exempt, Alpha: p.Alpha, Tests: tests, C1: p.C1, MinShare: share, C1Pairs: p.C1Pairs,
 	})
 	if err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ func (a *Audit) Look(batch []collect.Answer) (bool, error) {
 			a.Skip(string(x.Skip))
 			continue
 		}
-		prompt := promptTokens(a.config.Tokenizer, append(given[:len(given):len(given)], x.Prompt)...)
+		prompt := PromptTokens(a.config.Tokenizer, append(given[:len(given):len(given)], x.Prompt)...)
 		texts := make([][]watermark.Token, len(x.Texts))
 		for i, text := range x.Texts {
 			texts[i] = a.config.Tokenizer.Append(nil, []byte(text))
@@ -191,11 +192,11 @@ func (a *Audit) Look(batch []collect.Answer) (bool, error) {
 	return a.sequential != nil && a.sequential.Done(), nil
 }
 
-// promptTokens returns the tokens of the texts that a model was given, each text twice: after a
+// PromptTokens returns the tokens of the texts that a model was given, each text twice: after a
 // space, as in the middle of a sentence, and as it is. The first word of a text is another token
 // after a space. A prompt that was cut from marked text has the contexts of that token, and an
 // answer that quotes the prompt has them again.
-func promptTokens(t tokenize.Tokenizer, texts ...string) []watermark.Token {
+func PromptTokens(t tokenize.Tokenizer, texts ...string) []watermark.Token {
 	var ids []watermark.Token
 	for _, text := range texts {
 		ids = t.Append(ids, []byte(" "+text))

@@ -39,7 +39,7 @@ func NewLive(trace detect.Scorer, exempt []watermark.Token, provenance *Band, t 
 
 // AddDocument adds a row of a file, as [Audit.AddDocument] does.
 func (l *Live) AddDocument(d *corpus.Document) (refused string) {
-	prompt, texts, refused := documentTokens(l.tokenizer, d)
+	prompt, texts, refused := DocumentTokens(l.tokenizer, d)
 	if refused != "" {
 		return refused
 	}

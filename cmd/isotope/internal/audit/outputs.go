@@ -10,16 +10,16 @@ import (
 // what the model was shown. refused says why the row cannot be tested, and is empty for one that
 // was added.
 func (a *Audit) AddDocument(d *corpus.Document) (refused string) {
-	prompt, texts, refused := documentTokens(a.config.Tokenizer, d)
+	prompt, texts, refused := DocumentTokens(a.config.Tokenizer, d)
 	if refused == "" {
 		a.Add(prompt, texts...)
 	}
 	return refused
 }
 
-// documentTokens returns the tokens of a row: of what the model was shown, and of each text that
+// DocumentTokens returns the tokens of a row: of what the model was shown, and of each text that
 // may be its own. t is nil if texts are token ids.
-func documentTokens(t tokenize.Tokenizer, d *corpus.Document) (prompt []watermark.Token, texts [][]watermark.Token, refused string) {
+func DocumentTokens(t tokenize.Tokenizer, d *corpus.Document) (prompt []watermark.Token, texts [][]watermark.Token, refused string) {
 	var shown []string
 	for _, x := range d.Texts {
 		tested := x.Kind.Tested()
@@ -37,7 +37,7 @@ func documentTokens(t tokenize.Tokenizer, d *corpus.Document) (prompt []watermar
 		}
 	}
 	if len(shown) > 0 {
-		prompt = append(prompt, promptTokens(t, shown...)...)
+		prompt = append(prompt, PromptTokens(t, shown...)...)
 	}
 	return prompt, texts, ""
 }

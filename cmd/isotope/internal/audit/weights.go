@@ -37,6 +37,9 @@ func ReadingStatistic(path string) (string, *reading.Header, error) {
 		return "", nil, fmt.Errorf("%s: %w", path, err)
 	}
 	h := r.Header()
+	if h.Kind == reading.Reference {
+		return "", nil, fmt.Errorf("%s has rows of a reference model, which --reference takes; --reading tests rows of a suspect", path)
+	}
 	name := readingStatistics[h.Kind][0]
 	if h.Marked {
 		name += " over marked texts"
@@ -145,8 +148,9 @@ func (w *weightsTest) canonical(out *readingOutcome) report.AuditCanonical {
 	case slices.Contains(out.warnings, student.ErrDecoys.Error()):
 		c.Verdict, c.Claim = detect.Inconclusive, "Nothing may be concluded: the decoys of this test do not look like chance."
 	case out.verdict == detect.Detected:
-		c.Level, c.Claim = "A", "The model depends on the key: marked text was used, directly or through others, in making it."
-		c.Explanations = append(c.Explanations, "training on answers of the marked model", "training on text that customers published", "training on another model that was trained on marked text")
+		c.Level, c.Claim = "A", "The model depends on the key. Marked text was used, directly or through others, in making it, if the key was secret."
+		c.Explanations = append(c.Explanations, "training on answers of the marked model", "training on text that customers published",
+			"training on another model that was trained on marked text", "a leaked key, or lists that somebody learned from enough marked text")
 	}
 	return c
 }
@@ -155,6 +159,7 @@ func (w *weightsTest) canonical(out *readingOutcome) report.AuditCanonical {
 var readingNotShown = []string{
 	"who trained the model, and whether anybody meant to use marked text",
 	"that the reading file came from the model that it names",
+	"that the key was secret: whoever has it, or has learned its lists, can train a model on text of their own that is marked",
 	"since when the key has been fixed and secret (claim level B): this takes a commitment that is older than the model",
 }
 

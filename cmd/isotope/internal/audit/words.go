@@ -146,6 +146,9 @@ func (a *Audit) warnings(f *finding) []string {
 		}
 	}
 	add(a.config.Warnings...)
+	if f.fixed != nil && !f.stopped && f.fixed.Unread > 0 {
+		out = append(out, fmt.Sprintf("%d positions of the outputs have no row of the reference model; this weakens the residual, and its p-value holds", f.fixed.Unread))
+	}
 	if f.sequential != nil {
 		add(f.sequential.Warnings...)
 	}
