@@ -9,12 +9,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -38,7 +37,8 @@ func main() {
 	size := flag.Int("size", 32, "MiB of text")
 	files := flag.Int("files", 4, "files")
 	seed := flag.Uint64("seed", 1, "seed of the documents")
-	keep := flag.String("keep", "", "write the corpus to this folder, and keep it")
+	keep := flag.String("keep", "", "write the corpus to this folder and keep it, or take the one that is there")
+	sample := flag.Int("sample", 1<<16, "pairs of the pile's sample")
 	profile := flag.String("profile", "", "write a CPU profile of the scan with one key to this file")
 	only := flag.Bool("corpus", false, "write the corpus and stop")
 	flag.Parse()
@@ -46,13 +46,13 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*size<<20, *files, *seed, *keep, *profile, *only); err != nil {
+	if err := run(*size<<20, *files, *seed, *sample, *keep, *profile, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "scan:", err)
 		os.Exit(1)
 	}
 }
 
-func run(size, files int, seed uint64, keep, profile string, only bool) error {
+func run(size, files int, seed uint64, sample int, keep, profile string, only bool) error {
 	dir := keep
 	if dir == "" {
 		temp, err := os.MkdirTemp("", "isotope-bench-")
@@ -62,9 +62,24 @@ func run(size, files int, seed uint64, keep, profile string, only bool) error {
 		defer os.RemoveAll(temp)
 		dir = filepath.Join(temp, "corpus")
 	}
-	texts, names, stored, err := write(dir, size, files, seed, only)
+	names, err := filepath.Glob(filepath.Join(dir, "part-*.jsonl.zst"))
+	if err == nil && len(names) == 0 {
+		names, err = write(dir, size, files, seed)
+	}
 	if err != nil || only {
 		return err
+	}
+	var texts [][]byte
+	if err := read(names, func(x []byte) { texts = append(texts, x) }); err != nil {
+		return err
+	}
+	var stored int64
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		stored += info.Size()
 	}
 	t, err := tokenize.Get("cl100k_base")
 	if err != nil {
@@ -75,7 +90,8 @@ func run(size, files int, seed uint64, keep, profile string, only bool) error {
 		total += len(x)
 	}
 	fmt.Printf("From zstd JSON lines to verdicts, %s, %s\n", host.CPU(), runtime.Version())
-	fmt.Printf("%d documents of %d bytes on average in %d files, %.1f MB of text, %.1f MB compressed, cl100k_base.\n", len(texts), total/len(texts), files, float64(total)/1e6, float64(stored)/1e6)
+	fmt.Printf("%d documents of %d bytes on average in %d files, %.1f MB of text, %.1f MB compressed, cl100k_base.\n", len(texts), total/len(texts), len(names), float64(total)/1e6, float64(stored)/1e6)
+	fmt.Printf("The sample of the pile has %d pairs, so that it is full early, as that of a large corpus is.\n", sample)
 	fmt.Printf("CPU is process time on one processor. Speed is text per CPU second, and the ratio is that of tokenizing alone.\n\n")
 	fmt.Printf("%-44s %8s %8s %7s\n", "case", "CPU s", "MB/s", "ratio")
 
@@ -110,14 +126,16 @@ func run(size, files int, seed uint64, keep, profile string, only bool) error {
 		name        string
 		marks       []scan.Mark
 		processors  int
+		sample      int
 		into        *measured
 		profileThis bool
 	}{
-		{"scan, 1 key", marks(t, 1, 0), 1, &one, true},
-		{"scan, 1,000 tenants in lanes of 8 groups", marks(t, 0, 1000), 1, nil, false},
-		{"scan, 100 independent keys", marks(t, 100, 0), 1, nil, false},
-		{"scan, 1,000 independent keys", marks(t, 1000, 0), 1, nil, false},
-		{"scan, 1 key, 2 processors", marks(t, 1, 0), 2, &two, false},
+		{"scan, 1 key", marks(t, 1, 0), 1, sample, &one, true},
+		{"the same, with a sample of 1,048,576 pairs", marks(t, 1, 0), 1, 1 << 20, nil, false},
+		{"scan, 1,000 tenants in lanes of 8 groups", marks(t, 0, 1000), 1, sample, nil, false},
+		{"scan, 100 independent keys", marks(t, 100, 0), 1, sample, nil, false},
+		{"scan, 1,000 independent keys", marks(t, 1000, 0), 1, sample, nil, false},
+		{"scan, 1 key, 2 processors", marks(t, 1, 0), 2, sample, &two, false},
 	} {
 		runtime.GOMAXPROCS(c.processors)
 		if c.profileThis && profile != "" {
@@ -129,7 +147,7 @@ func run(size, files int, seed uint64, keep, profile string, only bool) error {
 				return err
 			}
 		}
-		m := clock(func() error { return mapAndReduce(names, c.marks, c.processors) })
+		m := clock(func() error { return mapAndReduce(names, c.marks, c.processors, c.sample) })
 		if c.profileThis && profile != "" {
 			pprof.StopCPUProfile()
 		}
@@ -159,58 +177,51 @@ func clock(f func() error) measured {
 	return measured{processTime() - cpu, time.Since(wall), err}
 }
 
-// write writes the documents, and returns their texts.
-func write(dir string, size, files int, seed uint64, only bool) (texts [][]byte, names []string, stored int64, err error) {
+// write writes the documents, and returns the names of the files.
+func write(dir string, size, files int, seed uint64) (names []string, err error) {
 	c, err := lm.GoComments(context.Background(), runtime.GOROOT(), nil)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, err
 	}
 	words := strings.Fields(strings.Join(c.Documents, " "))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, nil, 0, err
+		return nil, err
 	}
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for f := range files {
 		name := filepath.Join(dir, fmt.Sprintf("part-%03d.jsonl.zst", f))
-		out, err := os.Create(name)
-		if err != nil {
-			return nil, nil, 0, err
+		if err := writeFile(name, words, size/files, rng); err != nil {
+			return nil, err
 		}
-		z, err := zstd.NewWriter(out)
-		if err != nil {
-			return nil, nil, 0, err
-		}
-		for n := 0; n < size/files; {
-			length := 50 + rng.IntN(1000)
-			from := rng.IntN(len(words) - length)
-			text := strings.Join(words[from:from+length], " ")
-			var b bytes.Buffer
-			e := json.NewEncoder(&b)
-			e.SetEscapeHTML(false)
-			if err := e.Encode(map[string]string{"text": text}); err != nil {
-				return nil, nil, 0, err
-			}
-			if _, err := z.Write(b.Bytes()); err != nil {
-				return nil, nil, 0, err
-			}
-			n += len(text)
-			if !only {
-				texts = append(texts, []byte(text))
-			}
-		}
-		if err := z.Close(); err != nil {
-			return nil, nil, 0, err
-		}
-		at, err := out.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return nil, nil, 0, err
-		}
-		if err := out.Close(); err != nil {
-			return nil, nil, 0, err
-		}
-		names, stored = append(names, name), stored+at
+		names = append(names, name)
 	}
-	return texts, names, stored, nil
+	return names, nil
+}
+
+// writeFile writes one file of about size bytes of text.
+func writeFile(name string, words []string, size int, rng *rand.Rand) (err error) {
+	out, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	z, err := zstd.NewWriter(out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, z.Close()) }()
+	e := json.NewEncoder(z)
+	e.SetEscapeHTML(false)
+	for n := 0; n < size; {
+		length := 50 + rng.IntN(1000)
+		from := rng.IntN(len(words) - length)
+		text := strings.Join(words[from:from+length], " ")
+		if err := e.Encode(map[string]string{"text": text}); err != nil {
+			return err
+		}
+		n += len(text)
+	}
+	return nil
 }
 
 // read reads all documents, and calls f with each text.
@@ -251,7 +262,7 @@ func marks(t tokenize.Tokenizer, keys, lanes int) []scan.Mark {
 	return list
 }
 
-func mapAndReduce(names []string, marks []scan.Mark, workers int) error {
+func mapAndReduce(names []string, marks []scan.Mark, workers, sample int) error {
 	dir, err := os.MkdirTemp("", "isotope-bench-journal-")
 	if err != nil {
 		return err
@@ -261,7 +272,7 @@ func mapAndReduce(names []string, marks []scan.Mark, workers int) error {
 	if err != nil {
 		return err
 	}
-	o := scan.Options{Alpha: 1e-6, FDR: 0.01, MinShare: 0.5, Sample: 1 << 20, RunKey: [16]byte{1}}
+	o := scan.Options{Alpha: 1e-6, FDR: 0.01, MinShare: 0.5, Sample: sample, RunKey: [16]byte{1}}
 	in := &scan.Input{Corpus: c, Files: names, Stdin: strings.NewReader("")}
 	if err := scan.Map(context.Background(), dir, marks, o, in, &scan.Work{Workers: workers}); err != nil {
 		return err

@@ -224,6 +224,7 @@ type gatherer struct {
 	blocks  []prf.Input
 	tags    []uint64
 	slots   []uint32
+	places  []int
 }
 
 // chunk is the number of positions that are packed at once.
@@ -232,7 +233,7 @@ const chunk = 512
 func newGatherer(shared *sample, vocab int, exempt []token) *gatherer {
 	return &gatherer{
 		shared: shared, own: shared.empty(), vocab: vocab, exempt: exempt,
-		packed: make([]prf.Input, chunk), blocks: make([]prf.Input, chunk), tags: make([]uint64, chunk), slots: make([]uint32, chunk),
+		packed: make([]prf.Input, chunk), blocks: make([]prf.Input, chunk), tags: make([]uint64, chunk), slots: make([]uint32, chunk), places: make([]int, chunk),
 	}
 }
 
@@ -259,22 +260,22 @@ func (g *gatherer) run(ids []token) {
 	for from := w; from < len(ids); from += chunk {
 		packed := g.packed[:min(chunk, len(ids)-from)]
 		g.own.tags.Inputs(&g.scratch, packed, ids, from)
-		tags := g.tags[:len(packed)]
-		held := false
+		// Of a large corpus few contexts are below the limit, so the rest works on those alone.
+		n := 0
 		for i, tag := range g.tagsOf(packed) {
-			tags[i] = binary.LittleEndian.Uint64(tag[:])
-			held = held || tags[i] < g.own.limit
+			if t := binary.LittleEndian.Uint64(tag[:]); t < g.own.limit {
+				packed[n], g.tags[n], g.places[n] = packed[i], t, from+i
+				n++
+			}
 		}
-		if !held {
-			continue
-		}
+		packed, tags := packed[:n], g.tags[:n]
 		g.shared.drop(packed, tags, g.slots)
 		g.own.drop(packed, tags, g.slots)
 		for i, t := range tags {
 			if t >= g.own.limit {
 				continue
 			}
-			at := from + i
+			at := g.places[i]
 			if _, ok := slices.BinarySearch(g.exempt, ids[at]); ok {
 				continue
 			}
