@@ -57,6 +57,7 @@ long: ## what takes hours: 20 million ids of each tokenizer, inputs of 16 MiB, l
 	go test ./tokenize -count=1 -timeout 24h -run 'TestReferences|TestEveryCharacter' -compare.every -compare.ids 20000000 \
 		-compare.table "$(CURDIR)/benchmarks/results/tokenizers-compared.txt"
 	go test ./tokenize -count=1 -timeout 24h -run 'TestWork|TestSplitLong' -long
+	go test ./internal/scan -count=1 -timeout 24h -run 'TestKills|TestPlanted' -scan.kills 1000 -scan.documents 100000 -scan.keys 20
 	$(MAKE) fuzz FUZZTIME=10m
 	ISOTOPE_KILLS=1000 go test -count=1 -timeout 6h -run 'Kills' ./cmd/isotope/internal/collect
 
