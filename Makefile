@@ -59,6 +59,7 @@ long: ## what takes hours: 20 million ids of each tokenizer, inputs of 16 MiB, 1
 	go test ./tokenize -count=1 -timeout 24h -run 'TestWork|TestSplitLong' -long
 	go test ./detect/informed -count=1 -timeout 24h -run TestInformedUnderTheNull -informed.long 10000000
 	go test ./watermark/interop -count=1 -timeout 6h -run 'NullLaws|NotIndependent' -interop.long
+	go test ./internal/scan -count=1 -timeout 24h -run 'TestKills|TestPlanted' -scan.kills 1000 -scan.documents 100000 -scan.keys 20
 	$(MAKE) fuzz FUZZTIME=10m
 	ISOTOPE_KILLS=1000 go test -count=1 -timeout 6h -run 'Kills' ./cmd/isotope/internal/collect
 

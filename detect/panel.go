@@ -18,7 +18,7 @@ type Panel struct {
 	options  Options
 	evidence []*evidence.Evidence // one for each width
 	of       []int                // index into evidence for each scorer
-	lanes    []laneGroup          // nil until Smallest needs them
+	counts   *counting            // nil until Smallest needs it
 }
 
 // NewPanel returns an empty Panel. o may be nil; see [OptionsOf]. It panics without scorers, and if they differ in

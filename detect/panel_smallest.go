@@ -2,9 +2,9 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/isotope-wm/isotope/detect/internal/evidence"
 	"github.com/isotope-wm/isotope/detect/internal/null"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -25,105 +25,141 @@ type Tail struct {
 //
 // The p-value is not adjusted. It is the smallest of as many tests as the Panel has scorers.
 func (p *Panel) Smallest() (scorer int, t Tail) {
-	if p.lanes == nil {
-		p.lanes = laneGroups(p.scorers)
+	if p.counts == nil {
+		p.counts = newCounting(p)
 	}
+	c := p.counts
 	best := -1
-	// Of tests with one law and equal units the largest sum has the smallest p-value.
-	type kind struct {
-		law   watermark.Law
-		units null.Units
-	}
-	type largest struct {
-		scorer int
-		tally  evidence.Tally
-	}
-	found := make(map[kind]*largest)
-	var order []*largest
-	note := func(i int, tally *evidence.Tally) {
-		k := kind{p.scorers[i].Law(), *tally.Units()}
-		l, ok := found[k]
-		switch {
-		case !ok:
-			l = &largest{i, *tally}
-			found[k] = l
-			order = append(order, l)
-		case l.tally.Sum().Less(tally.Sum()) || l.tally.Sum() == tally.Sum() && i < l.scorer:
-			*l = largest{i, *tally}
+	note := func(i int, x Tail, log10P float64) {
+		if x.Log10P = log10P; best < 0 || x.Log10P < t.Log10P || x.Log10P == t.Log10P && i < best {
+			best, t = i, x
 		}
 	}
-	counted := make([]bool, len(p.scorers))
-	for _, g := range p.lanes {
-		var green [watermark.MaxLanes]int64
-		e := p.evidence[p.of[g.members[0]]]
-		units, ok := e.CountLanes(p.scorers[g.members[0]].(*watermark.Mark), &green)
+	for k := range c.classes {
+		class := &c.classes[k]
+		e := p.evidence[class.evidence]
+		inputs, ok := e.Counted()
 		if !ok {
+			for _, i := range class.scorers() {
+				c.general(p, i, note)
+			}
 			continue
 		}
-		for _, i := range g.members {
-			counted[i] = true
-			n := green[p.scorers[i].(*watermark.Mark).Lane().Index]
-			t := evidence.Tally{Law: null.Of(p.scorers[i].Law())}
-			t.Classes[1] = evidence.Class{Scored: units, Green: n, Sum: n}
-			note(i, &t)
+		// All of them score the same units, so the largest sum has the smallest p-value.
+		first, most := -1, int64(-1)
+		count := func(i int, green int64) {
+			if green > most || green == most && i < first {
+				first, most = i, green
+			}
 		}
-	}
-	for i, s := range p.scorers {
-		if !counted[i] {
-			tally := p.evidence[p.of[i]].Score(s)
-			note(i, &tally)
+		for _, i := range class.single {
+			green, _ := p.scorers[i].(*watermark.Mark).CountPacked(inputs)
+			count(i, green)
 		}
-	}
-	for _, l := range order {
-		units, sum := l.tally.Units(), l.tally.Sum()
-		x := Tail{Sum: sum.Int64()}
-		for _, c := range l.tally.Classes {
-			x.Scored += c.Scored
-			x.Green += c.Green
+		for _, lanes := range class.lanes {
+			var green [watermark.MaxLanes]int64
+			p.scorers[lanes[0]].(*watermark.Mark).CountLanes(&green, inputs)
+			for _, i := range lanes {
+				count(i, green[p.scorers[i].(*watermark.Mark).Lane().Index])
+			}
 		}
+		x := Tail{Scored: int64(len(inputs)), Green: most, Sum: most}
+		log10P := 0.0
 		if x.Scored > 0 {
-			x.Log10P = l.tally.Law.Survival(units, sum)
+			var units null.Units
+			units[1] = x.Scored
+			log10P = class.law.Survival(&units, null.SumOf(most))
 		}
-		if best < 0 || x.Log10P < t.Log10P || x.Log10P == t.Log10P && l.scorer < best {
-			best, t = l.scorer, x
-		}
+		note(first, x, log10P)
+	}
+	for _, i := range c.others {
+		c.general(p, i, note)
 	}
 	return best, t
 }
 
-// A laneGroup is scorers that differ in their lane alone.
-type laneGroup struct{ members []int }
+// A counting says how the scorers of a Panel are counted.
+type counting struct {
+	classes []countClass
+	others  []int
+}
+
+// A countClass is green lists of one law over one evidence, all of whose units count alike.
+type countClass struct {
+	evidence int
+	law      null.Law
+	single   []int
+	lanes    [][]int // tenants of one group
+}
+
+func (c *countClass) scorers() []int { return append(slices.Concat(c.lanes...), c.single...) }
+
+// general tests one scorer.
+func (c *counting) general(p *Panel, i int, note func(int, Tail, float64)) {
+	tally := p.evidence[p.of[i]].Score(p.scorers[i])
+	units, sum := tally.Units(), tally.Sum()
+	x := Tail{Sum: sum.Int64()}
+	for _, class := range tally.Classes {
+		x.Scored += class.Scored
+		x.Green += class.Green
+	}
+	log10P := 0.0
+	if x.Scored > 0 {
+		log10P = tally.Law.Survival(units, sum)
+	}
+	note(i, x, log10P)
+}
 
 // minLanes is the number of tenants from which counting all lanes at once is faster.
 const minLanes = 6
 
-// laneGroups finds the groups of tenants among scorers. It does not return nil.
-func laneGroups(scorers []Scorer) []laneGroup {
-	groups := []laneGroup{}
-	at := make(map[string]int)
-	for i, s := range scorers {
+func newCounting(p *Panel) *counting {
+	c := &counting{}
+	type key struct {
+		evidence int
+		law      watermark.Law
+	}
+	at := make(map[key]int)
+	groups := make(map[string][]int)
+	var names []string
+	for i, s := range p.scorers {
 		m, ok := s.(*watermark.Mark)
+		if ok {
+			_, ok = m.CountPacked(nil)
+		}
 		if !ok {
+			c.others = append(c.others, i)
 			continue
 		}
-		lane := m.Lane()
+		k := key{p.of[i], s.Law()}
+		if _, ok := at[k]; !ok {
+			at[k] = len(c.classes)
+			c.classes = append(c.classes, countClass{evidence: p.of[i], law: null.Of(s.Law())})
+		}
+		class := &c.classes[at[k]]
+		var none [watermark.MaxLanes]int64
+		if !m.CountLanes(&none, nil) {
+			class.single = append(class.single, i)
+			continue
+		}
 		// The ID without the lane, and the group.
+		lane := m.Lane()
 		name := fmt.Sprintf("%s group=%d", strings.Replace(m.ID(), fmt.Sprintf(" lane=%d/%d", lane.Group, lane.Index), "", 1), lane.Group)
-		g, ok := at[name]
-		if !ok {
-			g = len(groups)
-			at[name] = g
-			groups = append(groups, laneGroup{})
+		if groups[name] == nil {
+			names = append(names, name)
 		}
-		groups[g].members = append(groups[g].members, i)
+		groups[name] = append(groups[name], i)
 	}
-	kept := groups[:0]
-	for _, g := range groups {
-		if len(g.members) >= minLanes {
-			kept = append(kept, g)
+	for _, name := range names {
+		g := groups[name]
+		class := &c.classes[at[key{p.of[g[0]], p.scorers[g[0]].Law()}]]
+		if len(g) < minLanes {
+			class.single = append(class.single, g...)
+		} else {
+			class.lanes = append(class.lanes, g)
 		}
 	}
-	return kept
+	return c
 }
 
 // Log10Floor returns log10 of the smallest error rate that a test of a context width and so many

@@ -66,7 +66,7 @@ func (o *scanFlags) register(cmd *cobra.Command, part scanPart) {
 		f.Float64Var(&d.minShare, "min-share", 0.5, "share of marked text that must have been detectable before silence is called not_detected, in (0,1]")
 		f.Float64SliceVar(&d.rates, "rate", nil, "by how much the mark raises the mean score of marked text, one number for each --profile; silence is inconclusive without it")
 		f.BoolVar(&d.spans, "spans", false, "find marked parts of each document as well, as a second test; this takes several times as long")
-		f.IntVar(&o.sample, "sample", defaultSample, "test the pile with up to `N` pairs, which take about 100 bytes of memory each")
+		f.IntVar(&o.sample, "sample", defaultSample, "test the pile with up to `N` pairs, which take up to 200 bytes of memory each")
 		f.StringVar(&o.runKey, "run-key", "", "32 hex `DIGITS` that determine the sample of pairs (default: random, or that of the journal)")
 	})
 	group(cmd, "Work", func(f *pflag.FlagSet) {

@@ -170,7 +170,8 @@ type mapper struct {
 	testers []*tester
 	flow    flow
 	since   time.Time // of the last checkpoint
-	unsaved int64     // bytes of texts since then
+	pause   time.Duration
+	unsaved int64 // bytes of texts since then
 	mu      sync.Mutex
 	errs    []error // of files
 }
@@ -604,7 +605,7 @@ func (m *mapper) collect(ctx context.Context, cancel func(), results <-chan *out
 // due reports whether the state of the pile should be saved, or has too many pairs in too many
 // places.
 func (m *mapper) due() bool {
-	if time.Since(m.since) >= m.work.Checkpoint || m.work.checkBytes > 0 && m.unsaved >= m.work.checkBytes {
+	if time.Since(m.since) >= max(m.pause, m.work.Checkpoint) || m.work.checkBytes > 0 && m.unsaved >= m.work.checkBytes {
 		return true
 	}
 	for i := range m.shared {
@@ -633,6 +634,7 @@ func (m *mapper) record(o *outcome) error {
 
 // check gathers the pairs of all workers, who must be idle, and saves them.
 func (m *mapper) check() error {
+	begun := time.Now()
 	for i, s := range m.shared {
 		for _, t := range m.testers {
 			s.merge(t.pile[i].own)
@@ -642,6 +644,10 @@ func (m *mapper) check() error {
 			t.held[i].Store(0)
 		}
 	}
-	m.since, m.unsaved = time.Now(), 0
-	return m.save(m.appendSamples(nil, m.shared))
+	m.unsaved = 0
+	err := m.save(m.appendSamples(nil, m.shared))
+	// Saving takes at most a twentieth of the time, however large the sample is.
+	m.pause = max(m.work.Checkpoint, 20*time.Since(begun))
+	m.since = time.Now()
+	return err
 }

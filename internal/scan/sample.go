@@ -55,8 +55,7 @@ func (s *sample) weight() int { return len(s.inputs) + len(s.out) }
 // find returns the slot of a pair: its own, or an empty one.
 func (s *sample) find(in *prf.Input, tag uint64) (slot *uint32, ok bool) {
 	mask := uint64(len(s.slots) - 1)
-	h := (tag ^ uint64(binary.BigEndian.Uint32(in[12:]))*0x9e3779b97f4a7c15) * 0xd1b54a32d192ed03
-	for at := h >> 20; ; at++ {
+	for at := hashOf(in, tag); ; at++ {
 		slot = &s.slots[at&mask]
 		if *slot == 0 {
 			return slot, false
@@ -67,13 +66,35 @@ func (s *sample) find(in *prf.Input, tag uint64) (slot *uint32, ok bool) {
 	}
 }
 
-// has reports whether the sample holds a pair. It may be called concurrently.
-func (s *sample) has(in *prf.Input, tag uint64) bool {
+// hashOf mixes a pair whose context has a tag.
+func hashOf(in *prf.Input, tag uint64) uint64 {
+	h := (tag ^ uint64(binary.BigEndian.Uint32(in[12:]))*0x9e3779b97f4a7c15) * 0xd1b54a32d192ed03
+	return h >> 20
+}
+
+// drop sets the tags of pairs that the sample holds to noLimit. It may be called concurrently.
+// Its loops do not depend on what they load, so that the processor loads for many pairs at once.
+func (s *sample) drop(packed []prf.Input, tags []uint64, scratch []uint32) {
 	if len(s.slots) == 0 {
-		return false
+		return
 	}
-	_, ok := s.find(in, tag)
-	return ok
+	slots, mask := s.slots, uint64(len(s.slots)-1)
+	scratch = scratch[:len(packed)]
+	for i := range packed {
+		scratch[i] = slots[hashOf(&packed[i], tags[i])&mask]
+	}
+	for i, at := range scratch {
+		if at > 0 && s.inputs[at-1] == packed[i] {
+			tags[i], scratch[i] = noLimit, 0
+		}
+	}
+	for i, at := range scratch {
+		if at > 0 && tags[i] < s.limit {
+			if _, ok := s.find(&packed[i], tags[i]); ok {
+				tags[i] = noLimit
+			}
+		}
+	}
 }
 
 // add adds a pair whose tag is below the limit.
@@ -201,6 +222,9 @@ type gatherer struct {
 	scratch prf.Scratch
 	packed  []prf.Input
 	blocks  []prf.Input
+	tags    []uint64
+	slots   []uint32
+	places  []int
 }
 
 // chunk is the number of positions that are packed at once.
@@ -209,7 +233,7 @@ const chunk = 512
 func newGatherer(shared *sample, vocab int, exempt []token) *gatherer {
 	return &gatherer{
 		shared: shared, own: shared.empty(), vocab: vocab, exempt: exempt,
-		packed: make([]prf.Input, chunk), blocks: make([]prf.Input, chunk),
+		packed: make([]prf.Input, chunk), blocks: make([]prf.Input, chunk), tags: make([]uint64, chunk), slots: make([]uint32, chunk), places: make([]int, chunk),
 	}
 }
 
@@ -236,12 +260,22 @@ func (g *gatherer) run(ids []token) {
 	for from := w; from < len(ids); from += chunk {
 		packed := g.packed[:min(chunk, len(ids)-from)]
 		g.own.tags.Inputs(&g.scratch, packed, ids, from)
+		// Of a large corpus few contexts are below the limit, so the rest works on those alone.
+		n := 0
 		for i, tag := range g.tagsOf(packed) {
-			t := binary.LittleEndian.Uint64(tag[:])
-			if t >= g.own.limit || g.shared.has(&packed[i], t) {
+			if t := binary.LittleEndian.Uint64(tag[:]); t < g.own.limit {
+				packed[n], g.tags[n], g.places[n] = packed[i], t, from+i
+				n++
+			}
+		}
+		packed, tags := packed[:n], g.tags[:n]
+		g.shared.drop(packed, tags, g.slots)
+		g.own.drop(packed, tags, g.slots)
+		for i, t := range tags {
+			if t >= g.own.limit {
 				continue
 			}
-			at := from + i
+			at := g.places[i]
 			if _, ok := slices.BinarySearch(g.exempt, ids[at]); ok {
 				continue
 			}
@@ -298,20 +332,26 @@ func (s *sample) appendBinary(dst []byte) []byte {
 	for _, n := range []uint64{s.limit, uint64(len(s.inputs)), uint64(len(s.out))} {
 		dst = binary.LittleEndian.AppendUint64(dst, n)
 	}
-	order := make([]uint32, len(s.inputs))
-	for i := range order {
-		order[i] = uint32(i)
+	type tagged struct {
+		tag uint64
+		i   uint32
 	}
-	slices.SortFunc(order, func(a, b uint32) int {
-		if s.tag[a] != s.tag[b] {
-			if s.tag[a] < s.tag[b] {
+	order := make([]tagged, len(s.inputs))
+	for i, t := range s.tag {
+		order[i] = tagged{t, uint32(i)}
+	}
+	slices.SortFunc(order, func(a, b tagged) int {
+		if a.tag != b.tag {
+			if a.tag < b.tag {
 				return -1
 			}
 			return 1
 		}
-		return bytes.Compare(s.inputs[a][:], s.inputs[b][:])
+		return bytes.Compare(s.inputs[a.i][:], s.inputs[b.i][:])
 	})
-	for _, i := range order {
+	dst = slices.Grow(dst, len(s.inputs)*(len(prf.Input{})+3*s.width)+len(s.out)*len(prf.Nonce{}))
+	for _, x := range order {
+		i := x.i
 		dst = append(dst, s.inputs[i][:]...)
 		for _, id := range s.context(int(i)) {
 			dst = append(dst, byte(id), byte(id>>8), byte(id>>16))

@@ -9,14 +9,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
-	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/tail"
-)
-
-// Reasons of rows that a reader found and a scan does not test.
-const (
-	reasonSecret      corpus.Reason = "secret"
-	reasonUnsupported               = corpus.Unsupported
 )
 
 // A tester tests documents and gathers their pairs. One goroutine at a time uses it.
@@ -56,9 +49,6 @@ func (t *tester) test(doc *corpus.Document, digest *[32]byte) *itemBody {
 	f := &finding{Place: placeOf(&doc.Place), Digest: hex.EncodeToString(digest[:])}
 	for i := range doc.Texts {
 		x := &doc.Texts[i]
-		if secret.Holds(x.Text) {
-			return refuse(doc, reasonSecret, "the row holds a secret key, which a report would show; leave the row out, and treat the key as leaked if it was meant as text")
-		}
 		if !x.Kind.Tested() {
 			prompts = append(prompts, x)
 			continue
@@ -72,7 +62,7 @@ func (t *tester) test(doc *corpus.Document, digest *[32]byte) *itemBody {
 		t.read(i, parts, prompts)
 	}
 	if !slices.ContainsFunc(t.texts, func(x tokens) bool { return x.known }) {
-		return refuse(doc, reasonUnsupported, "this is a text, and no profile has a tokenizer; give token ids, or a profile with the tokenizer of the model")
+		return refuse(doc, corpus.Unsupported, "this is a text, and no profile has a tokenizer; give token ids, or a profile with the tokenizer of the model")
 	}
 	for _, n := range doc.Notes {
 		f.Notes = append(f.Notes, n.Detail)

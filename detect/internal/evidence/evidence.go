@@ -59,7 +59,7 @@ type Evidence struct {
 	units  tokset.Config
 	set    *tokset.Set
 	fixed  fixedCounts
-	kept   []watermark.Packed // scratch of CountLanes
+	kept   []watermark.Packed // scratch of Counted
 }
 
 // fixedCounts counts positions. No key and no exclusion changes these counts.

@@ -114,14 +114,13 @@ func (e *Evidence) score(law null.Law, s Scorer, scored func(unit int, score int
 	return t
 }
 
-// CountLanes counts for each tenant lane of m's group the green units, if every unit counts with
-// weight 1. units is the number of units that count. ok is false if they do not count alike, or if
-// [watermark.Mark.CountLanes] has no answer for m.
-func (e *Evidence) CountLanes(m *watermark.Mark, green *[watermark.MaxLanes]int64) (units int64, ok bool) {
+// Counted returns the inputs of the units that count, if each counts with weight 1. The caller must not
+// change them, and the next call overwrites them.
+func (e *Evidence) Counted() (inputs []watermark.Packed, ok bool) {
 	if e.config.Weighting != WeightOne {
-		return 0, false
+		return nil, false
 	}
-	inputs := e.set.Inputs(0, e.set.Len())
+	inputs = e.set.Inputs(0, e.set.Len())
 	if len(e.config.Exempt) > 0 || e.set.Excludes() {
 		e.kept = e.kept[:0]
 		for i := range inputs {
@@ -131,7 +130,7 @@ func (e *Evidence) CountLanes(m *watermark.Mark, green *[watermark.MaxLanes]int6
 		}
 		inputs = e.kept
 	}
-	return int64(len(inputs)), m.CountLanes(green, inputs)
+	return inputs, true
 }
 
 // all counts every unit of a set. All of them weigh 1 and are scored, and green of them are green.

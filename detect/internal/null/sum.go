@@ -21,9 +21,6 @@ func (s Sum) Plus(times, x int64) Sum {
 	return s
 }
 
-// Less reports whether s is below o.
-func (s Sum) Less(o Sum) bool { return s.hi < o.hi || s.hi == o.hi && s.lo < o.lo }
-
 // Int64 returns the sum, or math.MaxInt64 if the sum is larger.
 func (s Sum) Int64() int64 {
 	if s.hi > 0 || s.lo > math.MaxInt64 {
