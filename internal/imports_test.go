@@ -53,6 +53,12 @@ var mayImport = map[string][]string{
 		"detect/internal/null", "detect/internal/evidence",
 	},
 
+	// Evidence. Signatures of envelopes belong to the command.
+	"provenance": {
+		"watermark", "watermark/secretaccess", "internal/secret", "internal/strictjson",
+		"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog",
+	},
+
 	// Readers of what people have.
 	"internal/corpus/row":        {},
 	"internal/corpus/forms":      {"internal/corpus/row", "golang.org/x/text"},
