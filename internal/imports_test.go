@@ -99,7 +99,8 @@ var mayImport = map[string][]string{
 	},
 	"cmd/isotope/internal/visible": {},
 	"cmd/isotope": {
-		"filippo.io/age",
+		"filippo.io/age", "golang.org/x/crypto/ssh", "golang.org/x/mod/sumdb/note", "github.com/secure-systems-lab/go-securesystemslib/dsse",
+		"github.com/rogpeppe/go-internal/lockedfile", "provenance",
 		"detect", "detect/plan", "detect/student", "watermark", "watermark/interop", "watermark/registry", "tokenize",
 		"internal/corpus", "internal/corpus/forms", "internal/lm", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",

@@ -2,11 +2,14 @@ package provenance
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,12 +32,13 @@ const MaxEntries = 1 << 24
 // of hashes, and a checkpoint, which is a signed note. Its entries can only be added to. Somebody
 // who has an older checkpoint can tell whether the log still begins as it did.
 //
-// A Log holds all hashes in memory: 64 bytes an entry. It is not safe for concurrent use, and one
+// A Log is in memory as a whole, with some 800 bytes an entry. It is not safe for concurrent use, and one
 // process at a time may append to a directory.
 type Log struct {
 	dir        string
 	verifier   note.Verifier
 	lines      [][]byte
+	entries    []Entry
 	hashes     []tlog.Hash // by tlog.StoredHashIndex
 	checkpoint []byte      // nil: none was written
 	last       time.Time   // of the last entry
@@ -42,6 +46,9 @@ type Log struct {
 
 // checkpointName is the name of the checkpoint in the directory.
 const checkpointName = "checkpoint"
+
+// historyName is the directory of all checkpoints, by their sizes. It is not part of the format.
+const historyName = "checkpoints"
 
 // ErrLog is wrapped by errors about a log whose files are not those that were signed.
 var ErrLog = errors.New("the log was changed after it was signed, or is damaged")
@@ -136,7 +143,7 @@ func (l *Log) add(line []byte) error {
 	if err != nil {
 		return fmt.Errorf("provenance: %w", err)
 	}
-	l.lines, l.hashes, l.last = append(l.lines, line), append(l.hashes, hashes...), when
+	l.lines, l.entries, l.hashes, l.last = append(l.lines, line), append(l.entries, e), append(l.hashes, hashes...), when
 	return nil
 }
 
@@ -162,13 +169,7 @@ func (l *Log) Size() int64 { return int64(len(l.lines)) }
 func (l *Log) Line(i int64) []byte { return l.lines[i] }
 
 // Entry returns an entry, counted from 0.
-func (l *Log) Entry(i int64) Entry {
-	e, err := ParseEntry(l.lines[i])
-	if err != nil {
-		panic("provenance: " + err.Error()) // unreachable: add has parsed it
-	}
-	return e
-}
+func (l *Log) Entry(i int64) Entry { return l.entries[i] }
 
 // Checkpoint returns the signed checkpoint of the whole log, or nil for an empty one.
 func (l *Log) Checkpoint() []byte { return bytes.Clone(l.checkpoint) }
@@ -221,6 +222,9 @@ func (l *Log) Append(signer note.Signer, entries ...Entry) (first int64, err err
 	}
 	text, err := signCheckpoint(Checkpoint{Origin: l.Origin(), Size: l.Size(), Root: root}, signer)
 	if err != nil {
+		return 0, err
+	}
+	if err := writeFile(filepath.Join(l.dir, historyName, strconv.FormatInt(l.Size(), 10)), text); err != nil {
 		return 0, err
 	}
 	if err := writeFile(filepath.Join(l.dir, checkpointName), text); err != nil {
@@ -281,6 +285,97 @@ func (l *Log) Prove(i int64) (*Proof, error) {
 		return nil, fmt.Errorf("provenance: %w", err)
 	}
 	return &Proof{Index: i, Hashes: hashes, Checkpoint: l.Checkpoint()}, nil
+}
+
+// ProveEarly returns the proof that the log has an entry under the first checkpoint that has it:
+// the one that could be published at once. It needs the older checkpoints of the directory. Where
+// one is missing, a later one takes its place.
+func (l *Log) ProveEarly(i int64) (*Proof, error) {
+	names, err := os.ReadDir(filepath.Join(l.dir, historyName))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("provenance: %w", err)
+	}
+	best := Checkpoint{}
+	var text []byte
+	for _, name := range names {
+		size, ok := parseIndex(name.Name())
+		if !ok || size <= i || size > l.Size() || best.Size > 0 && size >= best.Size {
+			continue
+		}
+		old, err := readFile(filepath.Join(l.dir, historyName, name.Name()), maxCheckpoint)
+		if err != nil {
+			continue
+		}
+		c, err := OpenCheckpoint(old, l.verifier)
+		if err != nil || c.Size != size {
+			continue
+		}
+		if root, err := l.root(size); err != nil || root != c.Root {
+			continue // a crash left it
+		}
+		best, text = c, old
+	}
+	if text == nil {
+		return l.Prove(i)
+	}
+	hashes, err := tlog.ProveRecord(best.Size, i, l)
+	if err != nil {
+		return nil, fmt.Errorf("provenance: %w", err)
+	}
+	return &Proof{Index: i, Hashes: hashes, Checkpoint: text}, nil
+}
+
+// Evidence returns an entry with its proof under the first checkpoint that has it.
+func (l *Log) Evidence(i int64) (Evidence, error) {
+	if i < 0 || i >= l.Size() {
+		return Evidence{}, fmt.Errorf("provenance: the log has no entry %d", i)
+	}
+	p, err := l.ProveEarly(i)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return Evidence{Entry: string(l.Line(i)), Proof: string(p.Text())}, nil
+}
+
+// Growth returns what shows that the checkpoints of some proofs belong to one log.
+func (l *Log) Growth(list ...Evidence) ([]Growth, error) {
+	var sizes []int64
+	for _, x := range list {
+		p, err := ParseProof([]byte(x.Proof))
+		if err != nil {
+			return nil, err
+		}
+		c, err := OpenCheckpoint(p.Checkpoint, l.verifier)
+		if err != nil {
+			return nil, err
+		}
+		sizes = append(sizes, c.Size)
+	}
+	slices.Sort(sizes)
+	sizes = slices.Compact(sizes)
+	out := []Growth{}
+	for i := range sizes[:max(len(sizes)-1, 0)] {
+		hashes, err := tlog.ProveTree(sizes[i+1], sizes[i], l)
+		if err != nil {
+			return nil, fmt.Errorf("provenance: %w", err)
+		}
+		g := Growth{From: sizes[i], To: sizes[i+1], Hashes: []string{}}
+		for _, h := range hashes {
+			g.Hashes = append(g.Hashes, base64.StdEncoding.EncodeToString(h[:]))
+		}
+		out = append(out, g)
+	}
+	return out, nil
+}
+
+// Find returns the number of the first entry that is so, or -1.
+func (l *Log) Find(is func(e Entry) bool) int64 {
+	for i := range l.Size() {
+		if is(l.Entry(i)) {
+			return i
+		}
+	}
+	return -1
 }
 
 // ProveGrowth returns the hashes that show that the log begins with the first entries of an older

@@ -251,7 +251,9 @@ type Outcome struct {
 	Files    Manifest        `json:"files"` // that were read
 	Counts   Counts          `json:"counts"`
 	Controls []ControlResult `json:"controls"`
-	Result   json.RawMessage `json:"result"` // of the verb, whole
+	// NoControls says why there is no comparison with control keys. It is empty if there is one.
+	NoControls string          `json:"no_controls,omitempty"`
+	Result     json.RawMessage `json:"result"` // of the verb, whole
 }
 
 // JSON returns the canonical bytes of the outcome.

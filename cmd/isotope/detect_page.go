@@ -129,6 +129,7 @@ func (d *detection) facts() []report.Fact {
 		{Name: "command", Value: d.command()},
 		{Name: "alpha", Value: strconv.FormatFloat(d.flags.alpha, 'g', -1, 64)},
 	}
+	facts = append(facts, signedFacts(d.signed, d.flags.evidence.signed)...)
 	for i := range d.ledger.Files {
 		if f := &d.ledger.Files[i]; i < 20 {
 			facts = append(facts, report.Fact{Name: "file", Value: fmt.Sprintf("%s, %d bytes, sha256:%s, %s", f.Name, f.Bytes, f.SHA256, f.Taken())})
@@ -138,6 +139,17 @@ func (d *detection) facts() []report.Fact {
 		facts = append(facts, report.Fact{Name: "file", Value: fmt.Sprintf("and %d more; --json has all of them", more)})
 	}
 	return facts
+}
+
+// signedFacts say which signed report a page is of, and how to check it.
+func signedFacts(digest, file string) []report.Fact {
+	if digest == "" {
+		return nil
+	}
+	return []report.Fact{
+		{Name: "signed report", Value: digest},
+		{Name: "how to check it", Value: fmt.Sprintf("isotope verify %s prints this digest, and checks signatures, proofs and their order; this page is not evidence, and the signed report is", filepath.Base(file))},
+	}
 }
 
 // command returns the call as somebody would repeat it.

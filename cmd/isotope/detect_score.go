@@ -100,6 +100,8 @@ type scorer struct {
 	flags  *detectFlags
 	chains []forms.Chain
 	colour bool // a page shows the texts
+
+	controls *controlSet // of a declared test, or nil
 }
 
 // test tests one subject. refused says why it cannot be tested.
@@ -136,6 +138,13 @@ func (d *scorer) test(s *subject) (f *finding, refused string) {
 	}
 	if tests == 0 {
 		return nil, "this is a text, and the profile has no tokenizer; give token ids with --ids, or a profile with the tokenizer of the model"
+	}
+	if d.controls != nil {
+		for _, c := range d.set.list {
+			if x := reads[c.reader]; x != nil {
+				d.controls.add(c, &x.texts[0], x.given)
+			}
+		}
 	}
 	switch {
 	case d.set.bands:
