@@ -16,9 +16,9 @@ import (
 )
 
 const commitHelp = `Commit binds the owner of a log to keys before they mark. It adds a commitment to each key
-to the log: the public id, the epoch, the identity of the profile, and a salted hash that
-only the key opens. The log names no tenant. Commit adds entries that no key opens until the
-number is a power of two, so that the log does not show how many keys there are.
+to the log. A commitment has the public id, the epoch, the identity of the profile, and a
+salted hash that only the key opens. The log names no tenant. Commit also adds entries that
+no key opens, up to a power of two. So the log does not show how many keys there are.
 
 Keys come from files, or derive from a root along the paths of --paths, one a line. The root
 is a key file, or a helper program that keeps it in a key service or a hardware module. The
@@ -27,8 +27,8 @@ format of its lines is in docs/formats/provenance.md.
 Commit prints a line for each key: its id and the number of its entry. --proofs writes a proof
 of each entry, of about 1 KB, that needs no network and no log.
 
-Publish the file DIR/checkpoint afterwards. Whoever holds a copy can show that the keys were
-fixed by then.`
+Publish the file DIR/checkpoint afterwards. A copy that somebody else holds shows that the
+keys were fixed by then.`
 
 // commitFlags are the flags of commit.
 type commitFlags struct {
@@ -202,6 +202,6 @@ func (c *cli) commit(ctx context.Context, o *commitFlags, args []string) error {
 			return fmt.Errorf("the proof cannot be written: %w", err)
 		}
 	}
-	c.hint("publish %s: whoever holds a copy can show that these keys were fixed by then", filepath.Join(o.log, "checkpoint"))
+	c.hint("publish %s: a copy that somebody else holds shows that these keys were fixed by then", filepath.Join(o.log, "checkpoint"))
 	return nil
 }

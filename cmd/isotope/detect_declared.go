@@ -10,6 +10,7 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
@@ -89,12 +90,14 @@ func (o *detectFlags) checkDeclared(args []string) error {
 			rule{len(o.keys) == 0, "--key FILE is missing: the key that the plan tests"})
 	case o.evidence.declare != "":
 		rules = append(rules, onlyThese(o.changed, declarableDetect, "cannot be declared beforehand"),
+			rule{o.controls != 0 && o.controls < student.MinDecoys, fmt.Sprintf("--control-keys %d is below %d; give as many, or 0 for none", o.controls, student.MinDecoys)},
 			within("control-keys", o.controls, fromTo(0, 100_000)))
 	default:
 		rules = append(rules, rule{len(o.evidence.clean) > 0, "--clean is for a declared test; give --declare or --plan-file"})
 	}
 	if planned || o.evidence.declare != "" {
-		rules = append(rules, rule{len(args) == 0, "PATH is missing: the files of the corpus"})
+		rules = append(rules, rule{len(args) == 0, "PATH is missing: the files of the corpus"},
+			rule{slices.Contains(args, inputs.Stdin), "a declared corpus has files, and standard input is none; put it into a file"})
 	}
 	return check(rules)
 }

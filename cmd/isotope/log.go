@@ -18,8 +18,8 @@ const logHelp = `Log keeps a transparency log: a directory with entries to which
 shows others which keys an owner committed to, which tests were declared and begun, and in
 which order. It holds no key, and it names no tenant and no model.
 
-The owner signs a checkpoint with each entry. Whoever has a copy of a checkpoint can tell
-whether the log still begins as it did. So publish the file DIR/checkpoint, or send it to
+The owner signs a checkpoint with each entry. Somebody who has a copy of a checkpoint can
+tell whether the log still begins as it did. So publish the file DIR/checkpoint, or send it to
 somebody who keeps it: the dates of a report are those of such copies.`
 
 const logNewHelp = `New makes a log in DIR, which must be new, and prints its verifier key. Publish that key:
@@ -123,7 +123,7 @@ func openReadOnly(dir, logKey string) (*provenance.Log, error) {
 }
 
 func registerLogKey(f *pflag.FlagSet, logKey *string) {
-	f.StringVar(logKey, "log-key", "", "verifier `KEY` of the log's owner, as text or a file (default: the one that comes with the log or report, which proves nothing about its owner)")
+	f.StringVar(logKey, "log-key", "", "verifier `KEY` of the log's owner, as text or a file (default: the one that the log or report names)")
 }
 
 func (c *cli) logVerifyCommand() *cobra.Command {

@@ -14,7 +14,7 @@ import (
 const revealHelp = `Reveal discloses one key to those who check a report. It writes the key to FILE, and records
 in the log that it did.
 
-Whoever has the key can mark text and forge marks with it. So a key that was revealed never
+Anybody who has the key can mark text and forge marks with it. So a key that was revealed never
 marks again: isotope generate --committed refuses it. Only text that was acquired before the
 entry counts as evidence. Reveal the key of one tenant and one epoch, and never the root: a
 key reveals nothing about its siblings and its parent.

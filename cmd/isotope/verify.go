@@ -15,10 +15,11 @@ import (
 	"github.com/isotope-wm/isotope/provenance"
 )
 
-const verifyHelp = `Verify checks a signed report, without a network: the signatures of report and plan, the
-proofs that the log has the commitments, the plan and the beginning of the test, their order,
-the digests, the counts, and that the report claims what its parts show. It prints a line for
-each check. What fails is named, and then the exit status is 1.
+const verifyHelp = `Verify checks a signed report, without a network. It checks the signatures of report and
+plan, and the proofs that the log has the commitments, the plan and the beginning of the
+test. It also checks their order, the digests, the counts, and that the report claims what
+its parts show. It prints a line for each check. A check that fails is named, and then the
+exit status is 1.
 
 Give --log-key with the verifier key that the owner published. Without it, Verify takes the
 key that the report names, and everybody can make a report with a key of their own.
