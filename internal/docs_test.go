@@ -222,7 +222,7 @@ func unindent(text string) string {
 var packageDirs = map[string]string{
 	"watermark": "watermark", "registry": "watermark/registry", "tokenize": "tokenize",
 	"detect": "detect", "sequential": "detect/sequential", "student": "detect/student", "plan": "detect/plan", "scorertest": "detect/scorertest",
-	"informed": "detect/informed",
+	"informed": "detect/informed", "provenance": "provenance",
 	"interop":  "watermark/interop", "openaiserver": "internal/openaiserver", "tail": "internal/tail",
 }
 

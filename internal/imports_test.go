@@ -53,6 +53,12 @@ var mayImport = map[string][]string{
 		"detect/internal/null", "detect/internal/evidence",
 	},
 
+	// Evidence. Signatures of envelopes belong to the command.
+	"provenance": {
+		"watermark", "watermark/secretaccess", "internal/secret", "internal/strictjson",
+		"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog",
+	},
+
 	// Readers of what people have.
 	"internal/corpus/row":        {},
 	"internal/corpus/forms":      {"internal/corpus/row", "golang.org/x/text"},
@@ -101,7 +107,8 @@ var mayImport = map[string][]string{
 	},
 	"cmd/isotope/internal/visible": {},
 	"cmd/isotope": {
-		"filippo.io/age",
+		"filippo.io/age", "golang.org/x/crypto/ssh", "golang.org/x/mod/sumdb/note", "github.com/secure-systems-lab/go-securesystemslib/dsse",
+		"github.com/rogpeppe/go-internal/lockedfile", "provenance",
 		"detect", "detect/informed", "detect/plan", "detect/student", "internal/llamacpp", "internal/reading", "watermark", "watermark/interop", "watermark/registry", "tokenize",
 		"internal/corpus", "internal/corpus/forms", "internal/eval", "internal/lm", "internal/scan", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",

@@ -23,7 +23,7 @@ type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-var packagePrefix = regexp.MustCompile(`(^|\n|: )(?:watermark|tokenize|detect|registry|reading|lm|interop|corpus|student): `)
+var packagePrefix = regexp.MustCompile(`(^|\n|: )(?:watermark|tokenize|detect|registry|reading|lm|interop|corpus|student|provenance): `)
 
 // plainMessage words an error for people: without names of packages, and without a secret
 // key that somebody typed in a wrong place.

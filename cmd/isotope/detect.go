@@ -105,6 +105,7 @@ func (c *cli) detectCommand() *cobra.Command {
   isotope detect --any=candidates.json suspicious.txt
   isotope detect --profile trace.json --key trace.key --profile provenance.json --key provenance.key text.txt`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.changed = changedFlags(cmd.Flags())
 			if err := o.settle(c); err != nil {
 				return err
 			}
@@ -113,6 +114,12 @@ func (c *cli) detectCommand() *cobra.Command {
 			}
 			if err := checkReport(o.report); err != nil {
 				return err
+			}
+			switch {
+			case o.evidence.declare != "":
+				return c.declareDetect(cmd.Context(), &o, args)
+			case o.plan != "":
+				return c.detectPlanned(cmd.Context(), &o, args)
 			}
 			return c.detect(cmd.Context(), &o, args)
 		},
@@ -133,6 +140,8 @@ type detection struct {
 	weights  *textWeights
 	alike    *sharedTexts
 	probs    *tokenProbs
+	controls *controlSet // of a declared test, or nil
+	signed   string      // digest of its signed report, or ""
 }
 
 // detect tests texts for the marks of a call.
@@ -172,15 +181,21 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) (err er
 		return nothingTested(&d.ledger)
 	}
 	d.scorer().decide(d.findings)
+	return d.finish()
+}
+
+// finish writes the results of a call. Its error gives the call its exit status.
+func (d *detection) finish() (err error) {
+	o := d.flags
 	if o.report != "" {
 		if err := d.writePages(o.report); err != nil {
 			return err
 		}
 	}
 	if o.json {
-		err = writeJSON(c.stdout, d.json())
+		err = writeJSON(d.stdout, d.json())
 	} else {
-		err = d.print(c.stdout)
+		err = d.print(d.stdout)
 	}
 	if err != nil {
 		return err
@@ -188,11 +203,11 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) (err er
 	if o.failOn != "" && d.verdict() == detect.Verdict(o.failOn) {
 		return errVerdict
 	}
-	return c.complete(&o.read, &d.ledger)
+	return d.complete(&o.read, &d.ledger)
 }
 
 func (d *detection) scorer() *scorer {
-	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != "", weights: d.weights, probs: d.probs}
+	return &scorer{set: d.set, flags: d.flags, chains: d.flags.chains, colour: d.flags.report != "", weights: d.weights, probs: d.probs, controls: d.controls}
 }
 
 // read reads and tests all texts of a call.

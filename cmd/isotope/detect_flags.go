@@ -32,9 +32,13 @@ type detectFlags struct {
 	probs, referenceGGUF, llamaLib       string
 	writeRows                            string
 	referenceTemperature                 float64
+	evidence                             declareFlags
+	plan, question                       string
+	controls                             int
 
-	chains []forms.Chain // of --normalize
-	given  func(name string) bool
+	changed []string      // the flags of the call
+	chains  []forms.Chain // of --normalize
+	given   func(name string) bool
 }
 
 // bandRoles are the values of --band-role.
@@ -75,7 +79,14 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 		registerLlamaLib(f, &o.llamaLib)
 		f.StringVar(&o.normalize, "normalize", "", "test more forms of a text, each as one more test; in `FORMS` commas separate the tests, and plus signs join forms")
 		f.Lookup("normalize").NoOptDefVal = normalizeDefault
+		f.StringVar(&o.question, "question", "", "with --declare, the question that the report answers, in your words")
+		f.IntVar(&o.controls, "control-keys", 100, "with --declare, number of control keys that are tested on the same texts")
+		f.StringArrayVar(&o.evidence.clean, "clean", nil, "with --declare and --plan-file, `PATH` of text that nobody marked and that is like the tested one; repeat it for more")
 		f.Float64Var(&o.fdr, "fdr", 0, "also list texts for triage, at this false discovery rate in (0,1)")
+	})
+	group(cmd, "Declared test", func(f *pflag.FlagSet) {
+		o.evidence.register(f)
+		f.StringVar(&o.plan, "plan-file", "", "make the test that the signed plan in `FILE` declares, and no other")
 	})
 	group(cmd, "Output", func(f *pflag.FlagSet) {
 		f.StringVar(&o.writeRows, "write-rows", "", "write the rows of --reference-gguf or --reference-endpoint to `FILE`, which --probs takes")
@@ -155,6 +166,9 @@ func (o *detectFlags) names(args []string) []string {
 
 // check returns a usage error for a call that cannot be right before any file is read.
 func (o *detectFlags) check(args []string) error {
+	if err := o.checkDeclared(args); err != nil || o.plan != "" {
+		return err
+	}
 	marks := o.oneMark()
 	if len(o.profiles) > 1 && !o.any.given {
 		marks = o.severalMarks()

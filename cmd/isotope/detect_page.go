@@ -132,6 +132,7 @@ func (d *detection) facts() []report.Fact {
 	if d.probs != nil {
 		facts = append(facts, report.Fact{Name: "model of the probabilities", Value: fmt.Sprintf("%s at temperature %g", d.probs.name, d.probs.temperature)})
 	}
+	facts = append(facts, signedFacts(d.signed, d.flags.evidence.signed)...)
 	for i := range d.ledger.Files {
 		if f := &d.ledger.Files[i]; i < 20 {
 			facts = append(facts, report.Fact{Name: "file", Value: fmt.Sprintf("%s, %d bytes, sha256:%s, %s", f.Name, f.Bytes, f.SHA256, f.Taken())})
@@ -141,6 +142,17 @@ func (d *detection) facts() []report.Fact {
 		facts = append(facts, report.Fact{Name: "file", Value: fmt.Sprintf("and %d more; --json has all of them", more)})
 	}
 	return facts
+}
+
+// signedFacts say which signed report a page is of, and how to check it.
+func signedFacts(digest, file string) []report.Fact {
+	if digest == "" {
+		return nil
+	}
+	return []report.Fact{
+		{Name: "signed report", Value: digest},
+		{Name: "how to check it", Value: fmt.Sprintf("isotope verify %s prints this digest, and checks signatures, proofs and their order; this page is not evidence, and the signed report is", filepath.Base(file))},
+	}
 }
 
 // command returns the call as somebody would repeat it.

@@ -107,6 +107,8 @@ type scorer struct {
 	weights *textWeights
 	probs   *tokenProbs // nil: none
 	failed  error       // why the call cannot go on
+
+	controls *controlSet // of a declared test, or nil
 }
 
 // test tests one subject. refused says why it cannot be tested.
@@ -147,6 +149,13 @@ func (d *scorer) test(s *subject) (f *finding, refused string) {
 			return nil, ""
 		}
 		f.warnings = append(f.warnings, d.weights.words())
+	}
+	if d.controls != nil {
+		for _, c := range d.set.list {
+			if x := reads[c.reader]; x != nil {
+				d.controls.add(c, &x.texts[0], x.given)
+			}
+		}
 	}
 	switch {
 	case d.set.bands:

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/isotope-wm/isotope/internal/lm"
+	"github.com/isotope-wm/isotope/provenance"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -36,6 +37,8 @@ type generateFlags struct {
 	selector, corpus, prompt string
 	gguf, llamaLib           string
 	chat                     bool
+	committed                string
+	book                     *provenance.KeyBook // of --committed, or nil
 	tokens                   int
 	unmarked, ids            bool
 	seed                     uint64
@@ -88,6 +91,7 @@ func (o *generateFlags) register(cmd *cobra.Command) {
 	f.StringArrayVarP(&o.profiles, "profile", "p", nil, "profile `FILE` (default: the profile that 'isotope profile new' prints)")
 	f.StringVar(&o.selector, "selector", "", "key `FILE` that selects the profiles' bands")
 	registerTokenizers(f, &o.tokenizers)
+	f.StringVar(&o.committed, "committed", "", "refuse a key that the log in `DIR` has no commitment to, or that was revealed or revoked")
 	f.StringVar(&o.corpus, "corpus", "", "train the model on the text files below `DIR`")
 	f.StringVar(&o.gguf, "gguf", "", "write with the model in `FILE`")
 	registerLlamaLib(f, &o.llamaLib)
@@ -108,9 +112,10 @@ func (o *generateFlags) register(cmd *cobra.Command) {
 func (o *generateFlags) check() error {
 	profiles := max(len(o.profiles), 1)
 	return check([]rule{
-		noSecrets(slices.Concat(o.keys, o.profiles, o.tokenizers, []string{o.selector, o.gguf, o.llamaLib})...),
+		noSecrets(slices.Concat(o.keys, o.profiles, o.tokenizers, []string{o.selector, o.gguf, o.llamaLib, o.committed})...),
 		{o.unmarked && (len(o.keys) > 0 || o.selector != ""), "--unmarked uses no key; leave out --key and --selector"},
 		{!o.unmarked && len(o.keys) == 0, "--key FILE is missing; make a key with 'isotope key new FILE'"},
+		{o.unmarked && o.committed != "", "--unmarked uses no key; leave out --committed"},
 		{o.unmarked && profiles > 1, "--unmarked takes one --profile at most"},
 		{!o.unmarked && len(o.keys) != profiles, keysAndProfiles(len(o.keys), len(o.profiles))},
 		{o.gguf != "" && (o.corpus != "" || len(o.tokenizers) > 0), "--gguf has a model with its tokenizer; leave out --corpus and --tokenizer"},
@@ -148,6 +153,13 @@ func (c *cli) generate(ctx context.Context, o *generateFlags) error {
 		Tokens:  o.tokens,
 		Sampler: o.sampler,
 		Seed:    newSeed(o.given("seed"), o.seed).of("generate"),
+	}
+	if o.committed != "" {
+		l, err := openReadOnly(o.committed, "")
+		if err != nil {
+			return err
+		}
+		o.book = l.Keys()
 	}
 	if job.Marks, err = o.marks(profiles, job.Seed); err != nil {
 		return err
@@ -227,6 +239,11 @@ func (o *generateFlags) mark(p *watermark.Profile, keyFile string, seed [32]byte
 	key, err := readNativeKey(keyFile)
 	if err != nil {
 		return nil, err
+	}
+	if o.book != nil {
+		if err := o.book.Check("", p.ID(), key); err != nil {
+			return nil, fmt.Errorf("--committed %s: %w", o.committed, err)
+		}
 	}
 	var selectors []watermark.Key
 	if p.Selector != "" {

@@ -117,7 +117,7 @@ Start with 'isotope demo'. To mark and test a text of your own:
 	root.PersistentFlags().IntVar(&c.passphraseFD, "passphrase-fd", -1, "read the passphrase of encrypted key files from file descriptor `N` (default: ask on the terminal)")
 	root.PersistentFlags().Lookup("passphrase-fd").DefValue = "0" // which help does not print
 	root.PersistentFlags().BoolVar(&c.noColours, "no-colours", false, "leave the colours of tokens out of reports: they show a part of the green list")
-	root.AddCommand(c.demoCommand(), c.keyCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.scanCommand(), c.mapCommand(), c.reduceCommand(), c.studentCommand(), c.planCommand(), c.evalCommand(), c.importCommand(), c.exportCommand(), c.tokenizeCommand(), c.versionCommand(), c.manCommand())
+	root.AddCommand(c.demoCommand(), c.keyCommand(), c.keygenCommand(), c.profileCommand(), c.generateCommand(), c.detectCommand(), c.scanCommand(), c.mapCommand(), c.reduceCommand(), c.studentCommand(), c.planCommand(), c.evalCommand(), c.importCommand(), c.exportCommand(), c.tokenizeCommand(), c.commitCommand(), c.logCommand(), c.verifyCommand(), c.revealCommand(), c.versionCommand(), c.manCommand())
 	completeAll(root)
 	return root, started
 }

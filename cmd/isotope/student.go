@@ -90,11 +90,24 @@ func (c *cli) studentCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.given = cmd.Flags().Changed
 			o.key, o.profile = fileFromEnv(o.key, keyFileEnv), fileFromEnv(o.profile, profileFileEnv)
-			if err := o.check(args); err != nil {
+			o.changed = changedFlags(cmd.Flags())
+			planned := o.hasSignedPlan()
+			if err := o.checkDeclared(args, planned); err != nil {
 				return err
+			}
+			if !planned {
+				if err := o.check(args); err != nil {
+					return err
+				}
 			}
 			if err := checkReport(o.report); err != nil {
 				return err
+			}
+			switch {
+			case planned:
+				return c.auditPlanned(cmd.Context(), &o, args)
+			case o.evidence.declare != "":
+				return c.declareAudit(cmd.Context(), &o, args)
 			}
 			return c.student(cmd.Context(), &o, args)
 		},

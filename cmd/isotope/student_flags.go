@@ -47,8 +47,10 @@ type studentFlags struct {
 	// Input and output.
 	journal, reading, plan, report, failOn, writeRows string
 	dryRun, json                                      bool
+	evidence                                          declareFlags
 
-	given func(name string) bool // flags of the call
+	changed []string               // the flags of the call
+	given   func(name string) bool // flags of the call
 }
 
 // declaredFlags are part of the plan. A journal that is tested without an endpoint has them.
@@ -79,6 +81,7 @@ func (o *studentFlags) register(cmd *cobra.Command) {
 	group(cmd, "Input", o.registerInput)
 	group(cmd, "Test", o.registerPlan)
 	group(cmd, "Endpoint", o.registerCollection)
+	group(cmd, "Declared test", o.evidence.register)
 	group(cmd, "Output", func(f *pflag.FlagSet) {
 		f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and the tokens that it needs, and ask nothing")
 		f.StringVar(&o.writeRows, "write-rows", "", "write the rows of --reference-gguf to `FILE`, which --reference takes")
@@ -103,7 +106,7 @@ func (o *studentFlags) registerMark(f *pflag.FlagSet) {
 func (o *studentFlags) registerInput(f *pflag.FlagSet) {
 	f.StringVar(&o.journal, "journal", "", "`FILE` that keeps the answers; it is made if it does not exist")
 	f.StringVar(&o.reading, "reading", "", "`FILE` with what a model with open weights would write next")
-	f.StringVar(&o.plan, "plan-file", "", "refuse a plan that differs from the one in `FILE`")
+	f.StringVar(&o.plan, "plan-file", "", "refuse a plan that differs from the one in `FILE`. If the plan is signed, make the test that it declares, and no other")
 	f.StringArrayVar(&o.live, "live", nil, "`FILE` of outputs of your own marked model, to compare the suspect with; repeat it for more")
 	o.read.register(f)
 	registerTokenizers(f, &o.tokenizers)

@@ -151,14 +151,19 @@ func (s *suspect) setMark(mark *watermark.Mark) error {
 	return nil
 }
 
-// readMark binds the profile to the key.
+// readMark binds the profile to the key of a call.
 func (s *suspect) readMark(o *studentFlags) error {
 	key, err := readNativeKey(o.key)
 	if err != nil {
 		return err
 	}
+	return s.bindMark(key, o.selector)
+}
+
+// bindMark binds the profile to a key.
+func (s *suspect) bindMark(key watermark.Key, selector string) error {
 	p := s.profile.Native
-	selectors, err := readSelector(p, o.selector)
+	selectors, err := readSelector(p, selector)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,21 @@ def keys():
              "derive": [{"labels": p, "leaf": iso.derive(leaf, p).hex()} for p in (paths if leaf == A else paths[4:6])]}
             for leaf in (A, B, C, b"\xff" * 32)]
 
+# ---- commitments.json
+
+def commitments():
+    def case(leaf, labels, epoch, scheme):
+        key = iso.derive(leaf, labels)
+        salt = iso.expand(key, b"isotope/1\0commitment\0salt", 32)
+        fields = (iso.key_id(key).encode(), epoch.encode(), scheme.encode(), key)
+        text = b"isotope/1 commitment\0" + salt + b"".join(struct.pack("<I", len(f)) + f for f in fields)
+        return {"root": "isotope-secret-key-1:" + leaf.hex(), "id": iso.key_id(leaf), "labels": labels, "key": key.hex(),
+                "keyid": iso.key_id(key), "epoch": epoch, "scheme": scheme, "salt": salt.hex(),
+                "commitment": "sha256:" + hashlib.sha256(text).hexdigest()}
+    schemes = ["sha256:" + hashlib.sha256(name).hexdigest() for name in (b"one", b"two")]
+    return [case(A, ["model", "m1", "2026-11"], "2026-11", schemes[0]), case(A, ["model", "m1", "2026-12"], "2026-12", schemes[0]),
+            case(A, ["model", "m1", "2026-11"], "2026-11", schemes[1]), case(B, [], "e", schemes[0]), case(C, ["größe"], "a.b_c-1", schemes[1])]
+
 # ---- greenlist.json
 
 def greenlist():
@@ -582,6 +597,7 @@ def scored_gates():
 
 FILES = {
     "keys.json": ("Keys: from a leaf its id, its text form, and the leaves derived from it by a path of labels. Lengths are of UTF-8 bytes, and nothing is normalized.", {"keys": keys}),
+    "commitments.json": ("Commitments: from a root, labels, an epoch and the identity of a profile the key, its salt and its commitment.", {"cases": commitments}),
     "greenlist.json": ("Green lists: from a leaf and the ids before a position (newest last; more than width may be given; an id outside [0,2^24-1) is absent) the key K_green, the nonce, three blocks of keystream, the number green of vocab, the SHA-256 of the green bitmap (bit v mod 8 of byte v div 8), and the first decisions. bias: float32 bits of logits before and after.", {"greenlist": greenlist, "bias": bias}),
     "band.json": ("Bands: from a selector's leaf and the ids before a position the number h, and for some bands whether the context is in them.", {"contexts": band}),
     "dedup.json": ("Dedup tags: of a context and an id, under no secret.", {"tags": dedup}),

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
+	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/strictjson"
+	"github.com/isotope-wm/isotope/provenance"
+	"github.com/isotope-wm/isotope/watermark"
+)
+
+// auditOptions are what the plan of audit declares besides what every plan has.
+type auditOptions struct {
+	Declared audit.DeclaredPlan `json:"declared"`
+	Read     readOptions        `json:"read"`
+}
+
+// declarableAudit are the flags of audit that a signed plan can declare, and those that do not
+// change a result.
+var declarableAudit = []string{
+	"key", "profile", "question", "reference", "alpha", "c1", "share", "tests", "decoys", "run-key", "prompts-unmarked",
+	"format", "encoding", "field", "prompt-field", "role", "tokenizer", "declare", "log", "sign-key",
+}
+
+// plannedAudit are the flags of audit with a signed plan. The plan has all others.
+var plannedAudit = []string{"key", "tokenizer", "plan-file", "log", "sign-key", "signed-report", "report", "json", "fail-on"}
+
+// hasSignedPlan reports whether --plan-file has a signed plan.
+func (o *studentFlags) hasSignedPlan() bool {
+	if o.plan == "" {
+		return false
+	}
+	text, err := textfile.Read(o.plan, maxEnvelope)
+	return err == nil && isEnvelope(text)
+}
+
+// checkDeclared returns a usage error for a call that declares a test, or makes a declared one.
+func (o *studentFlags) checkDeclared(args []string, planned bool) error {
+	rules := o.evidence.rules(planned)
+	switch {
+	case planned:
+		rules = append(rules, onlyThese(o.changed, plannedAudit, "is declared in the plan, or is not part of a declared test"),
+			rule{o.key == "", "--key FILE is missing: the key that the plan tests"})
+	case o.evidence.declare != "":
+		rules = append(rules, onlyThese(o.changed, declarableAudit, "cannot be declared and signed"),
+			rule{o.reference != referenceNone, "--reference none is missing: the reference model is trained on this machine, and a stranger could not repeat the test with it"})
+	}
+	if planned || o.evidence.declare != "" {
+		rules = append(rules, rule{len(args) == 0, "PATH is missing: the files of the outputs"})
+	}
+	return check(rules)
+}
+
+// declareAudit writes the plan of a call and scores nothing.
+func (c *cli) declareAudit(ctx context.Context, o *studentFlags, args []string) error {
+	if err := newFile("declare", o.evidence.declare); err != nil {
+		return err
+	}
+	s, err := c.newSuspect(ctx, o)
+	if err != nil {
+		return err
+	}
+	native := s.profile.Native
+	if native == nil {
+		return usagef("%s is of %s, and a declared test takes a profile of isotope/1; give another --profile", o.profile, s.profile.Engine.Engine())
+	}
+	if native.Selector != "" {
+		return usagef("%s has a part of the contexts, and a declared test takes a profile without; give another --profile", o.profile)
+	}
+	k, err := readNativeKey(o.key)
+	if err != nil {
+		return err
+	}
+	l, err := c.openLog(&o.evidence.logFlags)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	key, err := l.committed(native, k)
+	if err != nil {
+		return err
+	}
+	files, err := c.readCorpus(ctx, args)
+	if err != nil {
+		return err
+	}
+	x := auditOptions{Read: o.read.options()}
+	if err := c.plan(ctx, s, o, &x.Declared, ""); err != nil {
+		return err
+	}
+	if _, err := s.audit(&x.Declared); err != nil { // what the test would refuse
+		return err
+	}
+	options, err := canonical.Encode(x)
+	if err != nil {
+		return err
+	}
+	d := &x.Declared.Plan
+	return c.declarePlan(ctx, &o.evidence, l, &provenance.Plan{
+		Version: 1, Test: "audit", Question: d.Question, Log: l.vkey, Keys: []provenance.PlanKey{key}, Corpus: files.manifest.Digest(), Files: files.manifest,
+		Unit: "corpus", Dedup: native.Dedup, Statistics: d.Statistics, Alpha: d.Alpha,
+		Multiplicity: "Bonferroni for the statistics and for the tests that this one belongs to", Tests: d.Tests, Stopping: d.Stopping,
+		Controls: provenance.Controls{Keys: d.Decoys, RunKey: d.RunKey}, Tool: toolVersion(), Options: options,
+	})
+}
+
+// auditPlanned makes a declared test.
+func (c *cli) auditPlanned(ctx context.Context, o *studentFlags, args []string) error {
+	if err := newFile("signed-report", o.evidence.signed); err != nil {
+		return err
+	}
+	text, err := textfile.Read(o.plan, maxEnvelope)
+	if err != nil {
+		return openError(err)
+	}
+	l, err := c.openLog(&o.evidence.logFlags)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	t, err := c.openPlan(ctx, text, "audit", l)
+	if err != nil {
+		return err
+	}
+	o.evidence.keys = []string{o.key}
+	run, outcome, err := c.runAudit(ctx, o, t, args)
+	if err != nil {
+		return err
+	}
+	digest, err := t.report(ctx, c, &o.evidence, outcome)
+	if err != nil {
+		return err
+	}
+	seen := report.AuditObserved{Facts: append(signedFacts(digest, o.evidence.signed), run.rows.facts()...)}
+	return c.publish(o, run.report, collect.Asked, run.rows, seen)
+}
+
+// An auditRun is a declared test of outputs that was made.
+type auditRun struct {
+	report *report.Audit
+	rows   *outputRows
+}
+
+// runAudit tests the corpus of a plan and returns the outcome.
+func (c *cli) runAudit(ctx context.Context, o *studentFlags, t *declaredTest, args []string) (*auditRun, *provenance.Outcome, error) {
+	keys, err := t.keys(o.evidence.keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	var x auditOptions
+	if err := strictjson.Decode(t.plan.Options, &x); err != nil {
+		return nil, nil, fmt.Errorf("the options of the plan: %w", err)
+	}
+	d := &x.Declared
+	if err := sameTerms(t.plan, &d.Plan); err != nil {
+		return nil, nil, err
+	}
+	s, err := c.declaredSuspect(t.plan, keys[0], o.tokenizers)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.keyID != d.Plan.Key || s.scorer.ID() != d.Plan.Mark || s.profile.ID() != d.Plan.Profile {
+		return nil, nil, errors.New("the plan names one mark and has the profile of another")
+	}
+	o.alpha = d.Plan.Alpha
+	o.read.set(x.Read)
+	if err := t.open(ctx, c, args, nil); err != nil {
+		return nil, nil, err
+	}
+	a, err := s.audit(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := t.begin(c); err != nil {
+		return nil, nil, err
+	}
+	run := &auditRun{rows: &outputRows{}}
+	reading := c.busy("reading")
+	err = c.readOutputs(ctx, &o.read, t.files.paths, run.rows, a.AddDocument)
+	reading()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := t.files.read(&run.rows.Ledger); err != nil {
+		return nil, nil, err
+	}
+	if run.rows.Tested() == 0 {
+		return nil, nil, nothingTested(&run.rows.Ledger)
+	}
+	for _, r := range run.rows.Reasons() {
+		for range r.Count {
+			a.Skip(r.Name)
+		}
+	}
+	testing := c.busy("testing")
+	run.report, err = a.Report(collect.Asked, run.rows.sources())
+	testing()
+	if err != nil {
+		return nil, nil, err
+	}
+	outcome, err := run.outcome(t)
+	return run, outcome, err
+}
+
+// sameTerms returns an error unless the parts of a plan agree.
+func sameTerms(p *provenance.Plan, d *audit.Plan) error {
+	if d.Alpha != p.Alpha || d.Tests != p.Tests || d.Decoys != p.Controls.Keys || d.RunKey != p.Controls.RunKey || d.Stopping != p.Stopping ||
+		!slices.Equal(d.Statistics, p.Statistics) || len(p.Keys) != 1 || d.Key != p.Keys[0].ID || d.Question != p.Question ||
+		d.Registry != nil || d.Provenance != nil || d.Reference != "" {
+		return errors.New("the plan declares one test and has the options of another")
+	}
+	return nil
+}
+
+// declaredSuspect binds the profile of a plan to its key.
+func (c *cli) declaredSuspect(p *provenance.Plan, k watermark.Key, tokenizers []string) (*suspect, error) {
+	if err := c.loadTokenizers(tokenizers); err != nil {
+		return nil, err
+	}
+	s := new(suspect)
+	native, err := watermark.ParseProfile(p.Keys[0].Profile)
+	if err != nil {
+		return nil, err
+	}
+	s.profile = described(native)
+	if s.tokenizer, err = c.tokenizerOf(s.profile); err != nil {
+		return nil, err
+	}
+	return s, s.bindMark(k, "")
+}
+
+// outcome returns the canonical part of a report.
+func (r *auditRun) outcome(t *declaredTest) (*provenance.Outcome, error) {
+	c := &r.report.Canonical
+	result, err := canonical.Encode(c)
+	if err != nil {
+		return nil, err
+	}
+	out := &provenance.Outcome{
+		Verdict: string(c.Verdict), Alpha: t.plan.Alpha, Files: t.files.manifest, Counts: countsOf(&r.rows.Ledger), Result: result,
+		Controls: []provenance.ControlResult{},
+	}
+	for _, s := range c.Statistics {
+		if s.Decoys == nil {
+			continue
+		}
+		x := provenance.ControlResult{Key: t.plan.Keys[0].ID, Log10P: float64(s.Log10P), Keys: list(s.Decoys.Log10P), Rank: 1}
+		slices.Sort(x.Keys)
+		for _, p := range x.Keys {
+			if p <= x.Log10P {
+				x.Rank++
+			}
+		}
+		out.Controls = append(out.Controls, x)
+		break // the first statistic, of distinct pairs
+	}
+	if len(out.Controls) == 0 {
+		if c.Verdict == detect.Detected {
+			return nil, errors.New("the test detected without a comparison with control keys; this is a fault of the program")
+		}
+		out.NoControls = "the test was not made: " + c.Claim
+	}
+	return out, nil
+}
