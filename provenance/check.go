@@ -47,7 +47,7 @@ func NewClaims(o *Outcome) Claims {
 	}
 	if o.Verdict == "detected" {
 		c.Level = LevelIntegrity
-		c.Dependence = "shown: at least one text depends on a key of the plan, at the level alpha"
+		c.Dependence = "shown: the test detected the mark of a key of the plan, at the level alpha"
 	}
 	return c
 }

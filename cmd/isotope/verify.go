@@ -140,7 +140,11 @@ func (v *verification) run(ctx context.Context, text []byte, corpus []string) {
 		return
 	}
 	key, err := v.key(planned)
-	if !add("log key", err, "the key of the log is known") {
+	says := "the key of the log is the one of --log-key"
+	if !v.out.Given {
+		says = "the key of the log is the one that the report names; nobody else has vouched for it"
+	}
+	if !add("log key", err, says) {
 		return
 	}
 	k := envelopeKey{verifier: key}
