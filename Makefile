@@ -41,8 +41,9 @@ generate: ## generate the assembly again, and fail when that changes it
 	for f in internal/kernel/*_amd64.*; do cmp "$$f" "$$dir/$$(basename "$$f")"; done
 
 .PHONY: test
-test: ## the tests, as in the README
+test: ## the tests, as in the README, and those of the command with llama.cpp
 	go test ./...
+	go test -tags llama -run 'RealGGUF|WithoutLlama' ./cmd/isotope
 
 .PHONY: llama
 llama: ## fetch llama.cpp and a small model, which some tests need

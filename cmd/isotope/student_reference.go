@@ -260,7 +260,7 @@ func (g *ggufReference) rows(ctx context.Context, x *ggufOutput, follow map[stri
 	err := g.model.Rows(ctx, tokens, from, g.temperature, func(i int, law []float32) error {
 		at := i + 1 - len(x.shown)
 		if at < len(x.text) {
-			rows[at] = sparse(law[:vocab], follow[contextKey(x.text[at-width:at])])
+			rows[at] = sparse(law[:vocab], follow[contextKey(x.text[at-width:at])], x.text[at])
 		}
 		return nil
 	})
@@ -276,8 +276,8 @@ func known(m ggufModel, tokens []watermark.Token) []watermark.Token {
 }
 
 // sparse keeps of a law the likeliest token and the given ids, which ascend. It leaves out tiny
-// probabilities.
-func sparse(law []float32, ids []watermark.Token) student.Row {
+// probabilities, except for that of the drawn token, which is one of the ids.
+func sparse(law []float32, ids []watermark.Token, drawn watermark.Token) student.Row {
 	choice := student.Row{Probs: law}.Choice()
 	r := student.Row{Tokens: make([]watermark.Token, 0, len(ids)+1), Probs: make([]float32, 0, len(ids)+1)}
 	add := func(t watermark.Token) {
@@ -290,7 +290,7 @@ func sparse(law []float32, ids []watermark.Token) student.Row {
 		if choice <= t {
 			choice = -1
 		}
-		if t >= 0 && int(t) < len(law) && law[t] >= leastKept {
+		if t >= 0 && int(t) < len(law) && (law[t] >= leastKept || t == drawn) {
 			add(t)
 		}
 	}

@@ -26,10 +26,10 @@ def followers(outputs, width):
     return found
 
 
-def sparse(law, wanted):
-    """Returns a row of a law, a list of probabilities: the likeliest token and the wanted ids."""
+def sparse(law, wanted, drawn):
+    """Returns a row of a law, a list of probabilities: the likeliest token, the drawn one, the wanted ids."""
     best = max(range(len(law)), key=law.__getitem__)
-    ids = sorted({best} | {t for t in wanted if 0 <= t < len(law) and law[t] >= LEAST})
+    ids = sorted({best, drawn} | {t for t in wanted if 0 <= t < len(law) and law[t] >= LEAST})
     return {"ids": ids, "p": [min(float("%.4g" % law[t]), 1.0) for t in ids]}
 
 
@@ -94,7 +94,7 @@ def main():
                 i = len(prompt) + at - 1
                 if i >= 0:
                     law = (logits[i] / a.temperature).softmax(-1).tolist()
-                    rows[i] = sparse(law, follow[tuple(text[at - a.width:at])])
+                    rows[i] = sparse(law, follow[tuple(text[at - a.width:at])], text[at])
             json.dump({"start": len(prompt), "tokens": tokens, "rows": rows}, out)
             out.write("\n")
 
