@@ -45,7 +45,6 @@ type evalFlags struct {
 	quick                            bool
 	set                              string
 	schemes, profiles, rows, attacks []string
-	tokenizers                       []string
 	corpus, journal, csv, report     string
 	synonyms, paraphrases, textsOut  string
 	texts, length, nullKeys, forged  int

@@ -98,13 +98,16 @@ func TestPagesInABrowser(t *testing.T) {
 	run([]string{"detect"}, "--report", dir.of("plain.html"), fieldFiles+"base_plain.txt")
 	run([]string{"detect"}, "--report", dir.of("many.html"), fieldFiles+"O10_c.jsonl.gz", fieldFiles+"O14_base100.txt", fieldFiles+"O09_report.pdf")
 	run([]string{"audit"}, "--reference", "none", "--decoys", "100", "--run-key", strings.Repeat("0c", 16), "--report", dir.of("audit.html"), fieldFiles+"O06_ref.jsonl")
+	status, _, errs := isotope("eval", "-q", "--rows", dir.file("rows.jsonl", evalRows), "--rows-tokenizer", "r50k_base", "--texts", "4", "--length", "120", "--edited", "100",
+		"--scheme", "gumbelmax,width=1", "--scheme", "greenlist,delta=3,width=1", "--scheme", "greenlist,delta=3,width=0", "--report", dir.of("eval.html"))
+	require.Zero(t, status, errs)
 	sub := filepath.Join("many.texts", "text-00001.html")
 	require.FileExists(t, dir.of(sub))
 	index, err := os.ReadFile(dir.of("many.html"))
 	require.NoError(t, err)
 	assert.Contains(t, string(index), `<a href="many.texts/text-00001.html">`)
 
-	pages := []string{"one.html", "plain.html", "many.html", sub, "audit.html"}
+	pages := []string{"one.html", "plain.html", "many.html", sub, "audit.html", "eval.html"}
 	var frames strings.Builder
 	for _, page := range pages {
 		for _, width := range []int{1280, 390} {
