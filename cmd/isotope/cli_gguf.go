@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,9 +41,6 @@ type ggufRequest struct {
 	seed     [32]byte
 	written  func(n int) // is told how many tokens there are; may be nil
 }
-
-// errNoTemplate is the error of Chat for a model without a template for conversations.
-var errNoTemplate = errors.New("the model has no template for conversations")
 
 // openGGUF loads llama.cpp from a directory, and a model. An empty directory stands for the default.
 // It is set by the file that is built in, and by tests.

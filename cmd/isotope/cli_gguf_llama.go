@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/isotope-wm/isotope/internal/llamacpp"
 	"github.com/isotope-wm/isotope/watermark"
@@ -42,11 +41,7 @@ func (m *llamaModel) Chat(turns []ggufTurn) ([]watermark.Token, error) {
 	for i, t := range turns {
 		messages[i] = llamacpp.Message{Role: t.role, Content: t.text}
 	}
-	ids, err := m.Model.Chat(messages)
-	if errors.Is(err, llamacpp.ErrNoTemplate) {
-		return nil, errNoTemplate
-	}
-	return ids, err
+	return m.Model.Chat(messages)
 }
 
 func (m *llamaModel) Rows(ctx context.Context, tokens []watermark.Token, from int, temperature float64, each func(int, []float32) error) error {
