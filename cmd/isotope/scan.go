@@ -128,11 +128,19 @@ func (c *cli) reduceCommand() *cobra.Command {
 type scanning struct {
 	*cli
 	flags   *scanFlags
+	started time.Time
 	set     *candidateSet
 	marks   []scan.Mark
+	sources []markSource // of marks
 	options scan.Options
 	input   *scan.Input
 	counts  *scan.Progress
+}
+
+// A markSource is where a mark comes from.
+type markSource struct {
+	candidate *candidate
+	variant   int
 }
 
 // newScan checks a call and reads its keys and profiles.
@@ -143,7 +151,10 @@ func (c *cli) newScan(ctx context.Context, o *scanFlags, args []string, part sca
 	if err := o.check(args, part); err != nil {
 		return nil, err
 	}
-	s := &scanning{cli: c, flags: o}
+	if err := errors.Join(checkReport(o.report), checkTable(o.parquet)); err != nil {
+		return nil, err
+	}
+	s := &scanning{cli: c, flags: o, started: time.Now()}
 	if err := c.loadTokenizers(d.tokenizers); err != nil {
 		return nil, err
 	}
@@ -169,12 +180,12 @@ func (s *scanning) bind() error {
 		if !c.tests() {
 			return usagef("the profile of %s makes no test, since it is for a comparison of numbers; leave it out, or give it the dedup pair or context", quoted(c.name()))
 		}
-		for _, b := range c.bound {
+		for i, b := range c.bound {
 			m := scan.Mark{
 				Label: c.label, KeyID: c.keyID, Profile: c.profile.ID(), Scheme: c.profile.Scheme(), Bound: b, Tokenizer: c.reader.tokenizer,
 				Vocab: b.Scorer.Vocab(), Dedup: c.options.Dedup, Exempt: slices.Sorted(slices.Values(c.options.Exempt)), Rate: c.options.Rate,
 			}
-			s.marks = append(s.marks, m)
+			s.marks, s.sources = append(s.marks, m), append(s.sources, markSource{c, i})
 		}
 	}
 	return nil
@@ -379,17 +390,33 @@ func (s *scanning) mapOnly(ctx context.Context) error {
 func (s *scanning) reduce(ctx context.Context, dirs []string) error {
 	out := &scanOutput{scanning: s}
 	defer s.busy("sorting")()
+	if s.flags.parquet != "" {
+		table, err := newTable(s.flags.parquet)
+		if err != nil {
+			return err
+		}
+		defer table.remove()
+		out.table = table
+	}
 	closeSidecar, err := out.openSidecar()
 	if err != nil {
 		return err
 	}
-	totals, err := scan.Reduce(ctx, dirs, s.marks, s.options, out, s.work())
+	work := s.work()
+	if s.flags.report != "" {
+		out.report = &scanReport{}
+		work.Controls = s.controls
+	}
+	totals, err := scan.Reduce(ctx, dirs, s.marks, s.options, out, work)
 	if err = errors.Join(err, closeSidecar()); err != nil {
 		return scanError(err)
 	}
 	rows := &totals.Rows
 	totals.Complete = totals.Complete && !s.flags.mark.read.maxSkipped.exceeded(rows.Skipped, rows.Found)
 	if err := out.end(totals); err != nil {
+		return err
+	}
+	if err := out.endFiles(ctx, totals); err != nil {
 		return err
 	}
 	switch {

@@ -23,7 +23,6 @@ type Shown struct {
 	Scored  int64           // as the scan counted it
 	Sum     int64           // of the scores
 	Control []float64       // log10 p under each control key; it is not a test of the scan
-	Decode  func(token) (text []byte, ok bool)
 }
 
 // Show tests a document for one mark again, and returns what there is to see. Under each of controls,
@@ -63,13 +62,6 @@ func Show(doc *corpus.Document, mark Mark, o Options, controls []detect.Scorer) 
 		if place := at + f.shift[part]; place >= x.starts[part] && place < len(x.ids) {
 			s.Colours[place] = c
 		}
-	}
-	s.Decode = func(id token) ([]byte, bool) {
-		if d.readers[0] == nil {
-			return nil, false
-		}
-		text, err := d.readers[0].Decode(nil, []token{id})
-		return text, err == nil
 	}
 	if len(controls) > 0 {
 		panel := detect.NewPanel(controls, &g.options)
