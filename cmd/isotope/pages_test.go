@@ -98,13 +98,14 @@ func TestPagesInABrowser(t *testing.T) {
 	run([]string{"detect"}, "--report", dir.of("plain.html"), fieldFiles+"base_plain.txt")
 	run([]string{"detect"}, "--report", dir.of("many.html"), fieldFiles+"O10_c.jsonl.gz", fieldFiles+"O14_base100.txt", fieldFiles+"O09_report.pdf")
 	run([]string{"audit"}, "--reference", "none", "--decoys", "100", "--run-key", strings.Repeat("0c", 16), "--report", dir.of("audit.html"), fieldFiles+"O06_ref.jsonl")
+	run([]string{"scan"}, "--spans", "--run-key", scanRun, "--report", dir.of("scan.html"), fieldFiles+"O06_ref.jsonl", fieldFiles+"O10_c.warc.gz", fieldFiles+"O09_report.pdf", fieldFiles+"base_plain.txt")
 	sub := filepath.Join("many.texts", "text-00001.html")
 	require.FileExists(t, dir.of(sub))
 	index, err := os.ReadFile(dir.of("many.html"))
 	require.NoError(t, err)
 	assert.Contains(t, string(index), `<a href="many.texts/text-00001.html">`)
 
-	pages := []string{"one.html", "plain.html", "many.html", sub, "audit.html"}
+	pages := []string{"one.html", "plain.html", "many.html", sub, "audit.html", "scan.html"}
 	var frames strings.Builder
 	for _, page := range pages {
 		for _, width := range []int{1280, 390} {
@@ -143,7 +144,7 @@ func TestPagesInABrowser(t *testing.T) {
 			})
 		}
 	}
-	for _, page := range []string{"one.html", "audit.html"} {
+	for _, page := range []string{"one.html", "audit.html", "scan.html"} {
 		t.Run(page+" as a picture", func(t *testing.T) {
 			shot := dir.of("shot.png")
 			chromium(t, path, "--window-size=1280,900", "--screenshot="+shot, "file://"+dir.of(page))

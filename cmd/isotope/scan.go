@@ -44,6 +44,10 @@ With --journal DIR the scan keeps what it found in the folder DIR. After a kill 
 interrupt the same call resumes there, and prints the same. The folder needs about 500 bytes
 for each row, and 100 more while the results are sorted. --max-disk bounds it.
 
+--report FILE writes an HTML page: the p-values of all documents against chance, the pile under
+control keys, and the top documents in colours. For their texts it reads their files once more.
+--parquet FILE writes a row for each document.
+
 'isotope map' does a part of a scan and 'isotope reduce' puts the parts together, for corpora
 that take more than one machine.
 
@@ -128,7 +132,6 @@ func (c *cli) reduceCommand() *cobra.Command {
 type scanning struct {
 	*cli
 	flags   *scanFlags
-	started time.Time
 	set     *candidateSet
 	marks   []scan.Mark
 	sources []markSource // of marks
@@ -154,7 +157,7 @@ func (c *cli) newScan(ctx context.Context, o *scanFlags, args []string, part sca
 	if err := errors.Join(checkReport(o.report), checkTable(o.parquet)); err != nil {
 		return nil, err
 	}
-	s := &scanning{cli: c, flags: o, started: time.Now()}
+	s := &scanning{cli: c, flags: o}
 	if err := c.loadTokenizers(d.tokenizers); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,8 @@ import (
 const (
 	// maxScanShown is the number of tokens that a report shows of a document. Each takes some forty bytes.
 	maxScanShown = 1500
+	// notListed is how many documents a report shows that are not on the list.
+	notListed = 3
 	// beforeSpan is how many of them stand before the first part that depends on the key.
 	beforeSpan = 100
 )
@@ -250,13 +252,21 @@ type shownDocument struct {
 
 // addDocuments adds the documents with the smallest p-values.
 func (o *scanOutput) addDocuments(ctx context.Context, p *report.Scan) error {
-	shown, err := o.readAgain(ctx, o.report.top)
+	top := o.report.top
+	listed := 0
+	for _, d := range top {
+		if d.Listed {
+			listed++
+		}
+	}
+	top = top[:min(listed+notListed, len(top))] // they are in the order of q as well
+	shown, err := o.readAgain(ctx, top)
 	if err != nil {
 		return err
 	}
-	for i, d := range o.report.top {
+	for i, d := range top {
 		x := report.ScanDocument{
-			Rank: i + 1, Place: placeOf(&d.Place), Rows: d.Count, Listed: d.Listed, Detected: d.Detected, Log10Q: d.Log10Q,
+			Rank: i + 1, Place: placeOf(&d.Place), Rows: d.Count, Listed: d.Listed, Detected: d.Detected, Log10Q: quoteP(d.Log10Q, d.Log10Floor),
 			P: cmp.Or(report.Quote(d.Log10PAdjusted, d.Log10Floor), "none"),
 		}
 		if len(o.marks) > 1 {

@@ -97,12 +97,10 @@ type ScanDocument struct {
 	Listed   bool
 	Detected bool
 	P        string // adjusted for all tests
-	Log10Q   float64
-	Counts   string
+	Log10Q   string
 	Facts    []Fact
 	Passage  *Passage // nil: the text is not shown, and Missing says why
 	Missing  string
-	Controls string // about control keys
 }
 
 // A ScanSource is a file or a host.
