@@ -166,7 +166,11 @@ func TestPagesInABrowser(t *testing.T) {
 			assert.True(t, strings.HasPrefix(string(text), "%PDF"))
 			boxes := regexp.MustCompile(`/MediaBox ?\[ ?0 0 (59[45][\d.]*) (84[12][\d.]*)`).FindAllString(string(text), -1)
 			assert.NotEmpty(t, boxes, "A4")
-			assert.LessOrEqual(t, len(boxes), 12)
+			most := 12
+			if page == "scan.html" {
+				most = 20 // of ten documents, each with its text and its numbers
+			}
+			assert.LessOrEqual(t, len(boxes), most)
 		})
 	}
 }

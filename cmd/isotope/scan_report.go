@@ -95,9 +95,9 @@ func (o *scanOutput) page(ctx context.Context, t *scan.Totals) (*report.Scan, er
 	}
 	pile := sortedPile(t)
 	for _, x := range pile[:min(len(pile), shownDocuments)] {
-		row := report.ScanPile{Name: markName(x.Label, x.KeyID), Warnings: x.Warnings, Log10P: report.Number(math.NaN())}
+		row := report.ScanPile{Name: markName(x.Label, x.KeyID), Warnings: x.Warnings, P: "none"}
 		if x.Verdict != nil {
-			row.Verdict, row.Log10P = string(*x.Verdict), report.Number(max(*x.Log10PAdjusted, *x.Log10Floor))
+			row.Verdict, row.P = string(*x.Verdict), report.Quote(*x.Log10PAdjusted, *x.Log10Floor)
 			row.Counts = fmt.Sprintf("%d scored", x.Scored)
 			if x.Estimate != nil { // of colours
 				row.Counts = fmt.Sprintf("%d of %d green", x.Green, x.Scored)
@@ -115,7 +115,7 @@ func (o *scanOutput) page(ctx context.Context, t *scan.Totals) (*report.Scan, er
 	if n := len(t.Controls); n > 0 {
 		x := &t.Pile[t.Controlled]
 		d := student.DecoyPanel{Log10P: t.Controls, Real: *x.Log10P, Rank: rankOf(*x.Log10P, t.Controls)}
-		p.Controls = &report.ScanControls{Name: markName(x.Label, x.KeyID), Log10P: t.Controls, Key: d.Real, Rank: d.Rank, Misfit: d.Log10Misfit()}
+		p.Controls = &report.ScanControls{Name: o.controlledName(t), Log10P: t.Controls, Key: d.Real, Rank: d.Rank, Misfit: d.Log10Misfit()}
 		for _, w := range d.Warnings() {
 			p.Warnings = append(p.Warnings, sentence(w.Error()))
 		}
@@ -137,6 +137,15 @@ func (o *scanOutput) page(ctx context.Context, t *scan.Totals) (*report.Scan, er
 	}
 	p.Notes = append(p.Notes, t.Notes...)
 	return p, o.addDocuments(ctx, p)
+}
+
+// controlledName names the mark whose pile was tested under control keys.
+func (o *scanOutput) controlledName(t *scan.Totals) string {
+	x := &t.Pile[t.Controlled]
+	if len(t.Pile) == 1 {
+		return markName(x.Label, x.KeyID)
+	}
+	return fmt.Sprintf("%s, which has the smallest p-value of %d marks", markName(x.Label, x.KeyID), len(t.Pile))
 }
 
 // rankOf returns 1 plus the number of control keys whose p-value is at most p.
@@ -173,9 +182,13 @@ func (o *scanOutput) box(t *scan.Totals) *report.Box {
 	}
 	switch *t.Verdict {
 	case detect.Detected:
-		b.Says = "This corpus carries the mark, as a whole."
+		mark := "The mark"
+		if len(o.marks) > 1 {
+			mark = fmt.Sprintf("One or more of %d marks", len(o.marks))
+		}
+		b.Says = mark + " was detected in this corpus, as a whole."
 		if t.Detected > 0 {
-			b.Says = fmt.Sprintf("%s of this corpus. %s on the list.", plural(t.Detected, "The mark was detected in 1 document", "The mark was detected in %d documents"), plural(t.Listed, "1 document is", "%d documents are"))
+			b.Says = fmt.Sprintf("%s was detected in %s of this corpus. %s on the list.", mark, plural(t.Detected, "1 document", "%d documents"), plural(t.Listed, "1 document is", "%d documents are"))
 		}
 		b.Odds = report.OddsIn(best, floor, "corpora")
 		b.Means = "texts of this corpus depend on the key. They were written with the key, or copied from text that was, or a model wrote them that learned from such text."

@@ -49,7 +49,7 @@ func tableRows(t *testing.T, path string, each func(row.Value)) int64 {
 // TestScanReport writes the page and the table of a scan, and compares them with the JSON.
 func TestScanReport(t *testing.T) {
 	dir := newDir(t)
-	files := []string{fieldFiles + "O06_ref.jsonl", fieldFiles + "O10_c.warc.gz", fieldFiles + "O10_c.parquet", fieldFiles + "O09_report.pdf", fieldFiles + "base_plain.txt"}
+	files := []string{fieldFiles + "O06_ref.jsonl", fieldFiles + "O10_c.warc.gz", fieldFiles + "O09_report.pdf", fieldFiles + "base_plain.txt"}
 	page, table := dir.of("scan.html"), dir.of("scan.parquet")
 	args := scanArgs(t, "scan", append([]string{"--json", "--spans", "--run-key", scanRun}, files...)...)
 	plain := mustRun(t, args...)
@@ -59,17 +59,17 @@ func TestScanReport(t *testing.T) {
 	text := read(t, page)
 	for _, part := range []string{
 		totals["manifest"].(string), "It means:</strong> texts of this corpus depend on the key", "less than once in 10^38 unrelated corpora", scanRun,
-		"The pile under 100 control keys", "smallest log10 p of 100", "skipped: binary", "isotope scan", "1e-06", "UTC", `<span class="g">`, "[", `<mark title="tokens`,
+		"The pile under 100 control keys", "smallest log10 p of 100", "skipped: binary", "isotope scan", "1e-06", "UTC", `<span class="g">`, `<mark title="tokens`,
 		"Where each number comes from", "<dt>URL</dt>", fmt.Sprintf("%d distinct documents", len(documents)),
 	} {
-		assert.Contains(t, text, part)
+		assert.True(t, strings.Contains(text, part), part)
 	}
-	assert.NotContains(t, text, "isotope-secret-key-1")
+	assert.False(t, strings.Contains(text, "isotope-secret-key-1"))
 	listed := 0
 	for _, d := range documents {
 		if d["listed"].(bool) {
 			listed++
-			assert.Contains(t, text, d["sha256"])
+			assert.True(t, strings.Contains(text, d["sha256"].(string)), d["sha256"])
 		}
 	}
 	assert.Equal(t, min(listed+notListed, len(documents)), strings.Count(text, "<section "), "the list, and what follows it")

@@ -69,8 +69,7 @@ func (h *Histogram) Add(log10P float64) {
 type ScanPile struct {
 	Name     string
 	Verdict  string
-	Log10P   Number // adjusted
-	Floor    Number
+	P        string // adjusted
 	Counts   string
 	Estimate string
 	Warnings []string
@@ -117,7 +116,6 @@ type Provenance struct{ Name, Value, From string }
 var scanHTML string
 
 var scanTemplate = template.Must(template.Must(template.New("scan").Funcs(shared).Funcs(template.FuncMap{
-	"p":     func(n Number) string { return formatP(float64(n)) },
 	"log":   func(x float64) string { return Decimal("%.2f", x) },
 	"bars":  drawBars,
 	"tail":  drawTail,
@@ -161,11 +159,15 @@ func (s *Scan) Outlines() bool {
 func drawBars(h Histogram) template.HTML {
 	even := float64(h.Documents) / HistogramBins
 	top := max(even, float64(slices.Max(h.Bins[:])), 1) * 1.08
-	c := newChart(720, 260, 0, 1, 0, top, "Documents by p-value, in 20 bars. The table of the tail below has the numbers that matter.")
+	label := fmt.Sprintf("Documents by p-value, in %d bars from 0 to 1:", HistogramBins)
+	for _, n := range h.Bins {
+		label += fmt.Sprintf(" %d", n)
+	}
+	c := newChart(720, 260, 0, 1, 0, top, label)
 	c.axes("p-value of a document", "documents")
 	for i, n := range h.Bins {
 		x, y := c.x(float64(i)/HistogramBins), c.y(float64(n))
-		fmt.Fprintf(&c.b, `<rect class="filled" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%d documents</title></rect>`,
+		fmt.Fprintf(&c.b, `<rect class="filled" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>documents: %d</title></rect>`,
 			x+1, y, c.x(float64(i+1)/HistogramBins)-x-2, max(c.y(0)-y, 0), n)
 	}
 	c.line("diagonal", 0, even, 1, even)
@@ -190,7 +192,7 @@ func drawTail(h Histogram) template.HTML {
 		if n := h.Tail[k]; n > 0 {
 			y := math.Log10(float64(n))
 			fmt.Fprintf(&points, "%.1f,%.1f ", c.x(float64(k)), c.y(y))
-			c.dot("key", float64(k), y, fmt.Sprintf("%d documents with p of at most 10^-%d", n, k))
+			c.dot("key", float64(k), y, fmt.Sprintf("p of at most 10^-%d: %d documents", k, n))
 		}
 	}
 	fmt.Fprintf(&c.b, `<polyline class="strong" points="%s"/>`, strings.TrimSpace(points.String()))
