@@ -14,13 +14,14 @@ import (
 
 // A candidate is a mark that a text may have: a profile, bound to a key.
 type candidate struct {
-	label   string      // in a keyring, or with --any; else ""
-	role    detect.Role // of one of several bands
-	profile *interop.Description
-	keyID   string
-	bound   []interop.Bound // one, or as many as the profile has variants
-	reader  *textReader
-	options detect.Options // without Tests
+	label    string      // in a keyring, or with --any; else ""
+	role     detect.Role // of one of several bands
+	profile  *interop.Description
+	keyID    string
+	bound    []interop.Bound // one, or as many as the profile has variants
+	reader   *textReader
+	options  detect.Options  // without Tests
+	selector []watermark.Key // of the profile's band
 }
 
 // A textReader turns texts into token ids for the candidates of one tokenizer.
@@ -102,7 +103,7 @@ func (s *candidateSet) add(label string, p *interop.Description, key interop.Any
 	if err != nil {
 		return nil, err
 	}
-	c := &candidate{label: label, profile: p, keyID: key.ID(), bound: bound, options: detect.Options{
+	c := &candidate{label: label, profile: p, keyID: key.ID(), bound: bound, selector: selector, options: detect.Options{
 		Dedup: dedupOf(p), Exempt: p.Exempt(), Alpha: o.alpha, MinShare: o.minShare,
 	}}
 	if c.reader, err = s.reader(p); err != nil {

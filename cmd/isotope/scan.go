@@ -44,6 +44,10 @@ With --journal DIR the scan keeps what it found in the folder DIR. After a kill 
 interrupt the same call resumes there, and prints the same. The folder needs about 500 bytes
 for each row, and 100 more while the results are sorted. --max-disk bounds it.
 
+--report FILE writes an HTML page: the p-values of all documents against chance, the pile under
+control keys, and the top documents in colours. For their texts it reads their files once more.
+--parquet FILE writes a row for each document.
+
 'isotope map' does a part of a scan and 'isotope reduce' puts the parts together, for corpora
 that take more than one machine.
 
@@ -130,9 +134,16 @@ type scanning struct {
 	flags   *scanFlags
 	set     *candidateSet
 	marks   []scan.Mark
+	sources []markSource // of marks
 	options scan.Options
 	input   *scan.Input
 	counts  *scan.Progress
+}
+
+// A markSource is where a mark comes from.
+type markSource struct {
+	candidate *candidate
+	variant   int
 }
 
 // newScan checks a call and reads its keys and profiles.
@@ -141,6 +152,9 @@ func (c *cli) newScan(ctx context.Context, o *scanFlags, args []string, part sca
 	d.any.given = true // several pairs are candidates and not bands
 	d.keys, d.profiles = filesFromEnv(d.keys, keyFileEnv), filesFromEnv(d.profiles, profileFileEnv)
 	if err := o.check(args, part); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(checkReport(o.report), checkTable(o.parquet)); err != nil {
 		return nil, err
 	}
 	s := &scanning{cli: c, flags: o}
@@ -169,12 +183,12 @@ func (s *scanning) bind() error {
 		if !c.tests() {
 			return usagef("the profile of %s makes no test, since it is for a comparison of numbers; leave it out, or give it the dedup pair or context", quoted(c.name()))
 		}
-		for _, b := range c.bound {
+		for i, b := range c.bound {
 			m := scan.Mark{
 				Label: c.label, KeyID: c.keyID, Profile: c.profile.ID(), Scheme: c.profile.Scheme(), Bound: b, Tokenizer: c.reader.tokenizer,
 				Vocab: b.Scorer.Vocab(), Dedup: c.options.Dedup, Exempt: slices.Sorted(slices.Values(c.options.Exempt)), Rate: c.options.Rate,
 			}
-			s.marks = append(s.marks, m)
+			s.marks, s.sources = append(s.marks, m), append(s.sources, markSource{c, i})
 		}
 	}
 	return nil
@@ -379,17 +393,33 @@ func (s *scanning) mapOnly(ctx context.Context) error {
 func (s *scanning) reduce(ctx context.Context, dirs []string) error {
 	out := &scanOutput{scanning: s}
 	defer s.busy("sorting")()
+	if s.flags.parquet != "" {
+		table, err := newTable(s.flags.parquet)
+		if err != nil {
+			return err
+		}
+		defer table.remove()
+		out.table = table
+	}
 	closeSidecar, err := out.openSidecar()
 	if err != nil {
 		return err
 	}
-	totals, err := scan.Reduce(ctx, dirs, s.marks, s.options, out, s.work())
+	work := s.work()
+	if s.flags.report != "" {
+		out.report = &scanReport{}
+		work.Controls = s.controls
+	}
+	totals, err := scan.Reduce(ctx, dirs, s.marks, s.options, out, work)
 	if err = errors.Join(err, closeSidecar()); err != nil {
 		return scanError(err)
 	}
 	rows := &totals.Rows
 	totals.Complete = totals.Complete && !s.flags.mark.read.maxSkipped.exceeded(rows.Skipped, rows.Found)
 	if err := out.end(totals); err != nil {
+		return err
+	}
+	if err := out.endFiles(ctx, totals); err != nil {
 		return err
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/internal/scan"
 )
@@ -34,13 +36,19 @@ type scanFlags struct {
 	runKey, journal       string
 	filesFrom, files0From string
 	stdinName, failOn     string
+	report, parquet       string
+	decoys                int
 	json                  bool
 	workers               int
 	maxDisk               diskSize
 	given                 func(name string) bool
 }
 
-const defaultSample = 1 << 20
+const (
+	defaultSample = 1 << 20
+	// maxScanDecoys bounds the time of a report, which scores the sample under each control key.
+	maxScanDecoys = 10_000
+)
 
 func (o *scanFlags) register(cmd *cobra.Command, part scanPart) {
 	d := &o.mark
@@ -79,6 +87,9 @@ func (o *scanFlags) register(cmd *cobra.Command, part scanPart) {
 	if part != scanMap {
 		group(cmd, "Output", func(f *pflag.FlagSet) {
 			f.BoolVar(&o.json, "json", false, "print a line of JSON for each document, and a last one for all of them")
+			f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` with the distribution of p-values, control keys, and the top documents in colours")
+			f.IntVar(&o.decoys, "decoys", student.MinDecoys, "number of control keys of the report, at least 100; 0 leaves them out")
+			f.StringVar(&o.parquet, "parquet", "", "write a row for each document to the parquet `FILE`")
 			f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
 		})
 	}
@@ -103,13 +114,16 @@ func (o *scanFlags) check(args []string, part scanPart) error {
 	}
 	_, digits := o.parseRunKey()
 	return check(d.files(), d.oneMark(), d.rateRules(), d.read.rules(), []rule{
-		noSecrets(append([]string{o.journal, o.filesFrom, o.files0From, o.stdinName, o.runKey}, args...)...),
+		noSecrets(append([]string{o.journal, o.filesFrom, o.files0From, o.stdinName, o.runKey, o.report, o.parquet}, args...)...),
 		within("alpha", d.alpha, open(0, 1)),
 		within("fdr", o.fdr, open(0, 1)),
 		within("min-share", d.minShare, leftOpen(0, 1)),
 		within("sample", o.sample, fromTo(1, 1<<28)),
 		within("workers", o.workers, fromTo(0, 4096)),
 		failOn(o.failOn),
+		{o.decoys != 0 && (o.decoys < student.MinDecoys || o.decoys > maxScanDecoys), fmt.Sprintf("--decoys %d is outside %d to %d, and is not 0", o.decoys, student.MinDecoys, maxScanDecoys)},
+		{part != scanMap && o.report == "" && o.given("decoys"), "--decoys is for the page of --report; name its file, or leave --decoys out"},
+		{o.report != "" && filepath.Clean(o.report) == filepath.Clean(o.parquet), "--report and --parquet name the same file; give one of them another name"},
 		{o.runKey != "" && digits != nil, fmt.Sprintf("--run-key: %v", digits)},
 		{part == scanReduce && len(args) == 0, "DIR is missing: the folders that 'isotope map' made"},
 		{part != scanReduce && len(args) == 0 && o.filesFrom == "" && o.files0From == "", "PATH is missing: the files and directories to scan, or - for standard input"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -23,6 +24,8 @@ type scanOutput struct {
 	*scanning
 	sidecar *os.File
 	shown   []*scan.Document // with the smallest p-values
+	report  *scanReport      // nil: there is none
+	table   *scanTable       // nil: there is none
 }
 
 // openSidecar opens the file of --skipped.
@@ -37,18 +40,48 @@ func (o *scanOutput) openSidecar() (done func() error, err error) {
 
 // Document implements scan.Sink.
 func (o *scanOutput) Document(d *scan.Document) error {
+	if o.report != nil {
+		o.report.add(d)
+	}
+	if o.table != nil {
+		if err := o.table.add(d); err != nil {
+			return err
+		}
+	}
 	if o.flags.json {
 		return writeJSON(o.stdout, d)
 	}
-	if !d.Listed {
-		return nil
-	}
-	at, _ := slices.BinarySearchFunc(o.shown, d, compareDocuments)
-	if at < shownDocuments {
-		o.shown = slices.Insert(o.shown, at, d)
-		o.shown = o.shown[:min(len(o.shown), shownDocuments)]
+	if d.Listed {
+		o.shown = insertDocument(o.shown, d)
 	}
 	return nil
+}
+
+// insertDocument keeps the documents with the smallest p-values.
+func insertDocument(list []*scan.Document, d *scan.Document) []*scan.Document {
+	at, _ := slices.BinarySearchFunc(list, d, compareDocuments)
+	if at == shownDocuments {
+		return list
+	}
+	list = slices.Insert(list, at, d)
+	return list[:min(len(list), shownDocuments)]
+}
+
+// endFiles writes the page and the table.
+func (o *scanOutput) endFiles(ctx context.Context, t *scan.Totals) error {
+	if o.table != nil {
+		if err := o.table.finish(t); err != nil {
+			return err
+		}
+	}
+	if o.report == nil || t.Verdict == nil {
+		return nil
+	}
+	page, err := o.page(ctx, t)
+	if err != nil {
+		return err
+	}
+	return writePage(page.KeepColours(!o.noColours), o.flags.report)
 }
 
 // compareDocuments orders by p-value. Documents come in the order of their places, so equal ones stay
@@ -191,8 +224,8 @@ func (o *scanOutput) headline(t *scan.Totals) string {
 	return "inconclusive: nothing was detected, " + why
 }
 
-// printPile prints the test of the pile for the marks with the smallest p-values.
-func (o *scanOutput) printPile(b *strings.Builder, t *scan.Totals) {
+// sortedPile returns the tests of the pile, the smallest p-value first.
+func sortedPile(t *scan.Totals) []scan.PileTotals {
 	list := slices.Clone(t.Pile)
 	p := func(x *scan.PileTotals) float64 {
 		if x.Log10P == nil {
@@ -201,6 +234,12 @@ func (o *scanOutput) printPile(b *strings.Builder, t *scan.Totals) {
 		return *x.Log10P
 	}
 	slices.SortStableFunc(list, func(x, y scan.PileTotals) int { return cmp.Compare(p(&x), p(&y)) })
+	return list
+}
+
+// printPile prints the test of the pile for the marks with the smallest p-values.
+func (o *scanOutput) printPile(b *strings.Builder, t *scan.Totals) {
+	list := sortedPile(t)
 	for _, x := range list[:min(len(list), 5)] {
 		name := ""
 		if len(list) > 1 {

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
 )
 
@@ -50,6 +51,10 @@ type Work struct {
 	Budget     int64         // bytes on disk; 0 has no bound
 	Stop       <-chan struct{}
 	Progress   *Progress
+	// Controls returns marks like that of a number, under control keys. Reduce calls it for the mark
+	// with the smallest p-value of the pile, and tests the pile under them. These are not tests of the
+	// scan. nil makes none.
+	Controls func(mark int) ([]detect.Scorer, error)
 
 	batchBytes int                       // of texts in a batch; 0 is the default
 	checkBytes int64                     // of texts between two checkpoints; 0 has no bound

@@ -77,6 +77,7 @@ type reduction struct {
 	disk     *disk
 	dir      string // for sorting
 	totals   *Totals
+	controls func(mark int) ([]detect.Scorer, error)
 }
 
 // A fileRef is a file of one of the journals.
@@ -87,7 +88,7 @@ type fileRef struct {
 }
 
 // Reduce merges finished journals of the same plan, and yields every distinct document, every skip,
-// and the totals. It writes temporary files into the first folder. Only Budget of w matters.
+// and the totals. It writes temporary files into the first folder. Only Budget and Controls of w matter.
 func Reduce(ctx context.Context, dirs []string, marks []Mark, o Options, sink Sink, w *Work) (_ *Totals, err error) {
 	d, err := newDesign(marks, o)
 	if err != nil {
@@ -96,7 +97,7 @@ func Reduce(ctx context.Context, dirs []string, marks []Mark, o Options, sink Si
 	if w == nil {
 		w = &Work{}
 	}
-	r := &reduction{design: d, disk: &disk{budget: w.Budget, wrap: w.wrap, memory: w.sortBytes}, samples: d.newSamples(), totals: &Totals{}}
+	r := &reduction{design: d, disk: &disk{budget: w.Budget, wrap: w.wrap, memory: w.sortBytes}, samples: d.newSamples(), totals: &Totals{}, controls: w.Controls}
 	defer func() {
 		for _, j := range r.journals {
 			err = errors.Join(err, j.close())
@@ -120,6 +121,9 @@ func Reduce(ctx context.Context, dirs []string, marks []Mark, o Options, sink Si
 		return nil, err
 	}
 	r.pile()
+	if err := r.control(); err != nil {
+		return nil, err
+	}
 	r.totals.conclude(d)
 	return r.totals, nil
 }

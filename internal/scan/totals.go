@@ -52,6 +52,11 @@ type Totals struct {
 	Hosts   []Source     `json:"hosts"`   // of addresses in crawls
 	Notes   []string     `json:"notes"`
 
+	// Controls are log10 of the p-values of the pile under control keys, ascending, and Controlled is
+	// the mark that they are like. They are nil without Work.Controls, and are not tests.
+	Controls   []float64 `json:"-"`
+	Controlled int       `json:"-"`
+
 	best     float64
 	manifest hash.Hash
 	hosts    map[string]int64 // listed documents
@@ -325,17 +330,7 @@ func (r *reduction) pileOf(at int) {
 		refused = "the sample does not know every context of the prompts, so that there is no test of the pile for this engine; make the sample larger"
 	}
 	panel := detect.NewPanel(scorers, &o)
-	var excluded int64
-	var context []token
-	for k := range s.inputs {
-		if s.excluded(k) {
-			excluded++
-			continue
-		}
-		var next token
-		context, next = s.pair(context, k)
-		panel.AddPair(context, next)
-	}
+	excluded := s.addTo(panel)
 	results := panel.Results()
 	for i, res := range results {
 		m := &r.marks[marks[i]]
@@ -375,6 +370,51 @@ func (r *reduction) pileOf(at int) {
 		x.Log10P, x.Log10PAdjusted, x.Log10Floor = &res.Log10P, &res.Log10PAdjusted, &res.Log10Floor
 		x.Estimate = estimate(scorers[i].Law(), res.Scored, res.Green, m.Rate)
 	}
+}
+
+// addTo adds the pairs of a sample to a test. It returns how many of them have contexts of prompts,
+// and were left out.
+func (s *sample) addTo(panel *detect.Panel) (excluded int64) {
+	var context []token
+	for k := range s.inputs {
+		if s.excluded(k) {
+			excluded++
+			continue
+		}
+		var next token
+		context, next = s.pair(context, k)
+		panel.AddPair(context, next)
+	}
+	return excluded
+}
+
+// control tests the pile under control keys, for the mark with the smallest p-value of the pile.
+func (r *reduction) control() error {
+	best := -1
+	for i, x := range r.totals.Pile {
+		if x.Log10P != nil && (best < 0 || *x.Log10P < *r.totals.Pile[best].Log10P) {
+			best = i
+		}
+	}
+	if r.controls == nil || best < 0 {
+		return nil
+	}
+	scorers, err := r.controls(best)
+	if err != nil || len(scorers) == 0 {
+		return err
+	}
+	g := r.groupOf(best)
+	o := g.options
+	o.Dedup = detect.DedupPair
+	panel := detect.NewPanel(scorers, &o)
+	at := slices.IndexFunc(r.design.samples, func(x sampleOf) bool { return &r.groups[x.group] == g && x.width == r.marks[best].Bound.Scorer.Width() })
+	r.samples[at].addTo(panel)
+	r.totals.Controlled = best
+	for _, x := range panel.Results() {
+		r.totals.Controls = append(r.totals.Controls, x.Log10P)
+	}
+	slices.Sort(r.totals.Controls)
+	return nil
 }
 
 // confidence is that of an Estimate.

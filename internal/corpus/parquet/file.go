@@ -1,4 +1,5 @@
-// Package parquet reads the text columns of parquet files, row by row, within limits.
+// Package parquet reads the text columns of parquet files, row by row, within limits. It also writes
+// flat tables, by [Writer].
 //
 // It is not built on parquet-go, which was weighed: 0.32.0 makes a list as long as a file
 // claims it is before it reads it, so that a file of 100 bytes ends the program, and takes

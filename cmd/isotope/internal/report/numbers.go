@@ -50,12 +50,15 @@ func Quote(log10P, floor float64) string {
 
 // Odds puts a p-value into a sentence about chance. floor is log10 of the smallest error rate that
 // is claimed.
-func Odds(log10P, floor float64) string {
+func Odds(log10P, floor float64) string { return OddsIn(log10P, floor, "texts") }
+
+// OddsIn is Odds about others than texts, such as "corpora".
+func OddsIn(log10P, floor float64, of string) string {
 	switch n := math.Floor(-max(log10P, floor)); {
 	case !finite(log10P):
 		return ""
 	case n >= 4:
-		return fmt.Sprintf("Chance alone would give such a result less than once in %s unrelated texts.", power(int(n)))
+		return fmt.Sprintf("Chance alone would give such a result less than once in %s unrelated %s.", power(int(n)), of)
 	case log10P >= 0:
 		return "Chance alone would give such a result always."
 	}

@@ -102,20 +102,23 @@ var pageHTML string
 //go:embed box.html
 var boxHTML string
 
+//go:embed passage.html
+var passageHTML string
+
 var pageTemplate = template.Must(template.Must(template.New("page").Funcs(shared).Funcs(template.FuncMap{
-	"p":        formatP,
-	"curves":   drawCurves,
-	"strip":    drawStrip,
-	"qq":       drawQQ,
-	"overview": drawOverview,
-	"verdict":  func(v detect.Verdict) string { return string(v) },
-}).Parse(boxHTML)).Parse(pageHTML))
+	"p":       formatP,
+	"curves":  drawCurves,
+	"strip":   drawStrip,
+	"qq":      drawQQ,
+	"verdict": func(v detect.Verdict) string { return string(v) },
+}).Parse(boxHTML + passageHTML)).Parse(pageHTML))
 
 // shared are the functions of all templates.
 var shared = template.FuncMap{
-	"style": style,
-	"bar":   drawBar,
-	"words": func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
+	"style":    style,
+	"overview": drawOverview,
+	"bar":      drawBar,
+	"words":    func(v detect.Verdict) string { return strings.ReplaceAll(string(v), "_", " ") },
 }
 
 var plainDigest = regexp.MustCompile(`^[a-z0-9:]+$`)
