@@ -83,12 +83,10 @@ func (s *Test) referenceChoices(set *pairSet) float64 {
 		return 0
 	}
 	width := s.scorer.Width()
-	tested := make(map[string]struct{}) // contexts of the test
 	var key []byte
-	for _, p := range set.pairs {
-		tested[string(evidence.Pack(key[:0], p.Context...))] = struct{}{}
-	}
-	asked := make(map[string]struct{})
+	var ids []int32
+	tested := set.pairs.index()
+	asked := make([]bool, set.pairs.len()) // the first pair of each context stands for it
 	choices := &pairSet{countsPairs: true}
 	var row []float32
 	for _, o := range s.outputs {
@@ -101,13 +99,11 @@ func (s *Test) referenceChoices(set *pairSet) float64 {
 				continue
 			}
 			seen[context] = struct{}{}
-			if _, ok := tested[context]; !ok || at < len(before)+width {
+			ids = tested.appendPairs(ids[:0], &key, history[at-width:at])
+			if len(ids) == 0 || at < len(before)+width || asked[ids[0]] {
 				continue
 			}
-			if _, ok := asked[context]; ok {
-				continue
-			}
-			asked[context] = struct{}{}
+			asked[ids[0]] = true
 			row = rows.LogProbs(row, history[:at])
 			best := 0
 			for i, x := range row {
@@ -116,13 +112,11 @@ func (s *Test) referenceChoices(set *pairSet) float64 {
 				}
 			}
 			if best < min(len(row), s.scorer.Vocab()) {
-				choices.pairs = append(choices.pairs, detect.Pair{
-					Context: append([]detect.Token(nil), history[at-width:at]...), Token: detect.Token(best),
-				})
+				choices.pairs.add(detect.Pair{Context: history[at-width : at], Token: detect.Token(best)})
 			}
 		}
 	}
-	if len(choices.pairs) == 0 {
+	if choices.pairs.len() == 0 {
 		return 0
 	}
 	t, gamma := choices.test(s.scorer), greenLaw(s.scorer).P

@@ -1,10 +1,10 @@
 package student
 
 import (
+	"iter"
 	"math"
 
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
 // A RowReference is a [detect.Reference] that returns the whole next-token law at once. That saves
@@ -24,17 +24,13 @@ type RowReference interface {
 //
 // This is the score of an exponential tilt of the reference, taken at tilt 0 (Cox and Hinkley 1974,
 // section 4.8). A token that occurs less often than expected has a weight below 0.
-func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
+func (s *Test) residuals(pairs *contextIndex, counts iter.Seq[int64]) []int64 {
 	width := s.scorer.Width()
-	after := make(map[string][]int32) // indexes of pairs, by context
 	var key []byte
-	for i, p := range pairs {
-		key = evidence.Pack(key[:0], p.Context...)
-		after[string(key)] = append(after[string(key)], int32(i))
-	}
-	fixed := make([]int64, len(pairs))
-	for i, n := range counts {
-		fixed[i] = min(n, math.MaxInt64/fixedOne/2) * fixedOne
+	var ids []int32
+	fixed := make([]int64, 0, pairs.list.len())
+	for n := range counts {
+		fixed = append(fixed, min(n, math.MaxInt64/fixedOne/2)*fixedOne)
 	}
 	rows, _ := s.options.Reference.(RowReference)
 	var history []detect.Token
@@ -43,9 +39,7 @@ func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
 		given := o.before()
 		history = append(append(history[:0], given...), o.text...)
 		for at := width; at < len(o.text); at++ {
-			key = evidence.Pack(key[:0], o.text[at-width:at]...)
-			ids := after[string(key)]
-			if len(ids) == 0 {
+			if ids = pairs.appendPairs(ids[:0], &key, o.text[at-width:at]); len(ids) == 0 {
 				continue
 			}
 			before := history[:len(given)+at]
@@ -53,7 +47,7 @@ func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
 				row = rows.LogProbs(row, before)
 			}
 			for _, i := range ids {
-				token := pairs[i].Token
+				token := pairs.list.at(int(i)).Token
 				switch {
 				case rows == nil:
 					fixed[i] -= probability(s.options.Reference.LogProb(before, token))

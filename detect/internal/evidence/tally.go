@@ -55,7 +55,7 @@ type Tally struct {
 }
 
 // Batch is the number of pairs that a Scorer receives at once.
-const Batch = 512
+const Batch = tokset.Batch
 
 // Score applies a Scorer to every unit.
 func (e *Evidence) Score(s Scorer) Tally { return e.ScoreNoting(s, nil) }
@@ -79,7 +79,7 @@ func (e *Evidence) ScoreNoting(s Scorer, scored func(unit int, score int64)) Tal
 	b := batchScorer{Scorer: s, set: e.set}
 	plain := e.config.Weighting == WeightOne && len(e.config.Exempt) == 0 && !e.set.Excludes()
 	if m, ok := s.(*watermark.Mark); ok && plain && scored == nil {
-		if green, ok := m.CountPacked(e.set.Inputs(0, e.set.Len())); ok {
+		if green, ok := countPacked(m, e.set); ok {
 			t.all(e.set, green)
 			return t
 		}
@@ -105,6 +105,18 @@ func (e *Evidence) ScoreNoting(s Scorer, scored func(unit int, score int64)) Tal
 		}
 	}
 	return t
+}
+
+// countPacked is [watermark.Mark.CountPacked] of all units of a set.
+func countPacked(m *watermark.Mark, set *tokset.Set) (green int64, ok bool) {
+	for from, n := 0, set.Len(); ; {
+		inputs := set.Inputs(from, n)
+		some, ok := m.CountPacked(inputs)
+		green += some
+		if from += len(inputs); !ok || from >= n {
+			return green, ok
+		}
+	}
 }
 
 // all counts every unit of a set. All of them weigh 1 and are scored, and green of them are green.
