@@ -16,6 +16,24 @@ func (c *counts) of(unit int) int64 {
 	return n
 }
 
+// appendTo appends the counts of units [from, to).
+func (c *counts) appendTo(dst []int64, from, to int) []int64 {
+	at := len(dst)
+	for next := from; next < to; {
+		run := c.low.run(next, to)
+		for _, n := range run {
+			dst = append(dst, int64(n))
+		}
+		next += len(run)
+	}
+	for unit, high := range c.high {
+		if from <= unit && unit < to {
+			dst[at+unit-from] += high << 32
+		}
+	}
+	return dst
+}
+
 // add adds n positions to a unit.
 func (c *counts) add(unit int, n int64) { c.set(unit, c.of(unit)+n) }
 

@@ -321,8 +321,21 @@ func (s *Set) Unit(i int) Unit {
 	return out
 }
 
-// Count returns the number of positions with unit i, in [0, Len).
-func (s *Set) Count(i int) int64 { return s.counts.of(i) }
+// AppendCounts appends the numbers of positions with each of the units [from, to).
+func (s *Set) AppendCounts(dst []int64, from, to int) []int64 {
+	return s.counts.appendTo(dst, from, to)
+}
+
+// Held returns the number of positions of all units. A sample has fewer than Positions.
+func (s *Set) Held() (held int64) {
+	if s.settle(); s.limit == nil {
+		return s.positions
+	}
+	for i := range s.n {
+		held += s.counts.of(i)
+	}
+	return held
+}
 
 // AppendContext appends to dst the Width ids of the context of unit i, in [0, Len).
 func (s *Set) AppendContext(dst []int32, i int) []int32 {

@@ -84,12 +84,14 @@ func (e *Evidence) ScoreNoting(s Scorer, scored func(unit int, score int64)) Tal
 			return t
 		}
 	}
+	var counts []int64
 	for from, n := 0, e.set.Len(); from < n; from += Batch {
 		to := min(from+Batch, n)
 		scores := b.score(from, to)
 		if scored == nil && plain {
+			counts = e.set.AppendCounts(counts[:0], from, to)
 			for i, score := range scores {
-				n := e.set.Count(from + i)
+				n := counts[i]
 				t.Skipped.Sampled -= n
 				t.unit(score, 1, n, false)
 			}
@@ -122,10 +124,7 @@ func countPacked(m *watermark.Mark, set *tokset.Set) (green int64, ok bool) {
 // all counts every unit of a set. All of them weigh 1 and are scored, and green of them are green.
 func (t *Tally) all(set *tokset.Set, green int64) {
 	units := int64(set.Len())
-	var positions int64
-	for i := range int(units) {
-		positions += set.Count(i)
-	}
+	positions := set.Held()
 	t.Classes[1] = Class{Scored: units, Green: green, Sum: green}
 	t.Skipped.Duplicate = positions - units
 	t.Skipped.Sampled -= positions
