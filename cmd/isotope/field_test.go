@@ -524,3 +524,35 @@ func TestHostileFiles(t *testing.T) {
 		})
 	}
 }
+
+// TestPlansDeclareTheReading: other columns of the same files are another test.
+func TestPlansDeclareTheReading(t *testing.T) {
+	dir := newDir(t)
+	base := append(append([]string{"audit"}, fieldArgs(t)...), "--reference", "none", "--decoys", "100")
+	file := fieldFiles + "O06_alpaca.jsonl"
+	plan := func(flags ...string) string {
+		out := mustRun(t, append(append(append(base[:len(base):len(base)], "--dry-run"), flags...), file)...)
+		return dir.file("plan.json", out)
+	}
+	test := func(plan string, flags ...string) (int, string) {
+		status, _, errs := isotope(append(append(append(base[:len(base):len(base)], "--plan-file", plan), flags...), file)...)
+		return status, errs
+	}
+	for _, c := range []struct{ flag, value, name string }{
+		{"--field", "output", "fields"}, {"--prompt-field", "instruction", "prompt_field"}, {"--role", "assistant", "roles"},
+		{"--format", "jsonl", "format"}, {"--encoding", "utf-8", "encoding"},
+	} {
+		t.Run(c.flag, func(t *testing.T) {
+			declared := plan(c.flag, c.value)
+			status, errs := test(declared, c.flag, c.value)
+			assert.Equal(t, exitOK, status, errs)
+			status, errs = test(declared)
+			assert.NotEqual(t, exitOK, status)
+			assert.Contains(t, errs, "this is not the declared plan: ")
+			assert.Contains(t, errs, c.name)
+			status, errs = test(plan(), c.flag, c.value)
+			assert.NotEqual(t, exitOK, status)
+			assert.Contains(t, errs, c.name)
+		})
+	}
+}
