@@ -22,6 +22,7 @@ type Page struct {
 	Rows     []Row
 	Passages []Passage
 	Curves   []Curve
+	Evidence *Evidence
 	Decoys   Decoys
 	Notes    []string // what the results show, and what they do not
 	Digest   string   // of what was tested, in the footer of printed pages
@@ -105,6 +106,7 @@ var boxHTML string
 var pageTemplate = template.Must(template.Must(template.New("page").Funcs(shared).Funcs(template.FuncMap{
 	"p":        formatP,
 	"curves":   drawCurves,
+	"evidence": drawEvidence,
 	"strip":    drawStrip,
 	"qq":       drawQQ,
 	"overview": drawOverview,
