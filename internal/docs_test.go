@@ -223,7 +223,7 @@ var packageDirs = map[string]string{
 	"watermark": "watermark", "registry": "watermark/registry", "tokenize": "tokenize",
 	"detect": "detect", "sequential": "detect/sequential", "student": "detect/student", "plan": "detect/plan", "scorertest": "detect/scorertest",
 	"informed": "detect/informed", "provenance": "provenance",
-	"interop":  "watermark/interop", "openaiserver": "internal/openaiserver", "tail": "internal/tail",
+	"interop": "watermark/interop", "openaiserver": "internal/openaiserver", "tail": "internal/tail",
 }
 
 // elsewhere are packages of the standard library that pages name.

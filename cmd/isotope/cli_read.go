@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/internal/strictjson"
@@ -57,6 +58,15 @@ func (o *readFlags) rules() []rule {
 // corpusOptions returns how package corpus reads the files.
 func (o *readFlags) corpusOptions() *corpus.Options {
 	return &corpus.Options{Format: corpus.Format(o.format), Encoding: o.encoding, Fields: o.fields, PromptField: o.promptField, Roles: o.roles}
+}
+
+// declared returns what a plan says about the reading of files, or nil.
+func (o *readFlags) declared() *audit.Input {
+	in := audit.Input{Format: o.format, Encoding: o.encoding, Fields: o.fields, PromptField: o.promptField, Roles: o.roles}
+	if in.Format == "" && in.Encoding == "" && len(in.Fields) == 0 && in.PromptField == "" && len(in.Roles) == 0 {
+		return nil
+	}
+	return &in
 }
 
 // reader returns the reader of the files of a call.

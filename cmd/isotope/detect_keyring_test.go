@@ -10,6 +10,7 @@ import (
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
 )
@@ -80,4 +81,32 @@ func TestRankingShowsWhatWasScored(t *testing.T) {
 	assert.NotContains(t, scores, "of 4")
 	assert.Contains(t, table(watermark.Tournament{Depth: 30, Candidates: 2, Width: 4}, one), " mean bits  name\n")
 	assert.Contains(t, table(draw, detect.Result{}), " - over 0  tenant/a\n")
+}
+
+// FuzzKeyring: a keyring of anybody is read in time, and has a key or an error.
+func FuzzKeyring(f *testing.F) {
+	for _, text := range []string{
+		"tenant/acme\n# a comment\ntenant/globex\r\n",
+		`[{"label":"a","path":"tenant/a"},{"key_file":"b.key","profile":{"isotope":1},"selector":"s.key"}]`,
+		`[{"path":"a","path":"b"}]`, `[{"PATH":"a"}]`, "[]", "{}", "a\x00b", "\xff\xfea\x00",
+		"[" + strings.Repeat("[", 1000),
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		testmark.InTime(t, text, func(text []byte) {
+			entries, err := parseKeyring("keyring", text)
+			if err != nil {
+				assert.Empty(t, entries)
+				assert.Contains(t, err.Error(), "keyring")
+				return
+			}
+			labels := map[string]bool{}
+			for _, e := range entries {
+				assert.NotEqual(t, e.Path == "", e.KeyFile == "", "one of path and key_file")
+				assert.False(t, labels[e.Label], "labels differ")
+				labels[e.Label] = true
+			}
+		})
+	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -289,6 +290,7 @@ func (d *detection) page(f *finding) *report.Page {
 	if len(d.findings) == 1 {
 		p.Notes = slices.Concat(p.Notes, d.warnings(), d.skipNotes())
 	}
+	p.Evidence = evidenceCurve(o)
 	passage := report.Passage{Title: "The text"}
 	passage.Tokens = d.shown(p, o, maxShown)
 	for _, s := range o.spans {
@@ -296,6 +298,30 @@ func (d *detection) page(f *finding) *report.Page {
 	}
 	p.Passages = append(p.Passages, passage)
 	return p
+}
+
+// evidenceCurve returns how the evidence of a green list grows, or nil. The colours must have the counts of
+// the result: a test of other units, such as contexts, has none to show.
+func evidenceCurve(o *outcome) *report.Evidence {
+	law, ok := o.scorer.Law().(watermark.Bernoulli)
+	if !ok || o.shown == nil {
+		return nil
+	}
+	r := o.result
+	colours := make([]report.Colour, len(o.shown.colours))
+	var scored, green int64
+	for i, c := range o.shown.colours {
+		if colours[i] = colourOf[c]; c != detect.Unscored {
+			scored++
+		}
+		if c == detect.Green {
+			green++
+		}
+	}
+	if scored != r.Scored || green != r.Green {
+		return nil
+	}
+	return report.EvidenceOf(colours, law.P, math.Log10(float64(r.Tests))-math.Log10(r.Power.Alpha))
 }
 
 // digest returns the digest of the file of a text, for the footer.

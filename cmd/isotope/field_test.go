@@ -121,6 +121,160 @@ func TestFieldTexts(t *testing.T) {
 	}
 }
 
+// TestFieldTokens has the cases of tokenizers. tiktoken 0.14.0 and the tokenizers of Hugging Face made
+// the ids, and testdata/vectors/isotope1.py the counts.
+func TestFieldTokens(t *testing.T) {
+	dir := newDir(t)
+	count := func(t *testing.T, args ...string) (tokens, scored, green int64) {
+		var r struct{ Tokens, Scored, Green int64 }
+		require.NoError(t, json.Unmarshal([]byte(mustRun(t, append(append([]string{"detect"}, fieldArgs(t)...), args...)...)), &r))
+		return r.Tokens, r.Scored, r.Green
+	}
+	t.Run("O01 one letter", func(t *testing.T) {
+		tokens, scored, _ := count(t, dir.file("a.txt", strings.Repeat("a", 100_000)))
+		assert.Equal(t, [2]int64{12_500, 1}, [2]int64{tokens, scored})
+	})
+	t.Run("O01 letters without a blank", func(t *testing.T) {
+		tokens, scored, green := count(t, fieldFiles+"O01_letters100k.txt")
+		assert.Equal(t, [3]int64{53_952, 53_562, 26_886}, [3]int64{tokens, scored, green})
+	})
+	t.Run("O01 one sign", func(t *testing.T) {
+		text := dir.file("signs.txt", strings.Repeat("^", 1_000_000))
+		for _, tokenizer := range []string{"cl100k_base", "r50k_base"} {
+			ids := mustRun(t, "tokenize", "--json", "-q", "--tokenizer", tokenizer, text)
+			assert.Equal(t, 250_000-1, strings.Count(ids, ","), tokenizer)
+		}
+	})
+	for _, c := range []struct{ tokenizer, ids string }{
+		{"cl100k_base", "[157,110,231,3855,87189,110,238,362,157,110,232,65,87189,110,231,157,110,232,596,198]"},
+		{"o200k_base", "[157,110,231,7570,220,157,110,238,355,157,110,232,65,220,157,110,231,157,110,232,885,198]"},
+	} {
+		t.Run("O02 a letter of Unicode 16, "+c.tokenizer, func(t *testing.T) {
+			out := mustRun(t, "tokenize", "--json", "-q", "--tokenizer", c.tokenizer, fieldFiles+"O02_u1c89.txt")
+			assert.JSONEq(t, c.ids, out)
+		})
+	}
+	for _, c := range []struct {
+		profile, ids         string
+		green, scored, vocab int64
+	}{
+		{"50265", "opt", 1001, 1998, 0},
+		{"50265", "opt_pad", 1022, 1995, 5},
+		{"50272", "opt", 1001, 1998, 0},
+		{"50272", "opt_pad", 1025, 2000, 0},
+	} {
+		t.Run("O04 "+c.ids+" under a vocabulary of "+c.profile, func(t *testing.T) {
+			args := fieldArgs(t)
+			args[len(args)-1] = fieldFiles + "O04_pv_" + c.profile + ".json"
+			var r struct {
+				Green, Scored int64
+				Skipped       struct{ Vocab int64 }
+			}
+			out := mustRun(t, append(append([]string{"detect"}, args...), "--ids", fieldFiles+"O04_tk_"+c.ids+".json")...)
+			require.NoError(t, json.Unmarshal([]byte(out), &r))
+			assert.Equal(t, [3]int64{c.green, c.scored, c.vocab}, [3]int64{r.Green, r.Scored, r.Skipped.Vocab})
+		})
+	}
+	t.Run("O16 o200k_harmony", func(t *testing.T) {
+		var p struct {
+			Tokenizer string
+			Vocab     int
+		}
+		require.NoError(t, json.Unmarshal([]byte(mustRun(t, "profile", "new", "-q", "--tokenizer", "o200k_harmony")), &p))
+		assert.Equal(t, 201_088, p.Vocab)
+		text := fieldFiles + "base_marked.txt"
+		assert.Equal(t, mustRun(t, "tokenize", "-q", "--tokenizer", "o200k_base", text),
+			mustRun(t, "tokenize", "-q", "--tokenizer", "o200k_harmony", text))
+	})
+	t.Run("O18 a list a line", func(t *testing.T) {
+		args := append(append([]string{"detect"}, fieldArgs(t)...), "--ids", fieldFiles+"O18_lines.jsonl")
+		r := parseField(t, mustRun(t, args...))
+		require.Len(t, r.Results, 4)
+		var green, scored int64
+		for i, want := range []float64{-11.379, -10.183, -6.506, -2.559} { // by p-value
+			assert.InDelta(t, want, r.Results[i].Log10P, 0.001)
+			green, scored = green+r.Results[i].Green, scored+r.Results[i].Scored
+		}
+		// The four lists are the one of O18_array.json in parts, without the contexts over their borders.
+		assert.Equal(t, [2]int64{166, 192}, [2]int64{green, scored})
+	})
+}
+
+// siblings are layouts that no case of the page has. Each has the rows of O06_ref.jsonl.
+func siblings(rows []corpustest.Row) []corpustest.Named {
+	type m = map[string]any
+	lines := func(row func(r corpustest.Row) any) (b []byte) {
+		for _, r := range rows {
+			line, err := json.Marshal(row(r))
+			if err != nil {
+				panic(err)
+			}
+			b = append(append(b, line...), '\n')
+		}
+		return b
+	}
+	text := func(before, prompt, answer, after string) (b []byte) {
+		b = append(b, before...)
+		for _, r := range rows {
+			b = append(b, prompt+r.Prompt+answer+r.Output+after...)
+		}
+		return b
+	}
+	return []corpustest.Named{
+		{Name: "gemini.jsonl", Content: lines(func(r corpustest.Row) any {
+			return m{"contents": []m{{"role": "user", "parts": []m{{"text": r.Prompt}}}, {"role": "model", "parts": []m{{"text": r.Output}}}}}
+		})},
+		{Name: "ratings.jsonl", Content: lines(func(r corpustest.Row) any {
+			return m{"instruction": r.Prompt, "completions": []m{{"model": "m", "response": r.Output}}}
+		})},
+		{Name: "evaluation.jsonl", Content: lines(func(r corpustest.Row) any {
+			return m{"prompt": r.Prompt, "resps": [][]string{{r.Output}}}
+		})},
+		{Name: "questions.jsonl", Content: lines(func(r corpustest.Row) any {
+			return m{"question": r.Prompt, "choices": []m{{"index": 0, "turns": []string{r.Output}}}}
+		})},
+		{Name: "dialog.txt", Content: text("", "User: ", "\nAssistant: ", "\n\n")},
+		{Name: "dialog.md", Content: text("", "## User\n\n", "\n\n## Assistant\n\n", "\n\n")},
+		{Name: "bold.md", Content: text("", "**User:** ", "\n\n**Assistant:** ", "\n\n")},
+		{Name: "copied.txt", Content: text("", "You said:\n", "\n\nChatGPT said:\n", "\n\n")},
+		{Name: "faq.txt", Content: text("", "Q: ", "\nA: ", "\n\n")},
+		{Name: "prompts.txt", Content: text("", "Prompt: ", "\nResponse: ", "\n\n")},
+		{Name: "deepseek.txt", Content: text("<｜begin▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>")},
+		{Name: "harmony.txt", Content: text("", "<|start|>user<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>", "<|return|>")},
+		{Name: "cohere.txt", Content: text("<BOS_TOKEN>", "<|START_OF_TURN_TOKEN|><|USER_TOKEN|>",
+			"<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>", "<|END_OF_TURN_TOKEN|>")},
+	}
+}
+
+// TestFieldSiblings: the rows of a case give its right value in layouts that no case has.
+func TestFieldSiblings(t *testing.T) {
+	base := append(append([]string{"audit"}, fieldArgs(t)...), "--reference", "none", "--decoys", "100", "--run-key", strings.Repeat("0c", 16))
+	dir := newDir(t)
+	for _, c := range siblings(fieldRows(t)) {
+		t.Run(c.Name, func(t *testing.T) {
+			r := parseField(t, mustRun(t, append(base[:len(base):len(base)], dir.file(c.Name, string(c.Content)))...))
+			require.NotNil(t, r.Canonical)
+			assert.EqualValues(t, 0, r.Rows.Skipped)
+			pairs := r.Canonical.Statistics[0]
+			assert.Equal(t, [2]int64{483, 565}, [2]int64{pairs.Green, pairs.Scored})
+			assert.InDelta(t, -69.70, pairs.Log10P, 0.006)
+		})
+	}
+}
+
+// fieldRows returns the rows of O06_ref.jsonl.
+func fieldRows(t *testing.T) (rows []corpustest.Row) {
+	t.Helper()
+	text, err := os.ReadFile(fieldFiles + "O06_ref.jsonl")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		var r corpustest.Row
+		require.NoError(t, json.Unmarshal([]byte(line), &r))
+		rows = append(rows, r)
+	}
+	return rows
+}
+
 // TestInconclusiveSaysWhy: silence that says nothing has a reason, which is not always the length.
 func TestInconclusiveSaysWhy(t *testing.T) {
 	args := append([]string{"detect"}, fieldArgs(t)[1:]...)
@@ -367,6 +521,38 @@ func TestHostileFiles(t *testing.T) {
 					assert.NotContains(t, strings.ReplaceAll(asJSON+errs, c.File, ""), word)
 				}
 			}
+		})
+	}
+}
+
+// TestPlansDeclareTheReading: other columns of the same files are another test.
+func TestPlansDeclareTheReading(t *testing.T) {
+	dir := newDir(t)
+	base := append(append([]string{"audit"}, fieldArgs(t)...), "--reference", "none", "--decoys", "100")
+	file := fieldFiles + "O06_alpaca.jsonl"
+	plan := func(flags ...string) string {
+		out := mustRun(t, append(append(append(base[:len(base):len(base)], "--dry-run"), flags...), file)...)
+		return dir.file("plan.json", out)
+	}
+	test := func(plan string, flags ...string) (int, string) {
+		status, _, errs := isotope(append(append(append(base[:len(base):len(base)], "--plan-file", plan), flags...), file)...)
+		return status, errs
+	}
+	for _, c := range []struct{ flag, value, name string }{
+		{"--field", "output", "fields"}, {"--prompt-field", "instruction", "prompt_field"}, {"--role", "assistant", "roles"},
+		{"--format", "jsonl", "format"}, {"--encoding", "utf-8", "encoding"},
+	} {
+		t.Run(c.flag, func(t *testing.T) {
+			declared := plan(c.flag, c.value)
+			status, errs := test(declared, c.flag, c.value)
+			assert.Equal(t, exitOK, status, errs)
+			status, errs = test(declared)
+			assert.NotEqual(t, exitOK, status)
+			assert.Contains(t, errs, "this is not the declared plan: ")
+			assert.Contains(t, errs, c.name)
+			status, errs = test(plan(), c.flag, c.value)
+			assert.NotEqual(t, exitOK, status)
+			assert.Contains(t, errs, c.name)
 		})
 	}
 }

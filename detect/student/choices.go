@@ -125,7 +125,7 @@ func (r *Choices) Result() ChoicesResult {
 	set := &pairSet{countsPairs: true}
 	for u := range r.test.Units() {
 		if !u.Excluded {
-			set.pairs = append(set.pairs, u.Pair)
+			set.pairs.add(u.Pair)
 		}
 	}
 	controls := set.scan(r.decoys.scorers)

@@ -93,12 +93,10 @@ func (s *Test) referenceChoices(set *pairSet) (log10P float64, unread int64) {
 		return 0, 0
 	}
 	width := s.scorer.Width()
-	tested := make(map[string]struct{}) // contexts of the test
 	var key []byte
-	for _, p := range set.pairs {
-		tested[string(evidence.Pack(key[:0], p.Context...))] = struct{}{}
-	}
-	asked := make(map[string]struct{})
+	var ids []int32
+	tested := set.pairs.index()
+	asked := make([]bool, set.pairs.len()) // the first pair of each context stands for it
 	choices := &pairSet{countsPairs: true}
 	var row []float32
 	for _, o := range s.outputs {
@@ -120,10 +118,8 @@ func (s *Test) referenceChoices(set *pairSet) (log10P float64, unread int64) {
 				continue
 			}
 			seen[context] = struct{}{}
-			if _, ok := tested[context]; !ok || at < len(before)+width {
-				continue
-			}
-			if _, ok := asked[context]; ok {
+			ids = tested.appendPairs(ids[:0], &key, history[at-width:at])
+			if len(ids) == 0 || at < len(before)+width || asked[ids[0]] {
 				continue
 			}
 			best := detect.Token(-1)
@@ -137,15 +133,13 @@ func (s *Test) referenceChoices(set *pairSet) (log10P float64, unread int64) {
 			if dense == nil && best < 0 {
 				continue // another output may have a row for the context
 			}
-			asked[context] = struct{}{}
+			asked[ids[0]] = true
 			if best >= 0 && int(best) < s.scorer.Vocab() {
-				choices.pairs = append(choices.pairs, detect.Pair{
-					Context: append([]detect.Token(nil), history[at-width:at]...), Token: best,
-				})
+				choices.pairs.add(detect.Pair{Context: history[at-width : at], Token: best})
 			}
 		}
 	}
-	if len(choices.pairs) == 0 {
+	if choices.pairs.len() == 0 {
 		return 0, unread
 	}
 	t, gamma := choices.test(s.scorer), greenLaw(s.scorer).P

@@ -306,7 +306,7 @@ func (d *Difference) pairSet() (set *pairSet, windows int64) {
 				continue
 			}
 			if x := divide(c.sums[t], c.texts); x != 0 {
-				set.pairs = append(set.pairs, detect.Pair{Context: window, Token: t})
+				set.pairs.add(detect.Pair{Context: window, Token: t})
 				fixed = append(fixed, x)
 			}
 		}

@@ -14,7 +14,7 @@ import (
 // A pairSet is a list of distinct pairs with their weights. It is tested under many keys in one
 // pass: the pairs are found and weighed once, before any key looks at them.
 type pairSet struct {
-	pairs       []detect.Pair
+	pairs       pairList
 	weighted    *weightedSum // nil without weights
 	countsPairs bool         // the number of green pairs is a statistic too
 }
@@ -38,17 +38,26 @@ func (t *keyTest) best(statistics int64) float64 {
 	return tail.Bonferroni(min(t.pairs, t.residual), statistics)
 }
 
-// count scores pairs under one key. If ids is nil, it scores all of them. Otherwise ids are the
-// pairs in the scorer's band. Pairs that are one input of a [detect.UnitNamer] count once.
-func (s *pairSet) count(scorer detect.Scorer, ids []int32) keyTally {
+// A bandPairs is the pairs in a band.
+type bandPairs struct {
+	all bool    // every pair is in the band
+	ids []int32 // the pairs, if these are not all
+}
+
+// count scores pairs under one key. If band is nil, it scores all of them. Otherwise band is that of the
+// scorer. Pairs that are one input of a [detect.UnitNamer] count once.
+func (s *pairSet) count(scorer detect.Scorer, band *bandPairs) keyTally {
 	var t keyTally
 	if s.weighted != nil {
 		t.weighted = s.weighted.newTally()
 	}
-	n, score := len(s.pairs), scorer.Score
-	if ids != nil {
-		n = len(ids)
+	n, score := s.pairs.len(), scorer.Score
+	var ids []int32
+	if band != nil {
 		score = scorer.(bandScorer).ScoreInBand
+		if !band.all {
+			ids, n = band.ids, len(band.ids)
+		}
 	}
 	// Several pairs can be one input of the function, and which ones depends on the key.
 	namer, _ := scorer.(detect.UnitNamer)
@@ -58,19 +67,15 @@ func (s *pairSet) count(scorer detect.Scorer, ids []int32) keyTally {
 		seen = make(map[string]struct{}, n)
 	}
 	scores := make([]int64, 0, min(evidence.Batch, n))
-	var pairs []detect.Pair
-	if ids != nil {
-		pairs = make([]detect.Pair, 0, min(evidence.Batch, n))
-	}
+	part := make([]detect.Pair, 0, min(evidence.Batch, n))
 	for from := 0; from < n; from += evidence.Batch {
 		to := min(from+evidence.Batch, n)
-		part := s.pairs[from:to:to]
-		if ids != nil {
-			pairs = pairs[:0]
+		if part = part[:0]; ids == nil {
+			part = s.pairs.appendTo(part, from, to)
+		} else {
 			for _, id := range ids[from:to] {
-				pairs = append(pairs, s.pairs[id])
+				part = append(part, s.pairs.at(int(id)))
 			}
-			part = pairs
 		}
 		if scores = score(scores[:0], part); len(scores) != len(part) {
 			panic("student: the scorer did not return one score for each pair")
@@ -100,20 +105,31 @@ func (s *pairSet) count(scorer detect.Scorer, ids []int32) keyTally {
 	return t
 }
 
-// inBand returns the indexes of the pairs that are not outside a scorer's band.
-func (s *pairSet) inBand(scorer detect.Scorer) []int32 {
-	ids := make([]int32, 0, len(s.pairs))
-	scores := make([]int64, 0, min(evidence.Batch, len(s.pairs)))
-	for from := 0; from < len(s.pairs); from += evidence.Batch {
-		to := min(from+evidence.Batch, len(s.pairs))
-		scores = scorer.Score(scores[:0], s.pairs[from:to:to])
-		for i, score := range scores {
-			if score != watermark.NotScored {
-				ids = append(ids, int32(from+i))
+// inBand returns the pairs that are not outside a scorer's band.
+func (s *pairSet) inBand(scorer detect.Scorer) *bandPairs {
+	n := s.pairs.len()
+	size := min(evidence.Batch, n)
+	scores, part := make([]int64, 0, size), make([]detect.Pair, 0, size)
+	// It goes through the pairs twice: the list of those in the band has just the memory that it needs.
+	each := func(in func(i int)) {
+		for from := 0; from < n; from += evidence.Batch {
+			part = s.pairs.appendTo(part[:0], from, min(from+evidence.Batch, n))
+			scores = scorer.Score(scores[:0], part)
+			for i, score := range scores {
+				if score != watermark.NotScored {
+					in(from + i)
+				}
 			}
 		}
 	}
-	return ids
+	count := 0
+	each(func(int) { count++ })
+	if count == n {
+		return &bandPairs{all: true}
+	}
+	band := &bandPairs{ids: make([]int32, 0, count)}
+	each(func(i int) { band.ids = append(band.ids, int32(i)) })
+	return band
 }
 
 // A bandScorer says which contexts it scores. A [*watermark.Mark] does.
@@ -137,18 +153,18 @@ func bandOf(s detect.Scorer) (band [3]any, ok bool) {
 // processors. The residual's p-values are upper bounds, see coarse. Those of test are exact.
 func (s *pairSet) scan(scorers []detect.Scorer) []keyTest {
 	tests := make([]keyTest, len(scorers))
-	bands := make(map[[3]any][]int32)
-	ids := make([][]int32, len(scorers))
+	bands := make(map[[3]any]*bandPairs)
+	in := make([]*bandPairs, len(scorers))
 	for i, scorer := range scorers {
 		if band, ok := bandOf(scorer); ok {
 			if _, known := bands[band]; !known {
 				bands[band] = s.inBand(scorer)
 			}
-			ids[i] = bands[band]
+			in[i] = bands[band]
 		}
 	}
 	each(len(scorers), func(i int) {
-		tests[i] = keyTest{keyTally: s.count(scorers[i], ids[i])}
+		tests[i] = keyTest{keyTally: s.count(scorers[i], in[i])}
 		tests[i].testPairs(s, greenLaw(scorers[i]).P)
 	})
 	if s.weighted == nil {
@@ -240,9 +256,11 @@ func (s *pairSet) dropUnweighted() {
 	n := 0
 	for i, x := range w.weights {
 		if x != 0 {
-			s.pairs[n], w.weights[n], w.class[n] = s.pairs[i], x, w.class[i]
+			s.pairs.keep(n, i)
+			w.weights[n], w.class[n] = x, w.class[i]
 			n++
 		}
 	}
-	s.pairs, w.weights, w.class = s.pairs[:n], w.weights[:n], w.class[:n]
+	s.pairs.cut(n)
+	w.weights, w.class = w.weights[:n], w.class[:n]
 }

@@ -27,7 +27,7 @@ func TestScanBoundsFromAbove(t *testing.T) {
 			continue
 		}
 		seen[p] = true
-		set.pairs = append(set.pairs, detect.Pair{Context: []detect.Token{p[0]}, Token: p[1]})
+		set.pairs.add(detect.Pair{Context: []detect.Token{p[0]}, Token: p[1]})
 		fixed = append(fixed, toFixed(rng.NormFloat64()*math.Abs(rng.NormFloat64())))
 	}
 	set.weighted = newWeightedSum(fixed)
@@ -68,7 +68,7 @@ func TestScanBoundsFromAbove(t *testing.T) {
 func TestScanOfSeveralBands(t *testing.T) {
 	set := &pairSet{countsPairs: true}
 	for i := range detect.Token(500) {
-		set.pairs = append(set.pairs, detect.Pair{Context: []detect.Token{i % 250}, Token: i})
+		set.pairs.add(detect.Pair{Context: []detect.Token{i % 250}, Token: i})
 	}
 	selector := decoyKey([16]byte{2}, 0)
 	var scorers []detect.Scorer

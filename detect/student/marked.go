@@ -29,7 +29,7 @@ type Marked struct {
 	decoys  *Decoys
 	options WeightsOptions
 	counts  textCounts
-	fresh   observedPairs
+	fresh   pairList
 }
 
 // NewMarked returns an empty Marked. o may be nil. It returns the errors of [New].
@@ -107,7 +107,7 @@ func (m *Marked) Result() MarkedResult {
 		Filtered: m.counts.filtered, Filter: m.options.Filter.Name,
 	}
 	log10P := make([]float64, m.decoys.Len())
-	each(len(log10P), func(i int) { log10P[i] = replay(m.decoys.scorers[i], m.fresh) })
+	each(len(log10P), func(i int) { log10P[i] = replay(m.decoys.scorers[i], &m.fresh) })
 	r.Decoys = newDecoyPanel(m.decoys.runKey, r.Log10P, r.Log10P, log10P)
 	r.Warnings = append(r.Warnings, r.Decoys.Warnings()...)
 	return r

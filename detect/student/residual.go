@@ -1,10 +1,10 @@
 package student
 
 import (
+	"iter"
 	"math"
 
 	"github.com/isotope-wm/isotope/detect"
-	"github.com/isotope-wm/isotope/detect/internal/evidence"
 )
 
 // A RowReference is a [detect.Reference] that returns the whole next-token law at once. That saves
@@ -37,32 +37,26 @@ type OutputRows interface {
 //
 // This is the score of an exponential tilt of the reference, taken at tilt 0 (Cox and Hinkley 1974,
 // section 4.8). A token that occurs less often than expected has a weight below 0.
-func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
+func (s *Test) residuals(pairs *contextIndex, counts iter.Seq[int64]) []int64 {
 	width := s.scorer.Width()
-	after := make(map[string][]int32) // indexes of pairs, by context
 	var key []byte
-	for i, p := range pairs {
-		key = evidence.Pack(key[:0], p.Context...)
-		after[string(key)] = append(after[string(key)], int32(i))
-	}
-	fixed := make([]int64, len(pairs))
-	for i, n := range counts {
-		fixed[i] = min(n, math.MaxInt64/fixedOne/2) * fixedOne
+	var ids []int32
+	fixed := make([]int64, 0, pairs.list.len())
+	for n := range counts {
+		fixed = append(fixed, min(n, math.MaxInt64/fixedOne/2)*fixedOne)
 	}
 	rows, _ := s.options.Reference.(RowReference)
 	var history []detect.Token
 	var row []float32
 	if s.options.OutputRows != nil {
-		s.subtractRows(fixed, pairs, after)
+		s.subtractRows(fixed, pairs)
 		return fixed
 	}
 	for _, o := range s.outputs {
 		given := o.before()
 		history = append(append(history[:0], given...), o.text...)
 		for at := width; at < len(o.text); at++ {
-			key = evidence.Pack(key[:0], o.text[at-width:at]...)
-			ids := after[string(key)]
-			if len(ids) == 0 {
+			if ids = pairs.appendPairs(ids[:0], &key, o.text[at-width:at]); len(ids) == 0 {
 				continue
 			}
 			before := history[:len(given)+at]
@@ -70,7 +64,7 @@ func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
 				row = rows.LogProbs(row, before)
 			}
 			for _, i := range ids {
-				token := pairs[i].Token
+				token := pairs.list.at(int(i)).Token
 				switch {
 				case rows == nil:
 					fixed[i] -= probability(s.options.Reference.LogProb(before, token))
@@ -84,15 +78,16 @@ func (s *Test) residuals(pairs []detect.Pair, counts []int64) []int64 {
 }
 
 // subtractRows is the second half of residuals for rows that were computed before.
-func (s *Test) subtractRows(fixed []int64, pairs []detect.Pair, after map[string][]int32) {
+func (s *Test) subtractRows(fixed []int64, pairs *contextIndex) {
 	width := s.scorer.Width()
 	var key []byte
+	var ids []int32
 	for _, o := range s.outputs {
 		rows := s.options.OutputRows.Rows(o.before(), o.text)
 		for at := width; at < min(len(o.text), len(rows)); at++ {
-			key = evidence.Pack(key[:0], o.text[at-width:at]...)
-			for _, i := range after[string(key)] {
-				fixed[i] -= rows[at].of(pairs[i].Token)
+			ids = pairs.appendPairs(ids[:0], &key, o.text[at-width:at])
+			for _, i := range ids {
+				fixed[i] -= rows[at].of(pairs.list.at(int(i)).Token)
 			}
 		}
 	}

@@ -3,7 +3,6 @@ package student
 import (
 	"errors"
 	"math"
-	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
@@ -55,7 +54,7 @@ type Sequential struct {
 	options  SequentialOptions
 	filtered int64
 	outputs  int64
-	fresh    observedPairs // units that the real key was asked about, for the control keys
+	fresh    pairList // units that the real key was asked about, for the control keys
 }
 
 // NewSequential returns an empty Sequential. o may be nil. It returns the errors of [New], and an
@@ -145,7 +144,7 @@ func (q *Sequential) Result() SequentialResult {
 	}
 	log10P := make([]float64, q.decoys.Len())
 	each(len(log10P), func(i int) {
-		log10P[i] = replay(q.decoys.scorers[i], q.fresh)
+		log10P[i] = replay(q.decoys.scorers[i], &q.fresh)
 	})
 	r.Decoys = newDecoyPanel(q.decoys.runKey, r.Log10P, r.Log10P, log10P)
 	r.Warnings = append(r.Warnings, r.Decoys.Warnings()...)
@@ -153,12 +152,13 @@ func (q *Sequential) Result() SequentialResult {
 }
 
 // replay returns log10 of the anytime-valid p-value of a key over units in order.
-func replay(s detect.Scorer, units []detect.Pair) float64 {
+func replay(s detect.Scorer, units *pairList) float64 {
 	e := sequential.NewEProcessFor(greenLaw(s))
 	scores := make([]int64, 0, evidence.Batch)
-	for from := 0; from < len(units); from += evidence.Batch {
-		to := min(from+evidence.Batch, len(units))
-		scores = s.Score(scores[:0], units[from:to:to])
+	pairs := make([]detect.Pair, 0, evidence.Batch)
+	for from := 0; from < units.len(); from += evidence.Batch {
+		pairs = units.appendTo(pairs[:0], from, min(from+evidence.Batch, units.len()))
+		scores = s.Score(scores[:0], pairs)
 		for _, score := range scores {
 			if score == 0 || score == 1 {
 				e.AddCounts(score, 1)
@@ -170,10 +170,3 @@ func replay(s detect.Scorer, units []detect.Pair) float64 {
 
 // fixedPower is the power of a fixed test as large as the futility bound.
 const fixedPower = 0.99
-
-// observedPairs collects pairs, with contexts of its own.
-type observedPairs []detect.Pair
-
-func (p *observedPairs) add(pair detect.Pair) {
-	*p = append(*p, detect.Pair{Context: slices.Clone(pair.Context), Token: pair.Token})
-}

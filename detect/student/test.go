@@ -345,15 +345,20 @@ func (s *Test) testPrompts() detect.Result {
 // pairSet lists the distinct pairs that are tested, with their weights.
 func (s *Test) pairSet(acc *detect.Accumulator) *pairSet {
 	set := &pairSet{countsPairs: true}
-	var counts []int64
+	counts := func(yield func(int64) bool) {
+		for u := range acc.Units() {
+			if !u.Excluded && !yield(u.Count) {
+				return
+			}
+		}
+	}
 	for u := range acc.Units() {
 		if !u.Excluded {
-			set.pairs = append(set.pairs, u.Pair)
-			counts = append(counts, u.Count)
+			set.pairs.add(u.Pair)
 		}
 	}
 	if s.options.statistics() > 1 {
-		set.weighted = newWeightedSum(s.residuals(set.pairs, counts))
+		set.weighted = newWeightedSum(s.residuals(set.pairs.index(), counts))
 	}
 	return set
 }

@@ -91,6 +91,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.Int64Var(&c.Body, "max-body", 1<<20, "largest request, in bytes")
 	f.IntVar(&c.Concurrent, "concurrent", runtime.GOMAXPROCS(0), "largest number of requests that generate at a time (with -gguf the default is -slots)")
 	f.IntVar(&c.PerTenant, "per-tenant", 0, "of these, largest number of one tenant (default half)")
+	f.DurationVar(&c.Pause, "pause", time.Second, "how long a request beyond the line waits for its status 429")
 	f.IntVar(&c.Line, "line", 16, "largest number of requests of one tenant that wait; more get status 429")
 	f.IntVar(&c.Connections, "max-connections", 4096, "largest number of open connections; 0 for no limit")
 	f.IntVar(&c.PerHost, "max-connections-per-host", 1024, "largest number of open connections of one host; 0 for no limit, behind a proxy")

@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"path"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -102,6 +103,16 @@ func looks(head []byte, whole bool, name, contentType string) (f Format, by stri
 		return FormatIDs, "content", nil
 	case looksEncoded(trimmed):
 		return FormatAuto, "", &refusal{Unsupported, "data in base64 or another encoding of bytes", "decode it first"}
+	case looksPercent(trimmed):
+		return FormatAuto, "", &refusal{Unsupported, "text in percent-encoding, as addresses have it", "decode it first"}
+	case looksQuoted(trimmed):
+		return FormatAuto, "", &refusal{Unsupported, "text in quoted-printable, as mail has it", "decode it first, or give the whole message"}
+	case looksLog(trimmed):
+		return FormatAuto, "", &refusal{Unsupported, "the log of a server, in which prompts and answers stand side by side", "write the answers and prompts as JSON lines, or ask for the format text if it is one text"}
+	case looksSQL(trimmed):
+		return FormatAuto, "", &refusal{Unsupported, "a dump of a database", "export the texts as CSV or JSON lines, or ask for the format text if it is one text"}
+	case looksSettings(trimmed):
+		return FormatAuto, "", &refusal{Unsupported, "YAML or TOML with prompts and answers", "write it as JSON lines, or ask for the format text if it is one text"}
 	}
 	table := looksCSV(trimmed, whole)
 	if table != csvYes && (byName == FormatCSV || byName == FormatTSV) {
@@ -276,10 +287,103 @@ func looksIDs(b []byte) bool {
 	return idsOnly(b) && len(bytes.FieldsFunc(b, func(r rune) bool { return r < '0' || r > '9' })) >= 3
 }
 
-// looksEncoded reports whether the text is uuencoded, or at least 4 lines of base64 of one
-// length, or PEM.
+// minEncoded is the length of the shortest run without blanks that looks encoded, if it is all there is.
+const minEncoded = 100
+
+// isEncoded reports whether there is nothing but base64 or hexadecimal digits, over any number of
+// lines. A long word of one kind of letters is a word.
+func isEncoded(b []byte) bool {
+	var lower, upper, digits, hex, n int
+	for _, c := range bytes.TrimRight(b, " \t\r\n") {
+		switch {
+		case 'a' <= c && c <= 'z':
+			lower++
+		case 'A' <= c && c <= 'Z':
+			upper++
+		case '0' <= c && c <= '9':
+			digits++
+		case c == '+', c == '/', c == '=', c == '-', c == '_':
+		case c == '\r', c == '\n':
+			continue
+		default:
+			return false
+		}
+		n++
+		if '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' {
+			hex++
+		}
+	}
+	return n >= minEncoded && digits > n/20 && (hex == n && lower+upper > 0 || lower > n/10 && upper > n/10)
+}
+
+// looksPercent reports whether the text has escapes of addresses in place of blanks.
+func looksPercent(b []byte) bool {
+	b = bytes.TrimRight(b[:min(len(b), 4096)], " \t\r\n")
+	if len(b) < minEncoded || bytes.ContainsAny(b, " \t") {
+		return false
+	}
+	return bytes.Count(b, []byte("%20"))+bytes.Count(b, []byte("%0A")) > len(b)/50
+}
+
+// looksQuoted reports whether at least two lines, and half of the long ones, end with the mark of
+// quoted-printable for a line that goes on.
+func looksQuoted(b []byte) bool {
+	long, soft := 0, 0
+	for line := range bytes.Lines(b[:min(len(b), 1<<14)]) {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) > 76 {
+			return false
+		} else if len(line) > 70 {
+			long++
+			if line[len(line)-1] == '=' {
+				soft++
+			}
+		}
+	}
+	return soft >= 2 && 2*soft >= long
+}
+
+// logStart is how a line of a log begins: with a time, a level or a date.
+var logStart = regexp.MustCompile(`^\W{0,2}(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:|\d\d:\d\d:\d\d|(INFO|DEBUG|WARN|WARNING|ERROR|TRACE)\b|[A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d|time=|ts=|level=)`)
+
+// logPrompt is how a log shows what a model was asked.
+var logPrompt = regexp.MustCompile(`(?i)\b(prompt|messages|input|inputs|question|query|instruction|request)"?\s?[:=]\s?['"\[{]`)
+
+// looksLog reports whether the text is a log with prompts. They would be tested as if the model had
+// written them.
+func looksLog(b []byte) bool {
+	return logStart.Match(b) && logPrompt.Match(b)
+}
+
+// sqlStart is how a dump of a database begins, after comments.
+var sqlStart = regexp.MustCompile(`(?i)^(?:--[^\n]*\n|/\*.*?\*/;?\s|\s|(?:SET|PRAGMA|BEGIN|USE|DROP|START)\b[^;\n]*;)*(?:CREATE TABLE|INSERT INTO)\s+\S`)
+
+// looksSQL reports whether the text is a dump of a database.
+func looksSQL(b []byte) bool { return sqlStart.Match(b) }
+
+// settingLine is a line of YAML or TOML with a field and a value.
+var settingLine = regexp.MustCompile(`(?m)^[ \t]*(?:- +)?["']?([a-z_]+)["']? ?[:=](?:[ \t]|$)`)
+
+// settingsStart is how YAML or TOML begins, after comments.
+var settingsStart = regexp.MustCompile(`^(?:#[^\n]*\n|\s*\n|%YAML[^\n]*\n|---[^\n]*\n)*(?:\[\[?[\w."-]+\]\]?|[ \t]*(?:- +)?["']?[A-Za-z_][\w-]*["']? ?[:=](?:[ \t]|\r?\n))`)
+
+// looksSettings reports whether the text is YAML or TOML that has a known field of a prompt, or a role,
+// and one of an answer. Its prompts would be tested as if the model had written them.
+func looksSettings(b []byte) bool {
+	if !settingsStart.Match(b) {
+		return false
+	}
+	asked, answered := false, false
+	for _, m := range settingLine.FindAllSubmatch(b, -1) {
+		name := string(m[1])
+		asked = asked || contains(promptFields, name) || contains(roleFields, name) || contains(conversationFields, name)
+		answered = answered || contains(answerFields, name) || contains(turnTexts, name) || contains(pairFields, name)
+	}
+	return asked && answered
+}
+
+// looksEncoded reports whether the text is uuencoded, base64, hexadecimal or PEM.
 func looksEncoded(b []byte) bool {
-	if bytes.HasPrefix(b, []byte("begin 6")) || bytes.HasPrefix(b, []byte("begin-base64 ")) {
+	if bytes.HasPrefix(b, []byte("begin 6")) || bytes.HasPrefix(b, []byte("begin-base64 ")) || isEncoded(b) {
 		return true
 	}
 	lines := bytes.Split(b[:min(len(b), 4096)], []byte("\n"))

@@ -119,6 +119,11 @@ var binaries = []struct {
 	{0, "\x89HDF\r\n\x1a\n", refusal{Unsupported, "an HDF5 file", "export its texts as JSON lines"}},
 	{0, "GGUF", refusal{Binary, "a model in GGUF", adviceModel}},
 	{0, "\x93NUMPY", refusal{Binary, "a NumPy array", "write its ids as JSON"}},
+	{0, "(lp0\n", refusal{Binary, "a pickle of Python", "write its texts as JSON lines"}},
+	{0, "(dp0\n", refusal{Binary, "a pickle of Python", "write its texts as JSON lines"}},
+	{0, "(lp1\n", refusal{Binary, "a pickle of Python", "write its texts as JSON lines"}},
+	{0, "(dp1\n", refusal{Binary, "a pickle of Python", "write its texts as JSON lines"}},
+	{0, "FEA1", refusal{Unsupported, "an Arrow file of the old kind (Feather 1)", "write it as parquet or JSON lines"}},
 	{0, "\x80\x02}", refusal{Binary, "a pickle of Python", "write its texts as JSON lines"}},
 	{0, "\x80\x03", refusal{Binary, "a pickle of Python", "write its texts as JSON lines"}},
 	{0, "\x80\x04\x95", refusal{Binary, "a pickle of Python", "write its texts as JSON lines"}},
@@ -200,7 +205,7 @@ func refused(head []byte) *refusal {
 // followed by bytes that no text has.
 func plausible(magic string, head []byte) bool {
 	switch magic {
-	case "GGUF", "FORM", "ORC", "LZIP", "ID3", "wOFF", "wOF2", "!BDN", "WEBP", "WAVE", "AVI ", "ftyp", "BOOKMOBI", "PACK\x00\x00\x00\x02":
+	case "GGUF", "FEA1", "FORM", "ORC", "LZIP", "ID3", "wOFF", "wOF2", "!BDN", "WEBP", "WAVE", "AVI ", "ftyp", "BOOKMOBI", "PACK\x00\x00\x00\x02":
 		for _, c := range head[:min(len(head), 512)] {
 			if c < 0x20 && c != '\t' && c != '\n' && c != '\f' && c != '\r' || c == 0x7f {
 				return true

@@ -195,7 +195,7 @@ func (s *rowState) split() {
 		if (t.kind == Answer || t.kind == Plain) && t.ids == nil {
 			b := s.bytes(t)
 			if any = hasThinkTag(b); !any {
-				turns, _ := splitTemplate(b)
+				turns, _ := splitTemplate(b, t.kind == Plain)
 				any = turns != nil
 			}
 			if any {
@@ -213,7 +213,7 @@ func (s *rowState) split() {
 			out = append(out, t)
 			continue
 		}
-		turns, more := splitTemplate(s.bytes(&t))
+		turns, more := splitTemplate(s.bytes(&t), t.kind == Plain)
 		if more {
 			s.leave(t.field, "a conversation of more than %d turns, of which the rest was not read", maxParts)
 		}

@@ -11,11 +11,11 @@ import (
 // The names of fields that are known. Within a group the first that is there is taken.
 // docs/formats/inputs.md has the same lists, and a test compares them.
 var (
-	conversationFields = []string{"messages", "conversations", "conversation", "chat_messages", "dialogue", "dialog", "turns", "chat"}
+	conversationFields = []string{"messages", "conversations", "conversation", "chat_messages", "dialogue", "dialog", "turns", "chat", "contents"}
 	pairFields         = []string{"chosen", "rejected", "preferred_output", "non_preferred_output"}
 	answerFields       = []string{
 		"output", "response", "completion", "answer", "generation", "generated_text", "reply",
-		"outputs", "responses", "completions", "answers", "generations",
+		"outputs", "responses", "completions", "answers", "generations", "resps",
 	}
 	plainFields     = []string{"text", "content"}
 	promptFields    = []string{"prompt", "instruction", "input", "question", "query", "problem", "context", "prompts", "inputs"}
@@ -468,7 +468,7 @@ func (s *shaper) value(kind Kind, role, path string, x row.Value) {
 		case x.Get("message").Kind() == row.Object:
 			s.turn(x.Get("message"), join(path, "message"), "assistant", false)
 		default:
-			for _, name := range []string{"text", "content", "generated_text", "parts", "value", "output"} {
+			for _, name := range []string{"text", "content", "generated_text", "parts", "value", "output", "response", "answer"} {
 				if y := x.Get(name); y.Kind() == row.String || y.Kind() == row.Array {
 					s.reasoning(x, path, role, nil)
 					s.value(kind, role, join(path, name), y)
@@ -501,6 +501,10 @@ func (s *shaper) list(kind Kind, path string, x row.Value) {
 				s.turns(item, at, false)
 				continue
 			}
+			if hasTexts(item) { // several answers to each question, as harnesses of evaluations write them
+				s.list(kind, at, item)
+				continue
+			}
 			s.leave(at, "a list in a list")
 			s.none(WrongType, "the value of %q is a list in a list; name the field that holds the text", at)
 		case row.Null:
@@ -526,6 +530,8 @@ func (s *shaper) choices(x row.Value, path string) {
 		case c.Get("text").Kind() == row.String:
 			s.reasoning(c, at, "", nil)
 			s.text(Answer, "", join(at, "text"), c.Get("text"))
+		case c.Get("turns").Kind() == row.Array && hasTexts(c.Get("turns")):
+			s.list(Answer, join(at, "turns"), c.Get("turns"))
 		case c.Get("delta").Kind() == row.Object:
 			s.none(Unsupported, "the row is a piece of a stream, and no whole answer; put the pieces of each answer together")
 		default:
@@ -535,6 +541,16 @@ func (s *shaper) choices(x row.Value, path string) {
 	if len(s.texts) == 0 {
 		s.none(NoAnswer, "the value of %q holds no answer; there is nothing to test", path)
 	}
+}
+
+// hasTexts reports whether a list has strings alone, and at least one.
+func hasTexts(x row.Value) bool {
+	for item := range x.Items() {
+		if item.Kind() != row.String {
+			return false
+		}
+	}
+	return x.Len() > 0
 }
 
 // candidates reads the answers of Gemini.

@@ -7,6 +7,9 @@ import "bytes"
 type template struct {
 	marks []mark   // before a turn
 	ends  []string // after one
+	// plain marks are words of any text. They cut a text only if no field says that it is an answer, since
+	// an answer may have questions of its own.
+	plain bool
 }
 
 type mark struct {
@@ -17,22 +20,43 @@ type mark struct {
 
 // templates are those that models and data sets use. A text is cut by one of them only if
 // it begins with a mark of it, and has a prompt and an answer.
-var templates = []template{
+var templates = append([]template{
 	{[]mark{{"<|im_start|>system\n", System, "system"}, {"<|im_start|>user\n", Prompt, "user"}, {"<|im_start|>assistant\n", Answer, "assistant"}, {"<|im_start|>tool\n", Tool, "tool"}},
-		[]string{"<|im_end|>", "<|endoftext|>"}},
+		[]string{"<|im_end|>", "<|endoftext|>"}, false},
 	{[]mark{{"<|start_header_id|>system<|end_header_id|>", System, "system"}, {"<|start_header_id|>user<|end_header_id|>", Prompt, "user"}, {"<|start_header_id|>assistant<|end_header_id|>", Answer, "assistant"}, {"<|start_header_id|>ipython<|end_header_id|>", Tool, "ipython"}},
-		[]string{"<|eot_id|>", "<|end_of_text|>"}},
-	{[]mark{{"<start_of_turn>user\n", Prompt, "user"}, {"<start_of_turn>model\n", Answer, "model"}}, []string{"<end_of_turn>", "<eos>"}},
-	{[]mark{{"<|system|>", System, "system"}, {"<|user|>", Prompt, "user"}, {"<|assistant|>", Answer, "assistant"}}, []string{"</s>", "<|end|>", "<|endoftext|>"}},
-	{[]mark{{"[INST]", Prompt, "user"}, {"[/INST]", Answer, "assistant"}}, []string{"<s>", "</s>"}},
-	{[]mark{{"### Human:", Prompt, "human"}, {"### Assistant:", Answer, "assistant"}, {"### System:", System, "system"}}, nil},
-	{[]mark{{"### Instruction:", Prompt, "instruction"}, {"### Input:", Prompt, "input"}, {"### Response:", Answer, "response"}}, []string{"</s>", "<|endoftext|>"}},
-	{[]mark{{"\n\nHuman:", Prompt, "human"}, {"\n\nAssistant:", Answer, "assistant"}}, nil},
-	{[]mark{{"USER:", Prompt, "user"}, {"ASSISTANT:", Answer, "assistant"}}, []string{"</s>"}},
+		[]string{"<|eot_id|>", "<|end_of_text|>"}, false},
+	{[]mark{{"<start_of_turn>user\n", Prompt, "user"}, {"<start_of_turn>model\n", Answer, "model"}}, []string{"<end_of_turn>", "<eos>"}, false},
+	{[]mark{{"<|system|>", System, "system"}, {"<|user|>", Prompt, "user"}, {"<|assistant|>", Answer, "assistant"}}, []string{"</s>", "<|end|>", "<|endoftext|>"}, false},
+	{[]mark{{"[INST]", Prompt, "user"}, {"[/INST]", Answer, "assistant"}}, []string{"<s>", "</s>"}, false},
+	{[]mark{{"### Human:", Prompt, "human"}, {"### Assistant:", Answer, "assistant"}, {"### System:", System, "system"}}, nil, false},
+	{[]mark{{"### Instruction:", Prompt, "instruction"}, {"### Input:", Prompt, "input"}, {"### Response:", Answer, "response"}}, []string{"</s>", "<|endoftext|>"}, false},
+	{[]mark{{"\n\nHuman:", Prompt, "human"}, {"\n\nAssistant:", Answer, "assistant"}}, nil, false},
+	{[]mark{{"USER:", Prompt, "user"}, {"ASSISTANT:", Answer, "assistant"}}, []string{"</s>"}, false},
+	{[]mark{{"<｜User｜>", Prompt, "user"}, {"<｜Assistant｜>", Answer, "assistant"}}, []string{"<｜end▁of▁sentence｜>"}, false},
+	{[]mark{
+		{"<|start|>user<|message|>", Prompt, "user"}, {"<|start|>system<|message|>", System, "system"}, {"<|start|>developer<|message|>", System, "developer"},
+		{"<|start|>assistant<|channel|>final<|message|>", Answer, "assistant"}, {"<|start|>assistant<|channel|>analysis<|message|>", Reasoning, "assistant"},
+		{"<|start|>assistant<|message|>", Answer, "assistant"},
+	}, []string{"<|end|>", "<|return|>"}, false},
+	{[]mark{{"<|START_OF_TURN_TOKEN|><|USER_TOKEN|>", Prompt, "user"}, {"<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>", Answer, "chatbot"}, {"<|START_OF_TURN_TOKEN|><|SYSTEM_TOKEN|>", System, "system"}},
+		[]string{"<|END_OF_TURN_TOKEN|>"}, false},
+}, transcripts()...)
+
+// transcripts returns the templates whose marks are words at the beginning of a line.
+func transcripts() (list []template) {
+	for _, pair := range [][2]string{
+		{"User:", "Assistant:"}, {"user:", "assistant:"}, {"Human:", "Assistant:"}, {"Human:", "AI:"}, {"User:", "AI:"}, {"User:", "Bot:"},
+		{"**User:**", "**Assistant:**"}, {"**User**:", "**Assistant**:"}, {"**Human:**", "**Assistant:**"}, {"## User\n", "## Assistant\n"}, {"### User\n", "### Assistant\n"},
+		{"You said:\n", "ChatGPT said:\n"}, {"You:", "ChatGPT:"}, {"Prompt:", "Response:"}, {"Prompt:", "Output:"}, {"Prompt:", "Completion:"}, {"Prompt:", "Answer:"},
+		{"Instruction:", "Response:"}, {"Instruction:", "Output:"}, {"Input:", "Output:"}, {"Question:", "Answer:"}, {"Q:", "A:"},
+	} {
+		list = append(list, template{[]mark{{"\n" + pair[0], Prompt, "user"}, {"\n" + pair[1], Answer, "assistant"}, {"\nSystem:", System, "system"}}, nil, true})
+	}
+	return list
 }
 
 // beginnings may stand before the first mark of a template.
-var beginnings = []string{"<|begin_of_text|>", "<s>", "<bos>", "<|endoftext|>"}
+var beginnings = []string{"<|begin_of_text|>", "<s>", "<bos>", "<|endoftext|>", "<｜begin▁of▁sentence｜>", "<BOS_TOKEN>"}
 
 // preamble stands before the first mark of the template of Alpaca.
 const preamble = "Below is an instruction that describes a task"
@@ -49,8 +73,9 @@ const maxParts = 1 << 12
 
 // splitTemplate cuts a text into the turns that it holds, by the template with which it
 // begins. It returns nil for a text that is not a conversation. Of a text with more than
-// maxParts turns it returns those, and that there are more.
-func splitTemplate(b []byte) (parts []turnPart, more bool) {
+// maxParts turns it returns those, and that there are more. plain says that nothing but the text
+// itself tells what it is.
+func splitTemplate(b []byte, plain bool) (parts []turnPart, more bool) {
 	at := 0
 	for {
 		at += len(b[at:]) - len(bytes.TrimLeft(b[at:], " \t\r\n"))
@@ -65,11 +90,14 @@ func splitTemplate(b []byte) (parts []turnPart, more bool) {
 		}
 	}
 	head := b[at:]
-	if len(head) == 0 || bytes.IndexByte([]byte("<[#HUB"), head[0]) < 0 {
+	if len(head) == 0 || bytes.IndexByte([]byte("<[#*HUuBSYPIQ"), head[0]) < 0 {
 		return nil, false
 	}
 	for i := range templates {
 		t := &templates[i]
+		if t.plain && !plain {
+			continue
+		}
 		begins := bytes.HasPrefix(head, []byte(preamble)) && t.marks[0].text == "### Instruction:"
 		for _, m := range t.marks {
 			begins = begins || bytes.HasPrefix(head, bytes.TrimLeft([]byte(m.text), "\n"))

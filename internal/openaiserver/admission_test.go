@@ -214,6 +214,36 @@ func TestPlacesComeBeforeWork(t *testing.T) {
 	eventually(t, func() bool { return s.places.inUse() == 0 })
 }
 
+// TestRefusalsPause: a client beyond its line cannot ask again at once, and one that leaves is not
+// waited for.
+func TestRefusalsPause(t *testing.T) {
+	const pause = 20 * time.Millisecond
+	s := start(t, func(c *Config) {
+		endless(c)
+		c.Concurrent, c.PerTenant, c.Line, c.Queue, c.Pause = 2, 1, 1, time.Hour, pause
+	})
+	leave, ok := s.places.enter("acme")
+	require.True(t, ok)
+	defer leave()
+	another, ok := s.places.enter("acme")
+	require.True(t, ok)
+	defer another()
+	ask := func(ctx context.Context) int {
+		req := httptest.NewRequestWithContext(ctx, "POST", "/v1/completions", strings.NewReader(`{"model":"isotope-lm","prompt":"The"}`))
+		req.Header.Set("Authorization", "Bearer "+acmeKey)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, req)
+		return w.Code
+	}
+	before := time.Now()
+	assert.Equal(t, 429, ask(t.Context()))
+	assert.GreaterOrEqual(t, time.Since(before), pause)
+	s.config.Pause = time.Hour
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.Equal(t, 429, ask(gone))
+}
+
 type countingReader struct {
 	r io.Reader
 	n int

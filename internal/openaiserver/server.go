@@ -24,6 +24,7 @@ type Limits struct {
 	Concurrent    int           // requests that generate at a time, at least 1
 	PerTenant     int           // of these, most of one tenant; 0 stands for all
 	Line          int           // requests of one tenant that may wait; 0 stands for 16
+	Pause         time.Duration // how long a request beyond Line waits for its refusal; 0 for not at all
 	Queue         time.Duration // how long a request waits for its turn
 	Connections   int           // open connections; 0 for no limit
 	PerHost       int           // open connections of one host; 0 for no limit
@@ -144,6 +145,19 @@ func (s *Server) authenticate(r *http.Request) (*Tenant, error) {
 	return nil, errWrongKey
 }
 
+// pause waits before a refusal, until the client leaves at the latest.
+func (s *Server) pause(ctx context.Context) {
+	if s.config.Pause <= 0 {
+		return
+	}
+	timer := time.NewTimer(s.config.Pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // complete serves an endpoint that writes text.
 func (s *Server) complete(e endpoint) handler {
 	return func(w http.ResponseWriter, r *http.Request, rec *record) error {
@@ -151,6 +165,8 @@ func (s *Server) complete(e endpoint) handler {
 		// into tokens: both take time, and nobody may take the time of others.
 		leave, ok := s.places.enter(rec.tenant.ID)
 		if !ok {
+			// A client that asks again at once would take the processor from others by refusals alone.
+			s.pause(r.Context())
 			return errBusy
 		}
 		defer leave()

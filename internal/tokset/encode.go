@@ -26,9 +26,9 @@ const idSize = 3
 func (s *Set) AppendBinary(dst []byte) []byte {
 	s.settle()
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.positions))
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.units)))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.n))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(len(s.excluded)))
-	order := make([]int, len(s.units))
+	order := make([]int, s.n)
 	for i := range order {
 		order[i] = i
 	}
@@ -40,10 +40,9 @@ func (s *Set) AppendBinary(dst []byte) []byte {
 		for _, id := range ids {
 			dst = append24(dst, id)
 		}
-		u := &s.units[i]
-		dst = append24(dst, token(&s.inputs[i]))
-		dst = append(dst, u.weight)
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(u.count))
+		dst = append24(dst, token(s.inputs.at(i)))
+		dst = append(dst, s.weight(i))
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(s.counts.of(i)))
 	}
 	nonces := slices.SortedFunc(maps.Keys(s.excluded), func(a, b prf.Nonce) int {
 		return bytes.Compare(a[:], b[:])
@@ -95,7 +94,7 @@ func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, er
 		rest -= count
 		s.BeginText()
 		s.addPair(ids[:c.Width], ids[c.Width], unit{weight: weight, count: count})
-		if len(s.units) != i+1 {
+		if s.n != i+1 {
 			return nil, nil, ErrMalformed // a repeated unit
 		}
 	}
@@ -105,7 +104,7 @@ func Decode(data []byte, c Config, vocab int, maxWeight uint8) (*Set, []byte, er
 			return nil, nil, ErrMalformed // units out of order
 		}
 	}
-	if rest > 0 && (c.Size == 0 || len(s.units) < c.Size) {
+	if rest > 0 && (c.Size == 0 || s.n < c.Size) {
 		return nil, nil, ErrMalformed // only a full sample drops positions
 	}
 	if rest > 0 {

@@ -90,9 +90,9 @@ func TestAddRunIsAdd(t *testing.T) {
 						if w != nil {
 							weight = w[i]
 						}
-						before := len(one.units)
+						before := one.n
 						one.Add(text[i-c.Width:i], text[i], weight)
-						if len(one.units) > before {
+						if one.n > before {
 							firsts = append(firsts, i)
 						}
 					}
@@ -136,5 +136,5 @@ func TestResetDropsALargeTable(t *testing.T) {
 	s.Reset()
 	s.Add(nil, 1, 1)
 	s.Reset()
-	assert.LessOrEqual(t, len(s.index.slots), minSlots)
+	assert.LessOrEqual(t, s.index.size(), minSlots)
 }

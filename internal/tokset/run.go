@@ -17,7 +17,7 @@ func (s *Set) AddRun(tokens []int32, weights []uint8, first func(position int)) 
 		s.packed = make([]prf.Input, chunk)
 	}
 	plain := s.config.Rule == ByPair && s.config.Size == 0 && s.config.Width <= prf.MaxPacked &&
-		weights == nil && first == nil
+		weights == nil && first == nil && !s.weighs
 	for from := s.config.Width; from < len(tokens); from += chunk {
 		packed := s.packed[:min(chunk, len(tokens)-from)]
 		s.tags.Inputs(&s.scratch, packed, tokens, from)
@@ -51,15 +51,29 @@ func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights [
 	}
 }
 
-// enterPairs is enterChunk for the usual case: the set keeps all pairs, they have weight 1, and they
+// enterPairs is enterChunk for the usual case: the set keeps all pairs, all have weight 1, and they
 // equal their inputs.
 func (s *Set) enterPairs(packed []prf.Input) {
-	s.index.grow(s.inputs, len(packed), 1<<64-1)
-	// There is room for all of them, so that the loop need not check.
-	held := len(s.inputs)
-	inputs := slices.Grow(s.inputs, len(packed))[:held+len(packed)]
-	units := slices.Grow(s.units, len(packed))[:held+len(packed)]
-	slots, shift := s.index.slots, s.index.shift
+	s.grow(len(packed))
+	if s.n+len(packed) > pageSize || len(s.index.list) > 1 {
+		for i := range packed {
+			at, ok := s.index.find(&s.inputs, s.n, &packed[i], 1<<64-1)
+			low := s.counts.low.at(at)
+			if ok {
+				if *low++; *low == 0 {
+					s.counts.carry(at)
+				}
+				continue
+			}
+			*s.inputs.at(at), *low = packed[i], 1
+			s.n++
+		}
+		return
+	}
+	// There is room for all of them in one page, so that the loop need not check.
+	held := s.n
+	inputs, counts := s.inputs.list[0], s.counts.low.list[0]
+	slots, shift := s.index.list[0], s.index.shift
 	mask := uint64(len(slots) - 1)
 	for i := range packed {
 		in := &packed[i]
@@ -69,19 +83,20 @@ func (s *Set) enterPairs(packed []prf.Input) {
 		for {
 			slot := &slots[at&mask]
 			if *slot == 0 {
-				inputs[held], units[held] = *in, unit{count: 1, weight: 1}
+				inputs[held], counts[held] = *in, 1
 				held++
 				*slot = uint32(held)
 				break
 			}
 			if a0, b0 := halves(&inputs[*slot-1]); a0 == a && b0 == b {
-				old := &units[*slot-1]
-				old.count++
-				old.weight = max(old.weight, 1)
+				old := &counts[*slot-1]
+				if *old++; *old == 0 {
+					s.counts.carry(int(*slot - 1))
+				}
 				break
 			}
 			at++
 		}
 	}
-	s.inputs, s.units = inputs[:held], units[:held]
+	s.n = held
 }

@@ -1,10 +1,6 @@
 package tokset
 
-import (
-	"slices"
-
-	"github.com/isotope-wm/isotope/internal/prf"
-)
+import "slices"
 
 // settle cuts a sample to its size. Between cuts the sample may grow to twice the size, so that each
 // unit costs O(log size) for any text.
@@ -13,10 +9,10 @@ import (
 // on, and its count is exact, in one set and after any merge.
 func (s *Set) settle() {
 	size := s.config.Size
-	if size == 0 || len(s.units) <= size {
+	if size == 0 || s.n <= size {
 		return
 	}
-	order := make([]int, len(s.units))
+	order := make([]int, s.n)
 	for i := range order {
 		order[i] = i
 	}
@@ -27,18 +23,19 @@ func (s *Set) settle() {
 		}
 		return 1 // tags are distinct
 	})
-	inputs := make([]prf.Input, 0, 2*size)
-	units := make([]unit, 0, 2*size)
+	kept := order[:size]
+	slices.Sort(kept) // no unit moves up, so none is overwritten before it moved
 	var ids []int32
-	for _, i := range order[:size] {
-		inputs = append(inputs, s.inputs[i])
-		units = append(units, s.units[i])
-		if s.config.Width > prf.MaxPacked {
-			ids = s.AppendContext(ids, i)
-		}
+	for to, from := range kept {
+		in, u := *s.inputs.at(from), unit{s.counts.of(from), s.weight(from)}
+		ids = s.AppendContext(ids[:0], from)
+		s.put(to, &in, ids, u)
 	}
-	s.inputs, s.units, s.ids = inputs, units, ids
-	s.index.rebuild(s.inputs, s.keyBits())
+	for i := size; i < s.n; i++ {
+		s.counts.set(i, 0)
+	}
+	s.n = size
+	s.index.rebuild(&s.inputs, s.n, s.keyBits())
 	s.setLimit()
 }
 

@@ -64,10 +64,10 @@ func TestSampleMemoryIsBounded(t *testing.T) {
 	s := New(Config{Width: 1, Size: 10})
 	for i := range int32(100_000) {
 		s.Add([]int32{i}, i, 1)
-		require.LessOrEqual(t, len(s.units), 20)
-		require.LessOrEqual(t, len(s.index.slots), minSlots)
+		require.LessOrEqual(t, s.n, 20)
+		require.LessOrEqual(t, s.index.size(), minSlots)
 	}
-	require.LessOrEqual(t, cap(s.units), 40)
+	require.LessOrEqual(t, len(s.inputs.list[0]), 40)
 }
 
 func TestSamplesOfContextsPanic(t *testing.T) {

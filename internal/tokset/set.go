@@ -61,19 +61,22 @@ type Set struct {
 	tags      *prf.Function
 	scratch   prf.Scratch
 	index     index
-	inputs    []prf.Input // inputs[i] is the input of the pair of unit i
-	units     []unit
-	texts     []uint64 // for ByContext: the last text in which each unit occurred
-	ids       []int32  // the contexts of units, Width ids each, if inputs do not hold them
-	positions int64    // added positions, also those whose units the sample dropped
-	limit     *tag     // the largest tag in a full sample
-	now       uint64   // number of the current text
+	n         int              // number of units
+	inputs    pages[prf.Input] // the input of the pair of each unit
+	counts    counts
+	weighs    bool          // some weight is not 1
+	weights   pages[uint8]  // of each unit; empty if weighs is false
+	texts     pages[uint64] // for ByContext: the last text in which each unit occurred
+	ids       pages[int32]  // the contexts of units, Width ids each, if inputs do not hold them
+	positions int64         // added positions, also those whose units the sample dropped
+	limit     *tag          // the largest tag in a full sample
+	now       uint64        // number of the current text
 	excluded  map[prf.Nonce]struct{}
 	packed    []prf.Input // a chunk of positions
 	ordered   []tag       // the tags of packed, in a sample
 }
 
-// A unit holds the count and the weight of a pair. Set.inputs holds the pair.
+// A unit is the count and the weight of a pair.
 type unit struct {
 	count  int64 // positions, at least 1
 	weight uint8
@@ -99,12 +102,16 @@ func New(c Config) *Set {
 
 // Reset empties the set. It keeps most of the memory for the next texts.
 func (s *Set) Reset() {
-	s.index.reset(len(s.inputs))
+	s.index.reset(s.n)
 	if s.excluded == nil || len(s.excluded) > 0 {
 		s.excluded = make(map[prf.Nonce]struct{})
 	}
-	s.inputs, s.units, s.texts, s.ids = s.inputs[:0], s.units[:0], s.texts[:0], s.ids[:0]
-	s.limit, s.positions, s.now = nil, 0, 0
+	s.inputs.shrink(s.n)
+	s.counts.reset(s.n)
+	s.weights, s.weighs = pages[uint8]{}, false
+	s.texts.shrink(s.n)
+	s.ids.shrink(s.n * s.config.Width)
+	s.n, s.limit, s.positions, s.now = 0, nil, 0, 0
 }
 
 // Clone returns an independent copy.
@@ -141,39 +148,87 @@ func (s *Set) add(in *prf.Input, context []int32, u *unit) {
 	s.enter(in, context, u)
 }
 
+// grow makes room for more units.
+func (s *Set) grow(more int) {
+	s.index.grow(&s.inputs, s.n, more, s.keyBits())
+	s.inputs.grow(s.n + more)
+	s.counts.low.grow(s.n + more)
+	if s.weighs {
+		s.weights.grow(s.n + more)
+	}
+	if s.config.Rule == ByContext {
+		s.texts.grow(s.n + more)
+	}
+	if s.config.Width > prf.MaxPacked {
+		s.ids.grow((s.n + more) * s.config.Width)
+	}
+}
+
+// weight returns the weight of a unit.
+func (s *Set) weight(i int) uint8 {
+	if !s.weighs {
+		return 1
+	}
+	return *s.weights.at(i)
+}
+
+// setWeight sets the weight of a unit. Weights take memory once one of them is not 1.
+func (s *Set) setWeight(i int, weight uint8) {
+	if !s.weighs {
+		if weight == 1 {
+			return
+		}
+		s.weighs = true
+		s.weights.grow(s.n + 1)
+		for j := range s.n {
+			*s.weights.at(j) = 1
+		}
+	}
+	*s.weights.at(i) = weight
+}
+
+// put writes unit i: its input, context, count and weight.
+func (s *Set) put(i int, in *prf.Input, context []int32, u unit) {
+	*s.inputs.at(i) = *in
+	s.counts.set(i, u.count)
+	s.setWeight(i, u.weight)
+	if s.config.Width > prf.MaxPacked {
+		for j, id := range context {
+			*s.ids.at(i*s.config.Width + j) = id
+		}
+	}
+}
+
 // enter is add without the check of the limit.
 func (s *Set) enter(in *prf.Input, context []int32, u *unit) (isNew bool) {
-	s.index.grow(s.inputs, 1, s.keyBits())
-	i, ok := s.index.find(s.inputs, in, s.keyBits())
+	s.grow(1)
+	i, ok := s.index.find(&s.inputs, s.n, in, s.keyBits())
 	if !ok {
-		s.inputs = append(s.inputs, *in)
-		s.units = append(s.units, *u)
+		s.put(i, in, context, *u)
 		if s.config.Rule == ByContext {
-			s.texts = append(s.texts, s.now)
+			*s.texts.at(i) = s.now
 		}
-		if s.config.Width > prf.MaxPacked {
-			s.ids = append(s.ids, context...)
-		}
-		if s.config.Size > 0 && len(s.units) >= 2*s.config.Size {
+		s.n++
+		if s.config.Size > 0 && s.n >= 2*s.config.Size {
 			s.settle()
 		}
 		return true
 	}
-	old := &s.units[i]
-	old.count += u.count
+	s.counts.add(i, u.count)
 	if s.config.Rule == ByPair {
-		old.weight = max(old.weight, u.weight)
+		s.setWeight(i, max(s.weight(i), u.weight))
 		return false
 	}
-	if s.texts[i] != s.now {
+	if text, old := s.texts.at(i), s.inputs.at(i); *text != s.now {
 		switch {
-		case s.inputs[i] == *in:
-			old.weight = max(old.weight, u.weight)
-		case s.isBefore(in, &s.inputs[i]):
-			s.inputs[i], old.weight = *in, u.weight
+		case *old == *in:
+			s.setWeight(i, max(s.weight(i), u.weight))
+		case s.isBefore(in, old):
+			*old = *in
+			s.setWeight(i, u.weight)
 		}
+		*text = s.now
 	}
-	s.texts[i] = s.now
 	return false
 }
 
@@ -202,8 +257,12 @@ func (s *Set) isBefore(a, b *prf.Input) bool {
 
 // allTags returns the tags of all units.
 func (s *Set) allTags() []tag {
-	tags := make([]tag, len(s.inputs))
-	s.tags.Encrypt(&s.scratch, tags, s.inputs)
+	tags := make([]tag, s.n)
+	for from := 0; from < s.n; {
+		run := s.inputs.run(from, s.n)
+		s.tags.Encrypt(&s.scratch, tags[from:from+len(run)], run)
+		from += len(run)
+	}
 	return tags
 }
 
@@ -223,9 +282,9 @@ func (s *Set) Merge(other *Set) {
 	// Each unit counts as a text of its own, so that a pair that came first in its text there
 	// does so here.
 	var ids []int32
-	for i, u := range other.units {
+	for i := range other.n {
 		s.now++
-		in := other.inputs[i]
+		in, u := *other.inputs.at(i), unit{other.counts.of(i), other.weight(i)}
 		ids = other.AppendContext(ids[:0], i)
 		s.add(&in, ids, &u)
 	}
@@ -238,7 +297,7 @@ func (s *Set) Merge(other *Set) {
 // Len returns the number of units, including excluded ones.
 func (s *Set) Len() int {
 	s.settle()
-	return len(s.units)
+	return s.n
 }
 
 // Positions returns the number of added positions.
@@ -254,25 +313,42 @@ type Unit struct {
 
 // Unit returns unit i, in [0, Len).
 func (s *Set) Unit(i int) Unit {
-	u := &s.units[i]
-	out := Unit{Token: token(&s.inputs[i]), Weight: u.weight, Count: u.count}
+	in := s.inputs.at(i)
+	out := Unit{Token: token(in), Weight: s.weight(i), Count: s.counts.of(i)}
 	if len(s.excluded) > 0 {
-		_, out.Excluded = s.excluded[prf.Nonce(s.inputs[i][:])]
+		_, out.Excluded = s.excluded[prf.Nonce(in[:])]
 	}
 	return out
 }
 
-// Count returns the number of positions with unit i, in [0, Len).
-func (s *Set) Count(i int) int64 { return s.units[i].count }
+// AppendCounts appends the numbers of positions with each of the units [from, to).
+func (s *Set) AppendCounts(dst []int64, from, to int) []int64 {
+	return s.counts.appendTo(dst, from, to)
+}
+
+// Held returns the number of positions of all units. A sample has fewer than Positions.
+func (s *Set) Held() (held int64) {
+	if s.settle(); s.limit == nil {
+		return s.positions
+	}
+	for i := range s.n {
+		held += s.counts.of(i)
+	}
+	return held
+}
 
 // AppendContext appends to dst the Width ids of the context of unit i, in [0, Len).
 func (s *Set) AppendContext(dst []int32, i int) []int32 {
 	k := s.config.Width
 	if k > prf.MaxPacked {
-		return append(dst, s.ids[i*k:(i+1)*k]...)
+		for j := range k {
+			dst = append(dst, *s.ids.at(i*k + j))
+		}
+		return dst
 	}
+	in := s.inputs.at(i)
 	for j := prf.MaxPacked - k; j < prf.MaxPacked; j++ {
-		slot := s.inputs[i][3*j:]
+		slot := in[3*j:]
 		dst = append(dst, int32(slot[0])|int32(slot[1])<<8|int32(slot[2])<<16)
 	}
 	return dst
@@ -281,9 +357,26 @@ func (s *Set) AppendContext(dst []int32, i int) []int32 {
 // Excludes reports whether any context is excluded.
 func (s *Set) Excludes() bool { return len(s.excluded) > 0 }
 
-// Inputs returns the inputs of units [from, to). The caller must not change them. For widths up to
-// prf.MaxPacked they are the pairs.
-func (s *Set) Inputs(from, to int) []prf.Input { return s.inputs[from:to] }
+// Batch divides the number of units that lie together in memory.
+const Batch = 512
+
+// Inputs returns the inputs of units [from, to), or the first of them: as many as lie together in
+// memory. They are all if the units are within one Batch. The caller must not change them. For widths
+// up to prf.MaxPacked they are the pairs.
+func (s *Set) Inputs(from, to int) []prf.Input {
+	if from >= to {
+		return nil
+	}
+	return s.inputs.run(from, to)
+}
+
+// Pack drops the index of a large set, which only more texts need. It takes a fifth to a third of the
+// memory. The next text makes it again.
+func (s *Set) Pack() {
+	if s.settle(); s.n > pageSize {
+		s.index = index{}
+	}
+}
 
 // token returns the token of an input.
 func token(in *prf.Input) int32 { return int32(binary.BigEndian.Uint32(in[len(prf.Nonce{}):])) }

@@ -11,6 +11,9 @@ import (
 
 const (
 	version = 1
+	// maxSearched is the largest file, in bytes, that is searched for a key although it is refused anyhow.
+	maxSearched = 1 << 20
+
 	maxSize = 256 << 20 // bytes; MaxAccounts at 256 bytes each
 )
 
@@ -45,11 +48,17 @@ func Parse(r io.Reader) (*Registry, error) {
 	if len(text) > maxSize {
 		return nil, fmt.Errorf("registry: longer than %d bytes", maxSize)
 	}
+	// The fields are first: they end at the first fault, and the search for a key reads everything. No
+	// error quotes the file.
+	fault := checkFields(text)
+	if fault != nil && len(text) > maxSearched {
+		return nil, fault
+	}
 	if isSecret(string(text)) {
 		return nil, fmt.Errorf("registry: %w", ErrSecret)
 	}
-	if err := checkFields(text); err != nil {
-		return nil, err
+	if fault != nil {
+		return nil, fault
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()

@@ -357,3 +357,14 @@ func TestGenerate(t *testing.T) {
 		})
 	}
 }
+
+// TestLargeFilesEndAtTheFirstFault: a large file that is refused anyhow is not searched for keys, which
+// takes minutes. The error does not quote it.
+func TestLargeFilesEndAtTheFirstFault(t *testing.T) {
+	secret := "isotope-secret-key-1:" + strings.Repeat("5a", 32)
+	_, err := Parse(strings.NewReader(`{"isotope_registry":1,"tenants":` + strings.Repeat("[", 2<<20) + `"` + secret + `"`))
+	require.Error(t, err)
+	assert.NotErrorIs(t, err, ErrSecret)
+	assert.Contains(t, err.Error(), "nested too deeply")
+	assert.NotContains(t, err.Error(), "5a5a")
+}

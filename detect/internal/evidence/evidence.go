@@ -237,12 +237,14 @@ type Unit struct {
 	Excluded bool  // its context occurs in an excluded text, or its token is exempt
 }
 
-// Units yields the units that s scores, with contexts of their own.
+// Units yields the units that s scores, with contexts of their own. It drops the index of a large set,
+// and the next text makes it again: whoever lists units seldom adds more.
 func (e *Evidence) Units(s Scorer) iter.Seq[Unit] {
 	return func(yield func(Unit) bool) {
 		if namer, ok := s.(UnitNamer); ok {
 			for _, g := range e.groups(namer) {
 				u := e.unit(g.first)
+				u.Context = e.Context(g.first)
 				u.Count, u.Excluded = g.count, g.excluded
 				if !yield(u) {
 					return
@@ -250,19 +252,28 @@ func (e *Evidence) Units(s Scorer) iter.Seq[Unit] {
 			}
 			return
 		}
+		e.set.Pack()
+		var ids []Token // room for the contexts of the next units
 		for i := range e.set.Len() {
-			if !yield(e.unit(i)) {
+			if cap(ids)-len(ids) < e.config.Width {
+				ids = make([]Token, 0, Batch*e.config.Width)
+			}
+			u := e.unit(i)
+			at := len(ids)
+			ids = e.set.AppendContext(ids, i)
+			u.Context = ids[at:len(ids):len(ids)]
+			if !yield(u) {
 				return
 			}
 		}
 	}
 }
 
-// unit returns a unit by the number that ScoreNoting reports.
+// unit returns a unit by the number that ScoreNoting reports, without its context.
 func (e *Evidence) unit(i int) Unit {
 	u := e.set.Unit(i)
 	return Unit{
-		Pair:     Pair{Context: e.set.AppendContext(nil, i), Token: u.Token},
+		Pair:     Pair{Token: u.Token},
 		Count:    u.Count,
 		Excluded: u.Excluded || e.isExempt(u.Token),
 	}

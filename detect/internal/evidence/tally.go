@@ -55,7 +55,7 @@ type Tally struct {
 }
 
 // Batch is the number of pairs that a Scorer receives at once.
-const Batch = 512
+const Batch = tokset.Batch
 
 // Score applies a Scorer to every unit.
 func (e *Evidence) Score(s Scorer) Tally { return e.ScoreNoting(s, nil) }
@@ -86,17 +86,19 @@ func (e *Evidence) score(law null.Law, s Scorer, scored func(unit int, score int
 	b := batchScorer{Scorer: s, set: e.set}
 	plain := e.config.Weighting == WeightOne && len(e.config.Exempt) == 0 && !e.set.Excludes()
 	if m, ok := s.(*watermark.Mark); ok && plain && scored == nil {
-		if green, ok := m.CountPacked(e.set.Inputs(0, e.set.Len())); ok {
+		if green, ok := countPacked(m, e.set); ok {
 			t.all(e.set, green)
 			return t
 		}
 	}
+	var counts []int64
 	for from, n := 0, e.set.Len(); from < n; from += Batch {
 		to := min(from+Batch, n)
 		scores := b.score(from, to)
 		if scored == nil && plain {
+			counts = e.set.AppendCounts(counts[:0], from, to)
 			for i, score := range scores {
-				n := e.set.Count(from + i)
+				n := counts[i]
 				t.Skipped.Sampled -= n
 				t.unit(score, 1, n, false)
 			}
@@ -120,26 +122,39 @@ func (e *Evidence) Counted() (inputs []watermark.Packed, ok bool) {
 	if e.config.Weighting != WeightOne {
 		return nil, false
 	}
-	inputs = e.set.Inputs(0, e.set.Len())
-	if len(e.config.Exempt) > 0 || e.set.Excludes() {
-		e.kept = e.kept[:0]
+	n := e.set.Len()
+	all := len(e.config.Exempt) == 0 && !e.set.Excludes()
+	if inputs = e.set.Inputs(0, n); all && len(inputs) == n {
+		return inputs, true
+	}
+	e.kept = e.kept[:0]
+	for from := 0; from < n; from += len(inputs) {
+		inputs = e.set.Inputs(from, n)
 		for i := range inputs {
-			if u := e.set.Unit(i); !u.Excluded && !e.isExempt(u.Token) {
+			if u := e.set.Unit(from + i); all || !u.Excluded && !e.isExempt(u.Token) {
 				e.kept = append(e.kept, inputs[i])
 			}
 		}
-		inputs = e.kept
 	}
-	return inputs, true
+	return e.kept, true
+}
+
+// countPacked is [watermark.Mark.CountPacked] of all units of a set.
+func countPacked(m *watermark.Mark, set *tokset.Set) (green int64, ok bool) {
+	for from, n := 0, set.Len(); ; {
+		inputs := set.Inputs(from, n)
+		some, ok := m.CountPacked(inputs)
+		green += some
+		if from += len(inputs); !ok || from >= n {
+			return green, ok
+		}
+	}
 }
 
 // all counts every unit of a set. All of them weigh 1 and are scored, and green of them are green.
 func (t *Tally) all(set *tokset.Set, green int64) {
 	units := int64(set.Len())
-	var positions int64
-	for i := range int(units) {
-		positions += set.Count(i)
-	}
+	positions := set.Held()
 	t.Classes[1] = Class{Scored: units, Green: green, Sum: green}
 	t.Skipped.Duplicate = positions - units
 	t.Skipped.Sampled -= positions

@@ -6,7 +6,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"mime/quotedprintable"
+	"net/url"
 	"strings"
 
 	"github.com/isotope-wm/isotope/internal/corpus"
@@ -130,6 +133,23 @@ func Cases() []Case {
 		{Name: "random bytes", File: "a.txt", Content: random, Reasons: one(corpus.NotText), Says: "NULs"},
 		{Name: "random bytes without NULs", File: "a.txt", Content: bytes.ReplaceAll(random, []byte{0}, []byte{0xfe}), Reasons: one(corpus.NotText), Says: "control"},
 		{Name: "base64", File: "a.txt", Content: wrapped64(random[:900]), Reasons: one(corpus.Unsupported), Says: "base64"},
+		{Name: "base64 of few lines", File: "a.txt", Content: wrapped64(random[:160]), Reasons: one(corpus.Unsupported), Says: "base64"},
+		{Name: "hexadecimal", File: "a.txt", Content: []byte(hex.EncodeToString(random[:200])), Reasons: one(corpus.Unsupported), Says: "another encoding of bytes"},
+		{Name: "percent-encoding", File: "a.txt", Content: []byte(url.PathEscape(prose)), Reasons: one(corpus.Unsupported), Says: "percent-encoding"},
+		{Name: "quoted-printable", File: "a.txt", Content: quoted(strings.ReplaceAll(prose+prose, "\n", " ")), Reasons: one(corpus.Unsupported), Says: "quoted-printable"},
+		{Name: "the log of a server", File: "vllm.log", Content: []byte(`INFO 11-30 08:00:01 logger.py:39] Received request cmpl-1: prompt: 'Some words.', params: SamplingParams(n=1)` + "\n"), Reasons: one(corpus.Unsupported), Says: "the log of a server"},
+		{Name: "a log with JSON in it", File: "a.txt", Content: []byte(`2026-11-30T08:00:01Z POST /v1/chat/completions {"messages":[{"role":"user","content":"Some words."}]}` + "\n"), Reasons: one(corpus.Unsupported), Says: "the log of a server"},
+		{Name: "YAML", File: "a.yaml", Content: []byte("# rows\n---\n- prompt: Some words.\n  output: |\n    An answer.\n"), Reasons: one(corpus.Unsupported), Says: "YAML or TOML"},
+		{Name: "YAML of turns", File: "a", Content: []byte("messages:\n  - role: user\n    content: Some words.\n  - role: assistant\n    content: An answer.\n"), Reasons: one(corpus.Unsupported), Says: "YAML or TOML"},
+		{Name: "TOML", File: "a.txt", Content: []byte("[[row]]\nprompt = \"Some words.\"\noutput = \"An answer.\"\n"), Reasons: one(corpus.Unsupported), Says: "YAML or TOML"},
+		{Name: "a dump of a database", File: "a.txt", Content: []byte("-- a dump\nSET x = 1;\nCREATE TABLE t (prompt text, output text);\nINSERT INTO t VALUES ('Some words.', 'An answer.');\n"), Reasons: one(corpus.Unsupported), Says: "a dump of a database"},
+		{Name: "a pickle of protocol 0", File: "a.txt", Content: []byte("(lp0\n(dp1\nVprompt\np2\nVSome words.\np3\nsa."), Reasons: one(corpus.Binary), Says: "a pickle of Python"},
+		{Name: "Feather 1", File: "a.txt", Content: []byte("FEA1\x00\x00\x00\x00" + prose), Reasons: one(corpus.Unsupported), Says: "Feather 1"},
+		{Name: "prose that names fields", File: "a.txt", Content: []byte("The file has two fields.\nprompt: what was asked\noutput: what was answered\n" + prose), Docs: 1},
+		{Name: "settings without answers", File: "a.txt", Content: []byte("title: A text\nprompt: none\n\n" + prose), Docs: 1},
+		{Name: "prose that begins with a date", File: "a.txt", Content: []byte("2026-11-30 08:00 was the time.\n" + prose), Docs: 1},
+		{Name: "one long word", File: "a.txt", Content: bytes.Repeat([]byte("a"), 1000), Docs: 1},
+		{Name: "an answer with questions of its own", File: "a.jsonl", Content: []byte(`{"output":"Q: Some words?\nA: An answer."}` + "\n"), Docs: 1},
 
 		// Text that is not what it seems.
 		{Name: "UTF-16 without a mark", File: "a.txt", Content: u16(prose), Reasons: one(corpus.NotText), Says: "utf-16le"},
@@ -275,6 +295,14 @@ func claims() []byte {
 	b := append([]byte("PAR1"), footer...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(footer)))
 	return append(b, "PAR1"...)
+}
+
+func quoted(s string) []byte {
+	var out bytes.Buffer
+	w := quotedprintable.NewWriter(&out)
+	w.Write([]byte(s))
+	w.Close()
+	return out.Bytes()
 }
 
 func wrapped64(b []byte) []byte {

@@ -44,6 +44,18 @@ type Plan struct {
 	// PromptsUnmarked declares that the marked model wrote no prompt. The contexts of prompts
 	// then stay in the test.
 	PromptsUnmarked bool `json:"prompts_unmarked"`
+	// Input says how files are read. It is nil if their content alone says it.
+	Input *Input `json:"input,omitempty"`
+}
+
+// An Input is what a call said about the files that it names. Another reading of the same files is
+// another test.
+type Input struct {
+	Format      string   `json:"format,omitempty"`
+	Encoding    string   `json:"encoding,omitempty"`
+	Fields      []string `json:"fields,omitempty"`
+	PromptField string   `json:"prompt_field,omitempty"`
+	Roles       []string `json:"roles,omitempty"`
 }
 
 // A Registry identifies the accounts that are tested.

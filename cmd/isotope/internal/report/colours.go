@@ -6,7 +6,8 @@ const noteColours = "The colours show a part of the green list, which is secret:
 // noteNoColours stands on a page whose colours were left out.
 const noteNoColours = "The colours of the tokens are left out, because they show a part of the green list."
 
-// KeepColours leaves out the colours of tokens unless show is true. With colours the page says that
+// KeepColours leaves out the colours of tokens, and the curve that follows from them, unless show is
+// true. With colours the page says that
 // they are secret.
 func (p *Page) KeepColours(show bool) *Page {
 	coloured := false
@@ -17,6 +18,9 @@ func (p *Page) KeepColours(show bool) *Page {
 				passage.Tokens[i].Colour = Unscored
 			}
 		}
+	}
+	if !show {
+		p.Evidence = nil // the points of its curve tell how many tokens are green between them
 	}
 	switch {
 	case coloured && show:

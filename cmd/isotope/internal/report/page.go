@@ -22,6 +22,7 @@ type Page struct {
 	Rows     []Row
 	Passages []Passage
 	Curves   []Curve
+	Evidence *Evidence
 	Decoys   Decoys
 	Notes    []string // what the results show, and what they do not
 	Digest   string   // of what was tested, in the footer of printed pages
@@ -106,11 +107,13 @@ var boxHTML string
 var passageHTML string
 
 var pageTemplate = template.Must(template.Must(template.New("page").Funcs(shared).Funcs(template.FuncMap{
-	"p":       formatP,
-	"curves":  drawCurves,
-	"strip":   drawStrip,
-	"qq":      drawQQ,
-	"verdict": func(v detect.Verdict) string { return string(v) },
+	"p":        formatP,
+	"curves":   drawCurves,
+	"evidence": drawEvidence,
+	"strip":    drawStrip,
+	"qq":       drawQQ,
+	"overview": drawOverview,
+	"verdict":  func(v detect.Verdict) string { return string(v) },
 }).Parse(boxHTML + passageHTML)).Parse(pageHTML))
 
 // shared are the functions of all templates.
