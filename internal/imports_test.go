@@ -99,7 +99,7 @@ var mayImport = map[string][]string{
 	"cmd/isotope": {
 		"filippo.io/age",
 		"detect", "detect/plan", "detect/student", "watermark", "watermark/interop", "watermark/registry", "tokenize",
-		"internal/corpus", "internal/corpus/forms", "internal/lm", "internal/scan", "internal/secret", "internal/strictjson", "internal/tail",
+		"internal/corpus", "internal/corpus/forms", "internal/corpus/parquet", "internal/lm", "internal/scan", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
 		"cmd/isotope/internal/inputs", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile", "cmd/isotope/internal/visible", "internal/nocore", "watermark/secretaccess",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",
