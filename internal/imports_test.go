@@ -110,7 +110,7 @@ var mayImport = map[string][]string{
 		"filippo.io/age", "golang.org/x/crypto/ssh", "golang.org/x/mod/sumdb/note", "github.com/secure-systems-lab/go-securesystemslib/dsse",
 		"github.com/rogpeppe/go-internal/lockedfile", "provenance",
 		"detect", "detect/informed", "detect/plan", "detect/student", "internal/llamacpp", "internal/reading", "watermark", "watermark/interop", "watermark/registry", "tokenize",
-		"internal/corpus", "internal/corpus/forms", "internal/eval", "internal/lm", "internal/scan", "internal/secret", "internal/strictjson", "internal/tail",
+		"internal/corpus", "internal/corpus/forms", "internal/corpus/parquet", "internal/eval", "internal/lm", "internal/scan", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
 		"cmd/isotope/internal/inputs", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile", "cmd/isotope/internal/visible", "internal/nocore", "watermark/secretaccess",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",
