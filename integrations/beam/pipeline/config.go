@@ -45,12 +45,14 @@ type Config struct {
 	Parts   string // folder or address of a folder for the journals of shards
 }
 
+var errSecret = errors.New("a secret key was given in place of a name; give the name of the key's file, and treat the key as leaked")
+
 // Check returns an error for a configuration that cannot be right on any machine. It reads no file.
 func (c *Config) Check() error {
 	names := slices.Concat(c.Keys, c.Profiles, c.Selectors, c.Tokenizers, c.Fields, c.Roles, []string{c.RunKey, c.Format, c.Encoding, c.PromptField, c.Parts})
 	switch {
 	case slices.ContainsFunc(names, func(s string) bool { return secret.MayHold(s) }):
-		return errors.New("a secret key was given in place of a name; give the name of the key's file, and treat the key as leaked")
+		return errSecret
 	case len(c.Keys) == 0 || len(c.Keys) != len(c.Profiles):
 		return fmt.Errorf("there are %d keys and %d profiles; give one key for each profile", len(c.Keys), len(c.Profiles))
 	case len(c.Rates) > 0 && len(c.Rates) != len(c.Profiles):

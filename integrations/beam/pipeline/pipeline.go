@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -19,6 +20,7 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
 
 	"github.com/isotope-wm/isotope/internal/scan"
+	"github.com/isotope-wm/isotope/internal/secret"
 )
 
 func init() {
@@ -44,6 +46,11 @@ func Build(s beam.Scope, c Config, shards []Shard, output string) error {
 	for _, x := range shards {
 		for _, f := range x.Files {
 			files[f] = true
+		}
+	}
+	for _, name := range append(slices.Collect(maps.Keys(files)), output) {
+		if secret.MayHold(name) {
+			return errSecret
 		}
 	}
 	s = s.Scope("isotope.Scan")

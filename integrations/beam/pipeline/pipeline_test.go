@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +28,13 @@ import (
 
 	"github.com/isotope-wm/isotope/internal/secret"
 )
+
+// TestMain lets the tests be Beam's workers.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	beam.Init()
+	os.Exit(m.Run())
+}
 
 const field = "../../../internal/corpus/testdata/field/"
 
@@ -244,6 +252,14 @@ func TestKeysStayOnWorkers(t *testing.T) {
 	}
 }
 
+// TestKeyAsFile: the names of files and of the result are no keys.
+func TestKeyAsFile(t *testing.T) {
+	c, key := testConfig(t)
+	_, s := beam.NewPipelineWithRoot()
+	assert.ErrorIs(t, Build(s, c, Shards([]string{key}, 1), "out"), errSecret)
+	assert.ErrorIs(t, Build(s, c, Shards(fieldFiles(), 1), key), errSecret)
+}
+
 // reaches reports whether a pipeline has a text, as it is or in the base64 of a function's fields.
 func reaches(b []byte, text string) bool {
 	if bytes.Contains(b, []byte(text)) {
@@ -309,10 +325,9 @@ func TestRetries(t *testing.T) {
 	})
 	t.Run("a second attempt", func(t *testing.T) {
 		again := mapped(t, good, shards[1])
-		again.Address += "" // equal attempts have one name
-		assert.Equal(t, parts[1], again)
-		other := again // of an attempt with other checkpoints
-		other.Address, other.SHA256 = filepath.Join(t.TempDir(), "other"), again.SHA256
+		assert.Equal(t, parts[1], again, "equal attempts have one name")
+		other := again // an attempt that was stored under another name
+		other.Address = filepath.Join(t.TempDir(), "other")
 		require.NoError(t, os.WriteFile(other.Address, []byte(read(t, again.Address)), 0o600))
 		got, err := result(t, append(slices.Clone(parts), again, other))
 		require.NoError(t, err)
