@@ -42,6 +42,9 @@ type Input struct {
 	Stdin  io.Reader
 	// StdinName is what standard input is called in places, if not "-".
 	StdinName string
+	// Open opens a file whose name is an address, such as gs://bucket/name. If it is nil, addresses
+	// are not read. Several goroutines call it.
+	Open func(ctx context.Context, name string) (io.ReadCloser, error)
 }
 
 // Work says how to work. No field of it changes a result.
@@ -500,6 +503,9 @@ func (m *mapper) open(ctx context.Context, fileName string) iter.Seq[corpus.Item
 		return m.in.Corpus.Stream(ctx, m.in.Stdin, fileName)
 	}
 	if _, err := os.Stat(fileName); err != nil && strings.Contains(fileName, "://") {
+		if m.in.Open != nil {
+			return m.openAddress(ctx, fileName)
+		}
 		return unreadable(fileName, "this is an address and not a file; download it, and give the file")
 	}
 	f, err := os.Open(fileName)
@@ -513,6 +519,18 @@ func (m *mapper) open(ctx context.Context, fileName string) iter.Seq[corpus.Item
 			f.Close()
 		}()
 		m.in.Corpus.File(ctx, f, fileName)(yield)
+	}
+}
+
+// openAddress returns the items of a file that Input.Open opens.
+func (m *mapper) openAddress(ctx context.Context, fileName string) iter.Seq[corpus.Item] {
+	r, err := m.in.Open(ctx, fileName)
+	if err != nil {
+		return unreadable(fileName, err.Error())
+	}
+	return func(yield func(corpus.Item) bool) {
+		defer r.Close() // nothing was written
+		m.in.Corpus.Stream(ctx, r, fileName)(yield)
 	}
 }
 

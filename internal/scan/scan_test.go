@@ -3,10 +3,13 @@ package scan
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -238,4 +241,35 @@ func TestSorterSpills(t *testing.T) {
 	assert.LessOrEqual(t, len(s.runs), maxRuns)
 	require.NoError(t, s.close())
 	assert.Zero(t, d.used, "the budget has everything back")
+}
+
+// TestAddresses: Open reads what has an address, and what it cannot open is a skip.
+func TestAddresses(t *testing.T) {
+	w := newWorld(t, 31)
+	w.fill(2, 20)
+	marks, o := marksOf(t, 1), testOptions()
+	in := w.input(nil)
+	want, totals, _ := scanned(t, marks, o, in, nil)
+	require.Positive(t, totals.Documents)
+
+	const host = "store://bucket"
+	far := *in
+	far.Files = nil
+	for _, f := range in.Files {
+		far.Files = append(far.Files, host+f)
+	}
+	_, without, _ := scanned(t, marks, o, &far, nil)
+	require.EqualValues(t, len(far.Files), without.Unreadable, "nobody opens addresses")
+	far.Open = func(_ context.Context, name string) (io.ReadCloser, error) {
+		return os.Open(strings.TrimPrefix(name, host))
+	}
+	got, with, _ := scanned(t, marks, o, &far, nil)
+	require.Equal(t, totals.Documents, with.Documents)
+	require.NotEqual(t, totals.Manifest, with.Manifest, "it covers the names")
+	require.Equal(t, want, strings.Replace(strings.ReplaceAll(got, host, ""), with.Manifest, totals.Manifest, 1))
+
+	far.Files = append(far.Files, host+"/none")
+	_, missing, _ := scanned(t, marks, o, &far, nil)
+	require.EqualValues(t, 1, missing.Unreadable)
+	require.Equal(t, with.Documents, missing.Documents)
 }
