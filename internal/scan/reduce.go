@@ -175,9 +175,7 @@ func (r *reduction) open(dirs []string) error {
 			seen[string(n)] = dir
 			r.files = append(r.files, fileRef{string(n), i, k})
 		}
-		for _, n := range j.notes {
-			r.totals.Notes = append(r.totals.Notes, n)
-		}
+		r.totals.Notes = append(r.totals.Notes, j.notes...)
 	}
 	slices.SortFunc(r.files, func(a, b fileRef) int { return cmp.Compare(a.name, b.name) })
 	slices.Sort(r.totals.Notes)
