@@ -22,7 +22,7 @@ const (
 const (
 	weightsVersion = 1
 	// maxWeightsFile is the size of the largest file of weights, in bytes.
-	maxWeightsFile = 1 << 30
+	maxWeightsFile = 256 << 20
 )
 
 // A weightsHeader is the first line of a file of weights. docs/formats/weights.md has the format.

@@ -248,7 +248,7 @@ func (s *scanning) fromLists() ([]string, error) {
 }
 
 // maxFileList is the size of the largest list of files, in bytes.
-const maxFileList = 1 << 30
+const maxFileList = 256 << 20
 
 // work returns how a call works.
 func (s *scanning) work() *scan.Work {
