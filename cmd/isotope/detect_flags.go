@@ -89,8 +89,8 @@ func (o *detectFlags) register(cmd *cobra.Command) {
 		f.StringVar(&o.plan, "plan-file", "", "make the test that the signed plan in `FILE` declares, and no other")
 	})
 	group(cmd, "Output", func(f *pflag.FlagSet) {
-		f.StringVar(&o.writeRows, "write-rows", "", "write the rows of --reference-gguf or --reference-endpoint to `FILE`, which --probs takes")
 		f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` that shows the text as the test saw it. For several texts it is an index, and their pages are in a directory next to it")
+		f.StringVar(&o.writeRows, "write-rows", "", "write the rows of --reference-gguf or --reference-endpoint to `FILE`, which --probs takes")
 		f.BoolVar(&o.json, "json", false, "print one JSON object")
 		f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
 	})

@@ -272,7 +272,16 @@ func assertSameNumbers(t *testing.T, want, got []byte) {
 			if !assert.True(t, ok, "%s is not an object", path) {
 				return
 			}
+			counted := path == "canonical.statistics" && a["tests"] != other["tests"]
+			if counted { // those versions left the tests of accounts out of the number of tests
+				was, is := a["tests"].(float64), other["tests"].(float64)
+				assert.Greater(t, is, was, path)
+				assert.InDelta(t, min(0, other["log10_p"].(float64)+math.Log10(is)), other["log10_p_adjusted"], 1e-9, path)
+			}
 			for name, v := range a {
+				if counted && (name == "tests" || name == "log10_p_adjusted") {
+					continue
+				}
 				if w, ok := other[name]; assert.True(t, ok, "%s.%s is missing", path, name) {
 					compare(strings.TrimPrefix(path+"."+name, "."), v, w)
 				}

@@ -84,8 +84,8 @@ func (o *studentFlags) register(cmd *cobra.Command) {
 	group(cmd, "Declared test", o.evidence.register)
 	group(cmd, "Output", func(f *pflag.FlagSet) {
 		f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and the tokens that it needs, and ask nothing")
-		f.StringVar(&o.writeRows, "write-rows", "", "write the rows of --reference-gguf to `FILE`, which --reference takes")
 		f.StringVarP(&o.report, "report", "o", "", "write the report as an HTML page to `FILE`")
+		f.StringVar(&o.writeRows, "write-rows", "", "write the rows of --reference-gguf to `FILE`, which --reference takes")
 		f.BoolVar(&o.json, "json", false, "print the report as one JSON object")
 		f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
 	})
