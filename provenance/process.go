@@ -116,7 +116,7 @@ func (p *Process) kill() error {
 	return p.cmd.Wait()
 }
 
-// A refusal is an answer that says why there is no other.
+// A refusal is the helper's reason for not answering.
 type refusal struct{ says string }
 
 func (r *refusal) Error() string { return "provenance: the helper says: " + r.says }

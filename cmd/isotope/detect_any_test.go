@@ -149,8 +149,8 @@ func TestAnyTestsMarksOfAllEngines(t *testing.T) {
 }
 
 // TestEnginesInTheCommand: detect prints the counts and the sum that the engine's own program
-// reported for a text, in the program's unit, with the prompt where the program reads it. Under dedup
-// none log10 p compares too, and there is no verdict.
+// reported for a text, in the program's unit, with the prompt where the program reads it. With dedup
+// none it prints the same log10 p as the program, and does not give a verdict.
 func TestEnginesInTheCommand(t *testing.T) {
 	dir := newDir(t)
 	type reported struct {

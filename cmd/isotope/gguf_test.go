@@ -202,7 +202,7 @@ func TestAuditAgainstGGUF(t *testing.T) {
 	half := mustRun(t, w.audit("--reference", w.file("half.jsonl", strings.Join(lines[:7], "")), w.marked)...)
 	assert.Contains(t, strings.Join(strings.Fields(half), " "), fmt.Sprintf("%d positions of the outputs have no row of the reference model", 6*99))
 
-	// A model that prefers the key's colours is no reference.
+	// A model that prefers the key's colours cannot be the reference.
 	f.lean = func(last, next int32) float64 {
 		return 1 + 0.5*float64(w.mark.Score(nil, []watermark.Pair{{Context: []watermark.Token{last}, Token: next}})[0])
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	Tenants   []student.Account
 	// Provenance must be set if and only if the plan declares it.
 	Provenance *Band
-	// Floor is log10 of the smallest p-value that is claimed, below 0. 0 is no floor.
+	// Floor is log10 of the smallest p-value that is claimed, below 0. It is 0 without a floor.
 	Floor    float64
 	Warnings []error // about the mark, for the report
 }
