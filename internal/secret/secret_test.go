@@ -12,6 +12,8 @@ import (
 	"unicode/utf16"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 const (
@@ -105,15 +107,18 @@ var writings = []struct {
 func TestHolds(t *testing.T) {
 	for _, w := range writings {
 		t.Run(w.name, func(t *testing.T) {
-			for _, place := range []string{"%s", "my key: %s.", `{"prompt":"%s"}`, "x%sx", "line\n%s\nline", `a\%s`, "100%%%s", "?key=%s&x=1", "<b>%s</b>"} {
+			for _, place := range []string{"%s", "my key: %s.", `{"prompt":"%s"}`, "x%sx", "line\n%s\nline", `a\%s`, `\ ` + "\x01%s", `\\%s`, `\\\\\\\%s`, "100%%%s", "?key=%s&x=1", "<b>%s</b>"} {
 				text := fmt.Sprintf(place, w.write(key))
 				assert.True(t, Holds(text), "%q", text)
 				assert.True(t, Holds([]byte(text)))
 				assert.True(t, MayHold(text))
+				quoted, err := json.Marshal(text)
+				assert.NoError(t, err)
+				assert.True(t, Holds(quoted), "%s", quoted)
 				assert.NotContains(t, Hide(text), w.write(digits), "hidden")
 				assert.False(t, Holds(Hide(text)))
 				assert.Equal(t, "(a secret key)", Quote(text))
-				err := Refuse("the prompt", "fine", text)
+				err = Refuse("the prompt", "fine", text)
 				if assert.ErrorContains(t, err, "the prompt holds a secret key") {
 					assert.NotContains(t, err.Error(), "00112233")
 				}
@@ -254,7 +259,8 @@ func TestIsPlaceholder(t *testing.T) {
 }
 
 // FuzzHolds: a key is found whatever stands around it, and is not there after Hide.
-func FuzzHolds(f *testing.F) {
+func FuzzHolds(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add("", "", uint8(0))
 	f.Add(`\`, `"`, uint8(3))
 	f.Add("aGVsbG8", "=", uint8(29))

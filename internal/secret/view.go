@@ -137,11 +137,33 @@ func unescapeOne(t []byte) (rune, int) {
 	return 0, 0
 }
 
-// backslash reads an escape of JSON, C, Go, JavaScript or Markdown.
+// backslash reads an escape of JSON, C, Go, JavaScript or Markdown. Backslashes before a code are undone
+// with it, however many they are: they cannot put the first character of a key a layer behind the
+// others.
 func backslash(t []byte) (rune, int) {
-	if len(t) < 2 {
+	const most = 16 // so that a long run takes linear time
+	run := 1
+	for run < min(len(t), most) && t[run] == '\\' {
+		run++
+	}
+	if run == len(t) && run == 1 {
 		return 0, 0
 	}
+	if run == 1 || run < len(t) && beginsCode(t[run]) {
+		if r, n := backslashOne(t[run-1:]); n > 0 || run == 1 {
+			return r, n + run - 1
+		}
+	}
+	return '\\', 2
+}
+
+// beginsCode reports whether a byte after a backslash may begin the code of a character.
+func beginsCode(b byte) bool {
+	return b >= '0' && b <= '7' || b == 'u' || b == 'U' || b == 'x' || b == '%' || b == '=' || b == '&'
+}
+
+// backslashOne reads an escape that begins with one backslash. A byte follows it.
+func backslashOne(t []byte) (rune, int) {
 	digits := map[byte]int{'u': 4, 'U': 8, 'x': 2}[t[1]]
 	if t[1] == 'u' && len(t) > 3 && t[2] == '{' {
 		var v rune
@@ -173,6 +195,10 @@ func backslash(t []byte) (rune, int) {
 	switch t[1] {
 	case 'n', 'r', 't', 'f', 'v', 'b', 'a':
 		return ' ', 2 // white space or a control
+	case '%', '=', '&':
+		if r, n := unescapeOne(t[1:]); n > 0 {
+			return r, 1 + n
+		}
 	}
 	if t[1] < utf8.RuneSelf {
 		return rune(t[1]), 2 // an escaped character stands for itself
