@@ -10,6 +10,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -332,7 +333,8 @@ func TestOptionsAreCopied(t *testing.T) {
 	assert.Equal(t, int64(1), a.Result().Skipped.Excluded)
 }
 
-func FuzzUnmarshal(f *testing.F) {
+func FuzzUnmarshal(tf *testing.F) {
+	f := mutate.New(tf)
 	m := testmark.Green(f, testmark.RepeatKey(7), 2)
 	a := detect.NewAccumulator(m, nil)
 	a.Add([]Token{1, 2, 3, 4, 1, 2, 3})

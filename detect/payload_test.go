@@ -19,6 +19,7 @@ import (
 	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -519,7 +520,8 @@ type long struct{ *watermark.Mark }
 func (long) PayloadBits() int { return 21 }
 
 // FuzzDecode compares with the slow decoder on any text.
-func FuzzDecode(f *testing.F) {
+func FuzzDecode(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add(uint8(3), []byte{1, 2, 3, 4, 1, 2, 3, 9, 9, 9, 9})
 	m := make([]*watermark.Mark, 7)
 	for n := range m {

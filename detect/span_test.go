@@ -17,6 +17,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -464,7 +465,8 @@ func TestSpansRefuse(t *testing.T) {
 	assert.Panics(t, func() { detect.SpansOf(m, nil, &detect.Options{Sample: detect.Sample{Size: 10}}) })
 }
 
-func FuzzSpans(f *testing.F) {
+func FuzzSpans(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte("0123456789abcdef"), uint8(0), uint8(3))
 	f.Add(make([]byte, 2000), uint8(2), uint8(0))
 	long := make([]byte, 3000)

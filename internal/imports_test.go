@@ -88,6 +88,7 @@ var mayImport = map[string][]string{
 	"internal/testmark/nulltext":  {"internal/testmark", "internal/lm", "tokenize", "watermark", "github.com/stretchr/testify"},
 	"internal/testmark/nullpanel": {"internal/tail", "watermark", "github.com/stretchr/testify"},
 	"internal/testmark/race":      {},
+	"internal/testmark/mutate":    {"github.com/stretchr/testify"},
 
 	// Programs.
 	"examples/quickstart":            {"watermark", "detect"},

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -370,7 +371,8 @@ func TestParseEntryRefuses(t *testing.T) {
 	}
 }
 
-func FuzzParseEntry(f *testing.F) {
+func FuzzParseEntry(tf *testing.F) {
+	f := mutate.New(tf)
 	for n := range 3 {
 		line, _ := digestEntry(n).Line()
 		f.Add(line)
@@ -436,7 +438,8 @@ func TestProofRefuses(t *testing.T) {
 	assert.Error(t, err)
 }
 
-func FuzzParseProof(f *testing.F) {
+func FuzzParseProof(tf *testing.F) {
+	f := mutate.New(tf)
 	s, v := testSigner(f, "example.com/log", 1)
 	l, err := CreateLog(f.TempDir(), v)
 	if err != nil {
@@ -465,7 +468,8 @@ func FuzzParseProof(f *testing.F) {
 	})
 }
 
-func FuzzOpenCheckpoint(f *testing.F) {
+func FuzzOpenCheckpoint(tf *testing.F) {
+	f := mutate.New(tf)
 	s, v := testSigner(f, "example.com/log", 1)
 	text, err := signCheckpoint(Checkpoint{Origin: "example.com/log", Size: 3}, s)
 	if err != nil {
@@ -483,7 +487,8 @@ func FuzzOpenCheckpoint(f *testing.F) {
 	})
 }
 
-func FuzzParseBundle(f *testing.F) {
+func FuzzParseBundle(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte("\x00\x01a\x00\x00"), 2)
 	f.Fuzz(func(t *testing.T, data []byte, width int) {
 		width &= 255

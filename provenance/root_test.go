@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -135,7 +136,8 @@ func TestProcessOutOfOrder(t *testing.T) {
 	})
 }
 
-func FuzzParseAnswer(f *testing.F) {
+func FuzzParseAnswer(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, line := range []string{"ok " + strings.Repeat("0a", 32), "error no", "ok", "", "error ", "ok 00"} {
 		f.Add(line)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // testPlan returns a plan of one file.
@@ -83,7 +84,8 @@ func TestManifestDiff(t *testing.T) {
 	}
 }
 
-func FuzzParsePlan(f *testing.F) {
+func FuzzParsePlan(tf *testing.F) {
+	f := mutate.New(tf)
 	text, err := testPlan(f).Statement()
 	require.NoError(f, err)
 	f.Add(text)
@@ -99,7 +101,8 @@ func FuzzParsePlan(f *testing.F) {
 	})
 }
 
-func FuzzParseReport(f *testing.F) {
+func FuzzParseReport(tf *testing.F) {
+	f := mutate.New(tf)
 	text, err := testReport(f).Statement()
 	require.NoError(f, err)
 	f.Add(text)

@@ -6,11 +6,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/tokenize"
 )
 
 // FuzzRoundTrip encodes and decodes any bytes, valid UTF-8 or not.
-func FuzzRoundTrip(f *testing.F) {
+func FuzzRoundTrip(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, c := range goldens(f).Cases[:60] {
 		f.Add([]byte(c.Text))
 	}
@@ -37,7 +39,8 @@ func FuzzRoundTrip(f *testing.F) {
 }
 
 // FuzzDecode decodes ids that need not exist.
-func FuzzDecode(f *testing.F) {
+func FuzzDecode(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add(int32(0), int32(100257))
 	f.Add(int32(-1), int32(1<<31-1))
 	f.Fuzz(func(t *testing.T, a, b int32) {

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // specification returns the ids of a text by the definition: it scans all pairs again after each merge, with
@@ -154,7 +156,8 @@ func sourceOf(file []byte, o LoadOptions) (*source, error) {
 
 const fuzzText = "hello hello, it's 12345 hellollhe \n \n é€ \xff▁he"
 
-func FuzzLoadJSON(f *testing.F) {
+func FuzzLoadJSON(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, t := range []tree{byteLevelTree(), fallbackTree()} {
 		f.Add(text(f, t), fuzzText)
 		delete(t, "added_tokens")
@@ -163,25 +166,29 @@ func FuzzLoadJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file []byte, in string) { checkLoaded(t, file, LoadOptions{}, in) })
 }
 
-func FuzzLoadTekken(f *testing.F) {
+func FuzzLoadTekken(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add(text(f, tekkenTree()), fuzzText)
 	f.Fuzz(func(t *testing.T, file []byte, in string) { checkLoaded(t, file, LoadOptions{}, in) })
 }
 
-func FuzzLoadRanks(f *testing.F) {
+func FuzzLoadRanks(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add(ranksText(), fuzzText)
 	f.Fuzz(func(t *testing.T, file []byte, in string) {
 		checkLoaded(t, file, LoadOptions{Pattern: "cl100k_base"}, in)
 	})
 }
 
-func FuzzLoadSentencePiece(f *testing.F) {
+func FuzzLoadSentencePiece(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add(sentencePiece(smallPieces(), nil), fuzzText)
 	f.Add(sentencePiece(smallPieces()[2:268], nil), fuzzText)
 	f.Fuzz(func(t *testing.T, file []byte, in string) { checkLoaded(t, file, LoadOptions{}, in) })
 }
 
-func FuzzLoadGGUF(f *testing.F) {
+func FuzzLoadGGUF(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add(ggufBytes().file(), fuzzText)
 	f.Add(ggufPieces().file(), fuzzText)
 	f.Fuzz(func(t *testing.T, file []byte, in string) { checkLoaded(t, file, LoadOptions{}, in) })

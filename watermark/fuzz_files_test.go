@@ -11,12 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // FuzzKeyFile: what a key file holds is the one key in it, or an error that does not quote it.
-func FuzzKeyFile(f *testing.F) {
+func FuzzKeyFile(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, seed := range []string{testSecret, "# a\n" + testSecret + "\n", testSecret + "\n" + testSecret, "isotope-secret-key-1:", "\x00", "#"} {
 		f.Add([]byte(seed))
 	}
@@ -36,7 +38,8 @@ func FuzzKeyFile(f *testing.F) {
 }
 
 // FuzzHistogram: a histogram that is read writes itself as what reads the same.
-func FuzzHistogram(f *testing.F) {
+func FuzzHistogram(tf *testing.F) {
+	f := mutate.New(tf)
 	h, err := watermark.NewGreenMassHistogram(0.5, 1)
 	require.NoError(f, err)
 	seed, err := json.Marshal(h)

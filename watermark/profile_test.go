@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -247,7 +248,8 @@ func TestReadProfile(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
-func FuzzParseProfile(f *testing.F) {
+func FuzzParseProfile(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte(minimal))
 	f.Add([]byte(complete))
 	f.Add([]byte(strings.Replace(minimal, "}", `,"payload":20}`, 1)))

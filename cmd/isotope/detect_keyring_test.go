@@ -11,6 +11,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
 )
@@ -84,7 +85,8 @@ func TestRankingShowsWhatWasScored(t *testing.T) {
 }
 
 // FuzzKeyring: a keyring of anybody is read in time, and has a key or an error.
-func FuzzKeyring(f *testing.F) {
+func FuzzKeyring(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, text := range []string{
 		"tenant/acme\n# a comment\ntenant/globex\r\n",
 		`[{"label":"a","path":"tenant/a"},{"key_file":"b.key","profile":{"isotope":1},"selector":"s.key"}]`,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -119,7 +120,8 @@ func TestDetectWeights(t *testing.T) {
 }
 
 // FuzzWeights parses any file of weights: every weight is one that a test takes.
-func FuzzWeights(f *testing.F) {
+func FuzzWeights(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte(`{"isotope_weights":1,"kind":"entropy"}` + "\n[1,0.5,2e1]\n"))
 	f.Add([]byte(`{"isotope_weights":1,"kind":"weights"}` + "\n[15,0]\n\n[]"))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/provenance"
 )
 
@@ -642,7 +643,8 @@ func TestSSHKeySigns(t *testing.T) {
 }
 
 // FuzzParseEnvelope has files that are signed plans and reports, or not.
-func FuzzParseEnvelope(f *testing.F) {
+func FuzzParseEnvelope(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte(`{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[{"keyid":"a+00000000","sig":"AA=="}]}`))
 	f.Add([]byte(`{"payloadType":"x","payload":"","signatures":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

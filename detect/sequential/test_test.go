@@ -17,6 +17,7 @@ import (
 	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -250,7 +251,8 @@ func TestSequentialRefusesBadBytes(t *testing.T) {
 	assert.Equal(t, state, encodeSequential(t, fresh), "after errors the state is unchanged")
 }
 
-func FuzzSequentialUnmarshal(f *testing.F) {
+func FuzzSequentialUnmarshal(tf *testing.F) {
+	f := mutate.New(tf)
 	m := testmark.Green(f, testmark.Key(3).Derive("fuzz"), 1)
 	q := sequential.New(m, nil)
 	q.Prompt([]Token{1, 2})

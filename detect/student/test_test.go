@@ -14,6 +14,7 @@ import (
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/internal/testmark/nulltext"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -244,7 +245,8 @@ func TestStudentRefusesOtherEvidence(t *testing.T) {
 	assert.Equal(t, data, again, "after errors the state is unchanged")
 }
 
-func FuzzStudentUnmarshal(f *testing.F) {
+func FuzzStudentUnmarshal(tf *testing.F) {
+	f := mutate.New(tf)
 	mark := studentMark(f, "master", 1)
 	d := decoysOf(f, 100, 1)
 	s := testmark.Must(student.New(mark, d, nil))

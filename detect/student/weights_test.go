@@ -18,6 +18,7 @@ import (
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/internal/testmark/nullpanel"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -263,7 +264,8 @@ func TestReadingsRefuseOtherBytes(t *testing.T) {
 	assert.Equal(t, reading, again)
 }
 
-func FuzzReadingUnmarshal(f *testing.F) {
+func FuzzReadingUnmarshal(tf *testing.F) {
+	f := mutate.New(tf)
 	mark, decoys := studentMark(f, "master", 1), decoysOf(f, 100, 1)
 	r, d := testmark.Must(student.NewChoices(mark, decoys, nil)), testmark.Must(student.NewDifference(mark, decoys, nil))
 	require.NoError(f, r.Add([]Token{1, 2}, []Token{3, 4}))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/internal/corpus/corpustest"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // fuzz reads bytes under small limits and asserts what holds for every input: counts add
@@ -62,7 +63,7 @@ func fuzz(t *testing.T, b []byte, o corpus.Options) {
 	}
 }
 
-func layouts(f *testing.F, name ...string) {
+func layouts(f *mutate.F, name ...string) {
 	for _, l := range corpustest.Layouts() {
 		for _, n := range name {
 			if l.Name == n {
@@ -72,7 +73,7 @@ func layouts(f *testing.F, name ...string) {
 	}
 }
 
-func cases(f *testing.F, suffix string) {
+func cases(f *mutate.F, suffix string) {
 	for _, x := range corpustest.Cases() {
 		if len(x.Content) < 4<<10 && len(x.File) >= len(suffix) && x.File[len(x.File)-len(suffix):] == suffix {
 			f.Add(x.Content)
@@ -80,14 +81,16 @@ func cases(f *testing.F, suffix string) {
 	}
 }
 
-func FuzzJSON(f *testing.F) {
+func FuzzJSON(tf *testing.F) {
+	f := mutate.New(tf)
 	layouts(f, "lines", "list over lines", "pretty values", "mapping", "responses", "batch", "parts", "list of outputs")
 	cases(f, ".jsonl")
 	cases(f, ".json")
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, b, corpus.Options{Format: corpus.FormatJSON}) })
 }
 
-func FuzzFields(f *testing.F) {
+func FuzzFields(tf *testing.F) {
+	f := mutate.New(tf)
 	layouts(f, "chat", "mapping")
 	f.Add([]byte(`{"a":[{"b":"x"},{"b":["y",1]}],"a.b":"z"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -95,44 +98,51 @@ func FuzzFields(f *testing.F) {
 	})
 }
 
-func FuzzCSV(f *testing.F) {
+func FuzzCSV(tf *testing.F) {
+	f := mutate.New(tf)
 	layouts(f, "csv", "tsv", "csv with semicolons")
 	cases(f, ".csv")
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, b, corpus.Options{Format: corpus.FormatCSV}) })
 }
 
-func FuzzHTML(f *testing.F) {
+func FuzzHTML(tf *testing.F) {
+	f := mutate.New(tf)
 	cases(f, ".html")
 	f.Add([]byte("<html><head><meta charset=latin1><p>a<pre>b</pre><script>c</script><table><td>d"))
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, b, corpus.Options{Format: corpus.FormatHTML}) })
 }
 
-func FuzzMail(f *testing.F) {
+func FuzzMail(tf *testing.F) {
+	f := mutate.New(tf)
 	cases(f, ".eml")
 	f.Add([]byte(mailHead + "Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Transfer-Encoding: base64\r\n\r\nw6l0w6kg\r\n--q--\r\n"))
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, b, corpus.Options{Format: corpus.FormatMail}) })
 }
 
-func FuzzMbox(f *testing.F) {
+func FuzzMbox(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte("From a\nFrom: b\n\nbody\n\nFrom c\nFrom: d\n\n>From e\n"))
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, b, corpus.Options{Format: corpus.FormatMbox}) })
 }
 
-func FuzzWARC(f *testing.F) {
+func FuzzWARC(tf *testing.F) {
+	f := mutate.New(tf)
 	cases(f, ".warc")
 	cases(f, ".wet")
 	f.Add([]byte(httpRecord("Content-Type: text/html\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n", "3\r\nabc\r\n0\r\n\r\n")))
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, append([]byte("WARC/1.0\r\n"), b...), corpus.Options{}) })
 }
 
-func FuzzIDs(f *testing.F) {
+func FuzzIDs(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, s := range []string{"[1,2]\n[3]", "1, 2 3\n", "tensor([[1, 2]])", `{"input_ids":[1]}`, "[1 ... 2]"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, b, corpus.Options{Format: corpus.FormatIDs}) })
 }
 
-func FuzzText(f *testing.F) {
+func FuzzText(tf *testing.F) {
+	f := mutate.New(tf)
 	cases(f, ".txt")
 	for _, e := range corpustest.Encodings([]byte("L'été — 河 😀")) {
 		f.Add(e.Content)
@@ -144,7 +154,8 @@ func FuzzText(f *testing.F) {
 }
 
 // FuzzContainers has all containers: what a file begins with decides which.
-func FuzzContainers(f *testing.F) {
+func FuzzContainers(tf *testing.F) {
+	f := mutate.New(tf)
 	lines := corpustest.File("rows.jsonl")
 	for _, c := range corpustest.Containers("rows", lines[:200]) {
 		f.Add(c.Content)
@@ -155,7 +166,8 @@ func FuzzContainers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { fuzz(t, b, corpus.Options{}) })
 }
 
-func FuzzParquet(f *testing.F) {
+func FuzzParquet(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, name := range []string{"rows.parquet", "rows-v1.parquet", "rows-chat.parquet", "rows-list.parquet", "rows-struct.parquet", "nulls.parquet"} {
 		f.Add(corpustest.File(name))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/internal/testmark/race"
 )
 
@@ -171,7 +172,8 @@ func TestEveryAlignment(t *testing.T) {
 	}
 }
 
-func FuzzProcess(f *testing.F) {
+func FuzzProcess(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add(uint8(0), uint8(0), uint8(0), uint8(0), uint16(129), uint64(1), []byte{})
 	f.Add(uint8(3), uint8(200), uint8(15), uint8(3), uint16(4200), uint64(2), []byte{0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, width, m, lane, offset uint8, n uint16, seed uint64, nonce []byte) {

@@ -5,11 +5,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // FuzzScore packs any tokens and decides them under a key, on every backend. The bits must be
 // those of the specification for all ids, starts and lengths.
-func FuzzScore(f *testing.F) {
+func FuzzScore(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte{}, uint8(2), uint8(0), uint8(1), uint8(0), uint8(0))
 	ids := []byte{1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 3, 0, 0, 0x80}
 	f.Add(ids, uint8(4), uint8(3), uint8(77), uint8(9), uint8(2))

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // encoded returns the encoding of a model.
@@ -191,7 +193,8 @@ func TestDecodeDoesNotBelieveLengths(t *testing.T) {
 
 // FuzzDecodeModel: no input panics. An input that decodes gives a model that works and encodes to the
 // same bytes.
-func FuzzDecodeModel(f *testing.F) {
+func FuzzDecodeModel(tf *testing.F) {
+	f := mutate.New(tf)
 	for order := 1; order <= 3; order++ {
 		o := modTen
 		o.Order = order
@@ -211,7 +214,8 @@ func FuzzDecodeModel(f *testing.F) {
 	})
 }
 
-func FuzzDecodeRest(f *testing.F) {
+func FuzzDecodeRest(tf *testing.F) {
+	f := mutate.New(tf)
 	m := mustTrain(f, [][]int32{{1, 2}}, 12, Options{})
 	f.Add(append(make([]byte, 24), 1, 0, 0, 0, 'x', 1, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -7,10 +7,12 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // FuzzTenants: each API key of a file that is read belongs to one tenant.
-func FuzzTenants(f *testing.F) {
+func FuzzTenants(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte(`{"epoch":"e","tenants":[{"id":"a","cohort":"c","api_keys":["` + hashOf("one") + `"]}]}`))
 	f.Add([]byte(`{"epoch":[[[[`))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -29,7 +31,8 @@ func FuzzTenants(f *testing.F) {
 }
 
 // FuzzRequest: a request that is accepted has numbers within the limits.
-func FuzzRequest(f *testing.F) {
+func FuzzRequest(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, seed := range []string{
 		`{"model":"m","prompt":"a","max_tokens":5,"stop":["x"],"seed":1}`, `{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"n":2}`,
 		`{"prompt":"a","logit_bias":{"1":5},"logprobs":3,"top_logprobs":2}`, `{"model":"m","model":"m"}`, `{"prompt":[[[[`,
@@ -66,7 +69,8 @@ func FuzzRequest(f *testing.F) {
 }
 
 // FuzzCutter: the pieces of a text are the text before its first stop sequence, however it is cut.
-func FuzzCutter(f *testing.F) {
+func FuzzCutter(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte("one two €three"), "two", "x", uint8(3))
 	f.Add([]byte("aaab"), "aab", "b", uint8(1))
 	f.Fuzz(func(t *testing.T, text []byte, first, second string, size uint8) {

@@ -15,6 +15,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -178,7 +179,8 @@ func TestLinesAreBounded(t *testing.T) {
 	assert.ErrorContains(t, err, "longer")
 }
 
-func FuzzRead(f *testing.F) {
+func FuzzRead(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, h := range []string{choices, mass, difference, reference} {
 		f.Add(h + "\n" + `{"start":1,"tokens":[1,2],"rows":[{"ids":[3,7],"p":[0.5,0.25]},null]}`)
 		f.Add(h + "\n" + `{"tokens":[1,2],"choices":[3,-1]}`)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 type inner struct {
@@ -128,7 +130,8 @@ func TestDepth(t *testing.T) {
 
 // FuzzDecode holds Decode beside encoding/json: what it accepts has the same value there, and
 // no two fields of one object have one name.
-func FuzzDecode(f *testing.F) {
+func FuzzDecode(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, text := range []string{`{"name":"n","in":{"a":1}}`, `{"raw":{"x":[{"y":1}]},"any":[null]}`, `{"next":[{"list":[null]}]}`, ` {"map":{"\u0061":{"a":1}}} `, `{"x":nul}`} {
 		f.Add([]byte(text))
 	}

@@ -12,7 +12,7 @@
 //   - [NeedTool] finds a program, or skips the test.
 //
 // Package nulltext below it holds real texts for null panels. Package race tells whether
-// the race detector is on.
+// the race detector is on. Package mutate makes neighbours of the seeds of fuzz targets.
 //
 // Tests that are part of package watermark, prf or kernel can import race alone, because
 // testmark imports these packages. Tests of package watermark_test can import everything.

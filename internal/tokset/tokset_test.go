@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // A position is a token after a context of one token.
@@ -202,7 +204,8 @@ func TestDecodeRefuses(t *testing.T) {
 	assert.Equal(t, []byte{1, 2}, left)
 }
 
-func FuzzDecode(f *testing.F) {
+func FuzzDecode(tf *testing.F) {
+	f := mutate.New(tf)
 	s := New(Config{Width: 1, Rule: ByPair})
 	fill(s, []position{{1, 2}, {3, 4}, {3, 4}})
 	s.Exclude([]int32{7})

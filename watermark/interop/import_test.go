@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
 	"github.com/isotope-wm/isotope/watermark/secretaccess"
@@ -175,7 +176,8 @@ func TestDeriveKeyIsFixed(t *testing.T) {
 	assert.Equal(t, "14f627ee9b91b072", k.ID())
 }
 
-func FuzzImport(f *testing.F) {
+func FuzzImport(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add(uint8(0), []byte(`{"algorithm":"dual_key_gumbel","key":42,"alpha":0.1,"context_width":4}`))
 	f.Add(uint8(1), []byte(`{"key":"0123456789abcdef","key_b":"1","mixing_probability":0.5}`))
 	f.Add(uint8(1), []byte(`--watermark-key ab --watermark-context-window 4`))
@@ -197,7 +199,8 @@ func FuzzImport(f *testing.F) {
 	})
 }
 
-func FuzzProfile(f *testing.F) {
+func FuzzProfile(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, c := range nullProfiles {
 		f.Add([]byte(c.text))
 	}
@@ -214,7 +217,8 @@ func FuzzProfile(f *testing.F) {
 	})
 }
 
-func FuzzKey(f *testing.F) {
+func FuzzKey(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add("integer-key-1:1,2,3")
 	f.Add("isotope-secret-key-1:" + strings.Repeat("ab", 32))
 	f.Fuzz(func(t *testing.T, text string) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
@@ -162,7 +163,8 @@ func TestParseRefusesSecrets(t *testing.T) {
 	})
 }
 
-func FuzzParse(f *testing.F) {
+func FuzzParse(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte(sample(f)))
 	f.Add([]byte(`{"isotope_registry":1,"root":"0123456789abcdef","epochs":[{"id":"a"}],"tenants":[{"id":"b","epoch":"a","lane":{"group":1,"index":1}}]}`))
 	f.Add([]byte(`{"tenants":[{"lane":{"lane":{}}}]}`))

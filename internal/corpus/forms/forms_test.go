@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/isotope-wm/isotope/internal/corpus/forms"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 func lookup(t testing.TB, name string) forms.Form {
@@ -254,7 +255,8 @@ func TestProperties(t *testing.T) {
 	})
 }
 
-func FuzzForms(f *testing.F) {
+func FuzzForms(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, s := range seeds {
 		f.Add([]byte(s))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/internal/corpus/row"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 var limits = row.Limits{Depth: 64, Values: 1 << 16}
@@ -244,7 +245,8 @@ func hasRepeats(b []byte) bool {
 	}
 }
 
-func FuzzParse(f *testing.F) {
+func FuzzParse(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, s := range []string{`{"a":[1,"é\u00e9",null]}`, `[NaN]`, `"\ud83d\ude00"`, `{"a":1,"a":2}`, "\"\xff\"", `1e5`, `[[],{}]`, `{"a":`, `"\u0000"`} {
 		f.Add([]byte(s))
 	}

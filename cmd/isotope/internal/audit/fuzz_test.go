@@ -8,10 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // FuzzPlan: a plan that is read is the same as itself, and its JSON reads as the same plan.
-func FuzzPlan(f *testing.F) {
+func FuzzPlan(tf *testing.F) {
+	f := mutate.New(tf)
 	text, err := os.ReadFile("../../testdata/landed/round-1/plan.json")
 	require.NoError(f, err)
 	f.Add(text)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 func TestAnswersOfAllKinds(t *testing.T) {
@@ -134,7 +136,8 @@ func TestABrokenStreamIsAskedAgain(t *testing.T) {
 	assert.Equal(t, map[string]any{"include_usage": true}, f.bodies[0]["stream_options"])
 }
 
-func FuzzAnswer(f *testing.F) {
+func FuzzAnswer(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte(`{"choices":[{"message":{"content":"hi"}}]}`), false)
 	f.Add([]byte("data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: [DONE]\n"), true)
 	f.Fuzz(func(t *testing.T, body []byte, stream bool) {

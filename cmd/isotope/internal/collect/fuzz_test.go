@@ -16,11 +16,13 @@ import (
 
 	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // FuzzJournal: a journal is read whole, or refused. A whole one that is cut short anywhere stays one
 // whose lines are whole.
-func FuzzJournal(f *testing.F) {
+func FuzzJournal(tf *testing.F) {
+	f := mutate.New(tf)
 	landed, err := filepath.Glob("../../testdata/landed/*/journals/*.jsonl")
 	require.NoError(f, err)
 	require.NotEmpty(f, landed)
@@ -46,7 +48,8 @@ func FuzzJournal(f *testing.F) {
 }
 
 // FuzzRecord: a line that is sealed again after any change of its parts reads back as the same record.
-func FuzzRecord(f *testing.F) {
+func FuzzRecord(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte(`{"ask":0,"skip":"error"}`), []byte(`{"attempts":1,"status":500}`))
 	f.Fuzz(func(t *testing.T, c, o []byte) {
 		if !json.Valid(c) || !json.Valid(o) {
@@ -67,7 +70,8 @@ func FuzzRecord(f *testing.F) {
 }
 
 // FuzzPrompts: what is taken as prompts may be sent.
-func FuzzPrompts(f *testing.F) {
+func FuzzPrompts(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, seed := range []string{"one\ntwo\n", "one\n\none", "\ufeffa\r\nb", markingKey, "\x00"} {
 		f.Add([]byte(seed))
 	}
@@ -87,7 +91,8 @@ func FuzzPrompts(f *testing.F) {
 }
 
 // FuzzRetryAfter: whatever an endpoint asks for is a pause between nothing and longest.
-func FuzzRetryAfter(f *testing.F) {
+func FuzzRetryAfter(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, seed := range []string{"1", "1e300", "-1", "NaN", "Fri, 31 Dec 1999 23:59:59 GMT", "0x1p-2"} {
 		f.Add(seed, "")
 		f.Add("", seed)
@@ -100,7 +105,8 @@ func FuzzRetryAfter(f *testing.F) {
 }
 
 // FuzzSieve: a body that holds the API key anywhere, whatever is around it, is not recorded with it.
-func FuzzSieve(f *testing.F) {
+func FuzzSieve(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte(`{"choices":[{"message":{"content":"`), []byte(`"}}]}`))
 	f.Add([]byte("data: {\"x\":\""), []byte("\"}\n\ndata: [DONE]"))
 	s := newSieve(apiKey)
@@ -115,7 +121,8 @@ func FuzzSieve(f *testing.F) {
 }
 
 // FuzzFraming: a stream that is cut anywhere before its end is not whole, unless a choice ended.
-func FuzzFraming(f *testing.F) {
+func FuzzFraming(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add("a text", uint16(3))
 	f.Add("data: [DONE]\n\n", uint16(40))
 	f.Fuzz(func(t *testing.T, text string, cut uint16) {

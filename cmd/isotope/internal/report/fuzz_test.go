@@ -7,10 +7,12 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // FuzzColours: text that is cut into tokens anywhere shows whole.
-func FuzzColours(f *testing.F) {
+func FuzzColours(tf *testing.F) {
+	f := mutate.New(tf)
 	f.Add([]byte("a€b\xff🙂"), uint8(1))
 	f.Add([]byte("\xe2\x82"), uint8(2))
 	f.Fuzz(func(t *testing.T, text []byte, size uint8) {

@@ -9,10 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // FuzzVisible: nothing that is shown acts, and a Writer shows what String does, wherever text is cut.
-func FuzzVisible(f *testing.F) {
+func FuzzVisible(tf *testing.F) {
+	f := mutate.New(tf)
 	for _, c := range cases {
 		f.Add([]byte(c.text), 1)
 	}
