@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"watermark":                {"watermark/secretaccess", "internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
 	"watermark/registry":       {"watermark", "internal/secret", "internal/strictjson"},
 	"watermark/interop":        {"watermark", "watermark/secretaccess", "internal/strictjson", "internal/prf", "internal/secret"},
-	"tokenize":                 {"github.com/tiktoken-go/tokenizer", "golang.org/x/text/unicode/norm"},
+	"tokenize":                 {"golang.org/x/text/unicode/norm"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},
 	"detect/internal/evidence": {"watermark", "internal/tokset", "detect/internal/null"},

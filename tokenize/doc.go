@@ -39,10 +39,9 @@
 //
 // # Compatibility
 //
-// The ids of a name never change. The built-in vocabularies come from github.com/tiktoken-go/tokenizer, and
-// [Get] checks them against a digest in this package. The Unicode classes are those of version 16.0,
-// which tiktoken 1.0.22 on npm uses. So neither a new release of that module nor a new Go
-// changes an id. A program with another version of Unicode can differ from this package in characters
+// The ids of a name never change. The built-in vocabularies are those of github.com/tiktoken-go/tokenizer,
+// and a test compares every token. [Get] checks them against a digest. The Unicode classes are those of
+// version 16.0, which tiktoken 1.0.22 on npm uses. So a new Go does not change an id. A program with another version of Unicode can differ from this package in characters
 // that were unassigned before.
 //
 // # References

@@ -1,13 +1,9 @@
 package tokenize
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
-
-	"github.com/tiktoken-go/tokenizer"
 )
 
 // A spec is an encoding without its vocabulary.
@@ -16,7 +12,7 @@ type spec struct {
 	vocab    int              // number of ids, including special tokens and holes
 	special  map[int32]string // names of the special tokens, which have no bytes
 	reserved int32            // if not 0, the ids from here on without a name are <|reserved_ID|>
-	ranks    string           // name of the vocabulary in tiktoken-go, if it is another
+	packed   string           // the tokens, see pack; there may be more of them than vocab
 	pattern  string           // the published pattern that split implements
 	split    func([]byte, int) int
 	digest   string // expected digest of the loaded encoding
@@ -34,6 +30,7 @@ var encodings = [...]spec{
 			100260: "<|fim_suffix|>",
 			100276: "<|endofprompt|>",
 		},
+		packed:  packedCL100K,
 		pattern: patternCL100K,
 		split:   splitCL100K,
 		digest:  "sha256:28abd3473eb0292b917054957353684b1da7884f6cd2ba3840f522aa7e521906",
@@ -45,13 +42,13 @@ var encodings = [...]spec{
 			199999: "<|endoftext|>",
 			200018: "<|endofprompt|>",
 		},
+		packed:  packedO200K,
 		pattern: patternO200K,
 		split:   splitO200K,
 		digest:  "sha256:46f54a4e73d449c5bfd2f21a724d685c874df19a5bb5032296372ca312aa5bd4",
 	},
 	{
 		name:  "o200k_harmony",
-		ranks: "o200k_base",
 		vocab: 201088,
 		special: map[int32]string{ // and <|reserved_ID|> for the others from 199998 on
 			199998: "<|startoftext|>",
@@ -66,6 +63,7 @@ var encodings = [...]spec{
 			200018: "<|endofprompt|>",
 		},
 		reserved: 199998,
+		packed:   packedO200K,
 		pattern:  patternO200K,
 		split:    splitO200K,
 		digest:   "sha256:1cfea4b6f928db6abf41710e6a945d79798429dee11cf195f434547699c3f816",
@@ -74,6 +72,7 @@ var encodings = [...]spec{
 		name:    "p50k_base",
 		vocab:   50281,
 		special: map[int32]string{50256: "<|endoftext|>"},
+		packed:  packedP50K,
 		pattern: patternR50K,
 		split:   splitR50K,
 		digest:  "sha256:ca07334f8c8cb86a411a86bbe4a0a7ad721d2e14eb7441aa19c245dc168c16d7",
@@ -87,6 +86,7 @@ var encodings = [...]spec{
 			50282: "<|fim_middle|>",
 			50283: "<|fim_suffix|>",
 		},
+		packed:  packedP50K,
 		pattern: patternR50K,
 		split:   splitR50K,
 		digest:  "sha256:ff9b22eab3266ecb03861711c82dc8a5e70dedcc42a7d16e98d5bc242cc3dd70",
@@ -95,6 +95,7 @@ var encodings = [...]spec{
 		name:    "r50k_base",
 		vocab:   50257,
 		special: map[int32]string{50256: "<|endoftext|>"},
+		packed:  packedP50K,
 		pattern: patternR50K,
 		split:   splitR50K,
 		digest:  "sha256:2bb16f340a0d764fab82e4caabb67698e4cabe410e313c8e0b1bb79cc129b092",
@@ -123,14 +124,13 @@ func (s *spec) names() map[int32]string {
 	return names
 }
 
-// load takes the vocabulary from tiktoken-go. It does not use Encode of that module, whose ids differ
-// from tiktoken's on blank lines that hold spaces.
+// load makes the encoding from its packed vocabulary.
 func (s *spec) load() (*BPE, error) {
-	source, err := tokenizer.Get(tokenizer.Encoding(cmp.Or(s.ranks, s.name)))
+	tokens, err := unpack(s.packed, s.vocab)
 	if err != nil {
 		return nil, fmt.Errorf("tokenize: %s: %w", s.name, err)
 	}
-	e, err := newBPE(s, tokensOf(source, s.vocab))
+	e, err := newBPE(s, tokens)
 	if err != nil {
 		return nil, err
 	}
@@ -139,40 +139,4 @@ func (s *spec) load() (*BPE, error) {
 			s.name, e.digest, s.digest)
 	}
 	return e, nil
-}
-
-// tokensOf returns the bytes of n ids, none for a hole and for a special token. It decodes many ids in one
-// call. Between two of them it puts the token of a byte that UTF-8 does not have, because no other token
-// has this byte. If one has, the digest of the encoding differs.
-func tokensOf(source tokenizer.Codec, n int) []string {
-	const atOnce, between = 4096, "\xff"
-	tokens := make([]string, n)
-	one := func(id int) {
-		if text, err := source.Decode([]uint{uint(id)}); err == nil {
-			tokens[id] = text
-		}
-	}
-	mark, done := uint(0), min(256, n) // the tokens of bytes come first
-	for id := range done {
-		if one(id); tokens[id] == between {
-			mark = uint(id)
-		}
-	}
-	ids := make([]uint, 0, 2*atOnce)
-	for ; done < n; done = min(done+atOnce, n) {
-		ids = ids[:0]
-		for id := done; id < min(done+atOnce, n); id++ {
-			ids = append(ids, uint(id), mark)
-		}
-		text, err := source.Decode(ids)
-		parts := strings.Split(text, between)
-		if err != nil || 2*len(parts) != len(ids)+2 {
-			for id := done; id < min(done+atOnce, n); id++ {
-				one(id)
-			}
-			continue
-		}
-		copy(tokens[done:], parts[:len(parts)-1])
-	}
-	return tokens
 }

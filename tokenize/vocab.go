@@ -15,6 +15,7 @@ type dictionary struct {
 	longest int      // length of the longest name in bytes
 	twins   [2]int32 // two ids with the same bytes, both 0 if there are none
 	probes  int      // slots that were read to fill the table
+	read    int32    // keeps the reads of fill
 }
 
 // A slot is a name in the table. A slot of size 0 is empty.
@@ -52,24 +53,48 @@ func newDictionary(names []string, hidden idSet) (dictionary, error) {
 	}
 	d.start = append(d.start, uint32(len(text)))
 	d.text = string(text)
-	for id, name := range names {
-		if name != "" && !hidden.has(int32(id)) {
-			d.insert(text[d.start[id]:d.start[id+1]], int32(id))
-			if d.probes > maxProbes*(len(names)+64) {
-				return d, errSlow
-			}
-		}
-	}
-	return d, nil
+	return d, d.fill(text, hidden)
 }
 
-func (d *dictionary) insert(name []byte, id int32) {
-	s := slot{keyOf(name), int32(len(name)), id}
-	i := s.home(d.slots)
+// fill enters the names into the table. It first finds where a few names begin their search and reads those
+// slots, so that the processor waits for memory once for all of them.
+func (d *dictionary) fill(text []byte, hidden idSet) error {
+	const few = 64
+	var (
+		slots [few]slot
+		homes [few]int
+		names = len(d.start) - 1
+	)
+	for first := 0; first < names; first += few {
+		n, read := 0, int32(0)
+		for id := first; id < min(first+few, names); id++ {
+			name := text[d.start[id]:d.start[id+1]]
+			if len(name) > 0 && !hidden.has(int32(id)) {
+				s := slot{keyOf(name), int32(len(name)), int32(id)}
+				slots[n], homes[n] = s, s.home(d.slots)
+				n++
+			}
+		}
+		for k := range n {
+			read |= d.slots[homes[k]].size
+		}
+		d.read = read
+		for k := range n {
+			d.insert(slots[k], homes[k])
+		}
+		if d.probes > maxProbes*(names+64) {
+			return errSlow
+		}
+	}
+	return nil
+}
+
+// insert enters a name whose search begins at i.
+func (d *dictionary) insert(s slot, i int) {
 	for ; d.slots[i].size != 0; i = (i + 1) & (len(d.slots) - 1) {
 		d.probes++
-		if have := &d.slots[i]; have.key == s.key && have.size == s.size && (s.size <= 8 || d.token(have.id) == string(name)) {
-			d.twins = [2]int32{have.id, id}
+		if have := &d.slots[i]; have.key == s.key && have.size == s.size && (s.size <= 8 || d.token(have.id) == d.token(s.id)) {
+			d.twins = [2]int32{have.id, s.id}
 		}
 	}
 	d.slots[i] = s
