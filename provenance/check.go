@@ -111,7 +111,11 @@ func Check(report *Report, plan []byte, verifier note.Verifier) *Checked {
 	f.add("corpus", c.corpus(), fmt.Sprintf("the files that were tested are the %d of the plan", len(p.Files)))
 	f.add("counts", c.counts(), "every row that was found was tested or skipped with its reason")
 	f.add("rules", c.rules(), "alpha is that of the plan, and the verdict is that of the result")
-	f.add("control keys", c.controls(), fmt.Sprintf("the result has all of the %d control keys", p.Controls.Keys))
+	says := fmt.Sprintf("the result has all of the %d control keys", p.Controls.Keys)
+	if o := &report.Outcome; len(o.Controls) == 0 {
+		says = "the result has no comparison with control keys: " + o.NoControls
+	}
+	f.add("control keys", c.controls(), says)
 	f.add("result digest", c.digest(), "the result has the digest that the report names")
 	f.add("claims", unless(report.Claims == NewClaims(&report.Outcome), "the report claims more, less or something else than its parts show"), "the report claims what its parts show: "+string(report.Claims.Level))
 	out.Order, out.roots, out.verifier = []int64{c.planned.index, c.begun.index}, c.roots, verifier
@@ -381,8 +385,9 @@ func (c *checker) rules() error {
 
 func (c *checker) controls() error {
 	o := &c.report.Outcome
-	if len(o.Controls) == 0 && o.NoControls != "" && o.Verdict != "detected" {
-		return nil // a replay shows whether the reason holds
+	// A replay shows whether the reason holds. Only a scan can detect without a pile to compare.
+	if len(o.Controls) == 0 && o.NoControls != "" && (o.Verdict != "detected" || c.plan.Test == "scan") {
+		return nil
 	}
 	if len(o.Controls) != len(c.plan.Keys) {
 		return fmt.Errorf("provenance: the plan has %d keys, and the result compares %d with control keys", len(c.plan.Keys), len(o.Controls))

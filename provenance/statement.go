@@ -151,7 +151,7 @@ type Controls struct {
 // A Plan declares a test before anything is scored. It has no secret. No field has a default.
 type Plan struct {
 	Version  int       `json:"isotope_plan"` // 1
-	Test     string    `json:"test"`         // the verb: "detect" or "audit"
+	Test     string    `json:"test"`         // the verb: "detect", "scan" or "audit"
 	Question string    `json:"question"`
 	Log      string    `json:"log"` // verifier key of the log and of the signatures
 	Keys     []PlanKey `json:"keys"`
@@ -202,8 +202,8 @@ func (p *Plan) check() error {
 		}
 	}
 	switch {
-	case p.Test != "detect" && p.Test != "audit":
-		return fmt.Errorf("provenance: the plan is of the test %s, and a plan is of detect or audit", strictjson.Quote(p.Test))
+	case p.Test != "detect" && p.Test != "scan" && p.Test != "audit":
+		return fmt.Errorf("provenance: the plan is of the test %s, and a plan is of detect, scan or audit", strictjson.Quote(p.Test))
 	case len(p.Keys) == 0 || len(p.Keys) > maxCommitments:
 		return errors.New("provenance: the plan has no key, or too many")
 	case p.Corpus != p.Files.Digest():

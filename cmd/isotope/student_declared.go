@@ -88,7 +88,7 @@ func (c *cli) declareAudit(ctx context.Context, o *studentFlags, args []string) 
 	if err != nil {
 		return err
 	}
-	files, err := c.readCorpus(ctx, args)
+	files, err := c.readCorpus(ctx, "audit", args)
 	if err != nil {
 		return err
 	}
@@ -114,22 +114,11 @@ func (c *cli) declareAudit(ctx context.Context, o *studentFlags, args []string) 
 
 // auditPlanned makes a declared test.
 func (c *cli) auditPlanned(ctx context.Context, o *studentFlags, args []string) error {
-	if err := newFile("signed-report", o.evidence.signed); err != nil {
-		return err
-	}
-	text, err := textfile.Read(o.plan, maxEnvelope)
-	if err != nil {
-		return openError(err)
-	}
-	l, err := c.openLog(&o.evidence.logFlags)
+	t, err := c.openDeclared(ctx, &o.evidence, o.plan, "audit")
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	t, err := c.openPlan(ctx, text, "audit", l)
-	if err != nil {
-		return err
-	}
+	defer t.log.close()
 	o.evidence.keys = []string{o.key}
 	run, outcome, err := c.runAudit(ctx, o, t, args)
 	if err != nil {

@@ -236,6 +236,13 @@ func (v *verification) replay(ctx context.Context, corpus []string) {
 		o := &detectFlags{keys: v.flags.keys, tokenizers: v.flags.toks}
 		o.evidence.clean = v.flags.clean
 		_, outcome, err = v.runDetect(ctx, o, t, corpus)
+	case "scan":
+		o := &scanFlags{}
+		o.mark.keys, o.mark.tokenizers, o.mark.evidence.clean = v.flags.keys, v.flags.toks, v.flags.clean
+		var out *scanOutput
+		if out, _, outcome, err = v.runScan(ctx, o, t, corpus); err == nil {
+			out.close()
+		}
 	case "audit":
 		o := &studentFlags{tokenizers: v.flags.toks}
 		o.evidence.keys = v.flags.keys
