@@ -270,7 +270,7 @@ type JournalHead struct {
 type Outcome struct {
 	Verdict  string          `json:"verdict"` // detected, not_detected or inconclusive
 	Alpha    float64         `json:"alpha"`
-	Files    Manifest        `json:"files"` // that were read
+	Files    Manifest        `json:"files"`             // that were read
 	Journal  *JournalHead    `json:"journal,omitempty"` // of a test of a journal
 	Counts   Counts          `json:"counts"`
 	Controls []ControlResult `json:"controls"`
