@@ -108,10 +108,14 @@ func Check(report *Report, plan []byte, verifier note.Verifier) *Checked {
 	f.add("test entry", c.entry(report.Begun, KindTest, digest, &c.begun), "the log has the beginning of the test")
 	f.add("order", c.order(), "the keys were committed before the plan was logged, and the plan before the test began")
 	f.add("growth", c.growth(), "the checkpoints belong to one log, to which entries were only added")
-	f.add("corpus", c.corpus(), fmt.Sprintf("the files that were tested are the %d of the plan", len(p.Files)))
+	f.add("corpus", c.corpus(), c.corpusSays())
 	f.add("counts", c.counts(), "every row that was found was tested or skipped with its reason")
 	f.add("rules", c.rules(), "alpha is that of the plan, and the verdict is that of the result")
-	f.add("control keys", c.controls(), fmt.Sprintf("the result has all of the %d control keys", p.Controls.Keys))
+	says := fmt.Sprintf("the result has all of the %d control keys", p.Controls.Keys)
+	if o := &report.Outcome; len(o.Controls) == 0 {
+		says = "the result has no comparison with control keys: " + o.NoControls
+	}
+	f.add("control keys", c.controls(), says)
 	f.add("result digest", c.digest(), "the result has the digest that the report names")
 	f.add("claims", unless(report.Claims == NewClaims(&report.Outcome), "the report claims more, less or something else than its parts show"), "the report claims what its parts show: "+string(report.Claims.Level))
 	out.Order, out.roots, out.verifier = []int64{c.planned.index, c.begun.index}, c.roots, verifier
@@ -346,7 +350,29 @@ func (c *checker) growth() error {
 	return unless(len(sizes) > 0, "the report has no proof that holds")
 }
 
+// corpusSays words what corpus has found.
+func (c *checker) corpusSays() string {
+	switch j := c.report.Outcome.Journal; {
+	case j == nil:
+		return fmt.Sprintf("the files that were tested are the %d of the plan", len(c.plan.Files))
+	case c.plan.Journal == JournalMade:
+		return fmt.Sprintf("the test made one journal of %d records, under the questions of the plan", j.Records)
+	default:
+		return fmt.Sprintf("the journal that was tested is the one of the plan, with %d records", j.Records)
+	}
+}
+
 func (c *checker) corpus() error {
+	o := &c.report.Outcome
+	if (o.Journal != nil) != (c.plan.Journal != "") {
+		return errors.New("provenance: the plan and the result do not agree on a journal")
+	}
+	if o.Journal != nil && (o.Journal.Records < 1 || !isDigest(o.Journal.Head) || len(o.Files) != 1) {
+		return errors.New("provenance: the end of the journal is not valid")
+	}
+	if c.plan.Journal == JournalMade {
+		return nil // the journal did not exist when the plan was logged
+	}
 	return unless(len(c.plan.Files.Diff(c.report.Outcome.Files)) == 0, "%s", joinReasons(c.plan.Files.Diff(c.report.Outcome.Files)))
 }
 
@@ -381,8 +407,9 @@ func (c *checker) rules() error {
 
 func (c *checker) controls() error {
 	o := &c.report.Outcome
-	if len(o.Controls) == 0 && o.NoControls != "" && o.Verdict != "detected" {
-		return nil // a replay shows whether the reason holds
+	// A replay shows whether the reason holds. Only a scan can detect without a pile to compare.
+	if len(o.Controls) == 0 && o.NoControls != "" && (o.Verdict != "detected" || c.plan.Test == "scan") {
+		return nil
 	}
 	if len(o.Controls) != len(c.plan.Keys) {
 		return fmt.Errorf("provenance: the plan has %d keys, and the result compares %d with control keys", len(c.plan.Keys), len(o.Controls))

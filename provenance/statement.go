@@ -148,15 +148,24 @@ type Controls struct {
 	RunKey string `json:"run_key"` // 32 hex digits
 }
 
+// Values of Plan.Journal.
+const (
+	JournalMade  = "made"  // by the test: Files has the questions, and Outcome.Files the journal
+	JournalGiven = "given" // Files has the journal
+)
+
 // A Plan declares a test before anything is scored. It has no secret. No field has a default.
 type Plan struct {
 	Version  int       `json:"isotope_plan"` // 1
-	Test     string    `json:"test"`         // the verb: "detect" or "audit"
+	Test     string    `json:"test"`         // the verb: "detect", "scan" or "audit"
 	Question string    `json:"question"`
 	Log      string    `json:"log"` // verifier key of the log and of the signatures
 	Keys     []PlanKey `json:"keys"`
 	Corpus   string    `json:"corpus"` // digest of the manifest
 	Files    Manifest  `json:"files"`
+	// Journal says that the test is of a journal of answers of an endpoint, and which: JournalMade
+	// or JournalGiven. It is empty for other files.
+	Journal string `json:"journal,omitempty"`
 	// Clean is a corpus that nobody marked and that is like the tested one. Its result shows what
 	// the test says of such text. It may be empty.
 	Clean        Manifest        `json:"clean,omitempty"`
@@ -202,14 +211,21 @@ func (p *Plan) check() error {
 		}
 	}
 	switch {
-	case p.Test != "detect" && p.Test != "audit":
-		return fmt.Errorf("provenance: the plan is of the test %s, and a plan is of detect or audit", strictjson.Quote(p.Test))
+	case p.Test != "detect" && p.Test != "scan" && p.Test != "audit":
+		return fmt.Errorf("provenance: the plan is of the test %s, and a plan is of detect, scan or audit", strictjson.Quote(p.Test))
 	case len(p.Keys) == 0 || len(p.Keys) > maxCommitments:
 		return errors.New("provenance: the plan has no key, or too many")
 	case p.Corpus != p.Files.Digest():
 		return errors.New("provenance: the digest of the corpus is not that of the plan's files")
 	case !(p.Alpha > 0 && p.Alpha < 1) || p.Tests < 1 || p.Controls.Keys < 0:
 		return errors.New("provenance: a number of the plan is outside its range")
+	}
+	switch {
+	case p.Journal == "":
+	case p.Journal != JournalMade && p.Journal != JournalGiven || p.Test != "audit":
+		return fmt.Errorf("provenance: the journal of the plan is %s, and it is %s or %s in a plan of audit", strictjson.Quote(p.Journal), JournalMade, JournalGiven)
+	case len(p.Files) != 1:
+		return fmt.Errorf("provenance: a plan with a journal has one file, and this one has %d", len(p.Files))
 	}
 	for _, k := range p.Keys {
 		if !isKeyID(k.ID) || !isEpoch(k.Epoch) || !isDigest(k.Scheme) {
@@ -243,12 +259,19 @@ type ControlResult struct {
 	Clean *float64 `json:"clean_log10_p,omitempty"`
 }
 
+// A JournalHead is the end of a journal whose records are a chain of hashes.
+type JournalHead struct {
+	Records int64  `json:"records"`
+	Head    string `json:"head"` // hash of the last record: "sha256:" and 64 hex digits
+}
+
 // An Outcome is the canonical part of a report: what anybody who has the plan, the keys and the
 // corpus computes again, byte for byte.
 type Outcome struct {
 	Verdict  string          `json:"verdict"` // detected, not_detected or inconclusive
 	Alpha    float64         `json:"alpha"`
-	Files    Manifest        `json:"files"` // that were read
+	Files    Manifest        `json:"files"`             // that were read
+	Journal  *JournalHead    `json:"journal,omitempty"` // of a test of a journal
 	Counts   Counts          `json:"counts"`
 	Controls []ControlResult `json:"controls"`
 	// NoControls says why there is no comparison with control keys. It is empty if there is one.

@@ -24,13 +24,14 @@ import (
 	"github.com/isotope-wm/isotope/watermark"
 )
 
-// An ownLog is a log that this call appends to. Other processes wait until it is closed.
+// An ownLog is a log that this call appends to. Other processes wait while it is held.
 type ownLog struct {
 	*provenance.Log
+	dir    string
 	signer note.Signer
 	key    envelopeKey
 	vkey   string
-	close  func()
+	unlock func() // nil: the log is not held
 }
 
 // logFlags name a log and the key that signs for it.
@@ -63,26 +64,39 @@ func (c *cli) openLog(o *logFlags) (*ownLog, error) {
 	if err != nil {
 		return nil, err
 	}
-	waiting := time.AfterFunc(time.Second, func() { c.hint("waiting for another process that writes to %s", o.log) })
-	unlock, err := lockedfile.MutexAt(filepath.Join(o.log, ".lock")).Lock()
-	waiting.Stop()
-	if err != nil {
-		return nil, fmt.Errorf("the log cannot be locked: %w", err)
-	}
-	l, err := provenance.OpenLog(o.log, v)
-	if errors.Is(err, os.ErrNotExist) {
-		l, err = provenance.CreateLog(o.log, v)
-	}
-	if err != nil {
-		unlock()
-		return nil, err
-	}
-	out := &ownLog{Log: l, signer: signer, key: envelopeKey{signer, v}, vkey: strings.TrimSpace(string(vkey)), close: unlock}
 	if signer.Name() != v.Name() || signer.KeyHash() != v.KeyHash() {
-		unlock()
 		return nil, usagef("--sign-key %s does not sign for the log in %s; give the key that the log was made with", o.signKey, o.log)
 	}
-	return out, nil
+	l := &ownLog{dir: o.log, signer: signer, key: envelopeKey{signer, v}, vkey: strings.TrimSpace(string(vkey))}
+	return l, l.hold(c)
+}
+
+// hold locks the log and reads it.
+func (l *ownLog) hold(c *cli) error {
+	waiting := time.AfterFunc(time.Second, func() { c.hint("waiting for another process that writes to %s", l.dir) })
+	unlock, err := lockedfile.MutexAt(filepath.Join(l.dir, ".lock")).Lock()
+	waiting.Stop()
+	if err != nil {
+		return fmt.Errorf("the log cannot be locked: %w", err)
+	}
+	l.Log, err = provenance.OpenLog(l.dir, l.key.verifier)
+	if errors.Is(err, os.ErrNotExist) {
+		l.Log, err = provenance.CreateLog(l.dir, l.key.verifier)
+	}
+	if err != nil {
+		unlock()
+		return err
+	}
+	l.unlock = unlock
+	return nil
+}
+
+// close lets other processes append. It may be called again.
+func (l *ownLog) close() {
+	if l.unlock != nil {
+		l.unlock()
+		l.unlock = nil
+	}
 }
 
 // append appends entries and returns the number of the first one.
@@ -101,17 +115,21 @@ type corpusFiles struct {
 	paths    []string // in the order of the manifest
 }
 
-// readCorpus finds and hashes the files that arguments name. Their names are those below the one
-// directory that was named. Of several arguments, files keep their base names, and directories
-// stand before the names of their files.
-func (c *cli) readCorpus(ctx context.Context, args []string) (*corpusFiles, error) {
+// readCorpus finds and hashes the files that arguments name, as a test of this verb finds them. Their
+// names are those below the one directory that was named. Of several arguments, files keep their
+// base names, and directories stand before the names of their files.
+func (c *cli) readCorpus(ctx context.Context, test string, args []string) (*corpusFiles, error) {
+	find := inputs.Find
+	if test == "scan" {
+		find = inputs.FindData
+	}
 	out := &corpusFiles{}
 	names := map[string]string{}
 	for _, arg := range args {
 		if arg == inputs.Stdin {
 			return nil, usagef("a declared corpus has files, and standard input is none; put it into a file")
 		}
-		list := inputs.Find([]string{arg})
+		list := find([]string{arg})
 		for _, n := range list.Notes {
 			c.hint("note: %s", n)
 		}
@@ -255,6 +273,31 @@ func (o *declareFlags) rules(planned bool) []rule {
 	return append(rules, rule{planned && o.signed == "", "--signed-report FILE is missing: a declared test ends with a report, whatever it finds"})
 }
 
+// committedPairs returns the keys of a plan for files of keys and of their profiles, and what the
+// profiles score once.
+func (l *ownLog) committedPairs(keys, profiles []string) (out []provenance.PlanKey, dedup string, err error) {
+	var once []string
+	for i, name := range profiles {
+		p, err := readNativeProfile(name)
+		if err != nil {
+			return nil, "", err
+		}
+		if p.Variants > 1 || p.Selector != "" {
+			return nil, "", usagef("%s has variants or a part of the contexts, and a declared test takes profiles without; give another --profile", name)
+		}
+		k, err := readNativeKey(keys[i])
+		if err != nil {
+			return nil, "", err
+		}
+		x, err := l.committed(p, k)
+		if err != nil {
+			return nil, "", err
+		}
+		out, once = append(out, x), append(once, p.Dedup)
+	}
+	return out, strings.Join(once, ", "), nil
+}
+
 // committed returns a key of a plan: its profile and its commitment in the log.
 func (l *ownLog) committed(p *watermark.Profile, k watermark.Key) (provenance.PlanKey, error) {
 	profile, err := p.MarshalJSON()
@@ -332,6 +375,27 @@ type declaredTest struct {
 	clean    *corpusFiles // nil: none
 }
 
+// openDeclared begins the test of a signed plan in a file: it opens the log, and checks that the log
+// has the plan. The caller closes the log.
+func (c *cli) openDeclared(ctx context.Context, o *declareFlags, file, test string) (*declaredTest, error) {
+	if err := newFile("signed-report", o.signed); err != nil {
+		return nil, err
+	}
+	text, err := textfile.Read(file, maxEnvelope)
+	if err != nil {
+		return nil, openError(err)
+	}
+	l, err := c.openLog(&o.logFlags)
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.openPlan(ctx, text, test, l)
+	if err != nil {
+		l.close()
+	}
+	return t, err
+}
+
 // openPlan reads a signed plan and checks that the log has it.
 func (c *cli) openPlan(ctx context.Context, text []byte, test string, l *ownLog) (*declaredTest, error) {
 	payload, err := openEnvelope(ctx, text, l.key)
@@ -395,7 +459,7 @@ func (d *declaredTest) keys(files []string) ([]watermark.Key, error) {
 
 // open finds the corpus of a plan.
 func (d *declaredTest) open(ctx context.Context, c *cli, args, clean []string) (err error) {
-	if d.files, err = c.readCorpus(ctx, args); err != nil {
+	if d.files, err = c.readCorpus(ctx, d.plan.Test, args); err != nil {
 		return err
 	}
 	if err := d.files.same(d.plan.Files); err != nil {
@@ -407,7 +471,7 @@ func (d *declaredTest) open(ctx context.Context, c *cli, args, clean []string) (
 	if len(clean) == 0 {
 		return usagef("the plan has a clean corpus; give it with --clean")
 	}
-	if d.clean, err = c.readCorpus(ctx, clean); err != nil {
+	if d.clean, err = c.readCorpus(ctx, d.plan.Test, clean); err != nil {
 		return err
 	}
 	if err := d.clean.same(d.plan.Clean); err != nil {
@@ -427,11 +491,41 @@ func (d *declaredTest) begin(c *cli) (err error) {
 	return err
 }
 
+// resume finds the beginning of a test that a journal goes on with. Without one it begins the test.
+func (d *declaredTest) resume(c *cli, journaled bool) error {
+	if d.log == nil || !journaled {
+		return d.begin(c)
+	}
+	// The last beginning, since each report of a plan has one of its own.
+	for i := d.log.Size() - 1; i >= 0; i-- {
+		if d.isEntry(provenance.KindTest)(d.log.Entry(i)) {
+			d.begun = i
+			return nil
+		}
+	}
+	return errors.New("the journal was begun before the log had the beginning of this test; name another journal")
+}
+
+// pause lets others append to the log while a test takes its time.
+func (d *declaredTest) pause() {
+	if d.log != nil {
+		d.log.close()
+	}
+}
+
 // report signs the report of an outcome, logs and writes it.
 func (d *declaredTest) report(ctx context.Context, c *cli, o *declareFlags, outcome *provenance.Outcome) (digest string, err error) {
 	text, err := outcome.JSON()
 	if err != nil {
 		return "", err
+	}
+	if d.log.unlock == nil {
+		if err := d.log.hold(c); err != nil {
+			return "", err
+		}
+	}
+	if d.begun >= d.log.Size() || !d.isEntry(provenance.KindTest)(d.log.Entry(d.begun)) {
+		return "", errors.New("the log does not have the beginning of this test any more; find out who changed it")
 	}
 	r := &provenance.Report{
 		Version: 1, Plan: d.envelope, PlanDigest: d.digest, Outcome: *outcome, Digest: provenance.Digest(text), Claims: provenance.NewClaims(outcome),

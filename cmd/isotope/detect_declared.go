@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/canonical"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
-	"github.com/isotope-wm/isotope/cmd/isotope/internal/textfile"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/strictjson"
@@ -115,27 +113,11 @@ func (c *cli) declareDetect(ctx context.Context, o *detectFlags, args []string) 
 		return err
 	}
 	defer l.close()
-	var keys []provenance.PlanKey
-	var dedup []string
-	for i, name := range o.profiles {
-		p, err := readNativeProfile(name)
-		if err != nil {
-			return err
-		}
-		if p.Variants > 1 || p.Selector != "" {
-			return usagef("%s has variants or a part of the contexts, and a declared test takes profiles without; give another --profile", name)
-		}
-		k, err := readNativeKey(o.keys[i])
-		if err != nil {
-			return err
-		}
-		x, err := l.committed(p, k)
-		if err != nil {
-			return err
-		}
-		keys, dedup = append(keys, x), append(dedup, p.Dedup)
+	keys, dedup, err := l.committedPairs(o.keys, o.profiles)
+	if err != nil {
+		return err
 	}
-	files, err := c.readCorpus(ctx, args)
+	files, err := c.readCorpus(ctx, "detect", args)
 	if err != nil {
 		return err
 	}
@@ -147,7 +129,7 @@ func (c *cli) declareDetect(ctx context.Context, o *detectFlags, args []string) 
 	}
 	p := &provenance.Plan{
 		Version: 1, Test: "detect", Question: o.question, Log: l.vkey, Keys: keys, Corpus: files.manifest.Digest(), Files: files.manifest,
-		Unit: "text", Dedup: strings.Join(dedup, ", "), Statistics: []string{"score of the mark"}, Alpha: o.alpha,
+		Unit: "text", Dedup: dedup, Statistics: []string{"score of the mark"}, Alpha: o.alpha,
 		Multiplicity: "Holm for all texts, Sidak or Bonferroni for the keys and forms of each", Tests: 1, Stopping: "fixed",
 		Controls: provenance.Controls{Keys: o.controls, RunKey: audit.RunKeyText(detect.NewRunKey())}, Tool: toolVersion(), Options: options,
 	}
@@ -155,7 +137,7 @@ func (c *cli) declareDetect(ctx context.Context, o *detectFlags, args []string) 
 		p.Question = "Does a text of this corpus depend on a key of this plan?"
 	}
 	if len(o.evidence.clean) > 0 {
-		clean, err := c.readCorpus(ctx, o.evidence.clean)
+		clean, err := c.readCorpus(ctx, "detect", o.evidence.clean)
 		if err != nil {
 			return err
 		}
@@ -212,22 +194,11 @@ func (c *cli) declaredCandidates(o *detectFlags, p *provenance.Plan, keys []wate
 
 // detectPlanned makes a declared test.
 func (c *cli) detectPlanned(ctx context.Context, o *detectFlags, args []string) error {
-	if err := newFile("signed-report", o.evidence.signed); err != nil {
-		return err
-	}
-	text, err := textfile.Read(o.plan, maxEnvelope)
-	if err != nil {
-		return openError(err)
-	}
-	l, err := c.openLog(&o.evidence.logFlags)
+	t, err := c.openDeclared(ctx, &o.evidence, o.plan, "detect")
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	t, err := c.openPlan(ctx, text, "detect", l)
-	if err != nil {
-		return err
-	}
+	defer t.log.close()
 	d, outcome, err := c.runDetect(ctx, o, t, args)
 	if err != nil {
 		return err

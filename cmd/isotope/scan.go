@@ -44,6 +44,10 @@ With --journal DIR the scan keeps what it found in the folder DIR. After a kill 
 interrupt the same call resumes there, and prints the same. The folder needs about 500 bytes
 for each row, and 100 more while the results are sorted. --max-disk bounds it.
 
+--declare FILE writes the plan of a scan, signs and logs it, and scores nothing. --plan-file
+with a signed plan makes the scan that it declares, and no other. Its report is signed, and
+'isotope verify --replay' repeats the scan. The log is free for others while the scan works.
+
 --report FILE writes an HTML page: the p-values of all documents against chance, the pile under
 control keys, and the top documents in colours. For their texts it reads their files once more.
 --parquet FILE writes a row for each document.
@@ -77,6 +81,15 @@ func (c *cli) scanCommand() *cobra.Command {
   isotope scan --key root.key --profile my.json --keyring tenants.txt answers.jsonl.zst
   find crawl -name '*.warc.gz' -print0 | isotope scan --key my.key --profile my.json --files0-from -`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.changed = changedFlags(cmd.Flags())
+			switch err := o.checkDeclared(args); {
+			case err != nil:
+				return err
+			case o.plan != "":
+				return c.scanPlanned(cmd.Context(), &o, args)
+			case o.mark.evidence.declare != "":
+				return c.declareScan(cmd.Context(), &o, args)
+			}
 			s, err := c.newScan(cmd.Context(), &o, args, scanAll)
 			if err != nil {
 				return err
@@ -138,6 +151,9 @@ type scanning struct {
 	options scan.Options
 	input   *scan.Input
 	counts  *scan.Progress
+
+	declared bool   // the test of a plan
+	signed   string // digest of the signed report
 }
 
 // A markSource is where a mark comes from.
@@ -257,19 +273,28 @@ func (s *scanning) work() *scan.Work {
 
 // scan scans and prints.
 func (s *scanning) scan(ctx context.Context) error {
-	dir := s.flags.journal
-	if dir == "" {
-		temp, err := os.MkdirTemp("", "isotope-scan-")
-		if err != nil {
-			return fmt.Errorf("there is no place for the journal: %w; name a folder with --journal", err)
-		}
-		defer os.RemoveAll(temp)
-		dir = filepath.Join(temp, "journal")
+	dir, done, err := s.journalDir()
+	if err != nil {
+		return err
 	}
+	defer done()
 	if err := s.mapTo(ctx, dir); err != nil {
 		return err
 	}
 	return s.reduce(ctx, []string{dir})
+}
+
+// journalDir returns the folder of the journal. Without --journal it is a temporary one, which done
+// removes.
+func (s *scanning) journalDir() (dir string, done func(), err error) {
+	if s.flags.journal != "" {
+		return s.flags.journal, func() {}, nil
+	}
+	temp, err := os.MkdirTemp("", "isotope-scan-")
+	if err != nil {
+		return "", nil, fmt.Errorf("there is no place for the journal: %w; name a folder with --journal", err)
+	}
+	return filepath.Join(temp, "journal"), func() { os.RemoveAll(temp) }, nil
 }
 
 // mapTo tests the files into a journal.
@@ -391,35 +416,57 @@ func (s *scanning) mapOnly(ctx context.Context) error {
 
 // reduce puts journals together and prints the result.
 func (s *scanning) reduce(ctx context.Context, dirs []string) error {
+	out, totals, err := s.merge(ctx, dirs)
+	if err != nil {
+		return err
+	}
+	defer out.close()
+	return out.finish(ctx, totals)
+}
+
+// merge puts journals together. It prints documents where each has its line. The caller closes the
+// output.
+func (s *scanning) merge(ctx context.Context, dirs []string) (_ *scanOutput, _ *scan.Totals, err error) {
 	out := &scanOutput{scanning: s}
+	defer func() {
+		if err != nil {
+			out.close()
+		}
+	}()
 	defer s.busy("sorting")()
 	if s.flags.parquet != "" {
-		table, err := newTable(s.flags.parquet)
-		if err != nil {
-			return err
+		if out.table, err = newTable(s.flags.parquet); err != nil {
+			return nil, nil, err
 		}
-		defer table.remove()
-		out.table = table
 	}
 	closeSidecar, err := out.openSidecar()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	work := s.work()
 	if s.flags.report != "" {
 		out.report = &scanReport{}
 		work.Controls = s.controls
 	}
+	if s.declared {
+		out.digests = newScanDigests()
+		work.Controls, work.EachControls = s.controls, true
+	}
 	totals, err := scan.Reduce(ctx, dirs, s.marks, s.options, out, work)
 	if err = errors.Join(err, closeSidecar()); err != nil {
-		return scanError(err)
+		return nil, nil, scanError(err)
 	}
-	rows := &totals.Rows
+	return out, totals, nil
+}
+
+// finish prints what is said of all documents, and writes the files of the call.
+func (o *scanOutput) finish(ctx context.Context, totals *scan.Totals) error {
+	s, rows := o.scanning, &totals.Rows
 	totals.Complete = totals.Complete && !s.flags.mark.read.maxSkipped.exceeded(rows.Skipped, rows.Found)
-	if err := out.end(totals); err != nil {
+	if err := o.end(totals); err != nil {
 		return err
 	}
-	if err := out.endFiles(ctx, totals); err != nil {
+	if err := o.endFiles(ctx, totals); err != nil {
 		return err
 	}
 	switch {

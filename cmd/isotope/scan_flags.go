@@ -41,11 +41,14 @@ type scanFlags struct {
 	json                  bool
 	workers               int
 	maxDisk               diskSize
+	plan                  string // a signed one
 	given                 func(name string) bool
+	changed               []string // the flags of the call
 }
 
 const (
 	defaultSample = 1 << 20
+	maxSample     = 1 << 28
 	// maxScanDecoys bounds the time of a report, which scores the sample under each control key.
 	maxScanDecoys = 10_000
 )
@@ -84,11 +87,19 @@ func (o *scanFlags) register(cmd *cobra.Command, part scanPart) {
 		}
 		f.Var(&o.maxDisk, "max-disk", "end rather than write more than `SIZE` to the folder of the journal, such as 500M or 20G")
 	})
+	if part == scanAll {
+		group(cmd, "Declared test", func(f *pflag.FlagSet) {
+			d.evidence.register(f)
+			f.StringVar(&o.plan, "plan-file", "", "make the test that the signed plan in `FILE` declares, and no other")
+			f.StringVar(&d.question, "question", "", "with --declare, the question that the report answers, in your words")
+			f.StringArrayVar(&d.evidence.clean, "clean", nil, "with --declare and --plan-file, `PATH` of text that nobody marked and that is like the tested one; repeat it for more")
+		})
+	}
 	if part != scanMap {
 		group(cmd, "Output", func(f *pflag.FlagSet) {
 			f.BoolVar(&o.json, "json", false, "print a line of JSON for each document, and a last one for all of them")
 			f.StringVarP(&o.report, "report", "o", "", "write an HTML page to `FILE` with the distribution of p-values, control keys, and the top documents in colours")
-			f.IntVar(&o.decoys, "decoys", student.MinDecoys, "number of control keys of the report, at least 100; 0 leaves them out")
+			f.IntVar(&o.decoys, "decoys", student.MinDecoys, "number of control keys of the report or of the plan, at least 100; 0 leaves them out")
 			f.StringVar(&o.parquet, "parquet", "", "write a row for each document to the parquet `FILE`")
 			f.StringVar(&o.failOn, "fail-on", "", `exit with status 3 if the verdict is "detected"`)
 		})
@@ -118,11 +129,11 @@ func (o *scanFlags) check(args []string, part scanPart) error {
 		within("alpha", d.alpha, open(0, 1)),
 		within("fdr", o.fdr, open(0, 1)),
 		within("min-share", d.minShare, leftOpen(0, 1)),
-		within("sample", o.sample, fromTo(1, 1<<28)),
+		within("sample", o.sample, fromTo(1, maxSample)),
 		within("workers", o.workers, fromTo(0, 4096)),
 		failOn(o.failOn),
 		{o.decoys != 0 && (o.decoys < student.MinDecoys || o.decoys > maxScanDecoys), fmt.Sprintf("--decoys %d is outside %d to %d, and is not 0", o.decoys, student.MinDecoys, maxScanDecoys)},
-		{part != scanMap && o.report == "" && o.given("decoys"), "--decoys is for the page of --report; name its file, or leave --decoys out"},
+		{part != scanMap && o.report == "" && d.evidence.declare == "" && o.given("decoys"), "--decoys is for the page of --report; name its file, or leave --decoys out"},
 		{o.report != "" && filepath.Clean(o.report) == filepath.Clean(o.parquet), "--report and --parquet name the same file; give one of them another name"},
 		{o.runKey != "" && digits != nil, fmt.Sprintf("--run-key: %v", digits)},
 		{part == scanReduce && len(args) == 0, "DIR is missing: the folders that 'isotope map' made"},

@@ -26,6 +26,14 @@ type scanOutput struct {
 	shown   []*scan.Document // with the smallest p-values
 	report  *scanReport      // nil: there is none
 	table   *scanTable       // nil: there is none
+	digests *scanDigests     // nil: the test is not of a plan
+}
+
+// close removes a table that was not finished.
+func (o *scanOutput) close() {
+	if o.table != nil {
+		o.table.remove()
+	}
 }
 
 // openSidecar opens the file of --skipped.
@@ -48,23 +56,28 @@ func (o *scanOutput) Document(d *scan.Document) error {
 			return err
 		}
 	}
+	if o.digests != nil {
+		if err := o.digests.document(d); err != nil {
+			return err
+		}
+	}
 	if o.flags.json {
 		return writeJSON(o.stdout, d)
 	}
 	if d.Listed {
-		o.shown = insertDocument(o.shown, d)
+		o.shown = insertDocument(o.shown, d, shownDocuments)
 	}
 	return nil
 }
 
-// insertDocument keeps the documents with the smallest p-values.
-func insertDocument(list []*scan.Document, d *scan.Document) []*scan.Document {
+// insertDocument keeps so many documents with the smallest p-values.
+func insertDocument(list []*scan.Document, d *scan.Document, most int) []*scan.Document {
 	at, _ := slices.BinarySearchFunc(list, d, compareDocuments)
-	if at == shownDocuments {
+	if at == most {
 		return list
 	}
 	list = slices.Insert(list, at, d)
-	return list[:min(len(list), shownDocuments)]
+	return list[:min(len(list), most)]
 }
 
 // endFiles writes the page and the table.
@@ -92,14 +105,16 @@ func compareDocuments(a, b *scan.Document) int {
 
 // Skip implements scan.Sink.
 func (o *scanOutput) Skip(s *scan.Skip) error {
-	if o.sidecar == nil {
+	if o.sidecar == nil && o.digests == nil {
 		return nil
 	}
-	line := inputs.SkipLine{
+	text, err := json.Marshal(inputs.SkipLine{
 		File: s.File, Members: s.Members, Row: s.Row, Line: s.Line, Offset: s.Offset, Reason: s.Reason, Detail: s.Detail, Fields: s.Fields, Rest: s.Rest,
+	})
+	if err == nil && o.digests != nil {
+		o.digests.skip(text)
 	}
-	text, err := json.Marshal(line)
-	if err == nil {
+	if err == nil && o.sidecar != nil {
 		_, err = o.sidecar.Write(append(text, '\n'))
 	}
 	if err != nil {

@@ -38,7 +38,7 @@ type scanReport struct {
 
 func (r *scanReport) add(d *scan.Document) {
 	r.histogram.Add(d.Log10PDocument)
-	r.top = insertDocument(r.top, d)
+	r.top = insertDocument(r.top, d, shownDocuments)
 }
 
 // controls returns marks like one of the scan's, under control keys.
@@ -213,6 +213,7 @@ func (o *scanOutput) facts(t *scan.Totals) []report.Fact {
 		{Name: "run key", Value: t.RunKey},
 		{Name: "largest sample", Value: fmt.Sprintf("%d pairs", t.Sample)},
 	}
+	facts = append(facts, signedFacts(o.signed, o.flags.mark.evidence.signed)...)
 	for i := range o.marks {
 		if i == shownDocuments {
 			facts = append(facts, report.Fact{Name: "marks", Value: fmt.Sprintf("and %d more; --json has all of them", len(o.marks)-i)})
@@ -397,7 +398,8 @@ func (o *scanOutput) readAgain(ctx context.Context, list []*scan.Document) ([]sh
 			return nil, err
 		}
 		missing := "its file was read again, and does not have this document now"
-		info, err := os.Stat(file)
+		path := o.pathOf(file)
+		info, err := os.Stat(path)
 		switch {
 		case file == inputs.Stdin || file == o.flags.stdinName:
 			missing = "it came through standard input, which cannot be read a second time"
@@ -406,7 +408,7 @@ func (o *scanOutput) readAgain(ctx context.Context, list []*scan.Document) ([]sh
 		case !info.Mode().IsRegular():
 			missing = "its file cannot be read a second time"
 		default:
-			if err := o.readFileAgain(ctx, reader, file, wanted, list, out); err != nil {
+			if err := o.readFileAgain(ctx, reader, path, wanted, list, out); err != nil {
 				return nil, err
 			}
 		}
@@ -417,6 +419,16 @@ func (o *scanOutput) readAgain(ctx context.Context, list []*scan.Document) ([]sh
 		}
 	}
 	return out, nil
+}
+
+// pathOf returns where a file is whose name need not be its path. Reduce alone knows no paths.
+func (s *scanning) pathOf(file string) string {
+	if s.input != nil {
+		if path, ok := s.input.Paths[file]; ok {
+			return path
+		}
+	}
+	return file
 }
 
 // readFileAgain reads the documents of one file, up to the last one that is wanted.

@@ -54,6 +54,10 @@ when a share of --share would have been detected. --fixed collects everything fi
 p-value is adjusted for all of these tests. Decoys are control keys: nobody marked text with them.
 They are tested on the same outputs, and show what chance does.
 
+--declare FILE writes the plan, signs and logs it, and asks and scores nothing. --plan-file with
+a signed plan makes the test that it declares, and no other. For an endpoint the plan fixes the
+questions, the budget and the stopping rule. The signed report names the end of the journal.
+
 With --registry the key is the root key of a registry of accounts. The test then also asks
 through which accounts the marked text went.
 

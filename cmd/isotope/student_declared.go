@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/audit"
@@ -21,6 +24,7 @@ import (
 type auditOptions struct {
 	Declared audit.DeclaredPlan `json:"declared"`
 	Read     readOptions        `json:"read"`
+	Prompts  []string           `json:"prompts,omitempty"` // of the questions to an endpoint
 }
 
 // declarableAudit are the flags of audit that a signed plan can declare, and those that do not
@@ -28,10 +32,15 @@ type auditOptions struct {
 var declarableAudit = []string{
 	"key", "profile", "question", "reference", "alpha", "c1", "share", "tests", "decoys", "run-key", "prompts-unmarked",
 	"format", "encoding", "field", "prompt-field", "role", "tokenizer", "declare", "log", "sign-key",
+	"endpoint", "model", "api", "system", "extra", "prompts", "stream", "max-tokens", "temperature", "top-p", "asks", "batch",
+	"budget-tokens", "budget-money", "price-in", "price-out", "fixed", "c1-pairs", "journal",
 }
 
 // plannedAudit are the flags of audit with a signed plan. The plan has all others.
-var plannedAudit = []string{"key", "tokenizer", "plan-file", "log", "sign-key", "signed-report", "report", "json", "fail-on"}
+var plannedAudit = []string{
+	"key", "tokenizer", "plan-file", "log", "sign-key", "signed-report", "report", "json", "fail-on",
+	"journal", "concurrency", "rate", "retries", "timeout", "api-key-env", "api-key-file",
+}
 
 // hasSignedPlan reports whether --plan-file has a signed plan.
 func (o *studentFlags) hasSignedPlan() bool {
@@ -48,13 +57,18 @@ func (o *studentFlags) checkDeclared(args []string, planned bool) error {
 	switch {
 	case planned:
 		rules = append(rules, onlyThese(o.changed, plannedAudit, "is declared in the plan, or is not part of a declared test"),
-			rule{o.key == "", "--key FILE is missing: the key that the plan tests"})
+			rule{o.key == "", "--key FILE is missing: the key that the plan tests"},
+			rule{o.journal != "" && filepath.Clean(o.report) == filepath.Clean(o.journal), "--journal and --report name the same file; give the report another name"})
+		rules = append(rules, o.collection()...)
 	case o.evidence.declare != "":
 		rules = append(rules, onlyThese(o.changed, declarableAudit, "cannot be declared and signed"),
-			rule{o.reference != referenceNone, "--reference none is missing: the reference model is trained on this machine, and a stranger could not repeat the test with it"})
+			rule{o.endpoint != "" && o.journal != "", "--declare asks nothing, and makes no journal; leave out --journal, and give it with --plan-file"},
+			rule{(o.endpoint != "" || o.journal == "") && o.reference != referenceNone, "--reference none is missing: the reference model is trained on this machine, and a stranger could not repeat the test with it"})
 	}
 	if planned || o.evidence.declare != "" {
-		rules = append(rules, rule{len(args) == 0, "PATH is missing: the files of the outputs"})
+		other := o.endpoint != "" || o.journal != ""
+		rules = append(rules, rule{len(args) == 0 && !other, "PATH is missing: the files of the outputs"},
+			rule{len(args) > 0 && other, "give one of PATH..., and --endpoint or --journal"})
 	}
 	return check(rules)
 }
@@ -88,12 +102,13 @@ func (c *cli) declareAudit(ctx context.Context, o *studentFlags, args []string) 
 	if err != nil {
 		return err
 	}
-	files, err := c.readCorpus(ctx, args)
+	x := auditOptions{Read: o.read.options()}
+	files, journal, err := c.declaredOutputs(ctx, o, s, &x, args)
 	if err != nil {
 		return err
 	}
-	x := auditOptions{Read: o.read.options()}
-	if err := c.plan(ctx, s, o, &x.Declared, ""); err != nil {
+	d := &x.Declared.Plan
+	if err := onlyMark(d, s); err != nil {
 		return err
 	}
 	if _, err := s.audit(&x.Declared); err != nil { // what the test would refuse
@@ -103,34 +118,84 @@ func (c *cli) declareAudit(ctx context.Context, o *studentFlags, args []string) 
 	if err != nil {
 		return err
 	}
-	d := &x.Declared.Plan
 	return c.declarePlan(ctx, &o.evidence, l, &provenance.Plan{
-		Version: 1, Test: "audit", Question: d.Question, Log: l.vkey, Keys: []provenance.PlanKey{key}, Corpus: files.manifest.Digest(), Files: files.manifest,
+		Version: 1, Test: "audit", Question: d.Question, Log: l.vkey, Keys: []provenance.PlanKey{key}, Corpus: files.Digest(), Files: files, Journal: journal,
 		Unit: "corpus", Dedup: native.Dedup, Statistics: d.Statistics, Alpha: d.Alpha,
 		Multiplicity: "Bonferroni for the statistics and for the tests that this one belongs to", Tests: d.Tests, Stopping: d.Stopping,
 		Controls: provenance.Controls{Keys: d.Decoys, RunKey: d.RunKey}, Tool: toolVersion(), Options: options,
 	})
 }
 
+// declaredOutputs returns the files of a plan, and sets the options that depend on where the outputs
+// come from.
+func (c *cli) declaredOutputs(ctx context.Context, o *studentFlags, s *suspect, x *auditOptions, args []string) (files provenance.Manifest, journal string, err error) {
+	switch {
+	case o.endpoint != "":
+		collection, err := c.declaration(ctx, o)
+		if err != nil {
+			return nil, "", err
+		}
+		if s.tokenizer == nil {
+			return nil, "", usagef("the profile has no tokenizer, and answers are text; make a profile with the tokenizer of your model")
+		}
+		x.Declared, x.Prompts = *audit.Declare(collection), collection.Prompts
+		questions, err := canonical.Encode(x.Prompts)
+		if err != nil {
+			return nil, "", err
+		}
+		sum := sha256.Sum256(questions)
+		files = provenance.Manifest{{Name: questionsName, Bytes: int64(len(questions)), SHA256: hex.EncodeToString(sum[:])}}
+		return files, provenance.JournalMade, c.plan(ctx, s, o, &x.Declared, "")
+	case o.journal != "":
+		rec, err := collect.ReadJournal(o.journal)
+		if err != nil {
+			return nil, "", err
+		}
+		d, err := audit.FromDeclaration(&rec.Declaration)
+		if err != nil {
+			return nil, "", fmt.Errorf("%s: %w", o.journal, err)
+		}
+		x.Declared, x.Prompts = *d, rec.Declaration.Prompts
+		found, err := journalFiles(ctx, o.journal)
+		return found.manifest, provenance.JournalGiven, err
+	}
+	found, err := c.readCorpus(ctx, "audit", args)
+	if err != nil {
+		return nil, "", err
+	}
+	return found.manifest, "", c.plan(ctx, s, o, &x.Declared, "")
+}
+
+// onlyMark returns an error unless a plan tests the mark of a suspect, and nothing that a stranger
+// could not repeat.
+func onlyMark(d *audit.Plan, s *suspect) error {
+	switch {
+	case d.Registry != nil || d.Provenance != nil || d.Reference != "":
+		return errors.New("a declared test has neither accounts nor a provenance band nor a reference model; make a plan without them")
+	case s.keyID != d.Key || s.scorer.ID() != d.Mark || s.profile.ID() != d.Profile:
+		return errors.New("the plan names one mark and has the profile of another")
+	}
+	return nil
+}
+
 // auditPlanned makes a declared test.
 func (c *cli) auditPlanned(ctx context.Context, o *studentFlags, args []string) error {
-	if err := newFile("signed-report", o.evidence.signed); err != nil {
-		return err
-	}
-	text, err := textfile.Read(o.plan, maxEnvelope)
-	if err != nil {
-		return openError(err)
-	}
-	l, err := c.openLog(&o.evidence.logFlags)
+	t, err := c.openDeclared(ctx, &o.evidence, o.plan, "audit")
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	t, err := c.openPlan(ctx, text, "audit", l)
-	if err != nil {
-		return err
-	}
+	defer t.log.close()
 	o.evidence.keys = []string{o.key}
+	if err := check([]rule{
+		{t.plan.Journal == "" && len(args) == 0, "PATH is missing: the files of the outputs"},
+		{t.plan.Journal == "" && o.journal != "", "the plan is of outputs in files; give them in place of --journal"},
+		{t.plan.Journal != "" && o.journal == "", "--journal FILE is missing: the journal of the answers"},
+	}); err != nil {
+		return err
+	}
+	if t.plan.Journal != "" {
+		args = []string{o.journal}
+	}
 	run, outcome, err := c.runAudit(ctx, o, t, args)
 	if err != nil {
 		return err
@@ -139,14 +204,22 @@ func (c *cli) auditPlanned(ctx context.Context, o *studentFlags, args []string) 
 	if err != nil {
 		return err
 	}
-	seen := report.AuditObserved{Facts: append(signedFacts(digest, o.evidence.signed), run.rows.facts()...)}
-	return c.publish(o, run.report, collect.Asked, run.rows, seen)
+	seen := report.AuditObserved{}
+	if run.rows != nil {
+		seen.Facts = run.rows.facts()
+	} else {
+		seen = observedOf(o.journal, run.journal)
+	}
+	seen.Facts = append(signedFacts(digest, o.evidence.signed), seen.Facts...)
+	return c.publish(o, run.report, run.end, run.rows, seen)
 }
 
 // An auditRun is a declared test of outputs that was made.
 type auditRun struct {
-	report *report.Audit
-	rows   *outputRows
+	report  *report.Audit
+	end     collect.End
+	rows    *outputRows        // nil: of a journal
+	journal *collect.Recording // nil: of files
 }
 
 // runAudit tests the corpus of a plan and returns the outcome.
@@ -167,11 +240,14 @@ func (c *cli) runAudit(ctx context.Context, o *studentFlags, t *declaredTest, ar
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.keyID != d.Plan.Key || s.scorer.ID() != d.Plan.Mark || s.profile.ID() != d.Plan.Profile {
-		return nil, nil, errors.New("the plan names one mark and has the profile of another")
+	if err := onlyMark(&d.Plan, s); err != nil {
+		return nil, nil, err
 	}
 	o.alpha = d.Plan.Alpha
 	o.read.set(x.Read)
+	if t.plan.Journal != "" {
+		return c.runJournal(ctx, o, t, s, &x, args)
+	}
 	if err := t.open(ctx, c, args, nil); err != nil {
 		return nil, nil, err
 	}
@@ -182,7 +258,8 @@ func (c *cli) runAudit(ctx context.Context, o *studentFlags, t *declaredTest, ar
 	if err := t.begin(c); err != nil {
 		return nil, nil, err
 	}
-	run := &auditRun{rows: &outputRows{}}
+	t.pause()
+	run := &auditRun{rows: &outputRows{}, end: collect.Asked}
 	reading := c.busy("reading")
 	err = c.readOutputs(ctx, &o.read, t.files.paths, run.rows, a.AddDocument)
 	reading()
@@ -207,14 +284,17 @@ func (c *cli) runAudit(ctx context.Context, o *studentFlags, t *declaredTest, ar
 		return nil, nil, err
 	}
 	outcome, err := run.outcome(t)
-	return run, outcome, err
+	if err != nil {
+		return nil, nil, err
+	}
+	outcome.Counts = countsOf(&run.rows.Ledger)
+	return run, outcome, nil
 }
 
 // sameTerms returns an error unless the parts of a plan agree.
 func sameTerms(p *provenance.Plan, d *audit.Plan) error {
 	if d.Alpha != p.Alpha || d.Tests != p.Tests || d.Decoys != p.Controls.Keys || d.RunKey != p.Controls.RunKey || d.Stopping != p.Stopping ||
-		!slices.Equal(d.Statistics, p.Statistics) || len(p.Keys) != 1 || d.Key != p.Keys[0].ID || d.Question != p.Question ||
-		d.Registry != nil || d.Provenance != nil || d.Reference != "" {
+		!slices.Equal(d.Statistics, p.Statistics) || len(p.Keys) != 1 || d.Key != p.Keys[0].ID || d.Question != p.Question {
 		return errors.New("the plan declares one test and has the options of another")
 	}
 	return nil
@@ -245,7 +325,7 @@ func (r *auditRun) outcome(t *declaredTest) (*provenance.Outcome, error) {
 		return nil, err
 	}
 	out := &provenance.Outcome{
-		Verdict: string(c.Verdict), Alpha: t.plan.Alpha, Files: t.files.manifest, Counts: countsOf(&r.rows.Ledger), Result: result,
+		Verdict: string(c.Verdict), Alpha: t.plan.Alpha, Files: t.files.manifest, Result: result,
 		Controls: []provenance.ControlResult{},
 	}
 	for _, s := range c.Statistics {

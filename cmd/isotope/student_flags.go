@@ -184,7 +184,7 @@ func (o *studentFlags) sources(args []string) []rule {
 		{sources == 0 && !o.dryRun, "there is nothing to test; give files of outputs, --endpoint, --journal or --reading"},
 		{sources > 1, "give one of PATH..., --endpoint with --journal, and --reading"},
 		{o.endpoint != "" && o.model == "", "--model NAME is missing: the suspect's name at the endpoint"},
-		{o.endpoint != "" && o.journal == "" && !o.dryRun, "--journal FILE is missing: answers that are not kept are not evidence"},
+		{o.endpoint != "" && o.journal == "" && !o.dryRun && o.evidence.declare == "", "--journal FILE is missing: answers that are not kept are not evidence"},
 		{same, "--journal and --report name the same file; give the report another name"},
 	}
 }

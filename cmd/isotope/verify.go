@@ -28,12 +28,15 @@ key that the report names, and everybody can make a report with a key of their o
 when the keys and the plan were fixed. --log has a copy of the whole log, which shows what
 else was declared and tested, and whether a key was out before the test.
 
+A report on the answers of an endpoint names the end of their journal. --journal checks the
+file of that journal. Nothing is asked again.
+
 --replay repeats the test on the corpus in PATH, with keys that the owner disclosed. It must
 give the same bytes. This needs the files of the corpus, and nobody's word.`
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
-	logKey, log                    string
+	logKey, log, journal           string
 	checkpoints, keys, clean, toks []string
 	replay, json                   bool
 }
@@ -54,10 +57,11 @@ func (c *cli) verifyCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := check([]rule{
-				noSecrets(append(append(append([]string{o.logKey, o.log}, o.checkpoints...), o.keys...), o.clean...)...),
+				noSecrets(append(append(append([]string{o.logKey, o.log, o.journal}, o.checkpoints...), o.keys...), o.clean...)...),
 				{!o.replay && len(args) > 1, "PATH is the corpus of --replay; give --replay, or leave it out"},
 				{o.replay && len(args) < 2, "PATH is missing: the files of the corpus that was tested"},
 				{o.replay && len(o.keys) == 0, "--key FILE is missing: a replay needs each key of the plan, which the owner discloses with 'isotope reveal'"},
+				{o.replay && o.journal != "", "--replay takes the journal as PATH; leave out --journal"},
 				{!o.replay && len(o.clean) > 0, "--clean is for --replay; leave it out"},
 			}); err != nil {
 				return err
@@ -69,6 +73,7 @@ func (c *cli) verifyCommand() *cobra.Command {
 	registerLogKey(f, &o.logKey)
 	f.StringArrayVar(&o.checkpoints, "checkpoint", nil, "`FILE` of a checkpoint that somebody kept since it was published; repeat it for more")
 	f.StringVar(&o.log, "log", "", "`DIR` with a copy of the whole log")
+	f.StringVar(&o.journal, "journal", "", "`FILE` of the journal that the report is of: check that it is whole, and made after the test was declared")
 	f.StringArrayVarP(&o.keys, "key", "k", nil, "`FILE` of a key that the owner disclosed; repeat it for each key of the plan")
 	f.BoolVar(&o.replay, "replay", false, "repeat the test on the corpus in PATH, and compare every byte of the result")
 	f.StringArrayVar(&o.clean, "clean", nil, "`PATH` of the clean corpus of the plan; repeat it for more")
@@ -163,6 +168,15 @@ func (v *verification) run(ctx context.Context, text []byte, corpus []string) {
 		v.out.Notes = append(v.out.Notes, fmt.Sprintf("the log has %d entries before the plan, so the owner chose the keys among at most as many; for text that may be older than the commitments, multiply the p-value by that number", v.checked.Order[0]))
 	}
 	v.beyond(ctx)
+	if plan := v.checked.Plan; plan.Journal != "" && v.flags.replay && len(corpus) > 0 {
+		v.flags.journal = corpus[0]
+	}
+	if v.flags.journal != "" {
+		says, err := checkJournal(ctx, v.flags.journal, report, v.checked.Plan)
+		add("journal", err, says)
+	} else if v.checked.Plan.Journal != "" {
+		v.out.Notes = append(v.out.Notes, "the journal of the answers was not checked; --journal with its file shows that it is whole")
+	}
 	if v.flags.replay {
 		v.replay(ctx, corpus)
 	}
@@ -236,6 +250,13 @@ func (v *verification) replay(ctx context.Context, corpus []string) {
 		o := &detectFlags{keys: v.flags.keys, tokenizers: v.flags.toks}
 		o.evidence.clean = v.flags.clean
 		_, outcome, err = v.runDetect(ctx, o, t, corpus)
+	case "scan":
+		o := &scanFlags{}
+		o.mark.keys, o.mark.tokenizers, o.mark.evidence.clean = v.flags.keys, v.flags.toks, v.flags.clean
+		var out *scanOutput
+		if out, _, outcome, err = v.runScan(ctx, o, t, corpus); err == nil {
+			out.close()
+		}
 	case "audit":
 		o := &studentFlags{tokenizers: v.flags.toks}
 		o.evidence.keys = v.flags.keys

@@ -462,20 +462,27 @@ func TestTampering(t *testing.T) {
 			require.NoError(t, os.CopyFS(dir.path, os.DirFS(c.stranger.path)))
 			require.NoError(t, os.Chmod(dir.of("leaf.key"), 0o600))
 			row.change(&forger{t, dir, private, public})
-			status, out, errs := isotope(append(at(dir, row.args...), "--json")...)
-			assert.Equal(t, exitError, status, "%s%s", out, errs)
-			var j verifyJSON
-			require.NoError(t, json.Unmarshal([]byte(out), &j), errs)
-			assert.False(t, j.OK)
-			if row.wants == "" {
-				return
-			}
-			i := slices.IndexFunc(j.Checks, func(f provenance.Finding) bool { return f.Name == row.wants && !f.OK })
-			if assert.GreaterOrEqual(t, i, 0, "%s did not fail: %s", row.wants, out) {
-				assert.Contains(t, j.Checks[i].Says, row.says)
-				assert.Contains(t, errs, row.wants)
-			}
+			requireFails(t, at(dir, row.args...), row.wants, row.says)
 		})
+	}
+}
+
+// requireFails makes a call of verify in which a check fails, and says so. An empty name is any
+// check.
+func requireFails(t *testing.T, args []string, check, says string) {
+	t.Helper()
+	status, out, errs := isotope(append(args, "--json")...)
+	assert.Equal(t, exitError, status, "%s%s", out, errs)
+	var j verifyJSON
+	require.NoError(t, json.Unmarshal([]byte(out), &j), errs)
+	assert.False(t, j.OK)
+	if check == "" {
+		return
+	}
+	i := slices.IndexFunc(j.Checks, func(f provenance.Finding) bool { return f.Name == check && !f.OK })
+	if assert.GreaterOrEqual(t, i, 0, "%s did not fail: %s", check, out) {
+		assert.Contains(t, j.Checks[i].Says, says)
+		assert.Contains(t, errs, check)
 	}
 }
 

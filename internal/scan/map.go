@@ -40,6 +40,8 @@ type Input struct {
 	Args   []string // that Files come from, for a journal to compare
 	Notes  []string // what was left out in the search for files
 	Stdin  io.Reader
+	// Paths has the paths of those Files whose names are not their paths.
+	Paths map[string]string
 	// StdinName is what standard input is called in places, if not "-".
 	StdinName string
 	// Open opens a file whose name is an address, such as gs://bucket/name. If it is nil, addresses
@@ -58,6 +60,8 @@ type Work struct {
 	// with the smallest p-value of the pile, and tests the pile under them. These are not tests of the
 	// scan. nil makes none.
 	Controls func(mark int) ([]detect.Scorer, error)
+	// EachControls has Reduce do so for every mark with a test of the pile.
+	EachControls bool
 
 	batchBytes int                       // of texts in a batch; 0 is the default
 	checkBytes int64                     // of texts between two checkpoints; 0 has no bound
@@ -502,15 +506,19 @@ func (m *mapper) open(ctx context.Context, fileName string) iter.Seq[corpus.Item
 	if fileName == m.stdin() && slices.Contains(m.in.Files, Stdin) {
 		return m.in.Corpus.Stream(ctx, m.in.Stdin, fileName)
 	}
-	if _, err := os.Stat(fileName); err != nil && strings.Contains(fileName, "://") {
+	path, ok := m.in.Paths[fileName]
+	if !ok {
+		path = fileName
+	}
+	if _, err := os.Stat(path); err != nil && strings.Contains(path, "://") {
 		if m.in.Open != nil {
 			return m.openAddress(ctx, fileName)
 		}
 		return unreadable(fileName, "this is an address and not a file; download it, and give the file")
 	}
-	f, err := os.Open(fileName)
+	f, err := os.Open(path)
 	if err != nil {
-		return m.in.Corpus.Path(ctx, fileName) // says why
+		return m.in.Corpus.Path(ctx, path) // says why
 	}
 	return func(yield func(corpus.Item) bool) {
 		m.work.Progress.begin(f)

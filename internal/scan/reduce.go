@@ -78,6 +78,8 @@ type reduction struct {
 	dir      string // for sorting
 	totals   *Totals
 	controls func(mark int) ([]detect.Scorer, error)
+	// eachControls makes them for every mark.
+	eachControls bool
 }
 
 // A fileRef is a file of one of the journals.
@@ -97,7 +99,7 @@ func Reduce(ctx context.Context, dirs []string, marks []Mark, o Options, sink Si
 	if w == nil {
 		w = &Work{}
 	}
-	r := &reduction{design: d, disk: &disk{budget: w.Budget, wrap: w.wrap, memory: w.sortBytes}, samples: d.newSamples(), totals: &Totals{}, controls: w.Controls}
+	r := &reduction{design: d, disk: &disk{budget: w.Budget, wrap: w.wrap, memory: w.sortBytes}, samples: d.newSamples(), totals: &Totals{}, controls: w.Controls, eachControls: w.EachControls}
 	defer func() {
 		for _, j := range r.journals {
 			err = errors.Join(err, j.close())

@@ -56,6 +56,9 @@ type Totals struct {
 	// the mark that they are like. They are nil without Work.Controls, and are not tests.
 	Controls   []float64 `json:"-"`
 	Controlled int       `json:"-"`
+	// ControlsOf are those of each mark, with Work.EachControls. They are nil for a mark without a
+	// test of the pile.
+	ControlsOf [][]float64 `json:"-"`
 
 	best     float64
 	manifest hash.Hash
@@ -388,33 +391,58 @@ func (s *sample) addTo(panel *detect.Panel) (excluded int64) {
 	return excluded
 }
 
-// control tests the pile under control keys, for the mark with the smallest p-value of the pile.
+// control tests the pile under control keys, for the mark with the smallest p-value of the pile, or
+// for every mark.
 func (r *reduction) control() error {
+	t := r.totals
 	best := -1
-	for i, x := range r.totals.Pile {
-		if x.Log10P != nil && (best < 0 || *x.Log10P < *r.totals.Pile[best].Log10P) {
+	for i, x := range t.Pile {
+		if x.Log10P != nil && (best < 0 || *x.Log10P < *t.Pile[best].Log10P) {
 			best = i
 		}
 	}
 	if r.controls == nil || best < 0 {
 		return nil
 	}
-	scorers, err := r.controls(best)
-	if err != nil || len(scorers) == 0 {
-		return err
+	if r.eachControls {
+		t.ControlsOf = make([][]float64, len(t.Pile))
 	}
-	g := r.groupOf(best)
+	for i, x := range t.Pile {
+		if x.Log10P == nil || i != best && !r.eachControls {
+			continue
+		}
+		list, err := r.controlsOf(i)
+		if err != nil {
+			return err
+		}
+		if i == best && len(list) > 0 {
+			t.Controlled, t.Controls = best, list
+		}
+		if r.eachControls {
+			t.ControlsOf[i] = list
+		}
+	}
+	return nil
+}
+
+// controlsOf returns log10 of the p-values of the pile under control keys like a mark, ascending.
+func (r *reduction) controlsOf(mark int) ([]float64, error) {
+	scorers, err := r.controls(mark)
+	if err != nil || len(scorers) == 0 {
+		return nil, err
+	}
+	g := r.groupOf(mark)
 	o := g.options
 	o.Dedup = detect.DedupPair
 	panel := detect.NewPanel(scorers, &o)
-	at := slices.IndexFunc(r.design.samples, func(x sampleOf) bool { return &r.groups[x.group] == g && x.width == r.marks[best].Bound.Scorer.Width() })
+	at := slices.IndexFunc(r.design.samples, func(x sampleOf) bool { return &r.groups[x.group] == g && x.width == r.marks[mark].Bound.Scorer.Width() })
 	r.samples[at].addTo(panel)
-	r.totals.Controlled = best
+	var list []float64
 	for _, x := range panel.Results() {
-		r.totals.Controls = append(r.totals.Controls, x.Log10P)
+		list = append(list, x.Log10P)
 	}
-	slices.Sort(r.totals.Controls)
-	return nil
+	slices.Sort(list)
+	return list, nil
 }
 
 // confidence is that of an Estimate.
