@@ -73,7 +73,7 @@ func completeAll(root *cobra.Command) {
 		}
 		switch cmd.Name() {
 		case "plan":
-			complete(cmd, map[string][]string{"text": append(plan.TextKinds(), textBest)})
+			complete(cmd, map[string][]string{"text": append(plan.TextKinds(), textBest), "kind": plan.MeasuredKinds()})
 		case "new", "profile":
 			complete(cmd, map[string][]string{"text": plan.TextKinds()})
 		}

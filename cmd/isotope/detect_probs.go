@@ -39,7 +39,7 @@ func (c *cli) openProbs(ctx context.Context, o *detectFlags, set *candidateSet) 
 	}
 	for _, x := range set.list {
 		if x.profile.Native == nil {
-			return nil, usagef("the test with a model's probabilities is for marks of isotope/1, and a profile is of another engine; leave out --probs, --reference-gguf and --reference-endpoint")
+			return nil, usagef("the test with a model's probabilities is for marks of isotope/1, and a profile is of another engine; leave out --probs, --reference-gguf and --reference-endpoint, or test that profile without them in a call of its own")
 		}
 	}
 	p = &tokenProbs{ctx: ctx}
@@ -393,7 +393,7 @@ func (o *detectFlags) probRules() []rule {
 	return []rule{
 		{models > 1, "--probs, --reference-gguf and --reference-endpoint name one model each, and each is a test; give one"},
 		{(o.referenceEndpoint != "") != (o.referenceModel != ""), "--reference-endpoint and --reference-model need each other"},
-		{models > 0 && bands, "several marks of one text are not tested with probabilities; test for one --profile, or leave out the model"},
+		{models > 0 && bands, "the test with probabilities is of one mark, and several profiles were given; call detect once for each --profile and multiply each p-value by their number, or leave out the model"},
 		{models > 0 && o.alpha > 0.5, "a test with probabilities needs an --alpha of at most 0.5; give a smaller one, or leave out the model"},
 		{o.given("reference-temperature") && o.referenceGGUF == "", "--reference-temperature is for --reference-gguf; leave it out"},
 		within("reference-temperature", o.referenceTemperature, notNegative()),

@@ -408,7 +408,7 @@ func TestDetectProbabilitiesThatDoNotFit(t *testing.T) {
 	}{
 		{"two models", []string{"--profile", w.profile, "--key", w.key, "--probs", "x", "--reference-gguf", model, w.clean}, exitUsage, "give one"},
 		{"no such file", []string{"--profile", w.profile, "--key", w.key, "--probs", w.of("nothing"), w.clean}, exitError, "nothing"},
-		{"bands", []string{"--profile", w.profile, "--key", w.key, "--profile", w.profile, "--key", w.key, "--reference-gguf", model, w.clean}, exitUsage, "several marks of one text"},
+		{"bands", []string{"--profile", w.profile, "--key", w.key, "--profile", w.profile, "--key", w.key, "--reference-gguf", model, w.clean}, exitUsage, "call detect once for each --profile"},
 		{"a temperature of nothing", []string{"--profile", w.profile, "--key", w.key, "--reference-temperature", "0.5", w.clean}, exitUsage, "for --reference-gguf"},
 		{"rows of nothing", []string{"--profile", w.profile, "--key", w.key, "--write-rows", "x", w.clean}, exitUsage, "--write-rows"},
 		{"another tokenizer", []string{"--profile", words, "--key", w.key, "--reference-gguf", model, text}, exitError, "the model has another tokenizer"},

@@ -14,7 +14,7 @@ import (
 )
 
 // drawFlags are the flags of plan that belong to green lists alone.
-var drawFlags = []string{"gamma", "delta", "kl", "temperature", "entropy", "probabilities", "c", "histogram", "excess", "c1", "student-share"}
+var drawFlags = []string{"gamma", "delta", "kl", "temperature", "entropy", "probabilities", "c", "histogram", "kind", "excess", "c1", "student-share"}
 
 // draw returns the keyed draw of a call, or nil for a green list.
 func (o *planFlags) draw() watermark.Scheme {
@@ -41,7 +41,7 @@ func (o *planFlags) drawRules() []rule {
 	}
 	if o.scheme != schemeGreenList {
 		if wrong := given(o.given, drawFlags); len(wrong) > 0 {
-			rules = append(rules, rule{true, "a keyed draw is planned for kinds of text; leave out " + dashed(wrong)})
+			rules = append(rules, rule{true, "a keyed draw is planned for the kinds of --text; leave out " + dashed(wrong)})
 		}
 		rules = append(rules, rule{o.text == textBest, "a keyed draw has no best kind of text; give --text " + plan.TextKinds()[0]})
 	}
@@ -52,7 +52,7 @@ func (o *planFlags) drawRules() []rule {
 func (o *planFlags) addDraws(p *planJSON, s watermark.Scheme) error {
 	if o.given("profile") {
 		if wrong := given(o.given, drawFlags); len(wrong) > 0 {
-			return usagef("a keyed draw is planned for kinds of text; leave out %s", dashed(wrong))
+			return usagef("a keyed draw is planned for the kinds of --text; leave out %s", dashed(wrong))
 		}
 		if o.text == textBest {
 			return usagef("a keyed draw has no best kind of text; give --text %s", plan.TextKinds()[0])

@@ -13,6 +13,7 @@ import (
 // planFlags are the flags of plan.
 type planFlags struct {
 	profile, histogram, text  string
+	kind                      string
 	gamma, delta, temperature float64
 	kl                        float64
 	entropy, c, excess, share float64
@@ -31,7 +32,7 @@ type planFlags struct {
 }
 
 // planSources are the flags that describe the text, of which a call has one at most.
-var planSources = []string{"text", "entropy", "probabilities", "c", "histogram", "excess"}
+var planSources = []string{"text", "kind", "entropy", "probabilities", "c", "histogram", "excess"}
 
 // textBest is the kind of text in which every token is as good as any other.
 const textBest = "best"
@@ -52,6 +53,7 @@ func (o *planFlags) register(cmd *cobra.Command) {
 	f.Float64Var(&o.kl, "kl", 0, "pick the delta that costs `NATS` per token on average")
 	f.Float64Var(&o.temperature, "temperature", 1, "sampling temperature, by which the bias is divided")
 	f.StringVar(&o.text, "text", "", "`KIND` of text: "+strings.Join(plan.TextKinds(), ", ")+", or "+textBest)
+	f.StringVar(&o.kind, "kind", "", "`KIND` of real text, measured on "+plan.MeasuredModel+": "+strings.Join(plan.MeasuredKinds(), ", "))
 	f.Float64Var(&o.entropy, "entropy", 0, "a model with an entropy of `NATS` at each token, 0 to 7.5")
 	f.Float64SliceVar(&o.probabilities, "probabilities", nil, "next-token probabilities `P,P,...`, the same at each token")
 	f.Float64Var(&o.c, "c", 0, "mean of 1 - sum p^2 over the steps, in (0,1]; it holds for small deltas, and overstates the effect of one above 1/2")
@@ -82,6 +84,7 @@ func (o *planFlags) together() []rule {
 		{o.given("profile") && (o.given("gamma") || o.given("delta")), "--profile has gamma and delta; leave out --gamma and --delta"},
 		{o.given("excess") && len(bias) > 0, "--excess is the effect of a bias; leave out " + dashed(bias)},
 		{o.given("histogram") && o.given("temperature"), "the histogram has its temperature; leave out --temperature"},
+		{o.given("kind") && o.given("temperature"), "--kind was measured at temperature 0.7; leave out --temperature, or log a histogram at yours"},
 	}
 }
 
@@ -119,8 +122,10 @@ func (o *planFlags) numbers() []rule {
 func (o *planFlags) textNumbers() []rule {
 	kind := oneOf("text", o.text, append(plan.TextKinds(), textBest)...)
 	kind.when = kind.when && o.given("text")
+	measured := oneOf("kind", o.kind, plan.MeasuredKinds()...)
+	measured.when = measured.when && o.given("kind")
 	return []rule{
-		kind,
+		kind, measured,
 		within("entropy", o.entropy, closed(0, 7.5)),
 		{o.given("probabilities") && !areProbabilities(o.probabilities), "--probabilities are not numbers of at least 0 with a positive sum"},
 		withinIf(o.given("c"), "c", o.c, leftOpen(0, 1)),

@@ -10,15 +10,23 @@ import (
 
 // planJSON is the JSON object of a plan, version 1: rows, or a student.
 type planJSON struct {
-	Version     int          `json:"version"`
-	Alpha       float64      `json:"alpha"`
-	Tests       int64        `json:"tests"`
-	Scheme      string       `json:"scheme,omitempty"` // of a keyed draw
-	Gamma       *float64     `json:"gamma,omitempty"`
-	Temperature *float64     `json:"temperature,omitempty"`
-	Share       *float64     `json:"share,omitempty"`
-	Rows        []planRow    `json:"rows,omitempty"`
-	Student     *planStudent `json:"student,omitempty"`
+	Version     int           `json:"version"`
+	Alpha       float64       `json:"alpha"`
+	Tests       int64         `json:"tests"`
+	Scheme      string        `json:"scheme,omitempty"` // of a keyed draw
+	Gamma       *float64      `json:"gamma,omitempty"`
+	Temperature *float64      `json:"temperature,omitempty"`
+	Share       *float64      `json:"share,omitempty"`
+	Measured    *planMeasured `json:"measured,omitempty"` // where the law of --kind is from
+	Rows        []planRow     `json:"rows,omitempty"`
+	Student     *planStudent  `json:"student,omitempty"`
+}
+
+// planMeasured says where a kind of real text was measured.
+type planMeasured struct {
+	Model       string  `json:"model"`
+	Temperature float64 `json:"temperature"`
+	Steps       int64   `json:"steps"`
 }
 
 // planRow is the plan for one kind of text.
@@ -91,6 +99,10 @@ func (p *planJSON) print(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if m := p.Measured; m != nil {
+		fmt.Fprintf(&b, "Measured on %s at temperature %g, over %d steps of unmarked text. A larger\nmodel has less choice, and needs more tokens.\n",
+			m.Model, m.Temperature, m.Steps)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

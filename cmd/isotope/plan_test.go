@@ -54,6 +54,11 @@ func TestPlanUsageErrors(t *testing.T) {
 		{"--dual 0.5", "--dual is for --scheme gumbelmax"},
 		{"--scheme tournament --depth 40", "outside 1 to 32"},
 		{"--scheme gumbelmax --profile p", "leave out --scheme"},
+		{"--kind poetry", "not one of chat, reasoning, code"},
+		{"--kind chat --text chat", "--text and --kind describe the same text twice"},
+		{"--kind chat --temperature 1", "measured at temperature 0.7"},
+		{"--kind chat --gamma 0.25", "measured for gamma 0.5"},
+		{"--kind chat --scheme gumbelmax", "leave out --kind"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			status, out, errs := isotope(append([]string{"plan"}, strings.Fields(c.args)...)...)
@@ -138,6 +143,43 @@ func must(text []byte, err error) []byte {
 		panic(err)
 	}
 	return text
+}
+
+// TestPlanKind: a plan for a kind of real text is that of its histogram, and says where it is from. So does
+// the explanation of a profile, whose bias is divided by the temperature of the measurement.
+func TestPlanKind(t *testing.T) {
+	var p, histogram planJSON
+	require.NoError(t, json.Unmarshal([]byte(mustRun(t, "plan", "--json", "--kind", "code", "--delta", "2")), &p))
+	require.NoError(t, json.Unmarshal([]byte(mustRun(t, "plan", "--json", "--histogram", "../../detect/plan/measured/code.json", "--delta", "2")), &histogram))
+	require.Len(t, p.Rows, 1)
+	assert.Equal(t, "code", p.Rows[0].Text)
+	assert.EqualValues(t, 259, p.Rows[0].Tokens)
+	assert.Equal(t, &planMeasured{Model: "SmolLM2-135M-Instruct", Temperature: 0.7, Steps: 3000}, p.Measured)
+	assert.Nil(t, histogram.Measured)
+	p.Rows[0].Text = histogram.Rows[0].Text
+	assert.Equal(t, histogram.Rows, p.Rows)
+	assert.Contains(t, mustRun(t, "plan", "--kind", "code"), "Measured on SmolLM2-135M-Instruct at temperature 0.7, over 3000 steps")
+
+	for _, c := range []struct {
+		name  string
+		flags []string
+		says  string
+	}{
+		{"a bias", []string{"--delta", "2"}, "code, measured          0.2546      x1.290            259"},
+		{"another gamma", []string{"--gamma", "0.25"}, ""},
+		{"a keyed draw", []string{"--scheme", "gumbelmax"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := newDir(t)
+			says := mustRun(t, "profile", "explain", dir.file("p.json", mustRun(t, append([]string{"profile", "new"}, c.flags...)...)))
+			if c.says == "" {
+				assert.NotContains(t, says, "measured rows")
+				return
+			}
+			assert.Contains(t, says, c.says)
+			assert.Contains(t, says, "The measured rows are of SmolLM2-135M-Instruct at temperature 0.7")
+		})
+	}
 }
 
 // TestPlanDraws: a keyed draw is planned as 'profile new --explain' does, and a part of a text needs

@@ -55,12 +55,20 @@ func explain(w io.Writer, p *watermark.Profile) error {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", text, nats, ppl, tokens)
 	}
+	measured, err := explainMeasured(t, p.Scheme, explainAlpha/float64(tests))
+	if err != nil {
+		return err
+	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	b.WriteString("These figures assume temperature 1, and mixtures of Zipf-shaped steps with 0.16 (code), 0.52 (chat)\n" +
 		"and 1.45 (web) nats of entropy per token. They are illustrations. For measured figures, log a\n" +
 		"histogram of your own model and give it to 'isotope plan --histogram'.\n")
+	if measured {
+		b.WriteString("The measured rows are of " + plan.MeasuredModel + " at temperature 0.7, by which the bias is divided. A larger\n" +
+			"model has less choice, and needs more tokens.\n")
+	}
 	if p.Payload > 0 {
 		b.WriteString("Half of the contexts carry the message. The scored tokens are those of the other half, and the second\n" +
 			"test is counted. A text needs twice as many tokens.\n")
@@ -77,8 +85,40 @@ func explain(w io.Writer, p *watermark.Profile) error {
 		}
 		b.WriteString("Texts under one key get the same random numbers where they share contexts. Greedy decoding shows no mark.\n")
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err = io.WriteString(w, b.String())
 	return err
+}
+
+// explainMeasured adds the rows of the kinds of real text. It reports whether there are any: none were
+// measured for keyed draws, or for another gamma.
+func explainMeasured(w io.Writer, s watermark.Scheme, alpha float64) (bool, error) {
+	g, ok := s.(watermark.GreenList)
+	if !ok {
+		return false, nil
+	}
+	for _, kind := range plan.MeasuredKinds() {
+		h, _ := plan.Measured(kind)
+		if h.Gamma() != g.Gamma {
+			return false, nil
+		}
+		law, err := plan.Histogram(h)
+		if err != nil {
+			return false, err
+		}
+		e := law.Effect(g.Delta / h.Temperature())
+		test := e.Plan(1)
+		test.Alpha = alpha
+		n, err := test.Tokens(explainPower)
+		tokens := fmt.Sprint(n)
+		switch {
+		case errors.Is(err, plan.ErrNoEffect), errors.Is(err, plan.ErrOutOfReach):
+			tokens = "out of reach"
+		case err != nil:
+			return false, err
+		}
+		fmt.Fprintf(w, "%s, measured\t%.4f\tx%.3f\t%s\t\n", kind, e.KL, math.Exp(e.KL), tokens)
+	}
+	return true, nil
 }
 
 // effectOf returns the cost of a scheme in a kind of text, in nats per token. tokens is the number
