@@ -557,7 +557,7 @@ func (m *mapper) testBatch(t *tester, b *batch) *outcome {
 		if i > 0 {
 			o.lines = append(o.lines, ',')
 		}
-		o.lines = append(o.lines, marshal(body)...)
+		o.lines = appendItem(o.lines, body)
 		p := m.work.Progress
 		if body.Skip != nil {
 			p.skipped.Add(1)
@@ -646,12 +646,10 @@ func (m *mapper) due() bool {
 // record writes a tested batch.
 func (m *mapper) record(o *outcome) error {
 	head := itemsHead{File: o.file, From: o.from, Count: int64(len(o.items)), Digest: o.digest, Source: o.source}
-	body, err := encode(head)
+	body, err := encodeItems(&head, func(dst []byte) []byte { return append(dst, o.lines...) })
 	if err != nil {
 		return err
 	}
-	body = append(body[:len(body)-1], `,"items":[`...)
-	body = append(append(body, o.lines...), "]}"...)
 	return m.write(kindItems, body, &head)
 }
 
