@@ -611,8 +611,10 @@ func (m *mapper) collect(ctx context.Context, cancel func(), results <-chan *out
 				delete(waiting, o.file)
 			}
 			// Nothing new comes in while the state is gathered.
-			if m.due() && m.flow.set(true, false) {
-				if err := m.check(); err != nil {
+			if due, full := m.due(), m.full(); (due || full) && m.flow.set(true, false) {
+				if !due {
+					m.gather()
+				} else if err := m.check(); err != nil {
 					return err
 				}
 				m.flow.set(false, false)
@@ -625,12 +627,13 @@ func (m *mapper) collect(ctx context.Context, cancel func(), results <-chan *out
 	}
 }
 
-// due reports whether the state of the pile should be saved, or has too many pairs in too many
-// places.
+// due reports whether the state of the pile should be saved.
 func (m *mapper) due() bool {
-	if time.Since(m.since) >= max(m.pause, m.work.Checkpoint) || m.work.checkBytes > 0 && m.unsaved >= m.work.checkBytes {
-		return true
-	}
+	return time.Since(m.since) >= max(m.pause, m.work.Checkpoint) || m.work.checkBytes > 0 && m.unsaved >= m.work.checkBytes
+}
+
+// full reports whether the pile has too many pairs in too many places.
+func (m *mapper) full() bool {
 	for i := range m.shared {
 		n := 0
 		for _, t := range m.testers {
@@ -653,9 +656,8 @@ func (m *mapper) record(o *outcome) error {
 	return m.write(kindItems, body, &head)
 }
 
-// check gathers the pairs of all workers, who must be idle, and saves them.
-func (m *mapper) check() error {
-	begun := time.Now()
+// gather gathers the pairs of all workers, who must be idle.
+func (m *mapper) gather() {
 	for i, s := range m.shared {
 		for _, t := range m.testers {
 			s.merge(t.pile[i].own)
@@ -665,6 +667,12 @@ func (m *mapper) check() error {
 			t.held[i].Store(0)
 		}
 	}
+}
+
+// check saves the state of the pile, with the pairs of all workers, who must be idle.
+func (m *mapper) check() error {
+	begun := time.Now()
+	m.gather()
 	m.unsaved = 0
 	err := m.save(m.appendSamples(nil, m.shared))
 	// Saving takes at most a twentieth of the time, however large the sample is.
