@@ -546,31 +546,23 @@ func unreadable(fileName, detail string) iter.Seq[corpus.Item] {
 // testBatch tests the documents of a batch.
 func (m *mapper) testBatch(t *tester, b *batch) *outcome {
 	o := &outcome{batch: b}
-	for i, item := range b.items {
-		var body *itemBody
-		switch x := item.(type) {
-		case *corpus.Document:
-			body = t.test(x, &b.digests[i])
-		case *corpus.Skip:
-			body = &itemBody{Skip: skipBody(x)}
-		}
+	bodies := t.testAll(b)
+	p := m.work.Progress
+	for i := range bodies {
 		if i > 0 {
 			o.lines = append(o.lines, ',')
 		}
-		o.lines = appendItem(o.lines, body)
-		p := m.work.Progress
-		if body.Skip != nil {
+		o.lines = appendItem(o.lines, &bodies[i])
+		f := bodies[i].Doc
+		if f == nil {
 			p.skipped.Add(1)
 			continue
 		}
 		p.documents.Add(1)
-		p.bytes.Add(body.Doc.Bytes)
-		if body.Doc.Best <= math.Log10(m.Alpha) {
+		p.bytes.Add(f.Bytes)
+		if f.Best <= math.Log10(m.Alpha) {
 			p.detected.Add(1)
 		}
-	}
-	for i, g := range t.pile {
-		t.held[i].Store(int64(g.own.weight()))
 	}
 	return o
 }
