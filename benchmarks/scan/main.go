@@ -42,7 +42,7 @@ func main() {
 	flag.IntVar(&c.files, "files", 4, "files")
 	flag.Uint64Var(&c.seed, "seed", 1, "seed of the documents")
 	flag.StringVar(&c.keep, "keep", "", "write the corpus to this folder and keep it, or take the one that is there")
-	flag.IntVar(&c.sample, "sample", 1<<16, "pairs of the pile's sample")
+	flag.IntVar(&c.sample, "sample", 1<<14, "pairs of the pile's sample")
 	flag.IntVar(&c.rounds, "rounds", 3, "how often each case runs, one after the other")
 	flag.StringVar(&c.cases, "cases", "", "run the cases that this pattern matches, besides tokenizing alone")
 	flag.StringVar(&c.profile, "profile", "", "write a CPU profile of the cases after tokenizing alone to this file")
