@@ -4,8 +4,8 @@
 //	go run ./scan > results/scan.txt
 //
 // The documents are windows of the comments of the Go distribution, which no other document begins
-// with. Each case is a process time of one core, so that other programs do not matter, and the ratio is
-// that of tokenizing alone in the same run. -size and -profile make a long run and a CPU profile.
+// with. Each case is a process time, which other programs lengthen less than the clock, and the ratio is
+// that of tokenizing alone in the same round. -size, -cases and -profile make a CPU profile.
 package main
 
 import (
@@ -14,11 +14,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"regexp"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,26 +37,45 @@ import (
 )
 
 func main() {
-	size := flag.Int("size", 32, "MiB of text")
-	files := flag.Int("files", 4, "files")
-	seed := flag.Uint64("seed", 1, "seed of the documents")
-	keep := flag.String("keep", "", "write the corpus to this folder and keep it, or take the one that is there")
-	sample := flag.Int("sample", 1<<16, "pairs of the pile's sample")
-	profile := flag.String("profile", "", "write a CPU profile of the scan with one key to this file")
-	only := flag.Bool("corpus", false, "write the corpus and stop")
+	var c config
+	flag.IntVar(&c.size, "size", 32, "MiB of text")
+	flag.IntVar(&c.files, "files", 4, "files")
+	flag.Uint64Var(&c.seed, "seed", 1, "seed of the documents")
+	flag.StringVar(&c.keep, "keep", "", "write the corpus to this folder and keep it, or take the one that is there")
+	flag.IntVar(&c.sample, "sample", 1<<14, "pairs of the pile's sample")
+	flag.IntVar(&c.rounds, "rounds", 3, "how often each case runs, one after the other")
+	flag.StringVar(&c.cases, "cases", "", "run the cases that this pattern matches, besides tokenizing alone")
+	flag.StringVar(&c.profile, "profile", "", "write a CPU profile of the cases after tokenizing alone to this file")
+	flag.BoolVar(&c.only, "corpus", false, "write the corpus and stop")
 	flag.Parse()
-	if *size < 1 || *files < 1 || flag.NArg() > 0 {
+	if c.size < 1 || c.files < 1 || c.rounds < 1 || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*size<<20, *files, *seed, *sample, *keep, *profile, *only); err != nil {
+	if err := c.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "scan:", err)
 		os.Exit(1)
 	}
 }
 
-func run(size, files int, seed uint64, sample int, keep, profile string, only bool) error {
-	dir := keep
+type config struct {
+	size, files, sample, rounds  int
+	seed                         uint64
+	keep, profile, cases string
+	only                         bool
+}
+
+// A work is a case of the benchmark.
+type work struct {
+	name       string
+	processors int
+	once       bool // it takes long, so the first round alone has it
+	run        func() error
+	costs      []measured
+}
+
+func (c *config) run() error {
+	dir := c.keep
 	if dir == "" {
 		temp, err := os.MkdirTemp("", "isotope-bench-")
 		if err != nil {
@@ -62,11 +84,15 @@ func run(size, files int, seed uint64, sample int, keep, profile string, only bo
 		defer os.RemoveAll(temp)
 		dir = filepath.Join(temp, "corpus")
 	}
+	pattern, err := regexp.Compile(c.cases)
+	if err != nil {
+		return err
+	}
 	names, err := filepath.Glob(filepath.Join(dir, "part-*.jsonl.zst"))
 	if err == nil && len(names) == 0 {
-		names, err = write(dir, size, files, seed)
+		names, err = write(dir, c.size<<20, c.files, c.seed)
 	}
-	if err != nil || only {
+	if err != nil || c.only {
 		return err
 	}
 	var texts [][]byte
@@ -89,79 +115,102 @@ func run(size, files int, seed uint64, sample int, keep, profile string, only bo
 	for _, x := range texts {
 		total += len(x)
 	}
+	mega := float64(total) / 1e6
 	fmt.Printf("From zstd JSON lines to verdicts, %s, %s\n", host.CPU(), runtime.Version())
-	fmt.Printf("%d documents of %d bytes on average in %d files, %.1f MB of text, %.1f MB compressed, cl100k_base.\n", len(texts), total/len(texts), len(names), float64(total)/1e6, float64(stored)/1e6)
-	fmt.Printf("The sample of the pile has %d pairs, so that it is full early, as that of a large corpus is.\n", sample)
-	fmt.Printf("CPU is process time on one processor. Speed is text per CPU second, and the ratio is that of tokenizing alone.\n\n")
-	fmt.Printf("%-44s %8s %8s %7s\n", "case", "CPU s", "MB/s", "ratio")
+	fmt.Printf("%d documents of %d bytes on average in %d files, %.1f MB of text, %.1f MB compressed, cl100k_base.\n", len(texts), total/len(texts), len(names), mega, float64(stored)/1e6)
+	fmt.Printf("The sample of the pile has %d pairs, so that it is full early, as that of a large corpus is.\n", c.sample)
+	fmt.Printf("CPU is process time, the median of %d rounds, each of which runs all cases. Speed is text per CPU second.\n", c.rounds)
+	fmt.Printf("The ratio is that of tokenizing alone in the same round: the median, and the smallest and largest.\n\n")
 
-	runtime.GOMAXPROCS(1)
-	alone := clock(func() error {
-		var ids []int32
-		for _, x := range texts {
-			ids = t.Append(ids[:0], x)
-		}
-		return nil
-	})
-	report := func(name string, m measured) {
-		fmt.Printf("%-44s %8.2f %8.1f %7.2f\n", name, m.cpu.Seconds(), float64(total)/1e6/m.cpu.Seconds(), alone.cpu.Seconds()/m.cpu.Seconds())
-	}
-	if alone.err != nil {
-		return alone.err
-	}
-	report("tokenizing alone, text in memory", alone)
-	reading := clock(func() error { return read(names, nil) })
-	if reading.err != nil {
-		return reading.err
-	}
-	report("reading alone", reading)
 	var ids []int32
-	both := clock(func() error { return read(names, func(x []byte) { ids = t.Append(ids[:0], x) }) })
-	if both.err != nil {
-		return both.err
+	scans := func(marks []scan.Mark, workers, sample int) func() error {
+		return func() error { return mapAndReduce(names, marks, workers, sample) }
 	}
-	report("reading and tokenizing", both)
-	var one, two measured
-	for _, c := range []struct {
-		name        string
-		marks       []scan.Mark
-		processors  int
-		sample      int
-		into        *measured
-		profileThis bool
-	}{
-		{"scan, 1 key", marks(t, 1, 0), 1, sample, &one, true},
-		{"the same, with a sample of 1,048,576 pairs", marks(t, 1, 0), 1, 1 << 20, nil, false},
-		{"scan, 1,000 tenants in lanes of 8 groups", marks(t, 0, 1000), 1, sample, nil, false},
-		{"scan, 100 independent keys", marks(t, 100, 0), 1, sample, nil, false},
-		{"scan, 1,000 independent keys", marks(t, 1000, 0), 1, sample, nil, false},
-		{"scan, 1 key, 2 processors", marks(t, 1, 0), 2, sample, &two, false},
-	} {
-		runtime.GOMAXPROCS(c.processors)
-		if c.profileThis && profile != "" {
-			f, err := os.Create(profile)
-			if err != nil {
+	works := []*work{
+		{name: "tokenizing alone, text in memory", processors: 1, run: func() error {
+			for _, x := range texts {
+				ids = t.Append(ids[:0], x)
+			}
+			return nil
+		}},
+		{name: "reading alone", processors: 1, run: func() error { return read(names, nil) }},
+		{name: "reading and tokenizing", processors: 1, run: func() error {
+			return read(names, func(x []byte) { ids = t.Append(ids[:0], x) })
+		}},
+		{name: "scan, 1 key", processors: 1, run: scans(marks(t, 1, 0), 1, c.sample)},
+		{name: "scan, 1 key, sample of 1,048,576 pairs", processors: 1, run: scans(marks(t, 1, 0), 1, 1<<20)},
+		{name: "scan, 1,000 tenants in lanes of 8 groups", processors: 1, run: scans(marks(t, 0, 1000), 1, c.sample)},
+		{name: "scan, 100 independent keys", processors: 1, run: scans(marks(t, 100, 0), 1, c.sample)},
+		{name: "scan, 1,000 independent keys", processors: 1, once: true, run: scans(marks(t, 1000, 0), 1, c.sample)},
+		{name: "scan, 1 key, 2 processors", processors: 2, run: scans(marks(t, 1, 0), 2, c.sample)},
+	}
+	works = slices.DeleteFunc(works, func(w *work) bool { return w != works[0] && !pattern.MatchString(w.name) })
+	if c.profile != "" {
+		// Tokenizing alone would hide the rest, so the profile begins after it.
+		if err := works[0].measure(); err != nil {
+			return err
+		}
+		f, err := os.Create(c.profile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		for range c.rounds {
+			for _, w := range works[1:] {
+				if err := w.measure(); err != nil {
+					return err
+				}
+			}
+		}
+		pprof.StopCPUProfile()
+		return f.Close()
+	}
+	for round := range c.rounds {
+		for _, w := range works {
+			if round > 0 && w.once {
+				continue
+			}
+			if err := w.measure(); err != nil {
 				return err
 			}
-			if err := pprof.StartCPUProfile(f); err != nil {
-				return err
-			}
-		}
-		m := clock(func() error { return mapAndReduce(names, c.marks, c.processors, c.sample) })
-		if c.profileThis && profile != "" {
-			pprof.StopCPUProfile()
-		}
-		if m.err != nil {
-			return m.err
-		}
-		report(c.name, m)
-		if c.into != nil {
-			*c.into = m
 		}
 	}
-	fmt.Printf("\nTwo processors take %.2f of the time of one by the clock, and %.2f of its CPU time.\n", two.wall.Seconds()/one.wall.Seconds(), two.cpu.Seconds()/one.cpu.Seconds())
-	fmt.Printf("At a CPU hour of 0.03 dollars, a TB of text takes %.0f CPU hours and %.2f dollars with one key.\n", 1e6/(float64(total)/1e6/one.cpu.Seconds())/3600, 0.03*1e6/(float64(total)/1e6/one.cpu.Seconds())/3600)
+	fmt.Printf("%-42s %8s %8s %7s %s\n", "case", "CPU s", "MB/s", "ratio", "from to")
+	by := map[string]*work{}
+	for _, w := range works {
+		by[w.name] = w
+		var cpu, ratios []float64
+		for i, m := range w.costs {
+			cpu = append(cpu, m.cpu.Seconds())
+			ratios = append(ratios, works[0].costs[i].cpu.Seconds()/m.cpu.Seconds())
+		}
+		slices.Sort(cpu)
+		slices.Sort(ratios)
+		fmt.Printf("%-42s %8.2f %8.1f %7.2f %.2f %.2f\n", w.name, cpu[len(cpu)/2], mega/cpu[len(cpu)/2], ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
+	}
+	one, two := by["scan, 1 key"], by["scan, 1 key, 2 processors"]
+	if one == nil || two == nil {
+		return nil
+	}
+	wall := func(w *work) (least float64) {
+		least = math.Inf(1)
+		for _, m := range w.costs {
+			least = min(least, m.wall.Seconds())
+		}
+		return least
+	}
+	fmt.Printf("\nBy the clock, the fastest round of two processors took 1/%.2f of the fastest of one.\n", wall(one)/wall(two))
 	return nil
+}
+
+// measure runs a case and keeps what it cost.
+func (w *work) measure() error {
+	runtime.GOMAXPROCS(w.processors)
+	m := clock(w.run)
+	w.costs = append(w.costs, m)
+	return m.err
 }
 
 // measured is the cost of a piece of work.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -76,21 +77,6 @@ func appendRecord(dst []byte, seq int64, prev, kind string, body []byte) (line [
 	dst = append(dst, `,"hash":"`...)
 	dst = append(dst, hash...)
 	return append(dst, '"', '}', '\n'), hash
-}
-
-func parseRecord(line []byte) (record, error) {
-	var r record
-	if err := json.Unmarshal(line, &r); err != nil {
-		return r, fmt.Errorf("%w: not a record", ErrChain)
-	}
-	at := len(line) - hashSize
-	if at < 0 || !bytes.HasPrefix(line[at:], []byte(`,"hash":"`)) {
-		return r, fmt.Errorf("%w: a record does not end with its hash", ErrChain)
-	}
-	if sum := sha256.Sum256(line[:at]); hex.EncodeToString(sum[:]) != r.Hash {
-		return r, fmt.Errorf("%w: the hash of a record does not match", ErrChain)
-	}
-	return r, nil
 }
 
 // filesBody is the body of a record of files.
@@ -252,8 +238,8 @@ func (h *history) take(r *record, head *itemsHead, size int32) error {
 	case kindItems:
 		b := head
 		if b == nil {
-			b = new(itemsHead)
-			if err := json.Unmarshal(r.Body, b); err != nil {
+			var err error
+			if b, err = itemsHeadOf(r.Body); err != nil {
 				return bad(err)
 			}
 		}
@@ -443,24 +429,22 @@ func (j *journal) load() ([]byte, error) {
 	return b, nil
 }
 
-// items returns the body of a record of items.
-func (j *journal) items(p *part, buf []byte) (*itemsBody, []byte, error) {
-	if cap(buf) < int(p.size) {
-		buf = make([]byte, p.size)
+// items returns the body of a record of items; see decoder.items. Several goroutines may call it, each
+// with a decoder of its own, while nobody writes.
+func (j *journal) items(p *part, d *decoder, brief bool) (*itemsBody, error) {
+	d.line = slices.Grow(d.line[:0], int(p.size))[:p.size]
+	if _, err := j.f.ReadAt(d.line, p.at); err != nil {
+		return nil, err
 	}
-	buf = buf[:p.size]
-	if _, err := j.f.ReadAt(buf, p.at); err != nil {
-		return nil, buf, err
-	}
-	rec, err := parseRecord(buf[:len(buf)-1])
+	rec, err := parseRecord(d.line[:len(d.line)-1])
 	if err != nil {
-		return nil, buf, err
+		return nil, err
 	}
-	var b itemsBody
-	if err := json.Unmarshal(rec.Body, &b); err != nil {
-		return nil, buf, fmt.Errorf("%w: %w", ErrChain, err)
+	b, err := d.items(rec.Body, brief)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrChain, err)
 	}
-	return &b, buf, nil
+	return b, nil
 }
 
 // scratch makes the folder for sorting.

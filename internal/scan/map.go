@@ -554,31 +554,23 @@ func unreadable(fileName, detail string) iter.Seq[corpus.Item] {
 // testBatch tests the documents of a batch.
 func (m *mapper) testBatch(t *tester, b *batch) *outcome {
 	o := &outcome{batch: b}
-	for i, item := range b.items {
-		var body *itemBody
-		switch x := item.(type) {
-		case *corpus.Document:
-			body = t.test(x, &b.digests[i])
-		case *corpus.Skip:
-			body = &itemBody{Skip: skipBody(x)}
-		}
+	bodies := t.testAll(b)
+	p := m.work.Progress
+	for i := range bodies {
 		if i > 0 {
 			o.lines = append(o.lines, ',')
 		}
-		o.lines = append(o.lines, marshal(body)...)
-		p := m.work.Progress
-		if body.Skip != nil {
+		o.lines = appendItem(o.lines, &bodies[i])
+		f := bodies[i].Doc
+		if f == nil {
 			p.skipped.Add(1)
 			continue
 		}
 		p.documents.Add(1)
-		p.bytes.Add(body.Doc.Bytes)
-		if body.Doc.Best <= math.Log10(m.Alpha) {
+		p.bytes.Add(f.Bytes)
+		if f.Best <= math.Log10(m.Alpha) {
 			p.detected.Add(1)
 		}
-	}
-	for i, g := range t.pile {
-		t.held[i].Store(int64(g.own.weight()))
 	}
 	return o
 }
@@ -619,8 +611,10 @@ func (m *mapper) collect(ctx context.Context, cancel func(), results <-chan *out
 				delete(waiting, o.file)
 			}
 			// Nothing new comes in while the state is gathered.
-			if m.due() && m.flow.set(true, false) {
-				if err := m.check(); err != nil {
+			if due, full := m.due(), m.full(); (due || full) && m.flow.set(true, false) {
+				if !due {
+					m.gather()
+				} else if err := m.check(); err != nil {
 					return err
 				}
 				m.flow.set(false, false)
@@ -633,12 +627,13 @@ func (m *mapper) collect(ctx context.Context, cancel func(), results <-chan *out
 	}
 }
 
-// due reports whether the state of the pile should be saved, or has too many pairs in too many
-// places.
+// due reports whether the state of the pile should be saved.
 func (m *mapper) due() bool {
-	if time.Since(m.since) >= max(m.pause, m.work.Checkpoint) || m.work.checkBytes > 0 && m.unsaved >= m.work.checkBytes {
-		return true
-	}
+	return time.Since(m.since) >= max(m.pause, m.work.Checkpoint) || m.work.checkBytes > 0 && m.unsaved >= m.work.checkBytes
+}
+
+// full reports whether the pile has too many pairs in too many places.
+func (m *mapper) full() bool {
 	for i := range m.shared {
 		n := 0
 		for _, t := range m.testers {
@@ -654,18 +649,15 @@ func (m *mapper) due() bool {
 // record writes a tested batch.
 func (m *mapper) record(o *outcome) error {
 	head := itemsHead{File: o.file, From: o.from, Count: int64(len(o.items)), Digest: o.digest, Source: o.source}
-	body, err := encode(head)
+	body, err := encodeItems(&head, func(dst []byte) []byte { return append(dst, o.lines...) })
 	if err != nil {
 		return err
 	}
-	body = append(body[:len(body)-1], `,"items":[`...)
-	body = append(append(body, o.lines...), "]}"...)
 	return m.write(kindItems, body, &head)
 }
 
-// check gathers the pairs of all workers, who must be idle, and saves them.
-func (m *mapper) check() error {
-	begun := time.Now()
+// gather gathers the pairs of all workers, who must be idle.
+func (m *mapper) gather() {
 	for i, s := range m.shared {
 		for _, t := range m.testers {
 			s.merge(t.pile[i].own)
@@ -675,6 +667,12 @@ func (m *mapper) check() error {
 			t.held[i].Store(0)
 		}
 	}
+}
+
+// check saves the state of the pile, with the pairs of all workers, who must be idle.
+func (m *mapper) check() error {
+	begun := time.Now()
+	m.gather()
 	m.unsaved = 0
 	err := m.save(m.appendSamples(nil, m.shared))
 	// Saving takes at most a twentieth of the time, however large the sample is.

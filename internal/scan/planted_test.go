@@ -2,8 +2,10 @@ package scan
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,7 +55,7 @@ func TestPlanted(t *testing.T) {
 		_, totals, l := reduced(t, marks, o, dir)
 		require.EqualValues(t, *plantedDocuments, totals.Documents)
 		planted += len(isMarked)
-		wrong, all := 0, 0
+		wrong, all, before := 0, 0, found
 		for _, d := range l.documents(t) {
 			if d.Listed {
 				all++
@@ -71,6 +73,8 @@ func TestPlanted(t *testing.T) {
 		if all > 0 {
 			falsely += float64(wrong) / float64(all)
 		}
+		t.Logf("key %d: %d planted, %d found, %d listed, %d of them wrongly", k, len(isMarked), found-before, all, wrong)
+		require.NoError(t, errors.Join(os.RemoveAll(dir), os.RemoveAll(w.dir))) // many keys would fill the disk
 	}
 	assert.Equal(t, planted, found, "a marked text of 150 tokens shows")
 	// The seeds are fixed, so the share is too. Its expectation is at most FDR.

@@ -11,8 +11,10 @@ import (
 	"math"
 	"net/url"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
@@ -185,39 +187,80 @@ func (r *reduction) open(dirs []string) error {
 	return nil
 }
 
-// each yields all items in the order of the files and rows, and then the source of each file.
-func (r *reduction) each(ctx context.Context, item func(*fileRef, *itemBody) error, source func(*fileRef, *sourceBody) error) error {
-	var buf []byte
-	for i := range r.files {
-		ref := &r.files[i]
-		j := r.journals[ref.journal]
-		parts := j.files[ref.file].parts
-		for p := range parts {
-			if err := ctx.Err(); err != nil {
-				return err
+// A reading is a record of items that is read while others are used.
+type reading struct {
+	ref  *fileRef
+	part *part
+	body *itemsBody
+	err  error
+	done chan struct{}
+}
+
+// each yields all items in the order of the files and rows, and then the source of each file. Items are
+// brief in the sense of decoder.items. Several goroutines read ahead.
+func (r *reduction) each(ctx context.Context, brief bool, item func(*fileRef, *itemBody) error, source func(*fileRef, *sourceBody) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	readers := min(runtime.GOMAXPROCS(0), maxOpen)
+	var all sync.WaitGroup
+	defer func() {
+		cancel()
+		all.Wait() // a journal must not be closed while somebody reads it
+	}()
+	todo := make(chan *reading)
+	ahead := make(chan *reading, 2*readers)
+	for range readers {
+		all.Go(func() {
+			var d decoder
+			for x := range todo {
+				x.body, x.err = r.journals[x.ref.journal].items(x.part, &d, brief)
+				close(x.done)
 			}
-			body, b, err := j.items(&parts[p], buf)
-			buf = b
-			if err != nil {
-				return fmt.Errorf("%s: %w", j.dir, err)
-			}
-			for k := range body.Items {
-				x := &body.Items[k]
-				if (x.Doc == nil) == (x.Skip == nil) || x.Doc != nil && (x.Doc.Mark < 0 || x.Doc.Mark >= len(r.marks)) {
-					return fmt.Errorf("%s: %w", j.dir, ErrChain)
-				}
-				if err := item(ref, x); err != nil {
-					return err
-				}
-			}
-			if body.Source != nil && source != nil {
-				if err := source(ref, body.Source); err != nil {
-					return err
+		})
+	}
+	all.Go(func() {
+		defer close(ahead)
+		defer close(todo)
+		for i := range r.files {
+			ref := &r.files[i]
+			parts := r.journals[ref.journal].files[ref.file].parts
+			for p := range parts {
+				x := &reading{ref: ref, part: &parts[p], done: make(chan struct{})}
+				for _, to := range []chan<- *reading{ahead, todo} {
+					select {
+					case to <- x:
+					case <-ctx.Done():
+						return
+					}
 				}
 			}
 		}
+	})
+	for x := range ahead {
+		select {
+		case <-x.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		dir := r.journals[x.ref.journal].dir
+		if x.err != nil {
+			return fmt.Errorf("%s: %w", dir, x.err)
+		}
+		for k := range x.body.Items {
+			y := &x.body.Items[k]
+			if (y.Doc == nil) == (y.Skip == nil) || y.Doc != nil && (y.Doc.Mark < 0 || y.Doc.Mark >= len(r.marks)) {
+				return fmt.Errorf("%s: %w", dir, ErrChain)
+			}
+			if err := item(x.ref, y); err != nil {
+				return err
+			}
+		}
+		if x.body.Source != nil && source != nil {
+			if err := source(x.ref, x.body.Source); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // ordered returns bytes that sort as the numbers do.
@@ -242,7 +285,7 @@ func (r *reduction) rank(ctx context.Context) (*sorter, error) {
 	be := binary.BigEndian
 	byDigest := newSorter(r.dir, 32+8+8, r.disk)
 	var n uint64
-	err := r.each(ctx, func(_ *fileRef, x *itemBody) error {
+	err := r.each(ctx, true, func(_ *fileRef, x *itemBody) error {
 		if x.Doc == nil {
 			return nil
 		}
@@ -347,7 +390,7 @@ func (r *reduction) yield(ctx context.Context, ranked *sorter, sink Sink) error 
 	t := r.totals
 	families := 2 * float64(max(t.Distinct, 1)) // the documents, and the pile
 	var n uint64
-	err = r.each(ctx, func(ref *fileRef, x *itemBody) error {
+	err = r.each(ctx, false, func(ref *fileRef, x *itemBody) error {
 		if x.Skip != nil {
 			s := &Skip{Place: x.Skip.Place, Reason: x.Skip.Reason, Detail: x.Skip.Detail, Fields: x.Skip.Fields, Rest: x.Skip.Rest}
 			s.File = ref.name

@@ -2,9 +2,12 @@ package scan
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/isotope-wm/isotope/internal/prf"
@@ -32,7 +35,7 @@ type sample struct {
 	inputs []prf.Input
 	tag    []uint64 // of the context of each input
 	ids    []int32  // of contexts, width ids each, if inputs do not hold them
-	slots  []uint32 // 1 + the number of an input, or 0
+	slots  []uint64 // upper half of the hash of a pair, and 1 + the number of its input; or 0
 	out    map[prf.Nonce]uint64
 }
 
@@ -53,14 +56,14 @@ func (s *sample) empty() *sample {
 func (s *sample) weight() int { return len(s.inputs) + len(s.out) }
 
 // find returns the slot of a pair: its own, or an empty one.
-func (s *sample) find(in *prf.Input, tag uint64) (slot *uint32, ok bool) {
+func (s *sample) find(in *prf.Input, hash uint64) (slot *uint64, ok bool) {
 	mask := uint64(len(s.slots) - 1)
-	for at := hashOf(in, tag); ; at++ {
+	for at := hash; ; at++ {
 		slot = &s.slots[at&mask]
 		if *slot == 0 {
 			return slot, false
 		}
-		if s.inputs[*slot-1] == *in {
+		if (*slot^hash)>>32 == 0 && s.inputs[uint32(*slot)-1] == *in {
 			return slot, true
 		}
 	}
@@ -68,42 +71,54 @@ func (s *sample) find(in *prf.Input, tag uint64) (slot *uint32, ok bool) {
 
 // hashOf mixes a pair whose context has a tag.
 func hashOf(in *prf.Input, tag uint64) uint64 {
-	h := (tag ^ uint64(binary.BigEndian.Uint32(in[12:]))*0x9e3779b97f4a7c15) * 0xd1b54a32d192ed03
-	return h >> 20
+	return (tag ^ uint64(binary.BigEndian.Uint32(in[12:]))*0x9e3779b97f4a7c15) * 0xd1b54a32d192ed03
 }
 
-// drop sets the tags of pairs that the sample holds to noLimit. It may be called concurrently.
-// Its loops do not depend on what they load, so that the processor loads for many pairs at once.
-func (s *sample) drop(packed []prf.Input, tags []uint64, scratch []uint32) {
-	if len(s.slots) == 0 {
+// drop sets the tags of pairs that the sample holds to noLimit. It may be called concurrently. scratch
+// has room for a number for each pair. Its loops do not depend on what they load, so that the
+// processor loads for many pairs at once.
+func (s *sample) drop(packed []prf.Input, tags, scratch []uint64) {
+	if len(s.inputs) == 0 {
 		return
 	}
 	slots, mask := s.slots, uint64(len(s.slots)-1)
 	scratch = scratch[:len(packed)]
+	tags = tags[:len(packed)]
 	for i := range packed {
 		scratch[i] = slots[hashOf(&packed[i], tags[i])&mask]
 	}
-	for i, at := range scratch {
-		if at > 0 && s.inputs[at-1] == packed[i] {
-			tags[i], scratch[i] = noLimit, 0
+	walk := 0
+	for i, slot := range scratch {
+		if slot == 0 || tags[i] >= s.limit {
+			continue
+		}
+		if s.inputs[uint32(slot)-1] == packed[i] {
+			tags[i] = noLimit
+			continue
+		}
+		scratch[walk] = uint64(i) // of a slot that was looked at
+		walk++
+	}
+	for _, i := range scratch[:walk] {
+		if _, ok := s.find(&packed[i], hashOf(&packed[i], tags[i])); ok {
+			tags[i] = noLimit
 		}
 	}
-	for i, at := range scratch {
-		if at > 0 && tags[i] < s.limit {
-			if _, ok := s.find(&packed[i], tags[i]); ok {
-				tags[i] = noLimit
-			}
-		}
+}
+
+// grow makes room for n pairs in all.
+func (s *sample) grow(n int) {
+	if 2*n > len(s.slots) {
+		s.slots = make([]uint64, max(1<<8, 1<<bits.Len(uint(2*n-1))))
+		s.fill()
 	}
 }
 
 // add adds a pair whose tag is below the limit.
 func (s *sample) add(in *prf.Input, tag uint64, context []int32) {
-	if 2*(len(s.inputs)+1) > len(s.slots) {
-		s.slots = make([]uint32, max(1<<8, 2*len(s.slots)))
-		s.fill()
-	}
-	slot, ok := s.find(in, tag)
+	s.grow(len(s.inputs) + 1)
+	hash := hashOf(in, tag)
+	slot, ok := s.find(in, hash)
 	if ok {
 		return
 	}
@@ -111,13 +126,19 @@ func (s *sample) add(in *prf.Input, tag uint64, context []int32) {
 	if s.width > prf.MaxPacked {
 		s.ids = append(s.ids, context...)
 	}
-	*slot = uint32(len(s.inputs))
+	*slot = hash>>32<<32 | uint64(len(s.inputs))
 }
 
+// fill enters all pairs, which are distinct, into empty slots.
 func (s *sample) fill() {
+	mask := uint64(len(s.slots) - 1)
 	for i := range s.inputs {
-		slot, _ := s.find(&s.inputs[i], s.tag[i])
-		*slot = uint32(i + 1)
+		hash := hashOf(&s.inputs[i], s.tag[i])
+		at := hash
+		for s.slots[at&mask] != 0 {
+			at++
+		}
+		s.slots[at&mask] = hash>>32<<32 | uint64(i+1)
 	}
 }
 
@@ -134,8 +155,24 @@ func (s *sample) settle() {
 	for _, t := range s.out {
 		tags = append(tags, t)
 	}
-	slices.Sort(tags)
-	s.cut(tags[s.size])
+	s.cut(nth(tags, s.size))
+}
+
+// nth returns the number that has n smaller or equal ones before it, once the list is sorted. It changes
+// the list. Numbers that are spread evenly, as tags are, take one pass over the list.
+func nth(list []uint64, n int) uint64 {
+	shift := max(bits.Len64(slices.Max(list))-12, 0)
+	var counts [1 << 12]int
+	for _, x := range list {
+		counts[x>>shift]++
+	}
+	bucket := 0
+	for ; n >= counts[bucket]; bucket++ {
+		n -= counts[bucket]
+	}
+	list = slices.DeleteFunc(list, func(x uint64) bool { return x>>shift != uint64(bucket) })
+	slices.Sort(list)
+	return list[n]
 }
 
 // cut lowers the limit.
@@ -161,16 +198,17 @@ func (s *sample) cut(limit uint64) {
 	}
 	clear(s.slots)
 	s.fill()
-	for nonce, t := range s.out {
-		if t >= limit {
-			delete(s.out, nonce)
-		}
-	}
+	maps.DeleteFunc(s.out, func(_ prf.Nonce, t uint64) bool { return t >= limit })
 }
 
 // merge adds what o holds. It leaves o as it is.
 func (s *sample) merge(o *sample) {
 	s.cut(o.limit)
+	if len(s.inputs) == 0 && s.limit == o.limit {
+		// One after the other would take ten times as long.
+		s.inputs, s.tag, s.ids, s.slots = slices.Clone(o.inputs), slices.Clone(o.tag), slices.Clone(o.ids), slices.Clone(o.slots)
+		o = &sample{out: o.out}
+	}
 	for i := range o.inputs {
 		if o.tag[i] < s.limit {
 			s.add(&o.inputs[i], o.tag[i], o.context(i))
@@ -223,7 +261,7 @@ type gatherer struct {
 	packed  []prf.Input
 	blocks  []prf.Input
 	tags    []uint64
-	slots   []uint32
+	slots   []uint64
 	places  []int
 }
 
@@ -233,7 +271,7 @@ const chunk = 512
 func newGatherer(shared *sample, vocab int, exempt []token) *gatherer {
 	return &gatherer{
 		shared: shared, own: shared.empty(), vocab: vocab, exempt: exempt,
-		packed: make([]prf.Input, chunk), blocks: make([]prf.Input, chunk), tags: make([]uint64, chunk), slots: make([]uint32, chunk), places: make([]int, chunk),
+		packed: make([]prf.Input, chunk), blocks: make([]prf.Input, chunk), tags: make([]uint64, chunk), slots: make([]uint64, chunk), places: make([]int, chunk),
 	}
 }
 
@@ -332,23 +370,7 @@ func (s *sample) appendBinary(dst []byte) []byte {
 	for _, n := range []uint64{s.limit, uint64(len(s.inputs)), uint64(len(s.out))} {
 		dst = binary.LittleEndian.AppendUint64(dst, n)
 	}
-	type tagged struct {
-		tag uint64
-		i   uint32
-	}
-	order := make([]tagged, len(s.inputs))
-	for i, t := range s.tag {
-		order[i] = tagged{t, uint32(i)}
-	}
-	slices.SortFunc(order, func(a, b tagged) int {
-		if a.tag != b.tag {
-			if a.tag < b.tag {
-				return -1
-			}
-			return 1
-		}
-		return bytes.Compare(s.inputs[a.i][:], s.inputs[b.i][:])
-	})
+	order := s.order()
 	dst = slices.Grow(dst, len(s.inputs)*(len(prf.Input{})+3*s.width)+len(s.out)*len(prf.Nonce{}))
 	for _, x := range order {
 		i := x.i
@@ -366,6 +388,48 @@ func (s *sample) appendBinary(dst []byte) []byte {
 		dst = append(dst, n[:]...)
 	}
 	return dst
+}
+
+// A tagged is the number of a pair, and its tag.
+type tagged struct {
+	tag uint64
+	i   uint32
+}
+
+// order returns the pairs by their tags and bytes.
+func (s *sample) order() []tagged {
+	order := make([]tagged, len(s.tag))
+	if len(order) == 0 {
+		return order
+	}
+	// Tags are spread evenly, so that a bucket has few of them and is sorted in the cache.
+	width := max(bits.Len(uint(len(s.tag)))-3, 0)
+	shift := max(bits.Len64(slices.Max(s.tag))-width, 0)
+	ends := make([]uint32, 1<<width)
+	for _, t := range s.tag {
+		ends[t>>shift]++
+	}
+	sum := uint32(0)
+	for b, n := range ends {
+		ends[b] = sum // now the beginning
+		sum += n
+	}
+	for i, t := range s.tag {
+		at := &ends[t>>shift]
+		order[*at] = tagged{t, uint32(i)}
+		*at++
+	}
+	begin := uint32(0)
+	for _, end := range ends {
+		slices.SortFunc(order[begin:end], func(a, b tagged) int {
+			if a.tag != b.tag {
+				return cmp.Compare(a.tag, b.tag)
+			}
+			return bytes.Compare(s.inputs[a.i][:], s.inputs[b.i][:])
+		})
+		begin = end
+	}
+	return order
 }
 
 var errState = errors.New("the state of the scan is damaged")
@@ -388,24 +452,41 @@ func decodeSample(data []byte, width, size, vocab int, runKey [16]byte) (*sample
 	if units > uint64(len(data))/unit || out > (uint64(len(data))-units*unit)/uint64(len(prf.Nonce{})) {
 		return nil, nil, errState
 	}
-	g := gatherer{own: s, packed: make([]prf.Input, 1), blocks: make([]prf.Input, 1)}
-	var context []int32
-	for i := range int(units) {
-		in := prf.Input(data)
-		data = data[len(in):]
-		context = context[:0]
-		if width > prf.MaxPacked {
-			for range width {
-				context = append(context, int32(data[0])|int32(data[1])<<8|int32(data[2])<<16)
-				data = data[3:]
+	g := gatherer{own: s, blocks: make([]prf.Input, chunk)}
+	s.grow(int(units))
+	s.inputs, s.tag = make([]prf.Input, 0, units), make([]uint64, 0, units)
+	packed := make([]prf.Input, 0, chunk)
+	var contexts []int32
+	scratch := make([]int32, 0, max(width, prf.MaxPacked))
+	outside := func(id int32) bool { return id < 0 || int(id) >= vocab }
+	for done := 0; done < int(units); {
+		packed, contexts = packed[:0], contexts[:0]
+		for len(packed) < min(chunk, int(units)-done) {
+			packed = append(packed, prf.Input(data))
+			data = data[len(prf.Input{}):]
+			if width > prf.MaxPacked {
+				for range width {
+					contexts = append(contexts, int32(data[0])|int32(data[1])<<8|int32(data[2])<<16)
+					data = data[3:]
+				}
 			}
 		}
-		t := binary.LittleEndian.Uint64(g.tagsOf([]prf.Input{in})[0][:])
-		s.add(&in, t, context)
-		ids, next := s.pair(nil, len(s.inputs)-1)
-		outside := func(id int32) bool { return int(id) >= vocab }
-		if t >= s.limit || len(s.inputs) != i+1 || outside(next) || next < 0 || slices.ContainsFunc(ids, outside) {
-			return nil, nil, errState
+		tags := g.tagsOf(packed)
+		for i := range packed {
+			t := binary.LittleEndian.Uint64(tags[i][:])
+			var context []int32
+			if width > prf.MaxPacked {
+				context = contexts[i*width : (i+1)*width]
+			}
+			s.add(&packed[i], t, context)
+			done++
+			if t >= s.limit || len(s.inputs) != done {
+				return nil, nil, errState
+			}
+			var next token
+			if context, next = s.pair(scratch[:0], done-1); outside(next) || slices.ContainsFunc(context, outside) {
+				return nil, nil, errState
+			}
 		}
 	}
 	for range out {

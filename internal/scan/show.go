@@ -33,7 +33,7 @@ func Show(doc *corpus.Document, mark Mark, o Options, controls []detect.Scorer) 
 	if err != nil {
 		return nil, false, err
 	}
-	t := &tester{design: d, texts: make([]tokens, 1)}
+	t := &tester{design: d}
 	var parts, prompts []*corpus.Text
 	s = &Shown{}
 	for i := range doc.Texts {
@@ -44,8 +44,8 @@ func Show(doc *corpus.Document, mark Mark, o Options, controls []detect.Scorer) 
 		}
 		parts, s.Fields = append(parts, x), append(s.Fields, x.Field)
 	}
-	t.read(0, parts, prompts)
-	x, g := &t.texts[0], &d.groups[0]
+	tokenized, g := t.tokenize(d.readers[0], parts, prompts), &d.groups[0]
+	x := &tokenized
 	if !x.known {
 		return nil, false, nil
 	}
@@ -69,11 +69,7 @@ func Show(doc *corpus.Document, mark Mark, o Options, controls []detect.Scorer) 
 			panel.Exclude(given)
 		}
 		for i := range x.starts {
-			text := x.part(i)
-			if g.engine != nil {
-				text = g.bound.Frame(nil, text).Tokens
-			}
-			panel.Add(text)
+			panel.Add(g.text(x, i))
 		}
 		for _, r := range panel.Results() {
 			s.Control = append(s.Control, r.Log10P)

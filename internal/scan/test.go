@@ -10,6 +10,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/tokenize"
 )
 
 // A tester tests documents and gathers their pairs. One goroutine at a time uses it.
@@ -17,9 +18,10 @@ type tester struct {
 	*design
 	panels  []*detect.Panel
 	pile    []*gatherer
-	texts   []tokens       // by reader
 	held    []atomic.Int64 // weights of what each gatherer of the pile has, after the last batch
 	scratch []byte
+	ids     []token  // of all documents of a batch
+	read    []tokens // of all documents of a batch, each by reader
 }
 
 // tokens is the token ids of a document's parts, one after the other.
@@ -31,7 +33,7 @@ type tokens struct {
 }
 
 func newTester(d *design, shared []*sample) *tester {
-	t := &tester{design: d, texts: make([]tokens, len(d.readers)), held: make([]atomic.Int64, len(d.samples))}
+	t := &tester{design: d, held: make([]atomic.Int64, len(d.samples))}
 	for i := range d.groups {
 		g := &d.groups[i]
 		t.panels = append(t.panels, detect.NewPanel(g.scorers, &g.options))
@@ -43,8 +45,47 @@ func newTester(d *design, shared []*sample) *tester {
 	return t
 }
 
-// test tests one document.
-func (t *tester) test(doc *corpus.Document, digest *[32]byte) *itemBody {
+// testAll tests the documents among the items of a batch, and returns a body for each item.
+//
+// Each step takes all documents before the next step begins. So what a step looks things up in, such as
+// the vocabulary, stays in the cache of the processor.
+func (t *tester) testAll(b *batch) []itemBody {
+	bodies := make([]itemBody, len(b.items))
+	parts := make([][]*corpus.Text, len(b.items))
+	r := len(t.readers)
+	t.ids = t.ids[:0]
+	t.read = slices.Grow(t.read[:0], r*len(b.items))[:r*len(b.items)]
+	for i, item := range b.items {
+		switch x := item.(type) {
+		case *corpus.Document:
+			bodies[i].Doc, parts[i] = t.begin(x, &b.digests[i], t.read[r*i:r*(i+1)])
+			if bodies[i].Doc == nil {
+				bodies[i] = *refuse(x, corpus.Unsupported, "this is a text, and no profile has a tokenizer; give token ids, or a profile with the tokenizer of the model")
+			}
+		case *corpus.Skip:
+			bodies[i].Skip = skipBody(x)
+		}
+	}
+	for i := range bodies {
+		if f := bodies[i].Doc; f != nil {
+			t.test(f, parts[i], t.read[r*i:r*(i+1)])
+		}
+	}
+	for s, g := range t.pile {
+		d := &t.groups[t.samples[s].group]
+		for i := range bodies {
+			if x := &t.read[r*i+d.reader]; bodies[i].Doc != nil && x.known {
+				d.gather(g, x)
+			}
+		}
+		t.held[s].Store(int64(g.own.weight()))
+	}
+	return bodies
+}
+
+// begin reads a document, and returns what is known about it without a test. It returns nil if no mark
+// has a tokenizer for it.
+func (t *tester) begin(doc *corpus.Document, digest *[32]byte, read []tokens) (*finding, []*corpus.Text) {
 	var parts, prompts []*corpus.Text
 	f := &finding{Place: placeOf(&doc.Place), Digest: hex.EncodeToString(digest[:])}
 	for i := range doc.Texts {
@@ -58,11 +99,13 @@ func (t *tester) test(doc *corpus.Document, digest *[32]byte) *itemBody {
 		f.Kinds = appendNew(f.Kinds, x.Kind.String())
 		f.Fields = appendNew(f.Fields, x.Field)
 	}
+	any := false
 	for i := range t.readers {
-		t.read(i, parts, prompts)
+		read[i] = t.tokenize(t.readers[i], parts, prompts)
+		any = any || read[i].known
 	}
-	if !slices.ContainsFunc(t.texts, func(x tokens) bool { return x.known }) {
-		return refuse(doc, corpus.Unsupported, "this is a text, and no profile has a tokenizer; give token ids, or a profile with the tokenizer of the model")
+	if !any {
+		return nil, nil
 	}
 	for _, n := range doc.Notes {
 		f.Notes = append(f.Notes, n.Detail)
@@ -70,9 +113,14 @@ func (t *tester) test(doc *corpus.Document, digest *[32]byte) *itemBody {
 	for _, u := range doc.Unread {
 		f.Unread = append(f.Unread, unread{withoutIndexes(u.Field), u.Detail})
 	}
+	return f, parts
+}
+
+// test tests one document under all marks.
+func (t *tester) test(f *finding, parts []*corpus.Text, read []tokens) {
 	first := true
 	for g := range t.groups {
-		x := &t.texts[t.groups[g].reader]
+		x := &read[t.groups[g].reader]
 		if !x.known {
 			continue
 		}
@@ -85,10 +133,9 @@ func (t *tester) test(doc *corpus.Document, digest *[32]byte) *itemBody {
 		first = false
 	}
 	if t.Spans {
-		t.spans(f, parts)
+		t.spans(f, parts, read)
 	}
 	f.Foreign = t.foreign(t.readers[t.groupOf(f.Mark).reader], parts)
-	return &itemBody{Doc: f}
 }
 
 func refuse(doc *corpus.Document, reason corpus.Reason, detail string) *itemBody {
@@ -106,23 +153,22 @@ func (d *design) groupOf(mark int) *group {
 	return &d.groups[i]
 }
 
-// read turns a document into token ids.
-func (t *tester) read(reader int, parts, prompts []*corpus.Text) {
-	x := &t.texts[reader]
-	x.known, x.ids, x.starts, x.given = true, x.ids[:0], x.starts[:0], x.given[:0]
-	tokenizer := t.readers[reader]
+// tokenize turns a document into token ids. The ids stay until the next batch.
+func (t *tester) tokenize(tokenizer tokenize.Tokenizer, parts, prompts []*corpus.Text) (x tokens) {
+	from := len(t.ids)
 	for _, p := range parts {
-		x.starts = append(x.starts, len(x.ids))
+		x.starts = append(x.starts, len(t.ids)-from)
 		switch {
 		case p.IDs != nil:
-			x.ids = append(x.ids, p.IDs...)
+			t.ids = append(t.ids, p.IDs...)
 		case tokenizer == nil:
-			x.known = false
-			return
+			t.ids = t.ids[:from]
+			return tokens{}
 		default:
-			x.ids = tokenizer.Append(x.ids, p.Text)
+			t.ids = tokenizer.Append(t.ids, p.Text)
 		}
 	}
+	x.known, x.ids = true, t.ids[from:len(t.ids):len(t.ids)]
 	for _, p := range prompts {
 		switch {
 		case p.IDs != nil:
@@ -133,6 +179,7 @@ func (t *tester) read(reader int, parts, prompts []*corpus.Text) {
 			x.given = append(x.given, tokenizer.Append(nil, p.Text), tokenizer.Append(nil, t.scratch))
 		}
 	}
+	return x
 }
 
 // part returns the tokens of part i.
@@ -144,38 +191,45 @@ func (x *tokens) part(i int) []token {
 	return x.ids[x.starts[i]:to]
 }
 
-// group tests the marks of a group and adds the pairs to the pile. It returns the mark with the
-// smallest p-value.
+// group tests the marks of a group. It returns the mark with the smallest p-value.
 func (t *tester) group(g int, x *tokens) (mark int, found detect.Tail) {
 	d, panel := &t.groups[g], t.panels[g]
 	panel.Reset()
-	pile := t.pile[d.samples : d.samples+len(d.widths)]
 	for _, given := range x.given {
 		panel.Exclude(given)
-		for _, p := range pile {
-			p.exclude(given)
-		}
 	}
 	for i := range x.starts {
-		text := x.part(i)
-		if d.engine != nil {
-			text = d.bound.Frame(nil, text).Tokens
-		}
-		panel.Add(text)
-		for _, p := range pile {
-			p.add(text)
-		}
+		panel.Add(d.text(x, i))
 	}
 	at, found := panel.Smallest()
 	return d.marks[at], found
 }
 
+// text returns part i of a document as the detector of the group scores it.
+func (d *group) text(x *tokens, i int) []token {
+	text := x.part(i)
+	if d.engine != nil {
+		text = d.bound.Frame(nil, text).Tokens
+	}
+	return text
+}
+
+// gather adds the pairs of a document to the pile.
+func (d *group) gather(g *gatherer, x *tokens) {
+	for _, given := range x.given {
+		g.exclude(given)
+	}
+	for i := range x.starts {
+		g.add(d.text(x, i))
+	}
+}
+
 // spans tests each mark with the parts of the document, and keeps the smallest p-value.
-func (t *tester) spans(f *finding, parts []*corpus.Text) {
+func (t *tester) spans(f *finding, parts []*corpus.Text, read []tokens) {
 	f.Best = 0
 	for g := range t.groups {
 		d := &t.groups[g]
-		x := &t.texts[d.reader]
+		x := &read[d.reader]
 		if !x.known {
 			continue
 		}

@@ -475,14 +475,57 @@ func clopperPearson(k, n int64) (low, high float64) {
 	each := math.Log10((1 - confidence) / 2)
 	// The probability of k or more grows with the rate.
 	if k > 0 {
-		low = bisect(func(p float64) bool { return tail.Binomial(k, n, p) <= each })
+		low = lowest(k, n, each)
 	}
 	high = 1
 	if k < n {
 		// The probability of k or fewer falls: of n-k or more that are not green it is the same.
-		high = 1 - bisect(func(q float64) bool { return tail.Binomial(n-k, n, q) <= each })
+		high = 1 - lowest(n-k, n, each)
 	}
 	return low, high
+}
+
+// lowest returns the largest rate that it finds at which k or more of n have a probability of at most
+// 10^each, for 0 < k <= n and each below log10(1/2).
+func lowest(k, n int64, each float64) float64 {
+	excess := func(p float64) float64 { return tail.Binomial(k, n, p) - each }
+	// Of the rates in question most are far from the one that is sought. So it is first enclosed, by the
+	// rule of false position, as the tail is close to a straight line there. At k/n and above, k is at
+	// most the median, and by Hoeffding (1963) the tail is small enough at lo.
+	mean := float64(k) / float64(n)
+	lo, hi := mean-math.Sqrt(-each*math.Ln10/(2*float64(n))), min(mean, 1)
+	if lo > 0 {
+		below, above := excess(lo), excess(hi)
+		for range 12 {
+			if !(below < 0 && above > 0 && hi-lo > 1e-10*hi) {
+				break
+			}
+			// A little to either side in turn, so that both ends come close.
+			mid := lo + (hi-lo)*below/(below-above)
+			step := (hi - lo) / 64
+			for _, p := range []float64{mid - step, mid + step} {
+				if p <= lo || p >= hi {
+					continue
+				}
+				if x := excess(p); x < 0 {
+					lo, below = p, x
+				} else if x > 0 {
+					hi, above = p, x
+				}
+			}
+		}
+	} else {
+		lo = 0
+	}
+	return bisect(func(p float64) bool {
+		switch {
+		case p <= lo:
+			return true
+		case p >= hi && hi < 1:
+			return false
+		}
+		return excess(p) <= 0
+	})
 }
 
 // bisect returns the largest p in (0,1) that it finds for which below holds, which holds up to some p.
