@@ -49,7 +49,7 @@ var mayImport = map[string][]string{
 		"watermark", "internal/tail", "detect", "detect/sequential", "detect/internal/null", "detect/internal/evidence",
 	},
 	"detect/student": {
-		"watermark", "watermark/registry", "internal/tail", "detect", "detect/plan", "detect/sequential",
+		"watermark", "watermark/registry", "internal/tail", "internal/prf", "detect", "detect/plan", "detect/sequential",
 		"detect/internal/null", "detect/internal/evidence",
 	},
 

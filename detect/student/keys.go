@@ -7,6 +7,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
+	"github.com/isotope-wm/isotope/internal/prf"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -105,6 +106,55 @@ func (s *pairSet) count(scorer detect.Scorer, band *bandPairs) keyTally {
 	return t
 }
 
+// keysAtOnce is the number of keys for which pairs are packed once.
+const keysAtOnce = 16
+
+// countMarks is count for several marks of one width that score all contexts. ok is false for other
+// scorers: one that embeds a Mark may score in its own way.
+func (s *pairSet) countMarks(scorers []detect.Scorer) (tallies []keyTally, ok bool) {
+	marks := make([]*watermark.Mark, len(scorers))
+	for i, scorer := range scorers {
+		m, ok := scorer.(*watermark.Mark)
+		if !ok || m.Width() > watermark.MaxPackedWidth || m.Width() != scorers[0].Width() {
+			return nil, false
+		}
+		if lo, hi, _ := m.Band(); lo > 0 || hi < watermark.BandSize {
+			return nil, false
+		}
+		marks[i] = m
+	}
+	tallies = make([]keyTally, len(marks))
+	if s.weighted != nil {
+		for i := range tallies {
+			tallies[i].weighted = s.weighted.newTally()
+		}
+	}
+	n := s.pairs.len()
+	inputs := make([]watermark.Packed, min(evidence.Batch, n))
+	scores := make([]int64, 0, len(inputs))
+	for from := 0; from < n; from += evidence.Batch {
+		part := inputs[:min(evidence.Batch, n-from)]
+		for i := range part {
+			p := s.pairs.at(from + i)
+			prf.PackOne(&part[i], p.Context, p.Token, s.pairs.width)
+		}
+		for k, m := range marks {
+			t := &tallies[k]
+			scores = m.ScorePacked(scores[:0], part)
+			if s.weighted != nil {
+				s.weighted.countAll(&t.weighted, from, scores)
+			}
+			for _, x := range scores {
+				if x != watermark.NotScored && x != watermark.InMessage {
+					t.scored++
+					t.green += x
+				}
+			}
+		}
+	}
+	return tallies, true
+}
+
 // inBand returns the pairs that are not outside a scorer's band.
 func (s *pairSet) inBand(scorer detect.Scorer) *bandPairs {
 	n := s.pairs.len()
@@ -163,9 +213,21 @@ func (s *pairSet) scan(scorers []detect.Scorer) []keyTest {
 			in[i] = bands[band]
 		}
 	}
-	each(len(scorers), func(i int) {
-		tests[i] = keyTest{keyTally: s.count(scorers[i], in[i])}
-		tests[i].testPairs(s, greenLaw(scorers[i]).P)
+	each((len(scorers)+keysAtOnce-1)/keysAtOnce, func(group int) {
+		from := group * keysAtOnce
+		to := min(from+keysAtOnce, len(scorers))
+		if tallies, ok := s.countMarks(scorers[from:to]); ok {
+			for i, t := range tallies {
+				tests[from+i] = keyTest{keyTally: t}
+			}
+		} else {
+			for i := from; i < to; i++ {
+				tests[i] = keyTest{keyTally: s.count(scorers[i], in[i])}
+			}
+		}
+		for i := from; i < to; i++ {
+			tests[i].testPairs(s, greenLaw(scorers[i]).P)
+		}
 	})
 	if s.weighted == nil {
 		return tests

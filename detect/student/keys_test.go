@@ -32,16 +32,18 @@ func TestScanBoundsFromAbove(t *testing.T) {
 	}
 	set.weighted = newWeightedSum(fixed)
 	for _, c := range []struct {
-		name string
-		opts []watermark.Option
+		name  string
+		gamma float64
+		opts  []watermark.Option
 	}{
-		{"all contexts", nil},
-		{"a band", []watermark.Option{watermark.Band{Selector: decoyKey([16]byte{2}, 0), Lo: 100, Hi: 30000}}},
+		{"all contexts", 0.25, nil},
+		{"a message", 0.5, []watermark.Option{watermark.Payload{Bits: 6, Message: 5}}},
+		{"a band", 0.25, []watermark.Option{watermark.Band{Selector: decoyKey([16]byte{2}, 0), Lo: 100, Hi: 30000}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var scorers []detect.Scorer
 			for i := range 40 {
-				scheme := watermark.GreenList{Gamma: 0.25, Delta: 1, Width: 1}
+				scheme := watermark.GreenList{Gamma: c.gamma, Delta: 1, Width: 1}
 				m := testmark.Mark(t, decoyKey([16]byte{1}, i), scheme, vocab, c.opts...)
 				scorers = append(scorers, m)
 			}

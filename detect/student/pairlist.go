@@ -111,14 +111,29 @@ func (x *contextIndex) bucket(key *[]byte, context []detect.Token) int {
 	return int(maphash.Bytes(x.seed, *key) >> x.shift)
 }
 
-// appendPairs appends the numbers of the pairs with a context, ascending.
-func (x *contextIndex) appendPairs(dst []int32, key *[]byte, context []detect.Token) []int32 {
+// first returns the number of the first pair with a context. ok is false if there is none.
+func (x *contextIndex) first(key *[]byte, context []detect.Token) (i int32, ok bool) {
+	for _, i := range x.inBucket(key, context) {
+		if slices.Equal(x.list.at(int(i)).Context, context) {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// inBucket returns the pairs in the bucket of a context.
+func (x *contextIndex) inBucket(key *[]byte, context []detect.Token) []int32 {
 	b := x.bucket(key, context)
 	from := int32(0)
 	if b > 0 {
 		from = x.ends[b-1]
 	}
-	for _, i := range x.order[from:x.ends[b]] {
+	return x.order[from:x.ends[b]]
+}
+
+// appendPairs appends the numbers of the pairs with a context, ascending.
+func (x *contextIndex) appendPairs(dst []int32, key *[]byte, context []detect.Token) []int32 {
+	for _, i := range x.inBucket(key, context) {
 		if slices.Equal(x.list.at(int(i)).Context, context) {
 			dst = append(dst, i)
 		}

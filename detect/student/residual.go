@@ -1,8 +1,10 @@
 package student
 
 import (
+	"cmp"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
 )
@@ -15,6 +17,18 @@ type RowReference interface {
 	// each at most 0. It may use the memory of dst. Tokens beyond the end of the row have
 	// probability 0.
 	LogProbs(dst []float32, context []detect.Token) []float32
+}
+
+// A StateReference is a [detect.Reference] with one law for many contexts, such as a model of n-grams.
+// Each law is then asked for once, however often its contexts occur.
+type StateReference interface {
+	detect.Reference
+	// State returns a number that names the law after context. Contexts with equal states have
+	// equal laws.
+	State(context []detect.Token) uint64
+	// StateLogProbs appends to dst what LogProb returns for each of tokens after a context of a
+	// state.
+	StateLogProbs(dst []float64, state uint64, tokens []detect.Token) []float64
 }
 
 // OutputRows holds the rows of a reference model for outputs. Any framework can compute them once the
@@ -45,13 +59,17 @@ func (s *Test) residuals(pairs *contextIndex, counts iter.Seq[int64]) []int64 {
 	for n := range counts {
 		fixed = append(fixed, min(n, math.MaxInt64/fixedOne/2)*fixedOne)
 	}
-	rows, _ := s.options.Reference.(RowReference)
-	var history []detect.Token
-	var row []float32
 	if s.options.OutputRows != nil {
 		s.subtractRows(fixed, pairs)
 		return fixed
 	}
+	rows, _ := s.options.Reference.(RowReference)
+	if states, ok := s.options.Reference.(StateReference); ok && rows == nil {
+		s.subtractStates(fixed, pairs, states)
+		return fixed
+	}
+	var history []detect.Token
+	var row []float32
 	for _, o := range s.outputs {
 		given := o.before()
 		history = append(append(history[:0], given...), o.text...)
@@ -91,6 +109,73 @@ func (s *Test) subtractRows(fixed []int64, pairs *contextIndex) {
 			}
 		}
 	}
+}
+
+// A lawUse is a position of an output whose context is in the test.
+type lawUse struct {
+	state uint64
+	first int32 // pair of the context
+}
+
+// lawUses is the number of positions that are sorted at a time, at 16 bytes each. Tests make it small.
+var lawUses = 1 << 19
+
+// subtractStates is the second half of residuals for a StateReference. Common contexts have many pairs
+// and many occurrences, and few laws. So their product is not what it takes.
+func (s *Test) subtractStates(fixed []int64, pairs *contextIndex, reference StateReference) {
+	width := s.scorer.Width()
+	var key []byte
+	var ids []int32
+	var tokens, history []detect.Token
+	var logs []float64
+	uses := make([]lawUse, 0, min(lawUses, s.positions()))
+	subtract := func() {
+		slices.SortFunc(uses, func(a, b lawUse) int {
+			return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.state, b.state))
+		})
+		for from := 0; from < len(uses); {
+			use := uses[from]
+			if from == 0 || use.first != uses[from-1].first {
+				ids = pairs.appendPairs(ids[:0], &key, pairs.list.at(int(use.first)).Context)
+				tokens = tokens[:0]
+				for _, i := range ids {
+					tokens = append(tokens, pairs.list.at(int(i)).Token)
+				}
+			}
+			to := from + 1
+			for to < len(uses) && uses[to] == use {
+				to++
+			}
+			logs = reference.StateLogProbs(logs[:0], use.state, tokens)
+			for i, id := range ids {
+				fixed[id] -= int64(to-from) * probability(logs[i])
+			}
+			from = to
+		}
+		uses = uses[:0]
+	}
+	for _, o := range s.outputs {
+		given := o.before()
+		history = append(append(history[:0], given...), o.text...)
+		for at := width; at < len(o.text); at++ {
+			first, ok := pairs.first(&key, o.text[at-width:at])
+			if !ok {
+				continue
+			}
+			if uses = append(uses, lawUse{reference.State(history[:len(given)+at]), first}); len(uses) == lawUses {
+				subtract()
+			}
+		}
+	}
+	subtract()
+}
+
+// positions returns the number of tokens of the outputs.
+func (s *Test) positions() (n int) {
+	for _, o := range s.outputs {
+		n += len(o.text)
+	}
+	return n
 }
 
 // probability returns e^x in fixed point, within 0 and 1. It returns 0 for NaN.

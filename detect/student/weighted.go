@@ -115,6 +115,17 @@ func (w *weightedSum) count(t *signedTally, i int, green int64) {
 	}
 }
 
+// countAll counts the pairs from number from on that are scored.
+func (w *weightedSum) countAll(t *signedTally, from int, scores []int64) {
+	classes := t.classes
+	for i, c := range w.class[from : from+len(scores)] {
+		if x := scores[i]; c >= 0 && x != watermark.NotScored && x != watermark.InMessage {
+			classes[c].Scored++
+			classes[c].Green += x
+		}
+	}
+}
+
 // sum returns the statistic.
 func (t *signedTally) sum() (sum int64) {
 	for _, c := range t.classes {

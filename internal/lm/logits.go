@@ -1,6 +1,9 @@
 package lm
 
-import "fmt"
+import (
+	"fmt"
+	"sort"
+)
 
 // Logits sets dst[id] to the natural logarithm of the probability of id after context. The
 // exponentials sum to 1, and an id that is not usable has -Inf. Logits panics unless dst has length
@@ -37,12 +40,52 @@ func (m *Model) LogProb(context []int32, next int32) float64 {
 		return negInf
 	}
 	p := m.find(context)
+	return m.logProb(&p, next)
+}
+
+// logProb is LogProb after the context of a path.
+func (m *Model) logProb(p *path, next int32) float64 {
+	if uint32(next) >= uint32(m.vocab) {
+		return negInf
+	}
 	for n := p.depth; n >= 1; n-- {
 		if c, ok := m.child(n, p.node[n], next); ok {
 			return float64(m.levels[n].lp[c] + p.weight[n])
 		}
 	}
 	return float64(m.base[next] + p.weight[0])
+}
+
+// State names the law after a context: contexts of one state have one row of Logits. It is the place of
+// the longest suffix that was seen in training.
+func (m *Model) State(context []int32) uint64 {
+	p := m.find(context)
+	return uint64(p.depth)<<32 | uint64(p.node[p.depth])
+}
+
+// StateLogProbs appends LogProb of each id after the contexts of a state to dst. It panics if State did
+// not return the state.
+func (m *Model) StateLogProbs(dst []float64, state uint64, ids []int32) []float64 {
+	p := m.path(m.ngram(int(state>>32), uint32(state)))
+	for _, id := range ids {
+		dst = append(dst, m.logProb(&p, id))
+	}
+	return dst
+}
+
+// ngram returns the tokens of a node at a level.
+func (m *Model) ngram(length int, node uint32) []int32 {
+	h := make([]int32, length)
+	for n := length - 1; n >= 1; n-- {
+		h[n] = m.levels[n].ids[node]
+		// The parent is the last node whose children do not begin after this one.
+		first := m.levels[n-1].first
+		node = uint32(sort.Search(len(first), func(i int) bool { return first[i] > node })) - 1
+	}
+	if length > 0 {
+		h[0] = int32(node)
+	}
+	return h
 }
 
 // A path is the place of a context in the trie.
@@ -54,12 +97,15 @@ type path struct {
 	weight [MaxOrder]float32
 }
 
-// find returns the path of a context. It stops at the first unseen suffix, because all longer ones are
-// unseen, too.
-func (m *Model) find(context []int32) (p path) {
+// find returns the path of a context.
+func (m *Model) find(context []int32) path {
 	var buf [MaxOrder]int32
-	h := m.history(&buf, context)
+	return m.path(m.history(&buf, context))
+}
 
+// path returns the path of the tokens that count. It stops at the first unseen suffix, because all
+// longer ones are unseen, too.
+func (m *Model) path(h []int32) (p path) {
 	var bo [MaxOrder]float32
 	for n := 1; n <= len(h); n++ {
 		node, ok := m.node(h[len(h)-n:])

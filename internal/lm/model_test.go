@@ -80,6 +80,15 @@ func checkRow(t *testing.T, m *Model, ref *reference, text []int32) {
 		}
 		require.Equal(t, float64(row[w]), m.LogProb(text, int32(w)), "context %v, id %d", text, w)
 	}
+	ids := make([]int32, len(row)+2)
+	for i := range ids {
+		ids[i] = int32(i) - 1 // the first and the last one are outside the vocabulary
+	}
+	logs := m.StateLogProbs([]float64{42}, m.State(text), ids)
+	require.Len(t, logs, 1+len(ids))
+	for i, x := range logs[1:] {
+		require.Equal(t, m.LogProb(text, ids[i]), x, "context %v, id %d, by its state", text, ids[i])
+	}
 	require.InDelta(t, 1, sum, 1e-5, "context %v", text)
 }
 

@@ -70,10 +70,14 @@ func Holds[T ~string | ~[]byte](text T) bool {
 	if known && holdsLeaf(b) {
 		return true
 	}
-	return views(b, func(view []byte) bool {
-		return holdsText(view) || known && holdsDigits(view) ||
-			decoded(view, len(keyPrefix), func(inner []byte) bool { return holdsText(inner) || known && holdsDigits(inner) })
-	})
+	look := glance{digits: known}
+	return views(b, func(view []byte) bool { return look.may(view) && holdsView(view, known) })
+}
+
+// holdsView reports whether a view holds a key. known says that there are remembered ones.
+func holdsView(view []byte, known bool) bool {
+	return holdsText(view) || known && holdsDigits(view) ||
+		decoded(view, len(keyPrefix), func(inner []byte) bool { return holdsText(inner) || known && holdsDigits(inner) })
 }
 
 // MayHold reports whether a text holds a key, the beginning of one, or as many hex digits in a row
