@@ -60,10 +60,14 @@ func (o *readFlags) corpusOptions() *corpus.Options {
 	return &corpus.Options{Format: corpus.Format(o.format), Encoding: o.encoding, Fields: o.fields, PromptField: o.promptField, Roles: o.roles}
 }
 
-// declared returns what a plan says about the reading of files, or nil.
-func (o *readFlags) declared() *audit.Input {
+// declared returns what a plan says about the reading of files, or nil. outputs says that the files have
+// the outputs. A limit of skipped rows is about those alone.
+func (o *readFlags) declared(outputs bool) *audit.Input {
 	in := audit.Input{Format: o.format, Encoding: o.encoding, Fields: o.fields, PromptField: o.promptField, Roles: o.roles}
-	if in.Format == "" && in.Encoding == "" && len(in.Fields) == 0 && in.PromptField == "" && len(in.Roles) == 0 {
+	if outputs {
+		in.MaxSkipped = o.maxSkipped.text
+	}
+	if in.Format == "" && in.Encoding == "" && len(in.Fields) == 0 && in.PromptField == "" && len(in.Roles) == 0 && in.MaxSkipped == "" {
 		return nil
 	}
 	return &in

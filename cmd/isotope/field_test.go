@@ -89,6 +89,7 @@ func TestFieldTexts(t *testing.T) {
 		{"O13 all by default", []string{"--normalize", "O13_zwsp.txt"}, "detected", 0, 0, -42.25, "*", ""},
 		{"O14 as written", []string{"O14_base100.txt"}, "detected", 82, 96, -12.44, "", ""},
 		{"O14 quoted", []string{"--normalize=prefixes", "O14_quoted100.txt"}, "detected", 82, 96, -12.44, "prefixes", ""},
+		{"O14 on one line", []string{"O14_oneline.txt"}, "detected", 0, 0, -24.64, "", ""},
 		{"O14 wrapped", []string{"--normalize=unwrap", "O14_wrap40.txt"}, "detected", 0, 0, -42.25, "unwrap", ""},
 		{"O17 ids of another tokenizer", []string{"--ids", fieldFiles + "O17_ids_o200k.json"}, "inconclusive", 0, 0, 0, "", "they belong to another tokenizer, or are special tokens"},
 		{"O18 a list of ids", []string{"--ids", fieldFiles + "O18_array.json"}, "detected", 169, 196, -25.889, "", ""},
@@ -540,7 +541,7 @@ func TestPlansDeclareTheReading(t *testing.T) {
 	}
 	for _, c := range []struct{ flag, value, name string }{
 		{"--field", "output", "fields"}, {"--prompt-field", "instruction", "prompt_field"}, {"--role", "assistant", "roles"},
-		{"--format", "jsonl", "format"}, {"--encoding", "utf-8", "encoding"},
+		{"--format", "jsonl", "format"}, {"--encoding", "utf-8", "encoding"}, {"--max-skipped", "5%", "max_skipped"},
 	} {
 		t.Run(c.flag, func(t *testing.T) {
 			declared := plan(c.flag, c.value)

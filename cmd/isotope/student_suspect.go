@@ -260,7 +260,7 @@ func (c *cli) plan(ctx context.Context, s *suspect, o *studentFlags, d *audit.De
 		Alpha: o.alpha, Tests: o.tests, C1: o.c1, C1Pairs: o.c1Pairs, Share: o.share, Decoys: o.decoys, RunKey: runKey, PromptsUnmarked: o.promptsUnmarked,
 	}
 	p := &d.Plan
-	p.Input = o.read.declared()
+	p.Input = o.read.declared(d.Collection == nil)
 	if s.provenance != nil {
 		band := *s.provenancePlan
 		if len(o.live) > 0 {

@@ -115,6 +115,7 @@ var (
 	fieldCandidates, fieldBody, fieldResult  = known("candidates")[0], known("body")[0], known("result")[0]
 	fieldRequest, fieldError                 = known("request")[0], known("error")[0]
 	fieldResponse, fieldMessages             = known("response")[0], known("messages")[0]
+	fieldInput, fieldOutput                  = known("input")[0], known("output")[0]
 )
 
 func (f *fieldSet) get(k field) row.Value { return f.values[k.number] }
@@ -184,6 +185,9 @@ func (s *shaper) root(v row.Value) {
 	case row.Object:
 		s.object(v, "")
 		s.caseVariants(v)
+		if len(s.texts) == 0 {
+			s.advise(v)
+		}
 	case row.String:
 		s.text(Plain, "", "", v)
 	case row.Array:
@@ -325,6 +329,9 @@ func (s *shaper) fieldsOfAnswer(f *fieldSet, v row.Value, path string) {
 func (s *shaper) wrapped(f *fieldSet, v row.Value, path string) bool {
 	response, result, body := f.get(fieldResponse), f.get(fieldResult), f.get(fieldBody)
 	switch {
+	case f.get(fieldInput).Kind() == row.Object && f.get(fieldOutput).Kind() == row.Object && v.Get("schemaType").Is("ModelInvocationLog"):
+		s.invocation(v, f.get(fieldInput).Get("inputBodyJson"), f.get(fieldOutput).Get("outputBodyJson"), path)
+		return true
 	case response.Kind() == row.Object:
 		if req := f.get(fieldRequest); req.Kind() == row.Object {
 			s.request(req, join(path, "request"))
@@ -364,6 +371,47 @@ func (s *shaper) wrapped(f *fieldSet, v row.Value, path string) bool {
 		s.none(NoAnswer, "the row holds the failure of a request in place of an answer; there is nothing to test")
 	}
 	return true
+}
+
+// invocation reads a record of the invocation log of Amazon Bedrock: what a model was sent, and what it
+// answered. Models differ in the fields of both. A record whose prompt is not found is not tested, since
+// what it quotes would count as the model's own.
+func (s *shaper) invocation(v, in, out row.Value, path string) {
+	if in.Kind() != row.Object || out.Kind() != row.Object {
+		s.none(WrongType, `the record of a model's invocation does not have one object each at "input.inputBodyJson" and "output.outputBodyJson"; write its prompt and its answer as the fields "prompt" and "output"`)
+		return
+	}
+	from := len(s.texts)
+	if len(s.Corpus.prompt) > 0 {
+		s.along(v, "", s.Corpus.prompt, func(x row.Value, path string) { s.prompt(Prompt, x, path) })
+	} else {
+		s.request(in, join(join(path, "input"), "inputBodyJson"))
+	}
+	at := join(join(path, "output"), "outputBodyJson")
+	if len(s.texts) == from {
+		s.none(WrongType, `no prompt was found at "input.inputBodyJson"; name its field and that of the answer`)
+		return
+	}
+	if m := out.Get("output").Get("message"); m.Kind() == row.Object {
+		s.turn(m, join(join(at, "output"), "message"), "assistant", false)
+		return
+	}
+	s.object(out, at)
+}
+
+// advise says what to do with a row of a known kind in which no text was found.
+func (s *shaper) advise(v row.Value) {
+	isList := func(name string) bool { x := v.Get(name); return x.Kind() == row.Array && x.Len() > 0 }
+	switch {
+	case isList("conversation_a") && isList("conversation_b"):
+		s.why, s.detail = WrongType, "the row has the answers of two models; name the field of the suspect, with --field conversation_a or --field conversation_b"
+	case isList("cells") && v.Get("nbformat").Kind() == row.Number:
+		s.why, s.detail = WrongType, "the file is a notebook, and does not say which of its cells a model wrote; save the text of those to a file"
+	case v.Get("run_type").Kind() == row.String && v.Get("outputs").Kind() == row.Object:
+		s.why, s.detail = WrongType, `the row is a traced run whose texts are in lists of lists; write its prompt and its answer as the fields "prompt" and "output"`
+	case isList("data"):
+		s.why, s.detail = WrongType, `the rows may be in the list "data"; write one row for each of its items, with: jq -c '.data[]'`
+	}
 }
 
 // request reads the prompts of a request to a server.

@@ -38,6 +38,12 @@ func TestShapes(t *testing.T) {
 	}{
 		{name: "prompt and output", row: `{"prompt":"p","output":"a"}`, want: []string{"prompt prompt p", "answer output a"}},
 		{name: "answer before its prompt", row: `{"output":"a","prompt":"p"}`, want: []string{"prompt prompt p", "answer output a"}},
+		{name: "invocation", row: `{"schemaType":"ModelInvocationLog","input":{"inputBodyJson":{"system":"s","messages":[{"role":"user","content":"p"},{"role":"assistant","content":"h"}]}},"output":{"outputBodyJson":{"role":"assistant","content":[{"type":"text","text":"a"}]}}}`,
+			want: []string{"prompt input.inputBodyJson.messages[0].content p", "prompt input.inputBodyJson.messages[1].content h", "system input.inputBodyJson.system s", "answer output.outputBodyJson.content[0].text a"}},
+		{name: "invocation of Converse", row: `{"schemaType":"ModelInvocationLog","input":{"inputBodyJson":{"messages":[{"role":"user","content":[{"text":"p"}]}]}},"output":{"outputBodyJson":{"output":{"message":{"role":"assistant","content":[{"text":"a"}]}}}}}`,
+			want: []string{"prompt input.inputBodyJson.messages[0].content[0].text p", "answer output.outputBodyJson.output.message.content[0].text a"}},
+		{name: "invocation with a prompt of another name", row: `{"schemaType":"ModelInvocationLog","input":{"inputBodyJson":{"inputText":"p"}},"output":{"outputBodyJson":{"completion":"a"}}}`, options: corpus.Options{PromptField: "input.inputBodyJson.inputText"},
+			want: []string{"prompt input.inputBodyJson.inputText p", "answer output.outputBodyJson.completion a"}},
 		{name: "alpaca", row: `{"instruction":"i","input":"n","output":"a","text":"i n a"}`, want: []string{"prompt instruction i", "prompt input n", "answer output a"}, unread: []string{"text"}},
 		{name: "text", row: `{"id":1,"text":"t"}`, want: []string{"text text t"}},
 		{name: "content", row: `{"url":"u","content":"t"}`, want: []string{"text content t"}},

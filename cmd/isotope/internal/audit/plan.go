@@ -56,6 +56,9 @@ type Input struct {
 	Fields      []string `json:"fields,omitempty"`
 	PromptField string   `json:"prompt_field,omitempty"`
 	Roles       []string `json:"roles,omitempty"`
+	// MaxSkipped is the number or share of rows from which on a test with skipped rows is not
+	// complete. It is "" without such a limit.
+	MaxSkipped string `json:"max_skipped,omitempty"`
 }
 
 // A Registry identifies the accounts that are tested.
