@@ -121,6 +121,9 @@ func TestKills(t *testing.T) {
 		var status *exec.ExitError
 		require.ErrorAs(t, err, &status)
 		require.NotContains(t, string(out), "FAIL", "it must be killed and not end by itself")
+		if (i+1)%100 == 0 {
+			t.Logf("%d kills", i+1)
+		}
 		if i++; i%3 == 0 { // sometimes a second and third kill hits the same journal
 			finish()
 			dir = filepath.Join(t.TempDir(), strconv.Itoa(i))
