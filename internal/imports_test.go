@@ -71,7 +71,7 @@ var mayImport = map[string][]string{
 
 	// Engines that the command, examples and nested modules share.
 	"internal/scan": {
-		"detect", "tokenize", "watermark", "watermark/interop", "internal/corpus", "internal/prf", "internal/secret", "internal/tail",
+		"detect", "tokenize", "watermark", "watermark/interop", "internal/corpus", "internal/corpus/row", "internal/prf", "internal/secret", "internal/tail",
 		"golang.org/x/sys/unix", "golang.org/x/sys/windows",
 	},
 	"internal/lm":           {"watermark", "tokenize"},

@@ -17,11 +17,13 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/internal/corpus"
+	"github.com/isotope-wm/isotope/internal/corpus/corpustest"
 )
 
 var kills = flag.Int("scan.kills", 30, "how many processes TestKills kills")
@@ -121,6 +123,9 @@ func TestKills(t *testing.T) {
 		var status *exec.ExitError
 		require.ErrorAs(t, err, &status)
 		require.NotContains(t, string(out), "FAIL", "it must be killed and not end by itself")
+		if (i+1)%100 == 0 {
+			t.Logf("%d kills", i+1)
+		}
 		if i++; i%3 == 0 { // sometimes a second and third kill hits the same journal
 			finish()
 			dir = filepath.Join(t.TempDir(), strconv.Itoa(i))
@@ -279,6 +284,42 @@ func TestFilesThatChange(t *testing.T) {
 		require.NoError(t, os.WriteFile(name, b, 0o600))
 		require.NoError(t, Map(context.Background(), dir, marks, o, w.input(nil), nil))
 	})
+	t.Run("after it was read whole", func(t *testing.T) {
+		w := newWorld(t, 54)
+		w.fill(2, 10)
+		marks, dir := marksOf(t, 1), filepath.Join(t.TempDir(), "journal")
+		again := func() error { return Map(context.Background(), dir, marks, o, w.input(nil), nil) }
+		require.NoError(t, again())
+		name := filepath.Join(w.dir, "part-00.jsonl")
+		b, err := os.ReadFile(name)
+		require.NoError(t, err)
+		for _, c := range []struct {
+			name    string
+			change  func() error
+			changed bool
+		}{
+			{"nothing", func() error { return nil }, false},
+			{"its time alone", func() error { return os.Chtimes(name, time.Time{}, time.Unix(1e9, 0)) }, false},
+			{"a byte", func() error {
+				return errors.Join(os.WriteFile(name, bytes.Replace(b, []byte("x"), []byte("y"), 1), 0o600), os.Chtimes(name, time.Time{}, time.Unix(1e9, 0)))
+			}, true},
+			{"its length", func() error { return os.WriteFile(name, b[:len(b)/2], 0o600) }, true},
+			{"it is a folder", func() error { return errors.Join(os.Remove(name), os.Mkdir(name, 0o700)) }, true},
+			{"it is away", func() error { return os.Remove(name) }, false},
+			{"it is back", func() error { return os.WriteFile(name, b, 0o600) }, false},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				require.NoError(t, c.change())
+				err := again()
+				if !c.changed {
+					require.NoError(t, err)
+					return
+				}
+				require.ErrorIs(t, err, ErrChanged)
+				assert.ErrorContains(t, err, name)
+			})
+		}
+	})
 	t.Run("no permission", func(t *testing.T) {
 		if runtime.GOOS == "windows" || os.Getuid() == 0 {
 			t.Skip("this user may read every file")
@@ -374,18 +415,38 @@ func TestJournalsThatDoNotFit(t *testing.T) {
 	})
 }
 
-// TestBombs: what expands beyond every bound is a skip, and the scan goes on.
+// TestBombs: what expands beyond every bound is a skip in every container, and the scan goes on.
 func TestBombs(t *testing.T) {
 	w := newWorld(t, 71)
 	w.file("ok.txt", w.plain(60))
-	zeros := bytes.Repeat([]byte{'a'}, 1<<20)
-	w.file("bomb.jsonl.gz", gzipped(t, zeros, 40))
-	c, err := corpus.New(&corpus.Options{Limits: corpus.Limits{Expanded: 8 << 20, Text: 1 << 20, Row: 1 << 20, SkippedBy: 64 << 20}})
+	blanks := bytes.Repeat([]byte("\n"), 4<<20)
+	page := fmt.Appendf(nil, "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Record-ID: <urn:uuid:1>\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s\r\n\r\n", len(blanks), blanks)
+	bombs := []struct {
+		name    string
+		content []byte
+	}{
+		{"a.jsonl.gz", corpustest.Gzip(blanks)},
+		{"a.jsonl.zst", corpustest.Zstd(blanks)},
+		{"a.xz", corpustest.File("bomb.xz")},
+		{"a.bz2", corpustest.File("bomb.bz2")},
+		{"a.zip", corpustest.Zip("a.jsonl", blanks)},
+		{"a.tar.gz", corpustest.Gzip(corpustest.Tar("a.jsonl", blanks))},
+		{"a.warc.gz", corpustest.Gzip(page)},
+		{"gzip-in-zip.zip", corpustest.Zip("a.jsonl.gz", corpustest.Gzip(blanks))},
+	}
+	for _, x := range bombs {
+		w.file(x.name, string(x.content))
+	}
+	c, err := corpus.New(&corpus.Options{Limits: corpus.Limits{Free: 1 << 20, Ratio: 100}})
 	require.NoError(t, err)
 	in := w.input(nil)
 	in.Corpus = c
-	_, totals, _ := scanned(t, marksOf(t, 1), testOptions(), in, nil)
-	assert.EqualValues(t, 1, totals.Documents)
-	assert.EqualValues(t, 2, totals.Rows.Found)
-	assert.Equal(t, "bomb", totals.Rows.Reasons[0].Name)
+	_, totals, l := scanned(t, marksOf(t, 1), testOptions(), in, nil)
+	assert.Equal(t, []Count{{"bomb", int64(len(bombs))}}, totals.Rows.Reasons, l.String())
+	assert.Equal(t, totals.Rows.Found, totals.Rows.Tested+totals.Rows.Skipped)
+	found := false
+	for _, d := range l.documents(t) {
+		found = found || filepath.Base(d.File) == "ok.txt"
+	}
+	assert.True(t, found, "the file after the bombs is scanned")
 }

@@ -2,7 +2,6 @@ package scan
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -216,16 +215,4 @@ func addToPanel(p *detect.Panel, item corpus.Item) {
 		}
 		p.Exclude(ids)
 	}
-}
-
-// gzipped returns n times data, compressed.
-func gzipped(t testing.TB, data []byte, n int) string {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	for range n {
-		_, err := z.Write(data)
-		require.NoError(t, err)
-	}
-	require.NoError(t, z.Close())
-	return b.String()
 }

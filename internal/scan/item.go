@@ -108,6 +108,7 @@ type sourceBody struct {
 	Containers []string         `json:"containers,omitempty"`
 	Bytes      int64            `json:"bytes"`
 	SHA256     string           `json:"sha256"`
+	Modified   int64            `json:"modified,omitempty"` // of a regular file, in nanoseconds of Unix time
 	Rows       int64            `json:"rows"`
 	Changed    bool             `json:"changed,omitempty"`
 	Notes      []string         `json:"notes,omitempty"` // the first ones

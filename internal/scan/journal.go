@@ -141,6 +141,8 @@ type fileState struct {
 	next   int64  // the next item
 	digest string // of the items so far; empty once the file was read
 	ended  bool   // the file was read to its end
+	// Of a regular file that was read to its end and did not change meanwhile.
+	size, modified int64
 }
 
 // A history is what a journal holds.
@@ -253,6 +255,9 @@ func (h *history) take(r *record, head *itemsHead, size int32) error {
 		f.digest, f.ended = b.Digest, b.Source != nil
 		if f.ended {
 			f.digest = ""
+			if !b.Source.Changed {
+				f.size, f.modified = b.Source.Bytes, b.Source.Modified
+			}
 		}
 	case kindCheckpoint:
 		var b checkpointBody

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -338,8 +339,8 @@ func (m *mapper) resume() error {
 	if !slices.Equal(m.args, m.in.Args) {
 		return fmt.Errorf("%w: it reads %s, and this call %s", ErrPlan, words(m.args), words(m.in.Args))
 	}
-	if m.ended {
-		return nil
+	if err := m.compareFiles(); err != nil || m.ended {
+		return err
 	}
 	if err := m.begin(); err != nil {
 		return err
@@ -364,6 +365,46 @@ func (m *mapper) comparePlan(plan *planBody) error {
 		return fmt.Errorf("%w: %w", ErrChain, err)
 	}
 	return old.check(plan)
+}
+
+// compareFiles returns an error if a file that was read is there and is another one now. A time that
+// differs alone is no sign of that, since copies have new ones: then the file is read once more.
+func (m *mapper) compareFiles() error {
+	var d decoder
+	for i := range m.files {
+		f := &m.files[i]
+		if !f.ended || f.modified == 0 {
+			continue
+		}
+		fileName := string(m.names[i])
+		info, err := os.Stat(fileName)
+		if err != nil || info.Mode().IsRegular() && info.Size() == f.size && info.ModTime().UnixNano() == f.modified {
+			continue // a file that is away is not needed any more
+		}
+		if info.Mode().IsRegular() && info.Size() == f.size {
+			body, err := m.items(&f.parts[len(f.parts)-1], &d, true)
+			if err != nil {
+				return err
+			}
+			if sum, err := hashOfFile(fileName); err != nil || sum == body.Source.SHA256 {
+				continue // who cannot read it now has read it before
+			}
+		}
+		return fmt.Errorf("%s: %w", fileName, ErrChanged)
+	}
+	return nil
+}
+
+// hashOfFile returns the SHA-256 of a file in hex digits.
+func hashOfFile(fileName string) (string, error) {
+	f, err := os.Open(fileName)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 // words lists names for a message.
@@ -429,7 +470,8 @@ func (m *mapper) readFile(ctx context.Context, file int, work chan<- *batch) err
 		b = &batch{file: file, from: at}
 		return true
 	}
-	for item := range m.open(ctx, fileName) {
+	items, modified := m.open(ctx, fileName)
+	for item := range items {
 		if s, ok := item.(*corpus.Source); ok {
 			rows += s.Rows
 			if len(s.Place.Members) > 0 {
@@ -441,7 +483,7 @@ func (m *mapper) readFile(ctx context.Context, file int, work chan<- *batch) err
 				continue
 			}
 			b.source = sourceOf(s)
-			b.source.Rows = rows
+			b.source.Rows, b.source.Modified = rows, modified
 			b.source.take(inner)
 			if rows != at {
 				return fmt.Errorf("%s: %d rows were read, and %d of them came; this is a fault of the program", fileName, rows, at)
@@ -501,10 +543,11 @@ func (b *sourceBody) take(inner *sourceBody) {
 	b.Notes = b.Notes[:min(len(b.Notes), keptNotes)]
 }
 
-// open returns the items of a file.
-func (m *mapper) open(ctx context.Context, fileName string) iter.Seq[corpus.Item] {
+// open returns the items of a file, and when it was modified, in nanoseconds of Unix time. That is 0 of
+// whatever is no regular file.
+func (m *mapper) open(ctx context.Context, fileName string) (items iter.Seq[corpus.Item], modified int64) {
 	if fileName == m.stdin() && slices.Contains(m.in.Files, Stdin) {
-		return m.in.Corpus.Stream(ctx, m.in.Stdin, fileName)
+		return m.in.Corpus.Stream(ctx, m.in.Stdin, fileName), 0
 	}
 	path, ok := m.in.Paths[fileName]
 	if !ok {
@@ -512,13 +555,16 @@ func (m *mapper) open(ctx context.Context, fileName string) iter.Seq[corpus.Item
 	}
 	if _, err := os.Stat(path); err != nil && strings.Contains(path, "://") {
 		if m.in.Open != nil {
-			return m.openAddress(ctx, fileName)
+			return m.openAddress(ctx, fileName), 0
 		}
-		return unreadable(fileName, "this is an address and not a file; download it, and give the file")
+		return unreadable(fileName, "this is an address and not a file; download it, and give the file"), 0
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return m.in.Corpus.Path(ctx, path) // says why
+		return m.in.Corpus.Path(ctx, path), 0 // says why
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		modified = info.ModTime().UnixNano()
 	}
 	return func(yield func(corpus.Item) bool) {
 		m.work.Progress.begin(f)
@@ -527,7 +573,7 @@ func (m *mapper) open(ctx context.Context, fileName string) iter.Seq[corpus.Item
 			f.Close()
 		}()
 		m.in.Corpus.File(ctx, f, fileName)(yield)
-	}
+	}, modified
 }
 
 // openAddress returns the items of a file that Input.Open opens.
