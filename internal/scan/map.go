@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // Errors of Map. Compare with errors.Is.
@@ -573,7 +573,7 @@ func (m *mapper) testBatch(t *tester, b *batch) *outcome {
 		}
 		p.documents.Add(1)
 		p.bytes.Add(body.Doc.Bytes)
-		if body.Doc.Best <= math.Log10(m.Alpha) {
+		if body.Doc.Best <= tail.Log10(m.Alpha) {
 			p.detected.Add(1)
 		}
 	}
