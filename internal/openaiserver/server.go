@@ -78,6 +78,13 @@ func New(c Config) (*Server, error) {
 	if err := s.logMarks(); err != nil {
 		return nil, err
 	}
+	if c.Marker != nil && c.Marker.epochs != nil {
+		c.Marker.epochs.begins(func([]string) {
+			if err := s.logMarks(); err != nil {
+				c.Log.Error("mark", "error", err.Error())
+			}
+		})
+	}
 	s.metrics.init()
 	s.mux.Handle("POST /v1/chat/completions", s.watched(s.complete(chat)))
 	s.mux.Handle("POST /v1/completions", s.watched(s.complete(completions)))
