@@ -28,6 +28,7 @@ type keyOptions struct {
 	commit       string
 	signKey      string
 	passphraseFD int
+	receipts     string
 
 	process *provenance.Process // of -root-helper
 }
@@ -38,7 +39,8 @@ func (k *keyOptions) register(f *flag.FlagSet) {
 	f.DurationVar(&k.overlap, "overlap", 48*time.Hour, "with -rotate: how long the epoch before counts as current besides, at most 28 days")
 	f.StringVar(&k.committed, "committed", "", "mark only with keys that the log in `DIR` has, and that were neither revoked nor revealed")
 	f.StringVar(&k.commit, "commit-epoch", "", "add commitments to all keys of the epoch `NAME` to the log of -committed, and exit")
-	f.StringVar(&k.signKey, "sign-key", "", "`FILE` of the key that signs for the log, as 'isotope log new' makes it")
+	f.StringVar(&k.receipts, "receipts", "", "put a salted digest of each marked answer into the log in `DIR`, which is for receipts alone (default none)")
+	f.StringVar(&k.signKey, "sign-key", "", "`FILE` of the key that signs for the log of -commit-epoch or -receipts, as 'isotope log new' makes it")
 	f.IntVar(&k.passphraseFD, "passphrase-fd", -1, "read the passphrase of an encrypted root key from file descriptor `N`")
 }
 
@@ -54,8 +56,14 @@ func (k *keyOptions) check(o *options) error {
 		return errors.New("-rotate and -committed are for marked answers; leave out -unmarked")
 	case k.commit != "" && (k.committed == "" || k.signKey == ""):
 		return errors.New("-commit-epoch needs -committed DIR and -sign-key FILE: the log, and the key that signs for it")
-	case k.signKey != "" && k.commit == "":
-		return errors.New("-sign-key is for -commit-epoch; leave it out")
+	case k.commit != "" && k.receipts != "":
+		return errors.New("-commit-epoch serves nothing, so there are no receipts; leave out -receipts")
+	case k.receipts != "" && (o.unmarked || k.signKey == ""):
+		return errors.New("-receipts are of marked answers, and need -sign-key FILE")
+	case k.receipts != "" && k.receipts == k.committed:
+		return errors.New("-receipts and -committed name the same log; make one for each")
+	case k.signKey != "" && k.commit == "" && k.receipts == "":
+		return errors.New("-sign-key is for -commit-epoch and -receipts; leave it out")
 	case k.overlap < 0 || k.overlap > 28*24*time.Hour:
 		return errors.New("-overlap is outside 0 to 672h (28 days)")
 	}
@@ -123,6 +131,32 @@ func (o *options) rotatingMarker(ctx context.Context) (*openaiserver.Marker, err
 		source.Keys = log.Book
 	}
 	return openaiserver.NewRotatingMarker(context.WithoutCancel(ctx), source, o.config.Tenants, o.scheme, o.config.Model.Info())
+}
+
+// openReceipts opens the log of receipts and begins to sign checkpoints. done ends that.
+func (o *options) openReceipts() (done func() error, err error) {
+	signer, err := readSigner(o.keys.signKey)
+	if err != nil {
+		return nil, err
+	}
+	r, err := openaiserver.OpenReceipts(o.keys.receipts, signer, nil)
+	if err != nil {
+		return nil, err
+	}
+	o.config.Receipts = r
+	ctx, stop := context.WithCancel(context.Background())
+	ticks := time.NewTicker(openaiserver.FlushEvery)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.Run(ctx, ticks.C, func(err error) { o.config.Log.Error("receipts", "error", err.Error()) })
+	}()
+	return func() error {
+		ticks.Stop()
+		stop()
+		<-ended
+		return r.Close()
+	}, nil
 }
 
 // maxSignKey is the longest file of a signing key in bytes.

@@ -147,6 +147,13 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	if o.keys.commit != "" {
 		return o.commitEpoch(ctx)
 	}
+	if o.keys.receipts != "" {
+		done, err := o.openReceipts()
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, done()) }() // after the last answer
+	}
 	s, closeModel, err := o.server(ctx)
 	if err != nil {
 		return err
@@ -159,6 +166,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		}
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", s.Metrics())
+		if o.config.Receipts != nil {
+			mux.Handle("DELETE /receipts/", o.config.Receipts.Operator())
+		}
 		m := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 		defer m.Close()
 		go m.Serve(l)
