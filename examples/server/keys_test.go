@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/isotope-wm/isotope/internal/openaiserver"
 	"github.com/isotope-wm/isotope/provenance"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -152,6 +153,27 @@ func TestEncryptedRoot(t *testing.T) {
 	assert.Equal(t, 200, status, "%s", text)
 }
 
+// TestProgramReceipts runs the whole program with receipts, and ends it before the second is over: the
+// receipt is in the log nevertheless.
+func TestProgramReceipts(t *testing.T) {
+	dir := files(t)
+	t.Setenv("XDG_CACHE_HOME", dir) // of the model
+	log, signKey := newLog(t, dir)
+	p := runProgram(t, "-root", filepath.Join(dir, "root.key"), "-tenants", filepath.Join(dir, "tenants.json"), "-corpus", filepath.Join(dir, "corpus"), "-receipts", log, "-sign-key", signKey)
+	status, text := post(t, p.url+"/completions", ask)
+	require.Equal(t, 200, status, "%s", text)
+	require.NoError(t, p.stop())
+	v, err := openaiserver.LogVerifier(log)
+	require.NoError(t, err)
+	l, err := provenance.OpenLog(log, v)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, l.Size())
+	assert.Equal(t, provenance.KindReceipt, l.Entry(0).Kind)
+	kept, err := os.ReadFile(filepath.Join(log, "accounts", "acme"))
+	require.NoError(t, err)
+	assert.Contains(t, string(kept), l.Entry(0).Digest)
+}
+
 // TestKeyFlags has calls that cannot be right.
 func TestKeyFlags(t *testing.T) {
 	for _, c := range []struct{ name, args, says string }{
@@ -160,6 +182,10 @@ func TestKeyFlags(t *testing.T) {
 		{"a commitment without a log", "-root r -tenants t -commit-epoch e", "needs -committed DIR and -sign-key FILE"},
 		{"a signing key for nothing", "-root r -tenants t -sign-key k", "leave it out"},
 		{"a long overlap", "-root r -tenants t -rotate -overlap 1000h", "outside 0 to 672h"},
+		{"receipts without a key", "-root r -tenants t -receipts d", "need -sign-key FILE"},
+		{"receipts of unmarked answers", "-unmarked -receipts d -sign-key k", "are of marked answers"},
+		{"one log for both", "-root r -tenants t -receipts d -committed d -sign-key k", "make one for each"},
+		{"receipts of a commitment", "-root r -tenants t -receipts d -committed l -sign-key k -commit-epoch e", "leave out -receipts"},
 		{"a registry of a helper", "-root-helper h -tenants t -write-registry r", "give -root"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -148,9 +148,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		return o.commitEpoch(ctx)
 	}
 	if o.keys.receipts != "" {
-		done, err := o.openReceipts()
-		if err != nil {
-			return err
+		done, openErr := o.openReceipts()
+		if openErr != nil {
+			return openErr
 		}
 		defer func() { err = errors.Join(err, done()) }() // after the last answer
 	}
