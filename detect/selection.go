@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // A Selection says which of several tests reject.
@@ -50,7 +51,7 @@ func BenjaminiYekutieli(log10P []float64, q float64) Selection {
 	for j := len(log10P); j > 0; j-- {
 		harmonic += 1 / float64(j)
 	}
-	return stepUp(log10P, q, math.Log10(max(harmonic, 1)))
+	return stepUp(log10P, q, tail.Log10(max(harmonic, 1)))
 }
 
 // EBH selects documents by their log10 e-values. It bounds the false discovery rate by q, in (0,1),
@@ -84,7 +85,7 @@ func Holm(log10P []float64, alpha float64) Selection {
 	adjusted := make([]float64, len(log10P))
 	worst := math.Inf(-1)
 	for rank, i := range order {
-		worst = max(worst, log10P[i]+math.Log10(float64(len(order)-rank)))
+		worst = max(worst, log10P[i]+tail.Log10(float64(len(order)-rank)))
 		adjusted[i] = min(worst, 0)
 	}
 	return selection(adjusted, alpha)
@@ -97,7 +98,7 @@ func stepUp(log10P []float64, q, penalty float64) Selection {
 	best := 0.0
 	for rank := len(order); rank > 0; rank-- {
 		i := order[rank-1]
-		best = min(best, log10P[i]+penalty+math.Log10(float64(len(order))/float64(rank)))
+		best = min(best, log10P[i]+penalty+tail.Log10(float64(len(order))/float64(rank)))
 		adjusted[i] = best
 	}
 	return selection(adjusted, q)
@@ -122,7 +123,7 @@ func selection(adjusted []float64, level float64) Selection {
 		panic("detect: the level is outside (0,1)")
 	}
 	s := Selection{Rejected: make([]bool, len(adjusted)), Log10Adjusted: adjusted}
-	limit := math.Log10(level)
+	limit := tail.Log10(level)
 	for i, a := range adjusted {
 		if a <= limit+null.LevelSlack {
 			s.Rejected[i] = true

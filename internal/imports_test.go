@@ -74,9 +74,13 @@ var mayImport = map[string][]string{
 		"detect", "tokenize", "watermark", "watermark/interop", "internal/corpus", "internal/corpus/row", "internal/prf", "internal/secret", "internal/tail",
 		"golang.org/x/sys/unix", "golang.org/x/sys/windows",
 	},
-	"internal/lm":           {"watermark", "tokenize"},
-	"internal/reading":      {"detect/student", "watermark", "internal/secret", "internal/strictjson"},
-	"internal/openaiserver": {"watermark", "watermark/registry", "detect", "internal/strictjson"},
+	"internal/lm":      {"watermark", "tokenize"},
+	"internal/reading": {"detect/student", "watermark", "internal/secret", "internal/strictjson"},
+	"internal/agefile": {"filippo.io/age", "filippo.io/age/armor"},
+	"internal/openaiserver": {
+		"watermark", "watermark/registry", "detect", "provenance", "internal/secret", "internal/strictjson",
+		"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog", "github.com/rogpeppe/go-internal/lockedfile",
+	},
 	"internal/eval": {
 		"watermark", "tokenize", "detect", "detect/plan", "detect/informed", "internal/tail", "internal/lm", "internal/reading",
 		"github.com/yuin/goldmark", "golang.org/x/net/html", "golang.org/x/text/unicode/norm",
@@ -91,8 +95,11 @@ var mayImport = map[string][]string{
 	"internal/testmark/mutate":    {"github.com/stretchr/testify"},
 
 	// Programs.
-	"examples/quickstart":            {"watermark", "detect"},
-	"examples/server":                {"watermark", "tokenize", "internal/llamacpp", "internal/lm", "internal/nocore", "internal/openaiserver", "internal/secret"},
+	"examples/quickstart": {"watermark", "detect"},
+	"examples/server": {
+		"watermark", "tokenize", "provenance", "internal/agefile", "internal/llamacpp", "internal/lm", "internal/nocore", "internal/openaiserver", "internal/secret",
+		"golang.org/x/mod/sumdb/note",
+	},
 	"cmd/isotope/internal/canonical": {},
 	"cmd/isotope/internal/textfile":  {},
 	"cmd/isotope/internal/inputs":    {"internal/corpus", "internal/secret"},
@@ -108,10 +115,10 @@ var mayImport = map[string][]string{
 	},
 	"cmd/isotope/internal/visible": {},
 	"cmd/isotope": {
-		"filippo.io/age", "golang.org/x/crypto/ssh", "golang.org/x/mod/sumdb/note", "github.com/secure-systems-lab/go-securesystemslib/dsse",
+		"golang.org/x/crypto/ssh", "golang.org/x/mod/sumdb/note", "github.com/secure-systems-lab/go-securesystemslib/dsse",
 		"github.com/rogpeppe/go-internal/lockedfile", "provenance",
 		"detect", "detect/informed", "detect/plan", "detect/student", "internal/llamacpp", "internal/reading", "watermark", "watermark/interop", "watermark/registry", "tokenize",
-		"internal/corpus", "internal/corpus/forms", "internal/corpus/parquet", "internal/eval", "internal/lm", "internal/scan", "internal/secret", "internal/strictjson", "internal/tail",
+		"internal/agefile", "internal/corpus", "internal/corpus/forms", "internal/corpus/parquet", "internal/eval", "internal/lm", "internal/scan", "internal/secret", "internal/strictjson", "internal/tail",
 		"cmd/isotope/internal/audit", "cmd/isotope/internal/canonical", "cmd/isotope/internal/collect",
 		"cmd/isotope/internal/inputs", "cmd/isotope/internal/report", "cmd/isotope/internal/textfile", "cmd/isotope/internal/visible", "internal/nocore", "watermark/secretaccess",
 		"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/schollz/progressbar/v3", "golang.org/x/term",

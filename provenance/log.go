@@ -42,7 +42,12 @@ type Log struct {
 	hashes     []tlog.Hash // by tlog.StoredHashIndex
 	checkpoint []byte      // nil: none was written
 	last       time.Time   // of the last entry
+	brief      bool        // older checkpoints are not kept
 }
+
+// Brief lets later calls of Append keep no older checkpoints in the directory. It is for a log with a
+// checkpoint each second. Proofs are then under the newest checkpoint.
+func (l *Log) Brief() { l.brief = true }
 
 // checkpointName is the name of the checkpoint in the directory.
 const checkpointName = "checkpoint"
@@ -224,8 +229,10 @@ func (l *Log) Append(signer note.Signer, entries ...Entry) (first int64, err err
 	if err != nil {
 		return 0, err
 	}
-	if err := writeFile(filepath.Join(l.dir, historyName, strconv.FormatInt(l.Size(), 10)), text); err != nil {
-		return 0, err
+	if !l.brief {
+		if err := writeFile(filepath.Join(l.dir, historyName, strconv.FormatInt(l.Size(), 10)), text); err != nil {
+			return 0, err
+		}
 	}
 	if err := writeFile(filepath.Join(l.dir, checkpointName), text); err != nil {
 		return 0, err

@@ -2,16 +2,15 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
-	"filippo.io/age"
-	"filippo.io/age/armor"
 	"golang.org/x/term"
+
+	"github.com/isotope-wm/isotope/internal/agefile"
 )
 
 // A keyAccess is how a call gets at encrypted key files.
@@ -20,15 +19,8 @@ type keyAccess struct {
 	passphraseFD int    // -1: ask on the terminal
 }
 
-const (
-	// maxWork is the work factor that the passphrase of a key file may ask for: 2^maxWork rounds of
-	// scrypt, for which the program needs 2^(maxWork-10) MiB. "age -p" uses 18.
-	maxWork = 20
-	// maxDecrypted is the longest decrypted key file, in bytes.
-	maxDecrypted = 1 << 16
-	// maxPassphrase is the longest passphrase, in bytes.
-	maxPassphrase = 1 << 10
-)
+// maxPassphrase is the longest passphrase, in bytes.
+const maxPassphrase = 1 << 10
 
 // decryptKeyFile decrypts a key file that "age -p" encrypted. It asks for the passphrase once, and
 // tries it on every key file of the call.
@@ -41,43 +33,12 @@ func (c *cli) decryptKeyFile(path string, text []byte) ([]byte, error) {
 		}
 		c.passphrase = passphrase
 	}
-	plain, err := decryptAge(text, c.passphrase)
+	plain, err := agefile.Decrypt(text, c.passphrase)
 	if err != nil && !asked && c.passphraseFD < 0 { // another file, and perhaps another passphrase
 		c.passphrase = ""
 		return c.decryptKeyFile(path, text)
 	}
 	return plain, err
-}
-
-// decryptAge decrypts text under a passphrase. Its errors quote neither.
-func decryptAge(text []byte, passphrase string) ([]byte, error) {
-	identity, err := age.NewScryptIdentity(passphrase)
-	if err != nil {
-		return nil, errors.New("the passphrase is empty")
-	}
-	identity.SetMaxWorkFactor(maxWork)
-	var in io.Reader = bytes.NewReader(text)
-	if bytes.HasPrefix(text, []byte(armor.Header)) {
-		in = armor.NewReader(in)
-	}
-	r, err := age.Decrypt(in, identity)
-	var none *age.NoIdentityMatchError
-	switch {
-	case errors.As(err, &none) && !errors.Is(err, age.ErrIncorrectIdentity):
-		return nil, errors.New("it is encrypted with age in a way that needs more than a passphrase; decrypt it with: age -d")
-	case errors.As(err, &none):
-		return nil, errors.New("the passphrase does not fit, or the file is encrypted to a recipient; decrypt such a file with: age -d")
-	case err != nil:
-		return nil, errors.New("it is encrypted with age, and is damaged or asks for too much work; decrypt it with: age -d")
-	}
-	plain, err := io.ReadAll(io.LimitReader(r, maxDecrypted+1))
-	switch {
-	case err != nil:
-		return nil, errors.New("it is encrypted with age, and is damaged")
-	case len(plain) > maxDecrypted:
-		return nil, fmt.Errorf("it is longer than %d bytes", maxDecrypted)
-	}
-	return plain, nil
 }
 
 // readPassphrase reads a passphrase from --passphrase-fd, or from the terminal.

@@ -15,6 +15,8 @@ import (
 	"filippo.io/age/armor"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/watermark"
 )
 
 // encrypted encrypts as "age -p" does, with less work.
@@ -142,5 +144,5 @@ func TestKeygenToAPipe(t *testing.T) {
 	assert.Contains(t, again, "# id "+strings.TrimSpace(id))
 
 	c := &cli{stdout: &output{terminal: true}}
-	assert.ErrorContains(t, c.keygen("-", "", nil), "is a terminal")
+	assert.ErrorContains(t, c.writeKey("-", watermark.NewKey()), "is a terminal")
 }

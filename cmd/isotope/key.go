@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/isotope-wm/isotope/provenance"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -20,15 +22,18 @@ key file that 'age -p' encrypted is read as any other: the program asks for the 
 
 const keyDeriveHelp = `Derive writes the key that follows from the one in PARENT, along a path of labels. The same
 labels always give the same key. A derived key reveals nothing about its siblings or its
-parent. Do not mark text with a key that you also derive from.`
+parent. Do not mark text with a key that you also derive from.
+
+The parent may stay in a key service or a hardware module, with --helper in place of --from.
+The helper is a program that keeps it. docs/formats/provenance.md has its lines.`
 
 const keyIDHelp = `ID prints the public ids of keys, a line for each FILE. The id is what results, profiles and
 reports name. It reveals nothing about the key. A key of another engine has an id as well.`
 
 // derivation is how a key follows from another.
 type derivation struct {
-	from, path string
-	labels     []string
+	from, helper, path string
+	labels             []string
 }
 
 func (d *derivation) register(cmd *cobra.Command) {
@@ -89,7 +94,7 @@ func (c *cli) keyNewCommand() *cobra.Command {
 			if err := check([]rule{noSecrets(args[0])}); err != nil {
 				return err
 			}
-			return c.keygen(args[0], "", nil)
+			return c.writeKey(args[0], watermark.NewKey())
 		},
 	}
 }
@@ -97,25 +102,28 @@ func (c *cli) keyNewCommand() *cobra.Command {
 func (c *cli) keyDeriveCommand() *cobra.Command {
 	var d derivation
 	cmd := &cobra.Command{
-		Use:   "derive --from PARENT --path LABEL/LABEL FILE",
+		Use:   "derive {--from PARENT | --helper PROGRAM} --path LABEL/LABEL FILE",
 		Short: "Derive a key from another",
 		Long:  keyDeriveHelp,
 		Example: `  isotope key derive --from root.key --path tenant/acme acme.key
-  isotope key derive --from root.key --label tenant --label 'a/b' ab.key`,
+  isotope key derive --from root.key --label tenant --label 'a/b' ab.key
+  isotope key derive --helper 'sh helper.sh' --path tenant/acme acme.key`,
 		Args: oneFile,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := check([]rule{
-				noSecrets(args[0], d.from, d.path),
-				{d.from == "", "--from PARENT is missing: the key to derive from"},
+				noSecrets(args[0], d.from, d.helper, d.path),
+				{d.from == "" && d.helper == "", "--from PARENT is missing: the key to derive from, or --helper"},
+				{d.from != "" && d.helper != "", "--from and --helper are two parents; give one of them"},
 				{d.path == "" && len(d.labels) == 0, "--path is missing: labels with slashes between them, such as tenant/acme"},
 				{d.path != "" && len(d.labels) > 0, "--path and --label name two paths; give one of them"},
 			}); err != nil {
 				return err
 			}
-			return c.keygen(args[0], d.from, d.steps())
+			return c.deriveKey(cmd.Context(), &d, args[0])
 		},
 	}
 	d.register(cmd)
+	cmd.Flags().StringVar(&d.helper, "helper", "", "`PROGRAM` with its arguments that keeps the parent, in place of --from")
 	cmd.Flags().StringVar(&d.path, "path", "", "derivation `PATH`: labels with slashes between them")
 	return cmd
 }
@@ -166,7 +174,7 @@ func (c *cli) keygenCommand() *cobra.Command {
 		Short:  "Make a secret key (old spelling of key new and key derive)",
 		Hidden: true,
 		Args:   oneFile,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := check([]rule{
 				noSecrets(args[0], d.from),
 				{d.from != "" && len(d.labels) == 0, "--from needs --label: the path of the new key"},
@@ -179,7 +187,10 @@ func (c *cli) keygenCommand() *cobra.Command {
 				now = "key derive"
 			}
 			c.hint("note: keygen is now %s; the old spelling still works", now)
-			return c.keygen(args[0], d.from, d.labels)
+			if d.from == "" {
+				return c.writeKey(args[0], watermark.NewKey())
+			}
+			return c.deriveKey(cmd.Context(), &d, args[0])
 		},
 	}
 	d.register(cmd)
@@ -191,18 +202,28 @@ func keyExists(path string, err error) error {
 	return wordedError{path + " exists, and a key is never overwritten; choose another name", err}
 }
 
-// keygen writes a key, random or derived, and prints its id.
-func (c *cli) keygen(path, from string, labels []string) error {
-	key := watermark.NewKey()
-	comment := []string{"secret key of isotope, for marking text and for finding the mark; keep it secret"}
-	if from != "" {
-		parent, err := readNativeKey(from)
-		if err != nil {
-			return err
-		}
-		key = parent.Derive(labels...)
-		comment = append(comment, fmt.Sprintf("derived from key %s by %q", parent.ID(), labels))
+// deriveKey writes a key that derives from a root, and prints its id.
+func (c *cli) deriveKey(ctx context.Context, d *derivation, path string) (err error) {
+	root, done, err := c.rootOf(ctx, d.from, d.helper)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, done()) }()
+	labels := d.steps()
+	key, err := provenance.Derive(ctx, root, labels...)
+	if err != nil {
+		return err
+	}
+	id, err := provenance.RootID(ctx, root)
+	if err != nil {
+		return err
+	}
+	return c.writeKey(path, key, fmt.Sprintf("derived from key %s by %q", id, labels))
+}
+
+// writeKey writes a key and prints its id.
+func (c *cli) writeKey(path string, key watermark.Key, comments ...string) error {
+	comment := append([]string{"secret key of isotope, for marking text and for finding the mark; keep it secret"}, comments...)
 	if path == "-" {
 		return c.keygenToPipe(key, append(comment, "id "+key.ID())...)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -37,6 +39,76 @@ checks the log first.`
 const logRevokeHelp = `Revoke adds an entry that a key does not mark any more, because it was lost or has leaked.
 isotope generate --committed refuses it from then on.`
 
+const logReceiptHelp = `Receipt checks the proof of a receipt, which a server gives a customer on request. A receipt says
+which keys marked an answer. With TEXT it also checks that the receipt is of that text, whose
+bytes must be those that the server sent. It needs no network and no log.
+
+Give --log-key with the verifier key that the owner of the receipts published.`
+
+func (c *cli) logReceiptCommand() *cobra.Command {
+	var logKey string
+	cmd := &cobra.Command{
+		Use:     "receipt --log-key KEY PROOF [TEXT]",
+		Short:   "Check the proof of a receipt",
+		Long:    logReceiptHelp,
+		Example: `  isotope log receipt --log-key receipts.txt proof.json answer.txt`,
+		Args: func(_ *cobra.Command, args []string) error {
+			return check([]rule{
+				{len(args) == 0, "PROOF is missing: the file of the proof"},
+				{len(args) > 2, fmt.Sprintf("receipt takes PROOF and TEXT, and %d names were given", len(args))},
+				noSecrets(args...),
+			})
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := check([]rule{
+				noSecrets(logKey),
+				{logKey == "", "--log-key KEY is missing: the verifier key that the owner of the receipts published"},
+			}); err != nil {
+				return err
+			}
+			return c.checkReceipt(cmd.Context(), logKey, args)
+		},
+	}
+	registerLogKey(cmd.Flags(), &logKey)
+	return cmd
+}
+
+// maxReceipt is the longest file of a proof in bytes.
+const maxReceipt = 1 << 16
+
+func (c *cli) checkReceipt(ctx context.Context, logKey string, args []string) error {
+	v, err := readVerifier(logKey)
+	if err != nil {
+		return err
+	}
+	text, err := textfile.Read(args[0], maxReceipt)
+	if err != nil {
+		return openError(err)
+	}
+	p, err := provenance.ParseReceiptProof(bytes.TrimSpace(text))
+	if err != nil {
+		return err
+	}
+	at, err := p.Check(v)
+	if err != nil {
+		return err
+	}
+	says := "the text was not given, so it was not compared"
+	if len(args) == 2 {
+		f, err := hashFile(ctx, args[1])
+		if err != nil {
+			return err
+		}
+		if "sha256:"+f.SHA256 != p.Receipt.Text {
+			return fmt.Errorf("the receipt is of the text %s, and %s has sha256:%s; give the bytes that the server sent", p.Receipt.Text, args[1], f.SHA256)
+		}
+		says = "it is of the text in " + args[1]
+	}
+	_, err = fmt.Fprintf(c.stdout, "the receipt %s is in the first %d entries of the log %s, and %s\nmarked at %s by its server's clock, with the keys %s\n",
+		quoted(p.Receipt.ID), at.Size, v.Name(), says, p.Receipt.Time, strings.Join(p.Receipt.Keys, ", "))
+	return err
+}
+
 func (c *cli) logCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log",
@@ -45,7 +117,7 @@ func (c *cli) logCommand() *cobra.Command {
 		Args:  needsVerb,
 		RunE:  func(*cobra.Command, []string) error { return nil }, // Args has refused the call
 	}
-	cmd.AddCommand(c.logNewCommand(), c.logVerifyCommand(), c.logShowCommand(), c.logRevokeCommand())
+	cmd.AddCommand(c.logNewCommand(), c.logVerifyCommand(), c.logShowCommand(), c.logRevokeCommand(), c.logReceiptCommand())
 	return cmd
 }
 

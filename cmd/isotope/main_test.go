@@ -15,6 +15,7 @@ func TestMain(m *testing.M) {
 			protectKeys()
 			os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 		},
+		"isotope-test-root": rootHelper,
 	})
 }
 

@@ -55,6 +55,7 @@ type options struct {
 	grace                           time.Duration
 	config                          openaiserver.Config
 	gguf                            ggufOptions
+	keys                            keyOptions
 }
 
 func parseFlags(args []string, stderr io.Writer) (*options, error) {
@@ -66,6 +67,7 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	f.StringVar(&o.metricsAddr, "metrics-addr", "", "`ADDRESS` of the metrics, which only the operator should reach (default none)")
 	f.StringVar(&o.root, "root", "", "`FILE` of the root key, from which all other keys derive")
 	f.StringVar(&o.tenants, "tenants", "", "`FILE` of tenants and the hashes of their API keys; with -unmarked and no file, every request is served")
+	o.keys.register(f)
 	f.StringVar(&o.registry, "write-registry", "", "write the registry of the tenants to `FILE`, with 100 control accounts, and exit")
 	f.StringVar(&o.corpus, "corpus", "", "train the model on the text files below `DIR` (default: the doc comments of Go)")
 	f.StringVar(&o.gguf.path, "gguf", "", "serve the model in a GGUF `FILE` instead of the embedded one")
@@ -113,31 +115,45 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	switch {
 	case f.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case o.unmarked && o.root != "":
-		return nil, errors.New("-unmarked does not use a root key; leave out -root")
+	case o.unmarked && (o.root != "" || o.keys.helper != ""):
+		return nil, errors.New("-unmarked does not use a root key; leave out -root and -root-helper")
 	case o.unmarked && o.registry != "":
 		return nil, errors.New("-write-registry needs -root and -tenants; leave out -unmarked")
-	case !o.unmarked && (o.root == "" || o.tenants == ""):
+	case !o.unmarked && (o.root == "" && o.keys.helper == "" || o.tenants == ""):
 		return nil, errors.New("give -root and -tenants to mark answers, or -unmarked to serve without marks")
+	case o.keys.helper != "" && o.registry != "":
+		return nil, errors.New("-write-registry needs the id of a root in a file; give -root")
 	case o.gguf.path == "" && (o.gguf.lib != "" || o.gguf.draft != "" || o.gguf.config.Ahead != 0 || c.Logprobs || c.LogitBias):
 		return nil, errors.New("-llama-lib, -draft-gguf, -ahead, -logprobs and -logit-bias are for a model of -gguf; give one")
 	case o.gguf.path != "" && o.corpus != "":
 		return nil, errors.New("-gguf and -corpus are two models; give one")
 	}
-	return o, nil
+	return o, o.keys.check(o)
 }
 
 // run serves until ctx is done.
-func run(ctx context.Context, args []string, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	o, err := parseFlags(args, stderr)
 	if err != nil {
 		return err
 	}
+	secret.SetDecrypter(o.keys.decrypt)
 	if o.registry != "" {
 		return o.writeRegistry()
 	}
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	o.config.Log = log
+	defer func() { err = errors.Join(err, o.keys.close()) }()
+	if o.keys.commit != "" {
+		return o.commitEpoch(ctx)
+	}
+	if o.keys.receipts != "" {
+		done, openErr := o.openReceipts()
+		if openErr != nil {
+			return openErr
+		}
+		defer func() { err = errors.Join(err, done()) }() // after the last answer
+	}
 	s, closeModel, err := o.server(ctx)
 	if err != nil {
 		return err
@@ -150,6 +166,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		}
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", s.Metrics())
+		if o.config.Receipts != nil {
+			mux.Handle("DELETE /receipts/", o.config.Receipts.Operator())
+		}
 		m := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
 		defer m.Close()
 		go m.Serve(l)
@@ -173,23 +192,23 @@ func (o *options) server(ctx context.Context) (s *openaiserver.Server, closeMode
 		}
 	}
 	var root watermark.Key
-	if !o.unmarked {
+	if !o.unmarked && !o.keys.rotating() {
 		if root, err = watermark.ReadKeyFile(o.root); err != nil && c.FailClosed {
 			return nil, nil, err
 		} else if err != nil {
 			c.Log.Error("nothing can be marked", "error", err.Error())
 		}
 	}
-	closeModel = func() {}
-	if o.gguf.path != "" {
-		closeModel, err = o.loadGGUF()
-	} else {
-		err = o.loadEmbedded(ctx)
-	}
-	if err != nil {
+	if closeModel, err = o.loadModel(ctx); err != nil {
 		return nil, nil, err
 	}
-	if !o.unmarked {
+	switch {
+	case o.keys.rotating():
+		if c.Marker, err = o.rotatingMarker(ctx); err != nil {
+			closeModel()
+			return nil, nil, err
+		}
+	case !o.unmarked:
 		if c.Marker, err = openaiserver.NewMarker(root, c.Tenants, o.scheme, c.Model.Info().Vocab, c.Model.Info().Control...); err != nil {
 			closeModel()
 			return nil, nil, err
@@ -200,6 +219,14 @@ func (o *options) server(ctx context.Context) (s *openaiserver.Server, closeMode
 		return nil, nil, err
 	}
 	return s, closeModel, nil
+}
+
+// loadModel loads what the server serves, and returns how to release it.
+func (o *options) loadModel(ctx context.Context) (closeModel func(), err error) {
+	if o.gguf.path != "" {
+		return o.loadGGUF()
+	}
+	return func() {}, o.loadEmbedded(ctx)
 }
 
 // loadGGUF loads a model file, and returns how to release it.

@@ -12,7 +12,8 @@ import (
 // tenant's cohort and of the tenant, each in its part of the contexts ([registry.Split]). It is
 // safe for concurrent use.
 type Marker struct {
-	marks *registry.Marker // nil without a root key
+	marks  *registry.Marker // nil without a root key, and with epochs
+	epochs *epochs          // nil: the epoch is that of the tenants
 }
 
 // NewMarker returns the Marker of the tenants under a root key, for a vocabulary of vocab ids. All
@@ -43,10 +44,12 @@ var errUnmarkable = errors.New("the request cannot be marked")
 // first. It returns an error without a root key, and for a tenant without a cohort.
 func (m *Marker) Marks(t *Tenant) ([]*watermark.Mark, error) {
 	switch {
-	case m.marks == nil:
+	case m.marks == nil && m.epochs == nil:
 		return nil, fmt.Errorf("%w: no root key", errUnmarkable)
 	case t.Cohort == "":
 		return nil, fmt.Errorf("%w: tenant %s has no cohort", errUnmarkable, t.ID)
+	case m.epochs != nil:
+		return m.epochs.marks(m.epochs.current()[0], t, true)
 	}
 	marks, err := m.marks.Marks(t.ID)
 	if err != nil {
@@ -70,6 +73,9 @@ func layerOf(m *watermark.Mark) string {
 func (s *Server) logMarks() error {
 	if s.config.Marker == nil {
 		return nil
+	}
+	if names := s.config.Marker.Epochs(); names != nil {
+		s.config.Log.Info("epoch", "marks", names[0], "also_tested", names[1:])
 	}
 	info := s.model.Info()
 	for _, t := range s.config.Tenants.List {

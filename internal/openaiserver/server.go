@@ -2,9 +2,11 @@ package openaiserver
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -46,6 +48,7 @@ type Config struct {
 	Logprobs   bool         // give log-probabilities, which show what the marks did to each token
 	LogitBias  bool         // take logit biases, with which a client can find the marks by trial
 	Log        *slog.Logger // nil logs nothing
+	Receipts   *Receipts    // of marked answers; nil makes none. The caller runs and closes them
 	Limits
 }
 
@@ -57,6 +60,8 @@ type Server struct {
 	places  *admission
 	metrics metrics
 	mux     http.ServeMux
+	// receiptModel names the model in receipts.
+	receiptModel string
 }
 
 // New returns a Server, or an error about the Config. It logs the profile of each level of marks.
@@ -75,14 +80,27 @@ func New(c Config) (*Server, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{config: c, model: c.Model, created: time.Now().Unix(), places: newAdmission(c.Limits)}
+	if s.receiptModel = c.Model.Info().Digest; !isModelDigest(s.receiptModel) {
+		s.receiptModel = "none"
+	}
 	if err := s.logMarks(); err != nil {
 		return nil, err
+	}
+	if c.Marker != nil && c.Marker.epochs != nil {
+		c.Marker.epochs.begins(func([]string) {
+			if err := s.logMarks(); err != nil {
+				c.Log.Error("mark", "error", err.Error())
+			}
+		})
 	}
 	s.metrics.init()
 	s.mux.Handle("POST /v1/chat/completions", s.watched(s.complete(chat)))
 	s.mux.Handle("POST /v1/completions", s.watched(s.complete(completions)))
 	s.mux.Handle("GET /v1/models", s.watched(s.listModels))
 	s.mux.Handle("GET /v1/models/{model}", s.watched(s.getModel))
+	if c.Receipts != nil {
+		s.mux.Handle("GET /v1/receipts/{id}", s.watched(s.getReceipt))
+	}
 	s.mux.Handle("/", s.watched(func(_ http.ResponseWriter, r *http.Request, _ *record) error {
 		return &apiError{http.StatusNotFound, "invalid_request_error", "unknown_url", "", "Unknown request URL: " + r.Method + " " + r.URL.Path}
 	}))
@@ -302,14 +320,21 @@ func (s *Server) generate(ctx context.Context, j job, rec *record, emit func(i i
 	one := func(i int) {
 		j := j
 		j.choice = i
+		sum := sha256.New() // of what the client gets, also of a text that is cut short
 		tokens, finish, err := s.write(ctx, j, func(piece string, list []logged) error {
 			mu.Lock()
 			defer mu.Unlock()
+			if s.config.Receipts != nil {
+				io.WriteString(sum, piece)
+			}
 			if s.config.LogText {
 				rec.texts[i] += piece
 			}
 			return emit(i, piece, list)
 		})
+		if s.config.Receipts != nil && len(j.marks) > 0 && len(tokens) > 0 {
+			s.config.Receipts.Add(rec.tenant.ID, fmt.Sprintf("%s-%d", rec.id, i), s.receiptModel, rec.keyIDs, [sha256.Size]byte(sum.Sum(nil)))
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		rec.completionTokens += len(tokens)

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // Errors of Map. Compare with errors.Is.
@@ -359,6 +359,14 @@ func (m *mapper) resume() error {
 	return m.writeJSON(kindResume, resumeBody{m.checkpoint})
 }
 
+// path returns the path of a file.
+func (in *Input) path(fileName string) string {
+	if path, ok := in.Paths[fileName]; ok {
+		return path
+	}
+	return fileName
+}
+
 func (m *mapper) comparePlan(plan *planBody) error {
 	var old planBody
 	if err := json.Unmarshal(m.history.plan, &old); err != nil {
@@ -377,7 +385,8 @@ func (m *mapper) compareFiles() error {
 			continue
 		}
 		fileName := string(m.names[i])
-		info, err := os.Stat(fileName)
+		path := m.in.path(fileName)
+		info, err := os.Stat(path)
 		if err != nil || info.Mode().IsRegular() && info.Size() == f.size && info.ModTime().UnixNano() == f.modified {
 			continue // a file that is away is not needed any more
 		}
@@ -386,7 +395,7 @@ func (m *mapper) compareFiles() error {
 			if err != nil {
 				return err
 			}
-			if sum, err := hashOfFile(fileName); err != nil || sum == body.Source.SHA256 {
+			if sum, err := hashOfFile(path); err != nil || sum == body.Source.SHA256 {
 				continue // who cannot read it now has read it before
 			}
 		}
@@ -549,10 +558,7 @@ func (m *mapper) open(ctx context.Context, fileName string) (items iter.Seq[corp
 	if fileName == m.stdin() && slices.Contains(m.in.Files, Stdin) {
 		return m.in.Corpus.Stream(ctx, m.in.Stdin, fileName), 0
 	}
-	path, ok := m.in.Paths[fileName]
-	if !ok {
-		path = fileName
-	}
+	path := m.in.path(fileName)
 	if _, err := os.Stat(path); err != nil && strings.Contains(path, "://") {
 		if m.in.Open != nil {
 			return m.openAddress(ctx, fileName), 0
@@ -614,7 +620,7 @@ func (m *mapper) testBatch(t *tester, b *batch) *outcome {
 		}
 		p.documents.Add(1)
 		p.bytes.Add(f.Bytes)
-		if f.Best <= math.Log10(m.Alpha) {
+		if f.Best <= tail.Log10(m.Alpha) {
 			p.detected.Add(1)
 		}
 	}

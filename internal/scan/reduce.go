@@ -18,6 +18,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // ErrUnfinished says that a journal does not have all of its files.
@@ -318,12 +319,12 @@ func (r *reduction) rank(ctx context.Context) (*sorter, error) {
 	for j := distinct; j > 0; j-- {
 		harmonic += 1 / float64(j)
 	}
-	penalty := math.Log10(max(harmonic, 1))
+	penalty := tail.Log10(max(harmonic, 1))
 	byNumber := newSorter(r.dir, 8+8+8, r.disk)
 	best, rank := 0.0, distinct
 	err = eachRecord(byP, func(rec []byte) error {
 		p := unordered(^be.Uint64(rec))
-		best = min(best, p+penalty+math.Log10(float64(distinct)/float64(rank)))
+		best = min(best, p+penalty+tail.Log10(float64(distinct)/float64(rank)))
 		rank--
 		r.totals.best = p // the last one is the smallest
 		out := append([]byte(nil), rec[8:24]...)
@@ -407,15 +408,15 @@ func (r *reduction) yield(ctx context.Context, ranked *sorter, sink Sink) error 
 			Kind: "document", Place: f.Place, Kinds: f.Kinds, Fields: f.Fields, Bytes: f.Bytes, Tokens: f.Tokens, SHA256: f.Digest,
 			Count: int64(be.Uint64(next[8:])), Mark: f.Mark, Label: r.marks[f.Mark].Label, KeyID: r.marks[f.Mark].KeyID,
 			Scored: f.Scored, Green: f.Green, Sum: f.Sum, Log10P: f.P, Log10PDocument: f.Best,
-			Log10PAdjusted: min(f.Best+math.Log10(families), 0), Log10Q: math.Float64frombits(be.Uint64(next[16:])),
+			Log10PAdjusted: min(f.Best+tail.Log10(families), 0), Log10Q: math.Float64frombits(be.Uint64(next[16:])),
 			Log10Floor: detect.Log10Floor(r.marks[f.Mark].Bound.Scorer.Width(), f.Scored), Spans: []Span{}, Notes: f.Notes,
 		}
 		d.File = ref.name
 		d.Log10PAdjusted = max(d.Log10PAdjusted, r.floor(f.Mark))
-		d.Listed = d.Log10Q <= math.Log10(r.FDR)+slack
-		d.Detected = d.Log10PAdjusted <= math.Log10(r.Alpha)
+		d.Listed = d.Log10Q <= tail.Log10(r.FDR)+slack
+		d.Detected = d.Log10PAdjusted <= tail.Log10(r.Alpha)
 		for _, s := range f.Spans {
-			if s.Log10PAdjusted += math.Log10(families); s.Log10PAdjusted <= math.Log10(r.Alpha) {
+			if s.Log10PAdjusted += tail.Log10(families); s.Log10PAdjusted <= tail.Log10(r.Alpha) {
 				d.Spans = append(d.Spans, s)
 			}
 		}

@@ -269,7 +269,7 @@ func (t *Totals) conclude(d *design) {
 	// Lists are [] and not null if there is nothing in them.
 	r.Reasons, r.First, r.Unread = notNil(r.Reasons), notNil(r.First), notNil(r.Unread)
 	t.Sources, t.Hosts, t.Notes = notNil(t.Sources), notNil(t.Hosts), notNil(t.Notes)
-	t.Log10PDocuments = min(t.best+math.Log10(2*float64(max(t.Distinct, 1))), 0)
+	t.Log10PDocuments = min(t.best+tail.Log10(2*float64(max(t.Distinct, 1))), 0)
 	if t.Distinct == 0 {
 		return
 	}
@@ -365,7 +365,7 @@ func (r *reduction) pileOf(at int) {
 		verdict := res.Verdict
 		if res.Log10PAdjusted < limits.Floor {
 			res.Log10PAdjusted = limits.Floor
-			if verdict == detect.Detected && limits.Floor > math.Log10(r.Alpha) {
+			if verdict == detect.Detected && limits.Floor > tail.Log10(r.Alpha) {
 				verdict = detect.Inconclusive
 			}
 		}
@@ -472,7 +472,7 @@ func estimate(law watermark.Law, scored, green int64, rate float64) *Estimate {
 // independent colours of which k are green. It need not be the same rate for all of them: by
 // Hoeffding (1956) the tails of their sum are then no heavier.
 func clopperPearson(k, n int64) (low, high float64) {
-	each := math.Log10((1 - confidence) / 2)
+	each := tail.Log10((1 - confidence) / 2)
 	// The probability of k or more grows with the rate.
 	if k > 0 {
 		low = lowest(k, n, each)

@@ -11,6 +11,10 @@ func log10(ln float64) float64 {
 	return 0
 }
 
+// Log10 returns the decimal logarithm of a number, the same on every machine, which [math.Log10] is
+// not. It returns NaN for a number below 0, and minus infinity for 0.
+func Log10(x float64) float64 { return ln(x) / math.Ln10 }
+
 // log1mExp returns ln(1 - e^x) for x <= 0, as in Maechler 2012, "Accurately computing
 // log(1 - exp(-|a|))".
 func log1mExp(x float64) float64 {

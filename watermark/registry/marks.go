@@ -38,28 +38,35 @@ func Generate(root, epoch string, tenants []Tenant, controls int) (*Registry, er
 	return New(root, []Epoch{{ID: epoch}}, cohorts, entries)
 }
 
+// A Deriver returns the key that derives from a root along labels, as [watermark.Key.Derive] does
+// for a root in memory. It is safe for concurrent use. It returns an error if the root cannot be
+// reached.
+type Deriver func(labels ...string) (watermark.Key, error)
+
+// path derives the key of a path.
+func (d Deriver) path(path string) (watermark.Key, error) { return d(strings.Split(path, "/")...) }
+
 // epochKeys returns the split of an epoch, without a cohort and a tenant.
-func (r *Registry) epochKeys(root watermark.Key, epoch string) (Split, error) {
-	if root.ID() != r.root {
-		return Split{}, fmt.Errorf("registry: registry belongs to root %s, not to %v", r.root, root)
+func (r *Registry) epochKeys(root string, derive Deriver, epoch string) (s Split, err error) {
+	if root != r.root {
+		return s, fmt.Errorf("registry: registry belongs to root %s, not to root %s", r.root, safeQuote(root))
 	}
 	i, ok := r.epoch[epoch]
 	if !ok {
-		return Split{}, fmt.Errorf("registry: no epoch %s", safeQuote(epoch))
+		return s, fmt.Errorf("registry: no epoch %s", safeQuote(epoch))
 	}
-	e := r.epochs[i]
-	return Split{Master: derive(root, e.Master), Selector: derive(root, e.Selector)}, nil
-}
-
-func derive(root watermark.Key, path string) watermark.Key {
-	return root.Derive(strings.Split(path, "/")...)
+	if s.Master, err = derive.path(r.epochs[i].Master); err != nil {
+		return s, err
+	}
+	s.Selector, err = derive.path(r.epochs[i].Selector)
+	return s, err
 }
 
 // A Marker makes the marks of the requests of one epoch. Requests share marks, so a
 // server keeps one Marker. It is safe for concurrent use.
 type Marker struct {
 	registry *Registry
-	root     watermark.Key
+	derive   Deriver
 	epoch    string
 	scheme   watermark.Scheme
 	vocab    int
@@ -77,7 +84,15 @@ type Marker struct {
 func (r *Registry) Marker(
 	root watermark.Key, epoch string, scheme watermark.Scheme, vocab int, opts ...watermark.Option,
 ) (*Marker, error) {
-	split, err := r.epochKeys(root, epoch)
+	return r.MarkerOf(root.ID(), func(labels ...string) (watermark.Key, error) { return root.Derive(labels...), nil }, epoch, scheme, vocab, opts...)
+}
+
+// MarkerOf is [Registry.Marker] for a root that need not be in memory, such as one in a key service.
+// root is its id. The Marker asks derive once for each key that it needs, and again after an error.
+func (r *Registry) MarkerOf(
+	root string, derive Deriver, epoch string, scheme watermark.Scheme, vocab int, opts ...watermark.Option,
+) (*Marker, error) {
+	split, err := r.epochKeys(root, derive, epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +103,7 @@ func (r *Registry) Marker(
 		}
 	}
 	m := &Marker{
-		registry: r, root: root, epoch: epoch, split: split,
+		registry: r, derive: derive, epoch: epoch, split: split,
 		scheme: scheme, vocab: vocab, opts: slices.Clone(opts),
 	}
 	if m.master, err = m.bind(split.Master, split.MasterBand()); err != nil {
@@ -99,6 +114,15 @@ func (r *Registry) Marker(
 
 func (m *Marker) bind(key watermark.Key, own ...watermark.Option) (*watermark.Mark, error) {
 	return watermark.New(key, m.scheme, m.vocab, append(own, m.opts...)...)
+}
+
+// bindPath makes the mark of the key along a path.
+func (m *Marker) bindPath(path string, own ...watermark.Option) (*watermark.Mark, error) {
+	key, err := m.derive.path(path)
+	if err != nil {
+		return nil, err
+	}
+	return m.bind(key, own...)
 }
 
 // Marks returns the marks of a tenant's requests for [watermark.NewSequence]. The master's covers
@@ -122,7 +146,7 @@ func (m *Marker) Marks(tenant string) ([]*watermark.Mark, error) {
 			return nil, fmt.Errorf("registry: cohort %q is a decoy, whose key must not mark text", t.Cohort)
 		}
 		mark, err := shared(&m.cohorts, c.ID, func() (*watermark.Mark, error) {
-			return m.bind(derive(m.root, c.Path), m.split.CohortBand())
+			return m.bindPath(c.Path, m.split.CohortBand())
 		})
 		if err != nil {
 			return nil, err
@@ -130,7 +154,7 @@ func (m *Marker) Marks(tenant string) ([]*watermark.Mark, error) {
 		marks = append(marks, mark)
 	}
 	own, err := shared(&m.tenants, t.ID, func() (*watermark.Mark, error) {
-		return m.bind(derive(m.root, t.Path), m.split.tenantOptions(t)...)
+		return m.bindPath(t.Path, m.split.tenantOptions(t)...)
 	})
 	if err != nil {
 		return nil, err
@@ -179,14 +203,14 @@ func (r *Registry) Accounts(
 		return nil, nil, nil, err
 	}
 	for _, c := range r.Cohorts(epoch) {
-		mark, err := m.bind(derive(root, c.Path), m.split.CohortBand())
+		mark, err := m.bindPath(c.Path, m.split.CohortBand())
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		cohorts = append(cohorts, Account{ID: c.ID, Mark: mark, Decoy: c.Decoy})
 	}
 	for _, t := range r.Tenants(epoch) {
-		mark, err := m.bind(derive(root, t.Path), m.split.tenantOptions(&t)...)
+		mark, err := m.bindPath(t.Path, m.split.tenantOptions(&t)...)
 		if err != nil {
 			return nil, nil, nil, err
 		}

@@ -2,8 +2,8 @@ package null
 
 import (
 	"fmt"
-	"math"
 
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -27,7 +27,7 @@ func Log10Floor(width int, units int64) float64 {
 	if width < widePRF || units < 2 {
 		return Log10KeySpace
 	}
-	return max(Log10KeySpace, 2*math.Log10(float64(units))-97*math.Log10(2))
+	return max(Log10KeySpace, float64(2*tail.Log10(float64(units)))-float64(97*tail.Log10(2)))
 }
 
 // LevelSlack lets a value that equals its threshold reach it, although logarithms round. It is a
