@@ -93,7 +93,7 @@ func (a *Audit) testFixed(f *finding) error {
 // measured at.
 func (a *Audit) wouldHaveDetected(scored int64) bool {
 	p := &a.config.Declared.Plan
-	return p.C1 > 0 && scored > 0 && scored <= p.C1Pairs && p.smallestShare(scored) <= p.Share
+	return p.C1 > 0 && scored > 0 && scored <= p.C1Pairs && p.smallestShare(a.config.Scorer, scored) <= p.Share
 }
 
 // named reports whether the trace names an account or a cohort. Its error rate is part of that of
