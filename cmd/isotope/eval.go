@@ -25,11 +25,11 @@ const evalHelp = `Eval measures marks: what they cost, how much text a test need
 them. It writes texts under many keys, tests each at growing lengths, and edits it as
 somebody would who does not know the key. Every share of texts has an interval of 95 %.
 
-The texts come from the embedded language model, from the model of a GGUF file, or with
---rows from rows of probabilities of any model (docs/formats/rows.md). Such rows do not
-follow what is drawn, so all schemes draw from the same rows. The keys follow from --seed,
-so they are not secret. A GGUF model also answers short questions: eval counts the right
-answers, with the mark and without.
+The texts come from the embedded language model, or with --gguf from a model of a file. With
+--rows they come from rows of probabilities of any model (docs/formats/rows.md). Such rows
+do not follow what is drawn, so all schemes draw from the same rows. The keys follow from
+--seed, so they are not secret. A GGUF model also answers short questions. Eval counts the
+right answers, with the mark and without.
 
 --set names a list of schemes: recommended, widths, peers. --scheme replaces it, as in
 --scheme greenlist,delta=1,width=0. With rows, kl=0.1 may stand in place of delta. The
