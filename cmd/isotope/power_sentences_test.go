@@ -39,6 +39,7 @@ var powerSentences = []struct{ begins, dir, test string }{
 	{"%.2g of the effect would have been named", "detect/student", "TestResolutionIsNamed"},
 	{"\nstudent: %.0f scored tokens show a share", "detect/plan", "TestStudentPlan"},
 	{": detected at p <= %g with probability", "detect/plan", "TestPlanTokensIsTheSmallest"},
+	{"The unmarked text is called not_detected because", "detect", "TestSilenceIsSaidWhereDetectionWasLikely"},
 	{"The test would have detected ", "detect/student", "TestStatedShareIsFound"}, // what follows is one of those above
 }
 
