@@ -70,7 +70,7 @@ func TestFilesWithoutAnEnd(t *testing.T) {
 		"keygen":   {dir.of("new.key"), "--label", "x"},
 		"scan":     {"--key", key, "--profile", profile, text},
 		"map":      {"--key", key, "--profile", profile, "--run-key", scanRun, "--journal", dir.of("map"), text},
-		"eval":     {"--texts", "2", "--length", "40", "--edited", "40", "--scheme", "gumbelmax,width=1"},
+		"eval":     {"--texts", "2", "--length", "50", "--edited", "40", "--null-keys", "1", "--steal", "none", "--corpus", writeWordCorpus(t)},
 	}
 	more := map[string][]string{
 		"student --registry": {"--epoch", "e"}, "student --prompts": {"--endpoint", "http://127.0.0.1:1/v1", "--model", "m", "--journal", dir.of("j"), "--retries", "0"},
@@ -79,6 +79,10 @@ func TestFilesWithoutAnEnd(t *testing.T) {
 		"student --live":               {"--provenance-profile", profile, "--provenance-key", key},
 		"detect --selector":            {},
 		"student --provenance-profile": {"--provenance-key", key},
+		"eval --marked":                {"--key", key, "--profile", profile},
+		"eval --key":                   {"--marked", text, "--profile", profile},
+		"eval --tokenizer":             {"--marked", text, "--key", key, "--profile", profile},
+		"eval --questions":             {"--gguf", dir.file("tokenizer.json", byteTokenizer(t))},
 	}
 	// A text without an end is read as far as one may be long; student's outputs are some of the files.
 	skip := map[string]bool{"corpus": true, "report": true, "journal": true, "out": true, "skipped": true, "config": true, "new-key": true,

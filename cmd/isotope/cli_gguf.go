@@ -20,6 +20,8 @@ type ggufModel interface {
 	Description() string
 	Digest() (string, error)                                  // "sha256:..." of the file
 	Decode(ids []watermark.Token) (string, error)             // the text of ids
+	Special() []watermark.Token                               // ids that stand for no text
+	IsEnd(id watermark.Token) bool                            // the id ends an answer
 	Prompt(text string) ([]watermark.Token, error)            // of a text to continue
 	Chat(turns []ggufTurn) (ids []watermark.Token, err error) // up to where the answer begins
 	Write(ctx context.Context, r *ggufRequest) (ids []int32, err error)

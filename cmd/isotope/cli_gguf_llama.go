@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"sync"
 
 	"github.com/isotope-wm/isotope/internal/llamacpp"
 	"github.com/isotope-wm/isotope/watermark"
@@ -23,6 +24,7 @@ func init() {
 type llamaModel struct {
 	*llamacpp.Model
 	reader *llamacpp.Reader // made when it is needed
+	mu     sync.Mutex       // guards engine
 	engine *llamacpp.Engine // likewise
 }
 
@@ -61,13 +63,12 @@ func (m *llamaModel) Rows(ctx context.Context, tokens []watermark.Token, from in
 }
 
 func (m *llamaModel) Write(ctx context.Context, r *ggufRequest) (ids []int32, err error) {
-	if m.engine == nil {
-		if m.engine, err = llamacpp.NewEngine(m.Model, llamacpp.Config{}); err != nil {
-			return nil, err
-		}
+	engine, err := m.writer()
+	if err != nil {
+		return nil, err
 	}
 	request := &llamacpp.Request{Prompt: r.prompt, MaxTokens: r.length, Sequence: r.sequence, Sampler: r.sampler, Seed: r.seed}
-	_, err = m.engine.Generate(ctx, request, func(o llamacpp.Output) bool {
+	_, err = engine.Generate(ctx, request, func(o llamacpp.Output) bool {
 		ids = append(ids, o.Token)
 		if r.written != nil {
 			r.written(len(ids))
@@ -75,4 +76,17 @@ func (m *llamaModel) Write(ctx context.Context, r *ggufRequest) (ids []int32, er
 		return true
 	})
 	return ids, err
+}
+
+// writer returns the engine. Several texts may be written at the same time.
+func (m *llamaModel) writer() (*llamacpp.Engine, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.engine == nil {
+		var err error
+		if m.engine, err = llamacpp.NewEngine(m.Model, llamacpp.Config{}); err != nil {
+			return nil, err
+		}
+	}
+	return m.engine, nil
 }

@@ -26,6 +26,7 @@ const (
 	demoTraining = 100 // texts that a student learns from, of 20,000 tokens
 	demoAnswers  = 50  // texts that a student answers, of 10,000 tokens
 	demoDecoys   = 99  // control keys
+	demoRated    = 20  // texts under another key that show the green rate of marked text
 )
 
 const demoHelp = `Demo makes a key, lets the embedded language model write marked and unmarked text from the
@@ -125,6 +126,8 @@ type demo struct {
 	profile  *watermark.Profile
 	prompts  struct{ show, train, ask [][]int32 }
 
+	rate float64 // by how much marked text of the teacher raises the green rate; 0 is not measured
+
 	marked, unmarked, student, twin trial
 	decoys                          []detect.Result
 }
@@ -189,12 +192,19 @@ func (d *demo) run(ctx context.Context) error {
 	if d.marked, err = d.try(ctx, teacher, "marked", d.prompts.show, d.mark); err != nil {
 		return err
 	}
+	if d.gguf != nil {
+		if d.unmarked, err = d.try(ctx, teacher, "unmarked", d.prompts.show); err != nil {
+			return err
+		}
+		return d.tryDecoys(&d.marked)
+	}
+	if err := d.measureRate(ctx); err != nil {
+		return err
+	}
 	if d.unmarked, err = d.try(ctx, teacher, "unmarked", d.prompts.show); err != nil {
 		return err
 	}
-	if d.gguf != nil {
-		return d.tryDecoys(&d.marked)
-	}
+	d.unmarked.result = d.test(&d.unmarked, d.mark, d.rate)
 	if d.student, err = d.distill(ctx, "student", d.mark); err != nil {
 		return err
 	}
@@ -229,10 +239,33 @@ func (d *demo) try(ctx context.Context, m *lm.Model, purpose string, prompts [][
 		return trial{}, err
 	}
 	t := trial{prompts: prompts, texts: texts}
-	acc := detect.NewAccumulator(d.mark, nil)
-	t.each(d.tok, acc.Exclude, acc.Add)
-	t.result = acc.Result()
+	t.result = d.test(&t, d.mark, 0)
 	return t, nil
+}
+
+// test tests the texts of a trial. rate is by how much marked text raises the green rate, or 0.
+func (d *demo) test(t *trial, m *watermark.Mark, rate float64) detect.Result {
+	o := detect.OptionsOf(m)
+	o.Rate = rate
+	acc := detect.NewAccumulator(m, o)
+	t.each(d.tok, acc.Exclude, acc.Add)
+	return acc.Result()
+}
+
+// measureRate lets the teacher write texts under a key of their own, from the prompts of the students.
+// They show by how much the mark raises the green rate in its text.
+func (d *demo) measureRate(ctx context.Context) error {
+	m, err := d.profile.Mark(d.root.Derive("demo", "rate"))
+	if err != nil {
+		return err
+	}
+	t := trial{prompts: d.prompts.ask[:demoRated]}
+	if t.texts, err = d.write(ctx, d.bundle.Model, "rate", t.prompts, m); err != nil {
+		return err
+	}
+	r := d.test(&t, m, 0)
+	d.rate = max(float64(r.Green)/float64(max(r.Scored, 1))-defaultGamma, 0)
+	return nil
 }
 
 // write returns the texts that a model writes, as bytes. A test never gets the ids of a model.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
@@ -36,7 +37,16 @@ func (d *demo) notes() []string {
 	if d.gguf != nil {
 		return demoNotes[:2]
 	}
-	return demoNotes
+	return append(slices.Clone(demoNotes), d.rateNote()...)
+}
+
+// rateNote says why the silence of the unmarked text counts.
+func (d *demo) rateNote() []string {
+	if d.unmarked.result.Verdict != detect.NotDetected {
+		return nil
+	}
+	return []string{fmt.Sprintf("The unmarked text is called not_detected because marked text would have shown. In %d more texts of the teacher, under another key, %.3f of the scored tokens were green. A text like that, half of it marked, is detected with probability 0.9 or more.",
+		demoRated, defaultGamma+d.rate)}
 }
 
 func (d *demo) page() *report.Page {
@@ -48,7 +58,7 @@ func (d *demo) page() *report.Page {
 		Lead: fmt.Sprintf("A language model wrote text with a keyed mark. The mark was found in the text, and again in the answers of a student model that was trained on %d thousand marked tokens. Nothing was found in the controls.",
 			demoTraining*demoTokens/1000),
 		Rows:  d.rows(),
-		Notes: demoNotes,
+		Notes: d.notes(),
 		Facts: []report.Fact{
 			{Name: "key id", Value: d.mark.KeyID()},
 			{Name: "mark", Value: d.mark.ID()},

@@ -188,9 +188,9 @@ func powerWords(law watermark.Law, r detect.Result) string {
 	case p.Rate > 0 && p.RateShare <= 1:
 		return fmt.Sprintf("a text like this one of which %.3g %% is marked would have been detected with probability 0.9, if the mark raises the mean score by %.3g (alpha %g)", 100*p.RateShare, p.Rate, p.Alpha)
 	case p.MinShare > 1 && colours:
-		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout (alpha %g)", r.Scored, p.Alpha)
+		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout with probability 0.9 (alpha %g)", r.Scored, p.Alpha)
 	case p.MinShare > 1:
-		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout at one bit of choice a token (alpha %g)", r.Scored, p.Alpha)
+		return fmt.Sprintf("%d scored tokens are too few to promise that even a text is detected that is marked throughout at one bit of choice a token (alpha %g)", r.Scored, p.Alpha)
 	case !colours:
 		return fmt.Sprintf("a mean higher by %.3f would have been detected with probability 0.9 (alpha %g)", p.MinExcess, p.Alpha)
 	}

@@ -28,8 +28,8 @@ func TestPowerWords(t *testing.T) {
 	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "in the best case, a text of which 50 % is marked would have been detected with probability 0.9 (green rate higher by 0.125, alpha 1e-06)")
 	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "a mean higher by 0.125 would have been detected")
 	r.Power.MinShare = 2
-	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "too few to detect even a text that is marked throughout at one bit of choice a token (")
-	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "too few to detect even a text that is marked throughout (")
+	assert.Contains(t, powerWords(watermark.Exponential{First: 1}, r), "too few to promise that even a text is detected that is marked throughout at one bit of choice a token (")
+	assert.Contains(t, powerWords(watermark.Bernoulli{P: 0.5}, r), "too few to detect even a text that is marked throughout with probability 0.9 (")
 }
 
 // TestWhatRoundsToZeroHasNoSign: a log10 p of -0.0004 is 0.000 in every line.

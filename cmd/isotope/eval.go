@@ -25,14 +25,19 @@ const evalHelp = `Eval measures marks: what they cost, how much text a test need
 them. It writes texts under many keys, tests each at growing lengths, and edits it as
 somebody would who does not know the key. Every share of texts has an interval of 95 %.
 
-The texts come from the embedded language model, or with --rows from rows of probabilities
-of any model (docs/formats/rows.md). Such rows do not follow what is drawn, so all schemes
-draw from the same rows. The keys follow from --seed, so they are not secret.
+The texts come from the embedded language model, or with --gguf from a model of a file. With
+--rows they come from rows of probabilities of any model (docs/formats/rows.md). Such rows
+do not follow what is drawn, so all schemes draw from the same rows. The keys follow from
+--seed, so they are not secret. A GGUF model also answers short questions. Eval counts the
+right answers, with the mark and without.
 
 --set names a list of schemes: recommended, widths, peers. --scheme replaces it, as in
 --scheme greenlist,delta=1,width=0. With rows, kl=0.1 may stand in place of delta. The
 families are ewd, greenlist, gumbelmax, informed, minhash, routed, selfhash, sweet and
 tournament. --profile takes the scheme of a profile.
+
+--marked FILE takes texts that you marked elsewhere, with their --key and --profile. They
+are tested at growing lengths and edited. A file of their rows shows what the mark cost.
 
 A run that was interrupted resumes from its --journal: repeat the call. The results depend
 neither on the number of workers nor on interruptions. --quick takes less than two minutes
@@ -55,6 +60,10 @@ type evalFlags struct {
 	json                             bool
 	given                            func(name string) bool
 	secondTokenizer, rowsTokenizer   string
+	gguf, llamaLib, questions        string
+	marked, key                      string
+	tokenizers                       []string
+	model                            ggufModel // of gguf, while it is open
 }
 
 const (
@@ -73,7 +82,8 @@ func (c *cli) evalCommand() *cobra.Command {
 		Example: `  isotope eval --quick
   isotope eval --journal run.jsonl --json --csv run.csv --report run.html > run.json
   isotope eval --scheme gumbelmax,width=2 --scheme greenlist,delta=1 --attacks substitute,delete
-  isotope eval --set peers --rows rows.jsonl --texts 96 --length 500`,
+  isotope eval --set peers --rows rows.jsonl --texts 96 --length 500
+  isotope eval --marked answers.jsonl --key my.key --profile my.json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.given = cmd.Flags().Changed
@@ -100,17 +110,23 @@ func (o *evalFlags) register(cmd *cobra.Command) {
 	f.StringArrayVarP(&o.profiles, "profile", "p", nil, "profile `FILE` whose scheme is measured; may be repeated")
 	f.StringArrayVar(&o.rows, "rows", nil, "rows `FILE` to draw texts from, in place of the embedded model; may be repeated")
 	f.StringVar(&o.rowsTokenizer, "rows-tokenizer", "", "tokenizer `NAME` or file of the rows, for attacks on characters")
+	f.StringVar(&o.gguf, "gguf", "", "GGUF model `FILE` that writes the texts with llama.cpp, in place of the embedded model")
+	registerLlamaLib(f, &o.llamaLib)
+	f.StringVar(&o.questions, "questions", "", "JSON lines `FILE` with \"question\" and its \"answers\", for --gguf (default: a short list)")
+	f.StringVar(&o.marked, "marked", "", "`FILE` of texts that were marked with --key and --profile, in any format that detect reads, or of their rows; nothing is written anew")
+	f.StringVarP(&o.key, "key", "k", "", "key `FILE` of the texts of --marked")
+	registerTokenizers(f, &o.tokenizers)
 	f.StringVar(&o.corpus, "corpus", "", "train the embedded model on the text files below `DIR`")
 	f.StringSliceVar(&o.attacks, "attacks", []string{attacksAll}, "`NAMES` of attacks, with commas, or all, or none; docs/eval.md has the names")
 	f.StringVar(&o.synonyms, "synonyms", "", "list of synonyms `FILE`: words of a line can stand for each other (default: a small list)")
 	f.StringVar(&o.paraphrases, "paraphrases", "", "JSON lines `FILE` with \"text\" and its \"paraphrase\"")
 	f.StringVar(&o.textsOut, "texts-out", "", "write the marked texts to `FILE`, as JSON lines, and measure nothing")
 	f.StringVar(&o.secondTokenizer, "second-tokenizer", "cl100k_base", "tokenizer `NAME` or file of another model, for the attack retokenize")
-	f.IntVar(&o.texts, "texts", 0, "texts of each scheme and source (default: 96, or 24 with --quick)")
-	f.IntVar(&o.length, "length", 0, "tokens of a text (default: 1600, or 400 with --quick)")
+	f.IntVar(&o.texts, "texts", 0, "texts of each scheme and source (default: 96, or 24 with --quick, or all of --marked)")
+	f.IntVar(&o.length, "length", 0, "tokens of a text (default: 1600, or 400 with --quick, or 200 with --marked, where longer texts are cut and shorter ones left out)")
 	f.IntSliceVar(&o.edited, "edited", nil, "numbers of marked tokens that attacks begin with (default: 200,400, or 200 with --quick)")
 	f.IntVar(&o.nullKeys, "null-keys", 0, "unrelated keys for each unmarked text (default: 8, or 4 with --quick)")
-	f.StringVar(&o.stealText, "steal", "", "`NUMBERS` of marked tokens that a forger counts, with commas, or none (default: 20000,100000, or none with --quick and --rows)")
+	f.StringVar(&o.stealText, "steal", "", "`NUMBERS` of marked tokens that a forger counts, with commas, or none (default: 20000,100000, or none with --quick, --gguf, --marked or --rows)")
 	f.IntVar(&o.forged, "forged", 12, "texts that a forger writes for each key")
 	f.IntVar(&o.workers, "workers", 0, "texts that are measured at the same time (default: one for each core)")
 	f.Uint64Var(&o.seed, "seed", 1, "number that keys and random numbers follow from")
@@ -141,12 +157,15 @@ func (o *evalFlags) settle() {
 	set("texts", 24, 96, &o.texts)
 	set("length", 400, 1600, &o.length)
 	set("null-keys", 4, 8, &o.nullKeys)
+	if o.marked != "" {
+		set("length", 200, 200, &o.length)
+	}
 	if !o.given("edited") {
-		if o.edited = []int{200, 400}; o.quick {
-			o.edited = []int{200}
+		if o.edited = []int{200, 400}; o.quick || o.marked != "" {
+			o.edited = []int{min(200, o.length)}
 		}
 	}
-	if !o.given("steal") && !o.quick && len(o.rows) == 0 {
+	if !o.given("steal") && !o.quick && o.marked == "" && len(o.rows) == 0 && o.gguf == "" {
 		o.steal = []int{20000, 100000}
 	}
 	if !o.given("workers") {
@@ -167,11 +186,16 @@ func (o *evalFlags) check() error {
 	rules := []rule{
 		{bad, fmt.Sprintf("--steal %s is not a list of numbers; write numbers with commas, or none", quoted(o.stealText))},
 		{len(o.steal) > 0 && len(o.rows) > 0, "given rows cannot be asked again; leave out --steal"},
-		noSecrets(slices.Concat(o.profiles, o.rows, o.schemes, []string{o.journal, o.csv, o.report, o.synonyms, o.paraphrases, o.textsOut, o.corpus})...),
+		noSecrets(slices.Concat(o.profiles, o.rows, o.schemes, []string{o.journal, o.csv, o.report, o.synonyms, o.paraphrases, o.textsOut, o.corpus, o.gguf, o.llamaLib, o.questions, o.marked, o.key})...),
 		oneOf("set", o.set, evalSets...),
 		{o.given("set") && len(o.schemes)+len(o.profiles) > 0, "--scheme and --profile take the place of --set; leave out --set"},
 		{o.corpus != "" && len(o.rows) > 0, "--rows takes the place of the embedded model; leave out --corpus"},
 		{o.rowsTokenizer != "" && len(o.rows) == 0, "--rows-tokenizer needs --rows"},
+		{o.marked != "" && (o.key == "" || len(o.profiles) != 1 || len(o.schemes) > 0), "--marked needs the --key and the one --profile that its texts were marked with, and no --scheme"},
+		{o.marked != "" && (len(o.rows) > 0 || o.gguf != "" || len(o.steal) > 0 || o.textsOut != ""), "texts of --marked exist already; leave out --rows, --gguf, --steal and --texts-out"},
+		{o.marked == "" && (o.key != "" || len(o.tokenizers) > 0), "--key and --tokenizer are for texts that exist; give --marked, or leave them out"},
+		{o.gguf != "" && len(o.rows) > 0, "--rows takes the place of a model; leave out --gguf"},
+		{(o.llamaLib != "" || o.questions != "") && o.gguf == "", "--llama-lib and --questions are for a GGUF model; give --gguf"},
 		within("texts", o.texts, fromTo(2, 100_000)),
 		within("length", o.length, fromTo(50, 100_000)),
 		within("null-keys", o.nullKeys, fromTo(1, 10_000)),
@@ -203,6 +227,11 @@ func (c *cli) design(ctx context.Context, o *evalFlags) (*eval.Design, error) {
 	}
 	if d.Sources, err = c.evalSources(ctx, o); err != nil {
 		return nil, err
+	}
+	if g, ok := d.Sources[0].(*eval.Given); ok {
+		if d.Texts = g.Len(); o.given("texts") {
+			d.Texts = min(d.Texts, o.texts)
+		}
 	}
 	rows, _ := d.Sources[0].(*eval.Fixed)
 	if len(d.Sources) > 1 {
@@ -267,9 +296,13 @@ func (o *evalFlags) readSchemes(rows *eval.Fixed, early bool) ([]eval.Scheme, er
 		}
 		name := filepath.Base(path)
 		if err := check([]rule{
-			{p.Payload > 0 || p.BandLo != 0 || p.BandHi != 0, path + ": eval does not measure bands and payloads; give a profile without them"},
+			{p.Payload > 0 || p.Selector != "", path + ": eval does not measure bands and payloads; give a profile without them"},
 		}); err != nil {
 			return nil, err
+		}
+		if o.marked != "" {
+			list = append(list, eval.OfMarked(name, p))
+			continue
 		}
 		list = append(list, eval.OfProfile(name, p))
 	}
@@ -287,6 +320,21 @@ func (o *evalFlags) readSchemes(rows *eval.Fixed, early bool) ([]eval.Scheme, er
 
 // evalSources returns the sources of the call.
 func (c *cli) evalSources(ctx context.Context, o *evalFlags) ([]eval.Source, error) {
+	if o.marked != "" {
+		g, err := c.readMarked(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return []eval.Source{g}, nil
+	}
+	if o.gguf != "" {
+		g, err := c.newGGUFSource(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		o.model = g.model
+		return []eval.Source{g}, nil
+	}
 	if len(o.rows) == 0 {
 		t, err := loadTokenizer(defaultTokenizer)
 		if err != nil {
@@ -363,6 +411,9 @@ func (c *cli) eval(ctx context.Context, o *evalFlags) error {
 		return err
 	}
 	d, err := c.design(ctx, o)
+	if o.model != nil {
+		defer o.model.Close()
+	}
 	if err != nil {
 		return err
 	}

@@ -13,9 +13,8 @@ import (
 // evalPage is the page of a run.
 func evalPage(r *eval.Result, times []eval.Time) *report.Eval {
 	p := &report.Eval{
-		Title: "What marks cost, and what finds them",
-		Lead: fmt.Sprintf("%d texts of each scheme were written under keys of their own, tested at growing lengths, and edited. Every p-value is exact. Intervals are of 95 %%.",
-			r.Texts),
+		Title:  "What marks cost, and what finds them",
+		Lead:   evalLead(r),
 		Digest: r.Design,
 		Notes: []string{
 			"Each interval holds for itself. Of many intervals some do not hold the true number.",
@@ -46,6 +45,15 @@ func evalPage(r *eval.Result, times []eval.Time) *report.Eval {
 	}
 	p.Facts = append(p.Facts, report.Fact{Name: "design", Value: r.Design}, report.Fact{Name: "seed", Value: fmt.Sprintf("%d (the keys follow from it, so they are not secret)", r.Seed)})
 	return p
+}
+
+// evalLead says what was done.
+func evalLead(r *eval.Result) string {
+	did := fmt.Sprintf("%d texts of each scheme were written under keys of their own, tested at growing lengths, and edited.", r.Texts)
+	if r.Sources[0].Given {
+		did = fmt.Sprintf("%d texts that were marked elsewhere, under one key, were tested at growing lengths and edited.", r.Texts)
+	}
+	return did + " Every p-value is exact or an upper bound. Intervals are of 95 %."
 }
 
 // evalFinding says which scheme needed the fewest tokens.
@@ -198,6 +206,9 @@ func evalTables(r *eval.Result, source string) []report.Table {
 		Title: "False alarms, " + source, Words: 1, Head: []string{"scheme", "tests"},
 		Caption: "Share of tests of unmarked text with a p-value of at most the level. It should not be above the level. The last column is the smallest of all p-values.",
 	}
+	if slices.ContainsFunc(r.Sources, func(a eval.About) bool { return a.Name == source && a.Given }) {
+		false1.Caption = "Share of tests of the marked texts under unrelated keys with a p-value of at most the level. It should not be above the level. The last column is the smallest of all p-values."
+	}
 	for _, a := range r.Alphas {
 		false1.Head = append(false1.Head, fmt.Sprintf("at %g", a))
 	}
@@ -206,16 +217,13 @@ func evalTables(r *eval.Result, source string) []report.Table {
 		if c.Source != source {
 			continue
 		}
-		kl := "changed"
-		if !math.IsNaN(c.KL.Value) {
-			kl = range95(c.KL, "%.3f")
-		}
-		need.Rows = append(need.Rows, []string{c.Scheme, kl, needed(c.Needed[last(r)].Half), needed(c.Needed[last(r)].Most), needed(c.Needed[0].Half), fmt.Sprintf("%.2f", c.Marked.Value)})
+		kl := cost(c, func(v eval.Interval) string { return range95(v, "%.3f") })
+		need.Rows = append(need.Rows, []string{c.Scheme, kl, needed(c.Needed[last(r)].Half), needed(c.Needed[last(r)].Most), needed(c.Needed[0].Half), value(c.Marked)})
 		exp := func(v eval.Interval) string {
 			return range95(eval.Interval{Value: math.Exp(v.Value), Low: math.Exp(v.Low), High: math.Exp(v.High)}, "%.2f")
 		}
-		text.Rows = append(text.Rows, []string{c.Scheme, exp(c.Surprise), exp(c.Unmarked), fmt.Sprintf("%.3f", c.Distinct.Value), fmt.Sprintf("%.3f", c.PlainPairs.Value),
-			fmt.Sprintf("%.3f", c.Repeated.Value), fmt.Sprintf("%.3f", c.PlainRuns.Value), range95(c.Greedy, "%.2f")})
+		text.Rows = append(text.Rows, []string{c.Scheme, exp(c.Surprise), exp(c.Unmarked), value(c.Distinct), value(c.PlainPairs),
+			value(c.Repeated), value(c.PlainRuns), range95(c.Greedy, "%.2f")})
 		if i := len(c.Lengths) - 1; i >= 0 {
 			row := []string{c.Scheme, fmt.Sprint(c.Null[0][i].Of)}
 			for a := range r.Alphas {
@@ -224,8 +232,26 @@ func evalTables(r *eval.Result, source string) []report.Table {
 			false1.Rows = append(false1.Rows, append(row, fmt.Sprintf("%.2f", c.NullMin)))
 		}
 	}
-	tables := []report.Table{need, powerTable(r, source), text, editRows(r, source, math.MaxInt), false1}
+	tables := []report.Table{need, powerTable(r, source), text, answerTable(r, source), editRows(r, source, math.MaxInt), false1}
 	return slices.DeleteFunc(tables, func(t report.Table) bool { return len(t.Rows) == 0 })
+}
+
+// answerTable has the answers to questions, for a source that can answer.
+func answerTable(r *eval.Result, source string) report.Table {
+	t := report.Table{
+		Title: "Answers to questions, " + source, Words: 1,
+		Head:    []string{"scheme", "answers", "right", "of unmarked", "ended by the model", "of unmarked", "tokens", "of unmarked"},
+		Caption: "The model answers questions whose right answers are known. An answer is right if it has the known words. An answer that the model does not end is cut off. Marked and unmarked answers have the same questions and ordinary random numbers.",
+	}
+	for _, c := range r.Clean {
+		a, b := c.Answers, c.PlainAnswers
+		if c.Source != source || a == nil || b == nil {
+			continue
+		}
+		t.Rows = append(t.Rows, []string{c.Scheme, fmt.Sprint(a.Right.Of), range95(a.Right.Share, "%.2f"), range95(b.Right.Share, "%.2f"),
+			range95(a.Ended.Share, "%.2f"), range95(b.Ended.Share, "%.2f"), range95(a.Tokens, "%.1f"), range95(b.Tokens, "%.1f")})
+	}
+	return t
 }
 
 // powerTable has the power at each length and level.

@@ -34,10 +34,21 @@ func needed(n eval.Needed) string {
 	return fmt.Sprintf("%s [%s, %s]", of(n.Tokens), of(n.Low), of(n.High))
 }
 
-// cost writes a divergence.
-func cost(v eval.Interval) string {
+// cost writes the divergence of a mark. Of a text without rows it is not known.
+func cost(c eval.Clean, verb func(v eval.Interval) string) string {
+	switch {
+	case !math.IsNaN(c.KL.Value):
+		return verb(c.KL)
+	case math.IsNaN(c.Entropy.Value):
+		return "-"
+	}
+	return "changed"
+}
+
+// value writes a number, or a dash for one that is not known.
+func value(v eval.Interval) string {
 	if math.IsNaN(v.Value) {
-		return "changed"
+		return "-"
 	}
 	return fmt.Sprintf("%.3f", v.Value)
 }
@@ -59,12 +70,13 @@ func printEval(w io.Writer, r *eval.Result, times []eval.Time) error {
 			if i >= 0 {
 				false1 = range95(c.Null[0][i].Share, "%.3f")
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", c.Scheme, cost(c.KL), needed(n.Half), needed(n.Most), false1)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", c.Scheme, cost(c, value), needed(n.Half), needed(n.Most), false1)
 		}
 		if err := t.Flush(); err != nil {
 			return err
 		}
-		printEdits(&b, r, src.Name)
+		printTable(&b, answerTable(r, src.Name))
+		printTable(&b, editRows(r, src.Name, 12))
 	}
 	if len(times) > 0 {
 		b.WriteString("time, on this machine: nanoseconds for one step, and for each token of a test\n")
@@ -80,9 +92,8 @@ func printEval(w io.Writer, r *eval.Result, times []eval.Time) error {
 	return err
 }
 
-// printEdits prints what edits leave.
-func printEdits(b *strings.Builder, r *eval.Result, source string) {
-	rows := editRows(r, source, 12)
+// printTable prints a table of the page, if it has rows.
+func printTable(b *strings.Builder, rows report.Table) {
 	if len(rows.Rows) == 0 {
 		return
 	}

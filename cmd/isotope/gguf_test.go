@@ -42,6 +42,10 @@ func (f *fakeGGUF) Description() string     { return "a fake" }
 func (f *fakeGGUF) Digest() (string, error) { return "sha256:00", nil }
 func (f *fakeGGUF) Close()                  { f.closed++ }
 
+// The last id ends an answer.
+func (f *fakeGGUF) Special() []watermark.Token    { return []watermark.Token{int32(f.vocab) - 1} }
+func (f *fakeGGUF) IsEnd(id watermark.Token) bool { return int(id) == f.vocab-1 }
+
 func (f *fakeGGUF) Decode(ids []watermark.Token) (string, error) {
 	var text []byte
 	for _, id := range ids {
@@ -107,7 +111,9 @@ func (f *fakeGGUF) Write(_ context.Context, r *ggufRequest) ([]int32, error) {
 		for i, p := range law {
 			law[i] = float32(math.Log(float64(p)))
 		}
-		last = r.sequence.Sample(law, r.sampler, rng.Float64())
+		if last = r.sequence.Sample(law, r.sampler, rng.Float64()); last < 0 {
+			break // a bias lets nothing stand
+		}
 		r.sequence.Accept(last)
 		ids = append(ids, last)
 	}

@@ -57,11 +57,11 @@ func (p *planJSON) print(w io.Writer) error {
 		fmt.Fprintf(&b, ", adjusted for %d tests", p.Tests)
 	}
 	if s := p.Student; s != nil {
-		fmt.Fprintf(&b, "\nstudent: %.0f scored tokens show a share of %.3g of marked training text with probability %.3g\n", s.Tokens, s.Share, s.Power)
+		fmt.Fprintf(&b, "\nstudent: %.0f scored tokens show a share of %.3g of marked training text with a probability of about %.3g\n", s.Tokens, s.Share, s.Power)
 		if s.Share > 1 {
 			b.WriteString("No share is above 1, so this many tokens show nothing.\n")
 		}
-		fmt.Fprintf(&b, "This assumes c1 = %g, and that every pair is new. Repeated answers show less.\n", s.C1)
+		fmt.Fprintf(&b, "This assumes c1 = %g, the normal law, and that every pair is new. Repeated answers show less.\n", s.C1)
 		_, err := io.WriteString(w, b.String())
 		return err
 	}

@@ -263,6 +263,33 @@ func TestInformedNeedsAFraction(t *testing.T) {
 	}
 }
 
+// TestBitsOfATournament: of text that is marked in part, the bits of a tournament show more than their
+// weighted sum does. A struct around the mark hides them.
+func TestBitsOfATournament(t *testing.T) {
+	const texts = 12
+	var plain, sum, bits, sumE, bitsE float64
+	for i := range uint64(texts) {
+		rng := rand.New(rand.NewPCG(15, i))
+		m := testmark.Mark(t, testmark.Key(5000+i), watermark.Tournament{Width: 4, Depth: 30}, vocab)
+		text, p := all.write(t, rng, 100, "web", 0.4, m)
+		of := func(s detect.Scorer) informed.Result {
+			test := informed.New(s, nil)
+			test.Add(text, p)
+			return test.Result()
+		}
+		x, y := of(struct{ detect.Scorer }{m}), of(m)
+		sum, sumE = sum+x.Log10P/texts, sumE+x.Log10PAnytime/texts
+		bits, bitsE = bits+y.Log10P/texts, bitsE+y.Log10PAnytime/texts
+		a := detect.NewAccumulator(m, nil)
+		a.Add(text)
+		plain += a.Result().Log10P / texts
+	}
+	t.Logf("mean log10 p: plain %.2f, sums %.2f, bits %.2f; e-values of sums %.2f, of bits %.2f", plain, sum, bits, sumE, bitsE)
+	assert.Less(t, bits, sum-0.3)
+	assert.Less(t, bitsE, sumE-0.5)
+	assert.Less(t, sum, plain)
+}
+
 // TestPartsAddUp: 8 parts of 50 marked tokens in 4000. A scan tests one part at a time.
 func TestPartsAddUp(t *testing.T) {
 	var parts, scans, whole int

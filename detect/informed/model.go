@@ -3,6 +3,7 @@ package informed
 import (
 	"math"
 
+	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/internal/null"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
@@ -35,9 +36,19 @@ type weightedSum interface {
 	log10P() float64 // exact, or an upper bound
 }
 
-// likelihoodOf returns the likelihood of a law.
-func likelihoodOf(law watermark.Law) likelihood {
+// A parted is a scorer that shows the parts of its scores, as *watermark.Mark does.
+type parted interface {
+	ScoreParts(dst []int64, pairs []detect.Pair) []int64
+}
+
+// likelihoodOf returns the likelihood of a law. bits says that it gets the rows of bits of a tournament
+// in place of scores.
+func likelihoodOf(law watermark.Law, bits bool) likelihood {
 	switch l := law.(type) {
+	case watermark.Layers:
+		if bits {
+			return newLayered(l)
+		}
 	case watermark.Exponential:
 		if l.First == 1 && l.Second == 0 {
 			return gumbel{}
@@ -199,8 +210,105 @@ func (s *classSum) log10P() float64 {
 	return s.law.Survival(&s.units, s.total)
 }
 
-// tilted is the likelihood of scores whose law under the mark has no simple form: tournaments, and
-// draws of two keys. The likelihood is the exponential tilt of the null, stronger where the model
+// layered is the likelihood of the bits of a tournament. A layer multiplies the probability of a token
+// by a factor that depends on its bit, and on the mass of tokens with a 1 (Dathathri et al. 2024,
+// "Scalable watermarking for identifying large language model outputs", for two candidates:
+// 1 + bit - mass). The others have about half of their mass on ones. So a token of probability q
+// has about the factor of mass (1+q)/2 with a 1, and that of (1-q)/2 with a 0, and then has q times
+// the factor. The product of the factors is the ratio of the bits given that the token was drawn
+// (Bayes). Each factor is divided by its mean over a fair bit, so the ratio has a mean of 1 whatever
+// the mark does.
+type layered struct {
+	depth      int
+	candidates int
+	weights    [levels + 1][watermark.MaxDepth]int64 // of the fixed test, by level of p and layer
+}
+
+// heaviest is the weight of a bit of a token with many alternatives in its first layer.
+const heaviest = 24
+
+func newLayered(l watermark.Layers) *layered {
+	x := &layered{depth: l.Depth, candidates: 2}
+	if l.Marked > 0.5 && l.Marked < 1 {
+		x.candidates = min(max(int(math.Round(-tail.Ln(1-l.Marked)/math.Ln2)), 2), 64)
+	}
+	one, zero := x.factors(0)
+	strongest := tail.Ln(one / zero)
+	for i := range x.weights {
+		q := min(max(float64(i)/levels, least), most)
+		for k := range x.depth {
+			one, zero := x.factors(q)
+			x.weights[i][k] = int64(math.Round(heaviest * tail.Ln(one/zero) / strongest))
+			q = min(float64(q*(float64(one*one)+float64(zero*zero))/2), 1) // as the mark raises it on average
+		}
+	}
+	return x
+}
+
+// factors returns the factors of a token of probability q with a 1 and with a 0. Their mean is 1.
+func (x *layered) factors(q float64) (one, zero float64) {
+	missOne, missZero := (1-q)/2, (1+q)/2
+	one, zero = 1, 1
+	power := 1.0
+	for range x.candidates - 1 {
+		power = float64(power * missOne)
+		one += power
+		zero = float64(zero * missZero)
+	}
+	mean := (one + zero) / 2
+	return one / mean, zero / mean
+}
+
+func (x *layered) gain(bits int64, p float64) float64 {
+	ratio := 1.0
+	for k := range x.depth {
+		one, zero := x.factors(min(float64(p*ratio), 1))
+		if bits>>k&1 == 1 {
+			ratio = float64(ratio * one)
+		} else {
+			ratio = float64(ratio * zero)
+		}
+	}
+	return tail.Ln(ratio)
+}
+
+// The others of a row are known on average only, so silence cannot rest on this likelihood.
+func (x *layered) draw(float64, bool, float64) (float64, bool) { return 0, false }
+
+func (x *layered) sum() weightedSum { return &layeredSum{of: x} }
+
+// A layeredSum is a sum of fair bits with whole weights.
+type layeredSum struct {
+	of     *layered
+	counts [heaviest + 1]int64
+	total  int64
+}
+
+func (s *layeredSum) add(bits int64, p float64) {
+	weights := &s.of.weights[int(math.Round(levels*p))]
+	for k := range s.of.depth {
+		if w := weights[k]; w > 0 {
+			s.counts[w]++
+			s.total += w * (bits >> k & 1)
+		}
+	}
+}
+
+func (s *layeredSum) log10P() float64 {
+	var groups []tail.Bernoulli
+	for w, n := range s.counts {
+		if n > 0 {
+			groups = append(groups, tail.Bernoulli{Weight: int64(w), Count: n, P: 0.5})
+		}
+	}
+	if len(groups) == 0 {
+		return 0
+	}
+	return min(tail.WeightedBernoulli(groups, s.total), 0)
+}
+
+// tilted is the likelihood of scores whose law under the mark has no simple form: draws of two keys, and
+// tournaments whose bits the scorer does not show. The likelihood is the exponential tilt of the null, stronger where the model
 // was less sure. Its mean under the null is 1 whatever the mark does.
 type tilted struct {
 	law   null.Law

@@ -55,6 +55,18 @@ func TestRatiosAreFair(t *testing.T) {
 			}
 			assert.InDelta(t, 1, mean, 1e-12)
 		})
+		for _, candidates := range []int{2, 3} {
+			t.Run(fmt.Sprintf("bits of a tournament of %d, p=%v", candidates, p), func(t *testing.T) {
+				model := newLayered(watermark.Layers{Depth: 8, Weighted: true, Marked: 1 - math.Exp2(float64(-candidates))})
+				require.Equal(t, candidates, model.candidates)
+				var mean float64
+				for bits := range 1 << 8 {
+					mean += math.Exp(model.gain(int64(bits), p)) / 256
+				}
+				assert.InDelta(t, 1, mean, 1e-12)
+				assert.GreaterOrEqual(t, model.gain(255, p), model.gain(0, p))
+			})
+		}
 		t.Run(fmt.Sprintf("two keys, p=%v", p), func(t *testing.T) {
 			model := newTilted(watermark.Exponential{First: 0.75, Second: 0.25})
 			slope := model.gain(watermark.ScoreUnit, p) - model.gain(0, p)
@@ -206,7 +218,7 @@ func TestEveryLawHasAModel(t *testing.T) {
 	for _, c := range lawtest.Cases() {
 		t.Run(c.Name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(3, 4))
-			model := likelihoodOf(c.Law)
+			model := likelihoodOf(c.Law, false)
 			below := 0
 			const tests = 300
 			for range tests {
@@ -225,5 +237,49 @@ func TestEveryLawHasAModel(t *testing.T) {
 			assert.Less(t, float64(below), 0.1*tests+4*math.Sqrt(0.09*tests))
 		})
 	}
-	assert.Panics(t, func() { likelihoodOf(nil) })
+	assert.Panics(t, func() { likelihoodOf(nil, false) })
+}
+
+// TestLayeredRatioIsBayes compares the ratio of bits with that of a tournament over two tokens, whose
+// other token has all of the mass that is left. The mean over the other token's bits is over all of
+// them, and the formula has that mean in each layer.
+func TestLayeredRatioIsBayes(t *testing.T) {
+	for _, p := range []float64{0.05, 0.3, 0.6, 0.95} {
+		t.Run(fmt.Sprint(p), func(t *testing.T) {
+			model := newLayered(watermark.Layers{Depth: 1, Marked: 0.75})
+			for bit := range int64(2) {
+				var want float64
+				for other := range int64(2) {
+					ones := p*float64(bit) + (1-p)*float64(other)
+					want += (1 + float64(bit) - ones) / 2
+				}
+				assert.InDelta(t, math.Log(want), model.gain(bit, p), 1e-12)
+			}
+		})
+	}
+}
+
+// TestLayeredSumIsExact compares the p-value of the sum with all rows of bits of three tokens.
+func TestLayeredSumIsExact(t *testing.T) {
+	model := newLayered(watermark.Layers{Depth: 4, Weighted: true, Marked: 0.75})
+	p := []float64{0.02, 0.4, 0.9}
+	sumOf := func(rows int) *layeredSum {
+		s := model.sum().(*layeredSum)
+		for i, p := range p {
+			s.add(int64(rows>>(4*i)&15), p)
+		}
+		return s
+	}
+	for _, rows := range []int{0, 0xfff, 0x0f3, 0x5a1, 0x70f} {
+		t.Run(fmt.Sprintf("%03x", rows), func(t *testing.T) {
+			s, reach := sumOf(rows), 0
+			for other := range 1 << 12 {
+				if sumOf(other).total >= s.total {
+					reach++
+				}
+			}
+			assert.InDelta(t, math.Log10(float64(reach)/(1<<12)), s.log10P(), 1e-10)
+		})
+	}
+	assert.Zero(t, model.sum().log10P())
 }

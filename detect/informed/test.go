@@ -9,6 +9,7 @@ import (
 	"github.com/isotope-wm/isotope/detect/internal/null"
 	"github.com/isotope-wm/isotope/detect/sequential"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/watermark"
 )
 
 // A scored is the units of a test with their likelihood ratios.
@@ -21,11 +22,17 @@ type scored struct {
 	sum     weightedSum // nil in a Stream
 	p       []float32   // of each unit, for simulations; nil without a MinShare
 	prob    float64     // of the position that is added
+	parts   parted      // shows the bits of a tournament; nil for other laws
+	row     []int64     // of bits
 	unknown int64
 }
 
 func newScored(s detect.Scorer, o *Options) *scored {
-	t := &scored{scorer: s, options: o.orDefault(), model: likelihoodOf(s.Law()), process: newProcess()}
+	t := &scored{scorer: s, options: o.orDefault(), process: newProcess()}
+	if _, ok := s.Law().(watermark.Layers); ok {
+		t.parts, _ = s.(parted)
+	}
+	t.model = likelihoodOf(s.Law(), t.parts != nil)
 	t.ledger = sequential.New(s, &sequential.Options{
 		Dedup: t.options.Dedup, Exempt: t.options.Exempt, Futile: math.MaxInt64, Scored: t.unit,
 	})
@@ -33,10 +40,14 @@ func newScored(s detect.Scorer, o *Options) *scored {
 }
 
 // unit counts a scored unit.
-func (t *scored) unit(_ detect.Pair, score int64) {
+func (t *scored) unit(pair detect.Pair, score int64) {
 	if !(t.prob >= 0) { // or NaN
 		t.unknown++
 		return
+	}
+	if t.parts != nil {
+		t.row = t.parts.ScoreParts(t.row[:0], []detect.Pair{pair})
+		score = t.row[0]
 	}
 	p := min(max(t.prob, least), most)
 	t.process.add(t.model.gain(score, p))

@@ -103,7 +103,7 @@ type Conclusion struct {
 //
 //	broken         a control account is named, control keys do not look like chance, or the test was refused
 //	proxy          both bands are detected, each with at least half the excess of the live model
-//	contradiction  an account or cohort is named and the master is not detected
+//	contradiction  an account or cohort is named, or a lane is found, and the master is not detected
 //	provenance     the provenance band is detected and the master is not
 //	nothing        the master is not detected
 //	flat           at least 4 tenants, and more than half of them are named
@@ -151,6 +151,19 @@ func Conclude(f Findings) Conclusion {
 		c.Claim = fmt.Sprintf("The outputs depend on the %s of %s and do not show that of the master. "+
 			"Text that was served carries that of the master too, so this finding does not fit such text.",
 			these(len(ids), "key", "keys"), quoted(ids))
+		c.Explanations = []string{
+			"a forged mark", "a leaked key", "requests that were marked without the master",
+			"keys or records that are mixed up",
+		}
+	case !t.MasterDetected && len(t.Lanes()) > 0:
+		c.Pattern = PatternContradiction
+		c.Rule = "by Holm's rule the p-value of a lane is at most alpha and the master is not detected, " +
+			"although every marked request carries the master"
+		ids := t.Lanes()
+		c.Claim = fmt.Sprintf("The outputs depend on the %s of %s and do not show that of the master. "+
+			"The lanes of a group share one secret, so this does not name an account. "+
+			"Text that was served carries that of the master too, so this finding does not fit such text.",
+			these(len(ids), "list of the lane", "lists of the lanes"), quoted(ids))
 		c.Explanations = []string{
 			"a forged mark", "a leaked key", "requests that were marked without the master",
 			"keys or records that are mixed up",
@@ -203,9 +216,9 @@ func Conclude(f Findings) Conclusion {
 			"training on text that customers of the cohort published",
 			leaked,
 		}
-	case len(lanes(t)) > 0:
+	case len(t.Lanes()) > 0:
 		c.Pattern = PatternLane
-		ids := lanes(t)
+		ids := t.Lanes()
 		c.Rule = "the master is detected, nobody is named, and by Holm's rule the p-value of a lane is at most alpha"
 		c.Claim = fmt.Sprintf("The outputs depend on our key and on the %s of %s. "+
 			"The lanes of a group share one secret, so this does not name an account. Text of the marked model%s",
@@ -335,9 +348,9 @@ func flatByNames(f *FamilyResult, names int) bool {
 	return tenants >= FlatAccounts && float64(names) > FlatShare*float64(tenants)
 }
 
-// lanes returns the IDs of the lanes whose adjusted p-value is at most Alpha, without control
-// accounts.
-func lanes(t *TraceResult) []string {
+// Lanes returns the IDs of the lanes whose adjusted p-value is at most Alpha, without control accounts.
+// The outputs depend on their group's key, and no account is named by that.
+func (t *TraceResult) Lanes() []string {
 	var ids []string
 	for _, f := range []*FamilyResult{t.Cohorts, t.Tenants} {
 		if f == nil {

@@ -60,6 +60,10 @@ func TestConclude(t *testing.T) {
 		r.Alpha = 1e-6
 		return r
 	}
+	unheard := func(r student.TraceResult) student.TraceResult {
+		r.MasterDetected = false
+		return r
+	}
 	for _, c := range []struct {
 		name string
 		f    student.Findings
@@ -68,6 +72,8 @@ func TestConclude(t *testing.T) {
 		{"a lane carries the effect", student.Findings{Trace: lane(-3037)}, student.PatternLane},
 		{"a lane at alpha", student.Findings{Trace: lane(-6)}, student.PatternLane},
 		{"a lane above alpha", student.Findings{Trace: lane(-5.9)}, student.PatternFlat},
+		{"a lane without master", student.Findings{Trace: unheard(lane(-3138))}, student.PatternContradiction},
+		{"a lane above alpha without master", student.Findings{Trace: unheard(lane(-5.9))}, student.PatternNothing},
 		{"no key", student.Findings{Trace: with(master(false), family("cohort", 5, inf), family("tenant", 100, inf))}, student.PatternNothing},
 		{"no families, no master", student.Findings{Trace: master(false)}, student.PatternNothing},
 		{"the master alone", student.Findings{Trace: master(true)}, student.PatternUnresolved},

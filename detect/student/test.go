@@ -257,7 +257,7 @@ func (s *Test) test() (Result, *pairSet) {
 		r.refuse()
 	}
 	if r.Verdict = detect.Inconclusive; !r.Refused {
-		r.Verdict = s.options.verdict(r.Log10PAdjusted, r.Pairs.Scored, r.Tests)
+		r.Verdict = s.options.verdict(r.Log10PAdjusted, greenLaw(s.scorer).P, r.Pairs.Scored, r.Tests)
 	}
 	r.Pairs.Verdict = r.Verdict
 	return r, set
@@ -277,12 +277,12 @@ func (r *Result) refuse() {
 }
 
 // verdict draws the verdict from the adjusted p-value and the number of units.
-func (o *Options) verdict(log10P float64, scored, tests int64) detect.Verdict {
+func (o *Options) verdict(log10P, gamma float64, scored, tests int64) detect.Verdict {
 	switch {
 	case log10P <= math.Log10(o.Alpha):
 		return detect.Detected
 	case o.C1 > 0 && o.MinShare > 0 && scored > 0 && scored <= o.C1Pairs:
-		p := plan.Student{C1: o.C1, Alpha: min(o.Alpha, 0.5), Tests: tests}
+		p := plan.Student{C1: o.C1, Alpha: min(o.Alpha, 0.5), Tests: tests, Gamma: gamma}
 		if p.Share(scored, null.TargetPower) <= o.MinShare {
 			return detect.NotDetected
 		}

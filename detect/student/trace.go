@@ -7,6 +7,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/internal/tail"
 )
 
@@ -234,8 +235,8 @@ func (s *Test) family(set *pairSet, accounts []Account, r *TraceResult) *FamilyR
 	return f
 }
 
-// resolution divides the z-score that naming needs by the one that the master's effect would give
-// an account.
+// resolution returns the smallest share of the master's effect that names an account of mean size with
+// probability 0.9, by the exact test of its pairs.
 func (s *Test) resolution(r *TraceResult, f *FamilyResult, factor float64) float64 {
 	master := r.Master.z()
 	var units float64
@@ -243,14 +244,14 @@ func (s *Test) resolution(r *TraceResult, f *FamilyResult, factor float64) float
 		units += float64(f.Accounts[i].Scored)
 	}
 	units /= float64(len(f.Accounts))
-	if !(master > 0) || units == 0 {
+	if !(master > 0) || units < 1 {
 		return math.Inf(1)
 	}
 	// Holm's rule is strictest for the first account, where it is Bonferroni's.
-	level := math.Log10(r.Alpha) - factor -
-		math.Log10(float64(s.options.statistics())) - math.Log10(float64(len(f.Accounts)))
-	need := tail.NormalQuantile(level) - tail.NormalQuantile(math.Log10(null.TargetPower))
-	return need / (master * math.Sqrt(units/float64(r.Master.Pairs.Scored)))
+	tests := math.Pow(10, factor) * float64(s.options.statistics()) * float64(len(f.Accounts))
+	return plan.Student{
+		C1: master / math.Sqrt(float64(r.Master.Pairs.Scored)), Alpha: min(r.Alpha, 0.5), Tests: int64(math.Ceil(min(tests, 1<<62))), Gamma: greenLaw(s.scorer).P,
+	}.Share(int64(units), null.TargetPower)
 }
 
 // z returns the z-score of the statistic with the smaller p-value.

@@ -77,10 +77,26 @@ func (e *Env) human(n int, rng *rand.Rand) []Token {
 	return out[:n]
 }
 
+// people returns [ErrNotHere] where there is no text that people wrote.
+func (e *Env) people() error {
+	if len(e.Source.Human(e.Stream)) == 0 {
+		return fmt.Errorf("there is no text that people wrote: %w", ErrNotHere)
+	}
+	return nil
+}
+
 // unigram returns a token of text that people wrote.
 func (e *Env) unigram(rng *rand.Rand) Token {
 	text := e.Source.Human(e.Stream + 1 + rng.IntN(1<<16))
 	return text[rng.IntN(len(text))]
+}
+
+// known returns [ErrNotHere] where the rows of the text are not known.
+func (e *Env) known() error {
+	if len(e.Rows) == 0 {
+		return fmt.Errorf("the rows of the text are not known: %w", ErrNotHere)
+	}
+	return nil
 }
 
 func (e *Env) model(at int32, rng *rand.Rand) (Token, bool) {
@@ -115,9 +131,12 @@ func (a Attack) Then(b Attack, rate float64) Attack {
 
 var edits = []float64{0.1, 0.2, 0.3, 0.4, 0.5, 0.6}
 
-// replace replaces each token with probability rate.
-func replace(name, unit string, token func(e *Env, at int32, rng *rand.Rand) (Token, bool)) Attack {
+// replace replaces each token with probability rate. can returns an error where that is not possible.
+func replace(name, unit string, can func(e *Env) error, token func(e *Env, at int32, rng *rand.Rand) (Token, bool)) Attack {
 	return Attack{Name: name, Unit: unit, Rates: edits, Rows: true, Apply: func(e *Env, t Text, rate float64, rng *rand.Rand) (Text, error) {
+		if err := can(e); err != nil {
+			return t, err
+		}
 		out := Text{slices.Clone(t.IDs), slices.Clone(t.At)}
 		for i := range out.IDs {
 			if rng.Float64() < rate {
@@ -133,9 +152,9 @@ func replace(name, unit string, token func(e *Env, at int32, rng *rand.Rand) (To
 // IDAttacks returns the edits of token ids.
 func IDAttacks() []Attack {
 	return []Attack{
-		replace("substitute", "share of tokens replaced by tokens of human text",
+		replace("substitute", "share of tokens replaced by tokens of human text", (*Env).people,
 			func(e *Env, _ int32, rng *rand.Rand) (Token, bool) { return e.unigram(rng), true }),
-		replace("redraw", "share of tokens drawn again from the model's row without the mark",
+		replace("redraw", "share of tokens drawn again from the model's row without the mark", (*Env).known,
 			func(e *Env, at int32, rng *rand.Rand) (Token, bool) { return e.model(at, rng) }),
 		{Name: "delete", Unit: "share of tokens deleted", Rates: edits, Rows: true,
 			Apply: func(_ *Env, t Text, rate float64, rng *rand.Rand) (out Text, err error) {
@@ -148,6 +167,9 @@ func IDAttacks() []Attack {
 			}},
 		{Name: "insert", Unit: "tokens of human text inserted, for each token of the text", Rates: edits, Rows: true,
 			Apply: func(e *Env, t Text, rate float64, rng *rand.Rand) (out Text, err error) {
+				if err := e.people(); err != nil {
+					return out, err
+				}
 				for i, id := range t.IDs {
 					if rng.Float64() < rate {
 						out.add(e.unigram(rng), t.At[i])
@@ -186,6 +208,9 @@ func Paste(k int) Attack {
 	return Attack{
 		Name: fmt.Sprintf("paste %d", k), Unit: "share of human text around the marked pieces", Rates: []float64{0.5, 0.75, 0.9},
 		Apply: func(e *Env, t Text, rate float64, rng *rand.Rand) (out Text, err error) {
+			if err := e.people(); err != nil {
+				return out, err
+			}
 			total := int(float64(len(t.IDs)) * rate / (1 - rate))
 			around := e.human(total, rng)
 			cuts := make([]int, k) // of the human text

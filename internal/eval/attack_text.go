@@ -208,12 +208,18 @@ func ReadSynonyms(r io.Reader) (map[string][]string, error) {
 	return list, lines.Err()
 }
 
+// maxPairs bounds a list of paraphrases, in lines.
+const maxPairs = 1 << 20
+
 // ReadParaphrases reads JSON lines of {"text": ..., "paraphrase": ...}.
 func ReadParaphrases(r io.Reader) (map[string]string, error) {
 	pairs := map[string]string{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<24)
 	for n := 1; lines.Scan(); n++ {
+		if n > maxPairs {
+			return nil, fmt.Errorf("more than %d lines; shorten the list", maxPairs)
+		}
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}

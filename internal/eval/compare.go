@@ -59,6 +59,9 @@ func (r *Result) check() error {
 				}
 			}
 		}
+		if a := c.Answers; a != nil && (min(a.Right.Found, a.Ended.Found) < 0 || a.Right.Found > a.Right.Of || a.Ended.Found > a.Ended.Of) {
+			return fmt.Errorf("the result of %s, %s is damaged", c.Source, c.Scheme)
+		}
 	}
 	for _, e := range r.Edited {
 		if len(e.Power) != len(r.Alphas) {
@@ -100,7 +103,7 @@ func Compare(a, b *Result) (list []Comparison, only int) {
 			x, y []float64
 		}{
 			{"kl", x.KL, y.KL, floats(x.KLs), floats(y.KLs)},
-			{"surprise", x.Surprise, y.Surprise, x.Surprises, y.Surprises},
+			{"surprise", x.Surprise, y.Surprise, floats(x.Surprises), floats(y.Surprises)},
 		} {
 			list = append(list, Comparison{x.Source, x.Scheme, q.name, "", 0, q.a, q.b, Real(permute(q.x, q.y))})
 		}
@@ -131,6 +134,10 @@ func eachShare(r *Result, f func(source, scheme, measure, at string, alpha float
 			for j, n := range c.Lengths {
 				f(c.Source, c.Scheme, "power", fmt.Sprintf("%d tokens", n), alpha, c.Power[i][j])
 			}
+		}
+		if c.Answers != nil {
+			f(c.Source, c.Scheme, "right answers", "", 0, c.Answers.Right)
+			f(c.Source, c.Scheme, "answers that the model ended", "", 0, c.Answers.Ended)
 		}
 	}
 	for _, e := range r.Edited {

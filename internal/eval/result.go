@@ -30,6 +30,9 @@ type Result struct {
 type About struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
+	// Given says that the texts were marked elsewhere. False alarms are then those of the same texts
+	// under unrelated keys.
+	Given bool `json:"given,omitempty"`
 }
 
 // Clean is what a scheme does on a source without edits.
@@ -49,6 +52,11 @@ type Clean struct {
 	Marked     Interval `json:"marked"`           // share of positions
 	Greedy     Interval `json:"greedy_identical"` // share of greedy texts of up to 200 tokens that the mark leaves as they are
 
+	// Answers are those to questions with known answers, with the mark and without. They are null for a
+	// source that cannot answer.
+	Answers      *Answers `json:"answers,omitempty"`
+	PlainAnswers *Answers `json:"answers_plain,omitempty"`
+
 	Lengths []int       `json:"lengths"`
 	Power   [][]Counted `json:"power"` // for each of Alphas, for each of Lengths
 	Null    [][]Counted `json:"null"`  // false alarms, likewise
@@ -60,7 +68,7 @@ type Clean struct {
 	Grid      []int       `json:"grid"`
 	Detected  [][]int     `json:"detected"` // for each of Alphas, texts detected at each length of Grid
 	KLs       []Real      `json:"kl_texts"` // one number for each text
-	Surprises []float64   `json:"surprise_texts"`
+	Surprises []Real      `json:"surprise_texts"`
 }
 
 // Counted is a share of texts with its interval.
@@ -131,7 +139,8 @@ func (d *Design) Result(outcomes map[Item]*Outcome) (*Result, error) {
 	}
 	r := &Result{Version: 1, Design: d.Digest(), Seed: d.Seed, Texts: d.Texts, Level: Level, Alphas: Alphas, Edited: []Edited{}, Stolen: []Stolen{}}
 	for i, src := range d.Sources {
-		r.Sources = append(r.Sources, About{src.Name(), src.About()})
+		_, given := src.(*Given)
+		r.Sources = append(r.Sources, About{src.Name(), src.About(), given})
 		for j, s := range d.Schemes {
 			var list, thefts []*Outcome
 			for k := range d.Texts + d.thefts(src) {
@@ -164,30 +173,38 @@ func (d *Design) Result(outcomes map[Item]*Outcome) (*Result, error) {
 func (d *Design) clean(src Source, list []*Outcome) Clean {
 	grid, lengths := lengthGrid(d.length(src), d.Lengths), d.lengths(src)
 	c := Clean{Source: list[0].Source, Scheme: list[0].Scheme, Tokens: d.length(src), Lengths: lengths, Grid: grid}
-	of := func(f func(o *Outcome) float64) Interval {
+	of := func(f func(o *Outcome) Real) Interval {
 		var v []float64
 		for _, o := range list {
-			v = append(v, f(o))
+			v = append(v, float64(f(o)))
 		}
 		return mean(v)
 	}
-	c.Entropy = of(func(o *Outcome) float64 { return o.Cost.Entropy })
-	c.KL = of(func(o *Outcome) float64 { return float64(o.Cost.KL) })
-	c.Surprise = of(func(o *Outcome) float64 { return o.Cost.Surprise })
-	c.Unmarked = of(func(o *Outcome) float64 { return o.Plain.Surprise })
-	c.Distinct = of(func(o *Outcome) float64 { return o.Cost.Distinct })
-	c.PlainPairs = of(func(o *Outcome) float64 { return o.Plain.Distinct })
-	c.Repeated = of(func(o *Outcome) float64 { return o.Cost.Repeated })
-	c.PlainRuns = of(func(o *Outcome) float64 { return o.Plain.Repeated })
-	c.Marked = of(func(o *Outcome) float64 { return o.Cost.Marked })
-	identical := 0
+	c.Entropy = of(func(o *Outcome) Real { return o.Cost.Entropy })
+	c.KL = of(func(o *Outcome) Real { return o.Cost.KL })
+	c.Surprise = of(func(o *Outcome) Real { return o.Cost.Surprise })
+	c.Unmarked = of(func(o *Outcome) Real { return o.Plain.Surprise })
+	c.Distinct = of(func(o *Outcome) Real { return o.Cost.Distinct })
+	c.PlainPairs = of(func(o *Outcome) Real { return o.Plain.Distinct })
+	c.Repeated = of(func(o *Outcome) Real { return o.Cost.Repeated })
+	c.PlainRuns = of(func(o *Outcome) Real { return o.Plain.Repeated })
+	c.Marked = of(func(o *Outcome) Real { return o.Cost.Marked })
+	identical, greedy := 0, 0
 	for _, o := range list {
+		if o.Cost.Greedy >= 0 {
+			greedy++
+		}
 		if o.Cost.Greedy == min(d.length(src), 200) {
 			identical++
 		}
 		c.KLs, c.Surprises = append(c.KLs, o.Cost.KL), append(c.Surprises, o.Cost.Surprise)
 	}
-	c.Greedy = Share(identical, len(list))
+	c.Greedy = Share(identical, greedy)
+	var answers, plain []Answered
+	for _, o := range list {
+		answers, plain = append(answers, o.Answers...), append(plain, o.PlainAnswers...)
+	}
+	c.Answers, c.PlainAnswers = answersOf(answers), answersOf(plain)
 	for i, n := range lengths {
 		var p, null []float64
 		for _, o := range list {
@@ -275,6 +292,16 @@ func (r *Result) WriteCSV(w io.Writer) error {
 			{"repeated runs of four of unmarked text", "share", c.PlainRuns}, {"marked positions", "share", c.Marked}, {"identical greedy texts", "share", c.Greedy},
 		} {
 			write(c.Source, c.Scheme, q.name, q.unit, "", "", r.Texts, q.v)
+		}
+		for _, a := range []struct {
+			of string
+			*Answers
+		}{{"", c.Answers}, {" of unmarked text", c.PlainAnswers}} {
+			if a.Answers != nil {
+				write(c.Source, c.Scheme, "right answers"+a.of, "share of answers", "", "", a.Right.Of, a.Right.Share)
+				write(c.Source, c.Scheme, "answers that the model ended"+a.of, "share of answers", "", "", a.Ended.Of, a.Ended.Share)
+				write(c.Source, c.Scheme, "length of an answer"+a.of, "tokens", "", "", a.Right.Of, a.Tokens)
+			}
 		}
 		for a, alpha := range r.Alphas {
 			for i, n := range c.Lengths {

@@ -182,25 +182,12 @@ func ReadFixed(label string, r io.Reader, tok tokenize.Tokenizer) (*Fixed, error
 		}
 		var rows []Row
 		for _, m := range text.Model {
-			row := Row{IDs: m.Tokens, Probs: m.Probs}
 			if m.Probs == nil {
 				break
 			}
-			if row.IDs == nil {
-				row.IDs = make([]Token, len(m.Probs))
-				for i := range row.IDs {
-					row.IDs[i] = Token(i)
-				}
-			}
-			var sum float64
-			for _, p := range row.Probs {
-				sum += float64(p)
-			}
-			if !(sum > 0) {
-				return nil, fmt.Errorf("a row of text %d has no probability; leave it out", len(f.rows)+1)
-			}
-			for i, p := range row.Probs {
-				row.Probs[i] = float32(float64(p) / sum)
+			row, err := rowOf(m.Tokens, m.Probs)
+			if err != nil {
+				return nil, fmt.Errorf("text %d: %w", len(f.rows)+1, err)
 			}
 			rows = append(rows, row)
 		}

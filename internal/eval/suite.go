@@ -51,6 +51,11 @@ func (d *Design) Check() error {
 	case d.Texts < 1 || d.Length < 8:
 		return errors.New("the design has no texts, or texts of less than 8 tokens")
 	}
+	for _, s := range d.Sources {
+		if g, ok := s.(*Given); ok && (d.Texts > g.Len() || len(d.Steal) > 0) {
+			return fmt.Errorf("%s has %d texts that are long enough, and the design asks for more", g.Name(), g.Len())
+		}
+	}
 	names := map[string]bool{}
 	for _, s := range d.Sources {
 		names["source "+s.Name()] = true
@@ -94,8 +99,11 @@ func (d *Design) Digest() string {
 	fmt.Fprintln(h, "isotope eval 1", d.Seed, d.Texts, d.Length, d.Lengths, d.Edited, d.NullKeys, d.Steal, d.Forged)
 	for _, s := range d.Sources {
 		fmt.Fprintf(h, "source %q %q %d %d %d\n", s.Name(), s.About(), s.Vocab(), s.Streams(), s.Longest())
-		if f, ok := s.(*Fixed); ok {
+		if f, ok := s.(interface{ digest() string }); ok {
 			fmt.Fprintln(h, f.digest())
+		}
+		if n := questionsOf(s); n > 0 {
+			fmt.Fprintln(h, "questions", n, answersEach, answerTokens)
 		}
 	}
 	for _, s := range d.Schemes {
@@ -161,16 +169,16 @@ func (d *Design) generator(names ...any) *rand.Rand {
 	return rand.New(rand.NewChaCha8(sum))
 }
 
-// A Cost is what a mark did to a text, as means over its tokens.
+// A Cost is what a mark did to a text, as means over its tokens. NaN is not known.
 type Cost struct {
-	Entropy  float64 `json:"entropy"`  // of the model's rows, nats
-	KL       Real    `json:"kl"`       // of the marked row from the model's, nats; 0 for a draw that keeps it on average, NaN for one that does not
-	Surprise float64 `json:"surprise"` // -ln of the model's probability of the drawn token, nats
-	Distinct float64 `json:"distinct"` // distinct pairs of neighbours, as a share of all
-	Repeated float64 `json:"repeated"` // four tokens in a row that occurred before, as a share of all
-	Marked   float64 `json:"marked"`   // share of the positions that were marked
+	Entropy  Real `json:"entropy"`  // of the model's rows, nats
+	KL       Real `json:"kl"`       // of the marked row from the model's, nats; 0 for a draw that keeps it on average, NaN for one that does not
+	Surprise Real `json:"surprise"` // -ln of the model's probability of the drawn token, nats
+	Distinct Real `json:"distinct"` // distinct pairs of neighbours, as a share of all
+	Repeated Real `json:"repeated"` // four tokens in a row that occurred before, as a share of all
+	Marked   Real `json:"marked"`   // share of the positions that were marked
 	// Greedy is the number of tokens until a greedy text with the mark differs from one without, or the
-	// whole length.
+	// whole length. -1 is not known.
 	Greedy int `json:"greedy"`
 }
 
@@ -190,6 +198,9 @@ type Outcome struct {
 	Edited [][]*float64 `json:"edited"`
 	// Stolen holds, for each number of Steal, the forged texts: log10 p under the key.
 	Stolen [][]float64 `json:"stolen,omitempty"`
+	// Answers and PlainAnswers are what questions gave, with the mark and without. Most sources have none.
+	Answers      []Answered `json:"answers,omitempty"`
+	PlainAnswers []Answered `json:"answers_plain,omitempty"`
 }
 
 // roundUp rounds log10 p to four decimals, away from evidence.
@@ -350,9 +361,9 @@ func (d *Design) write(ctx context.Context, src Source, m Mark, stream, n int, r
 	out := &walk{}
 	err := src.Write(ctx, stream, n, func(row Row) Token {
 		t, kl := w.draw(row, rng.Float64())
-		out.cost.Entropy += row.Entropy()
+		out.cost.Entropy += Real(row.Entropy())
 		out.cost.KL += Real(kl)
-		out.cost.Surprise -= math.Log(row.Prob(t))
+		out.cost.Surprise -= Real(math.Log(row.Prob(t)))
 		out.rows = append(out.rows, Row{slices.Clone(row.IDs), slices.Clone(row.Probs)})
 		out.text.add(t, int32(len(out.text.IDs)))
 		return t
@@ -361,11 +372,12 @@ func (d *Design) write(ctx context.Context, src Source, m Mark, stream, n int, r
 		return nil, err
 	}
 	c := &out.cost
-	for _, x := range []*float64{&c.Entropy, (*float64)(&c.KL), &c.Surprise} {
-		*x /= float64(n)
+	for _, x := range []*Real{&c.Entropy, &c.KL, &c.Surprise} {
+		*x /= Real(n)
 	}
-	c.Marked = float64(w.marked) / float64(n)
-	c.Distinct, c.Repeated = variety(out.text.IDs)
+	c.Marked = Real(w.marked) / Real(n)
+	distinct, repeated := variety(out.text.IDs)
+	c.Distinct, c.Repeated = Real(distinct), Real(repeated)
 	return out, nil
 }
 
@@ -459,6 +471,9 @@ func (d *Design) measure(ctx context.Context, item Item) (*Outcome, error) {
 		return d.steal(ctx, item)
 	}
 	src, scheme := d.Sources[item.Source], d.Schemes[item.Scheme]
+	if g, ok := src.(*Given); ok {
+		return d.measureGiven(ctx, item, g)
+	}
 	o := &Outcome{Source: src.Name(), Scheme: scheme.Name(), Text: item.Text}
 	stream := item.Text % src.Streams()
 	master, err := d.bind(src, scheme, "text", item.Text)
@@ -482,24 +497,37 @@ func (d *Design) measure(ctx context.Context, item Item) (*Outcome, error) {
 		return nil, err
 	}
 	o.Plain = plain.cost
-	lengths := d.lengths(src)
-	byKey := make([][]float64, d.NullKeys)
-	for k := range byKey {
-		other, err := d.bind(src, scheme, "null", item.Text*d.NullKeys+k)
-		if err != nil {
-			return nil, err
-		}
-		byKey[k] = test(other, plain.text, plain.rows, lengths)
-	}
-	for i := range lengths {
-		for _, p := range byKey {
-			o.Null = append(o.Null, p[i])
-		}
+	if o.Null, err = d.null(src, scheme, item.Text, plain); err != nil {
+		return nil, err
 	}
 	if err := d.attack(ctx, item, master, text, o); err != nil {
 		return nil, err
 	}
-	return o, nil
+	if o.Answers, err = d.answer(ctx, src, m, item.Text); err != nil {
+		return nil, err
+	}
+	o.PlainAnswers, err = d.answer(ctx, src, nil, item.Text)
+	return o, err
+}
+
+// null tests a text under unrelated keys: all keys at the first of the reported lengths, then at the
+// next.
+func (d *Design) null(src Source, scheme Scheme, number int, text *walk) (list []float64, err error) {
+	lengths := d.lengths(src)
+	byKey := make([][]float64, d.NullKeys)
+	for k := range byKey {
+		other, err := d.bind(src, scheme, "null", number*d.NullKeys+k)
+		if err != nil {
+			return nil, err
+		}
+		byKey[k] = test(other, text.text, text.rows, lengths)
+	}
+	for i := range lengths {
+		for _, p := range byKey {
+			list = append(list, p[i])
+		}
+	}
+	return list, nil
 }
 
 func request(m Mark, n uint32) Mark {
@@ -515,6 +543,9 @@ func (d *Design) attack(ctx context.Context, item Item, master Mark, text *walk,
 	stream := item.Text % src.Streams()
 	env := &Env{Source: src, Stream: stream, Rows: text.rows, Means: d.Means}
 	env.Other = func(n int) (Text, error) {
+		if _, given := src.(*Given); given {
+			return Text{}, ErrNotHere
+		}
 		m, err := d.bind(src, scheme, "other", item.Text)
 		if err != nil {
 			return Text{}, err
@@ -569,6 +600,9 @@ type Time struct {
 // Times measures each scheme on one text of the first source: the best of five runs.
 func (d *Design) Times() ([]Time, error) {
 	src := d.Sources[0]
+	if _, given := src.(*Given); given {
+		return nil, nil // nothing is drawn
+	}
 	var times []Time
 	for _, s := range d.Schemes {
 		m, err := d.bind(src, s, "time", 0)

@@ -313,6 +313,30 @@ func TestAccounts(t *testing.T) {
 	assert.ErrorContains(t, err, "99 control accounts")
 }
 
+// TestALaneIsDetected: a page is not headed "not detected" beside a lane with a small p-value.
+func TestALaneIsDetected(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		x    student.AccountResult
+		want bool
+	}{
+		{"below alpha", student.AccountResult{Lane: true, Log10P: -40, Log10PHolm: -38}, true},
+		{"above alpha", student.AccountResult{Lane: true, Log10P: -7, Log10PHolm: -5.9}, false},
+		{"a control lane", student.AccountResult{Lane: true, Decoy: true, Log10P: -40, Log10PHolm: -38}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := &finding{trace: &student.TraceResult{Alpha: 1e-6, Tenants: &student.FamilyResult{Accounts: []student.AccountResult{c.x}}}}
+			assert.Equal(t, c.want, f.named())
+			log10P, adjusted := f.namedP()
+			if c.want {
+				assert.Equal(t, []float64{-40, -38}, []float64{log10P, adjusted})
+			} else {
+				assert.Zero(t, adjusted)
+			}
+		})
+	}
+}
+
 // TestTheSequentialTestCountsAccounts: it ends the collection when the verdict is detected, and
 // not before, although the verdict is adjusted for families of accounts.
 func TestTheSequentialTestCountsAccounts(t *testing.T) {

@@ -1,7 +1,9 @@
 package audit
 
 import (
+	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/plan"
+	"github.com/isotope-wm/isotope/watermark"
 )
 
 // Published returns the c1 that a paper reports for a context width, or 0 if none does. The
@@ -21,9 +23,14 @@ func (p *Plan) allTests() int64 {
 }
 
 // smallestShare returns the smallest share of marked training text that is detected with
-// probability 0.9 in so many scored pairs, by the stated c1. It may be above 1.
-func (p *Plan) smallestShare(scored int64) float64 {
-	return plan.Student{C1: p.C1, Alpha: min(p.Alpha, 0.5), Tests: p.allTests()}.Share(scored, 0.9)
+// probability 0.9 in so many scored pairs of a mark, by the stated c1 and the exact test of pairs. It
+// may be above 1.
+func (p *Plan) smallestShare(mark detect.Scorer, scored int64) float64 {
+	s := plan.Student{C1: p.C1, Alpha: min(p.Alpha, 0.5), Tests: p.allTests()}
+	if l, ok := mark.Law().(watermark.Bernoulli); ok {
+		s.Gamma = l.P
+	}
+	return s.Share(scored, 0.9)
 }
 
 // A Need is the amount of text that a test for a share of marked training text needs.

@@ -100,7 +100,7 @@ func (l *factList) addCollection(c *Collection, p *Plan) {
 // futility words the bound at which the sequential test gives up.
 func futility(p *Plan) string {
 	if p.C1 > 0 {
-		return fmt.Sprintf(", or when a share of %g would have been detected with probability 0.99", p.Share)
+		return fmt.Sprintf(", or when a share of %g would have been detected with probability 0.9", p.Share)
 	}
 	return ""
 }

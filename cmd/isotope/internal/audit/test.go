@@ -93,14 +93,17 @@ func (a *Audit) testFixed(f *finding) error {
 // measured at.
 func (a *Audit) wouldHaveDetected(scored int64) bool {
 	p := &a.config.Declared.Plan
-	return p.C1 > 0 && scored > 0 && scored <= p.C1Pairs && p.smallestShare(scored) <= p.Share
+	return p.C1 > 0 && scored > 0 && scored <= p.C1Pairs && p.smallestShare(a.config.Scorer, scored) <= p.Share
 }
 
-// named reports whether the trace names an account or a cohort. Its error rate is part of that of
+// named reports whether the trace names an account or a cohort, or finds a lane. Its error rate is part of that of
 // the trace, so what is named is detected, with the master or without it.
 func (f *finding) named() bool {
 	if f.trace == nil {
 		return false
+	}
+	if len(f.trace.Lanes()) > 0 {
+		return true // no account, and yet a key of ours
 	}
 	for _, family := range []*student.FamilyResult{f.trace.Cohorts, f.trace.Tenants} {
 		if family != nil && family.Named > family.DecoysNamed {
@@ -117,7 +120,8 @@ func (f *finding) namedP() (log10P, adjusted float64) {
 			continue
 		}
 		for _, x := range family.Accounts {
-			if x.Named && !x.Decoy && x.Log10PHolm < adjusted {
+			found := x.Named || x.Lane && x.Log10PHolm <= math.Log10(f.trace.Alpha)
+			if found && !x.Decoy && x.Log10PHolm < adjusted {
 				log10P, adjusted = x.Log10P, x.Log10PHolm
 			}
 		}

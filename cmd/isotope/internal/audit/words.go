@@ -115,7 +115,7 @@ func (a *Audit) power(c *report.AuditCanonical, f *finding) {
 		}
 	}
 	if p.C1 > 0 {
-		c.Power = append(c.Power, shareWords(p.smallestShare(scored), p.C1))
+		c.Power = append(c.Power, shareWords(p.smallestShare(a.config.Scorer, scored), p.C1))
 	} else {
 		c.Power = append(c.Power, "an unknown share of marked training text: it depends on the student's sensitivity c1, which was not stated")
 	}
@@ -126,7 +126,8 @@ func shareWords(share, c1 float64) string {
 	if share > 1 {
 		return fmt.Sprintf("no share of marked training text, with probability 0.9, if c1 is %g: there are too few tokens", c1)
 	}
-	return fmt.Sprintf("a share of %.3g of marked training text, with probability 0.9, if c1 is %g and most pairs are new", share, c1)
+	share = math.Ceil(share*1e4) / 1e4 // never less than the test shows
+	return fmt.Sprintf("a share of %.4g of marked training text, with probability 0.9, if c1 is %g and most pairs are new", share, c1)
 }
 
 // warnings returns the warnings of all tests, each once.
