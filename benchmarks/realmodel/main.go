@@ -3,6 +3,7 @@
 //	go run ./realmodel write -kinds chat,code -texts 20 -length 400 -temperature 0.7 \
 //	    -profile profile.json -key key -out texts.jsonl
 //	go run ./realmodel measure -profile profile.json -key key texts.jsonl
+//	go run ./realmodel forge -profile profile.json -key key -unmarked unmarked.jsonl -others others.jsonl texts.jsonl
 //
 // The model and llama.cpp are those of internal/llamacpp/fetch.sh. A call of write that was stopped
 // continues after the last text of its file.
@@ -36,9 +37,11 @@ func run(args []string) error {
 			return write(args[1:])
 		case "measure":
 			return measure(args[1:])
+		case "forge":
+			return forge(args[1:])
 		}
 	}
-	return errors.New("give write or measure, and its flags; -h lists them")
+	return errors.New("give write, measure or forge, and its flags; -h lists them")
 }
 
 // A line is a text of a file: the form that the command's audit reads, with more fields.

@@ -37,8 +37,9 @@ type row struct {
 	Scored   int64       `json:"scored,omitempty"`
 	Green    int64       `json:"green,omitempty"`
 	MeanP    float64     `json:"mean_p,omitempty"`
-	Tails    []float64   `json:"tails,omitempty"` // shares of p <= 0.1, 0.01, 0.001 and 0.0001
-	Lost     *float64    `json:"lost,omitempty"`  // share of ids that reading the text gives back no more
+	Error    float64     `json:"standard_error,omitempty"` // of the mean, over keys: texts share contexts
+	Tails    []float64   `json:"tails,omitempty"`          // shares of p <= 0.1, 0.01, 0.001 and 0.0001
+	Lost     *float64    `json:"lost,omitempty"`           // share of ids that reading the text gives back no more
 	Smallest float64     `json:"smallest_log10_p,omitempty"`
 }
 
@@ -295,27 +296,30 @@ func replace(pool []watermark.Token) func(*rand.Rand, watermark.Token) []waterma
 // nulls tests the texts under keys that marked nothing.
 func (m *measurement) nulls(keys int) error {
 	var results []detect.Result
-	var sum float64
+	var sum, squares float64
 	tails := make([]float64, 4)
 	for i := range keys {
 		mark, err := m.profile.Mark(m.key.Derive("null", strconv.Itoa(i)))
 		if err != nil {
 			return err
 		}
+		var mean float64
 		for _, t := range m.texts {
 			r := test(mark, t.Output)
 			results = append(results, r)
-			sum += math.Pow(10, r.Log10P)
+			mean += math.Pow(10, r.Log10P) / float64(len(m.texts))
 			for j := range tails {
 				if r.Log10P <= -float64(j+1) {
 					tails[j]++
 				}
 			}
 		}
+		sum, squares = sum+mean, squares+mean*mean
 	}
 	r := m.row("nulls", 0, results)
 	r.Scored, r.Green = 0, 0
-	r.MeanP, r.Tails = round(sum/float64(len(results))), tails
+	n := float64(keys)
+	r.MeanP, r.Error, r.Tails = round(sum/n), round(math.Sqrt(max(squares/n-sum*sum/n/n, 0)/n)), tails
 	for i := range tails {
 		tails[i] /= float64(len(results))
 	}

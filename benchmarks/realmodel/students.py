@@ -158,7 +158,7 @@ def main():
     p.add_argument("--work", required=True)
     p.add_argument("--model", default=os.path.expanduser("~/.cache/isotope/SmolLM2-135M-Instruct.Q4_1.gguf"))
     p.add_argument("--quick", action="store_true", help="six training answers of 40 tokens and four answers: does it run?")
-    p.add_argument("--arm", default="", help="run the arms whose names begin so")
+    p.add_argument("--arm", action="append", choices=ARMS, help="run this arm alone; repeat it for more")
     p.add_argument("--train", type=int, default=200, help="answers of the teacher")
     p.add_argument("--answers", type=int, default=80, help="answers of the student")
     p.add_argument("--batch", type=int, default=16, help="answers of the student at once")
@@ -170,7 +170,7 @@ def main():
         a.train, a.answers, a.length = 6, 4, 40
     os.makedirs(a.work, exist_ok=True)
     for arm, (width, delta, share, kind) in ARMS.items():
-        if not arm.startswith(a.arm):
+        if a.arm and arm not in a.arm:
             continue
         folder = os.path.join(a.work, arm)
         os.makedirs(folder, exist_ok=True)

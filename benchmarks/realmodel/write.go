@@ -126,11 +126,7 @@ func (o *writeFlags) text(m *llamacpp.Model, e *llamacpp.Engine, marking *waterm
 	r := &llamacpp.Request{Prompt: ids, MaxTokens: o.length, Seed: seed,
 		Sampler: watermark.Sampler{Temperature: float32(o.temperature), TopK: o.topK}}
 	if !o.end {
-		for _, t := range m.Special() {
-			if m.IsEnd(t) {
-				r.Bias = append(r.Bias, llamacpp.LogitBias{Token: t, Bias: float32(math.Inf(-1))})
-			}
-		}
+		r.Bias = withoutEnd(m)
 	}
 	if l.Marked = marking != nil && rand.New(rand.NewPCG(o.seed, uint64(number))).Float64() < o.share; l.Marked {
 		r.Sequence = marking.Sequence(uint32(number))
@@ -142,4 +138,14 @@ func (o *writeFlags) text(m *llamacpp.Model, e *llamacpp.Engine, marking *waterm
 	}
 	l.Output, l.Ended = append(l.Output, t.Tokens...), t.Finish == llamacpp.FinishEnd
 	return l, nil
+}
+
+// withoutEnd forbids the tokens that end a text.
+func withoutEnd(m *llamacpp.Model) (b []llamacpp.LogitBias) {
+	for _, t := range m.Special() {
+		if m.IsEnd(t) {
+			b = append(b, llamacpp.LogitBias{Token: t, Bias: float32(math.Inf(-1))})
+		}
+	}
+	return b
 }
