@@ -81,12 +81,14 @@ func holdsView(view []byte, known bool) bool {
 }
 
 // MayHold reports whether a text holds a key, the beginning of one, or as many hex digits in a row
-// as a key has and not more. Digits after "sha256:" or "0x" are a hash. It suits what is about to
+// as a key has and not more. Digits after "sha256:" or "0x" are a hash. It finds private keys in PEM
+// and of OpenSSH too, which have nothing to do with marks. It suits what is about to
 // leave the machine, and what stands where an id or a name belongs.
 func MayHold[T ~string | ~[]byte](text T) bool {
 	b := []byte(text)
 	return hasBareDigits(b) || views(b, func(view []byte) bool {
-		return index(view, keyPrefix) >= 0 || index(view, enginePrefix) >= 0 || hasBareDigits(view)
+		return index(view, keyPrefix) >= 0 || index(view, enginePrefix) >= 0 || hasBareDigits(view) ||
+			holdsPEM(view) || decoded(view, len(pemBegin)+len(pemKind)+leastBody, codeOfPEM)
 	}) || Holds(b)
 }
 
