@@ -14,12 +14,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"regexp"
+	"runtime"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -46,6 +48,8 @@ func main() {
 	flag.IntVar(&c.rounds, "rounds", 3, "how often each case runs, one after the other")
 	flag.StringVar(&c.cases, "cases", "", "run the cases that this pattern matches, besides tokenizing alone")
 	flag.StringVar(&c.profile, "profile", "", "write a CPU profile of the cases after tokenizing alone to this file")
+	flag.StringVar(&c.python, "python", "", "also run the peers with this Python, which has numpy and tokenizers")
+	flag.StringVar(&c.vocabulary, "vocabulary", "", "tokenizer.json of cl100k_base for the peers")
 	flag.BoolVar(&c.only, "corpus", false, "write the corpus and stop")
 	flag.Parse()
 	if c.size < 1 || c.files < 1 || c.rounds < 1 || flag.NArg() > 0 {
@@ -59,10 +63,11 @@ func main() {
 }
 
 type config struct {
-	size, files, sample, rounds  int
-	seed                         uint64
-	keep, profile, cases string
-	only                         bool
+	size, files, sample, rounds int
+	seed                        uint64
+	keep, profile, cases        string
+	python, vocabulary          string
+	only                        bool
 }
 
 // A work is a case of the benchmark.
@@ -71,6 +76,7 @@ type work struct {
 	processors int
 	once       bool // it takes long, so the first round alone has it
 	run        func() error
+	elsewhere  func() (time.Duration, error) // in place of run: another process, and its CPU time
 	costs      []measured
 }
 
@@ -144,6 +150,19 @@ func (c *config) run() error {
 		{name: "scan, 1,000 independent keys", processors: 1, once: true, run: scans(marks(t, 1000, 0), 1, c.sample)},
 		{name: "scan, 1 key, 2 processors", processors: 2, run: scans(marks(t, 1, 0), 2, c.sample)},
 	}
+	if c.python != "" {
+		versions, err := exec.Command(c.python, peers, "versions").Output()
+		if err != nil {
+			return fmt.Errorf("the peers do not run: %w", err)
+		}
+		fmt.Printf("Peers: %s. They get JSON lines that are decompressed already, and work in one thread.\n\n", strings.TrimSpace(string(versions)))
+		for _, p := range []struct{ mode, name string }{
+			{"tokenizers", "Python: json and tokenizers, 1 thread"},
+			{"detector", "Python: the same and numpy, 1 key"},
+		} {
+			works = append(works, &work{name: p.name, processors: 1, elsewhere: func() (time.Duration, error) { return c.peer(names, p.mode) }})
+		}
+	}
 	works = slices.DeleteFunc(works, func(w *work) bool { return w != works[0] && !pattern.MatchString(w.name) })
 	if c.profile != "" {
 		// Tokenizing alone would hide the rest, so the profile begins after it.
@@ -208,9 +227,60 @@ func (c *config) run() error {
 // measure runs a case and keeps what it cost.
 func (w *work) measure() error {
 	runtime.GOMAXPROCS(w.processors)
-	m := clock(w.run)
+	m := clock(func() error {
+		if w.elsewhere != nil {
+			return nil
+		}
+		return w.run()
+	})
+	if w.elsewhere != nil {
+		m.cpu, m.err = w.elsewhere()
+	}
 	w.costs = append(w.costs, m)
 	return m.err
+}
+
+// peers is the program of the peers, from the folder of the benchmarks.
+const peers = "scan/peers.py"
+
+// peer runs a peer over the files, and returns the CPU time that it states.
+func (c *config) peer(names []string, mode string) (time.Duration, error) {
+	cmd := exec.Command(c.python, peers, mode, c.vocabulary)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return 0, err
+	}
+	fed := make(chan error, 1)
+	go func() { fed <- errors.Join(decompress(in, names), in.Close()) }()
+	out, err := cmd.Output()
+	if err := errors.Join(err, <-fed); err != nil {
+		return 0, err
+	}
+	var said struct{ CPU float64 }
+	if err := json.Unmarshal(out, &said); err != nil || said.CPU <= 0 {
+		return 0, fmt.Errorf("%s says %q: %w", peers, out, err)
+	}
+	return time.Duration(said.CPU * float64(time.Second)), nil
+}
+
+// decompress writes the content of files.
+func decompress(w io.Writer, names []string) error {
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		z, err := zstd.NewReader(f)
+		if err == nil {
+			_, err = io.Copy(w, z)
+			z.Close()
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // measured is the cost of a piece of work.
