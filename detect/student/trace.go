@@ -249,9 +249,14 @@ func (s *Test) resolution(r *TraceResult, f *FamilyResult, factor float64) float
 	}
 	// Holm's rule is strictest for the first account, where it is Bonferroni's.
 	tests := math.Pow(10, factor) * float64(s.options.statistics()) * float64(len(f.Accounts))
-	return plan.Student{
+	exact := plan.Student{
 		C1: master / math.Sqrt(float64(r.Master.Pairs.Scored)), Alpha: min(r.Alpha, 0.5), Tests: int64(math.Ceil(min(tests, 1<<62))), Gamma: greenLaw(s.scorer).P,
-	}.Share(int64(units), null.TargetPower)
+	}
+	// The normal law, which reports of before used, may ask for more, and never names less often.
+	level := math.Log10(r.Alpha) - factor - math.Log10(float64(s.options.statistics())) - math.Log10(float64(len(f.Accounts)))
+	need := tail.NormalQuantile(level) - tail.NormalQuantile(math.Log10(null.TargetPower))
+	normal := need / (master * math.Sqrt(units/float64(r.Master.Pairs.Scored)))
+	return max(normal, exact.Share(int64(units), null.TargetPower))
 }
 
 // z returns the z-score of the statistic with the smaller p-value.
