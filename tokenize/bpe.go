@@ -22,22 +22,18 @@ type BPE struct {
 	added        added
 }
 
-// newBPE returns an encoding of OpenAI. tokens holds the bytes of each id, none for ids that do not
-// decode.
-func newBPE(s *spec, tokens []string) (*BPE, error) {
+// newBPE returns an encoding of OpenAI. d has no bytes for ids that do not decode.
+func newBPE(s *spec, d dictionary) (*BPE, error) {
 	loadClasses()
 	special := s.names()
-	vocab, err := newVocabulary(tokens, nil)
-	if err != nil {
-		return nil, err
-	}
+	vocab := vocabularyOf(d)
 	e := &BPE{
 		name:    s.name,
 		size:    s.vocab,
 		special: special,
 		stages:  []stage{s.split},
 		vocab:   vocab,
-		digest:  digest(s.pattern, tokens, special),
+		digest:  digest(s.pattern, d.names(), special),
 	}
 	if err := e.checkBytes(); err != nil {
 		return nil, err

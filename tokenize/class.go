@@ -33,8 +33,16 @@ var (
 // loadClasses expands classRuns and punctRuns into pages.
 var loadClasses = sync.OnceFunc(func() {
 	seen := make(map[[256]class]uint8)
+	flat := make(map[class]uint8) // pages of one class, which most are
 	run, mark := 0, 0
 	for p := range classPage {
+		after := uint32(p+1) << 8
+		whole := (run+1 == len(classRuns) || classRuns[run+1]>>8 >= after) && (mark+1 == len(punctRuns) || punctRuns[mark+1]>>8 >= after)
+		one := class(classRuns[run]) | class(punctRuns[mark])
+		if n, ok := flat[one]; ok && whole {
+			classPage[p] = n
+			continue
+		}
 		var page [256]class
 		for i := range page {
 			r := uint32(p<<8 | i)
@@ -53,6 +61,9 @@ var loadClasses = sync.OnceFunc(func() {
 			classPages = append(classPages, page)
 		}
 		classPage[p] = n
+		if whole {
+			flat[one] = n
+		}
 	}
 	copy(ascii[:], classPages[classPage[0]][:])
 })

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"iter"
 	"maps"
 	"slices"
 )
@@ -55,12 +56,12 @@ func (d *digester) sum() string {
 //   - the Unicode classes: the elements of classRuns in big-endian order
 //   - each token, empty for an id without text
 //   - each special token in the order of ids: its id as four bytes, big-endian, and its name
-func digest(pattern string, tokens []string, special map[int32]string) string {
+func digest(pattern string, tokens iter.Seq[string], special map[int32]string) string {
 	d := newDigester()
 	d.field("isotope/tokenize/1")
 	d.field(pattern)
 	d.runs(classRuns[:])
-	for _, token := range tokens {
+	for token := range tokens {
 		d.field(token)
 	}
 	d.special(special)

@@ -126,11 +126,15 @@ func (s *spec) names() map[int32]string {
 
 // load makes the encoding from its packed vocabulary.
 func (s *spec) load() (*BPE, error) {
-	tokens, err := unpack(s.packed, s.vocab)
+	text, start, err := unpack(s.packed, s.vocab)
 	if err != nil {
 		return nil, fmt.Errorf("tokenize: %s: %w", s.name, err)
 	}
-	e, err := newBPE(s, tokens)
+	d, err := newDictionaryOf(text, start, nil)
+	if err != nil {
+		return nil, fmt.Errorf("tokenize: %s: %w", s.name, err)
+	}
+	e, err := newBPE(s, d)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -83,7 +84,7 @@ func (s *source) recognize() error {
 	for i := range encodings {
 		spec := &encodings[i]
 		tokens := append(s.tokens[:len(s.tokens):len(s.tokens)], make([]string, max(0, spec.vocab-len(s.tokens)))...)
-		if len(tokens) == spec.vocab && digest(spec.pattern, tokens, spec.names()) == spec.digest {
+		if len(tokens) == spec.vocab && digest(spec.pattern, slices.Values(tokens), spec.names()) == spec.digest {
 			s.tokens, s.special = tokens, spec.names()
 			return s.use(spec.pattern)
 		}

@@ -197,6 +197,8 @@ func TestLoadRefusesOtherVocabulary(t *testing.T) {
 	_, err = s.load()
 	assert.ErrorContains(t, err, "tokenize: none: ")
 
-	_, err = newBPE(&s, make([]string, 300))
+	holes, err := newDictionary(make([]string, 300), nil)
+	require.NoError(t, err)
+	_, err = newBPE(&s, holes)
 	assert.EqualError(t, err, "tokenize: none: the vocabulary lacks the byte 0x00")
 }

@@ -34,24 +34,28 @@ func pack(tokens []string) []byte {
 
 var errPacked = errors.New("the packed vocabulary is damaged")
 
-// unpack returns the bytes of ids below n, none for a hole and after the last token. They share the memory
-// of packed.
-func unpack(packed string, n int) ([]string, error) {
+// unpack returns the tokens of ids below n, one after the other, and where each of them starts, then the
+// end. A hole has no bytes, and neither has an id after the last token. The text shares the memory of
+// packed.
+func unpack(packed string, n int) (text string, start []uint32, err error) {
 	if len(packed) < 4 {
-		return nil, errPacked
+		return "", nil, errPacked
 	}
 	count := int(binary.BigEndian.Uint32([]byte(packed[:4])))
 	if len(packed)-4 < count {
-		return nil, errPacked
+		return "", nil, errPacked
 	}
 	sizes, text := packed[4:4+count], packed[4+count:]
-	tokens := make([]string, n)
-	for id := range min(n, count) {
-		size := int(sizes[id])
-		if size > len(text) {
-			return nil, errPacked
+	start = make([]uint32, n+1)
+	end := 0
+	for id := range n {
+		if id < count {
+			end += int(sizes[id])
 		}
-		tokens[id], text = text[:size], text[size:]
+		start[id+1] = uint32(end)
 	}
-	return tokens, nil
+	if end > len(text) {
+		return "", nil, errPacked
+	}
+	return text[:end], start, nil
 }

@@ -30,7 +30,7 @@ func TestPacked(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join("packed", c.name), pack(tokens), 0o644))
 				return
 			}
-			got, err := unpack(c.packed, c.count)
+			got, err := unpacked(c.packed, c.count)
 			require.NoError(t, err)
 			assert.True(t, c.packed == string(pack(tokens)), "the packed vocabulary is another one")
 			assert.True(t, equalTokens(got, tokens))
@@ -40,15 +40,28 @@ func TestPacked(t *testing.T) {
 		return
 	}
 	t.Run("r50k_base", func(t *testing.T) {
-		got, err := unpack(packedP50K, 50257)
+		got, err := unpacked(packedP50K, 50257)
 		require.NoError(t, err)
 		assert.True(t, equalTokens(got, tokensOf(t, "r50k_base", 50257)))
 	})
 	t.Run("p50k_edit", func(t *testing.T) {
-		got, err := unpack(packedP50K, 50284)
+		got, err := unpacked(packedP50K, 50284)
 		require.NoError(t, err)
 		assert.True(t, equalTokens(got, tokensOf(t, "p50k_edit", 50284)))
 	})
+}
+
+// unpacked returns the tokens of a packed vocabulary.
+func unpacked(packed string, n int) ([]string, error) {
+	text, start, err := unpack(packed, n)
+	if err != nil {
+		return nil, err
+	}
+	tokens := make([]string, n)
+	for id := range tokens {
+		tokens[id] = text[start[id]:start[id+1]]
+	}
+	return tokens, nil
 }
 
 func equalTokens(a, b []string) bool {
@@ -83,7 +96,7 @@ func TestUnpack(t *testing.T) {
 		{"cut text", packed[:len(packed)-1], 3, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := unpack(c.packed, c.n)
+			got, err := unpacked(c.packed, c.n)
 			assert.Equal(t, c.want, got)
 			assert.Equal(t, c.want == nil, err != nil)
 		})

@@ -222,7 +222,7 @@ func (s *source) asRanks(e *BPE) (bool, error) {
 //     white space on its left and right, "l" and "r"
 func (s *source) digest(e *BPE) string {
 	if s.ranked && s.whole && s.normal.none() && e.added.empty() && len(s.rules) == 1 && !s.hidesText() && e.lacks == nil {
-		return digest(s.rules[0].pattern, s.tokens, e.special)
+		return digest(s.rules[0].pattern, slices.Values(s.tokens), e.special)
 	}
 	d := newDigester()
 	number := func(n int32) string { return string(binary.BigEndian.AppendUint32(nil, uint32(n))) }

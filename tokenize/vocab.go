@@ -3,7 +3,9 @@ package tokenize
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math/bits"
+	"strings"
 )
 
 // A dictionary finds names by id, and ids by name. For the latter it has an open hash table that is at most
@@ -34,26 +36,48 @@ var errSlow = fmt.Errorf("%w: the file was made so that looking up its tokens ta
 // newDictionary returns a dictionary of names. find does not find those without text and hidden ones. Of
 // two names with the same bytes it finds the first.
 func newDictionary(names []string, hidden idSet) (dictionary, error) {
-	found, bytes := 0, 0
-	for id, name := range names {
+	bytes := 0
+	for _, name := range names {
 		bytes += len(name)
-		if name != "" && !hidden.has(int32(id)) {
+	}
+	var text strings.Builder
+	text.Grow(bytes)
+	start := make([]uint32, 0, len(names)+1)
+	for _, name := range names {
+		start = append(start, uint32(text.Len()))
+		text.WriteString(name)
+	}
+	return newDictionaryOf(text.String(), append(start, uint32(text.Len())), hidden)
+}
+
+// newDictionaryOf returns a dictionary of names that stand one after the other in a text. start has where
+// each begins, then the end.
+func newDictionaryOf(text string, start []uint32, hidden idSet) (dictionary, error) {
+	d := dictionary{text: text, start: start}
+	found := 0
+	for id := range d.size() {
+		size := int(start[id+1] - start[id])
+		d.longest = max(d.longest, size)
+		if size > 0 && !hidden.has(int32(id)) {
 			found++
 		}
 	}
-	d := dictionary{
-		start: make([]uint32, 0, len(names)+1),
-		slots: make([]slot, 2<<bits.Len(uint(found))),
+	d.slots = make([]slot, 2<<bits.Len(uint(found)))
+	return d, d.fill([]byte(text), hidden)
+}
+
+// size returns the number of ids.
+func (d *dictionary) size() int { return len(d.start) - 1 }
+
+// names returns the names in the order of ids.
+func (d *dictionary) names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for id := range d.size() {
+			if !yield(d.token(int32(id))) {
+				return
+			}
+		}
 	}
-	text := make([]byte, 0, bytes)
-	for _, name := range names {
-		d.start = append(d.start, uint32(len(text)))
-		text = append(text, name...)
-		d.longest = max(d.longest, len(name))
-	}
-	d.start = append(d.start, uint32(len(text)))
-	d.text = string(text)
-	return d, d.fill(text, hidden)
 }
 
 // fill enters the names into the table. It first finds where a few names begin their search and reads those
@@ -63,7 +87,7 @@ func (d *dictionary) fill(text []byte, hidden idSet) error {
 	var (
 		slots [few]slot
 		homes [few]int
-		names = len(d.start) - 1
+		names = d.size()
 	)
 	for first := 0; first < names; first += few {
 		n, read := 0, int32(0)
@@ -152,10 +176,15 @@ type vocabulary struct {
 // newVocabulary returns a vocabulary. find does not find tokens without text and hidden ones.
 func newVocabulary(tokens []string, hidden idSet) (vocabulary, error) {
 	d, err := newDictionary(tokens, hidden)
-	v := vocabulary{dictionary: d}
 	if err != nil {
-		return v, err
+		return vocabulary{dictionary: d}, err
 	}
+	return vocabularyOf(d), nil
+}
+
+// vocabularyOf returns the vocabulary of a dictionary.
+func vocabularyOf(d dictionary) vocabulary {
+	v := vocabulary{dictionary: d}
 	for b := range v.single {
 		v.single[b] = v.find([]byte{byte(b)})
 	}
@@ -173,7 +202,7 @@ func newVocabulary(tokens []string, hidden idSet) (vocabulary, error) {
 			v.double[s.key&0xff<<8|s.key>>8] = s.id
 		}
 	}
-	return v, nil
+	return v
 }
 
 // hash returns a hash of a token. Its lower half says where the search for the slot starts, and its upper
