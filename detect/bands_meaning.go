@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
@@ -153,7 +154,7 @@ func found(b BandResult) string {
 		return text + "; silence says nothing, because no rate was stated for text like this one"
 	case r.Power.RateShare <= 1:
 		return fmt.Sprintf("%s; a text of the stated rate of which %s is marked would be detected at least "+
-			"9 times in 10", text, percent(r.Power.RateShare))
+			"9 times in 10", text, percent(upward(r.Power.RateShare)))
 	}
 	return text + "; the test cannot promise to detect a text of this length and of the stated rate, " +
 		"even if all of it is marked"
@@ -168,4 +169,14 @@ func percent(share float64) string {
 		return fmt.Sprintf("%.2g %%", p)
 	}
 	return fmt.Sprintf("%.0f %%", 100*share)
+}
+
+// upward returns the next share that percent writes exactly: a text of which less is marked is not
+// detected as often as the sentence says.
+func upward(share float64) float64 {
+	unit := 0.01
+	if 100*share < 9.95 {
+		unit = math.Pow(10, math.Floor(math.Log10(share))-1)
+	}
+	return math.Ceil(share/unit) * unit
 }

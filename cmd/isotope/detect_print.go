@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
@@ -186,15 +188,26 @@ func powerWords(law watermark.Law, r detect.Result) string {
 	_, colours := law.(watermark.Bernoulli)
 	switch {
 	case p.Rate > 0 && p.RateShare <= 1:
-		return fmt.Sprintf("a text like this one of which %.3g %% is marked would have been detected with probability 0.9, if the mark raises the mean score by %.3g (alpha %g)", 100*p.RateShare, p.Rate, p.Alpha)
+		return fmt.Sprintf("a text like this one of which %s %% is marked would have been detected with probability 0.9, if the mark raises the mean score by %.3g (alpha %g)", upward(100*p.RateShare), p.Rate, p.Alpha)
 	case p.MinShare > 1 && colours:
 		return fmt.Sprintf("%d scored tokens are too few to detect even a text that is marked throughout with probability 0.9 (alpha %g)", r.Scored, p.Alpha)
 	case p.MinShare > 1:
 		return fmt.Sprintf("%d scored tokens are too few to promise that even a text is detected that is marked throughout at one bit of choice a token (alpha %g)", r.Scored, p.Alpha)
 	case !colours:
-		return fmt.Sprintf("a mean higher by %.3f would have been detected with probability 0.9 (alpha %g)", p.MinExcess, p.Alpha)
+		return fmt.Sprintf("a mean higher by %s would have been detected with probability 0.9 (alpha %g)", upward(p.MinExcess), p.Alpha)
 	}
-	return fmt.Sprintf("in the best case, a text of which %.3g %% is marked would have been detected with probability 0.9 (green rate higher by %.3f, alpha %g)", 100*p.MinShare, p.MinExcess, p.Alpha)
+	return fmt.Sprintf("in the best case, a text of which %s %% is marked would have been detected with probability 0.9 (green rate higher by %s, alpha %g)", upward(100*p.MinShare), upward(p.MinExcess), p.Alpha)
+}
+
+// upward writes a positive number with three digits that count, rounded up: a sentence about what would
+// have been detected is not true of a smaller number.
+func upward(x float64) string {
+	s := strconv.FormatFloat(x, 'g', 3, 64)
+	if v, err := strconv.ParseFloat(s, 64); err == nil && v < x {
+		unit := math.Pow(10, math.Floor(math.Log10(x))-2)
+		s = strconv.FormatFloat(x+unit/2, 'g', 3, 64)
+	}
+	return s
 }
 
 // evidenceColumn returns the title of a column of evidence, and the evidence of a result in

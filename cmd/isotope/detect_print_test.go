@@ -60,3 +60,13 @@ func TestSpanWords(t *testing.T) {
 	s.draw = true
 	assert.Contains(t, s.String(), "tokens 1 to 9: 6 scored between tokens 2 and 8")
 }
+
+// TestUpward: what is printed is never below the number.
+func TestUpward(t *testing.T) {
+	for _, c := range []struct {
+		x    float64
+		want string
+	}{{0.125, "0.125"}, {0.1251, "0.126"}, {50, "50"}, {12.341, "12.4"}, {99.95, "100"}, {0.00012345, "0.000124"}, {9.999, "10"}, {1, "1"}} {
+		assert.Equal(t, c.want, upward(c.x))
+	}
+}
