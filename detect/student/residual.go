@@ -2,7 +2,6 @@ package student
 
 import (
 	"cmp"
-	"iter"
 	"math"
 	"slices"
 
@@ -50,15 +49,12 @@ type OutputRows interface {
 //	a = count(context, token) - sum over positions t with that context of p_ref(token | all before t)
 //
 // This is the score of an exponential tilt of the reference, taken at tilt 0 (Cox and Hinkley 1974,
-// section 4.8). A token that occurs less often than expected has a weight below 0.
-func (s *Test) residuals(pairs *contextIndex, counts iter.Seq[int64]) []int64 {
+// section 4.8). A token that occurs less often than expected has a weight below 0. fixed has the counts,
+// and residuals subtracts there.
+func (s *Test) residuals(pairs *contextIndex, fixed []int64) []int64 {
 	width := s.scorer.Width()
 	var key []byte
 	var ids []int32
-	fixed := make([]int64, 0, pairs.list.len())
-	for n := range counts {
-		fixed = append(fixed, min(n, math.MaxInt64/fixedOne/2)*fixedOne)
-	}
 	if s.options.OutputRows != nil {
 		s.subtractRows(fixed, pairs)
 		return fixed

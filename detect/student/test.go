@@ -217,11 +217,15 @@ func (s *Test) Result() Result {
 func (s *Test) test() (Result, *pairSet) {
 	s.settle()
 	acc, filtered := s.gather()
-	set := s.pairSet(acc)
+	set, counts := s.pairSet(acc)
+	pairs := acc.Result() // acc, which is large, is not needed from here on
+	if counts != nil {
+		set.weighted = newWeightedSum(s.residuals(set.pairs.index(), counts))
+	}
 	reference, unread := s.referenceChoices(set)
 	r := Result{
 		Unread:     unread,
-		Pairs:      acc.Result(),
+		Pairs:      pairs,
 		Statistics: s.options.statistics(),
 		Tests:      s.options.Tests * s.options.statistics(),
 		Prompts:    s.testPrompts(),
@@ -342,23 +346,22 @@ func (s *Test) testPrompts() detect.Result {
 	return acc.Result()
 }
 
-// pairSet lists the distinct pairs that are tested, with their weights.
-func (s *Test) pairSet(acc *detect.Accumulator) *pairSet {
-	set := &pairSet{countsPairs: true}
-	counts := func(yield func(int64) bool) {
-		for u := range acc.Units() {
-			if !u.Excluded && !yield(u.Count) {
-				return
-			}
-		}
-	}
+// pairSet lists the distinct pairs that are tested, without weights. If a residual is tested, counts has
+// how often each pair occurs, in fixed point.
+func (s *Test) pairSet(acc *detect.Accumulator) (set *pairSet, counts []int64) {
+	set = &pairSet{countsPairs: true}
 	for u := range acc.Units() {
 		if !u.Excluded {
 			set.pairs.add(u.Pair)
 		}
 	}
 	if s.options.statistics() > 1 {
-		set.weighted = newWeightedSum(s.residuals(set.pairs.index(), counts))
+		counts = make([]int64, 0, set.pairs.len())
+		for u := range acc.Units() {
+			if !u.Excluded {
+				counts = append(counts, min(u.Count, math.MaxInt64/fixedOne/2)*fixedOne)
+			}
+		}
 	}
-	return set
+	return set, counts
 }
