@@ -42,14 +42,14 @@ func checkPath(who, path string) error {
 
 // isSecret reports whether s may contain a secret key. It looks for the text of a key in any
 // writing, and for as many hex digits in a row as a key has.
-func isSecret(s string) bool {
+func isSecret[T ~string | ~[]byte](s T) bool {
 	if secret.MayHold(s) {
 		return true
 	}
 	const digits = 64
 	run := 0
-	for _, b := range []byte(s) {
-		switch {
+	for i := range len(s) {
+		switch b := s[i]; {
 		case b >= '0' && b <= '9', b >= 'a' && b <= 'f', b >= 'A' && b <= 'F':
 			if run++; run == digits {
 				return true
