@@ -55,6 +55,36 @@ func TestWhatOthersWroteIsShownAsItIs(t *testing.T) {
 	assertHarmless(t, out+errs)
 }
 
+// TestScansShowNamesAsTheyAre: names of files and of fields, rows, and files that are no report, in the
+// table and on the page. JSON is exact, as TestDataIsExact has it.
+func TestScansShowNamesAsTheyAre(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("such names are not allowed")
+	}
+	dir, page := newDir(t), filepath.Join(t.TempDir(), "p.html")
+	attack := strings.ReplaceAll(attacks, "/", "")
+	dir.file(attack+".jsonl", `{"output":"some words that nobody marked at all"}`+"\n"+`{"output":"`+strings.Repeat("a \\u001b[2J b \\u202e c ", 30)+`","id":"\u001b]0;x\u0007"}`+"\n"+`{"an\u001b[2Kswer\u202e":"x y z"}`+"\n")
+	dir.file("b"+attack+".bin", strings.Repeat("\x00\x01\x02\xff", 50))
+	for _, args := range [][]string{
+		scanArgs(t, "scan", dir.of("")),
+		scanArgs(t, "scan", "--report", page, dir.of("")),
+		{"verify", dir.of("b" + attack + ".bin")},
+		{"log", "verify", dir.of(attack)},
+		{"reduce", dir.of(attack)},
+		{"eval", "compare", dir.of(attack), dir.of("b" + attack)},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			_, out, errs := isotope(args...)
+			assertHarmless(t, out+errs)
+			assert.NotEmpty(t, out+errs)
+		})
+	}
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	assertHarmless(t, string(text))
+	assert.Contains(t, string(text), `\u202edetected`)
+}
+
 // TestDataIsExact: what a program reads is not changed on its way.
 func TestDataIsExact(t *testing.T) {
 	for _, c := range []struct {
