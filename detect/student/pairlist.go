@@ -29,8 +29,12 @@ func (l *pairList) add(p detect.Pair) {
 		l.pages = append(l.pages, nil)
 	}
 	page := &l.pages[len(l.pages)-1]
-	if cap(*page) == len(*page) {
-		*page = slices.Grow(*page, min(max(64, l.n%pagePairs), pagePairs)*(l.width+1))
+	switch {
+	case cap(*page) > len(*page):
+	case l.n >= pagePairs:
+		*page = make([]detect.Token, 0, pagePairs*(l.width+1))
+	default: // the first page grows, since most lists are short
+		*page = slices.Grow(*page, max(64, l.n)*(l.width+1))
 	}
 	*page = append(append(*page, p.Context...), p.Token)
 	l.n++
