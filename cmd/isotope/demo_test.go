@@ -36,9 +36,21 @@ func TestDemoOnTheGoDistribution(t *testing.T) {
 	assert.Equal(t, 99, d.Decoys.N)
 	assert.Greater(t, d.Decoys.MinLog10P, -4.0)
 	assert.Equal(t, detect.Detected, d.Student.Verdict)
+	assert.Equal(t, detect.NotDetected, d.Unmarked.Verdict, "the corpus is large enough for the promise")
 	assert.InDelta(t, 800, d.Marked.Tokens, 40, "decoded and tokenized again, a text has about as many tokens")
 	assert.Positive(t, d.Seconds)
 	for _, r := range []resultJSON{d.Marked, d.Unmarked, *d.Student, *d.CleanStudent} {
 		assert.Positive(t, r.Skipped.Excluded, "prompts are left out")
+	}
+}
+
+// TestRateNote: the page says why silence counts, if it does.
+func TestRateNote(t *testing.T) {
+	d := &demo{rate: 0.25}
+	d.unmarked.result.Verdict = detect.Inconclusive
+	assert.Empty(t, d.rateNote())
+	d.unmarked.result.Verdict = detect.NotDetected
+	if notes := d.rateNote(); assert.Len(t, notes, 1) {
+		assert.Contains(t, notes[0], "In 20 more texts of the teacher, under another key, 0.750 of the scored tokens were green.")
 	}
 }
