@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// block is a block of PEM. Its body is no key.
+// block is a block of PEM. Its body is not a key.
 func block(kind, body string) string {
 	return fmt.Sprintf("-----BEGIN %s-----\n%s\n-----END %[1]s-----\n", kind, body)
 }
