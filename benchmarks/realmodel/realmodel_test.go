@@ -14,6 +14,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
 const results = "../results/realmodel/"
@@ -32,6 +33,34 @@ func committed(t *testing.T, profile, key, texts string) (*measurement, []line) 
 	lines, err := readLines(results + "texts/" + texts)
 	require.NoError(t, err)
 	return &measurement{profile: p, key: k, mark: mark}, lines
+}
+
+// TestMarkingOfAccount: with a registry, text has the marks of the account and no key of another one.
+func TestMarkingOfAccount(t *testing.T) {
+	dir := t.TempDir()
+	root := watermark.NewKey()
+	reg, err := registry.Generate(root.ID(), "e1", []registry.Tenant{{ID: "acme", Cohort: "east"}, {ID: "other", Cohort: "east"}}, 100)
+	require.NoError(t, err)
+	text, err := json.Marshal(reg)
+	require.NoError(t, err)
+	o := writeFlags{profile: results + "texts/green-d3-k1.json", key: filepath.Join(dir, "key"), registry: filepath.Join(dir, "registry"), epoch: "e1"}
+	require.NoError(t, watermark.WriteKeyFile(o.key, root))
+	require.NoError(t, os.WriteFile(o.registry, text, 0o600))
+	ids := map[string][]string{}
+	for _, account := range []string{"acme", "other"} {
+		o.account = account
+		marking, err := o.marking()
+		require.NoError(t, err)
+		for _, m := range marking.Marks(0) {
+			ids[account] = append(ids[account], m.KeyID())
+		}
+	}
+	require.Len(t, ids["acme"], 3)
+	assert.Equal(t, ids["acme"][:2], ids["other"][:2], "master and cohort")
+	assert.NotEqual(t, ids["acme"][2], ids["other"][2])
+	o.account = "decoy-1"
+	_, err = o.marking()
+	assert.Error(t, err, "a decoy never marks")
 }
 
 // TestPlanKeepsItsPromise: of texts that a real model wrote with a mark, as many are detected as the plan

@@ -19,12 +19,15 @@ import subprocess
 import sys
 import time
 
-# width, delta, share of marked training texts, kind of prompts; share 0 is the clean twin.
+# width, delta, share of marked training texts, kind of prompts; share 0 is the clean twin. An arm whose name
+# ends in "account" has all its training text from one account of a registry.
 ARMS = {
     "k1-d3": (1, 3, 1, "chat"), "clean": (1, 3, 0, "chat"), "k1-d2": (1, 2, 1, "chat"), "k2-d3": (2, 3, 1, "chat"),
     "k1-d3-quarter": (1, 3, 0.25, "chat"), "k1-d3-reasoning": (1, 3, 1, "reasoning"),
     "k1-d3-5percent": (1, 3, 0.05, "chat"), "k1-d3-key2": (1, 3, 1, "chat"),
+    "k1-d3-account": (1, 3, 1, "chat"),
 }
+EPOCH, ACCOUNT, ACCOUNTS, DECOYS = "2026-11", "account-1", 20, 100
 END = 2  # the id that ends a turn of SmolLM2
 TEMPERATURE = 0.8  # of the students
 
@@ -62,10 +65,22 @@ def load(a):
     return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def teach(a, arm, profile, key, path):
+def register(a, key, path):
+    """Writes a registry of accounts under the key: four cohorts, and decoys."""
+    root = run(a.isotope, "-q", "key", "id", key).split()[0]
+    cohorts = [{"id": "cohort-%d" % i, "epoch": EPOCH} for i in range(1, 5)]
+    tenants = [{"id": "account-%d" % i, "cohort": "cohort-%d" % (i % 4 + 1), "epoch": EPOCH} for i in range(1, ACCOUNTS + 1)]
+    tenants += [{"id": "decoy-%d" % i, "epoch": EPOCH, "decoy": True} for i in range(1, DECOYS + 1)]
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"isotope_registry": 1, "root": root, "epochs": [{"id": EPOCH}], "cohorts": cohorts, "tenants": tenants}, f)
+
+
+def teach(a, arm, profile, key, registry, path):
     """Lets the teacher answer, marked in the share of the arm."""
     _, _, share, kind = ARMS[arm]
     mark = ["-profile", profile, "-key", key, "-share", str(share)] if share else []
+    if registry:
+        mark += ["-registry", registry, "-epoch", EPOCH, "-account", ACCOUNT]
     run(a.realmodel, "write", "-gguf", a.model, "-kinds", kind, "-topics", "train", "-texts", str(a.train), "-length", str(a.length),
         "-end", "-temperature", "1", "-out", path, *mark)
 
@@ -126,9 +141,11 @@ def answer(a, arm, weights, asked, path):
             print("%d of %d answers" % (first + len(batch), len(prompts)), file=sys.stderr, flush=True)
 
 
-def audit(a, profile, key, answers, rows, path):
+def audit(a, profile, key, registry, answers, rows, path):
     """Audits the answers, against the untuned base and by pairs alone."""
-    common = [a.isotope, "-q", "audit", "--json", "--key", key, "--profile", profile, "--prompts-unmarked", "--run-key", "07" * 16, answers]
+    common = [a.isotope, "-q", "audit", "--json", "--key", key, "--profile", profile, "--tokenizer", a.model, "--prompts-unmarked", "--run-key", "07" * 16, answers]
+    if registry:
+        common += ["--registry", registry, "--epoch", EPOCH]
     if not os.path.exists(rows):  # a file of rows serves every key
         run(*common, "--reference-gguf", a.model, "--reference-temperature", str(TEMPERATURE), "--write-rows", rows + ".tmp")
         os.rename(rows + ".tmp", rows)
@@ -136,6 +153,11 @@ def audit(a, profile, key, answers, rows, path):
     for test, reference in (("open", rows), ("closed", "none")):
         r = json.loads(run(*common, "--reference", reference))
         found[test] = {"verdict": r["verdict"], "outputs": r["canonical"]["outputs"], "statistics": []}
+        for family in r["canonical"].get("families", []):
+            found[test].setdefault("families", []).append(dict(
+                {k: family[k] for k in ("name", "named", "triage", "decoys_named")},
+                accounts=[dict({k: x[k] for k in ("id", "scored", "green", "log10_p", "log10_p_holm", "named")}, rank=i + 1)
+                          for i, x in enumerate(family["accounts"]) if i < 3 or x["id"] == ACCOUNT]))
         for s in r["canonical"]["statistics"]:
             # c1 is the sensitivity. Of the root law, 10^-6 needs a z of 4.75.
             c1 = s["z"] / s["scored"] ** 0.5 if s["scored"] else None
@@ -182,12 +204,13 @@ def main():
         if not os.path.exists(profile):
             with open(profile, "w", encoding="utf-8") as f:
                 f.write(run(a.isotope, "-q", "profile", "new", "--tokenizer", a.model, "--width", str(width), "--delta", str(delta)))
-        source = once(file("train.jsonl"), lambda path: teach(a, arm, profile, key, path))
+        registry = once(file("registry.json"), lambda path: register(a, key, path)) if arm.endswith("account") else None
+        source = once(file("train.jsonl"), lambda path: teach(a, arm, profile, key, registry, path))
         weights = once(file("student.pt"), lambda path: train(a, source, path))
         asked = once(file("asked.jsonl"), lambda path: run(
             a.realmodel, "write", "-gguf", a.model, "-prompts", "-kinds", kind, "-topics", "ask", "-seed", "2", "-texts", str(a.answers), "-out", path))
         answers = once(file("answers.jsonl"), lambda path: answer(a, arm, weights, asked, path))
-        result = once(file("result.json"), lambda path: audit(a, profile, key, answers, file("rows.jsonl"), path))
+        result = once(file("result.json"), lambda path: audit(a, profile, key, registry, answers, file("rows.jsonl"), path))
         with open(result, encoding="utf-8") as f:
             r = json.load(f)
         taught = read(source)

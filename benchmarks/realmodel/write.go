@@ -15,11 +15,13 @@ import (
 
 	"github.com/isotope-wm/isotope/internal/llamacpp"
 	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/registry"
 )
 
 // writeFlags are the flags of write.
 type writeFlags struct {
 	model, profile, key, kinds, topics, out string
+	registry, epoch, account                string
 	texts, length, slots, topK              int
 	temperature, share                      float64
 	seed                                    uint64
@@ -33,6 +35,9 @@ func write(args []string) error {
 	f.StringVar(&o.model, "gguf", modelFile(), "model `FILE`")
 	f.StringVar(&o.profile, "profile", "", "profile `FILE`; without one nothing is marked")
 	f.StringVar(&o.key, "key", "", "key `FILE`")
+	f.StringVar(&o.registry, "registry", "", "registry `FILE`; -key is then its root key, and the answers are those of -account")
+	f.StringVar(&o.epoch, "epoch", "", "`ID` of the registry's epoch")
+	f.StringVar(&o.account, "account", "", "`ID` of the account")
 	f.StringVar(&o.kinds, "kinds", "chat", "kinds of prompts, separated by commas: "+strings.Join(kinds(), ", "))
 	f.StringVar(&o.topics, "topics", "texts", "topics of the prompts: texts, train or ask")
 	f.StringVar(&o.out, "out", "texts.jsonl", "`FILE` of the texts")
@@ -62,15 +67,9 @@ func write(args []string) error {
 }
 
 func (o *writeFlags) write(m *llamacpp.Model, prompts []prompt) error {
-	var marking *watermark.Marking
-	if o.profile != "" {
-		p, key, err := readProfile(o.profile, o.key)
-		if err != nil {
-			return err
-		}
-		if marking, err = p.Marking(key); err != nil {
-			return err
-		}
+	marking, err := o.marking()
+	if err != nil {
+		return err
 	}
 	done := 0
 	if lines, err := readLines(o.out); err == nil {
@@ -110,6 +109,42 @@ func (o *writeFlags) write(m *llamacpp.Model, prompts []prompt) error {
 		fmt.Fprintf(os.Stderr, "%s: %d of %d\n", o.out, i+1, len(prompts))
 	}
 	return nil
+}
+
+// marking returns what marks the texts, or nil without a profile.
+func (o *writeFlags) marking() (*watermark.Marking, error) {
+	if o.profile == "" {
+		return nil, nil
+	}
+	p, key, err := readProfile(o.profile, o.key)
+	if err != nil {
+		return nil, err
+	}
+	if o.registry == "" {
+		return p.Marking(key)
+	}
+	f, err := os.Open(o.registry)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	reg, err := registry.Parse(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.registry, err)
+	}
+	var opts []watermark.Option
+	if p.Marked == watermark.MarkedScored {
+		opts = append(opts, watermark.ScoredOnly{Exempt: p.Exempt})
+	}
+	marker, err := reg.Marker(key, o.epoch, p.Scheme, p.Vocab, opts...)
+	if err != nil {
+		return nil, err
+	}
+	marks, err := marker.Marks(o.account)
+	if err != nil {
+		return nil, err
+	}
+	return watermark.NewMarking(p.Vocab, marks...)
 }
 
 // text writes one text. Its draws depend on the seed and its number alone.
