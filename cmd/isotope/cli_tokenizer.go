@@ -63,13 +63,23 @@ type tokenized interface {
 }
 
 // tokenizerOf returns the tokenizer that a profile names, or nil if it names none. It returns an
-// error unless there is the same version of it, built in or in a file of --tokenizer.
+// error unless there is the same version of it: built in, in a file of --tokenizer, or in the model
+// of the call.
 func (c *cli) tokenizerOf(p tokenized) (tokenize.Tokenizer, error) {
 	name, digest := p.Tokenizer()
 	if name == watermark.TokenizerNone {
 		return nil, nil
 	}
-	at := slices.IndexFunc(c.tokenizers, func(t tokenize.Tokenizer) bool { return t.Digest() == digest })
+	given := func() int {
+		return slices.IndexFunc(c.tokenizers, func(t tokenize.Tokenizer) bool { return t.Digest() == digest })
+	}
+	at := given()
+	if at < 0 && c.model != "" && !slices.Contains(tokenize.Names(), name) {
+		if own, err := tokenize.Load(c.model); err == nil { // else the profile's tokenizer has to be given
+			c.tokenizers, c.model = append(c.tokenizers, own), ""
+			at = given()
+		}
+	}
 	var t tokenize.Tokenizer
 	if at >= 0 {
 		t = c.tokenizers[at]

@@ -150,6 +150,7 @@ func (c *cli) detect(ctx context.Context, o *detectFlags, args []string) (err er
 	if err := c.loadTokenizers(o.tokenizers); err != nil {
 		return err
 	}
+	c.model = o.referenceGGUF
 	if d.set, err = c.candidates(o); err != nil {
 		return err
 	}

@@ -61,6 +61,8 @@ func TestRealGGUF(t *testing.T) {
 	assert.Less(t, *with.Informed.Log10P, plain.Log10P, "the model helps")
 	assert.False(t, with.Informed.Refused)
 	assert.Zero(t, with.Informed.Unknown)
+	own := detectJSONOf(t, "detect", "--json", "--key", key, "--profile", profile, marked, "--reference-gguf", model)
+	assert.Equal(t, with.Informed, own.Informed, "the tokenizer in the model file is that of the profile")
 	again := detectJSONOf(t, call(marked, "--probs", rows)...)
 	assert.Equal(t, with.Informed.Log10P, again.Informed.Log10P)
 

@@ -41,6 +41,7 @@ type cli struct {
 	args           []string             // of the call
 	renamed        [][2]string          // old spellings of this call, and the new ones
 	tokenizers     []tokenize.Tokenizer // of --tokenizer
+	model          string               // of --reference-gguf: its tokenizer serves profiles as well
 	keyAccess
 	noColours bool // leave the colours of tokens out of pages
 }

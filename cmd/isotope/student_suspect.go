@@ -43,6 +43,7 @@ func (c *cli) newSuspect(ctx context.Context, o *studentFlags) (*suspect, error)
 	if err != nil {
 		return nil, err
 	}
+	c.model = o.referenceGGUF
 	if s.profile, err = readProfile(o.profile); err != nil {
 		return nil, err
 	}
