@@ -11,7 +11,7 @@ written are continued, too. It uses a GPU if torch sees one, and result.json say
 """
 
 import argparse
-import hashlib
+import gzip
 import json
 import os
 import random
@@ -49,7 +49,7 @@ def once(path, make):
 
 
 def read(path):
-    with open(path, encoding="utf-8") as lines:
+    with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="utf-8") as lines:
         return [json.loads(x) for x in lines]
 
 
@@ -83,6 +83,15 @@ def teach(a, arm, profile, key, registry, path):
         mark += ["-registry", registry, "-epoch", EPOCH, "-account", ACCOUNT]
     run(a.realmodel, "write", "-gguf", a.model, "-kinds", kind, "-topics", "train", "-texts", str(a.train), "-length", str(a.length),
         "-end", "-temperature", "1", "-out", path, *mark)
+
+
+def mix(a, arm, path):
+    """Takes a teacher's answers from two files, the marked ones in the share of the arm."""
+    marked, clean = map(read, a.taught)
+    rng = random.Random(1)
+    with open(path, "w", encoding="utf-8") as out:
+        for x, y in zip(marked, clean):
+            out.write(json.dumps(x if rng.random() < ARMS[arm][2] else y) + "\n")
 
 
 def train(a, source, path):
@@ -179,6 +188,7 @@ def main():
     p.add_argument("--realmodel", required=True)
     p.add_argument("--work", required=True)
     p.add_argument("--model", default=os.path.expanduser("~/.cache/isotope/SmolLM2-135M-Instruct.Q4_1.gguf"))
+    p.add_argument("--taught", nargs=2, metavar=("MARKED", "CLEAN"), help="take the teacher's answers from these files; DIR/key and DIR/ARM/profile.json must be theirs")
     p.add_argument("--quick", action="store_true", help="six training answers of 40 tokens and four answers: does it run?")
     p.add_argument("--arm", action="append", choices=ARMS, help="run this arm alone; repeat it for more")
     p.add_argument("--train", type=int, default=200, help="answers of the teacher")
@@ -205,7 +215,7 @@ def main():
             with open(profile, "w", encoding="utf-8") as f:
                 f.write(run(a.isotope, "-q", "profile", "new", "--tokenizer", a.model, "--width", str(width), "--delta", str(delta)))
         registry = once(file("registry.json"), lambda path: register(a, key, path)) if arm.endswith("account") else None
-        source = once(file("train.jsonl"), lambda path: teach(a, arm, profile, key, registry, path))
+        source = once(file("train.jsonl"), lambda path: mix(a, arm, path) if a.taught else teach(a, arm, profile, key, registry, path))
         weights = once(file("student.pt"), lambda path: train(a, source, path))
         asked = once(file("asked.jsonl"), lambda path: run(
             a.realmodel, "write", "-gguf", a.model, "-prompts", "-kinds", kind, "-topics", "ask", "-seed", "2", "-texts", str(a.answers), "-out", path))
