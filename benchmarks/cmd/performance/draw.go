@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// draw replaces the text between <!-- NAME --> and <!-- end --> in the page by the table of that name.
-// It returns an error if the page has no place for a table.
-func draw(page []byte, tables map[string]func(*results) string, r *results) ([]byte, error) {
+// draw replaces what is between <!-- NAME --> and <!-- end --> in a text by the table of that name.
+// It returns an error if the text has no place for a table.
+func draw(text []byte, tables page, m *measured) ([]byte, error) {
 	for name, table := range tables {
 		begin, end := "<!-- "+name+" -->\n", "<!-- end -->"
-		before, rest, ok := bytes.Cut(page, []byte(begin))
+		before, rest, ok := bytes.Cut(text, []byte(begin))
 		if !ok {
 			return nil, fmt.Errorf("no place for the table %q; add <!-- %s --> and <!-- end -->", name, name)
 		}
@@ -19,9 +19,9 @@ func draw(page []byte, tables map[string]func(*results) string, r *results) ([]b
 		if !ok {
 			return nil, fmt.Errorf("no <!-- end --> after the table %q", name)
 		}
-		page = bytes.Join([][]byte{before, []byte(begin), []byte(table(r)), []byte(end), after}, nil)
+		text = bytes.Join([][]byte{before, []byte(begin), []byte(table(m)), []byte(end), after}, nil)
 	}
-	return page, nil
+	return text, nil
 }
 
 // A grid is a Markdown table under construction.

@@ -81,7 +81,7 @@ func plot(r *results) ([]byte, error) {
 			}
 			if !ok {
 				return nil, fmt.Errorf("%s has no %s; run all benchmarks to draw the plot",
-					rawFile, l.name(v))
+					r.processor, l.name(v))
 			}
 			fmt.Fprintf(&points, "%.1f,%.1f ", x(float64(v)), y(t))
 			last = y(t)

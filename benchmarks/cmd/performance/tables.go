@@ -13,23 +13,40 @@ var vocabs = []int{32768, 50257, 128256, 151936, 200064, 262144}
 const vocab = 128256
 
 // tables maps the names of tables to their functions.
-var tables = map[string]func(*results) string{
-	"machine": machine,
-	"mark":    markTable,
-	"gamma":   gammaTable,
-	"ways":    waysTable,
-	"sample":  sampleTable,
-	"gumbel":  gumbelTable,
-	"score":   scoreTable,
-	"detect":  detectTable,
-	"encode":  encodeTable,
+var tables = page{
+	"machine": machines,
+	"mark":    ofMain(markTable),
+	"gamma":   ofMain(gammaTable),
+	"ways":    ofMain(waysTable),
+	"sample":  ofMain(sampleTable),
+	"gumbel":  ofMain(gumbelTable),
+	"score":   ofMain(scoreTable),
+	"detect":  ofMain(detectTable),
+	"encode":  ofMain(encodeTable),
 	"targets": targetTable,
-	"allocs":  allocTable,
+	"peers":   peerTable,
+	"allocs":  ofMain(allocTable),
 }
 
-// machine returns the command and the machine of the measurement.
-func machine(r *results) string {
-	return "```\n" + strings.Join(r.header, "\n") + "\n```\n"
+// ofMain returns a table of the main processor.
+func ofMain(table func(*results) string) func(*measured) string {
+	return func(m *measured) string { return table(m.main()) }
+}
+
+// machines lists the commands and the machines of the measurements.
+func machines(m *measured) string {
+	var b strings.Builder
+	b.WriteString("```\n")
+	for _, r := range m.processors {
+		for _, s := range r.runs {
+			fmt.Fprintf(&b, "%s: %d benchmarks\n", r.processor, s.benchmarks())
+			for _, h := range s.header {
+				fmt.Fprintf(&b, "    %s\n", h)
+			}
+		}
+	}
+	fmt.Fprintf(&b, "```\n\nTables that show a single processor show %s.\n", m.main().processor)
+	return b.String()
 }
 
 const processName = "Process/scheme=greenlist/vocab=%d/w=%d/mem=%s/impl=%s"
