@@ -3,7 +3,7 @@
 //
 //	go run ./cmd/performance
 //
-// runs the benchmarks, writes results/speed.txt and draws docs/performance.md.
+// runs the benchmarks, keeps their output in results/speed and draws docs/performance.md.
 //
 // Absolute times on shared machines are noise. So each benchmark runs its work and a floor in turns, in
 // one process. It reports the ratio of their lower deciles (x_floor), and the interquartile range of the
