@@ -54,12 +54,11 @@ def log10_p(ids):
 
 def datatrove(mode, tokenizer, folder):
     """Reads as a pipeline of datatrove does, in one thread."""
+    from datatrove.pipeline.readers import JsonlReader
+    from datatrove.pipeline.tokens import TokensCounter
     import loguru
 
     loguru.logger.remove()  # it reports each file
-    from datatrove.pipeline.readers import JsonlReader
-    from datatrove.pipeline.tokens import TokensCounter
-
     counter = TokensCounter(tokenizer, batch_size=BATCH)
     counter.tokenizer  # loads it
     begun = time.process_time()
