@@ -2,8 +2,10 @@ package detect
 
 import (
 	"math"
+	"slices"
 
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
+	"github.com/isotope-wm/isotope/watermark"
 )
 
 // A Panel tests many marks over the same texts: keys, profiles, or both. It keeps the pairs once
@@ -71,6 +73,17 @@ func (p *Panel) AddWeighted(tokens []Token, weights []uint8) {
 func (p *Panel) AddPair(context []Token, next Token) {
 	for _, e := range p.evidence {
 		e.AddPair(context, next)
+	}
+}
+
+// AddPacked calls AddPair for each of packed pairs, in less time. It panics if a scorer is wider than
+// [watermark.MaxPackedWidth].
+func (p *Panel) AddPacked(pairs []watermark.Packed) {
+	if slices.ContainsFunc(p.scorers, func(s Scorer) bool { return s.Width() > watermark.MaxPackedWidth }) {
+		panic("detect: AddPacked: a scorer is wider than MaxPackedWidth")
+	}
+	for _, e := range p.evidence {
+		e.AddPacked(pairs)
 	}
 }
 

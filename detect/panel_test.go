@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -56,6 +57,70 @@ func TestPanelIsManyAccumulators(t *testing.T) {
 	}
 	panel.Reset()
 	assert.Zero(t, panel.Results()[0].Tokens)
+}
+
+// TestAddPackedIsAddPair compares packed pairs with the pairs themselves, among them some with ids outside
+// the vocabulary, with contexts that are not whole and with ids older than the context.
+func TestAddPackedIsAddPair(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	var clean, rough []watermark.Packed
+	for i := range 140_000 { // more than fit one page of a set
+		var in watermark.Packed
+		for j := range watermark.MaxPackedWidth {
+			id := rng.IntN(vocab)
+			in[3*j], in[3*j+1], in[3*j+2] = byte(id), byte(id>>8), byte(id>>16)
+		}
+		binary.BigEndian.PutUint32(in[12:], uint32(rng.IntN(vocab)))
+		for j := range 6 {
+			in[j] = 0xff // a context of two ids
+		}
+		clean = append(clean, in)
+		switch i % 50 {
+		case 10:
+			in[8] = 0xfe // outside the vocabulary
+		case 20:
+			in[6], in[7], in[8] = 0xff, 0xff, 0xff // the context has one id
+		case 30:
+			in[12] = 0xff // a negative token
+		case 40:
+			in[2] = 0 // an older id
+		}
+		rough = append(rough, in)
+	}
+	marks := []detect.Scorer{testmark.Green(t, testmark.Key(1), 2), testmark.Green(t, testmark.Key(2), 1), testmark.Green(t, testmark.Key(3), 0)}
+	for _, c := range []struct {
+		name  string
+		o     detect.Options
+		pairs []watermark.Packed
+	}{
+		{"clean", detect.Options{Dedup: detect.DedupPair}, clean},
+		{"rough", detect.Options{Dedup: detect.DedupPair}, rough},
+		{"rough by context", detect.Options{Dedup: detect.DedupContext}, rough[:5000]},
+		{"rough in a sample", detect.Options{Dedup: detect.DedupPair, Sample: detect.Sample{Size: 700, RunKey: [16]byte{1}}}, rough[:5000]},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			packed, single := detect.NewPanel(marks, &c.o), detect.NewPanel(marks, &c.o)
+			text := testmark.Uniform(rng, 900, vocab)
+			packed.Add(text)
+			single.Add(text)
+			packed.AddPacked(c.pairs[:len(c.pairs)/2])
+			packed.AddPacked(c.pairs[len(c.pairs)/2:])
+			packed.AddPacked(nil)
+			for _, in := range c.pairs {
+				var context []Token
+				for j := range watermark.MaxPackedWidth {
+					if id := Token(in[3*j]) | Token(in[3*j+1])<<8 | Token(in[3*j+2])<<16; id != 1<<24-1 {
+						context = append(context, id)
+					}
+				}
+				single.AddPair(context, Token(int32(binary.BigEndian.Uint32(in[12:]))))
+			}
+			assert.Equal(t, single.Results(), packed.Results())
+			assert.Positive(t, packed.Results()[0].Scored)
+		})
+	}
+	wide := detect.NewPanel([]detect.Scorer{testmark.Green(t, testmark.Key(4), 5)}, nil)
+	assert.PanicsWithValue(t, "detect: AddPacked: a scorer is wider than MaxPackedWidth", func() { wide.AddPacked(clean[:1]) })
 }
 
 func TestNewPanelRefuses(t *testing.T) {

@@ -48,7 +48,7 @@ func main() {
 	flag.IntVar(&c.rounds, "rounds", 3, "how often each case runs, one after the other")
 	flag.StringVar(&c.cases, "cases", "", "run the cases that this pattern matches, besides tokenizing alone")
 	flag.StringVar(&c.profile, "profile", "", "write a CPU profile of the cases after tokenizing alone to this file")
-	flag.StringVar(&c.python, "python", "", "also run the peers with this Python, which has numpy and tokenizers")
+	flag.StringVar(&c.python, "python", "", "also run the peers with this Python, which has numpy and tokenizers, and may have datatrove")
 	flag.StringVar(&c.vocabulary, "vocabulary", "", "tokenizer.json of cl100k_base for the peers")
 	flag.BoolVar(&c.only, "corpus", false, "write the corpus and stop")
 	flag.Parse()
@@ -155,11 +155,16 @@ func (c *config) run() error {
 		if err != nil {
 			return fmt.Errorf("the peers do not run: %w", err)
 		}
-		fmt.Printf("Peers: %s. They get JSON lines that are decompressed already, and work in one thread.\n\n", strings.TrimSpace(string(versions)))
+		fmt.Printf("Peers: %s. Each works in one thread. Those with json get lines that are decompressed already.\n\n", strings.TrimSpace(string(versions)))
 		for _, p := range []struct{ mode, name string }{
 			{"tokenizers", "Python: json and tokenizers, 1 thread"},
 			{"detector", "Python: the same and numpy, 1 key"},
+			{"reader", "datatrove: reader alone"},
+			{"datatrove", "datatrove: reader and token counter"},
 		} {
+			if strings.HasPrefix(p.name, "datatrove") && !strings.Contains(string(versions), "datatrove") {
+				continue
+			}
 			works = append(works, &work{name: p.name, processors: 1, elsewhere: func() (time.Duration, error) { return c.peer(names, p.mode) }})
 		}
 	}
@@ -245,14 +250,25 @@ const peers = "scan/peers.py"
 
 // peer runs a peer over the files, and returns the CPU time that it states.
 func (c *config) peer(names []string, mode string) (time.Duration, error) {
-	cmd := exec.Command(c.python, peers, mode, c.vocabulary)
+	args := []string{peers, mode, c.vocabulary}
+	feeds := mode == "tokenizers" || mode == "detector"
+	if !feeds { // it reads the files itself
+		args = append(args, filepath.Dir(names[0]))
+	}
+	cmd := exec.Command(c.python, args...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return 0, err
 	}
 	fed := make(chan error, 1)
-	go func() { fed <- errors.Join(decompress(in, names), in.Close()) }()
+	go func() {
+		var err error
+		if feeds {
+			err = decompress(in, names)
+		}
+		fed <- errors.Join(err, in.Close())
+	}()
 	out, err := cmd.Output()
 	if err := errors.Join(err, <-fed); err != nil {
 		return 0, err

@@ -3,13 +3,17 @@
     peers.py versions
     peers.py tokenizers tokenizer.json   decode each row and turn it into token ids, in one thread
     peers.py detector tokenizer.json     the same, and a test of each row in numpy
+    peers.py reader tokenizer.json FOLDER     datatrove's reader of the files in a folder
+    peers.py datatrove tokenizer.json FOLDER  the same, and its step that counts tokens
 
+The last two read zstd files themselves. They need datatrove, and the others do not.
 The detector has the rule of a green list of half the vocabulary with two tokens of context, and
 scores each distinct pair once. Its hash is a multiplication and not AES, and its p-value is that of
 the normal law: this is the least that such a test costs in numpy. It prints the seconds of processor
 time, and neither starting Python nor loading the tokenizer counts.
 """
 
+import importlib.metadata
 import json
 import math
 import os
@@ -48,10 +52,37 @@ def log10_p(ids):
     return math.log10(max(math.erfc(z / math.sqrt(2)) / 2, 1e-300))
 
 
+def datatrove(mode, tokenizer, folder):
+    """Reads as a pipeline of datatrove does, in one thread."""
+    from datatrove.pipeline.readers import JsonlReader
+    from datatrove.pipeline.tokens import TokensCounter
+    import loguru
+
+    loguru.logger.remove()  # it reports each file
+    counter = TokensCounter(tokenizer, batch_size=BATCH)
+    counter.tokenizer  # loads it
+    begun = time.process_time()
+    documents = JsonlReader(folder, compression="zstd", glob_pattern="part-*.jsonl.zst").run()
+    if mode == "datatrove":
+        tokens = sum(d.metadata["token_count"] for d in counter.run(documents))
+    else:
+        tokens = 0
+        for _ in documents:
+            pass
+    print(json.dumps({"cpu": time.process_time() - begun, "tokens": tokens}))
+
+
 def main():
     mode = sys.argv[1]
     if mode == "versions":
-        print(f"Python {sys.version.split()[0]}, tokenizers {tokenizers.__version__}, numpy {numpy.__version__}")
+        try:
+            also = ", datatrove " + importlib.metadata.version("datatrove")
+        except importlib.metadata.PackageNotFoundError:
+            also = ""
+        print(f"Python {sys.version.split()[0]}, tokenizers {tokenizers.__version__}, numpy {numpy.__version__}{also}")
+        return
+    if mode in ("reader", "datatrove"):
+        datatrove(mode, *sys.argv[2:])
         return
     tokenizer = tokenizers.Tokenizer.from_file(sys.argv[2])
     begun = time.process_time()

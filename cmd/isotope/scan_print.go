@@ -269,8 +269,8 @@ func (o *scanOutput) printPile(b *strings.Builder, t *scan.Totals) {
 			b.WriteString(", a sample")
 		}
 		b.WriteString("\n")
-		if e := x.Estimate; e != nil && (*x.Verdict == detect.Detected || e.Share != nil) {
-			fmt.Fprintf(b, "  share     %s\n", estimateWords(e))
+		if words := shareWords(&x); words != "" {
+			fmt.Fprintf(b, "  share     %s\n", words)
 		}
 		for _, w := range x.Warnings {
 			fmt.Fprintf(b, "  note      %s\n", w)
@@ -279,6 +279,20 @@ func (o *scanOutput) printPile(b *strings.Builder, t *scan.Totals) {
 	if more := len(list) - 5; more > 0 {
 		fmt.Fprintf(b, "  pile      and %d more marks, whose p-values are larger; --json prints all of them\n", more)
 	}
+}
+
+// shareWords says how much of the distinct text is marked, or why that is not known. It says nothing
+// where nobody would ask.
+func shareWords(x *scan.PileTotals) string {
+	switch e := x.Estimate; {
+	case *x.Verdict != detect.Detected && x.Rate == nil:
+		return ""
+	case e != nil:
+		return estimateWords(e)
+	case x.Scored == 0:
+		return ""
+	}
+	return "not estimated: the interval is one of colours, and scores of the scheme " + x.Scheme + " are not colours"
 }
 
 // estimateWords says how much of the distinct text is marked.

@@ -105,9 +105,7 @@ func (o *scanOutput) page(ctx context.Context, t *scan.Totals) (*report.Scan, er
 			if x.Sampled {
 				row.Counts += ", a sample"
 			}
-			if e := x.Estimate; e != nil && (*x.Verdict == detect.Detected || e.Share != nil) {
-				row.Estimate = estimateWords(e)
-			}
+			row.Estimate = shareWords(&x)
 		}
 		p.Pile = append(p.Pile, row)
 	}

@@ -233,3 +233,24 @@ func TestScanReportOfManyDocuments(t *testing.T) {
 	assert.Contains(t, page, "200\u202f000 distinct documents")
 	assert.EqualValues(t, n, tableRows(t, table.path, nil))
 }
+
+// TestShareWords: the table says how much is marked, or why it does not.
+func TestShareWords(t *testing.T) {
+	silent, found := detect.NotDetected, detect.Detected
+	rate, share, high := 0.5, 0.2, 0.3
+	for _, c := range []struct {
+		name string
+		pile scan.PileTotals
+		want string
+	}{
+		{"nobody asks", scan.PileTotals{Verdict: &silent, Scored: 9, Scheme: "gumbelmax"}, ""},
+		{"colours and nobody asks", scan.PileTotals{Verdict: &silent, Scored: 9, Estimate: &scan.Estimate{}}, ""},
+		{"no pairs", scan.PileTotals{Verdict: &silent, Rate: &rate, Scheme: "gumbelmax"}, ""},
+		{"draws that are found", scan.PileTotals{Verdict: &found, Scored: 9, Scheme: "gumbelmax"}, "not estimated: the interval is one of colours, and scores of the scheme gumbelmax are not colours"},
+		{"draws and a rate", scan.PileTotals{Verdict: &silent, Scored: 9, Rate: &rate, Scheme: "tournament"}, "not estimated: the interval is one of colours, and scores of the scheme tournament are not colours"},
+		{"colours that are found", scan.PileTotals{Verdict: &found, Scored: 9, Estimate: &scan.Estimate{Confidence: 0.95, ShareLow: 0.1}}, "at least 0.1 of the distinct pairs are marked, with a confidence of 0.95; --rate gives an estimate"},
+		{"colours and a rate", scan.PileTotals{Verdict: &silent, Scored: 9, Rate: &rate, Estimate: &scan.Estimate{Confidence: 0.95, Share: &share, ShareLow: 0.1, ShareHigh: &high}}, "0.2 of the distinct pairs are marked by the stated rate, between 0.1 and 0.3 with a confidence of 0.95"},
+	} {
+		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, shareWords(&c.pile)) })
+	}
+}

@@ -15,6 +15,7 @@ type rowState struct {
 	data   []byte // the texts of a row, one after the other
 	texts  []pending
 	spare  []pending
+	parts  [][]byte // the texts of a row, for one copy of them all
 	unread []Unread
 	notes  []Note
 	fields []string // of the row, when none of them holds a text
@@ -71,7 +72,7 @@ func (s *rowState) leave(field, format string, args ...any) {
 func (r *run) finish(p Place, fields func() []string) error {
 	s := &r.rows
 	s.split()
-	kept, tested, size := 0, 0, 0
+	kept, tested := 0, 0
 	wanted := func(k Kind) bool { return k.Tested() || r.o.Prompts }
 	for i := range s.texts {
 		t := &s.texts[i]
@@ -107,7 +108,6 @@ func (r *run) finish(p Place, fields func() []string) error {
 				continue
 			}
 			s.remark(t, b, &e)
-			size += len(b)
 		}
 		if wanted(t.kind) {
 			tested++
@@ -134,14 +134,20 @@ func (r *run) finish(p Place, fields func() []string) error {
 		return r.skipItem(skip)
 	}
 	d := &Document{Place: p, Unread: s.unread, Notes: s.notes, Texts: make([]Text, kept)}
-	block := make([]byte, 0, size) // one allocation for all texts of the row
+	// One allocation for all texts of the row, which Join does not clear before it copies.
+	s.parts = s.parts[:0]
+	for i := range s.texts {
+		if t := &s.texts[i]; t.ids == nil && t.text == nil {
+			s.parts = append(s.parts, s.data[t.from:t.to])
+		}
+	}
+	block := bytes.Join(s.parts, nil)
 	for i := range s.texts {
 		t := &s.texts[i]
 		text := t.text
 		if t.ids == nil && text == nil {
-			from := len(block)
-			block = append(block, s.data[t.from:t.to]...)
-			text = block[from:len(block):len(block)]
+			n := t.to - t.from
+			text, block = block[:n:n], block[n:]
 		}
 		d.Texts[i] = Text{Kind: t.kind, Role: t.role, Field: t.field, Text: text, IDs: t.ids, Offset: t.offset}
 	}

@@ -35,7 +35,7 @@ type sample struct {
 	inputs []prf.Input
 	tag    []uint64 // of the context of each input
 	ids    []int32  // of contexts, width ids each, if inputs do not hold them
-	slots  []uint64 // upper half of the hash of a pair, and 1 + the number of its input; or 0
+	slots  []uint64 // upper half of the hash of a pair, and 1 + the number of its input; or 0. See grow
 	out    map[prf.Nonce]uint64
 }
 
@@ -106,7 +106,7 @@ func (s *sample) drop(packed []prf.Input, tags, scratch []uint64) {
 	}
 }
 
-// grow makes room for n pairs in all.
+// grow makes room for n pairs in all. A sample that was decoded has no slots until then.
 func (s *sample) grow(n int) {
 	if 2*n > len(s.slots) {
 		s.slots = make([]uint64, max(1<<8, 1<<bits.Len(uint(2*n-1))))
@@ -196,17 +196,18 @@ func (s *sample) cut(limit uint64) {
 	if s.width > prf.MaxPacked {
 		s.ids = s.ids[:n*s.width]
 	}
-	clear(s.slots)
-	s.fill()
+	if clear(s.slots); len(s.slots) > 0 {
+		s.fill()
+	}
 	maps.DeleteFunc(s.out, func(_ prf.Nonce, t uint64) bool { return t >= limit })
 }
 
-// merge adds what o holds. It leaves o as it is.
+// merge adds what o holds. Nobody may use o afterwards.
 func (s *sample) merge(o *sample) {
 	s.cut(o.limit)
 	if len(s.inputs) == 0 && s.limit == o.limit {
 		// One after the other would take ten times as long.
-		s.inputs, s.tag, s.ids, s.slots = slices.Clone(o.inputs), slices.Clone(o.tag), slices.Clone(o.ids), slices.Clone(o.slots)
+		s.inputs, s.tag, s.ids, s.slots = o.inputs, o.tag, o.ids, o.slots
 		o = &sample{out: o.out}
 	}
 	for i := range o.inputs {
@@ -269,6 +270,7 @@ type gatherer struct {
 const chunk = 512
 
 func newGatherer(shared *sample, vocab int, exempt []token) *gatherer {
+	shared.grow(len(shared.inputs)) // drop looks at its slots
 	return &gatherer{
 		shared: shared, own: shared.empty(), vocab: vocab, exempt: exempt,
 		packed: make([]prf.Input, chunk), blocks: make([]prf.Input, chunk), tags: make([]uint64, chunk), slots: make([]uint64, chunk), places: make([]int, chunk),
@@ -358,7 +360,10 @@ func (g *gatherer) tagsOf(packed []prf.Input) []prf.Input {
 }
 
 // next begins anew on another shared sample.
-func (g *gatherer) next(shared *sample) { g.shared, g.own = shared, shared.empty() }
+func (g *gatherer) next(shared *sample) {
+	shared.grow(len(shared.inputs))
+	g.shared, g.own = shared, shared.empty()
+}
 
 // appendBinary appends the sample. Equal samples have equal bytes.
 //
@@ -396,6 +401,35 @@ type tagged struct {
 	i   uint32
 }
 
+// compareInputs is bytes.Compare of inputs. Equal tags mostly are those of one context, whose pairs
+// differ in their second half.
+func compareInputs(a, b *prf.Input) int {
+	be := binary.BigEndian
+	return cmp.Or(cmp.Compare(be.Uint64(a[:]), be.Uint64(b[:])), cmp.Compare(be.Uint64(a[8:]), be.Uint64(b[8:])))
+}
+
+func (s *sample) compare(a, b tagged) int {
+	if a.tag != b.tag {
+		return cmp.Compare(a.tag, b.tag)
+	}
+	return compareInputs(&s.inputs[a.i], &s.inputs[b.i])
+}
+
+// sort sorts a bucket. Insertion is faster for most of them, since nearly all comparisons see the tags.
+func (s *sample) sort(list []tagged) {
+	if len(list) > 32 {
+		slices.SortFunc(list, s.compare)
+		return
+	}
+	for i := 1; i < len(list); i++ {
+		x, at := list[i], i
+		for ; at > 0 && (x.tag < list[at-1].tag || x.tag == list[at-1].tag && s.compare(x, list[at-1]) < 0); at-- {
+			list[at] = list[at-1]
+		}
+		list[at] = x
+	}
+}
+
 // order returns the pairs by their tags and bytes.
 func (s *sample) order() []tagged {
 	order := make([]tagged, len(s.tag))
@@ -421,12 +455,7 @@ func (s *sample) order() []tagged {
 	}
 	begin := uint32(0)
 	for _, end := range ends {
-		slices.SortFunc(order[begin:end], func(a, b tagged) int {
-			if a.tag != b.tag {
-				return cmp.Compare(a.tag, b.tag)
-			}
-			return bytes.Compare(s.inputs[a.i][:], s.inputs[b.i][:])
-		})
+		s.sort(order[begin:end])
 		begin = end
 	}
 	return order
@@ -453,38 +482,33 @@ func decodeSample(data []byte, width, size, vocab int, runKey [16]byte) (*sample
 		return nil, nil, errState
 	}
 	g := gatherer{own: s, blocks: make([]prf.Input, chunk)}
-	s.grow(int(units))
 	s.inputs, s.tag = make([]prf.Input, 0, units), make([]uint64, 0, units)
-	packed := make([]prf.Input, 0, chunk)
-	var contexts []int32
+	if width > prf.MaxPacked {
+		s.ids = make([]int32, 0, int(units)*width)
+	}
 	scratch := make([]int32, 0, max(width, prf.MaxPacked))
 	outside := func(id int32) bool { return id < 0 || int(id) >= vocab }
-	for done := 0; done < int(units); {
-		packed, contexts = packed[:0], contexts[:0]
-		for len(packed) < min(chunk, int(units)-done) {
-			packed = append(packed, prf.Input(data))
+	for len(s.inputs) < int(units) {
+		from := len(s.inputs)
+		for range min(chunk, int(units)-from) {
+			s.inputs = append(s.inputs, prf.Input(data))
 			data = data[len(prf.Input{}):]
 			if width > prf.MaxPacked {
 				for range width {
-					contexts = append(contexts, int32(data[0])|int32(data[1])<<8|int32(data[2])<<16)
+					s.ids = append(s.ids, int32(data[0])|int32(data[1])<<8|int32(data[2])<<16)
 					data = data[3:]
 				}
 			}
 		}
-		tags := g.tagsOf(packed)
-		for i := range packed {
-			t := binary.LittleEndian.Uint64(tags[i][:])
-			var context []int32
-			if width > prf.MaxPacked {
-				context = contexts[i*width : (i+1)*width]
-			}
-			s.add(&packed[i], t, context)
-			done++
-			if t >= s.limit || len(s.inputs) != done {
+		tags := g.tagsOf(s.inputs[from:])
+		for k := range tags {
+			i, t := from+k, binary.LittleEndian.Uint64(tags[k][:])
+			// The pairs have the order of appendBinary, so that no two are equal.
+			if t >= s.limit || i > 0 && (t < s.tag[i-1] || t == s.tag[i-1] && compareInputs(&s.inputs[i-1], &s.inputs[i]) >= 0) {
 				return nil, nil, errState
 			}
-			var next token
-			if context, next = s.pair(scratch[:0], done-1); outside(next) || slices.ContainsFunc(context, outside) {
+			s.tag = append(s.tag, t)
+			if context, next := s.pair(scratch[:0], i); outside(next) || slices.ContainsFunc(context, outside) {
 				return nil, nil, errState
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/prf"
 	"github.com/isotope-wm/isotope/internal/testmark"
 )
 
@@ -202,6 +203,24 @@ func TestSampleIsOneOfContexts(t *testing.T) {
 				_, _, err := decodeSample(b[:cut], width, 200, 50, key)
 				assert.Error(t, err)
 			}
+			if len(small.inputs) > 1 {
+				unit := len(prf.Input{})
+				if width > prf.MaxPacked {
+					unit += 3 * width
+				}
+				const header = 1 + 3*8
+				swapped := slices.Concat(b[:header], b[header+unit:header+2*unit], b[header:header+unit], b[header+2*unit:])
+				_, _, err = decodeSample(swapped, width, 200, 50, key)
+				assert.Error(t, err, "pairs out of order")
+				twice := slices.Concat(b[:header+unit], b[header:header+unit], b[header+2*unit:])
+				_, _, err = decodeSample(twice, width, 200, 50, key)
+				assert.Error(t, err, "a pair stands twice")
+			}
+			// What was decoded can take more pairs, and is looked up.
+			g = newGatherer(got, 50, nil)
+			tags = []uint64{got.tag[0], 0}
+			g.shared.drop([]prf.Input{got.inputs[0], {1}}, tags, make([]uint64, 2))
+			assert.Equal(t, []uint64{noLimit, 0}, tags)
 		})
 	}
 }

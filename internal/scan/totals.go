@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/prf"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -335,6 +336,7 @@ func (r *reduction) pileOf(at int) {
 	panel := detect.NewPanel(scorers, &o)
 	excluded := s.addTo(panel)
 	results := panel.Results()
+	bounds := map[[2]int64]float64{}
 	for i, res := range results {
 		m := &r.marks[marks[i]]
 		x := &r.totals.Pile[marks[i]]
@@ -371,13 +373,26 @@ func (r *reduction) pileOf(at int) {
 		}
 		x.Scored, x.Green, x.Sum, x.Verdict = res.Scored, res.Green, res.Sum, &verdict
 		x.Log10P, x.Log10PAdjusted, x.Log10Floor = &res.Log10P, &res.Log10PAdjusted, &res.Log10Floor
-		x.Estimate = estimate(scorers[i].Law(), res.Scored, res.Green, m.Rate)
+		x.Estimate = estimate(scorers[i].Law(), res.Scored, res.Green, m.Rate, bounds)
 	}
 }
 
 // addTo adds the pairs of a sample to a test. It returns how many of them have contexts of prompts,
 // and were left out.
 func (s *sample) addTo(panel *detect.Panel) (excluded int64) {
+	if s.width <= prf.MaxPacked {
+		kept := s.inputs
+		if len(s.out) > 0 {
+			kept = make([]prf.Input, 0, len(s.inputs))
+			for k := range s.inputs {
+				if !s.excluded(k) {
+					kept = append(kept, s.inputs[k])
+				}
+			}
+		}
+		panel.AddPacked(kept)
+		return int64(len(s.inputs) - len(kept))
+	}
 	var context []token
 	for k := range s.inputs {
 		if s.excluded(k) {
@@ -448,13 +463,14 @@ func (r *reduction) controlsOf(mark int) ([]float64, error) {
 // confidence is that of an Estimate.
 const confidence = 0.95
 
-// estimate says how much of the distinct text is marked, for scores that are colours.
-func estimate(law watermark.Law, scored, green int64, rate float64) *Estimate {
+// estimate says how much of the distinct text is marked, for scores that are colours. bounds has what
+// lowest returned. Many marks have the same numbers, and each bound takes as long as some hundred tests.
+func estimate(law watermark.Law, scored, green int64, rate float64, bounds map[[2]int64]float64) *Estimate {
 	b, ok := law.(watermark.Bernoulli)
 	if !ok || scored == 0 {
 		return nil
 	}
-	low, high := clopperPearson(green, scored)
+	low, high := clopperPearson(green, scored, bounds)
 	e := &Estimate{
 		Confidence: confidence, Excess: float64(green)/float64(scored) - b.P, ExcessLow: low - b.P, ExcessHigh: high - b.P,
 	}
@@ -471,16 +487,24 @@ func estimate(law watermark.Law, scored, green int64, rate float64) *Estimate {
 // clopperPearson returns the interval of Clopper and Pearson (1934) for the mean rate of n
 // independent colours of which k are green. It need not be the same rate for all of them: by
 // Hoeffding (1956) the tails of their sum are then no heavier.
-func clopperPearson(k, n int64) (low, high float64) {
+func clopperPearson(k, n int64, bounds map[[2]int64]float64) (low, high float64) {
 	each := tail.Log10((1 - confidence) / 2)
+	bound := func(k int64) float64 {
+		p, ok := bounds[[2]int64{k, n}]
+		if !ok {
+			p = lowest(k, n, each)
+			bounds[[2]int64{k, n}] = p
+		}
+		return p
+	}
 	// The probability of k or more grows with the rate.
 	if k > 0 {
-		low = lowest(k, n, each)
+		low = bound(k)
 	}
 	high = 1
 	if k < n {
 		// The probability of k or fewer falls: of n-k or more that are not green it is the same.
-		high = 1 - lowest(n-k, n, each)
+		high = 1 - bound(n-k)
 	}
 	return low, high
 }

@@ -24,5 +24,15 @@ func TestIntervalIsThatOfBisection(t *testing.T) {
 
 		want := bisect(func(p float64) bool { return tail.Binomial(k, n, p) <= each })
 		require.Equal(t, want, lowest(k, n, each), "%d of %d", k, n)
+		bounds := map[[2]int64]float64{}
+		low, high := clopperPearson(k, n, bounds)
+		require.Equal(t, want, low)
+		// The bounds of n-k are those of k, and are not computed again.
+		lowOther, highOther := clopperPearson(n-k, n, bounds)
+		require.Equal(t, 1-low, highOther)
+		if k < n {
+			require.Equal(t, high, 1-lowOther)
+		}
+		require.LessOrEqual(t, len(bounds), 2)
 	}
 }

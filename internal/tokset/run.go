@@ -30,6 +30,25 @@ func (s *Set) AddRun(tokens []int32, weights []uint8, first func(position int)) 
 	}
 }
 
+// AddInputs calls Add for each pair, as texts of their own, with weight 1. The pairs are inputs of a
+// width up to prf.MaxPacked.
+func (s *Set) AddInputs(inputs []prf.Input) {
+	s.positions += int64(len(inputs))
+	if s.config.Rule == ByPair && s.config.Size == 0 && !s.weighs {
+		s.grow(len(inputs))
+		for len(inputs) > 0 {
+			n := min(chunk, len(inputs))
+			s.enterPairs(inputs[:n])
+			inputs = inputs[n:]
+		}
+		return
+	}
+	for i := range inputs {
+		s.BeginText()
+		s.add(&inputs[i], nil, &unit{count: 1, weight: 1})
+	}
+}
+
 // enterChunk enters the positions of packed, the first of which is from.
 func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights []uint8, first func(int)) {
 	if s.config.Size > 0 {
@@ -56,6 +75,12 @@ func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights [
 func (s *Set) enterPairs(packed []prf.Input) {
 	s.grow(len(packed))
 	if s.n+len(packed) > pageSize || len(s.index.list) > 1 {
+		// This loop does not depend on what it loads, so that the processor loads many slots at once.
+		// The next one then finds them in the cache.
+		for i := range packed {
+			a, b := halves(&packed[i])
+			s.loaded ^= *s.index.slot(hash(a, b) >> s.index.shift)
+		}
 		for i := range packed {
 			at, ok := s.index.find(&s.inputs, s.n, &packed[i], 1<<64-1)
 			low := s.counts.low.at(at)

@@ -74,6 +74,7 @@ type Set struct {
 	excluded  map[prf.Nonce]struct{}
 	packed    []prf.Input // a chunk of positions
 	ordered   []tag       // the tags of packed, in a sample
+	loaded    uint32      // from slots, for no other purpose than to have them in the cache
 }
 
 // A unit is the count and the weight of a pair.

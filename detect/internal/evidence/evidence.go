@@ -60,6 +60,7 @@ type Evidence struct {
 	set    *tokset.Set
 	fixed  fixedCounts
 	kept   []watermark.Packed // scratch of Counted
+	whole  []watermark.Packed // scratch of AddPacked
 }
 
 // fixedCounts counts positions. No key and no exclusion changes these counts.
@@ -191,6 +192,76 @@ func (e *Evidence) AddPair(context []Token, next Token) {
 	}
 }
 
+// AddPacked is AddPair for each of packed pairs, in less time. The width is at most
+// watermark.MaxPackedWidth.
+func (e *Evidence) AddPacked(pairs []watermark.Packed) {
+	e.fixed.tokens += int64(len(pairs))
+	kept, all := e.whole[:0], true // all: none was left out or changed so far
+	for i := range pairs {
+		in := pairs[i]
+		switch e.examine(&in) {
+		case outside:
+			e.fixed.vocab++
+		case short:
+			e.fixed.shortContext++
+		case same:
+			if !all {
+				kept = append(kept, in)
+			}
+			continue
+		case changed:
+			if !all {
+				kept = append(kept, in)
+				continue
+			}
+			kept = append(append(kept, pairs[:i]...), in)
+			all = false
+			continue
+		}
+		if all {
+			kept = append(kept, pairs[:i]...)
+			all = false
+		}
+	}
+	if e.whole = kept; all {
+		kept = pairs
+	}
+	e.set.AddInputs(kept)
+}
+
+// What examine says about a pair.
+const (
+	same    = iota // it is that of the width
+	changed        // it became that of the width
+	outside        // an id is outside the vocabulary
+	short          // the context is not whole
+)
+
+// examine drops the ids of a pair that are older than its context.
+func (e *Evidence) examine(in *watermark.Packed) int {
+	const absent = 1<<24 - 1
+	says := same
+	if !e.inVocab(Token(binary.BigEndian.Uint32(in[IDSize*watermark.MaxPackedWidth:]))) {
+		return outside
+	}
+	for j := range watermark.MaxPackedWidth {
+		at := in[IDSize*j : IDSize*(j+1)]
+		id := Token(at[0]) | Token(at[1])<<8 | Token(at[2])<<16
+		switch {
+		case j < watermark.MaxPackedWidth-e.config.Width:
+			if id != absent {
+				at[0], at[1], at[2] = 0xff, 0xff, 0xff
+				says = max(says, changed)
+			}
+		case id == absent:
+			says = short
+		case !e.inVocab(id):
+			return outside
+		}
+	}
+	return says
+}
+
 // Exclude takes every context that occurs in tokens out of the test. The context after the last
 // token is one of them.
 func (e *Evidence) Exclude(tokens []Token) {
@@ -213,7 +284,7 @@ func (e *Evidence) Merge(other *Evidence) {
 // Clone returns an independent copy.
 func (e *Evidence) Clone() *Evidence {
 	c := *e
-	c.set, c.kept = e.set.Clone(), nil
+	c.set, c.kept, c.whole = e.set.Clone(), nil, nil
 	return &c
 }
 

@@ -179,7 +179,7 @@ func lookalikes(e *editor) {
 func letters(b []byte) (latin, other int) {
 	for i := 0; i < len(b); {
 		if c := b[i]; c < utf8.RuneSelf {
-			if 'a' <= c|0x20 && c|0x20 <= 'z' {
+			if asciiLetter(c) {
 				latin++
 			}
 			i++
@@ -200,26 +200,37 @@ func letters(b []byte) (latin, other int) {
 
 // words calls f for each run of letters and marks that has a character beyond ASCII.
 func words(b []byte, f func(word []byte, at int)) {
-	start, beyond := -1, false
-	for i := 0; i <= len(b); {
-		r, size := rune(-1), 1
-		if i < len(b) {
-			r, size = utf8.DecodeRune(b[i:])
+	for i := 0; ; {
+		// Runs of ASCII alone do not count, so the search goes from one character beyond it to the next.
+		if i += asciiPrefix(b[i:]); i == len(b) {
+			return
 		}
-		if r >= 0 && (unicode.IsLetter(r) || unicode.IsMark(r)) {
-			if start < 0 {
-				start, beyond = i, false
-			}
-			beyond = beyond || size > 1
-		} else if start >= 0 {
-			if beyond {
-				f(b[start:i], start)
-			}
-			start = -1
+		r, size := utf8.DecodeRune(b[i:])
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) {
+			i += size
+			continue
 		}
-		i += size
+		start := i
+		for start > 0 && asciiLetter(b[start-1]) {
+			start--
+		}
+		for i += size; i < len(b); i += size {
+			if b[i] < utf8.RuneSelf {
+				if !asciiLetter(b[i]) {
+					break
+				}
+				size = 1
+				continue
+			}
+			if r, size = utf8.DecodeRune(b[i:]); !unicode.IsLetter(r) && !unicode.IsMark(r) {
+				break
+			}
+		}
+		f(b[start:i], start)
 	}
 }
+
+func asciiLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // quotes makes typographic quotation marks into those of ASCII.
 func quotes(e *editor) {

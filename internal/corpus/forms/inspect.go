@@ -2,7 +2,9 @@ package forms
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -115,9 +117,12 @@ func before(b []byte) rune {
 
 // asciiPrefix returns how many bytes of b come before the first beyond ASCII.
 func asciiPrefix(b []byte) int {
+	const highs = 0x8080808080808080
 	n := 0
-	for n+8 <= len(b) && (b[n]|b[n+1]|b[n+2]|b[n+3]|b[n+4]|b[n+5]|b[n+6]|b[n+7]) < utf8.RuneSelf {
-		n += 8
+	for ; len(b)-n >= 8; n += 8 {
+		if x := binary.LittleEndian.Uint64(b[n:]) & highs; x != 0 {
+			return n + bits.TrailingZeros64(x)/8
+		}
 	}
 	for n < len(b) && b[n] < utf8.RuneSelf {
 		n++
