@@ -85,17 +85,17 @@ func (e *BPE) AppendSpecial(dst []int32, text []byte) []int32 {
 // Count returns the number of ids that Append would append. It needs no memory for them.
 func (e *BPE) Count(text []byte) int {
 	var m merger
-	if !e.plain(false) {
-		return len(e.append(nil, text, false, &m))
+	if e.plain(false) {
+		return e.countPieces(text, &m)
 	}
-	var array [256]int32
 	count := 0
-	c := cutter{splitter: splitter{stages: e.stages}}
-	for i := 0; i < len(text); {
-		var ids []int32
-		ids, i = e.appendBatch(array[:0], text, i, &c, &m)
-		count += len(ids)
-	}
+	e.added.each(e, text, false, nil, func(c chunk) {
+		if c.id >= 0 {
+			count++
+		} else {
+			count += e.countPieces(c.text, &m)
+		}
+	})
 	return count
 }
 
@@ -124,18 +124,45 @@ func (e *BPE) appendPieces(dst []int32, text []byte, m *merger) []int32 {
 	return dst
 }
 
+// countPieces returns how many ids appendPieces appends.
+func (e *BPE) countPieces(text []byte, m *merger) int {
+	var array [256]int32
+	c := cutter{splitter: splitter{stages: e.stages}, counts: true}
+	count := 0
+	for i := 0; i < len(text); {
+		var ids []int32
+		ids, i = e.appendBatch(array[:0], text, i, &c, m)
+		count += len(ids)
+	}
+	return count + c.again
+}
+
 // batch is how many pieces appendBatch looks up at a time.
 const batch = 32
 
-// A cutter holds a batch of pieces.
+// A cutter cuts one text, and holds a batch of its pieces.
 type cutter struct {
 	splitter
 	cuts [batch]struct {
-		want       slot
-		home       int
+		want       term
+		hash       uint64 // of want
 		start, end int
 	}
-	slots [batch]slot
+	slots  [batch]slot
+	recent [1 << recentBits]recent
+	counts bool // only the number of ids matters
+	again  int  // how many ids appendBatch left out because recent has their number
+}
+
+// recentBits is the logarithm of how many pieces a cutter remembers. Half of the pieces of code that are no
+// token stood in the text before, and most of these a few lines above.
+const recentBits = 6
+
+// A recent is a piece that is not a token, and that was merged before.
+type recent struct {
+	want        term
+	start, end  int // its place in the text
+	from, until int // the place of its ids
 }
 
 // appendBatch appends the ids of the next pieces of a text from i on, and returns where they end. It first
@@ -154,27 +181,38 @@ func (e *BPE) appendBatch(dst []int32, text []byte, i int, c *cutter, m *merger)
 			i = c.next(text, i)
 		}
 		p.end = i
-		p.want.key = keyOf(text[p.start:i:len(text)]) // the capacity keeps lookups within the text
-		p.want.size = int32(i - p.start)
-		p.home = p.want.home(v.slots)
+		p.want = termOf(text[p.start:i:len(text)]) // the capacity keeps lookups within the text
+		p.hash = p.want.hash()
 	}
 	for k := range n {
-		c.slots[k] = v.slots[c.cuts[k].home]
+		c.slots[k] = v.slots[home(c.cuts[k].hash, len(v.slots))]
 	}
 	for k := range n {
 		p, found := &c.cuts[k], c.slots[k]
-		if found.key == p.want.key && found.size == p.want.size && found.size <= 8 {
-			dst = append(dst, found.id)
+		if found.term() == p.want && p.want.size <= 8 {
+			dst = append(dst, found.id())
 			continue
 		}
 		piece := text[p.start:p.end:len(text)]
-		if found.size != 0 && len(piece) <= v.longest {
-			if id := v.search(p.want, p.home, piece); id >= 0 {
+		if found.info != 0 && len(piece) <= v.longest {
+			if id := v.search(p.want, home(p.hash, len(v.slots)), piece); id >= 0 {
 				dst = append(dst, id)
 				continue
 			}
 		}
+		r := &c.recent[p.hash&(1<<recentBits-1)]
+		if r.want == p.want && r.end-r.start == len(piece) &&
+			(r.want.size <= 8 || string(text[r.start:r.end]) == string(piece)) {
+			if c.counts {
+				c.again += r.until - r.from
+			} else {
+				dst = append(dst, dst[r.from:r.until]...)
+			}
+			continue
+		}
+		from := len(dst)
 		dst = e.appendMerged(dst, piece, m)
+		*r = recent{p.want, p.start, p.end, from, len(dst)}
 	}
 	return dst, i
 }
