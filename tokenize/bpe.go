@@ -3,6 +3,7 @@ package tokenize
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -117,104 +118,85 @@ func (e *BPE) append(dst []int32, text []byte, special bool, m *merger) []int32 
 }
 
 func (e *BPE) appendPieces(dst []int32, text []byte, m *merger) []int32 {
-	c := cutter{splitter: splitter{stages: e.stages}}
-	for i := 0; i < len(text); {
-		dst, i = e.appendBatch(dst, text, i, &c, m)
-	}
+	dst, _ = e.pieces(dst, text, m, false)
 	return dst
 }
 
 // countPieces returns how many ids appendPieces appends.
 func (e *BPE) countPieces(text []byte, m *merger) int {
-	var array [256]int32
-	c := cutter{splitter: splitter{stages: e.stages}, counts: true}
-	count := 0
-	for i := 0; i < len(text); {
-		var ids []int32
-		ids, i = e.appendBatch(array[:0], text, i, &c, m)
-		count += len(ids)
-	}
-	return count + c.again
+	var array [64]int32
+	_, count := e.pieces(array[:0], text, m, true)
+	return count
 }
-
-// batch is how many pieces appendBatch looks up at a time.
-const batch = 32
-
-// A cutter cuts one text, and holds a batch of its pieces.
-type cutter struct {
-	splitter
-	cuts [batch]struct {
-		want       term
-		hash       uint64 // of want
-		start, end int
-	}
-	slots  [batch]slot
-	recent [1 << recentBits]recent
-	counts bool // only the number of ids matters
-	again  int  // how many ids appendBatch left out because recent has their number
-}
-
-// recentBits is the logarithm of how many pieces a cutter remembers. Half of the pieces of code that are no
-// token stood in the text before, and most of these a few lines above.
-const recentBits = 6
 
 // A recent is a piece that is not a token, and that was merged before.
 type recent struct {
-	want        term
-	start, end  int // its place in the text
-	from, until int // the place of its ids
+	key         uint64 // see keyOf
+	size, start uint32 // its place in the text
+	from, until uint32 // the place of its ids among those of the text
 }
 
-// appendBatch appends the ids of the next pieces of a text from i on, and returns where they end. It first
-// cuts all of them, then reads the slot of each, and then compares. So the processor waits for memory once
-// for many pieces.
-func (e *BPE) appendBatch(dst []int32, text []byte, i int, c *cutter, m *merger) ([]int32, int) {
+// recentBits is the logarithm of how many pieces of a text are remembered. Half of the pieces of code that are
+// not a token stood in the text before, and most of these a few lines above.
+const recentBits = 6
+
+// pieces appends the ids of the pieces of a text, and returns their number. With counting it appends some of
+// them, and what it returns has no meaning.
+func (e *BPE) pieces(dst []int32, text []byte, m *merger, counting bool) (ids []int32, count int) {
+	var recents [1 << recentBits]recent
+	remember := len(text) <= math.MaxInt32
 	v := &e.vocab
+	split := splitter{stages: e.stages}
 	cut, one := e.stages[0], len(e.stages) == 1
-	n := 0
-	for ; n < batch && i < len(text); n++ {
-		p := &c.cuts[n]
-		p.start = i
+	base := len(dst)
+	for i := 0; i < len(text); {
+		start := i
 		if one {
 			i = cut(text, i)
 		} else {
-			i = c.next(text, i)
+			i = split.next(text, i)
 		}
-		p.end = i
-		p.want = termOf(text[p.start:i:len(text)]) // the capacity keeps lookups within the text
-		p.hash = p.want.hash()
-	}
-	for k := range n {
-		c.slots[k] = v.slots[home(c.cuts[k].hash, len(v.slots))]
-	}
-	for k := range n {
-		p, found := &c.cuts[k], c.slots[k]
-		if found.term() == p.want && p.want.size <= 8 {
-			dst = append(dst, found.id())
+		piece := text[start:i:len(text)] // the capacity keeps look-ups within the text
+		want := termOf(piece)
+		hash := want.hash()
+		at := home(hash, len(v.slots))
+		found := v.slots[at]
+		if found.term() == want && want.size <= 8 {
+			count++
+			if !counting {
+				dst = append(dst, found.id())
+			}
 			continue
 		}
-		piece := text[p.start:p.end:len(text)]
 		if found.info != 0 && len(piece) <= v.longest {
-			if id := v.search(p.want, home(p.hash, len(v.slots)), piece); id >= 0 {
-				dst = append(dst, id)
+			if id := v.search(want, at, piece); id >= 0 {
+				count++
+				if !counting {
+					dst = append(dst, id)
+				}
 				continue
 			}
 		}
-		r := &c.recent[p.hash&(1<<recentBits-1)]
-		if r.want == p.want && r.end-r.start == len(piece) &&
-			(r.want.size <= 8 || string(text[r.start:r.end]) == string(piece)) {
-			if c.counts {
-				c.again += r.until - r.from
-			} else {
-				dst = append(dst, dst[r.from:r.until]...)
+		r := &recents[hash&(1<<recentBits-1)]
+		if r.key == want.key && int(r.size) == len(piece) &&
+			(len(piece) <= 8 || string(text[r.start:r.start+r.size]) == string(piece)) {
+			count += int(r.until - r.from)
+			if !counting {
+				dst = append(dst, dst[base+int(r.from):base+int(r.until)]...)
 			}
 			continue
 		}
+		if counting {
+			dst = dst[:base]
+		}
 		from := len(dst)
 		dst = e.appendMerged(dst, piece, m)
-		*r = recent{p.want, p.start, p.end, from, len(dst)}
+		count += len(dst) - from
+		if remember {
+			*r = recent{want.key, uint32(len(piece)), uint32(start), uint32(from - base), uint32(len(dst) - base)}
+		}
 	}
-	return dst, i
+	return dst, count
 }
 
 // eachPiece calls f for each piece of a text.
