@@ -15,6 +15,7 @@ type BPE struct {
 	size         int              // number of ids
 	special      map[int32]string // names of the control tokens, which Decode refuses
 	stages       []stage
+	digits       bool // each digit of ASCII is a piece and a token
 	vocab        vocabulary
 	pairs        *pairTable  // nil: a pair has the rank of the token that is its union
 	bytes        *[256]int32 // see source
@@ -150,6 +151,14 @@ func (e *BPE) pieces(dst []int32, text []byte, m *merger, counting bool) (ids []
 	cut, one := e.stages[0], len(e.stages) == 1
 	base := len(dst)
 	for i := 0; i < len(text); {
+		if e.digits && text[i]-'0' < 10 {
+			count++
+			if !counting {
+				dst = append(dst, v.single[text[i]])
+			}
+			i++
+			continue
+		}
 		start := i
 		if one {
 			i = cut(text, i)

@@ -158,3 +158,20 @@ func TestSplitShort(t *testing.T) {
 	assert.Greater(t, told, 200_000)
 	assert.Greater(t, left, 200_000)
 }
+
+// TestRulesOfDigits: a rule that says so ends the piece of a digit after it, whatever follows.
+func TestRulesOfDigits(t *testing.T) {
+	loadClasses()
+	for _, r := range rules {
+		alone := r.everywhere
+		for digit := byte('0'); digit <= '9'; digit++ {
+			for b := range 256 {
+				for _, after := range []string{"", "1", "s", "\u0301", "\u0663", "\n", " 1234567"} {
+					text := append([]byte{digit, byte(b)}, after...)
+					alone = alone && r.stage(text, 0) == 1
+				}
+			}
+		}
+		assert.Equal(t, alone, r.digits, r.pattern)
+	}
+}
