@@ -29,13 +29,14 @@ var mayImport = map[string][]string{
 	"internal/secret":     {},
 	"internal/strictjson": {"internal/secret"},
 	"internal/nocore":     {"golang.org/x/sys/unix"},
+	"internal/stoptext":   {},
 
 	// The wings.
 	"watermark/secretaccess":   {},
 	"watermark":                {"watermark/secretaccess", "internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
 	"watermark/registry":       {"watermark", "internal/secret", "internal/strictjson"},
 	"watermark/interop":        {"watermark", "watermark/secretaccess", "internal/strictjson", "internal/prf", "internal/secret"},
-	"tokenize":                 {"golang.org/x/text/unicode/norm"},
+	"tokenize":                 {"internal/stoptext", "golang.org/x/text/unicode/norm"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},
 	"detect/internal/evidence": {"watermark", "internal/tokset", "detect/internal/null"},
@@ -78,7 +79,7 @@ var mayImport = map[string][]string{
 	"internal/reading": {"detect/student", "watermark", "internal/secret", "internal/strictjson"},
 	"internal/agefile": {"filippo.io/age", "filippo.io/age/armor"},
 	"internal/openaiserver": {
-		"watermark", "watermark/registry", "detect", "provenance", "internal/secret", "internal/strictjson",
+		"watermark", "watermark/registry", "detect", "provenance", "internal/secret", "internal/stoptext", "internal/strictjson",
 		"golang.org/x/mod/sumdb/note", "golang.org/x/mod/sumdb/tlog", "github.com/rogpeppe/go-internal/lockedfile",
 	},
 	"internal/eval": {

@@ -3,6 +3,7 @@ package tokenize
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -14,6 +15,7 @@ type BPE struct {
 	size         int              // number of ids
 	special      map[int32]string // names of the control tokens, which Decode refuses
 	stages       []stage
+	digits       bool // each digit of ASCII is a piece and a token
 	vocab        vocabulary
 	pairs        *pairTable  // nil: a pair has the rank of the token that is its union
 	bytes        *[256]int32 // see source
@@ -85,17 +87,17 @@ func (e *BPE) AppendSpecial(dst []int32, text []byte) []int32 {
 // Count returns the number of ids that Append would append. It needs no memory for them.
 func (e *BPE) Count(text []byte) int {
 	var m merger
-	if !e.plain(false) {
-		return len(e.append(nil, text, false, &m))
+	if e.plain(false) {
+		return e.countPieces(text, &m)
 	}
-	var array [256]int32
 	count := 0
-	c := cutter{splitter: splitter{stages: e.stages}}
-	for i := 0; i < len(text); {
-		var ids []int32
-		ids, i = e.appendBatch(array[:0], text, i, &c, &m)
-		count += len(ids)
-	}
+	e.added.each(e, text, false, nil, func(c chunk) {
+		if c.id >= 0 {
+			count++
+		} else {
+			count += e.countPieces(c.text, &m)
+		}
+	})
 	return count
 }
 
@@ -117,66 +119,93 @@ func (e *BPE) append(dst []int32, text []byte, special bool, m *merger) []int32 
 }
 
 func (e *BPE) appendPieces(dst []int32, text []byte, m *merger) []int32 {
-	c := cutter{splitter: splitter{stages: e.stages}}
-	for i := 0; i < len(text); {
-		dst, i = e.appendBatch(dst, text, i, &c, m)
-	}
+	dst, _ = e.pieces(dst, text, m, false)
 	return dst
 }
 
-// batch is how many pieces appendBatch looks up at a time.
-const batch = 32
-
-// A cutter holds a batch of pieces.
-type cutter struct {
-	splitter
-	cuts [batch]struct {
-		want       slot
-		home       int
-		start, end int
-	}
-	slots [batch]slot
+// countPieces returns how many ids appendPieces appends.
+func (e *BPE) countPieces(text []byte, m *merger) int {
+	var array [64]int32
+	_, count := e.pieces(array[:0], text, m, true)
+	return count
 }
 
-// appendBatch appends the ids of the next pieces of a text from i on, and returns where they end. It first
-// cuts all of them, then reads the slot of each, and then compares. So the processor waits for memory once
-// for many pieces.
-func (e *BPE) appendBatch(dst []int32, text []byte, i int, c *cutter, m *merger) ([]int32, int) {
+// A recent is a piece that is not a token, and that was merged before.
+type recent struct {
+	key         uint64 // see keyOf
+	size, start uint32 // its place in the text
+	from, until uint32 // the place of its ids among those of the text
+}
+
+// recentBits is the logarithm of how many pieces of a text are remembered. Half of the pieces of code that are
+// not a token stood in the text before, and most of these a few lines above.
+const recentBits = 6
+
+// pieces appends the ids of the pieces of a text, and returns their number. With counting it appends some of
+// them, and what it returns has no meaning.
+func (e *BPE) pieces(dst []int32, text []byte, m *merger, counting bool) (ids []int32, count int) {
+	var recents [1 << recentBits]recent
+	remember := len(text) <= math.MaxInt32
 	v := &e.vocab
+	split := splitter{stages: e.stages}
 	cut, one := e.stages[0], len(e.stages) == 1
-	n := 0
-	for ; n < batch && i < len(text); n++ {
-		p := &c.cuts[n]
-		p.start = i
+	base := len(dst)
+	for i := 0; i < len(text); {
+		if e.digits && text[i]-'0' < 10 {
+			count++
+			if !counting {
+				dst = append(dst, v.single[text[i]])
+			}
+			i++
+			continue
+		}
+		start := i
 		if one {
 			i = cut(text, i)
 		} else {
-			i = c.next(text, i)
+			i = split.next(text, i)
 		}
-		p.end = i
-		p.want.key = keyOf(text[p.start:i:len(text)]) // the capacity keeps lookups within the text
-		p.want.size = int32(i - p.start)
-		p.home = p.want.home(v.slots)
-	}
-	for k := range n {
-		c.slots[k] = v.slots[c.cuts[k].home]
-	}
-	for k := range n {
-		p, found := &c.cuts[k], c.slots[k]
-		if found.key == p.want.key && found.size == p.want.size && found.size <= 8 {
-			dst = append(dst, found.id)
+		piece := text[start:i:len(text)] // the capacity keeps look-ups within the text
+		want := termOf(piece)
+		hash := want.hash()
+		at := home(hash, len(v.slots))
+		found := v.slots[at]
+		if found.term() == want && want.size <= 8 {
+			count++
+			if !counting {
+				dst = append(dst, found.id())
+			}
 			continue
 		}
-		piece := text[p.start:p.end:len(text)]
-		if found.size != 0 && len(piece) <= v.longest {
-			if id := v.search(p.want, p.home, piece); id >= 0 {
-				dst = append(dst, id)
+		if found.info != 0 && len(piece) <= v.longest {
+			if id := v.search(want, at, piece); id >= 0 {
+				count++
+				if !counting {
+					dst = append(dst, id)
+				}
 				continue
 			}
 		}
+		r := &recents[hash&(1<<recentBits-1)]
+		if r.key == want.key && int(r.size) == len(piece) &&
+			(len(piece) <= 8 || string(text[r.start:r.start+r.size]) == string(piece)) {
+			count += int(r.until - r.from)
+			if !counting {
+				dst = append(dst, dst[base+int(r.from):base+int(r.until)]...)
+			}
+			continue
+		}
+		if counting {
+			dst = dst[:base]
+		}
+		from := len(dst)
 		dst = e.appendMerged(dst, piece, m)
+		count += len(dst) - from
+		if remember {
+			*r = recent{want.key, uint32(len(piece)), uint32(start), uint32(from - base), uint32(len(dst) - base)}
+		}
 	}
-	return dst, i
+	return dst, count
 }
 
 // eachPiece calls f for each piece of a text.

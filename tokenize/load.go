@@ -54,14 +54,37 @@ func Load(path string) (*BPE, error) { return LoadWith(path, LoadOptions{}) }
 
 // LoadWith is Load with what the file leaves out.
 func LoadWith(path string, o LoadOptions) (*BPE, error) {
-	e, err := loadPath(path, o)
+	path, err := fileIn(path)
+	var e *BPE
+	if err == nil {
+		e, err = loadFile(path, o)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w (in %s)", err, path)
 	}
 	return e, nil
 }
 
-func loadPath(path string, o LoadOptions) (*BPE, error) {
+// fileIn returns the tokenizer in a directory. It returns any other path as it is.
+func fileIn(path string) (string, error) {
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return path, nil
+	}
+	for _, name := range []string{"tokenizer.json", "tekken.json", "tokenizer.model"} {
+		if file := filepath.Join(path, name); exists(file) {
+			return file, nil
+		}
+	}
+	return path, fmt.Errorf("%w: the directory has neither tokenizer.json nor tekken.json nor tokenizer.model; "+
+		"give a file", ErrFormat)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func loadFile(path string, o LoadOptions) (*BPE, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("tokenize: %w", err)
@@ -70,15 +93,6 @@ func loadPath(path string, o LoadOptions) (*BPE, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("tokenize: %w", err)
-	}
-	if info.IsDir() {
-		for _, name := range []string{"tokenizer.json", "tekken.json", "tokenizer.model"} {
-			if _, err := os.Stat(filepath.Join(path, name)); err == nil {
-				return loadPath(filepath.Join(path, name), o)
-			}
-		}
-		return nil, fmt.Errorf("%w: the directory has neither tokenizer.json nor tekken.json nor tokenizer.model; "+
-			"give a file", ErrFormat)
 	}
 	return read(f, info.Size(), o)
 }

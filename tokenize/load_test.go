@@ -528,6 +528,9 @@ func TestLoadPath(t *testing.T) {
 	first, err := Load(dir)
 	require.NoError(t, err)
 	assert.NotEqual(t, tekken.Digest(), first.Digest(), "tokenizer.json comes first")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte("{"), 0o666))
+	_, err = Load(dir)
+	assert.ErrorContains(t, err, "(in "+filepath.Join(dir, "tokenizer.json")+")")
 
 	large := filepath.Join(dir, "large")
 	require.NoError(t, os.WriteFile(large, []byte("{"), 0o666))

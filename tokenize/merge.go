@@ -1,6 +1,9 @@
 package tokenize
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // A merger holds the memory of one call of Append for pieces that are not tokens.
 type merger struct {
@@ -9,8 +12,8 @@ type merger struct {
 	unions []int32 // see mergePairsHeap
 	last   pair    // the last that mergePairsHeap merged
 	scan   struct {
-		starts, parts [scanLimit + 1]int32 // parts[i] is the token at starts[i]
-		pairs         [scanLimit]uint32    // the rank of a part and the next
+		ids  [scanLimit + 1]int32  // of the part at each place
+		keys [scanLimit + 1]uint32 // of that part and the next
 	}
 	limit int32 // if not 0, mergeScan and mergeHeap only merge to ids below it
 	work  int   // number of steps, for the tests of its growth
@@ -18,7 +21,7 @@ type merger struct {
 
 // scanLimit is the largest length in bytes for which a scan of all pairs before each merge is cheaper
 // than a heap of pairs.
-const scanLimit = 96
+const scanLimit = 63
 
 // noRank is the rank of a pair that is not a token.
 const noRank = math.MaxInt32
@@ -97,51 +100,72 @@ func (m *merger) mergeAlone(dst []int32, v *vocabulary, piece []byte) []int32 {
 
 // mergeScan merges a piece of at most scanLimit bytes. Its time is quadratic in the length.
 func (m *merger) mergeScan(dst []int32, v *vocabulary, piece []byte) []int32 {
-	const none = maxID + 1
-	limit := uint32(none)
-	if m.limit != 0 {
-		limit = uint32(m.limit)
-	}
-	starts, parts, pairs := &m.scan.starts, &m.scan.parts, &m.scan.pairs
 	n := len(piece)
-	for i := range n - 1 {
-		starts[i] = int32(i)
-		parts[i] = v.single[piece[i]]
-		pairs[i] = min(none, uint32(v.double[int(piece[i])<<8|int(piece[i+1])]))
+	if n == 1 {
+		return append(dst, v.single[piece[0]])
 	}
-	starts[n-1], parts[n-1], pairs[n-1] = int32(n-1), v.single[piece[n-1]], none
-	starts[n] = int32(n)
-	count := n // of parts
-	m.work += n
-	for count > 1 {
+	limit := uint32(noKey)
+	if m.limit != 0 {
+		limit = uint32(m.limit) << placeBits
+	}
+	ids, keys := &m.scan.ids, &m.scan.keys
+	ids[0] = v.single[piece[0]]
+	for i := range n - 1 {
+		ids[i+1] = v.single[piece[i+1]]
+		keys[i] = keyOfPair(v.double[int(piece[i])<<8|int(piece[i+1])], i)
+	}
+	blocks := (n + 6) / 8 // of the n-1 pairs
+	for i := n - 1; i < 8*blocks; i++ {
+		keys[i] = noKey
+	}
+	alive := uint64(1)<<n<<1 - 1 // the starts of the parts, and the end of the piece
+	work := n
+	for {
 		// The least rank, and of equal ones the first: the lower bits are the place.
-		least := uint32(none << placeBits)
-		for i, rank := range pairs[:count-1] {
-			least = min(least, rank<<placeBits|uint32(i))
+		least := uint32(noKey)
+		for k := range blocks {
+			b := (*[8]uint32)(keys[8*k:])
+			least = min(least, min(min(b[0], b[1]), min(b[2], b[3])), min(min(b[4], b[5]), min(b[6], b[7])))
 		}
-		m.work += count
-		i := int(least & (1<<placeBits - 1))
-		if least>>placeBits >= limit {
+		work += 8 * blocks
+		if least >= limit {
 			break
 		}
-		parts[i] = int32(least >> placeBits)
-		copy(starts[i+1:count], starts[i+2:count+1])
-		copy(parts[i+1:count-1], parts[i+2:count])
-		copy(pairs[i+1:count-1], pairs[i+2:count])
-		count--
-		pairs[i] = none
-		if i+1 < count {
-			pairs[i] = min(none, uint32(m.rank(v, piece, starts[i], starts[i+2])))
+		i := int(least & (1<<placeBits - 1))
+		after := alive & (^uint64(1) << i)
+		keys[bits.TrailingZeros64(after)&63] = noKey
+		alive &^= after & -after
+		ids[i] = int32(least >> placeBits)
+		after &= after - 1
+		end := bits.TrailingZeros64(after) // of the merged part
+		keys[i] = noKey
+		if after &= after - 1; after != 0 {
+			keys[i] = keyOfPair(v.rank(piece[i:bits.TrailingZeros64(after)]), i)
+			work++
 		}
-		if i > 0 {
-			pairs[i-1] = min(none, uint32(m.rank(v, piece, starts[i-1], starts[i+1])))
+		if before := alive & (1<<i - 1); before != 0 {
+			i = bits.Len64(before) - 1
+			keys[i] = keyOfPair(v.rank(piece[i:end]), i)
+			work++
 		}
 	}
-	return append(dst, parts[:count]...)
+	m.work += work
+	for alive &^= 1 << n; alive != 0; alive &= alive - 1 {
+		dst = append(dst, ids[bits.TrailingZeros64(alive)&63])
+	}
+	return dst
 }
 
-// placeBits is the number of bits of a place in a piece of scanLimit bytes.
-const placeBits = 7
+// A key of mergeScan is the rank of a pair and, in the lower bits, its place. noKey is that of a pair that is
+// not a token.
+const (
+	placeBits = 6
+	noKey     = (maxID + 1) << placeBits
+)
+
+func keyOfPair(rank int32, place int) uint32 {
+	return min(noKey, uint32(rank)<<placeBits) | uint32(place)
+}
 
 // A part is a token during a merge. Its index is its start in the piece.
 type part struct {

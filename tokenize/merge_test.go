@@ -202,3 +202,42 @@ func TestLoadRefusesOtherVocabulary(t *testing.T) {
 	_, err = newBPE(&s, holes)
 	assert.EqualError(t, err, "tokenize: none: the vocabulary lacks the byte 0x00")
 }
+
+// TestRepeatedPieces: a piece has the same ids wherever it stands, and Count counts them.
+func TestRepeatedPieces(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	const alphabet = "abcdexyzqQ!=\x00\xff\xe9"
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			e := getBPE(t, name)
+			repeats := 0
+			for range 50 {
+				var words []string // some share a key, for they differ in zeros at the end
+				for range 1 + r.IntN(100) {
+					word := make([]byte, 2+r.IntN(14))
+					for i := range word {
+						word[i] = alphabet[r.IntN(len(alphabet))]
+					}
+					words = append(words, string(word), "!="+strings.Repeat("\x00", r.IntN(5)))
+				}
+				var text []byte
+				for range 400 {
+					text = append(append(text, words[r.IntN(len(words))]...), " \n"[r.IntN(2)])
+				}
+				seen := map[string]bool{}
+				want := []int32{-1}
+				var m merger
+				e.eachPiece(text, func(piece []byte) {
+					if e.vocab.find(piece) < 0 && seen[string(piece)] {
+						repeats++
+					}
+					seen[string(piece)] = true
+					want = e.appendPiece(want, piece, &m)
+				})
+				require.Equal(t, want, e.Append([]int32{-1}, text), "%q", text)
+				require.Equal(t, len(want)-1, e.Count(text), "%q", text)
+			}
+			assert.Greater(t, repeats, 5000)
+		})
+	}
+}

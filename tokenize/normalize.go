@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -27,6 +28,19 @@ const (
 	formNone form = iota
 	formNFC
 	formNFKC
+)
+
+// load returns a form and its settled characters, which it computes once.
+func (f form) load() (norm.Form, *runeSet) {
+	if f == formNFKC {
+		return norm.NFKC, settledNFKC()
+	}
+	return norm.NFC, settledNFC()
+}
+
+var (
+	settledNFC  = sync.OnceValue(func() *runeSet { return settled(norm.NFC) })
+	settledNFKC = sync.OnceValue(func() *runeSet { return settled(norm.NFKC) })
 )
 
 const lowLine = "▁"
@@ -93,34 +107,107 @@ func (a *alignment) add(from, to int) {
 
 // apply returns the form of a text. Bytes that are not UTF-8 stay as they are.
 func (f form) apply(text []byte, align *alignment) []byte {
-	nf := norm.NFC
-	if f == formNFKC {
-		nf = norm.NFKC
-	}
-	if f == formNFC && isASCII(text) || nf.QuickSpan(text) == len(text) && !anyLate(text) {
+	nf, still := f.load()
+	from, to := unsettled(text, 0, nf, still)
+	if from == len(text) {
 		return text
 	}
 	out := make([]byte, 0, len(text)+len(text)/8)
-	for i := 0; i < len(text); {
-		end := i + segment(nf, text[i:])
-		before := len(out)
-		if isLate(text[i:end]) {
-			out = append(out, text[i:end]...)
-		} else {
-			out = appendSegment(out, nf, text[i:end])
-		}
-		if bytes.Equal(out[before:], text[i:end]) {
-			for j := i; j < end; j++ {
-				align.add(j, j+1)
-			}
-		} else {
-			for range len(out) - before {
-				align.add(i, end)
+	keep := func(i, j int) {
+		out = append(out, text[i:j]...)
+		if align != nil {
+			for ; i < j; i++ {
+				align.add(i, i+1)
 			}
 		}
-		i = end
 	}
-	return out
+	for i := 0; ; {
+		keep(i, from)
+		for i = from; i < to; {
+			end := i + segment(nf, text[i:to])
+			before := len(out)
+			if isLate(text[i:end]) {
+				out = append(out, text[i:end]...)
+			} else {
+				out = appendSegment(out, nf, text[i:end])
+			}
+			if bytes.Equal(out[before:], text[i:end]) {
+				out = out[:before]
+				keep(i, end)
+			} else {
+				for range len(out) - before {
+					align.add(i, end)
+				}
+			}
+			i = end
+		}
+		if i == len(text) {
+			return out
+		}
+		from, to = unsettled(text, i, nf, still)
+	}
+}
+
+// A runeSet is a set of characters, one bit for each.
+type runeSet [settledRunes / 64]uint64
+
+// settledRunes is the first character that settled leaves out: the planes from it on have none that texts
+// use.
+const settledRunes = 0x30000
+
+func (s *runeSet) has(r rune) bool { return r < settledRunes && s[r>>6]>>(r&63)&1 != 0 }
+
+// settled returns the characters that stay as they are in a form, whatever stands before and after them, and
+// that nothing before them combines with. A late character is not among them.
+func settled(nf norm.Form) *runeSet {
+	var s runeSet
+	var buf [utf8.UTFMax]byte
+	for r := range rune(settledRunes) {
+		text := buf[:utf8.EncodeRune(buf[:], r)]
+		if nf.QuickSpan(text) == len(text) && nf.Properties(text).CCC() == 0 {
+			s[r>>6] |= 1 << (r & 63)
+		}
+	}
+	for _, l := range late.R16 {
+		for r := l.Lo; r <= l.Hi; r++ {
+			s[r>>6] &^= 1 << (r & 63)
+		}
+	}
+	for _, l := range late.R32 {
+		for r := l.Lo; r <= l.Hi; r++ {
+			s[r>>6] &^= 1 << (r & 63)
+		}
+	}
+	return &s
+}
+
+// unsettled returns the first place from i on that a form changes or may change: what stands between two
+// settled characters, with the one before. Without such a place it returns the length of the text twice.
+// It cannot look at single characters, for a form also orders marks.
+func unsettled(text []byte, i int, nf norm.Form, still *runeSet) (from, to int) {
+	for from = i; i < len(text); {
+		if text[i] < utf8.RuneSelf {
+			i = asciis(text, i)
+			from = i - 1
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if still.has(r) {
+			from = i
+			i += n
+			continue
+		}
+		for i += n; i < len(text); i += n {
+			if r, n = utf8.DecodeRune(text[i:]); still.has(r) {
+				break
+			}
+		}
+		if part := text[from:i]; nf.QuickSpan(part) != len(part) || anyLate(part) {
+			return from, i
+		}
+		from = i
+	}
+	return len(text), len(text)
 }
 
 // segment returns the length of the first segment of a text: a late character, or what is before the next

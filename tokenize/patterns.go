@@ -31,24 +31,25 @@ const (
 )
 
 // A rule is a pattern that cuts texts, and the stage that implements it. A pattern that matches
-// everywhere leaves nothing between its matches.
+// everywhere leaves nothing between its matches. With digits each digit of ASCII is a piece.
 type rule struct {
 	pattern    string
 	stage      stage
 	everywhere bool
+	digits     bool
 }
 
 var rules = [...]rule{
-	{patternR50K, splitR50K, true},
-	{patternCL100K, splitCL100K, true},
-	{patternQwen2, splitQwen2, true},
-	{patternQwen35, splitQwen35, true},
-	{patternO200K, splitO200K, true},
-	{patternTekken, splitTekken, true},
-	{patternDigits3, isolated(matchDigits3), false},
-	{patternDigit, isolated(matchDigit), false},
-	{patternHan, isolated(matchHan), false},
-	{patternDeepSeek, isolated(matchDeepSeek), false},
+	{patternR50K, splitR50K, true, false},
+	{patternCL100K, splitCL100K, true, false},
+	{patternQwen2, splitQwen2, true, true},
+	{patternQwen35, splitQwen35, true, true},
+	{patternO200K, splitO200K, true, false},
+	{patternTekken, splitTekken, true, true},
+	{patternDigits3, isolated(matchDigits3), false, false},
+	{patternDigit, isolated(matchDigit), false, false},
+	{patternHan, isolated(matchHan), false, false},
+	{patternDeepSeek, isolated(matchDeepSeek), false, false},
 }
 
 func ruleOf(pattern string) (rule, bool) {

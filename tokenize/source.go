@@ -82,6 +82,7 @@ func (s *source) build() (*BPE, error) {
 	if len(e.stages) == 0 {
 		e.stages = []stage{func(text []byte, _ int) int { return len(text) }}
 	}
+	e.digits = len(e.stages) == 1 && len(s.rules) == 1 && s.rules[0].digits && slices.Min(e.vocab.single['0':'9'+1]) >= 0
 	e.digest = s.digest(e)
 	e.name = nameOf(e.digest)
 	return e, nil

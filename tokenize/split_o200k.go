@@ -27,6 +27,9 @@ func splitCased(text []byte, i int, contractions bool, most int) int {
 		}
 		return end
 	}
+	if text[i]-'0' < 10 {
+		return digits(text, i, most)
+	}
 	// Most pieces are a word of ASCII letters, with or without another character before it: capitals and
 	// then small letters.
 	start := i

@@ -2,6 +2,7 @@ package tokenize
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
@@ -107,5 +108,70 @@ func TestNoTokenEndsInLineEndAndBlanks(t *testing.T) {
 		if text, ok := e.Token(id); ok {
 			assert.False(t, across.MatchString(text), "%d: %q", id, text)
 		}
+	}
+}
+
+// TestSplitShort compares splitShort with splitOther, which looks at one character after the other: for each
+// ASCII character at each place of some texts, and for random texts of a few characters.
+func TestSplitShort(t *testing.T) {
+	loadClasses()
+	told, left := 0, 0
+	compare := func(text []byte) {
+		if letters(text, 0) > 0 || letters(text, 1) > 1 && ascii[text[0]&0x7f]&(number|newline) == 0 && text[0] != '\'' {
+			return // a word
+		}
+		for _, most := range []int{1, 3} {
+			end := splitShort(text, 0, most)
+			if end == 0 {
+				left++
+				continue
+			}
+			told++
+			if want := splitOther(text, 0, letter, most); end != want {
+				t.Fatalf("%q: splitShort ends the piece at %d, and splitOther at %d", text, end, want)
+			}
+		}
+	}
+	for _, base := range []string{"12345678a", "  (){}\n\n\n", " \t\n \n   ", "(){}=;\n\nx", "=\r\n\r\n\r\n\r\n", " ! a b c 1", "\n\n\n\n\n\n\n\n\n", "'s 't 're"} {
+		for at := range base {
+			for b := range 256 {
+				text := []byte(base)
+				text[at] = byte(b)
+				compare(text)
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(9, 10))
+	const alphabet = "aZ09 \t\n\r\v.(='\x00\x1c\x7f\xc3\xa9\xe3\x80\x80\xcc\x81"
+	for range 1_000_000 {
+		text := make([]byte, 6+r.IntN(6))
+		few := 2 + r.IntN(4)
+		var chosen [6]byte
+		for i := range few {
+			chosen[i] = alphabet[r.IntN(len(alphabet))]
+		}
+		for i := range text {
+			text[i] = chosen[r.IntN(few)]
+		}
+		compare(text)
+	}
+	assert.Greater(t, told, 200_000)
+	assert.Greater(t, left, 200_000)
+}
+
+// TestRulesOfDigits: a rule that says so ends the piece of a digit after it, whatever follows.
+func TestRulesOfDigits(t *testing.T) {
+	loadClasses()
+	for _, r := range rules {
+		alone := r.everywhere
+		for digit := byte('0'); digit <= '9'; digit++ {
+			for b := range 256 {
+				for _, after := range []string{"", "1", "s", "\u0301", "\u0663", "\n", " 1234567"} {
+					text := append([]byte{digit, byte(b)}, after...)
+					alone = alone && r.stage(text, 0) == 1
+				}
+			}
+		}
+		assert.Equal(t, alone, r.digits, r.pattern)
 	}
 }

@@ -3,6 +3,7 @@ package tokenize
 import (
 	"encoding/binary"
 	"math/bits"
+	"unicode/utf8"
 )
 
 // The functions of this file look at eight bytes at a time. A word of a text is seldom longer, so that the
@@ -49,18 +50,15 @@ func smalls(text []byte, i int) int {
 
 func isASCIILetter(b byte) bool { return b|0x20-'a' < 26 }
 
-// isASCII reports whether all bytes of a text are below 0x80.
-func isASCII(text []byte) bool {
-	for ; len(text) >= 32; text = text[32:] {
-		if (binary.LittleEndian.Uint64(text)|binary.LittleEndian.Uint64(text[8:])|
-			binary.LittleEndian.Uint64(text[16:])|binary.LittleEndian.Uint64(text[24:]))&highs != 0 {
-			return false
+// asciis returns the end of the run of ASCII characters at i.
+func asciis(text []byte, i int) int {
+	for ; len(text)-i >= 8; i += 8 {
+		if out := binary.LittleEndian.Uint64(text[i:]) & highs; out != 0 {
+			return i + bits.TrailingZeros64(out)/8
 		}
 	}
-	for _, b := range text {
-		if b >= 0x80 {
-			return false
-		}
+	for i < len(text) && text[i] < utf8.RuneSelf {
+		i++
 	}
-	return true
+	return i
 }

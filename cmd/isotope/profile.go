@@ -64,6 +64,7 @@ type profileFlags struct {
 	exempt         tokenIDs
 	explain        bool
 	aim            string
+	padding        int                    // ids of the profile without a token
 	given          func(name string) bool // flags of the call
 }
 
@@ -202,6 +203,9 @@ func (c *cli) profile(o *profileFlags) error {
 		}
 	}
 	c.hint("profile %s", p.ID())
+	if o.padding > 0 {
+		c.hint("%d of the %d ids have no token; heads of models often have such rows at the end", o.padding, p.Vocab)
+	}
 	_, err = fmt.Fprintln(c.stdout, string(bytes.TrimSpace(text)))
 	return err
 }
@@ -260,7 +264,12 @@ func (o *profileFlags) tokenizer() error {
 	if t, ok := t.(interface{ Special() []watermark.Token }); ok {
 		p.Exempt = t.Special() // a mark that touched them would change where turns end
 	}
-	return check([]rule{{p.Vocab < t.Vocab(), fmt.Sprintf("--vocab %d is smaller than the %d ids of %s; only padding can make it larger", p.Vocab, t.Vocab(), p.Tokenizer)}})
+	if t, ok := t.(*tokenize.BPE); ok {
+		if o.padding, err = t.CheckRows(p.Vocab); err != nil {
+			return usageError{fmt.Errorf("--vocab %d: %s", p.Vocab, strings.TrimPrefix(err.Error(), "tokenize: "))}
+		}
+	}
+	return nil
 }
 
 // tokenIDs is the value of --exempt: a list of ids, or "none".

@@ -64,7 +64,7 @@ func TestUsageErrors(t *testing.T) {
 		{"generate --unmarked --temperature nan", "temperature"},
 		{"generate --unmarked --temperature -1", "temperature"},
 		{"generate --unmarked --top-p 7", "[0,1]"},
-		{"profile --vocab 50", "smaller"},
+		{"profile --vocab 50", "leave out tokens"},
 		{"demo --out -", "a report is written to a file"},
 		{"student", "--key FILE is missing"},
 		{"student --key k", "--profile FILE is missing"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,8 @@ import (
 
 const tokenizeHelp = `Tokenize prints the token ids of a text, as a test sees them. The text comes from FILE or from
 standard input. --pieces prints a line for each id, with its place in bytes and its text.
---decode reads token ids and prints their text.
+--count prints how many ids there are, and whether they decode to the text. --decode reads
+token ids and prints their text.
 
 --tokenizer names an encoding, a model that has one of them, or a file. The file may be
 tokenizer.json of Hugging Face, tekken.json, a .tiktoken file, tokenizer.model, or a GGUF
@@ -29,6 +31,7 @@ type tokenizeFlags struct {
 	tokenizer            string
 	read                 readFlags
 	decode, pieces, info bool
+	count                bool
 	special, json        bool
 	given                func(name string) bool
 }
@@ -59,6 +62,7 @@ func (c *cli) tokenizeCommand() *cobra.Command {
 	f.StringVarP(&o.tokenizer, "tokenizer", "t", defaultTokenizer, "`NAME` or file of the tokenizer")
 	f.BoolVar(&o.decode, "decode", false, "read token ids, and print their text")
 	f.BoolVar(&o.pieces, "pieces", false, "print a line for each id: the id, where it begins and ends in bytes, and its text")
+	f.BoolVar(&o.count, "count", false, "print the number of ids and of bytes, and whether the ids decode to the text")
 	f.BoolVar(&o.info, "info", false, "print the name, the digest and the size of the tokenizer")
 	f.BoolVar(&o.special, "special", false, "give special tokens in the text their ids; a test never does so")
 	f.BoolVar(&o.json, "json", false, "print the ids as a JSON list")
@@ -77,6 +81,7 @@ func (o *tokenizeFlags) check(args []string) error {
 		{o.info && len(args) > 0, "--info reads no text; leave out FILE"},
 		{o.decode && (o.pieces || o.special || o.json), "--decode prints text; leave out --pieces, --special and --json"},
 		{o.pieces && (o.special || o.json), "--pieces excludes --special and --json"},
+		{o.count && (o.decode || o.pieces || o.info || o.special || o.json), "--count excludes --decode, --pieces, --info, --special and --json"},
 	})
 }
 
@@ -106,6 +111,14 @@ func (c *cli) tokenize(ctx context.Context, o *tokenizeFlags, name string) error
 		return err
 	case o.pieces:
 		return c.printPieces(bpe, text)
+	case o.count:
+		ids := t.Append(nil, text)
+		restored := "yes"
+		if back, err := t.Decode(nil, ids); err != nil || !bytes.Equal(back, text) {
+			restored = "no: the tokenizer changes the text or lacks some of its bytes"
+		}
+		_, err := fmt.Fprintf(c.stdout, "ids       %d\nbytes     %d\nrestored  %s\n", len(ids), len(text), restored)
+		return err
 	case o.special:
 		ids = bpe.AppendSpecial(nil, text)
 	default:

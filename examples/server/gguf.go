@@ -53,7 +53,7 @@ func (g *gguf) open(o ggufOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	// No tokenizer of this module reads GGUF yet, so the profiles that the log names are for ids.
+	// The profiles that the log names are for ids. So a server that is updated has the profiles of its log.
 	g.info = openaiserver.Info{Digest: digest, Vocab: g.model.Vocab(), Tokenizer: watermark.TokenizerNone, Context: g.engine.Config().Context, Steers: true, Control: g.model.Special()}
 	return nil
 }

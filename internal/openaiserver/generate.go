@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/isotope-wm/isotope/internal/stoptext"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -51,7 +52,7 @@ func (s *Server) write(
 	}
 	defer func() { s.metrics.positions(r.Sequence.Counts()) }()
 	var (
-		cut     = cutter{stops: j.stop}
+		cut     = stoptext.New(j.stop...)
 		raw     []byte
 		stopped bool
 		failed  error // of what follows a token
@@ -85,7 +86,7 @@ func (s *Server) write(
 		}
 		written += len(raw)
 		var piece string
-		piece, stopped = cut.add(raw)
+		piece, stopped = cut.Add(raw)
 		failed = pass(piece)
 		return failed == nil && !stopped && len(tokens) < j.maxTokens
 	})
@@ -95,7 +96,7 @@ func (s *Server) write(
 	case stopped:
 		return tokens, FinishStop, nil
 	case len(tokens) >= j.maxTokens:
-		return tokens, FinishLength, pass(cut.rest())
+		return tokens, FinishLength, pass(cut.Rest())
 	case finish == "" && ctx.Err() != nil: // the client left, or time is up
 		return tokens, "", context.Cause(ctx)
 	case err != nil:
@@ -103,5 +104,5 @@ func (s *Server) write(
 	case finish == "":
 		return tokens, "", errNoFinish
 	}
-	return tokens, finish, pass(cut.rest())
+	return tokens, finish, pass(cut.Rest())
 }

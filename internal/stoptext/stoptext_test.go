@@ -1,4 +1,4 @@
-package openaiserver
+package stoptext
 
 import (
 	"math/rand/v2"
@@ -38,11 +38,12 @@ func TestCutterDoesNotDependOnPieces(t *testing.T) {
 				at = i + len(s)
 			}
 		}
-		c := cutter{stops: stops}
+		c := New(stops...)
 		got, done := "", false
-		for i := 0; i < len(text) && !done; i++ {
+		for i, n := 0, 0; i < len(text) && !done; i += n {
+			n = min(1+rng.IntN(5), len(text)-i)
 			var piece string
-			piece, done = c.add([]byte{text[i]})
+			piece, done = c.Add([]byte(text[i : i+n]))
 			assert.True(t, strings.ToValidUTF8(piece, "") == piece, "%q of %q", piece, text)
 			if piece == "" {
 				held++
@@ -50,7 +51,7 @@ func TestCutterDoesNotDependOnPieces(t *testing.T) {
 			got += piece
 		}
 		if !done {
-			got += c.rest()
+			got += c.Rest()
 		} else {
 			stopped++
 		}
@@ -62,13 +63,13 @@ func TestCutterDoesNotDependOnPieces(t *testing.T) {
 }
 
 func TestCutterEndsWithinACharacter(t *testing.T) {
-	c := cutter{}
-	piece, _ := c.add([]byte("a\xe2\x82"))
+	c := New()
+	piece, _ := c.Add([]byte("a\xe2\x82"))
 	assert.Equal(t, "a", piece)
-	piece, _ = c.add([]byte("\xac"))
+	piece, _ = c.Add([]byte("\xac"))
 	assert.Equal(t, "€", piece)
-	piece, _ = c.add([]byte("\xff\x80\x80\x80\x80b\xf0\x9f"))
+	piece, _ = c.Add([]byte("\xff\x80\x80\x80\x80b\xf0\x9f"))
 	assert.Equal(t, "\xff\x80\x80\x80\x80b", piece, "bytes that cannot become a character are not held back")
-	assert.Equal(t, "\xf0\x9f", c.rest())
-	assert.Empty(t, c.rest())
+	assert.Equal(t, "\xf0\x9f", c.Rest())
+	assert.Empty(t, c.Rest())
 }
