@@ -17,9 +17,11 @@ const (
 	VAES
 	// NEON is arm64 with its AES instructions.
 	NEON
+	// AVX512 is VAES, with AES on 512-bit vectors to score pairs.
+	AVX512
 )
 
-var backendNames = [...]string{Generic: "generic", AESNI: "aesni", VAES: "vaes", NEON: "neon"}
+var backendNames = [...]string{Generic: "generic", AESNI: "aesni", VAES: "vaes", NEON: "neon", AVX512: "avx512"}
 
 // String returns the name that benchmarks print.
 func (b Backend) String() string { return backendNames[b] }

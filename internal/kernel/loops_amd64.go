@@ -4,11 +4,11 @@ package kernel
 
 import "unsafe"
 
-// These functions dispatch the loops of AESNI and VAES. Their contracts are in loops_noasm.go.
+// These functions dispatch the loops of AESNI, VAES and AVX512. AVX512 has those of VAES where it has none. Their contracts are in loops_noasm.go.
 // Callers handle Generic themselves.
 
 func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32) {
-	if active == VAES {
+	if active != AESNI {
 		streamVAES(dst, blocks, &keys.round, nonce, first)
 	} else {
 		streamAESNI(dst, blocks, &keys.round, nonce, first)
@@ -16,7 +16,7 @@ func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32)
 }
 
 func encryptBlocks(dst, src *[BlockSize]byte, n int, keys *Keys) {
-	if active == VAES {
+	if active != AESNI {
 		encryptVAES(dst, src, n, &keys.round)
 	} else {
 		encryptAESNI(dst, src, n, &keys.round)
@@ -52,7 +52,14 @@ func scoreGroups(dst []byte, inputs []Input, keys *Keys, t *scoreTable) {
 	groups := len(inputs) / scoreGroup
 	_ = dst[groups*scoreGroup/8-1]
 	table := (*[unsafe.Sizeof(*t)]byte)(unsafe.Pointer(t))
-	if active == VAES {
+	if turns := groups / 2; active == AVX512 && turns > 0 {
+		scoreAVX512(&dst[0], &inputs[0], turns, &keys.round, table)
+		if groups%2 == 0 {
+			return
+		}
+		dst, inputs, groups = dst[4*turns:], inputs[2*scoreGroup*turns:], 1
+	}
+	if active != AESNI {
 		scoreVAES(&dst[0], &inputs[0], groups, &keys.round, table)
 	} else {
 		scoreAESNI(&dst[0], &inputs[0], groups, &keys.round, table)
@@ -73,13 +80,13 @@ func (t *Table) processTurns(k *Keys, nonce *Nonce, row []float32) int {
 	}
 	x := &row[0]
 	switch {
-	case active == VAES && t.width == 1:
+	case active != AESNI && t.width == 1:
 		fused1VAES(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
-	case active == VAES && t.width == 2:
+	case active != AESNI && t.width == 2:
 		fused2VAES(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
-	case active == VAES && t.width == 4:
+	case active != AESNI && t.width == 4:
 		fused4VAES(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
-	case active == VAES:
+	case active != AESNI:
 		fused8VAES(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
 	case t.width == 1:
 		fused1AESNI(x, turns, &k.round, nonce, 0, &t.luts, t.delta)

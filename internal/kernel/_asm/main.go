@@ -7,7 +7,8 @@
 //   - VEX mnemonics only. A legacy SSE instruction after a 256-bit one costs over a hundred
 //     cycles on some CPUs.
 //   - VZEROUPPER before every RET of a function that uses vector registers.
-//   - No register above 15, because only AVX-512 has them.
+//   - No register above 15, because only AVX-512 has them. Families with 512 in their name may use
+//     them.
 package main
 
 import (
@@ -22,13 +23,14 @@ import (
 
 // families maps each file of assembly to the function that writes it.
 var families = map[string]func(){
-	"aes":   aes,
-	"mask":  masks,
-	"score": score,
-	"fused": fused,
-	"lanes": lanes,
-	"bias":  bias,
-	"scan":  scans,
+	"aes":      aes,
+	"mask":     masks,
+	"score":    score,
+	"score512": score512,
+	"fused":    fused,
+	"lanes":    lanes,
+	"bias":     bias,
+	"scan":     scans,
 }
 
 func main() {
