@@ -208,6 +208,79 @@ func TestEnginesInTheCommand(t *testing.T) {
 	}
 }
 
+// TestEngineCounts: what an engine puts before a text is none of its tokens, and what the engine leaves
+// out is told. The weighted sum of SynthID is in its own unit.
+func TestEngineCounts(t *testing.T) {
+	dir := newDir(t)
+	vllm := `{"isotope":1,"scheme":"vllm-gumbel","width":4,"vocab":100,"tokenizer":"none"`
+	sglang := `{"isotope":1,"scheme":"sglang-gumbel","width":2,"vocab":100,"tokenizer":"none","max_contexts":5}`
+	synthid := `{"isotope":1,"scheme":"synthid-hf","width":2,"depth":3,"vocab":100,"tokenizer":"none","eos":9`
+	bricks := `{"isotope":1,"scheme":"three-bricks-greenlist","width":2,"vocab":100,"tokenizer":"none"}`
+	for _, c := range []struct {
+		name, profile, ids, prompt string
+		key                        string
+		tokens, scored, start      int64
+		warning                    string
+	}{
+		{"vllm", vllm + `}`, "1 2 3 4 5 6", "", "7000000000000000000", 6, 6, 0, ""},
+		{"vllm without dedup", vllm + `,"dedup":"none"}`, "1 2 3 4 5 6", "", "7000000000000000000", 6, 6, 0, "no verdict"},
+		{"vllm without text", vllm + `}`, "", "", "7000000000000000000", 0, 0, 0, ""},
+		{"sglang", sglang, "1 2 3 4 5 6", "", "7000000000000000000", 6, 4, 2, ""},
+		{"sglang with its prompt", sglang, "1 2 3 4", "[50,51,52]", "7000000000000000000", 4, 4, 0, ""},
+		{"sglang, more contexts than it marks", sglang, "1 2 3 4 5 6 7 8 9", "", "7000000000000000000", 7, 5, 2, "2 tokens at the end were left out, because the engine marks the first 5 contexts"},
+		{"synthid", synthid + `}`, "1 2 3 4 5 9 6 7", "", "7000000000000000000,2,3", 5, 3, 2, "3 tokens at the end were left out, from the first id 9 on"},
+		{"three-bricks", bricks, "1 2 3 4 5 6", "", "7000000000000000000", 6, 3, 3, ""},
+		{"three-bricks with its prompt", bricks, "1 2 3 4 5 6", "[50,51,52]", "7000000000000000000", 6, 6, 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := []string{
+				"detect", "-q", "--json", "--key", dir.file("engine.key", "integer-key-1:"+c.key+"\n"),
+				"--profile", dir.file("profile", c.profile), "--ids", dir.file("ids", c.ids),
+			}
+			if c.prompt != "" {
+				args = append(args, "--prompt-file", dir.file("prompt.json", c.prompt))
+			}
+			if c.ids == "" {
+				status, _, errs := isotope(args...)
+				assert.Equal(t, exitError, status)
+				assert.NotEmpty(t, errs)
+				return
+			}
+			var j struct {
+				anyResult
+				Warnings []string `json:"warnings"`
+			}
+			require.NoError(t, json.Unmarshal([]byte(mustRun(t, args...)), &j))
+			assert.Equal(t, c.tokens, j.Tokens)
+			assert.Equal(t, c.scored, j.Scored)
+			assert.Equal(t, c.start, j.Skipped.ShortContext)
+			assert.Equal(t, j.Tokens, j.Scored+j.Skipped.ShortContext+j.Skipped.Vocab+j.Skipped.Excluded+j.Skipped.Duplicate)
+			if c.warning != "" {
+				assert.Contains(t, strings.Join(j.Warnings, "\n"), c.warning)
+			} else {
+				assert.NotContains(t, strings.Join(j.Warnings, "\n"), "left out")
+			}
+		})
+	}
+	text, err := os.ReadFile("../../watermark/interop/testdata/synthid-hf.json")
+	require.NoError(t, err)
+	var file struct {
+		Cases []struct {
+			engineCase
+			Weighted float64 `json:"weighted"`
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &file))
+	c := file.Cases[0]
+	k, err := interop.NewKey(c.Key...)
+	require.NoError(t, err)
+	require.NoError(t, interop.WriteKeyFile(dir.of("weighted.key"), k))
+	profile := dir.file("profile", strings.Replace(string(c.Profile), `{`, `{"weighted":true,`, 1))
+	var j anyResult
+	require.NoError(t, json.Unmarshal([]byte(mustRun(t, "detect", "-q", "--json", "--key", dir.of("weighted.key"), "--profile", profile, "--ids", dir.file("ids", strings.Trim(fmt.Sprint(c.Tokens), "[]")))), &j))
+	assert.InEpsilon(t, c.Weighted, number64(t, j.Sum), 1e-12)
+}
+
 // TestAnyOfPairs: pairs of --key and --profile are candidates, of which a text has one, and a
 // keyring with them gives the same.
 func TestAnyOfPairs(t *testing.T) {

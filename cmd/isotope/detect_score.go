@@ -334,6 +334,7 @@ func (d *scorer) testForm(c *candidate, b *interop.Bound, t *tokenText, x *readT
 	o.engineSum = engineSum(b, framed, options)
 	r := detect.Text(b.Scorer, framed.ids, options)
 	o.result, o.message = r.Result, r.Message
+	framed.count(o)
 	if r.Scan != nil {
 		o.scan = *r.Scan
 		for i := range o.scan.Spans {
@@ -347,12 +348,40 @@ func (d *scorer) testForm(c *candidate, b *interop.Bound, t *tokenText, x *readT
 type framedText struct {
 	tokenText
 	shift []int // of each part: what to add to a token offset to have that of the text
+	framing
+}
+
+// A framing is how many tokens the sequence of an engine has more and fewer than the text.
+type framing struct {
+	before     int // padding and ends of prompts
+	start, end int // of the text, which the engine leaves out
+}
+
+func (f *framing) add(x *interop.Frame) {
+	f.before, f.start, f.end = f.before+x.Before, f.start+x.Start, f.end+x.End
+}
+
+// count turns the counts of the sequence into those of the text. Tokens that the engine leaves out at
+// the end are not among them, and a warning says so.
+func (f *framing) count(o *outcome) {
+	more := int64(f.start - f.before)
+	o.result.Tokens += more
+	o.result.Skipped.ShortContext += more
+	if f.end == 0 {
+		return
+	}
+	p := o.candidate.profile.Engine
+	if p.EOS != nil {
+		o.warnings = append(o.warnings, fmt.Errorf("%d tokens at the end were left out, from the first id %d on, which ends a text (eos of the profile)", f.end, *p.EOS))
+		return
+	}
+	o.warnings = append(o.warnings, fmt.Errorf("%d tokens at the end were left out, because the engine marks the first %d contexts of a text alone", f.end, p.MaxContexts))
 }
 
 // engineSum returns the statistic of a framed text in the unit of its engine, or nil if that is the
 // sum of the scores.
 func engineSum(b *interop.Bound, t *framedText, o *detect.TextOptions) *float64 {
-	if _, ok := b.Scorer.Law().(watermark.Exponential); !ok || b.Engine == nil {
+	if _, colours := b.Scorer.Law().(watermark.Bernoulli); colours || b.Engine == nil {
 		return nil
 	}
 	a := detect.NewAccumulator(b.Scorer, &o.Options)
@@ -420,6 +449,7 @@ func frame(b *interop.Bound, t *tokenText, prompt []watermark.Token) *framedText
 		}
 		f.shift = append(f.shift, t.starts[i]+x.Start-len(f.ids)-x.Before)
 		f.ids = append(f.ids, x.Tokens...)
+		f.add(&x)
 		i++
 	}
 	return f
@@ -452,15 +482,27 @@ func compare(o *outcome, b *interop.Bound, t *tokenText, prompt []watermark.Toke
 		return
 	}
 	a := detect.NewAccumulator(each, &detect.Options{Exempt: o.candidate.options.Exempt, Alpha: o.candidate.options.Alpha})
+	var framing framing
+	pairs, short, tokens := 0, 0, 0
 	for part := range t.parts() {
-		for p := range interop.EachPair(b.Engine, b.Frame(prompt, part)) {
+		f := b.Frame(prompt, part)
+		for p := range interop.EachPair(b.Engine, f) {
 			a.AddPair(p.Context, p.Token)
+			pairs++
 		}
+		framing.add(&f)
+		tokens += len(f.Tokens)
+		short += min(len(f.Tokens), b.Engine.Width())
 		prompt = nil
 	}
 	o.scorer = each
 	o.result = a.Result()
 	o.engineSum = sumOf(each, a)
+	// A token without a whole context of known ids gives no pair.
+	o.result.Tokens += int64(tokens - pairs)
+	o.result.Skipped.ShortContext += int64(short)
+	o.result.Skipped.Vocab += int64(tokens - short - pairs)
+	framing.count(o)
 	o.result.Log10PAdjusted, o.result.Verdict = 0, detect.Inconclusive
 	o.warnings = append(o.warnings, fmt.Errorf("the profile counts repeated text each time, so that the numbers compare with the engine's; log10_p is not that of a p-value here, and a profile with dedup pair or context tests"))
 }
