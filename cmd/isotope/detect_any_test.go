@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
 )
@@ -279,6 +282,72 @@ func TestEngineCounts(t *testing.T) {
 	var j anyResult
 	require.NoError(t, json.Unmarshal([]byte(mustRun(t, "detect", "-q", "--json", "--key", dir.of("weighted.key"), "--profile", profile, "--ids", dir.file("ids", strings.Trim(fmt.Sprint(c.Tokens), "[]")))), &j))
 	assert.InEpsilon(t, c.Weighted, number64(t, j.Sum), 1e-12)
+}
+
+// TestEnginesWithAFloor: where nothing below alpha is claimed for an engine, no text is detected, silence
+// is not a verdict, and no sentence says what would have been detected.
+func TestEnginesWithAFloor(t *testing.T) {
+	dir := newDir(t)
+	text, err := os.ReadFile("../../watermark/interop/testdata/synthid-hf.json")
+	require.NoError(t, err)
+	var file struct{ Cases []engineCase }
+	require.NoError(t, json.Unmarshal(text, &file))
+	c := file.Cases[0]
+	k, err := interop.NewKey(c.Key...)
+	require.NoError(t, err)
+	require.NoError(t, interop.WriteKeyFile(dir.of("engine.key"), k))
+	marked := dir.file("marked", strings.Trim(fmt.Sprint(c.Tokens), "[]"))
+	plain := dir.file("plain", strings.Trim(fmt.Sprint(testmark.Zipf(rand.New(rand.NewPCG(41, 42)), 3000, 500)), "[]"))
+	call := []string{"detect", "-q", "--key", dir.of("engine.key"), "--profile", dir.file("profile", string(c.Profile)), "--ids"}
+	const small, not = "inconclusive: p is small, but nothing smaller is claimed for this engine", "no text can be called detected at alpha 1e-06, because nothing below 10^-4.5 is claimed"
+	for _, x := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"marked", []string{marked}, []string{small, "log10 p   -4.500", not}},
+		{"marked, larger alpha", []string{marked, "--alpha", "1e-4"}, []string{"detected: this text depends on the key", "log10 p   -4.500"}},
+		{"plain", []string{plain, "--rate", "0.1"}, []string{"inconclusive: the notes say why", not}},
+		{"plain, larger alpha", []string{plain, "--rate", "0.1", "--alpha", "1e-4"}, []string{"not detected", "would have been detected with probability 0.9"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			out := mustRun(t, append(slices.Clone(call), x.args...)...)
+			for _, want := range x.want {
+				assert.Contains(t, out, want)
+			}
+			if slices.Contains(x.want, not) {
+				assert.NotContains(t, out, "would have been")
+				var j struct{ resultJSON }
+				require.NoError(t, json.Unmarshal([]byte(mustRun(t, append(slices.Clone(call), append(x.args, "--json")...)...)), &j))
+				assert.Equal(t, detect.Inconclusive, j.Verdict)
+				assert.Nil(t, j.Power.MinShare)
+				assert.Nil(t, j.Power.RateShare)
+			}
+		})
+	}
+	// With several texts the verdict of each stays open, too.
+	both := dir.file("both.jsonl", fmt.Sprintf("{\"text\":%s}\n{\"text\":%s}\n", idList(t, marked), idList(t, plain)))
+	out := mustRun(t, "detect", "-q", "--json", "--key", dir.of("engine.key"), "--profile", dir.of("profile"), "--rate", "0.1", both)
+	var all struct {
+		Results []struct {
+			Verdict detect.Verdict `json:"verdict"`
+			Power   powerJSON      `json:"power"`
+		} `json:"results"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &all))
+	require.Len(t, all.Results, 2)
+	for _, r := range all.Results {
+		assert.Equal(t, detect.Inconclusive, r.Verdict)
+		assert.Nil(t, r.Power.RateShare)
+	}
+}
+
+// idList returns the ids of a file as a JSON list.
+func idList(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return "[" + strings.ReplaceAll(string(text), " ", ",") + "]"
 }
 
 // TestAnyOfPairs: pairs of --key and --profile are candidates, of which a text has one, and a

@@ -28,6 +28,8 @@ type outcome struct {
 	engineSum *float64         // the statistic in the unit of another engine, where that is not the result's
 	informed  *informedOutcome // with probabilities; nil without
 	warnings  []error          // besides those of the result
+	capped    bool             // detected, if so small a p-value could be claimed for the engine
+	withheld  bool             // no p-value that small can be claimed at all
 	shown     *shownText
 	variant   *variantJSON // which of several keys the text has; nil for a profile with one
 }
@@ -515,12 +517,13 @@ func (d *scorer) limit(o *outcome, s *subject, ids []watermark.Token) {
 	if r.Log10PAdjusted < limits.Floor {
 		r.Log10PAdjusted = limits.Floor
 		if r.Verdict == detect.Detected && limits.Floor > math.Log10(o.candidate.options.Alpha) {
-			r.Verdict = detect.Inconclusive
+			r.Verdict, o.capped = detect.Inconclusive, true
 		}
 	}
 	if limits.NoVerdict {
 		r.Verdict = detect.Inconclusive
 	}
+	o.withhold(1)
 	if t := o.candidate.reader.tokenizer; t != nil && s.hasIDs() {
 		if n, first := foreignIDs(t, ids); n > 0 {
 			o.warnings = append(o.warnings, fmt.Errorf("%d of %d ids, such as %d, are not those of any text in %s: they belong to another tokenizer, or are special tokens; check which model wrote them",
@@ -582,4 +585,30 @@ func spansOf(c *candidate, s *subject, f *form, t *tokenText, spans []detect.Spa
 		}
 	}
 	return out
+}
+
+// withhold takes back what a result says of its power if none of n texts can be called detected,
+// because nothing so small is claimed for the engine. Silence then says nothing.
+func (o *outcome) withhold(n int64) {
+	alpha := o.candidate.options.Alpha
+	if floor := o.candidate.bound[0].Limits().Floor; !(floor > math.Log10(alpha/float64(n))) {
+		return
+	}
+	o.withheld = true
+	p := &o.result.Power
+	p.MinExcess, p.MinShare = math.Inf(1), math.Inf(1)
+	if p.Rate > 0 {
+		p.RateShare = math.Inf(1)
+	}
+	if o.result.Verdict == detect.NotDetected {
+		o.result.Verdict = detect.Inconclusive
+	}
+}
+
+// powerWords says which mark the test would have detected.
+func (o *outcome) powerWords() string {
+	if o.withheld {
+		return fmt.Sprintf("no text can be called detected at alpha %g, because nothing below 10^%g is claimed for this engine; a larger --alpha allows it", o.candidate.options.Alpha, o.candidate.bound[0].Limits().Floor)
+	}
+	return powerWords(o.scorer.Law(), o.result)
 }
