@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/scan"
 	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
@@ -339,6 +340,16 @@ func TestEnginesWithAFloor(t *testing.T) {
 	for _, r := range all.Results {
 		assert.Equal(t, detect.Inconclusive, r.Verdict)
 		assert.Nil(t, r.Power.RateShare)
+	}
+	// Nor is the silence of a pile of documents a verdict.
+	for alpha, want := range map[string]detect.Verdict{"1e-6": detect.Inconclusive, "1e-4": detect.NotDetected} {
+		lines := strings.Split(strings.TrimSpace(mustRun(t, "scan", "-q", "--json", "--key", dir.of("engine.key"), "--profile", dir.of("profile"),
+			"--rate", "0.1", "--alpha", alpha, dir.file("plain.jsonl", "{\"text\":"+idList(t, plain)+"}\n"))), "\n")
+		var totals scan.Totals
+		require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &totals))
+		require.Len(t, totals.Pile, 1)
+		assert.Equal(t, want, *totals.Pile[0].Verdict, "alpha %s", alpha)
+		assert.Equal(t, want == detect.Inconclusive, totals.Pile[0].MinShare == nil)
 	}
 }
 
