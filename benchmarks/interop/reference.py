@@ -35,6 +35,11 @@ def sglang():
     return lambda ids: detect(ids, key=f"{KEY:x}")
 
 
+def sglang_dual():
+    detect = m.load_sglang()[1].detect
+    return lambda ids: detect(ids, key=f"{KEY:x}", key_b=f"{KEY + 1:x}")
+
+
 def hf(scheme, width):
     def load():
         from transformers import WatermarkDetector, WatermarkingConfig
@@ -107,7 +112,7 @@ def synthid(where):
 
 
 engines = {
-    "vllm-gumbel": vllm, "vllm-dual-gumbel": vllm_dual, "sglang-gumbel": sglang, "hf-lefthash": hf("lefthash", 1), "hf-selfhash": hf("selfhash", 4),
+    "vllm-gumbel": vllm, "vllm-dual-gumbel": vllm_dual, "sglang-gumbel": sglang, "sglang-dual-gumbel": sglang_dual, "hf-lefthash": hf("lefthash", 1), "hf-selfhash": hf("selfhash", 4),
     "kgw simple_1": kgw("simple_1"), "kgw selfhash": kgw("selfhash"), "sbw gpu-fused-selfhash": sbw, "three-bricks-greenlist": three_bricks("greenlist"),
     "three-bricks-gumbel": three_bricks("gumbel"), "textseal-greenlist": textseal("greenlist"), "textseal-gumbel": textseal("gumbelmax"),
     "synthid-hf": synthid("hf"), "synthid-deepmind": synthid("deepmind"),

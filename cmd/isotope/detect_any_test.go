@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/scan"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
 )
@@ -206,6 +210,155 @@ func TestEnginesInTheCommand(t *testing.T) {
 		}
 		require.NotEmpty(t, done)
 	}
+}
+
+// TestEngineCounts: what an engine puts before a text is none of its tokens, and what the engine leaves
+// out is told. The weighted sum of SynthID is in its own unit.
+func TestEngineCounts(t *testing.T) {
+	dir := newDir(t)
+	vllm := `{"isotope":1,"scheme":"vllm-gumbel","width":4,"vocab":100,"tokenizer":"none"`
+	sglang := `{"isotope":1,"scheme":"sglang-gumbel","width":2,"vocab":100,"tokenizer":"none","max_contexts":5}`
+	synthid := `{"isotope":1,"scheme":"synthid-hf","width":2,"depth":3,"vocab":100,"tokenizer":"none","eos":9`
+	bricks := `{"isotope":1,"scheme":"three-bricks-greenlist","width":2,"vocab":100,"tokenizer":"none"}`
+	for _, c := range []struct {
+		name, profile, ids, prompt string
+		key                        string
+		tokens, scored, start      int64
+		warning                    string
+	}{
+		{"vllm", vllm + `}`, "1 2 3 4 5 6", "", "7000000000000000000", 6, 6, 0, ""},
+		{"vllm without dedup", vllm + `,"dedup":"none"}`, "1 2 3 4 5 6", "", "7000000000000000000", 6, 6, 0, "no verdict"},
+		{"vllm without text", vllm + `}`, "", "", "7000000000000000000", 0, 0, 0, ""},
+		{"sglang", sglang, "1 2 3 4 5 6", "", "7000000000000000000", 6, 4, 2, ""},
+		{"sglang with its prompt", sglang, "1 2 3 4", "[50,51,52]", "7000000000000000000", 4, 4, 0, ""},
+		{"sglang, more contexts than it marks", sglang, "1 2 3 4 5 6 7 8 9", "", "7000000000000000000", 7, 5, 2, "2 tokens at the end were left out, because the engine marks the first 5 contexts"},
+		{"synthid", synthid + `}`, "1 2 3 4 5 9 6 7", "", "7000000000000000000,2,3", 5, 3, 2, "3 tokens at the end were left out, from the first id 9 on"},
+		{"three-bricks", bricks, "1 2 3 4 5 6", "", "7000000000000000000", 6, 3, 3, ""},
+		{"three-bricks with its prompt", bricks, "1 2 3 4 5 6", "[50,51,52]", "7000000000000000000", 6, 6, 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := []string{
+				"detect", "-q", "--json", "--key", dir.file("engine.key", "integer-key-1:"+c.key+"\n"),
+				"--profile", dir.file("profile", c.profile), "--ids", dir.file("ids", c.ids),
+			}
+			if c.prompt != "" {
+				args = append(args, "--prompt-file", dir.file("prompt.json", c.prompt))
+			}
+			if c.ids == "" {
+				status, _, errs := isotope(args...)
+				assert.Equal(t, exitError, status)
+				assert.NotEmpty(t, errs)
+				return
+			}
+			var j struct {
+				anyResult
+				Warnings []string `json:"warnings"`
+			}
+			require.NoError(t, json.Unmarshal([]byte(mustRun(t, args...)), &j))
+			assert.Equal(t, c.tokens, j.Tokens)
+			assert.Equal(t, c.scored, j.Scored)
+			assert.Equal(t, c.start, j.Skipped.ShortContext)
+			assert.Equal(t, j.Tokens, j.Scored+j.Skipped.ShortContext+j.Skipped.Vocab+j.Skipped.Excluded+j.Skipped.Duplicate)
+			if c.warning != "" {
+				assert.Contains(t, strings.Join(j.Warnings, "\n"), c.warning)
+			} else {
+				assert.NotContains(t, strings.Join(j.Warnings, "\n"), "left out")
+			}
+		})
+	}
+	text, err := os.ReadFile("../../watermark/interop/testdata/synthid-hf.json")
+	require.NoError(t, err)
+	var file struct {
+		Cases []struct {
+			engineCase
+			Weighted float64 `json:"weighted"`
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &file))
+	c := file.Cases[0]
+	k, err := interop.NewKey(c.Key...)
+	require.NoError(t, err)
+	require.NoError(t, interop.WriteKeyFile(dir.of("weighted.key"), k))
+	profile := dir.file("profile", strings.Replace(string(c.Profile), `{`, `{"weighted":true,`, 1))
+	var j anyResult
+	require.NoError(t, json.Unmarshal([]byte(mustRun(t, "detect", "-q", "--json", "--key", dir.of("weighted.key"), "--profile", profile, "--ids", dir.file("ids", strings.Trim(fmt.Sprint(c.Tokens), "[]")))), &j))
+	assert.InEpsilon(t, c.Weighted, number64(t, j.Sum), 1e-12)
+}
+
+// TestEnginesWithAFloor: where nothing below alpha is claimed for an engine, no text is detected, silence
+// is not a verdict, and no sentence says what would have been detected.
+func TestEnginesWithAFloor(t *testing.T) {
+	dir := newDir(t)
+	text, err := os.ReadFile("../../watermark/interop/testdata/synthid-hf.json")
+	require.NoError(t, err)
+	var file struct{ Cases []engineCase }
+	require.NoError(t, json.Unmarshal(text, &file))
+	c := file.Cases[0]
+	k, err := interop.NewKey(c.Key...)
+	require.NoError(t, err)
+	require.NoError(t, interop.WriteKeyFile(dir.of("engine.key"), k))
+	marked := dir.file("marked", strings.Trim(fmt.Sprint(c.Tokens), "[]"))
+	plain := dir.file("plain", strings.Trim(fmt.Sprint(testmark.Zipf(rand.New(rand.NewPCG(41, 42)), 3000, 500)), "[]"))
+	call := []string{"detect", "-q", "--key", dir.of("engine.key"), "--profile", dir.file("profile", string(c.Profile)), "--ids"}
+	const small, not = "inconclusive: p is small, but nothing smaller is claimed for this engine", "no text can be called detected at alpha 1e-06, because nothing below 10^-4.5 is claimed"
+	for _, x := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"marked", []string{marked}, []string{small, "log10 p   -4.500", not}},
+		{"marked, larger alpha", []string{marked, "--alpha", "1e-4"}, []string{"detected: this text depends on the key", "log10 p   -4.500"}},
+		{"plain", []string{plain, "--rate", "0.1"}, []string{"inconclusive: the notes say why", not}},
+		{"plain, larger alpha", []string{plain, "--rate", "0.1", "--alpha", "1e-4"}, []string{"not detected", "would have been detected with probability 0.9"}},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			out := mustRun(t, append(slices.Clone(call), x.args...)...)
+			for _, want := range x.want {
+				assert.Contains(t, out, want)
+			}
+			if slices.Contains(x.want, not) {
+				assert.NotContains(t, out, "would have been")
+				var j struct{ resultJSON }
+				require.NoError(t, json.Unmarshal([]byte(mustRun(t, append(slices.Clone(call), append(x.args, "--json")...)...)), &j))
+				assert.Equal(t, detect.Inconclusive, j.Verdict)
+				assert.Nil(t, j.Power.MinShare)
+				assert.Nil(t, j.Power.RateShare)
+			}
+		})
+	}
+	// With several texts the verdict of each stays open, too.
+	both := dir.file("both.jsonl", fmt.Sprintf("{\"text\":%s}\n{\"text\":%s}\n", idList(t, marked), idList(t, plain)))
+	out := mustRun(t, "detect", "-q", "--json", "--key", dir.of("engine.key"), "--profile", dir.of("profile"), "--rate", "0.1", both)
+	var all struct {
+		Results []struct {
+			Verdict detect.Verdict `json:"verdict"`
+			Power   powerJSON      `json:"power"`
+		} `json:"results"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &all))
+	require.Len(t, all.Results, 2)
+	for _, r := range all.Results {
+		assert.Equal(t, detect.Inconclusive, r.Verdict)
+		assert.Nil(t, r.Power.RateShare)
+	}
+	// Nor is the silence of a pile of documents a verdict.
+	for alpha, want := range map[string]detect.Verdict{"1e-6": detect.Inconclusive, "1e-4": detect.NotDetected} {
+		lines := strings.Split(strings.TrimSpace(mustRun(t, "scan", "-q", "--json", "--key", dir.of("engine.key"), "--profile", dir.of("profile"),
+			"--rate", "0.1", "--alpha", alpha, dir.file("plain.jsonl", "{\"text\":"+idList(t, plain)+"}\n"))), "\n")
+		var totals scan.Totals
+		require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &totals))
+		require.Len(t, totals.Pile, 1)
+		assert.Equal(t, want, *totals.Pile[0].Verdict, "alpha %s", alpha)
+		assert.Equal(t, want == detect.Inconclusive, totals.Pile[0].MinShare == nil)
+	}
+}
+
+// idList returns the ids of a file as a JSON list.
+func idList(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return "[" + strings.ReplaceAll(string(text), " ", ",") + "]"
 }
 
 // TestAnyOfPairs: pairs of --key and --profile are candidates, of which a text has one, and a

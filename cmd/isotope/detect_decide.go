@@ -58,6 +58,7 @@ func (d *scorer) decide(findings []*finding) {
 func (o *outcome) among(n int64) {
 	before := o.result.Verdict
 	o.result = o.result.OneOf(n, o.scorer, &o.candidate.options)
+	o.withhold(n)
 	// The verdict that limit gave stays.
 	if !o.candidate.tests() || before == detect.Inconclusive && o.result.Verdict == detect.NotDetected {
 		o.result.Verdict = before

@@ -221,7 +221,7 @@ func (d *detection) resultBox(f *finding) *report.Box {
 	case detect.Detected:
 		b.Odds, b.Means, b.Not = report.Odds(r.Log10PAdjusted, r.Log10Floor), boxMeans, boxNot
 	case detect.NotDetected:
-		b.Odds = sentence(powerWords(o.scorer.Law(), r))
+		b.Odds = sentence(o.powerWords())
 		if x := o.informed; x != nil && x.result.Simulated > 0 {
 			b.Odds = sentence(x.simulated())
 		}
@@ -254,7 +254,6 @@ func (d *detection) page(f *finding) *report.Page {
 	}
 	o := f.best()
 	r := o.result
-	law := o.scorer.Law()
 	p := &report.Page{
 		Title:  "Isotope: " + shortName(f),
 		Box:    d.resultBox(f),
@@ -275,7 +274,7 @@ func (d *detection) page(f *finding) *report.Page {
 		p.Facts = append(p.Facts, report.Fact{Name: "form of the text", Value: o.form})
 	}
 	if r.Verdict != detect.Detected && o.candidate.tests() {
-		p.Notes = append(p.Notes, "Power of the test: "+powerWords(law, r)+".")
+		p.Notes = append(p.Notes, "Power of the test: "+o.powerWords()+".")
 	}
 	if o.informed != nil {
 		p.Notes = append(p.Notes, "A second test knows the probabilities of the tokens: "+o.informed.words()+".")

@@ -51,13 +51,17 @@ func (d *detection) headline(words string) string {
 // tooLittle reports whether a text has too few tokens for silence to mean anything.
 func (f *finding) tooLittle() bool {
 	o := f.best()
-	return !(o.result.Power.MinShare <= o.candidate.options.MinShare)
+	return !o.withheld && !(o.result.Power.MinShare <= o.candidate.options.MinShare)
 }
 
 // verdictWords says what the verdict of one text is, and for one that does not tell why.
 func (d *detection) verdictWords(f *finding) string {
 	v := d.verdict()
-	switch {
+	switch o := f.best(); {
+	case v == detect.Inconclusive && o.capped:
+		return "inconclusive: p is small, but nothing smaller is claimed for this engine, and the notes say why"
+	case v == detect.Inconclusive && !o.candidate.tests():
+		return "inconclusive: the notes say why"
 	case v != detect.Inconclusive || f.tooLittle():
 		return verdictWords[v]
 	case f.verdict == detect.NotDetected:
@@ -149,7 +153,7 @@ func (o *outcome) print(b *strings.Builder) {
 		fmt.Fprintf(b, "  part      %s\n", s)
 	}
 	if r.Verdict != detect.Detected && o.candidate.tests() {
-		fmt.Fprintf(b, "  power     %s\n", powerWords(law, r))
+		fmt.Fprintf(b, "  power     %s\n", o.powerWords())
 	}
 }
 

@@ -393,7 +393,7 @@ func (o *detectFlags) probRules() []rule {
 	return []rule{
 		{models > 1, "--probs, --reference-gguf and --reference-endpoint name one model each, and each is a test; give one"},
 		{(o.referenceEndpoint != "") != (o.referenceModel != ""), "--reference-endpoint and --reference-model need each other"},
-		{models > 0 && bands, "the test with probabilities is of one mark, and several profiles were given; call detect once for each --profile and multiply each p-value by their number, or leave out the model"},
+		{models > 0 && bands, "the test with probabilities is of one mark, and several profiles were given; give --any, which tests each mark with the model and counts all tests, or leave out the model"},
 		{models > 0 && o.alpha > 0.5, "a test with probabilities needs an --alpha of at most 0.5; give a smaller one, or leave out the model"},
 		{o.given("reference-temperature") && o.referenceGGUF == "", "--reference-temperature is for --reference-gguf; leave it out"},
 		within("reference-temperature", o.referenceTemperature, notNegative()),

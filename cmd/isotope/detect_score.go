@@ -28,6 +28,8 @@ type outcome struct {
 	engineSum *float64         // the statistic in the unit of another engine, where that is not the result's
 	informed  *informedOutcome // with probabilities; nil without
 	warnings  []error          // besides those of the result
+	capped    bool             // detected, if so small a p-value could be claimed for the engine
+	withheld  bool             // no p-value that small can be claimed at all
 	shown     *shownText
 	variant   *variantJSON // which of several keys the text has; nil for a profile with one
 }
@@ -334,6 +336,7 @@ func (d *scorer) testForm(c *candidate, b *interop.Bound, t *tokenText, x *readT
 	o.engineSum = engineSum(b, framed, options)
 	r := detect.Text(b.Scorer, framed.ids, options)
 	o.result, o.message = r.Result, r.Message
+	framed.count(o)
 	if r.Scan != nil {
 		o.scan = *r.Scan
 		for i := range o.scan.Spans {
@@ -347,12 +350,40 @@ func (d *scorer) testForm(c *candidate, b *interop.Bound, t *tokenText, x *readT
 type framedText struct {
 	tokenText
 	shift []int // of each part: what to add to a token offset to have that of the text
+	framing
+}
+
+// A framing is how many tokens the sequence of an engine has more and fewer than the text.
+type framing struct {
+	before     int // padding and ends of prompts
+	start, end int // of the text, which the engine leaves out
+}
+
+func (f *framing) add(x *interop.Frame) {
+	f.before, f.start, f.end = f.before+x.Before, f.start+x.Start, f.end+x.End
+}
+
+// count turns the counts of the sequence into those of the text. Tokens that the engine leaves out at
+// the end are not among them, and a warning says so.
+func (f *framing) count(o *outcome) {
+	more := int64(f.start - f.before)
+	o.result.Tokens += more
+	o.result.Skipped.ShortContext += more
+	if f.end == 0 {
+		return
+	}
+	p := o.candidate.profile.Engine
+	if p.EOS != nil {
+		o.warnings = append(o.warnings, fmt.Errorf("%d tokens at the end were left out, from the first id %d on, which ends a text (eos of the profile)", f.end, *p.EOS))
+		return
+	}
+	o.warnings = append(o.warnings, fmt.Errorf("%d tokens at the end were left out, because the engine marks the first %d contexts of a text alone", f.end, p.MaxContexts))
 }
 
 // engineSum returns the statistic of a framed text in the unit of its engine, or nil if that is the
 // sum of the scores.
 func engineSum(b *interop.Bound, t *framedText, o *detect.TextOptions) *float64 {
-	if _, ok := b.Scorer.Law().(watermark.Exponential); !ok || b.Engine == nil {
+	if _, colours := b.Scorer.Law().(watermark.Bernoulli); colours || b.Engine == nil {
 		return nil
 	}
 	a := detect.NewAccumulator(b.Scorer, &o.Options)
@@ -420,6 +451,7 @@ func frame(b *interop.Bound, t *tokenText, prompt []watermark.Token) *framedText
 		}
 		f.shift = append(f.shift, t.starts[i]+x.Start-len(f.ids)-x.Before)
 		f.ids = append(f.ids, x.Tokens...)
+		f.add(&x)
 		i++
 	}
 	return f
@@ -452,15 +484,27 @@ func compare(o *outcome, b *interop.Bound, t *tokenText, prompt []watermark.Toke
 		return
 	}
 	a := detect.NewAccumulator(each, &detect.Options{Exempt: o.candidate.options.Exempt, Alpha: o.candidate.options.Alpha})
+	var framing framing
+	pairs, short, tokens := 0, 0, 0
 	for part := range t.parts() {
-		for p := range interop.EachPair(b.Engine, b.Frame(prompt, part)) {
+		f := b.Frame(prompt, part)
+		for p := range interop.EachPair(b.Engine, f) {
 			a.AddPair(p.Context, p.Token)
+			pairs++
 		}
+		framing.add(&f)
+		tokens += len(f.Tokens)
+		short += min(len(f.Tokens), b.Engine.Width())
 		prompt = nil
 	}
 	o.scorer = each
 	o.result = a.Result()
 	o.engineSum = sumOf(each, a)
+	// A token without a whole context of known ids gives no pair.
+	o.result.Tokens += int64(tokens - pairs)
+	o.result.Skipped.ShortContext += int64(short)
+	o.result.Skipped.Vocab += int64(tokens - short - pairs)
+	framing.count(o)
 	o.result.Log10PAdjusted, o.result.Verdict = 0, detect.Inconclusive
 	o.warnings = append(o.warnings, fmt.Errorf("the profile counts repeated text each time, so that the numbers compare with the engine's; log10_p is not that of a p-value here, and a profile with dedup pair or context tests"))
 }
@@ -473,12 +517,13 @@ func (d *scorer) limit(o *outcome, s *subject, ids []watermark.Token) {
 	if r.Log10PAdjusted < limits.Floor {
 		r.Log10PAdjusted = limits.Floor
 		if r.Verdict == detect.Detected && limits.Floor > math.Log10(o.candidate.options.Alpha) {
-			r.Verdict = detect.Inconclusive
+			r.Verdict, o.capped = detect.Inconclusive, true
 		}
 	}
 	if limits.NoVerdict {
 		r.Verdict = detect.Inconclusive
 	}
+	o.withhold(1)
 	if t := o.candidate.reader.tokenizer; t != nil && s.hasIDs() {
 		if n, first := foreignIDs(t, ids); n > 0 {
 			o.warnings = append(o.warnings, fmt.Errorf("%d of %d ids, such as %d, are not those of any text in %s: they belong to another tokenizer, or are special tokens; check which model wrote them",
@@ -540,4 +585,30 @@ func spansOf(c *candidate, s *subject, f *form, t *tokenText, spans []detect.Spa
 		}
 	}
 	return out
+}
+
+// withhold takes back what a result says of its power if none of n texts can be called detected,
+// because nothing so small is claimed for the engine. Silence then says nothing.
+func (o *outcome) withhold(n int64) {
+	alpha := o.candidate.options.Alpha
+	if floor := o.candidate.bound[0].Limits().Floor; !(floor > math.Log10(alpha/float64(n))) {
+		return
+	}
+	o.withheld = true
+	p := &o.result.Power
+	p.MinExcess, p.MinShare = math.Inf(1), math.Inf(1)
+	if p.Rate > 0 {
+		p.RateShare = math.Inf(1)
+	}
+	if o.result.Verdict == detect.NotDetected {
+		o.result.Verdict = detect.Inconclusive
+	}
+}
+
+// powerWords says which mark the test would have detected.
+func (o *outcome) powerWords() string {
+	if o.withheld {
+		return fmt.Sprintf("no text can be called detected at alpha %g, because nothing below 10^%g is claimed for this engine; a larger --alpha allows it", o.candidate.options.Alpha, o.candidate.bound[0].Limits().Floor)
+	}
+	return powerWords(o.scorer.Law(), o.result)
 }

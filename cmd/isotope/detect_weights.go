@@ -160,15 +160,18 @@ func testWeighted(o *outcome, b *interop.Bound, t *tokenText, x *readText, weigh
 	for _, p := range x.excluded(b) {
 		a.Exclude(p)
 	}
+	var framing framing
 	prompt, at := x.prompt, 0
 	for part := range t.parts() {
 		f := b.Frame(prompt, part)
+		framing.add(&f)
 		given := make([]uint8, f.Before, len(f.Tokens))
 		given = append(given, weights[at+f.Start:at+len(part)-f.End]...)
 		a.AddWeighted(f.Tokens, given)
 		prompt, at = nil, at+len(part)
 	}
 	o.result = a.Result()
+	framing.count(o)
 }
 
 // weightRules are the rules of --weights.

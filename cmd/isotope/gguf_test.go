@@ -341,6 +341,13 @@ func TestDetectWithProbabilities(t *testing.T) {
 	assert.Equal(t, with.Informed.Log10P, again.Informed.Log10P, "the rows in the file are those of the model")
 	assert.Equal(t, with.Log10PAdjusted, again.Log10PAdjusted)
 
+	// With several marks, --any tests each with the model, and counts all tests.
+	otherKey := w.file("other.key", secretOf("7d")+"\n")
+	byEach := detectJSONOf(t, "detect", "--any", "--key", w.key, "--profile", w.profile, "--key", otherKey, "--profile", w.profile, "--probs", rows, "--json", "-q", w.marked)
+	assert.EqualValues(t, 4, byEach.Tests)
+	assert.Equal(t, with.Informed.Log10P, byEach.Informed.Log10P)
+	assert.InDelta(t, with.Log10PAdjusted+math.Log10(2), byEach.Log10PAdjusted, 1e-9)
+
 	// Silence is told from the probabilities.
 	clean := detectJSONOf(t, call(w.clean, "--reference-gguf", model, "--min-share", "1")...)
 	assert.NotEqual(t, "detected", clean.Verdict)
@@ -366,7 +373,7 @@ func TestDetectWithProbabilities(t *testing.T) {
 	require.Len(t, several.Results, 2)
 	assert.Equal(t, with.Verdict, several.Results[0].Verdict)
 	assert.Equal(t, "inconclusive", several.Results[1].Verdict)
-	assert.InDelta(t, with.Log10PAdjusted+math.Log10(2), several.Log10PAdjusted, 1e-9)
+	assert.InDelta(t, with.Log10PAdjusted+math.Log10(2), byEach.Log10PAdjusted, 1e-9)
 }
 
 // TestDetectRefusesMarkedModels: a model that prefers the key's colours tells nothing about a text.
@@ -406,6 +413,8 @@ func TestDetectProbabilitiesThatDoNotFit(t *testing.T) {
 	model := w.file("model.gguf", "GGUF")
 	text := w.file("text.txt", "Some text that is cut by a tokenizer.")
 	words := w.file("words.json", mustRun(t, "profile", "new"))
+	engine := w.file("engine.json", `{"isotope":1,"scheme":"vllm-gumbel","width":4,"vocab":1000,"tokenizer":"none"}`)
+	engineKey := w.file("engine.key", "integer-key-1:7000000000000000000\n")
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -414,7 +423,8 @@ func TestDetectProbabilitiesThatDoNotFit(t *testing.T) {
 	}{
 		{"two models", []string{"--profile", w.profile, "--key", w.key, "--probs", "x", "--reference-gguf", model, w.clean}, exitUsage, "give one"},
 		{"no such file", []string{"--profile", w.profile, "--key", w.key, "--probs", w.of("nothing"), w.clean}, exitError, "nothing"},
-		{"bands", []string{"--profile", w.profile, "--key", w.key, "--profile", w.profile, "--key", w.key, "--reference-gguf", model, w.clean}, exitUsage, "call detect once for each --profile"},
+		{"bands", []string{"--profile", w.profile, "--key", w.key, "--profile", w.profile, "--key", w.key, "--reference-gguf", model, w.clean}, exitUsage, "give --any"},
+		{"an engine's mark", []string{"--profile", engine, "--key", engineKey, "--reference-gguf", model, w.clean}, exitUsage, "test that profile without them"},
 		{"a temperature of nothing", []string{"--profile", w.profile, "--key", w.key, "--reference-temperature", "0.5", w.clean}, exitUsage, "for --reference-gguf"},
 		{"rows of nothing", []string{"--profile", w.profile, "--key", w.key, "--write-rows", "x", w.clean}, exitUsage, "--write-rows"},
 		{"another tokenizer", []string{"--profile", words, "--key", w.key, "--reference-gguf", model, text}, exitError, "the model has another tokenizer"},

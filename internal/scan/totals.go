@@ -365,11 +365,10 @@ func (r *reduction) pileOf(at int) {
 			x.Warnings = append(x.Warnings, w.Error())
 		}
 		verdict := res.Verdict
-		if res.Log10PAdjusted < limits.Floor {
-			res.Log10PAdjusted = limits.Floor
-			if verdict == detect.Detected && limits.Floor > tail.Log10(r.Alpha) {
-				verdict = detect.Inconclusive
-			}
+		res.Log10PAdjusted = max(res.Log10PAdjusted, limits.Floor)
+		if limits.Floor > tail.Log10(r.Alpha) {
+			// Nothing that small is claimed, so no pile is detected, and silence says nothing.
+			verdict, x.MinShare = detect.Inconclusive, nil
 		}
 		x.Scored, x.Green, x.Sum, x.Verdict = res.Scored, res.Green, res.Sum, &verdict
 		x.Log10P, x.Log10PAdjusted, x.Log10Floor = &res.Log10P, &res.Log10PAdjusted, &res.Log10Floor

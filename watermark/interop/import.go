@@ -68,9 +68,9 @@ func Import(engine string, config []byte, o *ImportOptions) (*Imported, error) {
 		return nil, fmt.Errorf("interop: engine %s is unknown; use one of %s", secret.Quote(engine), strings.Join(Engines(), ", "))
 	}
 	text := config
-	if engine == EngineSGLang && strings.HasPrefix(strings.TrimSpace(string(config)), "--") {
+	if engine == EngineSGLang && !strings.HasPrefix(strings.TrimSpace(string(config)), "{") {
 		var err error
-		if text, err = sglangFlags(strings.Fields(string(config))); err != nil {
+		if text, err = sglangFlags(string(config)); err != nil {
 			return nil, errConfig(engine, err)
 		}
 	}
@@ -201,6 +201,9 @@ func importVLLM(c *configReader) error {
 	default:
 		return fmt.Errorf("deduplicate_contexts %s is unknown", secret.Quote(scope))
 	}
+	if _, ok := c.fields["deduplicate_contexts_max_history"]; ok && scope != "none" && history != 8192 {
+		c.note("deduplicate_contexts_max_history is %d: contexts that come back later are marked again, and the test counts each once", history)
+	}
 	if target {
 		c.note("allow_target_only_watermarking is set: tokens of a draft model carry no mark, so tests find less")
 	}
@@ -210,7 +213,7 @@ func importVLLM(c *configReader) error {
 func importSGLang(c *configReader) error {
 	var key, keyB string
 	var probability float64
-	enabled, enforced := true, true
+	enabled, enforced := false, false
 	p := c.profile
 	p.Width = 4
 	hasKey := c.read("key", &key)
@@ -247,9 +250,14 @@ func importSGLang(c *configReader) error {
 		c.note("max_probability is set: the engine leaves near-certain tokens unmarked, and a context that it skipped can be marked later. " +
 			"The test counts the first occurrence of a context, so it is exact and finds a little less")
 	}
-	if !enforced {
-		c.note("requests may turn the mark off or bring their own key, because enforce_all is not set")
+	switch {
+	case enforced:
+	case enabled:
+		c.note("enforce_all is not set, so requests may turn the mark off")
+	default:
+		c.note("neither enforce_all nor default_enabled is set, so the engine marks those answers alone whose requests ask for it")
 	}
+	c.note("a request may bring a key of its own, and a smaller context_window: such text needs a profile and key of its own")
 	return nil
 }
 
@@ -262,9 +270,14 @@ func sglangKey(text string) (uint64, bool) {
 	return n, err == nil && len(text) <= 16 && !strings.ContainsAny(text, "+-_")
 }
 
-// sglangFlags turns flags of the server into the JSON that they stand for. It leaves other flags
-// alone.
-func sglangFlags(args []string) ([]byte, error) {
+// sglangFlags turns the command line of a server into the JSON that its flags stand for. It leaves
+// other words alone. Version 0.5.23 has one flag for all, --watermark-config. Drafts of it had one for
+// each field.
+func sglangFlags(line string) ([]byte, error) {
+	args, err := shellWords(line)
+	if err != nil {
+		return nil, err
+	}
 	values := map[string]any{}
 	for i := 0; i < len(args); i++ {
 		name, value, inline := strings.Cut(args[i], "=")
@@ -285,7 +298,10 @@ func sglangFlags(args []string) ([]byte, error) {
 		}
 		switch field {
 		case "config":
-			return nil, errors.New("flag --watermark-config names a file or holds JSON; give its content instead of the flags")
+			if !strings.HasPrefix(strings.TrimSpace(value), "{") {
+				return nil, errors.New("flag --watermark-config names a file; import that file, and not the flags")
+			}
+			return []byte(value), nil // the engine knows no other flag beside it
 		case "key", "key_b":
 			values[field] = value
 		case "context_window", "mixing_probability", "max_probability":
@@ -298,11 +314,59 @@ func sglangFlags(args []string) ([]byte, error) {
 			return nil, fmt.Errorf("flag %s is unknown", secret.Quote(name))
 		}
 	}
+	if len(values) == 0 {
+		return nil, errors.New("it is neither a JSON object nor a command line with flags --watermark-...")
+	}
 	return json.Marshal(values)
+}
+
+// shellWords splits a command line at white space outside of quotes. A backslash outside of single
+// quotes keeps the character after it, and one before the end of a line joins the lines.
+func shellWords(line string) ([]string, error) {
+	var words []string
+	var word strings.Builder
+	var quote rune
+	open, escaped := false, false // a word has begun; the next character is as it is
+	for _, r := range line {
+		switch {
+		case escaped:
+			escaped = false
+			if r == '\n' {
+				continue
+			}
+			if quote == '"' && r != '"' && r != '\\' {
+				word.WriteByte('\\')
+			}
+			word.WriteRune(r)
+		case r == '\\' && quote != '\'':
+			escaped, open = true, true
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote, open = r, true
+		case quote == 0 && (r == ' ' || r == '\t' || r == '\n' || r == '\r'):
+			if open {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			open = false
+		default:
+			word.WriteRune(r)
+			open = true
+		}
+	}
+	if quote != 0 || escaped {
+		return nil, errors.New("a quotation of the command line does not end")
+	}
+	if open {
+		words = append(words, word.String())
+	}
+	return words, nil
 }
 
 func importTransformers(c *configReader) error {
 	var inner json.RawMessage
+	several := false // ids that end a text
 	if c.read("watermarking_config", &inner) {
 		fields, err := splitObject(inner)
 		if err != nil {
@@ -316,9 +380,13 @@ func importTransformers(c *configReader) error {
 		}
 		if id, ok := firstID(outer["eos_token_id"]); ok {
 			c.profile.EOS = &id
+			several = string(outer["eos_token_id"]) != fmt.Sprint(id)
 		}
 	}
 	if _, ok := c.fields["ngram_len"]; ok {
+		if several {
+			c.note("eos_token_id is a list, and the profile takes its first id, %d, for the end of a text: cut texts at the others", *c.profile.EOS)
+		}
 		return synthidConfig(c)
 	}
 	var scheme = "lefthash"

@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,9 @@ func TestImport(t *testing.T) {
 			`{"key":42,"algorithm":"dual_key_gumbel","alpha":0.2,"context_width":5,"deduplicate_contexts":"all","deduplicate_contexts_max_history":null,"prf":"philox","allow_target_only_watermarking":true}`,
 			`"scheme":"vllm-dual-gumbel","width":5,"mixing":0.2`, []uint64{42}, []string{"first 5 tokens", "draft", "48 bits"},
 		}, {
+			"vllm with a short history", interop.EngineVLLM, `{"key":9999999999999999,"deduplicate_contexts_max_history":1024}`,
+			`"scheme":"vllm-gumbel","width":4`, nil, []string{"max_history is 1024"},
+		}, {
 			"vllm dual", interop.EngineVLLM, `{"key":9999999999999999,"algorithm":"dual_key_gumbel"}`,
 			`"scheme":"vllm-dual-gumbel","width":4,"mixing":0.1`, nil, nil,
 		}, {
@@ -38,13 +42,23 @@ func TestImport(t *testing.T) {
 			`"scheme":"vllm-gumbel","width":4`, []uint64{9999999999999999}, []string{"counts each once"},
 		}, {
 			"sglang", interop.EngineSGLang, `{"key":"0123456789abcdef","enforce_all":true}`,
-			`"scheme":"sglang-gumbel","width":4`, []uint64{0x0123456789abcdef}, nil,
+			`"scheme":"sglang-gumbel","width":4`, []uint64{0x0123456789abcdef}, []string{"key of its own"},
 		}, {
-			"sglang dual", interop.EngineSGLang, `{"key":"0xFEDCBA9876543210","key_b":"fedcba9876543211","context_window":8,"mixing_probability":0.25,"max_probability":0.9,"enforce_all":false}`,
-			`"scheme":"sglang-dual-gumbel","width":8,"mixing":0.25`, []uint64{0xfedcba9876543210, 0xfedcba9876543211}, []string{"max_probability", "enforce_all"},
+			"sglang on demand", interop.EngineSGLang, `{"key":"0123456789abcdef"}`,
+			`"scheme":"sglang-gumbel","width":4`, nil, []string{"ask for it", "key of its own"},
+		}, {
+			"sglang dual", interop.EngineSGLang, `{"key":"0xFEDCBA9876543210","key_b":"fedcba9876543211","context_window":8,"mixing_probability":0.25,"max_probability":0.9,"default_enabled":true,"enforce_all":false}`,
+			`"scheme":"sglang-dual-gumbel","width":8,"mixing":0.25`, []uint64{0xfedcba9876543210, 0xfedcba9876543211}, []string{"max_probability", "turn the mark off", "key of its own"},
 		}, {
 			"sglang flags", interop.EngineSGLang, "--model x --enable-watermark --watermark-key=fedcba9876543210 --watermark-context-window 6 --watermark-enforce-all",
-			`"scheme":"sglang-gumbel","width":6`, nil, nil,
+			`"scheme":"sglang-gumbel","width":6`, nil, []string{"key of its own"},
+		}, {
+			"sglang command line", interop.EngineSGLang,
+			"python -m sglang.launch_server --enable-watermark \\\n  --watermark-config '{\"key\": \"fedcba9876543210\", \"context_window\": 3, \"enforce_all\": true}' --port 1\n",
+			`"scheme":"sglang-gumbel","width":3`, []uint64{0xfedcba9876543210}, []string{"key of its own"},
+		}, {
+			"sglang command line in double quotes", interop.EngineSGLang, `--watermark-config="{\"key\":\"fedcba9876543210\",\"enforce_all\":true}"`,
+			`"scheme":"sglang-gumbel","width":4`, []uint64{0xfedcba9876543210}, []string{"key of its own"},
 		}, {
 			"transformers", interop.EngineTransformers, `{"bos_token_id":1,"eos_token_id":[2,3],"temperature":0.7,"watermarking_config":{"greenlist_ratio":0.5,"bias":2.5,"hashing_key":123456789012345,"seeding_scheme":"selfhash","context_width":4}}`,
 			`"scheme":"hf-selfhash","width":4,"gamma":0.5,"delta":2.5,"bos":1`, []uint64{123456789012345}, []string{"48 bits", "GPU"},
@@ -54,6 +68,9 @@ func TestImport(t *testing.T) {
 		}, {
 			"transformers synthid", interop.EngineTransformers, `{"eos_token_id":2,"watermarking_config":{"ngram_len":5,"keys":` + synthidKeys + `,"sampling_table_size":65536,"sampling_table_seed":0,"context_history_size":1024,"skip_first_ngram_calls":false,"debug_mode":false}}`,
 			`"scheme":"synthid-hf","width":4,"depth":9,"eos":2`, nil, []string{"GPU"},
+		}, {
+			"transformers synthid, several ends", interop.EngineTransformers, `{"eos_token_id":[2, 3],"watermarking_config":{"ngram_len":5,"keys":` + synthidKeys + `}}`,
+			`"scheme":"synthid-hf","width":4,"depth":9,"eos":2`, nil, []string{"cut texts at the others", "GPU"},
 		}, {
 			"synthid-text 0.2.1", interop.EngineSynthID, `{"ngram_len":5,"keys":` + synthidKeys + `,"sampling_table_size":65536,"sampling_table_seed":0,"context_history_size":512,"device":"cpu"}`,
 			`"scheme":"synthid-hf","width":4,"depth":9`, nil, []string{"GPU", "context_history_size is 512"},
@@ -99,7 +116,9 @@ func TestImportRefusals(t *testing.T) {
 		{"sglang without a key", interop.EngineSGLang, `{"context_window":4}`, "clients"},
 		{"sglang key", interop.EngineSGLang, `{"key":"` + secret + `"}`, "hex"},
 		{"sglang window", interop.EngineSGLang, `{"key":"ab","context_window":32}`, "width"},
-		{"sglang file", interop.EngineSGLang, `--watermark-config wm.json`, "content"},
+		{"sglang file", interop.EngineSGLang, `--watermark-config wm.json`, "import that file"},
+		{"sglang flags without a mark", interop.EngineSGLang, `--model x --port 30000`, "neither"},
+		{"sglang open quotation", interop.EngineSGLang, `--watermark-config '{"key":"` + secret + `"}`, "does not end"},
 		{"sglang flag without value", interop.EngineSGLang, `--watermark-key`, "no value"},
 		{"transformers without a mark", interop.EngineTransformers, `{"temperature":1}`, `"temperature"`},
 		{"transformers scheme", interop.EngineTransformers, `{"watermarking_config":{"seeding_scheme":"both"}}`, "both"},
@@ -178,11 +197,13 @@ func TestDeriveKeyIsFixed(t *testing.T) {
 
 func FuzzImport(tf *testing.F) {
 	f := mutate.New(tf)
-	f.Add(uint8(0), []byte(`{"algorithm":"dual_key_gumbel","key":42,"alpha":0.1,"context_width":4}`))
-	f.Add(uint8(1), []byte(`{"key":"0123456789abcdef","key_b":"1","mixing_probability":0.5}`))
-	f.Add(uint8(1), []byte(`--watermark-key ab --watermark-context-window 4`))
-	f.Add(uint8(2), []byte(`{"eos_token_id":[2],"watermarking_config":{"hashing_key":7,"greenlist_ratio":0.25}}`))
-	f.Add(uint8(3), []byte(`{"ngram_len":5,"keys":[1,2,3],"sampling_table_size":65536}`))
+	engine := func(name string) uint8 { return uint8(slices.Index(interop.Engines(), name)) }
+	f.Add(engine(interop.EngineVLLM), []byte(`{"algorithm":"dual_key_gumbel","key":42,"alpha":0.1,"context_width":4}`))
+	f.Add(engine(interop.EngineSGLang), []byte(`{"key":"0123456789abcdef","key_b":"1","mixing_probability":0.5}`))
+	f.Add(engine(interop.EngineSGLang), []byte(`python -m x --watermark-config '{"key":"ab"}' --port 1`))
+	f.Add(engine(interop.EngineSGLang), []byte(`--watermark-key ab --watermark-context-window 4`))
+	f.Add(engine(interop.EngineTransformers), []byte(`{"eos_token_id":[2],"watermarking_config":{"hashing_key":7,"greenlist_ratio":0.25}}`))
+	f.Add(engine(interop.EngineSynthID), []byte(`{"ngram_len":5,"keys":[1,2,3],"sampling_table_size":65536}`))
 	f.Fuzz(func(t *testing.T, engine uint8, config []byte) {
 		engines := interop.Engines()
 		got, err := interop.Import(engines[int(engine)%len(engines)], config, &interop.ImportOptions{Vocab: 1000})

@@ -1,13 +1,16 @@
 package interop_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/scorertest"
+	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark/interop"
 )
 
@@ -67,21 +70,44 @@ func TestScorers(t *testing.T) {
 	}
 }
 
-// TestNullLaws: p-values of 1,000 random texts for each profile are as the law says. The lists of
-// torch cost minutes, so fewer of their texts are tested without -interop.long.
+// nullLevels are the levels at which TestNullLaws counts p-values.
+var nullLevels = [...]float64{0.5, 0.1, 0.01, 0.001}
+
+// TestNullLaws: p-values of 1,000 unmarked texts for each profile are as the law says. The texts repeat
+// tokens and short contexts, as texts do, and each has its own key. It takes some minutes, so fewer
+// texts are tested without -interop.long.
 func TestNullLaws(t *testing.T) {
 	for _, c := range nullProfiles {
 		p := parse(t, c.text)
 		t.Run(name(p), func(t *testing.T) {
-			keys := 1000
-			if !*long && (c.slow || testing.Short()) {
-				keys = 100
+			texts, length := 1000, 1000
+			if !*long {
+				texts, length = 100, 300
 			}
 			if c.slow && testing.Short() {
 				t.Skip("its lists take long")
 			}
 			rng := rand.New(rand.NewPCG(33, 34))
-			require.NoError(t, scorertest.TestNull(keys, func(int) (detect.Scorer, error) { return randomKey(t, p, rng), nil }))
+			var counts [len(nullLevels)]int64
+			var scored int64
+			for range texts {
+				r, _ := measure(randomKey(t, p, rng), nil, testmark.Zipf(rng, length, p.Vocab))
+				scored += r.Scored
+				for l, level := range nullLevels {
+					if r.Log10P <= math.Log10(level) {
+						counts[l]++
+					}
+				}
+			}
+			n := int64(texts)
+			require.Greater(t, scored, n*int64(length)/10)
+			t.Logf("of %d texts with %d scored tokens, p is at most 0.5 in %d, 0.1 in %d, 0.01 in %d, 0.001 in %d",
+				n, scored/n, counts[0], counts[1], counts[2], counts[3])
+			for l, level := range nullLevels {
+				assert.Greater(t, tail.Binomial(counts[l], n, level), -5.0, "%d p-values are at most %v", counts[l], level)
+			}
+			// A count is coarse, so fewer than half of its p-values can be at most 0.5.
+			assert.Greater(t, tail.Binomial(n-counts[0], n, 0.6), -5.0, "only %d p-values are at most 0.5", counts[0])
 		})
 	}
 }

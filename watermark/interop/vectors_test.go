@@ -112,6 +112,16 @@ func TestVectors(t *testing.T) {
 					} else {
 						require.Equal(t, v.Sum, float64(r.Sum))
 					}
+					if v.Weighted > 0 {
+						p := s.Profile()
+						p.Weighted = true
+						k, err := interop.NewKey(v.Key...)
+						require.NoError(t, err)
+						weighted, err := p.Bind(k)
+						require.NoError(t, err)
+						_, sum = measure(weighted, v.Prompt, v.Tokens)
+						require.InEpsilon(t, v.Weighted, sum, 1e-12, "weighted statistic")
+					}
 				})
 			}
 		})

@@ -3,6 +3,7 @@ package interop_test
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/tail"
+	"github.com/isotope-wm/isotope/internal/testmark"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
 )
@@ -35,6 +37,7 @@ func TestEnginesPValues(t *testing.T) {
 		{file: "textseal", scheme: "textseal-dual", low: -2, high: 0.1},
 		{file: "textseal", scheme: "textseal-greenlist", low: -0.6, high: 0},
 		{file: "hf", scheme: "hf-lefthash", low: -12, high: 0.5},
+		{file: "hf", scheme: "hf-selfhash", low: -12, high: 0.5},
 		{file: "kgw", scheme: "kgw", low: -12, high: 0.2},
 		{file: "sbw", scheme: "sbw", low: -12, high: 1.5},
 	} {
@@ -166,4 +169,62 @@ func TestRepeatsAreNotEvidence(t *testing.T) {
 	t.Logf("smallest log10 p under 200 keys: %v", worst)
 	assert.Less(t, worst[interop.DedupNone], -20.0)
 	assert.Greater(t, worst[interop.DedupPair], -5.0)
+}
+
+// TestWindowsAreNotEvidence: programs count each distinct window once. Where several windows give one
+// seed, a coin then counts several times, and text without a mark has p-values far too small. Each
+// (seed, token) counts once under DedupPair, which is as the law says.
+func TestWindowsAreNotEvidence(t *testing.T) {
+	const texts, length, ids = 60, 4000, 1000
+	for _, c := range []struct {
+		fields string
+		share  float64 // of clean texts with p of at most 1e-3 by windows, at least
+	}{
+		{`"scheme":"sbw","preset":"gpu-selfhash","vocab":50257`, 0.1},
+		{`"scheme":"sbw","preset":"gpu-minhash","vocab":50257`, 0.02},
+		{`"scheme":"kgw","preset":"selfhash","vocab":1000`, 0.1},
+	} {
+		p := parse(t, `{"isotope":1,"tokenizer":"none",`+c.fields+`}`)
+		t.Run(name(p), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(35, 36))
+			var byWindow, byInput int64
+			least := 0.0
+			for range texts {
+				s, text := randomKey(t, p, rng), testmark.Zipf(rng, length, ids)
+				r, _ := measure(windows{s}, nil, text)
+				if r.Log10P <= -3 {
+					byWindow++
+				}
+				least = min(least, r.Log10P)
+				if r, _ = measure(s, nil, text); r.Log10P <= -3 {
+					byInput++
+				}
+			}
+			t.Logf("of %d clean texts, p is at most 1e-3 in %d by windows (log10 p down to %.1f), and in %d by inputs", texts, byWindow, least, byInput)
+			assert.Greater(t, float64(byWindow)/texts, c.share)
+			assert.Greater(t, tail.Binomial(byInput, texts, 1e-3), -5.0)
+		})
+	}
+}
+
+// TestTextSealKeysAreRelated: text that one key of textseal marked is found with another key, with a
+// p-value that no floor of the program caps. The keys are those of its examples.
+func TestTextSealKeysAreRelated(t *testing.T) {
+	bind := func(key uint64) interop.Scorer {
+		k, err := interop.NewKey(key)
+		require.NoError(t, err)
+		s, err := parse(t, `{"isotope":1,"scheme":"textseal-gumbel","width":1,"vocab":50257,"tokenizer":"none"}`).Bind(k)
+		require.NoError(t, err)
+		return s
+	}
+	text := stronglyMarked(bind(42), rand.New(rand.NewPCG(37, 38)), 1000)
+	least := map[uint64]float64{}
+	for _, other := range []uint64{8775, 1378} {
+		s := bind(other)
+		r, _ := measure(s, nil, text)
+		least[other] = r.Log10P
+		assert.Equal(t, -2.5, s.Limits().Floor, "nothing smaller is claimed")
+	}
+	t.Logf("log10 p of text of key 42 under other keys: %v", least)
+	assert.Less(t, least[8775], -12.0)
 }

@@ -103,8 +103,13 @@ class Mark:
 
         It leaves alone a context outside the band, and a row whose entropy is not above the profile's gate. With
         "marked": "scored" it adds a constant to the logits of exempt ids, so that they keep their probability at
-        temperature 1.
+        temperature 1. It raises TypeError for anything but one row, a numpy array of float32 of one dimension: the
+        rows of a batch have contexts of their own.
         """
+        if not isinstance(row, np.ndarray) or row.dtype != np.float32 or row.ndim != 1:
+            raise TypeError("a row of logits is a numpy array of float32 with one dimension; convert it, and call bias for each row of a batch")
+        if self.is_draw:
+            raise TypeError("a gumbelmax has no bias; call draw or choose")
         if not self.in_band(context) or not self.has_choice(row):
             return
         n = min(len(row), self.profile.vocab)
@@ -154,6 +159,8 @@ class Mark:
 
     def draw(self, context, ids, weights, salt=0):
         """Draws one of ids, whose weights are doubles in proportion to their probabilities. Returns -1 if none is above 0."""
+        if not self.is_draw:
+            raise TypeError("a greenlist draws nothing; call bias, and let the engine draw")
         ids, weights = np.asarray(ids, dtype=np.int64), np.asarray(weights, dtype=np.float64)
         keep = weights > 0
         ids, weights = ids[keep], weights[keep]

@@ -58,6 +58,9 @@ class MarkProcessor(_Base):
     """Marks every request of a server."""
 
     def __init__(self, vllm_config, device, is_pin_memory):
+        for name in ["ISOTOPE_PROFILE_FILE", "ISOTOPE_KEY_FILE"]:
+            if not os.environ.get(name):
+                raise ValueError(f"the environment variable {name} is not set; give the server the name of the file in it")
         profile = read_profile(os.environ["ISOTOPE_PROFILE_FILE"])
         key = read_key(os.environ["ISOTOPE_KEY_FILE"])
         selector = os.environ.get("ISOTOPE_SELECTOR_FILE")

@@ -265,6 +265,32 @@ class RefusalTest(unittest.TestCase):
             with self.subTest(want), self.assertRaisesRegex(ProfileError, want):
                 Mark(p, k)
 
+    def test_rows(self):
+        """One row of float32 is marked. What would be marked wrongly is refused."""
+        green = Mark(profile(scheme="greenlist", gamma=0.5, delta=1, width=1, vocab=20), key("00" * 32))
+        draw = Mark(profile(scheme="gumbelmax", width=4, vocab=20), key("00" * 32))
+        row = np.zeros(20, dtype=np.float32)
+        green.bias(row, green.context([1]))
+        self.assertTrue(0 < row.sum() < 20)
+        for bad in [np.zeros((1, 20), dtype=np.float32), np.zeros(20), [0.0] * 20]:
+            with self.subTest(type(bad)), self.assertRaisesRegex(TypeError, "float32"):
+                green.bias(bad, green.context([1]))
+        with self.assertRaisesRegex(TypeError, "draw"):
+            draw.bias(row, draw.context([1]))
+        with self.assertRaisesRegex(TypeError, "bias"):
+            green.draw(green.context([1]), [1, 2], [0.5, 0.5])
+
+    def test_server_without_files(self):
+        from isotope_mark.vllm import MarkProcessor
+        for name in ["ISOTOPE_PROFILE_FILE", "ISOTOPE_KEY_FILE"]:
+            kept = os.environ.pop(name, None)
+            try:
+                with self.assertRaisesRegex(ValueError, "ISOTOPE_PROFILE_FILE|ISOTOPE_KEY_FILE"):
+                    MarkProcessor(None, None, False)
+            finally:
+                if kept is not None:
+                    os.environ[name] = kept
+
 
 if __name__ == "__main__":
     unittest.main()
