@@ -315,7 +315,7 @@ func sglangFlags(line string) ([]byte, error) {
 		}
 	}
 	if len(values) == 0 {
-		return nil, errors.New("it is neither a JSON object nor a command line with flags --watermark-...")
+		return nil, errors.New("it is neither a JSON object nor a command line with a flag --watermark-config")
 	}
 	return json.Marshal(values)
 }
