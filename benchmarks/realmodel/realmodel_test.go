@@ -35,6 +35,47 @@ func committed(t *testing.T, profile, key, texts string) (*measurement, []line) 
 	return &measurement{profile: p, key: k, mark: mark}, lines
 }
 
+// TestStudents: the closed tests of students.jsonl follow from the committed answers, and the students are
+// silent under a key that did not teach them.
+func TestStudents(t *testing.T) {
+	var want []struct {
+		Arm, Answers string
+		Closed       struct {
+			Statistics []struct {
+				Log10P float64 `json:"log10_p"`
+				Scored int64
+			}
+		}
+	}
+	text, err := os.ReadFile(results + "students.jsonl")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal([]byte("["+strings.Join(strings.Split(strings.TrimSpace(string(text)), "\n"), ",")+"]"), &want))
+	marks := map[string]string{"green-d3-k1.json": "t1.key.txt", "green-d2-k1.json": "students.key.txt"}
+	for _, w := range want {
+		t.Run(w.Answers, func(t *testing.T) {
+			own := "green-d3-k1.json"
+			if w.Arm == "k1-d2" {
+				own = "green-d2-k1.json"
+			}
+			for profile, key := range marks {
+				m, lines := committed(t, profile, key, "../"+w.Answers)
+				a := detect.NewAccumulator(m.mark, detect.OptionsOf(m.mark))
+				for _, l := range lines {
+					a.Add(l.Output)
+				}
+				r := a.Result()
+				if profile == own {
+					assert.Equal(t, w.Closed.Statistics[0].Scored, r.Scored)
+					assert.InDelta(t, w.Closed.Statistics[0].Log10P, r.Log10P, 1e-9)
+				} else {
+					assert.Greater(t, r.Log10P, -2.0)
+				}
+			}
+		})
+	}
+	assert.Len(t, want, 3)
+}
+
 // TestMarkingOfAccount: with a registry, text has the marks of the account and no key of another one.
 func TestMarkingOfAccount(t *testing.T) {
 	dir := t.TempDir()
