@@ -4,8 +4,8 @@ package kernel
 
 import "unsafe"
 
-// These functions dispatch the loops of AESNI, VAES and AVX512. AVX512 has those of VAES where it has none. Their contracts are in loops_noasm.go.
-// Callers handle Generic themselves.
+// These functions dispatch the loops of AESNI, VAES and AVX512. AVX512 has those of VAES where it has
+// none. Their contracts are in loops_noasm.go. Callers handle Generic themselves.
 
 func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32) {
 	if active != AESNI {
