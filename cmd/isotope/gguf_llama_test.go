@@ -63,6 +63,11 @@ func TestRealGGUF(t *testing.T) {
 	assert.Zero(t, with.Informed.Unknown)
 	own := detectJSONOf(t, "detect", "--json", "--key", key, "--profile", profile, marked, "--reference-gguf", model)
 	assert.Equal(t, with.Informed, own.Informed, "the tokenizer in the model file is that of the profile")
+	line, err := json.Marshal(map[string]string{"prompt": "Describe the history of lighthouses.", "output": text})
+	require.NoError(t, err)
+	outputs := w.file("outputs.jsonl", string(line)+"\n")
+	audited := parseReport(t, mustRun(t, "audit", "-q", "--json", "--key", key, "--profile", profile, "--prompts-unmarked", "--decoys", "100", "--reference-gguf", model, outputs))
+	assert.Len(t, audited.parsed.Statistics, 2, "the model is the reference, and has the tokenizer")
 	again := detectJSONOf(t, call(marked, "--probs", rows)...)
 	assert.Equal(t, with.Informed.Log10P, again.Informed.Log10P)
 
