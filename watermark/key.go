@@ -41,7 +41,7 @@ func NewKey() Key {
 }
 
 // errKeyText does not quote its input, because a mistyped secret is still a secret.
-var errKeyText = errors.New(`watermark: not a key; want "` + secretPrefix + `" and 64 lower-case hex digits`)
+var errKeyText = errors.New("watermark: not a key: want what 'isotope key new' writes, which ends in 64 lower-case hex digits")
 
 // ParseKey reads a key in the form that [Key.Secret] returns. It ignores white space around it.
 // The error does not contain the text.

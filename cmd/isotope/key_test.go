@@ -50,3 +50,15 @@ func TestKeyDeriveThroughAHelper(t *testing.T) {
 		assert.Contains(t, errs, c.says)
 	}
 }
+
+// TestBadKeyFileIsExplained: the search for keys in messages leaves the words of this one.
+func TestBadKeyFileIsExplained(t *testing.T) {
+	w := newDir(t)
+	key, text, profile := w.file("my.key", "hello\n"), w.file("text.txt", "Some words."), w.file("my.json", mustRun(t, "profile", "new"))
+	for _, call := range [][]string{{"detect", "--key", key, "--profile", profile, text}, {"generate", "--key", key}, {"key", "id", key}} {
+		status, _, errs := isotope(call...)
+		assert.Equal(t, exitError, status, "%s", call)
+		assert.Contains(t, errs, "not a key: want what 'isotope key new' writes", "%s", call)
+		assert.NotContains(t, errs, "(a secret key)", "%s", call)
+	}
+}

@@ -145,8 +145,9 @@ func ParseAnyKey(text string) (AnyKey, error) {
 	}
 	k, err := ParseKey(text)
 	if err != nil {
-		return AnyKey{}, errors.New(`interop: not a key: want "isotope-secret-key-1:" and 64 hex digits, or "` +
-			keyPrefix + `" and decimal numbers separated by commas`)
+		// It does not quote the prefix, which the search for keys in messages would hide.
+		return AnyKey{}, errors.New("interop: not a key: want what 'isotope key new' writes, " +
+			"or integer-key-1, a colon and decimal numbers separated by commas")
 	}
 	return AnyKey{Engine: k}, nil
 }

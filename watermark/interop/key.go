@@ -44,8 +44,8 @@ func NewKey(numbers ...uint64) (Key, error) {
 }
 
 // errKeyText never quotes its input: a mistyped secret is still a secret.
-var errKeyText = fmt.Errorf("interop: not a key of an engine: want %q and 1 to %d decimal numbers below 2^64, separated by commas",
-	keyPrefix, MaxNumbers)
+var errKeyText = fmt.Errorf("interop: not a key of an engine: want integer-key-1, a colon and 1 to %d decimal numbers below 2^64, separated by commas",
+	MaxNumbers)
 
 // ParseKey reads what [Key.Secret] wrote. It ignores white space around the text. The error does
 // not contain the text.
