@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -145,6 +147,37 @@ func TestScanTampering(t *testing.T) {
 			requireFails(t, at(dir, row.args...), row.wants, row.says)
 		})
 	}
+}
+
+// TestReplayRounds repeats a test whose report has numbers with other last digits, as those of
+// another version of the program may have.
+func TestReplayRounds(t *testing.T) {
+	c := newScanChain(t)
+	mustRun(t, c.planned("@report.json")...)
+	c.give("owner.txt", "kept", "report.json", "corpus", "clean", "log", "my.key")
+	private, err := note.NewSigner(strings.TrimSpace(fileText(t, c.provider.of("sign.key"))))
+	require.NoError(t, err)
+	public, err := note.NewVerifier(strings.TrimSpace(fileText(t, c.provider.of("owner.txt"))))
+	require.NoError(t, err)
+	shift := func(dir tempDir, by float64) {
+		(&forger{t, dir, private, public}).report(func(r *provenance.Report) {
+			number := regexp.MustCompile(`("log10_p":)(-[0-9]+\.[0-9]+)`)
+			require.Regexp(t, number, string(r.Outcome.Result))
+			r.Outcome.Result = number.ReplaceAllFunc(r.Outcome.Result, func(found []byte) []byte {
+				m := number.FindSubmatch(found)
+				x, err := strconv.ParseFloat(string(m[2]), 64)
+				require.NoError(t, err)
+				return strconv.AppendFloat(m[1], x*(1+by), 'f', -1, 64)
+			})
+		})
+	}
+	replay := at(c.stranger, "verify", "-q", "--replay", "--log-key", "@owner.txt", "--key", "@my.key", "--clean", "@clean", "@report.json", "@corpus")
+	shift(c.stranger, 0x1p-50)
+	out := mustRun(t, replay...)
+	assert.Regexp(t, `(?m)^ok +replay +the test was repeated, and gave the same result: sha256:`, out)
+	assert.Regexp(t, `(?m)^note: [1-9][0-9]* numbers? (has|have) other last digits in the repeated test, by at most [0-9]e-1[56]; `, out)
+	shift(c.stranger, 1e-8)
+	requireFails(t, replay, "replay", "result.")
 }
 
 // TestPlanOfScanTakesNothingElse tries what a plan of a scan does not declare.

@@ -32,7 +32,8 @@ A report on the answers of an endpoint names the end of their journal. --journal
 file of that journal. Nothing is asked again.
 
 --replay repeats the test on the corpus in PATH, with keys that the owner disclosed. It must
-give the same bytes. This needs the files of the corpus, and nobody's word.`
+give the same bytes, or the same but for the last digits of numbers, which is then said. This
+needs the files of the corpus, and nobody's word.`
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
@@ -262,28 +263,39 @@ func (v *verification) replay(ctx context.Context, corpus []string) {
 		o.evidence.keys = v.flags.keys
 		_, outcome, err = v.runAudit(ctx, o, t, corpus)
 	}
+	what := "bytes"
 	if err == nil {
-		err = sameOutcome(&v.checked.Report.Outcome, outcome)
+		var r canonical.Rounding
+		r, err = sameOutcome(&v.checked.Report.Outcome, outcome)
+		if r.Numbers > 0 {
+			what = "result"
+			v.out.Notes = append(v.out.Notes, fmt.Sprintf("%s in the repeated test, by at most %.0e; versions of the program and processors round differently, and a difference above %.0e would fail",
+				plural(int64(r.Numbers), "1 number has other last digits", "%d numbers have other last digits"), r.Largest, canonical.Tolerance))
+		}
 	}
-	v.checked.Add("replay", err, "the test was repeated, and gave the same bytes: "+v.checked.Report.Digest)
+	v.checked.Add("replay", err, "the test was repeated, and gave the same "+what+": "+v.checked.Report.Digest)
 }
 
-// sameOutcome returns an error that lists how two outcomes differ, or nil if they are the same bytes.
-func sameOutcome(reported, repeated *provenance.Outcome) error {
+// sameOutcome returns an error that lists how two outcomes differ, or nil if they are the same but
+// for the rounding of numbers. They are the same bytes if no number was rounded.
+func sameOutcome(reported, repeated *provenance.Outcome) (r canonical.Rounding, err error) {
 	a, err := reported.JSON()
 	if err != nil {
-		return err
+		return r, err
 	}
 	b, err := repeated.JSON()
 	if err != nil {
-		return err
+		return r, err
 	}
 	if bytes.Equal(a, b) {
-		return nil
+		return r, nil
+	}
+	if r, same, err := canonical.Rounded(a, b); err == nil && same && r.Numbers > 0 {
+		return r, nil
 	}
 	changes, err := canonical.Compare(a, b)
 	if err != nil || len(changes) == 0 {
-		return errors.Join(err, errors.New("the result is not written as the test writes it"))
+		return r, errors.Join(err, errors.New("the result is not written as the test writes it"))
 	}
 	said := make([]string, 0, 5)
 	for i, x := range changes {
@@ -293,7 +305,7 @@ func sameOutcome(reported, repeated *provenance.Outcome) error {
 		}
 		said = append(said, x.String())
 	}
-	return fmt.Errorf("the repeated test gave another result: %s", strings.ReplaceAll(strings.Join(said, "; "), "was declared as", "was reported as"))
+	return r, fmt.Errorf("the repeated test gave another result: %s", strings.ReplaceAll(strings.Join(said, "; "), "was declared as", "was reported as"))
 }
 
 // print prints the checks for people.
