@@ -129,7 +129,7 @@ func (b *Bands) Results() []BandResult {
 func shareOf(t *evidence.Tally) float64 {
 	var weights float64
 	for w, c := range t.Classes {
-		weights += float64(w) * float64(c.Scored)
+		weights += float64(float64(w) * float64(c.Scored))
 	}
 	if weights == 0 {
 		return math.NaN()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // A Pattern names what several verdicts look like together. [Conclude] returns one of the constants
@@ -176,7 +177,7 @@ func percent(share float64) string {
 func upward(share float64) float64 {
 	unit := 0.01
 	if 100*share < 9.95 {
-		unit = math.Pow(10, math.Floor(math.Log10(share))-1)
+		unit = math.Pow10(int(math.Floor(tail.Log10(share))) - 1)
 	}
 	return math.Ceil(share/unit) * unit
 }

@@ -115,14 +115,14 @@ func (d Decoded) String() string {
 // messages, as above.
 func (a *Accumulator) Decode() Decoded {
 	d := decode(a.evidence, a.scorer, a.options)
-	d.settle(d.Log10PAdjusted <= math.Log10(a.options.Alpha), a.options)
+	d.settle(d.Log10PAdjusted <= tail.Log10(a.options.Alpha), a.options)
 	return d
 }
 
 // settle decides whether the message is clear. It claims a message for detected texts only. So in
 // texts that do not depend on the key, the claim does not add an error of its own.
 func (d *Decoded) settle(detected bool, o Options) {
-	d.Clear = detected && d.Margin > 0 && d.Log10PMessage <= math.Log10(o.Alpha)
+	d.Clear = detected && d.Margin > 0 && d.Log10PMessage <= tail.Log10(o.Alpha)
 }
 
 // isFair reports whether scores are colours and green has the probability 1/2.

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // Power says what a test of this size would have detected.
@@ -47,7 +48,7 @@ func powerOf(law null.Law, units *null.Units, o Options, tests int64) Power {
 		Rate: o.Rate, RateShare: math.Inf(1),
 	}
 	top := min(null.Max(law, units).Int64(), math.MaxInt64-1)
-	limit := math.Log10(o.Alpha) - math.Log10(float64(tests))
+	limit := tail.Log10(o.Alpha) - tail.Log10(float64(tests))
 	p.MinSum = null.Critical(law, units, limit, top)
 	if p.MinSum > top {
 		return p
@@ -56,7 +57,7 @@ func powerOf(law null.Law, units *null.Units, o Options, tests int64) Power {
 	sum := null.SumOf(p.MinSum)
 	full, most := law.Full()
 	above := func(excess float64) float64 {
-		return law.Raised(units, sum, excess, false) - math.Log10(null.TargetPower)
+		return law.Raised(units, sum, excess, false) - tail.Log10(null.TargetPower)
 	}
 	if above(most) >= 0 {
 		p.MinExcess = root(most, law.Digits(), above)
@@ -64,7 +65,7 @@ func powerOf(law null.Law, units *null.Units, o Options, tests int64) Power {
 	}
 	if o.Rate > 0 {
 		likely := func(share float64) float64 {
-			return law.Likely(units, sum, share*o.Rate) - math.Log10(null.TargetPower)
+			return law.Likely(units, sum, share*o.Rate) - tail.Log10(null.TargetPower)
 		}
 		if likely(1) >= 0 {
 			p.RateShare = root(1, 1e-3, likely)
@@ -79,9 +80,9 @@ func root(hi, accuracy float64, f func(float64) float64) float64 {
 	lo := 0.0
 	flo, fhi := f(lo), f(hi)
 	for side := 0; hi-lo > accuracy*hi && fhi > 1e-12; {
-		mid := hi - fhi*(hi-lo)/(fhi-flo)
+		mid := hi - float64(fhi*(hi-lo))/(fhi-flo)
 		if !(mid > lo && mid < hi) {
-			mid = lo + (hi-lo)/2
+			mid = lo + float64((hi-lo)/2)
 		}
 		switch v := f(mid); {
 		case v >= 0:

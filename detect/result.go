@@ -148,7 +148,7 @@ func testOf(t *evidence.Tally, s Scorer, o Options, keys int64) Result {
 // decide draws the verdict from the adjusted p-value, and adds warnings.
 func (r *Result) decide(s Scorer, o Options) {
 	switch {
-	case r.Log10PAdjusted <= math.Log10(o.Alpha):
+	case r.Log10PAdjusted <= tail.Log10(o.Alpha):
 		r.Verdict = Detected
 	case r.Power.RateShare <= o.MinShare:
 		r.Verdict = NotDetected

@@ -1,8 +1,6 @@
 package detect
 
 import (
-	"math"
-
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 	"github.com/isotope-wm/isotope/internal/tail"
 )
@@ -101,7 +99,7 @@ func (c interval) Rank() evidence.Rank {
 func (q *sequence) scan(o Options) Scan {
 	var scan Scan
 	n := q.Len()
-	level := math.Log10(o.Alpha)
+	level := tail.Log10(o.Alpha)
 	grid := scales(n)
 	queues := make([]*scaleQueue, len(grid))
 	for i, s := range grid {

@@ -3,6 +3,7 @@ package detect
 import (
 	"math"
 
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -24,7 +25,7 @@ func SpikeEntropy(logits []float32, z float64) float64 {
 		if v == top {
 			return 1 // also where +Inf meets +Inf
 		}
-		return math.Exp(v - top)
+		return tail.Exp(v - top)
 	}
 	var total float64
 	for _, x := range logits {
@@ -33,7 +34,7 @@ func SpikeEntropy(logits []float32, z float64) float64 {
 	var sum float64
 	for _, x := range logits {
 		p := weight(x) / total
-		sum += p / (1 + z*p)
+		sum += p / (1 + float64(z*p))
 	}
 	return min(sum, 1)
 }
@@ -49,8 +50,8 @@ func nanToNegInf(x float32) float64 {
 // modulus returns the z of SpikeEntropy that belongs to a green list, (1-gamma)(e^delta-1) / (1 +
 // gamma (e^delta-1)) (Kirchenbauer et al. 2023, theorem 4.2).
 func modulus(g watermark.GreenList) float64 {
-	odds := math.Exp(g.Delta) - 1
-	return (1 - g.Gamma) * odds / (1 + g.Gamma*odds)
+	odds := tail.Exp(g.Delta) - 1
+	return (1 - g.Gamma) * odds / (1 + float64(g.Gamma*odds))
 }
 
 // EntropyWeight returns the weight of a position for WeightGiven, from 0 to [MaxWeight]. logits are
@@ -67,9 +68,9 @@ func modulus(g watermark.GreenList) float64 {
 // before the mark was applied, at temperature 1.
 func EntropyWeight(logits []float32, g watermark.GreenList) uint8 {
 	z := modulus(g)
-	odds := math.Exp(g.Delta)
-	p := g.Gamma * odds / (1 + g.Gamma*(odds-1)) * SpikeEntropy(logits, z)
-	gain := math.Log(p/(1-p)) - math.Log(g.Gamma/(1-g.Gamma)) // in [0, delta]
+	odds := tail.Exp(g.Delta)
+	p := float64(g.Gamma * odds / (1 + float64(g.Gamma*(odds-1))) * SpikeEntropy(logits, z))
+	gain := tail.Ln(p/(1-p)) - tail.Ln(g.Gamma/(1-g.Gamma)) // in [0, delta]
 	return quantise(gain / g.Delta)
 }
 
@@ -91,12 +92,12 @@ func EntropyGate(logits []float32, threshold float64) uint8 {
 	var total, sum float64 // sums of w and of w ln w; p is w / total
 	for _, x := range logits {
 		if v := nanToNegInf(x) - top; v == v && !math.IsInf(v, -1) {
-			w := math.Exp(v)
+			w := tail.Exp(v)
 			total += w
-			sum += w * v
+			sum += float64(w * v)
 		}
 	}
-	if total == 0 || math.Log(total)-sum/total <= threshold {
+	if total == 0 || tail.Ln(total)-sum/total <= threshold {
 		return 0
 	}
 	return 1

@@ -3,6 +3,8 @@ package detect
 import (
 	"encoding/binary"
 	"math"
+
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // A Reference is a model that does not know the mark. It may be the provider's own model without
@@ -61,7 +63,7 @@ func ResidualWeights(texts, prompts [][]Token, width int, ref Reference) [][]uin
 			for _, p := range same {
 				history := histories[p.text]
 				end := len(history) - len(texts[p.text]) + p.at
-				expected += math.Exp(ref.LogProb(history[:end], token))
+				expected += tail.Exp(ref.LogProb(history[:end], token))
 			}
 			weight := uint8(math.Round(min(max((count-expected)*residualStep, 0), MaxWeight)))
 			for _, p := range same {

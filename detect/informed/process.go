@@ -50,7 +50,7 @@ func mixed(x, share float64) int64 {
 	} else {
 		y = tail.Ln(1 - share + float64(share*tail.Exp(x)))
 	}
-	return int64(math.Floor(null.RatioUnit*y - 0x1p-10))
+	return int64(math.Floor(float64(null.RatioUnit*y) - 0x1p-10))
 }
 
 // maxGain bounds the logarithm of a ratio. A larger one is cut, which lowers the value.
@@ -94,12 +94,12 @@ func (p *process) add(gain float64) {
 func (p *process) log10E() float64 {
 	logs := make([]float64, 0, wholeParts+blockParts)
 	for _, x := range p.shares {
-		logs = append(logs, float64(x)/null.RatioUnit-tail.Ln(2*float64(wholeParts)))
+		logs = append(logs, float64(float64(x)/null.RatioUnit)-tail.Ln(2*float64(wholeParts)))
 	}
 	for at, open := range p.open {
 		for k, rate := range blockRates {
 			x := p.blocks[at*len(blockRates)+k] + mixed(float64(open)/null.RatioUnit, rate)
-			logs = append(logs, float64(x)/null.RatioUnit-tail.Ln(2*float64(blockParts)))
+			logs = append(logs, float64(float64(x)/null.RatioUnit)-tail.Ln(2*float64(blockParts)))
 		}
 	}
 	top := math.Inf(-1)

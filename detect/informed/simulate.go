@@ -20,7 +20,7 @@ func (t *scored) simulate(level float64) (texts, found int64) {
 	for range simulations {
 		p := newProcess()
 		for _, x := range t.p {
-			gain, _ := t.model.draw(float64(x), rng.Float64() < t.options.MinShare, 1-rng.Float64())
+			gain, _ := t.model.draw(float64(x), rng.Float64() < t.options.MinShare, 1-float64(rng.Float64()))
 			p.add(gain)
 		}
 		if -p.sup <= level {

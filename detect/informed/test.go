@@ -83,10 +83,10 @@ func (t *scored) result(log10P float64, statistics int64) Result {
 		Tests: t.options.Tests * statistics, Verdict: detect.Inconclusive,
 	}
 	r.Log10PAdjusted = tail.Bonferroni(log10P, t.options.Tests)
-	if r.Log10PAdjusted <= math.Log10(t.options.Alpha) {
+	if r.Log10PAdjusted <= tail.Log10(t.options.Alpha) {
 		r.Verdict = detect.Detected
 	} else if t.options.MinShare > 0 {
-		r.Simulated, r.Found = t.simulate(math.Log10(t.options.Alpha) - math.Log10(float64(r.Tests)))
+		r.Simulated, r.Found = t.simulate(tail.Log10(t.options.Alpha) - tail.Log10(float64(r.Tests)))
 		if r.Simulated > 0 && tail.Binomial(r.Found, r.Simulated, null.TargetPower) <= log10Doubt {
 			r.Verdict = detect.NotDetected
 		}

@@ -108,7 +108,7 @@ func harmonic(x float64) float64 {
 		sum -= 1 / z
 	}
 	r := 1 / (z * z)
-	return sum + euler + math.Log(z) - 1/(2*z) - r*(1.0/12-r*(1.0/120-r*(1.0/252-r/240)))
+	return sum + euler + tail.Ln(z) - 1/(2*z) - r*(1.0/12-r*(1.0/120-r*(1.0/252-r/240)))
 }
 
 // trigamma returns psi'(x) for x > 0 (DLMF 5.15.5 and 5.15.8).
@@ -189,7 +189,7 @@ func (e DrawEffect) Tokens(alpha, power float64) (int64, error) {
 		panic("plan: alpha is outside (0,0.5]")
 	}
 	checkPower(power)
-	level, z := math.Log10(alpha), -tail.NormalQuantile(math.Log10(power))
+	level, z := tail.Log10(alpha), -tail.NormalQuantile(tail.Log10(power))
 	var null float64
 	var log10P func(n int64, s float64) float64
 	switch law := e.Law.(type) {

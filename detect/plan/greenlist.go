@@ -67,7 +67,7 @@ func levelOf(alpha float64, tests int64) float64 {
 	case tests < 1:
 		panic("plan: Tests is negative")
 	}
-	return math.Log10(alpha) - math.Log10(float64(tests))
+	return tail.Log10(alpha) - tail.Log10(float64(tests))
 }
 
 // Power returns the probability that a test of n scored tokens detects. That is P(Bin(n, Green) >=
@@ -75,7 +75,7 @@ func levelOf(alpha float64, tests int64) float64 {
 // token can raise the critical count. It panics if n is negative or a field is out of range.
 func (p GreenList) Power(n int64) float64 {
 	k := tail.BinomialCritical(n, p.Gamma, p.level())
-	return math.Pow(10, tail.Binomial(k, n, p.Green))
+	return tail.Exp(float64(tail.Binomial(k, n, p.Green) * math.Ln10))
 }
 
 // Tokens returns the smallest number of scored tokens whose test has at least this power, in (0,1).
@@ -88,7 +88,7 @@ func (p GreenList) Tokens(power float64) (int64, error) {
 	if p.Green <= p.Gamma {
 		return 0, fmt.Errorf("plan: a green rate of %v at gamma %v: %w", p.Green, p.Gamma, ErrNoEffect)
 	}
-	s := staircase{p.Gamma, p.Green, level, math.Log10(power)}
+	s := staircase{p.Gamma, p.Green, level, tail.Log10(power)}
 	n, ok := s.smallest(p.approximate(power))
 	if !ok {
 		return 0, fmt.Errorf("plan: a green rate of %v at gamma %v: %w", p.Green, p.Gamma, ErrOutOfReach)
@@ -115,15 +115,15 @@ func (p GreenList) approximate(power float64) float64 {
 	if p.Green <= p.Gamma {
 		return math.Inf(1)
 	}
-	return p.approximateAt(p.level(), math.Log10(power))
+	return p.approximateAt(p.level(), tail.Log10(power))
 }
 
 // approximateAt is approximate with log10 of the p-value that detects, and log10 of the power.
 func (p GreenList) approximateAt(level, power float64) float64 {
 	za, zb := tail.NormalQuantile(level), -tail.NormalQuantile(power)
 	// zb is positive for a power above 1/2.
-	root := za*math.Sqrt(p.Gamma*(1-p.Gamma)) + zb*math.Sqrt(p.Green*(1-p.Green))
-	return math.Pow(max(root, 0)/(p.Green-p.Gamma), 2)
+	root := float64(za*math.Sqrt(p.Gamma*(1-p.Gamma))) + float64(zb*math.Sqrt(p.Green*(1-p.Green)))
+	return square(max(root, 0) / (p.Green - p.Gamma))
 }
 
 // Sequential returns about how many tokens a sequential test (package sequential) takes on average
@@ -136,17 +136,17 @@ func (p GreenList) Sequential() float64 {
 	if p.Green <= p.Gamma {
 		return math.Inf(1)
 	}
-	return (math.Log(mixturePoints) - level*math.Ln10) / bernoulliKL(p.Green, p.Gamma)
+	return (tail.Ln(mixturePoints) - float64(level*math.Ln10)) / bernoulliKL(p.Green, p.Gamma)
 }
 
 // bernoulliKL returns KL(Bernoulli(p) || Bernoulli(q)) in nats.
 func bernoulliKL(p, q float64) float64 {
 	kl := 0.0
 	if p > 0 {
-		kl += p * math.Log(p/q)
+		kl += float64(p * tail.Ln(p/q))
 	}
 	if p < 1 {
-		kl += (1 - p) * math.Log((1-p)/(1-q))
+		kl += float64((1 - p) * tail.Ln((1-p)/(1-q)))
 	}
 	return kl
 }

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -25,7 +26,7 @@ func Tilt(mass, delta float64) (green, kl float64) {
 	if !(mass >= 0 && mass <= 1) {
 		panic("plan: mass is outside [0,1]")
 	}
-	return tilt(mass, delta, math.Expm1(-delta))
+	return tilt(mass, delta, tail.Expm1(-delta))
 }
 
 // tilt is Tilt, where shrink is e^-delta - 1. Divided by e^delta, nothing overflows: kl = -delta
@@ -36,7 +37,7 @@ func tilt(mass, delta, shrink float64) (green, kl float64) {
 	}
 	lost := (1 - mass) * shrink
 	green = mass / (1 + lost)
-	return green, max(-delta*(1-green)-math.Log1p(lost), 0)
+	return green, max(-delta*(1-green)-tail.Log1p(lost), 0)
 }
 
 // An Effect is what a mark does to marked text, as a mean over steps.
@@ -215,7 +216,7 @@ func Mix(laws []*Mass, weights []float64) *Mass {
 // sample deviates from it by noise, which the rise does not have.
 func (l *Mass) Effect(delta float64) Effect {
 	checkDelta(delta)
-	shrink := math.Expm1(-delta)
+	shrink := tail.Expm1(-delta)
 	var rise, cost float64
 	for i, mass := range l.mass {
 		green, kl := tilt(mass, delta, shrink)

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -41,7 +42,7 @@ func (p Share) Power(n int64) float64 {
 	if n < 0 {
 		panic("plan: the number of tokens is negative")
 	}
-	return math.Pow(10, log10Power(l, excess, level, n))
+	return tail.Exp(float64(log10Power(l, excess, level, n) * math.Ln10))
 }
 
 // log10Power returns log10 of the power of a test of n units of weight 1.
@@ -68,7 +69,7 @@ func (p Share) Tokens(power float64) (int64, error) {
 	if !(excess > 0) {
 		return 0, fmt.Errorf("plan: %w", ErrNoEffect)
 	}
-	n, ok := tokens(p.Law, excess, level, math.Log10(power))
+	n, ok := tokens(p.Law, excess, level, tail.Log10(power))
 	if !ok {
 		return 0, fmt.Errorf("plan: cannot show a share of %v: %w", p.Share, ErrOutOfReach)
 	}

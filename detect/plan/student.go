@@ -29,7 +29,7 @@ type Student struct {
 // exact returns the exact test of a share.
 func (p Student) exact(share float64) GreenList {
 	excess := p.C1 * share * math.Sqrt(p.Gamma*(1-p.Gamma))
-	return GreenList{Gamma: p.Gamma, Green: min(p.Gamma+excess, 1), Alpha: p.Alpha, Tests: p.Tests}
+	return GreenList{Gamma: p.Gamma, Green: min(p.Gamma+float64(excess), 1), Alpha: p.Alpha, Tests: p.Tests}
 }
 
 // z returns zA + zB, the normal quantiles of 1 - Alpha/Tests and of the power.
@@ -42,7 +42,7 @@ func (p Student) z(power float64) float64 {
 		panic("plan: Gamma is outside [0,1)")
 	}
 	level := levelOf(p.Alpha, p.Tests)
-	return max(tail.NormalQuantile(level)-tail.NormalQuantile(math.Log10(power)), 0)
+	return max(tail.NormalQuantile(level)-tail.NormalQuantile(tail.Log10(power)), 0)
 }
 
 // Tokens returns the number of scored tokens that show a share of marked training text with this
@@ -60,8 +60,10 @@ func (p Student) Tokens(share, power float64) float64 {
 		}
 		return float64(n)
 	}
-	return math.Pow(z/(p.C1*share), 2)
+	return square(z / (p.C1 * share))
 }
+
+func square(x float64) float64 { return float64(x * x) }
 
 // Share returns the smallest share that n scored tokens show with this power, in (0,1): (zA+zB)/(C1
 // sqrt(n)), or with a Gamma that of the exact test. No share is shown if it is above 1, or +Inf for n
@@ -101,7 +103,7 @@ func (p Student) Implied(z float64, n int64, coverage float64) (share, low, high
 	if n < 1 || math.IsNaN(z) {
 		panic("plan: an implied share needs a number of tokens above 0 and a z-score that is not NaN")
 	}
-	half := tail.NormalQuantile(math.Log10((1 - coverage) / 2))
+	half := tail.NormalQuantile(tail.Log10((1 - coverage) / 2))
 	of := func(z float64) float64 { return min(max(z/(p.C1*math.Sqrt(float64(n))), 0), 1) }
 	return of(z), of(z - half), of(z + half)
 }

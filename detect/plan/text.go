@@ -1,8 +1,9 @@
 package plan
 
 import (
-	"math"
 	"slices"
+
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // zipfTokens is the vocabulary size of an [Entropy].
@@ -28,12 +29,12 @@ func zipfRow(entropy float64) []float64 {
 	fill := func(s float64) float64 {
 		var sum, logs float64
 		for i := range row {
-			l := math.Log(float64(i + 1))
-			row[i] = math.Exp(-s * l)
+			l := tail.Ln(float64(i + 1))
+			row[i] = tail.Exp(-s * l)
 			sum += row[i]
 			logs += row[i] * l
 		}
-		return math.Log(sum) + s*logs/sum
+		return tail.Ln(sum) + s*logs/sum
 	}
 	lo, hi := 0.0, 64.0 // as s rises from lo to hi, the entropy falls from ln 2000 to 0
 	for range 45 {

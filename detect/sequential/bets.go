@@ -8,6 +8,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // A betProcess is the mean of the bets of a law. Its state is whole numbers, so it is the same on
@@ -31,9 +32,9 @@ func log10Mean(parts []int64) float64 {
 	top := slices.Max(parts)
 	var sum float64
 	for _, x := range parts {
-		sum += math.Exp(float64(x-top) / null.RatioUnit)
+		sum += tail.Exp(float64(x-top) / null.RatioUnit)
 	}
-	return (float64(top)/null.RatioUnit + math.Log(sum/float64(len(parts)))) / math.Ln10
+	return (float64(float64(top)/null.RatioUnit) + tail.Ln(sum/float64(len(parts)))) / math.Ln10
 }
 
 func (p *betProcess) add(score int64) {

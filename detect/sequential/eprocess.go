@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -37,12 +38,12 @@ func newMixtureFor(gamma, marked float64) mixture {
 	if !(marked-gamma > strong) {
 		return m
 	}
-	gap := 1 - gamma - 0.005*float64(int(1)<<(gridPoints-1))
+	gap := 1 - gamma - float64(0.005*float64(int(1)<<(gridPoints-1)))
 	if gap <= 0 {
 		return m
 	}
 	for range strongPoints {
-		gap /= 2
+		gap = float64(gap / 2)
 		m.add(1 - gap)
 	}
 	return m
@@ -50,8 +51,8 @@ func newMixtureFor(gamma, marked float64) mixture {
 
 // add adds the part of a green rate.
 func (m *mixture) add(p float64) {
-	m.green[m.size] = math.Log1p((p - m.gamma) / m.gamma)
-	m.red[m.size] = math.Log1p((m.gamma - p) / (1 - m.gamma))
+	m.green[m.size] = tail.Log1p((p - m.gamma) / m.gamma)
+	m.red[m.size] = tail.Log1p((m.gamma - p) / (1 - m.gamma))
 	m.size++
 }
 
@@ -64,7 +65,7 @@ func newMixture(gamma float64) mixture {
 	}
 	m := mixture{gamma: gamma}
 	for j := range gridPoints {
-		m.add(min(gamma+0.005*float64(int(1)<<j), max(0.97, (1+gamma)/2)))
+		m.add(min(gamma+float64(0.005*float64(int(1)<<j)), max(0.97, (1+gamma)/2)))
 	}
 	return m
 }
@@ -75,9 +76,9 @@ func (m *mixture) log10E(green, n int64) float64 {
 	top := m.parts(&parts, green, n)
 	var sum float64
 	for _, x := range parts[:m.size] {
-		sum += math.Exp(x - top)
+		sum += tail.Exp(x - top)
 	}
-	return (top + math.Log(sum/float64(m.size))) / math.Ln10
+	return (top + tail.Ln(sum/float64(m.size))) / math.Ln10
 }
 
 // parts sets the logarithm of each part, and returns the largest.

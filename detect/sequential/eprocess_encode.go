@@ -94,7 +94,7 @@ func (e *EProcess) decodeCounts(data []byte) (*EProcess, error) {
 	}
 	read.sup = read.mixture.log10E(read.supGreen, read.supN)
 	// Logarithms of another machine may differ in the last bits.
-	slack := 1e-9 + 1e-12*float64(read.n)
+	slack := 1e-9 + float64(1e-12*float64(read.n))
 	if read.sup < max(0, read.Log10E())-slack {
 		return nil, fmt.Errorf("sequential: %w: its counts contradict each other", detect.ErrMalformed)
 	}

@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -23,7 +24,7 @@ func futileAt(law watermark.Law, p process, excess, level float64) int64 {
 	l := null.Of(law)
 	likely := func(n int64) bool {
 		sum, ok := p.reaches(n, -level, l.Top())
-		return ok && l.Likely(&null.Units{1: n}, null.SumOf(sum), excess) >= math.Log10(null.TargetPower)
+		return ok && l.Likely(&null.Units{1: n}, null.SumOf(sum), excess) >= tail.Log10(null.TargetPower)
 	}
 	hi := int64(1)
 	for ; !likely(hi); hi *= 2 {
@@ -59,10 +60,10 @@ func (p *betProcess) reaches(n int64, level float64, top int64) (sum int64, ok b
 		}
 		for _, b := range p.bets {
 			if b.Tilt > 0 {
-				total += math.Exp(float64(b.Tilt*float64(sum)) - float64(b.Offset*float64(n)) - most)
+				total += tail.Exp(float64(b.Tilt*float64(sum)) - float64(b.Offset*float64(n)) - most)
 			}
 		}
-		return (most + math.Log(total/float64(len(p.bets)))) / math.Ln10
+		return (most + tail.Ln(total/float64(len(p.bets)))) / math.Ln10
 	}
 	if n > math.MaxInt64/2/top {
 		return 0, false

@@ -99,10 +99,10 @@ func NewSegments(law watermark.Law, n int64, o *detect.Options) *Segments {
 		g.tests = o.Tests
 	}
 	bets := l.Bets()
-	g.level = math.Log10(alpha)
+	g.level = tail.Log10(alpha)
 	// The start with the largest prior needs the smallest sum. A millionth of a nat is more than
 	// logarithms round.
-	nats := math.Log(float64(len(bets))) + g.starts(0) + math.Log(float64(g.tests)) - math.Log(alpha) - 1e-6
+	nats := tail.Ln(float64(len(bets))) + g.starts(0) + tail.Ln(float64(g.tests)) - tail.Ln(alpha) - 1e-6
 	g.least = int64(nats * null.RatioUnit)
 	for _, b := range bets {
 		a := &alternative{Bet: b}
@@ -161,14 +161,14 @@ func (g *Segments) appendSignificant(found []Segment, a *alternative, c candidat
 // starts returns -ln of the prior of a start.
 func (g *Segments) starts(from int64) float64 {
 	if g.bound > 0 {
-		return math.Log(float64(g.bound))
+		return tail.Ln(float64(g.bound))
 	}
-	return math.Log(float64(from+1)) + math.Log(float64(from+2))
+	return tail.Ln(float64(from+1)) + tail.Ln(float64(from+2))
 }
 
 // segment returns a maximal segment with its p-values.
 func (g *Segments) segment(a *alternative, c candidate) Segment {
-	ln := math.Log(float64(len(g.alternatives))) + g.starts(c.from) - float64(c.score())/null.RatioUnit
+	ln := tail.Ln(float64(len(g.alternatives))) + g.starts(c.from) - float64(float64(c.score())/null.RatioUnit)
 	s := Segment{Start: c.from, End: c.to, Rate: a.Strength, Log10P: min(ln/math.Ln10, 0)}
 	if g.colours {
 		// The score of c is green * up + (length - green) * down.

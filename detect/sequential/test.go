@@ -75,7 +75,7 @@ func (q *Test) setFutile() {
 	case o.Futile > 0:
 		q.futile = o.Futile
 	case o.Rate > 0:
-		level := math.Log10(o.Alpha) - math.Log10(float64(o.Tests))
+		level := tail.Log10(o.Alpha) - tail.Log10(float64(o.Tests))
 		q.futile = futileAt(q.scorer.Law(), q.process, o.MinShare*o.Rate, level)
 	default:
 		q.futile = math.MaxInt64
@@ -256,7 +256,7 @@ func (q *Test) Result() Result {
 	}
 	r.Log10PAdjusted = tail.Bonferroni(r.Log10P, r.Tests)
 	switch {
-	case r.Log10PAdjusted <= math.Log10(q.options.Alpha):
+	case r.Log10PAdjusted <= tail.Log10(q.options.Alpha):
 		r.Verdict = detect.Detected
 	case scored >= q.futile:
 		r.Verdict = detect.NotDetected

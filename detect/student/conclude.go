@@ -2,12 +2,12 @@ package student
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // The patterns of a trace.
@@ -357,7 +357,7 @@ func (t *TraceResult) Lanes() []string {
 			continue
 		}
 		for _, a := range f.Accounts {
-			if a.Lane && !a.Decoy && a.Log10PHolm <= math.Log10(t.Alpha)+null.LevelSlack {
+			if a.Lane && !a.Decoy && a.Log10PHolm <= tail.Log10(t.Alpha)+null.LevelSlack {
 				ids = append(ids, a.ID)
 			}
 		}

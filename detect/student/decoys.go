@@ -144,7 +144,7 @@ type QQPoint struct {
 func (p DecoyPanel) QQ() []QQPoint {
 	points := make([]QQPoint, len(p.Log10P))
 	for i, x := range p.Log10P {
-		points[i] = QQPoint{math.Log10(float64(i+1) / float64(len(p.Log10P)+1)), x}
+		points[i] = QQPoint{tail.Log10(float64(i+1) / float64(len(p.Log10P)+1)), x}
 	}
 	return points
 }
@@ -167,11 +167,11 @@ func (p DecoyPanel) Log10Misfit() float64 {
 
 // decoyTail returns log10 of n P(Bin(n, 10^log10P) >= i), at most 0.
 func decoyTail(i, n int64, log10P float64) float64 {
-	one := log10P + math.Log10(float64(n)) // P(Bin(n, p) >= i) <= n p
+	one := log10P + tail.Log10(float64(n)) // P(Bin(n, p) >= i) <= n p
 	if log10P > -300 {
-		one = min(one, tail.Binomial(i, n, math.Pow(10, log10P)))
+		one = min(one, tail.Binomial(i, n, tail.Exp(float64(log10P*math.Ln10))))
 	}
-	return min(one+math.Log10(float64(n)), 0)
+	return min(one+tail.Log10(float64(n)), 0)
 }
 
 // log10Misfit is the largest misfit that warns.

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/internal/evidence"
 	"github.com/isotope-wm/isotope/detect/internal/null"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // A Difference tests a model whose weights you hold against a base model that is older than the
@@ -273,7 +273,7 @@ func (d *Difference) Result() DifferenceResult {
 	}
 	controls := set.scan(d.decoys.scorers)
 	r.Decoys = d.decoys.panel(own.residual, own.bound, controls, func(t *keyTest) float64 { return t.residual })
-	if r.Log10PAdjusted <= math.Log10(d.options.Alpha) {
+	if r.Log10PAdjusted <= tail.Log10(d.options.Alpha) {
 		r.Verdict = detect.Detected
 	}
 	if r.Scored == 0 {

@@ -309,7 +309,7 @@ func each(n int, f func(i int)) {
 // zOf returns the z-score of a count. It is NaN without units.
 func zOf(green, scored int64, gamma float64) float64 {
 	n := float64(scored)
-	return (float64(green) - n*gamma) / math.Sqrt(n*gamma*(1-gamma))
+	return (float64(green) - float64(n*gamma)) / math.Sqrt(n*gamma*(1-gamma))
 }
 
 // dropUnweighted removes pairs whose weight was rounded to 0, so that keys need not score them.

@@ -2,10 +2,10 @@ package student
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // A RowReference is a [detect.Reference] that returns the whole next-token law at once. That saves
@@ -176,7 +176,7 @@ func (s *Test) positions() (n int) {
 
 // probability returns e^x in fixed point, within 0 and 1. It returns 0 for NaN.
 func probability(x float64) int64 {
-	p := math.Exp(x)
+	p := tail.Exp(x)
 	if !(p > 0) {
 		return 0
 	}

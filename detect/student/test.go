@@ -283,7 +283,7 @@ func (r *Result) refuse() {
 // verdict draws the verdict from the adjusted p-value and the number of units.
 func (o *Options) verdict(log10P, gamma float64, scored, tests int64) detect.Verdict {
 	switch {
-	case log10P <= math.Log10(o.Alpha):
+	case log10P <= tail.Log10(o.Alpha):
 		return detect.Detected
 	case o.C1 > 0 && o.MinShare > 0 && scored > 0 && scored <= o.C1Pairs:
 		p := plan.Student{C1: o.C1, Alpha: min(o.Alpha, 0.5), Tests: tests, Gamma: gamma}

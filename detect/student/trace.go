@@ -129,7 +129,7 @@ func (s *Test) Trace(cohorts, tenants []Account, o *TraceOptions) (TraceResult, 
 		}
 	}
 	r.MasterLog10P = tail.Bonferroni(r.Master.Log10PAdjusted, r.Families)
-	r.MasterDetected = r.MasterLog10P <= math.Log10(c.Alpha)+null.LevelSlack
+	r.MasterDetected = r.MasterLog10P <= tail.Log10(c.Alpha)+null.LevelSlack
 	r.Cohorts = s.family(set, cohorts, &r)
 	r.Tenants = s.family(set, tenants, &r)
 	return r, nil
@@ -209,13 +209,13 @@ func (s *Test) family(set *pairSet, accounts []Account, r *TraceResult) *FamilyR
 			best = min(best, log10P[i])
 		}
 	}
-	factor := math.Log10(float64(s.options.Tests)) + math.Log10(float64(r.Families))
+	factor := tail.Log10(float64(s.options.Tests)) + tail.Log10(float64(r.Families))
 	holm, bh := detect.Holm(log10P, r.Alpha), detect.BenjaminiHochberg(log10P, r.Q)
 	for i := range f.Accounts {
 		x := &f.Accounts[i]
 		x.Log10PHolm = min(holm.Log10Adjusted[i]+factor, 0)
 		x.Log10Q = bh.Log10Adjusted[i]
-		x.Named = !x.Lane && x.Log10PHolm <= math.Log10(r.Alpha)+null.LevelSlack
+		x.Named = !x.Lane && x.Log10PHolm <= tail.Log10(r.Alpha)+null.LevelSlack
 		x.Triage = bh.Rejected[i]
 		if x.Named {
 			f.Named++
@@ -247,14 +247,15 @@ func (s *Test) resolution(r *TraceResult, f *FamilyResult, factor float64) float
 	if !(master > 0) || units < 1 {
 		return math.Inf(1)
 	}
-	// Holm's rule is strictest for the first account, where it is Bonferroni's.
-	tests := math.Pow(10, factor) * float64(s.options.statistics()) * float64(len(f.Accounts))
+	// Holm's rule is strictest for the first account, where it is Bonferroni's. The rounding of the
+	// logarithm does not make one test more.
+	tests := tail.Exp(float64(factor*math.Ln10)) * float64(s.options.statistics()) * float64(len(f.Accounts))
 	exact := plan.Student{
-		C1: master / math.Sqrt(float64(r.Master.Pairs.Scored)), Alpha: min(r.Alpha, 0.5), Tests: int64(math.Ceil(min(tests, 1<<62))), Gamma: greenLaw(s.scorer).P,
+		C1: master / math.Sqrt(float64(r.Master.Pairs.Scored)), Alpha: min(r.Alpha, 0.5), Tests: int64(math.Ceil(min(float64(tests*(1-1e-12)), 1<<62))), Gamma: greenLaw(s.scorer).P,
 	}
 	// The normal law, which reports of before used, may ask for more, and never names less often.
-	level := math.Log10(r.Alpha) - factor - math.Log10(float64(s.options.statistics())) - math.Log10(float64(len(f.Accounts)))
-	need := tail.NormalQuantile(level) - tail.NormalQuantile(math.Log10(null.TargetPower))
+	level := tail.Log10(r.Alpha) - factor - tail.Log10(float64(s.options.statistics())) - tail.Log10(float64(len(f.Accounts)))
+	need := tail.NormalQuantile(level) - tail.NormalQuantile(tail.Log10(null.TargetPower))
 	normal := need / (master * math.Sqrt(units/float64(r.Master.Pairs.Scored)))
 	return max(normal, exact.Share(int64(units), null.TargetPower))
 }

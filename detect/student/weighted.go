@@ -162,11 +162,11 @@ const (
 func (t *signedTally) coarse(gamma float64) int64 {
 	mean, variance, _ := t.moments(gamma)
 	sd, sum := math.Sqrt(variance), t.sum()
-	if float64(sum) > mean+coarseZ*sd {
+	if float64(sum) > mean+float64(coarseZ*sd) {
 		return sum
 	}
 	step := max(int64(sd/coarseSteps), 1)
-	from := int64(math.Floor(mean - 4*sd)) // nearly every sum is above it
+	from := int64(math.Floor(mean - float64(4*sd))) // nearly every sum is above it
 	if sum < from {
 		return min(sum, t.least())
 	}
@@ -196,8 +196,8 @@ func (t *signedTally) moments(gamma float64) (mean, variance, heaviest float64) 
 	for _, c := range t.classes {
 		if c.Scored > 0 {
 			w, n := float64(c.Weight), float64(c.Scored)
-			mean += float64(w*n) * gamma
-			variance += float64(float64(w*w)*n) * gamma * (1 - gamma)
+			mean += float64(w * n * gamma)
+			variance += float64(w * w * n * gamma * (1 - gamma))
 			heaviest = max(heaviest, float64(w*w)*gamma*(1-gamma))
 		}
 	}

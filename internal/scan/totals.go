@@ -524,8 +524,8 @@ func lowest(k, n int64, each float64) float64 {
 				break
 			}
 			// A little to either side in turn, so that both ends come close.
-			mid := lo + (hi-lo)*below/(below-above)
-			step := (hi - lo) / 64
+			mid := lo + float64((hi-lo)*below)/(below-above)
+			step := float64((hi - lo) / 64)
 			for _, p := range []float64{mid - step, mid + step} {
 				if p <= lo || p >= hi {
 					continue

@@ -276,3 +276,9 @@ func Ln(x float64) float64 { return ln(x) }
 
 // Exp returns e^x, with the same bits on every machine.
 func Exp(x float64) float64 { return exp(x) }
+
+// Log1p returns the natural logarithm of 1 + x for x > -1, with the same bits on every machine.
+func Log1p(x float64) float64 { return log1p(x) }
+
+// Expm1 returns e^x - 1, with the same bits on every machine.
+func Expm1(x float64) float64 { return expm1(x) }

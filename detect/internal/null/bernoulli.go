@@ -56,8 +56,8 @@ func (bernoulliLaw) Digits() float64 { return 1e-13 }
 func (l bernoulliLaw) Ratio(units, sum int64) func(int64) int64 {
 	// Half a unit more of each colour keeps the logarithms finite.
 	rate := (float64(sum) + 0.5) / (float64(units) + 1)
-	up := int64(math.Round(displayUnit * math.Log(rate/l.P)))
-	down := int64(math.Round(displayUnit * math.Log((1-rate)/(1-l.P))))
+	up := int64(math.Round(displayUnit * tail.Ln(rate/l.P)))
+	down := int64(math.Round(displayUnit * tail.Ln((1-rate)/(1-l.P))))
 	if up <= 0 || down >= 0 {
 		return nil
 	}
@@ -77,10 +77,10 @@ const alternatives = 6
 func (l bernoulliLaw) Bets() []Bet {
 	bets := make([]Bet, alternatives)
 	for i := range bets {
-		odds := math.Exp(math.Ldexp(1, i-3)) // the factor on the odds of green
-		rate := l.P * odds / (1 + l.P*(odds-1))
-		up := int64(math.Floor(RatioUnit * math.Log(rate/l.P)))
-		down := int64(math.Floor(RatioUnit * math.Log((1-rate)/(1-l.P))))
+		odds := tail.Exp(math.Ldexp(1, i-3)) // the factor on the odds of green
+		rate := l.P * odds / (1 + float64(l.P*(odds-1)))
+		up := int64(math.Floor(RatioUnit * tail.Ln(rate/l.P)))
+		down := int64(math.Floor(RatioUnit * tail.Ln((1-rate)/(1-l.P))))
 		bets[i] = Bet{Strength: rate, Gain: func(score int64) int64 {
 			switch score {
 			case 1:

@@ -7,8 +7,8 @@ func Moments(l Law, units *Units) (mean, variance float64) {
 	of, spread := l.Moments()
 	for w, count := range units {
 		weight, n := float64(w), float64(count)
-		mean += weight * n * of
-		variance += weight * weight * n * spread
+		mean += float64(weight * n * of)
+		variance += float64(weight * weight * n * spread)
 	}
 	return mean, variance
 }
@@ -30,7 +30,7 @@ func Max(l Law, units *Units) Sum {
 func Critical(l Law, units *Units, limit float64, top int64) int64 {
 	mean, variance := Moments(l, units)
 	sd := math.Sqrt(variance)
-	guess := int64(min(mean+sd*math.Sqrt(max(-2*math.Ln10*limit, 0)), float64(top)))
+	guess := int64(min(mean+float64(sd*math.Sqrt(max(-2*math.Ln10*limit, 0))), float64(top)))
 	above := func(sum int64) float64 { return l.Survival(units, SumOf(sum)) - limit }
 	if above(top) > 0 { // short texts cannot reach the limit, and the tail at the top is cheap
 		return top + 1

@@ -144,11 +144,11 @@ func (l exponentialLaw) Ratio(units, sum int64) func(int64) int64 {
 func (l exponentialLaw) tilt(theta, unit float64, round func(float64) float64) func(int64) int64 {
 	k := 0.0
 	for _, a := range l.weights {
-		k -= math.Log1p(-float64(theta * a))
+		k -= tail.Log1p(-float64(theta * a))
 	}
 	return func(score int64) int64 {
 		s := min(float64(score)/watermark.ScoreUnit, maxScore*l.sum)
-		return int64(round(unit*(float64(theta*s)-k) - roundingOfRatios))
+		return int64(round(float64(unit*(float64(theta*s)-k)) - roundingOfRatios))
 	}
 }
 
@@ -178,7 +178,7 @@ func (l exponentialLaw) Bets() []Bet {
 	add := func(theta float64) {
 		tilt, offset := theta/watermark.ScoreUnit, 0.0
 		for _, a := range l.weights {
-			offset -= math.Log1p(-float64(theta * a))
+			offset -= tail.Log1p(-float64(theta * a))
 		}
 		offset += 1.1 / RatioUnit // rounding down, and roundingOfRatios
 		bets = append(bets, Bet{Strength: theta, Gain: l.tilt(theta, RatioUnit, math.Floor), Tilt: tilt, Offset: offset})
@@ -216,5 +216,5 @@ func minimaxGain(score int64, delta float64) int64 {
 	} else {
 		h = tail.Minimax(tail.LogRank(float64(score)/watermark.ScoreUnit), delta)
 	}
-	return int64(math.Floor(RatioUnit*h - roundingOfRatios))
+	return int64(math.Floor(float64(RatioUnit*h) - roundingOfRatios))
 }

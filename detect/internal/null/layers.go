@@ -103,7 +103,7 @@ func (l layersLaw) Raised(units *Units, sum Sum, excess float64, fine bool) floa
 	if fine {
 		return tail.WeightedBernoulli(bits, sum.Int64())
 	}
-	return math.Log1p(-math.Exp(chernoffBelow(bits, float64(sum.Int64()-1)))) / math.Ln10
+	return tail.Log1p(-tail.Exp(chernoffBelow(bits, float64(sum.Int64()-1)))) / math.Ln10
 }
 
 // chernoffBelow bounds ln P(S <= s) from above by the minimum of K(-t) + t s over t >= 0. K is the
@@ -111,7 +111,7 @@ func (l layersLaw) Raised(units *Units, sum Sum, excess float64, fine bool) floa
 func chernoffBelow(bits []tail.Bernoulli, s float64) float64 {
 	var mean, largest float64
 	for _, b := range bits {
-		mean += float64(b.Weight) * b.P * float64(b.Count)
+		mean += float64(float64(b.Weight) * b.P * float64(b.Count))
 		largest = max(largest, float64(b.Weight))
 	}
 	if s >= mean {
@@ -120,12 +120,12 @@ func chernoffBelow(bits []tail.Bernoulli, s float64) float64 {
 	at := func(t float64) (bound, slope float64) {
 		for _, b := range bits {
 			w, n := float64(b.Weight), float64(b.Count)
-			e := math.Exp(-t * w)
-			all := 1 + b.P*(e-1)
-			bound += n * math.Log(all)
-			slope += n * w * b.P * e / all
+			e := tail.Exp(-t * w)
+			all := 1 + float64(b.P*(e-1))
+			bound += float64(n * tail.Ln(all))
+			slope += float64(n*w*b.P*e) / all
 		}
-		return bound + t*s, s - slope
+		return bound + float64(t*s), s - slope
 	}
 	// Every t gives a bound, so the search need not be exact.
 	lo, hi := 0.0, 1/largest
@@ -191,7 +191,7 @@ func (t tournamentShape) fairChoice() []float64 {
 	// 1/2, because M rises.
 	win, lose := make([]int, steps+1), make([]int, steps+1)
 	for i := range win {
-		p := float64(i) / steps
+		p := float64(float64(i) / steps)
 		win[i] = int(math.Floor(float64((1 - power(1-p)) * steps)))
 		lose[i] = int(math.Ceil(float64(power(p) * steps)))
 	}
@@ -208,8 +208,8 @@ func (t tournamentShape) fairChoice() []float64 {
 		for i := range spread[k] {
 			up, down := min(win[i]+1, steps), max(lose[i]-1, 0)
 			spread[k][i] = max(low[win[i]]-high[lose[i]], 0)
-			nextLow[i] = low[i]/2 + low[win[i]]/4 + low[down]/4
-			nextHigh[i] = high[i]/2 + high[up]/4 + high[lose[i]]/4
+			nextLow[i] = float64(low[i]/2) + float64(low[win[i]]/4) + float64(low[down]/4)
+			nextHigh[i] = float64(high[i]/2) + float64(high[up]/4) + float64(high[lose[i]]/4)
 		}
 		low, high = nextLow, nextHigh
 	}
@@ -233,10 +233,10 @@ func (t tournamentShape) fairChoice() []float64 {
 			if m == 0 {
 				continue
 			}
-			gain[layer] += float64(m*spread[t.depth-1-layer][i]) / 4
-			next[i] += m / 2
-			next[outwards(win[i])] += m / 4
-			next[outwards(lose[i])] += m / 4
+			gain[layer] += float64(float64(m*spread[t.depth-1-layer][i]) / 4)
+			next[i] += float64(m / 2)
+			next[outwards(win[i])] += float64(m / 4)
+			next[outwards(lose[i])] += float64(m / 4)
 		}
 		mass, next = next, mass
 	}
@@ -256,7 +256,7 @@ func (l layersLaw) Ratio(units, sum int64) func(int64) int64 {
 		theta := (lo + hi) / 2
 		tilted := 0.0
 		for _, v := range l.weights {
-			tilted += float64(v) / (1 + math.Exp(-theta*float64(v)))
+			tilted += float64(v) / (1 + tail.Exp(-theta*float64(v)))
 		}
 		if tilted < mean {
 			lo = theta
@@ -273,11 +273,11 @@ func (l layersLaw) Ratio(units, sum int64) func(int64) int64 {
 func (l layersLaw) tilt(theta, unit float64, round func(float64) float64) func(int64) int64 {
 	k := 0.0
 	for _, v := range l.weights {
-		x := theta * float64(v)
-		k += x + math.Log1p(math.Exp(-x)) - math.Ln2
+		x := float64(theta * float64(v))
+		k += x + tail.Log1p(tail.Exp(-x)) - math.Ln2
 	}
 	return func(score int64) int64 {
-		return int64(round(unit*(float64(theta*float64(score))-k) - roundingOfRatios))
+		return int64(round(float64(unit*(float64(theta*float64(score))-k)) - roundingOfRatios))
 	}
 }
 
@@ -300,8 +300,8 @@ func (l layersLaw) Bets() []Bet {
 		theta := odds * float64(len(l.weights)) / float64(l.sum)
 		offset := 1.1 / RatioUnit // rounding down, and roundingOfRatios
 		for _, v := range l.weights {
-			x := theta * float64(v)
-			offset += x + math.Log1p(math.Exp(-x)) - math.Ln2
+			x := float64(theta * float64(v))
+			offset += x + tail.Log1p(tail.Exp(-x)) - math.Ln2
 		}
 		bets[i] = Bet{Strength: odds, Gain: l.tilt(theta, RatioUnit, math.Floor), Tilt: theta, Offset: offset}
 	}

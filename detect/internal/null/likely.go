@@ -12,21 +12,21 @@ import (
 // bound, so the search need not be exact.
 func chernoff(s, scale float64, logMGF func(t float64) float64) float64 {
 	at := func(x float64) float64 {
-		t := math.Exp(x) / scale
+		t := tail.Exp(x) / scale
 		return float64(t*s) + logMGF(t)
 	}
 	const ratio = 0.6180339887498949
 	lo, hi := -16.0, 5.0
-	a, b := hi-ratio*(hi-lo), lo+ratio*(hi-lo)
+	a, b := hi-float64(ratio*(hi-lo)), lo+float64(ratio*(hi-lo))
 	fa, fb := at(a), at(b)
 	for range 30 {
 		if fa < fb {
 			hi, b, fb = b, a, fa
-			a = hi - ratio*(hi-lo)
+			a = hi - float64(ratio*(hi-lo))
 			fa = at(a)
 		} else {
 			lo, a, fa = a, b, fb
-			b = lo + ratio*(hi-lo)
+			b = lo + float64(ratio*(hi-lo))
 			fb = at(b)
 		}
 	}
@@ -38,7 +38,7 @@ func complement(bound float64) float64 {
 	if bound >= 0 {
 		return math.Inf(-1)
 	}
-	return math.Log(-math.Expm1(bound)) / math.Ln10
+	return tail.Ln(-tail.Expm1(bound)) / math.Ln10
 }
 
 // Likely rests on Hoeffding 1956, theorem 5. Let n independent colours be green with probabilities
@@ -91,10 +91,7 @@ func (l exponentialLaw) Likely(units *Units, sum Sum, excess float64) float64 {
 	const harmonics = 17.21281 // below H(MaxVocab+1)
 	q := min(excess/share/(harmonics-1), 1)
 	rare := func(t float64) float64 { // ln m(1/rarest)
-		x, _ := math.Lgamma(1/rarest + 1)
-		y, _ := math.Lgamma(t + 1)
-		z, _ := math.Lgamma(1/rarest + t + 1)
-		return x + y - z
+		return tail.LogGamma(1/rarest+1) + tail.LogGamma(t+1) - tail.LogGamma(1/rarest+t+1)
 	}
 	bound := chernoff(sum.Float()/watermark.ScoreUnit, 1, func(t float64) float64 {
 		var total float64
@@ -105,13 +102,13 @@ func (l exponentialLaw) Likely(units *Units, sum Sum, excess float64) float64 {
 			var mean float64
 			for _, a := range l.weights {
 				one := float64(t * float64(w) * a)
-				part := (1-q)/(1+one) + q*math.Exp(rare(one))
+				part := (1-q)/(1+one) + float64(q*tail.Exp(rare(one)))
 				for _, b := range l.weights {
 					part /= 1 + float64(t*float64(w)*b)
 				}
-				mean += a / l.sum * part * (1 + one)
+				mean += float64(a / l.sum * part * (1 + one))
 			}
-			total += float64(n) * math.Log(mean)
+			total += float64(float64(n) * tail.Ln(mean))
 		}
 		return total
 	})
@@ -136,12 +133,12 @@ func (l layersLaw) Likely(units *Units, sum Sum, excess float64) float64 {
 				if i > 0 && v == l.weights[i-1] {
 					continue
 				}
-				e := math.Exp(-t * float64(w) * float64(v))
+				e := tail.Exp(-t * float64(w) * float64(v))
 				same := float64(l.times(i))
-				chance += same * math.Log((1+e)/2)
-				chosen += same * math.Log(none+(1-none)*e)
+				chance += float64(same * tail.Ln((1+e)/2))
+				chosen += float64(same * tail.Ln(none+float64((1-none)*e)))
 			}
-			total += float64(n) * (chance + math.Log1p(q*math.Expm1(chosen-chance)))
+			total += float64(float64(n) * (chance + tail.Log1p(float64(q*tail.Expm1(chosen-chance)))))
 		}
 		return total
 	})

@@ -75,7 +75,7 @@ func (b *bandTest) test(run [16]byte, alpha float64, tests int64) *bandFinding {
 	f := &bandFinding{result: results[0], decoys: student.DecoyPanel{RunKey: run, Real: results[0].Log10P, Rank: 1}}
 	f.result.Tests = tests
 	f.result.Log10PAdjusted = tail.Bonferroni(f.result.Log10P, tests)
-	f.detected = f.result.Log10PAdjusted <= math.Log10(alpha)
+	f.detected = f.result.Log10PAdjusted <= tail.Log10(alpha)
 	for _, r := range results[1:] {
 		f.decoys.Log10P = append(f.decoys.Log10P, r.Log10P)
 		if r.Log10P <= f.result.Log10P {

@@ -12,6 +12,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/plan"
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -62,7 +63,7 @@ func (a *Audit) statisticsOf(c *report.AuditCanonical, f *finding) {
 	// Statistics of the master's mark are among the tests of all families of accounts.
 	counted := func(x report.AuditStatistic) {
 		x.Tests *= f.families
-		x.Log10PAdjusted = report.Number(max(min(float64(x.Log10PAdjusted)+math.Log10(float64(f.families)), 0), a.config.floor()))
+		x.Log10PAdjusted = report.Number(max(min(float64(x.Log10PAdjusted)+tail.Log10(float64(f.families)), 0), a.config.floor()))
 		c.Statistics = append(c.Statistics, x)
 	}
 	if r := f.sequential; r != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/collect"
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // A finding is the result of the declared tests together.
@@ -50,7 +51,7 @@ func (a *Audit) test(end collect.End) (*finding, error) {
 	}
 	f.adjust()
 	f.adjusted = max(f.adjusted, a.config.floor())
-	f.master = f.adjusted <= math.Log10(p.Alpha)
+	f.master = f.adjusted <= tail.Log10(p.Alpha)
 	if f.trace != nil {
 		// The trace knows the fixed test of the master alone, and the finding is what counts.
 		f.trace.MasterLog10P, f.trace.MasterDetected = f.adjusted, f.master
@@ -120,7 +121,7 @@ func (f *finding) namedP() (log10P, adjusted float64) {
 			continue
 		}
 		for _, x := range family.Accounts {
-			found := x.Named || x.Lane && x.Log10PHolm <= math.Log10(f.trace.Alpha)
+			found := x.Named || x.Lane && x.Log10PHolm <= tail.Log10(f.trace.Alpha)
 			if found && !x.Decoy && x.Log10PHolm < adjusted {
 				log10P, adjusted = x.Log10P, x.Log10PHolm
 			}
@@ -131,7 +132,7 @@ func (f *finding) namedP() (log10P, adjusted float64) {
 
 // adjust adjusts the p-value for the families of a trace.
 func (f *finding) adjust() {
-	f.adjusted = min(f.adjusted+math.Log10(float64(f.families)), 0)
+	f.adjusted = min(f.adjusted+tail.Log10(float64(f.families)), 0)
 }
 
 // pairs returns the green and the scored pairs of the test that was made. ok is false if none
@@ -156,5 +157,5 @@ func (f *finding) skipped() detect.Skipped {
 
 // zOf returns the z-score of a number of green pairs, or NaN if nothing was scored.
 func zOf(green, n int64, gamma float64) float64 {
-	return (float64(green) - float64(n)*gamma) / math.Sqrt(float64(n)*gamma*(1-gamma))
+	return (float64(green) - float64(float64(n)*gamma)) / math.Sqrt(float64(n)*gamma*(1-gamma))
 }
