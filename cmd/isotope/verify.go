@@ -32,8 +32,8 @@ A report on the answers of an endpoint names the end of their journal. --journal
 file of that journal. Nothing is asked again.
 
 --replay repeats the test on the corpus in PATH, with keys that the owner disclosed. It must
-give the same bytes, or the same but for the last digits of numbers, which is then said. This
-needs the files of the corpus, and nobody's word.`
+give the same bytes, except for the last digits of numbers. If these differ, a note says so.
+This needs the files of the corpus, and nobody's word.`
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
