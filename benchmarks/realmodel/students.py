@@ -150,6 +150,53 @@ def answer(a, arm, weights, asked, path):
             print("%d of %d answers" % (first + len(batch), len(prompts)), file=sys.stderr, flush=True)
 
 
+def export(a, weights, path):
+    """Writes a student as a GGUF file, with all else from the file of the base. Its matrices have 8 bits (Q8_0)."""
+    import gguf
+    import torch
+    base = gguf.GGUFReader(a.model)
+    value = lambda name: base.fields[name].contents()
+    out = gguf.GGUFWriter(path, arch=value("general.architecture"))
+    for field in base.fields.values():
+        if not field.name.startswith("GGUF.") and field.name not in ("general.architecture", "general.file_type"):
+            kind = field.types[0]
+            out.add_key_value(field.name, field.contents(), kind, field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None)
+    out.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, value("llama.block_count"))
+    heads = {"attn_q": value("llama.attention.head_count"), "attn_k": value("llama.attention.head_count_kv")}
+    left = {x.name for x in base.tensors}
+    for name, x in torch.load(weights, map_location="cpu").items():
+        name = names.get_name(name, try_suffixes=(".weight",))
+        if name not in left:
+            continue  # the head has the weights of the embedding
+        left.remove(name)
+        x = x.float().numpy()
+        if n := heads.get(name.split(".")[-2]):  # llama.cpp rotates neighbours, and torch the halves of a head
+            x = x.reshape(n, 2, x.shape[0] // n // 2, x.shape[1]).swapaxes(1, 2).reshape(x.shape)
+        if x.ndim == 1:
+            out.add_tensor(name, x)
+        else:
+            kind = gguf.GGMLQuantizationType.Q8_0
+            out.add_tensor(name, gguf.quantize(x, kind), raw_dtype=kind)
+    if left:
+        raise SystemExit("the student has no weights for " + ", ".join(sorted(left)))
+    out.write_header_to_file()
+    out.write_kv_data_to_file()
+    out.write_tensors_to_file()
+    out.close()
+
+
+def questions(a, asked, path):
+    """Writes the questions without the template of the chat."""
+    from transformers import AutoTokenizer
+    folder, file = os.path.split(a.model)
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+    with open(path, "w", encoding="utf-8") as out:
+        for x in read(asked):
+            user = tokenizer.decode(x["prompt"]).split("<|im_start|>user\n")[1].split("<|im_end|>")[0]
+            out.write(json.dumps({"prompt": user}) + "\n")
+
+
 def audit(a, profile, key, registry, answers, rows, path):
     """Audits the answers, against the untuned base and by pairs alone."""
     common = [a.isotope, "-q", "audit", "--json", "--key", key, "--profile", profile, "--tokenizer", a.model, "--prompts-unmarked", "--run-key", "07" * 16, answers]
@@ -190,6 +237,7 @@ def main():
     p.add_argument("--model", default=os.path.expanduser("~/.cache/isotope/SmolLM2-135M-Instruct.Q4_1.gguf"))
     p.add_argument("--taught", nargs=2, metavar=("MARKED", "CLEAN"), help="take the teacher's answers from these files; DIR/key and DIR/ARM/profile.json must be theirs")
     p.add_argument("--quick", action="store_true", help="six training answers of 40 tokens and four answers: does it run?")
+    p.add_argument("--gguf", action="store_true", help="also write student.gguf and prompts.jsonl, for a server and an audit of it")
     p.add_argument("--arm", action="append", choices=ARMS, help="run this arm alone; repeat it for more")
     p.add_argument("--train", type=int, default=200, help="answers of the teacher")
     p.add_argument("--answers", type=int, default=80, help="answers of the student")
@@ -219,6 +267,9 @@ def main():
         weights = once(file("student.pt"), lambda path: train(a, source, path))
         asked = once(file("asked.jsonl"), lambda path: run(
             a.realmodel, "write", "-gguf", a.model, "-prompts", "-kinds", kind, "-topics", "ask", "-seed", "2", "-texts", str(a.answers), "-out", path))
+        if a.gguf:
+            once(file("student.gguf"), lambda path: export(a, weights, path))
+            once(file("prompts.jsonl"), lambda path: questions(a, asked, path))
         answers = once(file("answers.jsonl"), lambda path: answer(a, arm, weights, asked, path))
         result = once(file("result.json"), lambda path: audit(a, profile, key, registry, answers, file("rows.jsonl"), path))
         with open(result, encoding="utf-8") as f:
