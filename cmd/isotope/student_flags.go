@@ -126,8 +126,8 @@ func (o *studentFlags) registerPlan(f *pflag.FlagSet) {
 	f.Int64Var(&o.c1Pairs, "c1-pairs", 0, "number of scored pairs at which --c1 was measured; silence of more pairs is inconclusive, and so is all silence without it")
 	f.Float64Var(&o.share, "share", 0.1, "share of marked training text that you want to find, in (0,1]")
 	f.Int64Var(&o.tests, "tests", 1, "number of tests that this one belongs to: other keys, other sets of prompts")
-	f.IntVar(&o.decoys, "decoys", student.DefaultDecoys, "number of decoys (control keys, tested on the same outputs), at least 100")
-	f.StringVar(&o.runKey, "run-key", "", "32 hex `DIGITS` that determine the decoys (default: random)")
+	f.IntVar(&o.decoys, "decoys", student.DefaultDecoys, "number of control keys, which are tested on the same outputs, at least 100")
+	f.StringVar(&o.runKey, "run-key", "", "32 hex `DIGITS` that determine the control keys (default: random)")
 	f.BoolVar(&o.promptsUnmarked, "prompts-unmarked", false, "declare that no marked model wrote a prompt, and keep the contexts of prompts in the test")
 	f.BoolVar(&o.fixed, "fixed", false, "collect everything before the first test")
 }

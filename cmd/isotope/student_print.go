@@ -60,10 +60,10 @@ func printVerdict(b *strings.Builder, a *report.AuditCanonical) {
 	}
 }
 
-// printStatistics prints the result of each statistic under the key and among the decoys.
+// printStatistics prints the result of each statistic under the key and among the control keys.
 func printStatistics(b *strings.Builder, statistics []report.AuditStatistic) {
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nstatistic\tlog10 p\tz\tgreen\tdecoys")
+	fmt.Fprintln(t, "\nstatistic\tlog10 p\tz\tgreen\tcontrol keys")
 	for _, s := range statistics {
 		scored := fmt.Sprintf("%d of %d", s.Green, s.Scored)
 		if s.KeyedDraw {

@@ -56,8 +56,8 @@ func TestAuditPage(t *testing.T) {
 		has, not []string
 	}{
 		{"as it is", func(*AuditCanonical) {}, []string{
-			`<div class="box not_detected"`, `<span class="verdict">NOT DETECTED</span>`, "Is &lt;b&gt;it&lt;/b&gt;?", "none &amp; nothing", "1\u202f234\u202f567", "acme", "d (decoy)", "2 of 4", "none",
-			"adjusted for 2 tests", "<dt>key</dt><dd>0011</dd>", "sha256:01", "3 decoys (grey)", "who trained it", "a limit", "not estimated: no c1 was stated",
+			`<div class="box not_detected"`, `<span class="verdict">NOT DETECTED</span>`, "Is &lt;b&gt;it&lt;/b&gt;?", "none &amp; nothing", "1\u202f234\u202f567", "acme", "d (control account)", "2 of 4", "none",
+			"adjusted for 2 tests", "<dt>key</dt><dd>0011</dd>", "sha256:01", "3 control keys (grey)", "who trained it", "a limit", "not estimated: no c1 was stated",
 		}, []string{"claim level", "What to know before", "not complete", "Possible explanations", "would have been named with probability", "provenance band"}},
 		{"detected", func(a *AuditCanonical) {
 			a.Verdict, a.Level, a.Pattern, a.Rule = detect.Detected, "A", "concentrated", "the rule"
@@ -67,9 +67,9 @@ func TestAuditPage(t *testing.T) {
 		{"one test", func(a *AuditCanonical) { a.Tests = 1 }, []string{"adjusted for 1 test:"}, nil},
 		{"not complete", func(a *AuditCanonical) { a.Complete = false }, []string{"The collection is not complete."}, nil},
 		{"warnings", func(a *AuditCanonical) { a.Warnings = []string{"beware"} }, []string{"What to know before you trust this", "<li>beware</li>"}, nil},
-		{"no test", func(a *AuditCanonical) { a.Statistics, a.Families = nil, nil }, []string{"No test was made.", "There were no decoys."}, []string{"<svg", "Through which accounts"}},
+		{"no test", func(a *AuditCanonical) { a.Statistics, a.Families = nil, nil }, []string{"No test was made.", "No control keys were tested."}, []string{"<svg", "Through which accounts"}},
 		{"a keyed draw", func(a *AuditCanonical) { a.Statistics[0].KeyedDraw = true }, []string{"1\u202f234\u202f567 scored"}, []string{"0 of 1\u202f234\u202f567"}},
-		{"a statistic without decoys", func(a *AuditCanonical) { a.Statistics[0].Decoys = nil }, []string{"There were no decoys."}, []string{"<svg"}},
+		{"a statistic without decoys", func(a *AuditCanonical) { a.Statistics[0].Decoys = nil }, []string{"No control keys were tested."}, []string{"<svg"}},
 		{"a stated c1", func(a *AuditCanonical) {
 			a.Effect.C1, a.Effect.Share, a.Effect.Low, a.Effect.High = 0.2, 0.05, 0.04, 0.06
 		}, []string{"95 % interval for the noise of z: 0.04 to 0.06", "stated c1 = 0.2"}, []string{"no c1 was stated"}},

@@ -139,7 +139,7 @@ func drawStrip(d Decoys) template.HTML {
 		xMax = max(xMax, -key[0]*1.08)
 		end = xMax
 	}
-	label := "p-values of the key and of the decoys"
+	label := "p-values of the key and of the control keys"
 	if broken {
 		label = fmt.Sprintf("%s; the axis is broken before the key, whose log10 p is %.1f", label, key[0])
 	}
@@ -162,7 +162,7 @@ func drawStrip(d Decoys) template.HTML {
 	}
 	for _, at := range slices.Sorted(maps.Keys(stacks)) {
 		for i, v := range stacks[at] {
-			c.dot("decoy", -v, (float64(i)+0.5)/float64(highest), fmt.Sprintf("decoy, log10 p %.2f", v))
+			c.dot("decoy", -v, (float64(i)+0.5)/float64(highest), fmt.Sprintf("control key, log10 p %.2f", v))
 		}
 	}
 	for _, v := range key {
@@ -196,8 +196,8 @@ func drawQQ(d Decoys) template.HTML {
 	}
 	top := max(-uniformQuantile(1, n, 0.005), -sorted[0]) * 1.05
 	right := math.Log10(float64(n)+1) * 1.05
-	c := newChart(360, 300, 0, right, 0, top, "Decoys against chance")
-	c.axes("expected -log10 p by chance", "decoys, -log10 p")
+	c := newChart(360, 300, 0, right, 0, top, "Control keys against chance")
+	c.axes("expected -log10 p by chance", "control keys, -log10 p")
 	var upper, lower strings.Builder
 	for i := 1; i <= n; i++ {
 		x := c.x(expectedLog(i, n))
