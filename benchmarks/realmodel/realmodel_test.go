@@ -79,7 +79,7 @@ func TestStudents(t *testing.T) {
 			}
 		})
 	}
-	assert.Len(t, want, 5)
+	assert.Len(t, want, 6)
 	assert.Len(t, profiles, 2)
 }
 
