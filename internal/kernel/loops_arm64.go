@@ -36,6 +36,21 @@ func biasBF16NEON(x *float32, src *uint16, groups int, mask *byte, delta float32
 func biasFP16NEON(x *float32, src *uint16, groups int, mask *byte, delta float32)
 
 //go:noescape
+func fused1NEON(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
+
+//go:noescape
+func fused2NEON(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
+
+//go:noescape
+func fused4NEON(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
+
+//go:noescape
+func fused8NEON(x *float32, turns int, keys *[11][16]byte, nonce *[12]byte, first uint32, luts *[3][16]byte, delta float32)
+
+//go:noescape
+func floorNEON(x *float32, n int, c float32)
+
+//go:noescape
 func packNEON(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
 
 // The functions below dispatch the loops of NEON. Their contracts are in loops_noasm.go.
@@ -101,7 +116,14 @@ func packPlaces(dst *Input, tokens *int32, n int, absent *Input) {
 	packNEON(dst, tokens, n, absent)
 }
 
-func floor([]float32, float32) int { return 0 }
+func floor(x []float32, c float32) int {
+	n := len(x) &^ 15
+	if len(available) == 1 || n == 0 {
+		return 0
+	}
+	floorNEON(&x[0], n, c)
+	return n
+}
 
 func laneBlocks(dst, inputs []Input) { laneBlocksGeneric(dst, inputs) }
 
@@ -109,5 +131,25 @@ func countLanes(counts *[MaxLanes]uint8, blocks, inputs []Input) {
 	countLanesGeneric(counts, blocks, inputs)
 }
 
-// Only amd64 has fused loops. Here Process marks a row in chunks.
-func (t *Table) processTurns(*Keys, *Nonce, []float32) int { return 0 }
+// fusedBlocks is how many blocks of keystream one turn of the fused loops makes.
+const fusedBlocks = 4
+
+func (t *Table) processTurns(k *Keys, nonce *Nonce, row []float32) int {
+	tokens := fusedBlocks * 8 * BlockSize / t.width // of a turn
+	turns := len(row) / tokens
+	if turns == 0 {
+		return 0
+	}
+	x := &row[0]
+	switch t.width {
+	case 1:
+		fused1NEON(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	case 2:
+		fused2NEON(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	case 4:
+		fused4NEON(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	default:
+		fused8NEON(x, turns, &k.round, nonce, 0, &t.luts, t.delta)
+	}
+	return turns * tokens
+}
