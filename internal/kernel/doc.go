@@ -44,10 +44,10 @@
 //	                                   scoreAVX512
 //	laneBlocks      laneBlocksGeneric  laneBlocksAVX2                (specification)
 //	countLanes      countLanesGeneric  lanesAVX2                     (specification)
-//	blockMax        blockMaxGeneric    blockMaxAVX2                  (specification)
-//	groupMax        groupMaxGeneric    groupMaxAVX2                  (specification)
-//	atLeast         atLeastGeneric     atLeastAVX2                   (specification)
-//	sumExp          sumExpGeneric      sumExpAVX2                    (specification)
+//	blockMax        blockMaxGeneric    blockMaxAVX2                  blockMaxNEON
+//	groupMax        groupMaxGeneric    groupMaxAVX2                  groupMaxNEON
+//	atLeast         atLeastGeneric     atLeastAVX2                   atLeastNEON
+//	sumExp          sumExpGeneric      sumExpAVX2                    sumExpNEON
 //	floor           the loop in Floor  floorAVX2                     floorNEON
 //
 // # Switches
