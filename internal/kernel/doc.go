@@ -40,10 +40,10 @@
 //	biasHalf        widen, then bias   biasBF16AVX2, biasFP16AVX2    biasBF16NEON, biasFP16NEON
 //	processTurns    stream, then bias  fused1AESNI to fused8VAES     fused1NEON to fused8NEON
 //	packPlaces      packGeneric        packAVX2                      packNEON
-//	scoreGroups     scoreGeneric       scoreAESNI, scoreVAES,        Go around encryptNEON
+//	scoreGroups     scoreGeneric       scoreAESNI, scoreVAES,        scoreNEON
 //	                                   scoreAVX512
-//	laneBlocks      laneBlocksGeneric  laneBlocksAVX2                (specification)
-//	countLanes      countLanesGeneric  lanesAVX2                     (specification)
+//	laneBlocks      laneBlocksGeneric  laneBlocksAVX2                laneBlocksNEON
+//	countLanes      countLanesGeneric  lanesAVX2                     lanesNEON
 //	blockMax        blockMaxGeneric    blockMaxAVX2                  blockMaxNEON
 //	groupMax        groupMaxGeneric    groupMaxAVX2                  groupMaxNEON
 //	atLeast         atLeastGeneric     atLeastAVX2                   atLeastNEON

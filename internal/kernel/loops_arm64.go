@@ -2,7 +2,7 @@
 
 package kernel
 
-import "encoding/binary"
+import "unsafe"
 
 // The stubs of amd64 with the same names carry the Go that they stand for.
 
@@ -53,6 +53,15 @@ func floorNEON(x *float32, n int, c float32)
 //go:noescape
 func packNEON(dst *[16]byte, tokens *int32, n int, absent *[16]byte)
 
+//go:noescape
+func scoreNEON(dst *byte, inputs *[16]byte, groups int, keys *[11][16]byte, table *[176]byte)
+
+//go:noescape
+func laneBlocksNEON(dst, inputs *[16]byte, n int)
+
+//go:noescape
+func lanesNEON(ones *[128]uint8, blocks, inputs *[16]byte, n int)
+
 // The functions below dispatch the loops of NEON. Their contracts are in loops_noasm.go.
 
 func streamBlocks(dst *byte, blocks int, keys *Keys, nonce *Nonce, first uint32) {
@@ -89,27 +98,10 @@ func biasHalf(f Format, x *float32, src *uint16, groups int, mask *byte, delta f
 	}
 }
 
-// Only AES is assembly here. The rest needs an arm64 machine to measure on.
 func scoreGroups(dst []byte, inputs []Input, keys *Keys, t *scoreTable) {
-	var blocks [scoreGroup]Input
-	for ; len(inputs) >= scoreGroup; inputs, dst = inputs[scoreGroup:], dst[2:] {
-		group := inputs[:scoreGroup]
-		for i := range group {
-			blocks[i] = group[i]
-			v := binary.BigEndian.Uint32(group[i][12:])
-			binary.BigEndian.PutUint32(blocks[i][12:], v>>t.block[0])
-		}
-		encryptNEON(&blocks[0], &blocks[0], scoreGroup, &keys.round)
-		var bits uint16
-		for i := range group {
-			v := binary.BigEndian.Uint32(group[i][12:]) ^ t.lane[0]
-			dword := binary.LittleEndian.Uint32(blocks[i][v>>t.dword[0]&3*4:])
-			if dword>>(v<<t.bit[0]&31)&t.mask[0]^t.invert[0] < t.threshold[0] {
-				bits |= 1 << i
-			}
-		}
-		binary.LittleEndian.PutUint16(dst, bits)
-	}
+	groups := len(inputs) / scoreGroup
+	_ = dst[groups*scoreGroup/8-1]
+	scoreNEON(&dst[0], &inputs[0], groups, &keys.round, (*[unsafe.Sizeof(*t)]byte)(unsafe.Pointer(t)))
 }
 
 func packPlaces(dst *Input, tokens *int32, n int, absent *Input) {
@@ -125,10 +117,12 @@ func floor(x []float32, c float32) int {
 	return n
 }
 
-func laneBlocks(dst, inputs []Input) { laneBlocksGeneric(dst, inputs) }
+func laneBlocks(dst, inputs []Input) {
+	laneBlocksNEON(&dst[0], &inputs[0], len(inputs))
+}
 
 func countLanes(counts *[MaxLanes]uint8, blocks, inputs []Input) {
-	countLanesGeneric(counts, blocks, inputs)
+	lanesNEON(counts, &blocks[0], &inputs[0], len(blocks))
 }
 
 // fusedBlocks is how many blocks of keystream one turn of the fused loops makes.
@@ -153,3 +147,24 @@ func (t *Table) processTurns(k *Keys, nonce *Nonce, row []float32) int {
 	}
 	return turns * tokens
 }
+
+// The tables of lanesNEON. Bytes of laneOrder[j] are i XOR j. The two tables of laneInner[j] put the
+// bits i of a byte, given by its lower and its upper nibble, in the order i XOR j.
+var laneOrder, laneInner = func() (order [16][16]byte, inner [8][2][16]byte) {
+	for j := range order {
+		for i := range order[j] {
+			order[j][i] = byte(i ^ j)
+		}
+	}
+	for j := range inner {
+		for nibble := range 16 {
+			for i := range 4 {
+				if nibble>>i&1 == 1 {
+					inner[j][0][nibble] |= 1 << (i ^ j)
+					inner[j][1][nibble] |= 1 << ((i + 4) ^ j)
+				}
+			}
+		}
+	}
+	return order, inner
+}()

@@ -138,3 +138,8 @@
 
 // Scalar d is the largest of the 4 floats of n. FMAXV gives NaN if one of them is.
 #define FMAXV4(n, d) WORD $(0x6E30F800 | n<<5 | d)
+
+// Integers of 32 bits: d = n << m, or n >> -m if m is negative, by the lowest byte of m. All bits of d
+// are set where n > m without signs.
+#define USHL4(m, n, d) WORD $(0x6EA04400 | m<<16 | n<<5 | d)
+#define CMHI4(m, n, d) WORD $(0x6EA03400 | m<<16 | n<<5 | d)
