@@ -3,7 +3,7 @@ package detect
 import (
 	"math"
 	"math/bits"
-	"sync/atomic"
+	"sync"
 
 	"github.com/isotope-wm/isotope/detect/internal/null"
 	"github.com/isotope-wm/isotope/watermark"
@@ -17,27 +17,49 @@ type powerKey struct {
 	tests       int64
 }
 
+// A knownPower holds a statement of power, if known is true. Its lock guards the rest.
 type knownPower struct {
+	lock  sync.RWMutex
+	known bool
 	key   powerKey
 	power Power
 }
 
 // powers holds statements of power by the hash of their key. It takes longer to make one than to test a
 // text, and neither the text nor the key of the mark matters to it. So texts of one size share it. A new
-// statement replaces one with the same hash, and nobody waits.
-var powers [1024]atomic.Pointer[knownPower]
+// statement replaces one with the same hash, in the same memory. Nobody waits: who does not get the lock
+// makes a statement of their own.
+var powers [1024]knownPower
 
 // rememberedPower is powerOf. Most calls find the answer of an earlier one.
 func rememberedPower(s Scorer, law null.Law, units *null.Units, o Options, tests int64) Power {
 	key := powerKey{s.Law(), *units, o.Alpha, o.Rate, tests}
 	place := &powers[key.hash()%uint64(len(powers))]
-	if known := place.Load(); known != nil && known.key == key {
-		return known.power
+	if power, known := place.find(&key); known {
+		return power
 	}
-	u := *units // escapes, and units does not
-	power := powerOf(law, &u, o, tests)
-	place.Store(&knownPower{key, power})
-	return power
+	if !place.lock.TryLock() {
+		u := *units // escapes, and units does not
+		return powerOf(law, &u, o, tests)
+	}
+	defer place.lock.Unlock()
+	place.known = false // until powerOf returns
+	place.key = key
+	place.power = powerOf(law, &place.key.units, o, tests)
+	place.known = true
+	return place.power
+}
+
+// find returns the statement of a key, unless another is here or is being made.
+func (k *knownPower) find(key *powerKey) (power Power, known bool) {
+	if !k.lock.TryRLock() {
+		return Power{}, false
+	}
+	defer k.lock.RUnlock()
+	if !k.known || k.key != *key {
+		return Power{}, false
+	}
+	return k.power, true
 }
 
 // hash leaves the law out, because one process rarely tests for many.

@@ -39,7 +39,7 @@ func BenchmarkResult(b *testing.B) {
 					for b.Loop() {
 						if first {
 							for i := range powers {
-								powers[i].Store(nil)
+								powers[i].known = false
 							}
 						}
 						measure(&t, scores{law: public}, o, 1)

@@ -21,14 +21,14 @@
 //	vaes     amd64 && !purego    those of aesni and VAES   loops_amd64.go     *_amd64.s
 //	avx512   amd64 && !purego    those of vaes, AVX512F    loops_amd64.go     score512_amd64.s
 //	                             and BW, on Intel
-//	neon     arm64 && !purego    AES                       loops_arm64.go     loops_arm64.s
+//	neon     arm64 && !purego    AES                       loops_arm64.go     *_arm64.s
 //
 // Backend avx512 scores pairs on 512-bit vectors, which took 0.7 of the time of vaes there. Everything
 // else is that of vaes. Loops that wait for memory gain nothing from wider vectors.
 //
 // The files *_amd64.s and their Go stubs come from the generators in _asm, a module of its own.
-// "go generate" writes them, and "make generate" fails if that changes a byte. loops_arm64.s is
-// written by hand.
+// "go generate" writes them, and "make generate" fails if that changes a byte. The files
+// *_arm64.s are written by hand, and neon_arm64.h has the macros that they share.
 //
 // Each loop has one specification, and a backend may leave a loop to it:
 //
@@ -38,17 +38,17 @@
 //	maskGroups      maskGeneric        mask1AVX2 to mask8AVX2        mask1NEON to mask8NEON
 //	biasGroups      biasGeneric        biasAVX2                      biasNEON
 //	biasHalf        widen, then bias   biasBF16AVX2, biasFP16AVX2    biasBF16NEON, biasFP16NEON
-//	processTurns    stream, then bias  fused1AESNI to fused8VAES     (chunks of the loops above)
+//	processTurns    stream, then bias  fused1AESNI to fused8VAES     fused1NEON to fused8NEON
 //	packPlaces      packGeneric        packAVX2                      packNEON
-//	scoreGroups     scoreGeneric       scoreAESNI, scoreVAES,        Go around encryptNEON
+//	scoreGroups     scoreGeneric       scoreAESNI, scoreVAES,        scoreNEON
 //	                                   scoreAVX512
-//	laneBlocks      laneBlocksGeneric  laneBlocksAVX2                (specification)
-//	countLanes      countLanesGeneric  lanesAVX2                     (specification)
-//	blockMax        blockMaxGeneric    blockMaxAVX2                  (specification)
-//	groupMax        groupMaxGeneric    groupMaxAVX2                  (specification)
-//	atLeast         atLeastGeneric     atLeastAVX2                   (specification)
-//	sumExp          sumExpGeneric      sumExpAVX2                    (specification)
-//	floor           the loop in Floor  floorAVX2                     (specification)
+//	laneBlocks      laneBlocksGeneric  laneBlocksAVX2                laneBlocksNEON
+//	countLanes      countLanesGeneric  lanesAVX2                     lanesNEON
+//	blockMax        blockMaxGeneric    blockMaxAVX2                  blockMaxNEON
+//	groupMax        groupMaxGeneric    groupMaxAVX2                  groupMaxNEON
+//	atLeast         atLeastGeneric     atLeastAVX2                   atLeastNEON
+//	sumExp          sumExpGeneric      sumExpAVX2                    sumExpNEON
+//	floor           the loop in Floor  floorAVX2                     floorNEON
 //
 // # Switches
 //

@@ -186,6 +186,22 @@ func FuzzProcess(tf *testing.F) {
 	})
 }
 
+// TestFloor: the floor of the benchmarks touches every entry once and no others.
+func TestFloor(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 18))
+	for n := range 300 {
+		offset := rng.IntN(16)
+		got := make([]float32, offset+n+8)
+		fillRow(rng, got)
+		want := slices.Clone(got)
+		for i := range n {
+			want[offset+i] += 0.75
+		}
+		Floor(got[offset:offset+n:offset+n], 0.75)
+		require.Equal(t, bitsOf(want), bitsOf(got), "%d entries from %d on", n, offset)
+	}
+}
+
 func TestNothingAllocates(t *testing.T) {
 	if race.Enabled {
 		t.Skip("the race detector allocates")

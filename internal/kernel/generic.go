@@ -71,47 +71,95 @@ func (t *Table) maskGeneric(dst []uint64, stream []byte, n int) {
 	}
 }
 
-// biasGeneric is Table.Bias.
+// biasGeneric is Table.Bias. It takes whole blocks of keystream first, 4 bytes at a time and without
+// checks of bounds between them. The compiler inlines the additions.
 func (t *Table) biasGeneric(row []float32, stream []byte) {
-	whole := len(row) / t.perByte
-	switch {
-	case t.bias8 != nil:
-		for j := range whole {
-			add, x := &t.bias8[stream[j^t.flip]], (*[8]float32)(row[8*j:])
-			x[0] += add[0]
-			x[1] += add[1]
-			x[2] += add[2]
-			x[3] += add[3]
-			x[4] += add[4]
-			x[5] += add[5]
-			x[6] += add[6]
-			x[7] += add[7]
-		}
-	case t.bias4 != nil:
-		for j := range whole {
-			add, x := &t.bias4[stream[j^t.flip]], (*[4]float32)(row[4*j:])
-			x[0] += add[0]
-			x[1] += add[1]
-			x[2] += add[2]
-			x[3] += add[3]
-		}
-	case t.bias2 != nil:
-		for j := range whole {
-			add, x := &t.bias2[stream[j^t.flip]], (*[2]float32)(row[2*j:])
-			x[0] += add[0]
-			x[1] += add[1]
-		}
-	default:
-		for j := range whole {
-			row[j] += t.bias1[stream[j^t.flip]][0]
+	flip, tokens := t.flip, BlockSize*t.perByte // of a block
+	for ; len(row) >= tokens; row, stream = row[tokens:], stream[BlockSize:] {
+		block, row := (*[BlockSize]byte)(stream), row[:tokens]
+		switch {
+		case t.bias8 != nil:
+			bias8Generic((*[8 * BlockSize]float32)(row), block, t.bias8, flip)
+		case t.bias4 != nil:
+			bias4Generic((*[4 * BlockSize]float32)(row), block, t.bias4, flip)
+		case t.bias2 != nil:
+			bias2Generic((*[2 * BlockSize]float32)(row), block, t.bias2, flip)
+		default:
+			bias1Generic((*[BlockSize]float32)(row), block, t.bias1, flip)
 		}
 	}
-	if rest := row[whole*t.perByte:]; len(rest) > 0 {
-		add := t.biases(stream[whole^t.flip])
-		for i := range rest {
-			rest[i] += add[i]
+	for j := 0; len(row) > 0; j++ {
+		n := min(len(row), t.perByte)
+		for i, add := range t.biases(stream[j^flip])[:n] {
+			row[i] += add
 		}
+		row = row[n:]
 	}
+}
+
+// These add the biases of a block, whose byte j^flip decides the tokens at place j.
+
+func bias8Generic(row *[8 * BlockSize]float32, block *[BlockSize]byte, biases *[256][8]float32, flip int) {
+	for j := 0; j < BlockSize; j += 4 {
+		x := (*[32]float32)(row[8*j:])
+		add8((*[8]float32)(x[0:]), &biases[block[(j^flip)&15]])
+		add8((*[8]float32)(x[8:]), &biases[block[((j+1)^flip)&15]])
+		add8((*[8]float32)(x[16:]), &biases[block[((j+2)^flip)&15]])
+		add8((*[8]float32)(x[24:]), &biases[block[((j+3)^flip)&15]])
+	}
+}
+
+func bias4Generic(row *[4 * BlockSize]float32, block *[BlockSize]byte, biases *[256][4]float32, flip int) {
+	for j := 0; j < BlockSize; j += 4 {
+		x := (*[16]float32)(row[4*j:])
+		add4((*[4]float32)(x[0:]), &biases[block[(j^flip)&15]])
+		add4((*[4]float32)(x[4:]), &biases[block[((j+1)^flip)&15]])
+		add4((*[4]float32)(x[8:]), &biases[block[((j+2)^flip)&15]])
+		add4((*[4]float32)(x[12:]), &biases[block[((j+3)^flip)&15]])
+	}
+}
+
+func bias2Generic(row *[2 * BlockSize]float32, block *[BlockSize]byte, biases *[256][2]float32, flip int) {
+	for j := 0; j < BlockSize; j += 4 {
+		x := (*[8]float32)(row[2*j:])
+		add2((*[2]float32)(x[0:]), &biases[block[(j^flip)&15]])
+		add2((*[2]float32)(x[2:]), &biases[block[((j+1)^flip)&15]])
+		add2((*[2]float32)(x[4:]), &biases[block[((j+2)^flip)&15]])
+		add2((*[2]float32)(x[6:]), &biases[block[((j+3)^flip)&15]])
+	}
+}
+
+func bias1Generic(row *[BlockSize]float32, block *[BlockSize]byte, biases *[256][1]float32, flip int) {
+	for j := 0; j < BlockSize; j += 4 {
+		x := (*[4]float32)(row[j:])
+		x[0] += biases[block[(j^flip)&15]][0]
+		x[1] += biases[block[((j+1)^flip)&15]][0]
+		x[2] += biases[block[((j+2)^flip)&15]][0]
+		x[3] += biases[block[((j+3)^flip)&15]][0]
+	}
+}
+
+func add8(x, add *[8]float32) {
+	x[0] += add[0]
+	x[1] += add[1]
+	x[2] += add[2]
+	x[3] += add[3]
+	x[4] += add[4]
+	x[5] += add[5]
+	x[6] += add[6]
+	x[7] += add[7]
+}
+
+func add4(x, add *[4]float32) {
+	x[0] += add[0]
+	x[1] += add[1]
+	x[2] += add[2]
+	x[3] += add[3]
+}
+
+func add2(x, add *[2]float32) {
+	x[0] += add[0]
+	x[1] += add[1]
 }
 
 // widen returns a number of half precision as float32, which is exact.

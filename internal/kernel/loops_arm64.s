@@ -1,63 +1,7 @@
 //go:build !purego
 
 #include "textflag.h"
-
-// AES-128. AESE adds the key before SubBytes and ShiftRows, so an XOR adds the last key. V16 to
-// V26 hold the round keys.
-
-#define LOADKEYS(from) \
-	VLD1.P 64(from), [V16.B16, V17.B16, V18.B16, V19.B16] \
-	VLD1.P 64(from), [V20.B16, V21.B16, V22.B16, V23.B16] \
-	VLD1   (from), [V24.B16, V25.B16, V26.B16]
-
-#define ROUND(key, x) \
-	AESE  key.B16, x.B16 \
-	AESMC x.B16, x.B16
-
-#define LAST(x) \
-	AESE V25.B16, x.B16         \
-	VEOR V26.B16, x.B16, x.B16
-
-#define ROUND8(key) \
-	ROUND(key, V0) \
-	ROUND(key, V1) \
-	ROUND(key, V2) \
-	ROUND(key, V3) \
-	ROUND(key, V4) \
-	ROUND(key, V5) \
-	ROUND(key, V6) \
-	ROUND(key, V7)
-
-#define ENCRYPT8 \
-	ROUND8(V16) \
-	ROUND8(V17) \
-	ROUND8(V18) \
-	ROUND8(V19) \
-	ROUND8(V20) \
-	ROUND8(V21) \
-	ROUND8(V22) \
-	ROUND8(V23) \
-	ROUND8(V24) \
-	LAST(V0)    \
-	LAST(V1)    \
-	LAST(V2)    \
-	LAST(V3)    \
-	LAST(V4)    \
-	LAST(V5)    \
-	LAST(V6)    \
-	LAST(V7)
-
-#define ENCRYPT1 \
-	ROUND(V16, V0) \
-	ROUND(V17, V0) \
-	ROUND(V18, V0) \
-	ROUND(V19, V0) \
-	ROUND(V20, V0) \
-	ROUND(V21, V0) \
-	ROUND(V22, V0) \
-	ROUND(V23, V0) \
-	ROUND(V24, V0) \
-	LAST(V0)
+#include "neon_arm64.h"
 
 // func subWordNEON(word uint32) uint32
 // With the same word in every column, ShiftRows changes nothing.
@@ -69,13 +13,6 @@ TEXT ·subWordNEON(SB), NOSPLIT, $0-12
 	VMOV  V0.S[0], R0
 	MOVW  R0, ret+8(FP)
 	RET
-
-// R4 holds the counter, and V27 the nonce.
-#define COUNTER(x) \
-	VMOV V27.B16, x.B16 \
-	REVW R4, R5         \
-	VMOV R5, x.S[3]     \
-	ADDW $1, R4, R4
 
 // func streamNEON(dst *byte, blocks int, keys *[11][16]byte, nonce *[12]byte, first uint32)
 TEXT ·streamNEON(SB), NOSPLIT, $0-36
@@ -149,30 +86,21 @@ one:
 end:
 	RET
 
-// Masks. V0 holds the order of bytes, V1 and V2 the bits that the nibbles set, V3 a mask of nibbles.
-#define NIBBLES(x, t) \
-	VTBL  V0.B16, [x.B16], x.B16 \
-	VUSHR $4, x.B16, t.B16       \
-	VAND  V3.B16, x.B16, x.B16   \
-	VTBL  x.B16, [V1.B16], x.B16 \
-	VTBL  t.B16, [V2.B16], t.B16 \
-	VORR  t.B16, x.B16, x.B16
-
 // func mask1NEON(dst, stream *byte, n int, luts *[3][16]byte)
 TEXT ·mask1NEON(SB), NOSPLIT, $0-32
-	MOVD  dst+0(FP), R0
-	MOVD  stream+8(FP), R1
-	MOVD  n+16(FP), R2
-	MOVD  luts+24(FP), R3
-	VLD1  (R3), [V0.B16, V1.B16, V2.B16]
-	VMOVI $15, V3.B16
+	MOVD dst+0(FP), R0
+	MOVD stream+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD luts+24(FP), R3
+	LUTS(R3)
+	NIBBLEMASK
 
 loop:
 	CBZ    R2, end
-	VLD1.P 32(R1), [V4.B16, V5.B16]
-	NIBBLES(V4, V6)
-	NIBBLES(V5, V6)
-	VST1.P [V4.B16, V5.B16], 32(R0)
+	VLD1.P 32(R1), [V0.B16, V1.B16]
+	NIBBLES(V0)
+	NIBBLES(V1)
+	VST1.P [V0.B16, V1.B16], 32(R0)
 	SUB    $1, R2
 	B      loop
 
@@ -181,23 +109,18 @@ end:
 
 // func mask2NEON(dst, stream *byte, n int, luts *[3][16]byte)
 TEXT ·mask2NEON(SB), NOSPLIT, $0-32
-	MOVD  dst+0(FP), R0
-	MOVD  stream+8(FP), R1
-	MOVD  n+16(FP), R2
-	MOVD  luts+24(FP), R3
-	VLD1  (R3), [V0.B16, V1.B16, V2.B16]
-	VMOVI $15, V3.B16
+	MOVD dst+0(FP), R0
+	MOVD stream+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD luts+24(FP), R3
+	LUTS(R3)
+	NIBBLEMASK
 
 loop:
 	CBZ    R2, end
-	VLD1.P 32(R1), [V4.B16, V5.B16]
-	NIBBLES(V4, V6)
-	NIBBLES(V5, V6)
-	VUZP1  V5.B16, V4.B16, V6.B16
-	VUZP2  V5.B16, V4.B16, V7.B16
-	VSHL   $4, V7.B16, V7.B16
-	VORR   V7.B16, V6.B16, V6.B16
-	VST1.P [V6.B16], 16(R0)
+	VLD1.P 32(R1), [V0.B16, V1.B16]
+	DECIDE2(V0, V1)
+	VST1.P [V0.B16], 16(R0)
 	SUB    $1, R2
 	B      loop
 
@@ -206,27 +129,18 @@ end:
 
 // func mask4NEON(dst, stream *byte, n int, luts *[3][16]byte)
 TEXT ·mask4NEON(SB), NOSPLIT, $0-32
-	MOVD  dst+0(FP), R0
-	MOVD  stream+8(FP), R1
-	MOVD  n+16(FP), R2
-	MOVD  luts+24(FP), R3
-	VLD1  (R3), [V0.B16, V1.B16, V2.B16]
-	VMOVI $15, V3.B16
+	MOVD dst+0(FP), R0
+	MOVD stream+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD luts+24(FP), R3
+	LUTS(R3)
+	NIBBLEMASK
 
 loop:
 	CBZ    R2, end
-	VLD1.P 32(R1), [V4.B16, V5.B16]
-	NIBBLES(V4, V6)
-	NIBBLES(V5, V6)
-	VUZP1  V5.B16, V4.B16, V6.B16
-	VUZP2  V5.B16, V4.B16, V7.B16
-	VSHL   $2, V7.B16, V7.B16
-	VORR   V7.B16, V6.B16, V6.B16
-	VUZP1  V6.B16, V6.B16, V4.B16
-	VUZP2  V6.B16, V6.B16, V5.B16
-	VSHL   $4, V5.B16, V5.B16
-	VORR   V5.B16, V4.B16, V4.B16
-	VST1.P [V4.B8], 8(R0)
+	VLD1.P 32(R1), [V0.B16, V1.B16]
+	DECIDE4(V0, V1)
+	VST1.P [V0.B8], 8(R0)
 	SUB    $1, R2
 	B      loop
 
@@ -235,36 +149,23 @@ end:
 
 // func mask8NEON(dst, stream *byte, n int, luts *[3][16]byte)
 TEXT ·mask8NEON(SB), NOSPLIT, $0-32
-	MOVD  dst+0(FP), R0
-	MOVD  stream+8(FP), R1
-	MOVD  n+16(FP), R2
-	MOVD  luts+24(FP), R3
-	VLD1  (R3), [V0.B16, V1.B16, V2.B16]
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V3
+	MOVD dst+0(FP), R0
+	MOVD stream+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD luts+24(FP), R3
+	LUTS(R3)
+	BITMASK
 
 loop:
 	CBZ    R2, end
-	VLD1.P 32(R1), [V4.B16, V5.B16]
-	VTBL   V0.B16, [V4.B16], V4.B16
-	VTBL   V0.B16, [V5.B16], V5.B16
-	VUMIN  V1.B16, V4.B16, V6.B16
-	VUMIN  V1.B16, V5.B16, V7.B16
-	VCMEQ  V6.B16, V4.B16, V4.B16
-	VCMEQ  V7.B16, V5.B16, V5.B16
-	VAND   V3.B16, V4.B16, V4.B16
-	VAND   V3.B16, V5.B16, V5.B16
-	VADDP  V5.B16, V4.B16, V4.B16
-	VADDP  V4.B16, V4.B16, V4.B16
-	VADDP  V4.B16, V4.B16, V4.B16
-	VST1.P V4.S[0], 4(R0)
+	VLD1.P 32(R1), [V0.B16, V1.B16]
+	DECIDE8(V0, V1)
+	VST1.P V0.S[0], 4(R0)
 	SUB    $1, R2
 	B      loop
 
 end:
 	RET
-
-// d = n + m, 4 floats. The assembler has no FADD of vectors.
-#define FADD4(m, n, d) WORD $(0x4E20D400 | m<<16 | n<<5 | d)
 
 // func biasNEON(x *float32, groups int, mask *byte, delta float32)
 TEXT ·biasNEON(SB), NOSPLIT, $0-28
@@ -393,4 +294,22 @@ loop:
 	B       loop
 
 end:
+	RET
+
+// func floorNEON(x *float32, n int, c float32)
+TEXT ·floorNEON(SB), NOSPLIT, $0-20
+	MOVD  x+0(FP), R0
+	MOVD  n+8(FP), R1
+	MOVWU c+16(FP), R2
+	VDUP  R2, V0.S4
+
+loop:
+	VLD1   (R0), [V4.S4, V5.S4, V6.S4, V7.S4]
+	FADD4(0, 4, 4)
+	FADD4(0, 5, 5)
+	FADD4(0, 6, 6)
+	FADD4(0, 7, 7)
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R0)
+	SUBS   $16, R1
+	BGT    loop
 	RET

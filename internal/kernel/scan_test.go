@@ -14,6 +14,7 @@ func scanRow(rng *rand.Rand, row []float32) {
 	odd := []float32{
 		float32(math.NaN()), float32(math.Inf(-1)), float32(math.Inf(1)), float32(math.Copysign(0, -1)), 0,
 		1e-40, -1e-40, math.MaxFloat32, -math.MaxFloat32, 2,
+		math.Float32frombits(0x7f800001), math.Float32frombits(0xffc12345), // NaN that signals, and a negative one
 	}
 	share := []float64{0, 0.01, 0.5, 1}[rng.IntN(4)]
 	few := odd[:1+rng.IntN(len(odd))]
@@ -60,6 +61,23 @@ func TestBlockMax(t *testing.T) {
 	})
 }
 
+// TestBlockMaxOfZeros has blocks whose largest entries are -0.
+func TestBlockMaxOfZeros(t *testing.T) {
+	negative := float32(math.Copysign(0, -1))
+	onEachBackend(t, func(t *testing.T) {
+		for _, other := range []float32{negative, 0, -1, float32(math.Inf(-1)), float32(math.NaN())} {
+			row, got := make([]float32, ScanBlock+1), make([]float32, 2)
+			for i := range row {
+				if row[i] = other; i%9 == 1 || i == ScanBlock {
+					row[i] = negative
+				}
+			}
+			BlockMax(got, row)
+			assert.Equal(t, [2]uint32{}, [2]uint32(bitsOf(got)), "besides %v", other)
+		}
+	})
+}
+
 func TestAtLeast(t *testing.T) {
 	eachScan(t, func(t *testing.T, rng *rand.Rand, row []float32) {
 		row = row[:min(len(row), ScanBlock)]
@@ -86,6 +104,11 @@ func TestSumExp(t *testing.T) {
 			green[i] = rng.Uint64()
 		}
 		delta, cut := float32(rng.Float64()*3), float32(rng.NormFloat64()*4)
+		if len(row) > 0 && rng.IntN(2) == 0 { // an entry that equals cut does not count
+			if x := row[rng.IntN(len(row))]; math.Abs(float64(x)) < 100 {
+				cut = x
+			}
+		}
 		top, temperature := cut+float32(rng.ExpFloat64()*5), math.Exp(rng.NormFloat64())
 		var want float64
 		blocks := make([]float64, len(green))

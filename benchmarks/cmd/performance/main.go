@@ -105,7 +105,8 @@ func measure(o options) error {
 	name := o.processor
 	if name == "" {
 		if name = processor(); name == "" {
-			return errors.New("cannot tell the processor; give -processor a name such as apple-m4")
+			return errors.New("cannot tell the kind of core; choose one with taskset if there are several, and give " +
+				"-processor a name such as apple-m4 or arm-0x41-0xd0b")
 		}
 	}
 	args := []string{

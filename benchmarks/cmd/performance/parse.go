@@ -147,6 +147,15 @@ func (r *results) get(unit, format string, args ...any) (x float64, ok bool) {
 	return x, ok
 }
 
+// native returns the name of a benchmark of VAES, or its name for NEON on a processor that has NEON.
+func (r *results) native(name string) string {
+	neon := strings.Replace(name, "/impl=vaes", "/impl=neon", 1)
+	if _, ok := r.values[neon]; ok {
+		return neon
+	}
+	return name
+}
+
 // floor returns the time of a benchmark's floor in ns.
 func (r *results) floor(format string, args ...any) (float64, bool) {
 	t, ok := r.get("ns/op", format, args...)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -100,12 +103,71 @@ func TestProcessor(t *testing.T) {
 		{"AMD", "vendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC\n", "amd-25-17"},
 		{"Intel", "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 207\n\nmodel\t\t: 208\n", "intel-6-207"},
 		{"another", "vendor_id\t: HygonGenuine\ncpu family\t: 24\nmodel\t\t: 1\n", "hygongenuine-24-1"},
-		{"ARM", "CPU implementer\t: 0x41\nCPU part\t: 0xd0c\n", "arm-0x41-0xd0c"},
+		{"ARM", armInfo("0xd0c", "0xd0c"), "arm-0x41-0xd0c"},
+		{"two kinds of ARM cores", armInfo("0xd05", "0xd05", "0xd0b", "0xd0b"), ""},
 		{"a brand", "model name\t: Apple M4 Pro\n", "apple-m4-pro"},
 		{"nothing", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, processorOf(fieldsOf(c.cpuinfo))) })
 	}
+	assert.Equal(t, "apple-m2-pro", processorOf(brandOf("Apple M2 Pro\n")), "sysctl of macOS")
+}
+
+// armInfo returns /proc/cpuinfo of an arm64 Linux with a core of each part.
+func armInfo(parts ...string) string {
+	var b strings.Builder
+	for i, part := range parts {
+		fmt.Fprintf(&b, "processor\t: %d\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd evtstrm aes pmull sha1 sha2 crc32\n"+
+			"CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: %s\nCPU revision\t: 1\n\n", i, part)
+	}
+	return b.String()
+}
+
+func TestMachineText(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		fields map[string]string
+		want   string
+	}{
+		{
+			"x86", fieldsOf("model name\t: AMD EPYC\ncpu family\t: 25\nmodel\t: 17\ncache size\t: 1024 KB\n"),
+			"AMD EPYC, family 25 model 17, 1024 KB",
+		},
+		{"ARM", fieldsOf(armInfo("0xd4f", "0xd4f")), "implementer 0x41, part 0xd4f"},
+		{"two kinds of ARM cores", fieldsOf(armInfo("0xd05", "0xd0b")), "implementer 0x41, part 0xd05,0xd0b"},
+		{"macOS", brandOf("Apple M4\n"), "Apple M4"},
+		{"nothing", nil, "unknown processor"},
+	} {
+		t.Run(c.name, func(t *testing.T) { assert.Equal(t, c.want, machineTextOf(c.fields)) })
+	}
+}
+
+// TestARMColumns: the goals and the table of the README read NEON where a processor has it.
+func TestARMColumns(t *testing.T) {
+	t.Chdir("../..")
+	m, err := readAll(rawDir)
+	require.NoError(t, err)
+	x86 := m.main()
+	arm := &results{processor: "arm-0x41-0xd4f", values: map[string]map[string]float64{}}
+	for name, values := range x86.values {
+		switch {
+		case strings.Contains(name, "/impl=vaes"):
+			arm.values[strings.Replace(name, "/impl=vaes", "/impl=neon", 1)] = values
+		case !strings.Contains(name, "/impl=aesni") && !strings.Contains(name, "/impl=avx512"):
+			arm.values[name] = values
+		}
+	}
+	m.processors = append(m.processors, arm)
+	assert.Same(t, x86, m.main(), "the tables of a single processor have columns of x86")
+	for _, name := range []string{"mark in place, gamma 1/2, hot", "score, 128 tenant lanes", "the same, 32768 tokens"} {
+		i := slices.IndexFunc(targets, func(t target) bool { return t.what == name })
+		assert.NotEqual(t, "-", targets[i].cell(arm), name)
+	}
+	row := func(r *results) string {
+		return strings.Split(speedTable(&measured{[]*results{r}}), "\n")[2]
+	}
+	assert.Equal(t, row(x86), row(arm))
+	assert.NotContains(t, row(arm), "| - |")
 }
 
 func TestDraw(t *testing.T) {

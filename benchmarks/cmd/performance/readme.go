@@ -10,10 +10,10 @@ func speedTable(m *measured) string {
 			times(r.get("x_ours", "%s", name+"/rows=peaked/vocab=128256")))
 	}
 	floor := func(mem string) func(*results) string {
-		return func(r *results) string { return times(r.get("x_floor", processName, vocab, 1, mem, "vaes")) }
+		return func(r *results) string { return times(value("x_floor", process(1, mem, "vaes"))(r)) }
 	}
 	scored := func(name string) func(*results) string {
-		return func(r *results) string { return rate(r.get("M/s", "%s", name)) }
+		return func(r *results) string { return rate(value("M/s", name)(r)) }
 	}
 	var g grid
 	head := []string{"one core, 128,256 tokens"}

@@ -11,18 +11,18 @@ type target struct {
 	measure func(*results) (float64, bool)
 }
 
-// value returns a function that reads one result.
+// value returns a function that reads one result. On ARM, NEON takes the place of VAES.
 func value(unit, name string) func(*results) (float64, bool) {
-	return func(r *results) (float64, bool) { return r.get(unit, "%s", name) }
+	return func(r *results) (float64, bool) { return r.get(unit, "%s", r.native(name)) }
 }
 
-// fastest is value of the backend that a program uses: AVX-512 where it was measured, else VAES.
+// fastest is value of the backend that a program uses: AVX-512 where it was measured, else VAES or NEON.
 func fastest(unit, name string) func(*results) (float64, bool) {
 	return func(r *results) (float64, bool) {
 		if x, ok := r.get(unit, "%s/impl=avx512", name); ok {
 			return x, ok
 		}
-		return r.get(unit, "%s/impl=vaes", name)
+		return r.get(unit, "%s", r.native(name+"/impl=vaes"))
 	}
 }
 
@@ -30,6 +30,9 @@ func fastest(unit, name string) func(*results) (float64, bool) {
 func scored(tokens int) func(*results) (float64, bool) {
 	return func(r *results) (float64, bool) {
 		if x, ok := dedupAndScore(r, tokens, "avx512"); ok {
+			return x, ok
+		}
+		if x, ok := dedupAndScore(r, tokens, "neon"); ok {
 			return x, ok
 		}
 		return dedupAndScore(r, tokens, "vaes")
