@@ -192,7 +192,8 @@ func TestCommittedRows(t *testing.T) {
 		{"GumbelMax in French", "gumbelmax-k4-scored.json", "a.key.txt", "gumbelmax-k4-french-t0.7.jsonl.gz", []int{50, 100, 200, 300, 400}},
 		{"temperature 0", "green-d2-k2-scored.json", "a.key.txt", "green-d2-k2-t0.jsonl.gz", []int{50, 100, 200, 300}},
 		{"GumbelMax, 800 tokens", "gumbelmax-k4-scored.json", "a.key.txt", "gumbelmax-k4-800-t0.7.jsonl.gz", []int{50, 100, 200, 300, 400, 800}},
-		{"800 tokens", "green-d1-k2.json", "a.key.txt", "green-d1-k2-800-t0.7.jsonl.gz", []int{50, 100, 200, 300, 400, 800}},
+		{"delta 2, 800 tokens", "green-d2-k2-scored.json", "a.key.txt", "green-d2-k2-800-t0.7.jsonl.gz", []int{50, 100, 200, 300, 400, 800}},
+		{"delta 1, 800 tokens", "green-d1-k2.json", "a.key.txt", "green-d1-k2-800-t0.7.jsonl.gz", []int{50, 100, 200, 300, 400, 800}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m, lines := committed(t, c.profile, c.key, c.texts)
