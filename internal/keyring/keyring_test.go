@@ -24,7 +24,7 @@ func TestParse(t *testing.T) {
 	entries, err := read("\ufefftenant/a\r\n# note\r\n\r\n tenant/b")
 	require.NoError(t, err)
 	assert.Equal(t, []Entry{{Label: "tenant/a", Path: "tenant/a"}, {Label: "tenant/b", Path: "tenant/b"}}, entries)
-	entries, err = read(`[{"path":"tenant/a"},{"label":"b","key_file":"b.key","profile":"b.json"}]`)
+	entries, err = read("\ufeff" + `[{"path":"tenant/a"},{"label":"b","key_file":"b.key","profile":"b.json"}]`)
 	require.NoError(t, err)
 	assert.Equal(t, []Entry{{Label: "tenant/a", Path: "tenant/a"}, {Label: "b", KeyFile: "b.key", Profile: json.RawMessage(`"b.json"`)}}, entries)
 	for _, c := range []struct{ name, text, says string }{
