@@ -45,6 +45,10 @@ func (p *Panel) Smallest() (scorer int, t Tail) {
 			}
 			continue
 		}
+		if class.banded {
+			c.inside = p.scorers[class.scorers()[0]].(*watermark.Mark).InBand(c.inside[:0], inputs)
+			inputs = c.inside
+		}
 		// All of them score the same units, so the largest sum has the smallest p-value.
 		first, most := -1, int64(-1)
 		count := func(i int, green int64) {
@@ -53,12 +57,12 @@ func (p *Panel) Smallest() (scorer int, t Tail) {
 			}
 		}
 		for _, i := range class.single {
-			green, _ := p.scorers[i].(*watermark.Mark).CountPacked(inputs)
+			green, _ := p.scorers[i].(*watermark.Mark).CountPackedInBand(inputs)
 			count(i, green)
 		}
 		for _, lanes := range class.lanes {
 			var green [watermark.MaxLanes]int64
-			p.scorers[lanes[0]].(*watermark.Mark).CountLanes(&green, inputs)
+			p.scorers[lanes[0]].(*watermark.Mark).CountLanesInBand(&green, inputs)
 			for _, i := range lanes {
 				count(i, green[p.scorers[i].(*watermark.Mark).Lane().Index])
 			}
@@ -82,12 +86,14 @@ func (p *Panel) Smallest() (scorer int, t Tail) {
 type counting struct {
 	classes []countClass
 	others  []int
+	inside  []watermark.Packed // scratch: the units of a band
 }
 
-// A countClass is green lists of one law over one evidence, all of whose units count alike.
+// A countClass is green lists of one law and one band over one evidence, all of whose units count alike.
 type countClass struct {
 	evidence int
 	law      null.Law
+	banded   bool // only the units of the band count
 	single   []int
 	lanes    [][]int // tenants of one group
 }
@@ -118,6 +124,12 @@ func newCounting(p *Panel) *counting {
 	type key struct {
 		evidence int
 		law      watermark.Law
+		lo, hi   int // of the band
+		selector string
+	}
+	keyOf := func(i int) key {
+		lo, hi, selector := p.scorers[i].(*watermark.Mark).Band()
+		return key{p.of[i], p.scorers[i].Law(), lo, hi, selector}
 	}
 	at := make(map[key]int)
 	groups := make(map[string][]int)
@@ -125,20 +137,20 @@ func newCounting(p *Panel) *counting {
 	for i, s := range p.scorers {
 		m, ok := s.(*watermark.Mark)
 		if ok {
-			_, ok = m.CountPacked(nil)
+			_, ok = m.CountPackedInBand(nil)
 		}
 		if !ok {
 			c.others = append(c.others, i)
 			continue
 		}
-		k := key{p.of[i], s.Law()}
+		k := keyOf(i)
 		if _, ok := at[k]; !ok {
 			at[k] = len(c.classes)
-			c.classes = append(c.classes, countClass{evidence: p.of[i], law: null.Of(s.Law())})
+			c.classes = append(c.classes, countClass{evidence: p.of[i], law: null.Of(s.Law()), banded: k.selector != ""})
 		}
 		class := &c.classes[at[k]]
 		var none [watermark.MaxLanes]int64
-		if !m.CountLanes(&none, nil) {
+		if !m.CountLanesInBand(&none, nil) {
 			class.single = append(class.single, i)
 			continue
 		}
@@ -152,7 +164,7 @@ func newCounting(p *Panel) *counting {
 	}
 	for _, name := range names {
 		g := groups[name]
-		class := &c.classes[at[key{p.of[g[0]], p.scorers[g[0]].Law()}]]
+		class := &c.classes[at[keyOf(g[0])]]
 		if len(g) < minLanes {
 			class.single = append(class.single, g...)
 		} else {

@@ -36,6 +36,14 @@ func TestSmallestIsTheSmallestResult(t *testing.T) {
 		testmark.Mark(t, root, watermark.GumbelMax{Width: 2}, vocab),
 		testmark.Mark(t, root, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 6}, vocab),
 	)
+	var bands []detect.Scorer // number 2*i+1 is lane i of the upper band
+	for i := range 8 {
+		for _, b := range [][2]int{{0, 30000}, {30000, watermark.BandSize}} {
+			bands = append(bands, lane(0, i, 2, watermark.Band{Selector: sel, Lo: b[0], Hi: b[1]}))
+		}
+	}
+	bands = append(bands, lane(0, 4, 2), lane(0, 5, 2, watermark.Band{Selector: root, Lo: 0, Hi: 30000}), lane(0, 5, 2, watermark.Band{Selector: sel, Lo: 0, Hi: 1}),
+		testmark.Mark(t, root, watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 2}, vocab, watermark.Band{Selector: sel, Lo: 0, Hi: 30000}))
 	for _, c := range []struct {
 		name    string
 		scorers []detect.Scorer
@@ -45,6 +53,8 @@ func TestSmallestIsTheSmallestResult(t *testing.T) {
 		{"lanes of two groups", lanes, nil, 17},
 		{"too few lanes to count at once", few, nil, 1},
 		{"every kind", mixed, nil, 20},
+		{"lanes of two bands", bands, nil, 7},
+		{"exempt ids and bands", bands, &detect.Options{Exempt: []Token{3, 4, 5}}, 6},
 		{"exempt ids", lanes, &detect.Options{Exempt: []Token{3, 4, 5}}, 9},
 		{"distinct contexts", mixed, &detect.Options{Dedup: detect.DedupContext}, 0},
 		{"weights", lanes, &detect.Options{Weighting: detect.WeightCounts}, 2},

@@ -84,3 +84,44 @@ func (m *Mark) ScoreInBand(dst []int64, pairs []Pair) []int64 {
 	everywhere.in = nil
 	return everywhere.Score(dst, pairs)
 }
+
+// InBand appends those of packed pairs to dst whose contexts lie in the mark's band, in their order. It
+// appends all of them for a mark without a band. It panics if the mark is wider than
+// [MaxPackedWidth].
+func (m *Mark) InBand(dst, pairs []Packed) []Packed {
+	if m.Width() > MaxPackedWidth {
+		panic("watermark: InBand: the mark is wider than MaxPackedWidth")
+	}
+	if m.in == nil {
+		return append(dst, pairs...)
+	}
+	s := scoringBuffers.Get().(*scoringBuffer)
+	defer scoringBuffers.Put(s)
+	for len(pairs) > 0 {
+		n := min(len(pairs), scoreBatch)
+		blocks := s.firstBlocks(m.in.hash, pairs[:n])
+		for i := range blocks {
+			if m.in.holds(&blocks[i]) {
+				dst = append(dst, pairs[i])
+			}
+		}
+		pairs = pairs[n:]
+	}
+	return dst
+}
+
+// CountPackedInBand is [Mark.CountPacked] for pairs whose contexts are known to lie in the mark's band.
+// It does not check the band, and counts every pair.
+func (m *Mark) CountPackedInBand(pairs []Packed) (green int64, ok bool) {
+	everywhere := *m
+	everywhere.in = nil
+	return everywhere.CountPacked(pairs)
+}
+
+// CountLanesInBand is [Mark.CountLanes] for pairs whose contexts are known to lie in the mark's band,
+// which all lanes of the group must have. It does not check the band, and counts every pair.
+func (m *Mark) CountLanesInBand(green *[MaxLanes]int64, pairs []Packed) (ok bool) {
+	everywhere := *m
+	everywhere.in = nil
+	return everywhere.CountLanes(green, pairs)
+}

@@ -120,3 +120,61 @@ func TestScoringDoesNotAllocate(t *testing.T) {
 		m.ProcessBF16(row, half, context)
 	}))
 }
+
+// TestInBand: the pairs that InBand keeps are those that are scored, and the counts in a band are those
+// of their scores.
+func TestInBand(t *testing.T) {
+	key, err := watermark.ParseKey("isotope-secret-key-1:" + strings.Repeat("73", 32))
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(35, 36))
+	packed := make([]watermark.Packed, 1300)
+	for i := range packed {
+		packed[i] = watermark.Packed{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, byte(i), byte(i >> 8), 0, 5, 0, 0, 0, 0, byte(rng.Uint32() & 3), byte(rng.Uint32())}
+	}
+	for _, c := range []struct {
+		name     string
+		band     watermark.Band
+		from, to int // pairs that are in the band
+	}{
+		{"no band", watermark.Band{Hi: watermark.BandSize}, 1300, 1300},
+		{"a half", watermark.Band{Selector: key, Hi: watermark.BandSize / 2}, 500, 800},
+		{"nothing", watermark.Band{Selector: key, Lo: 7, Hi: 8}, 0, 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			mark := func(lane int) *watermark.Mark {
+				m, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, 1000, c.band, watermark.Lane{Group: 4, Index: lane})
+				require.NoError(t, err)
+				return m
+			}
+			m := mark(9)
+			var want []watermark.Packed
+			for i, score := range m.ScorePacked(nil, packed) {
+				if score != watermark.NotScored {
+					want = append(want, packed[i])
+				}
+			}
+			require.GreaterOrEqual(t, len(want), c.from)
+			require.LessOrEqual(t, len(want), c.to)
+			before := []watermark.Packed{{1}}
+			inside := m.InBand(before, packed)
+			require.Equal(t, append(before, want...), inside)
+			var got [watermark.MaxLanes]int64
+			require.True(t, m.CountLanesInBand(&got, inside[1:]))
+			for lane := range watermark.MaxLanes {
+				sum := int64(0)
+				for _, score := range mark(lane).ScorePacked(nil, want) {
+					sum += score
+				}
+				green, ok := mark(lane).CountPackedInBand(want)
+				require.True(t, ok)
+				require.Equal(t, sum, green)
+				require.Equal(t, sum, got[lane])
+			}
+		})
+	}
+	wide, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: watermark.MaxPackedWidth + 1}, 1000)
+	require.NoError(t, err)
+	assert.Panics(t, func() { wide.InBand(nil, nil) })
+	_, ok := wide.CountPackedInBand(nil)
+	assert.False(t, ok)
+}

@@ -128,6 +128,8 @@ func (c *config) run() error {
 	fmt.Printf("CPU is process time, the median of %d rounds, each of which runs all cases. Speed is text per CPU second.\n", c.rounds)
 	fmt.Printf("The ratio is that of tokenizing alone in the same round: the median, and the smallest and largest.\n\n")
 
+	everywhere := watermark.Band{Hi: watermark.BandSize}
+	half := watermark.Band{Selector: watermark.NewKey(), Hi: watermark.BandSize / 2}
 	var ids []int32
 	scans := func(marks []scan.Mark, workers, sample int) func() error {
 		return func() error { return mapAndReduce(names, marks, workers, sample) }
@@ -143,12 +145,13 @@ func (c *config) run() error {
 		{name: "reading and tokenizing", processors: 1, run: func() error {
 			return read(names, func(x []byte) { ids = t.Append(ids[:0], x) })
 		}},
-		{name: "scan, 1 key", processors: 1, run: scans(marks(t, 1, 0), 1, c.sample)},
-		{name: "scan, 1 key, sample of 1,048,576 pairs", processors: 1, run: scans(marks(t, 1, 0), 1, 1<<20)},
-		{name: "scan, 1,000 tenants in lanes of 8 groups", processors: 1, run: scans(marks(t, 0, 1000), 1, c.sample)},
-		{name: "scan, 100 independent keys", processors: 1, run: scans(marks(t, 100, 0), 1, c.sample)},
-		{name: "scan, 1,000 independent keys", processors: 1, once: true, run: scans(marks(t, 1000, 0), 1, c.sample)},
-		{name: "scan, 1 key, 2 processors", processors: 2, run: scans(marks(t, 1, 0), 2, c.sample)},
+		{name: "scan, 1 key", processors: 1, run: scans(marks(t, 1, 0, everywhere), 1, c.sample)},
+		{name: "scan, 1 key, sample of 1,048,576 pairs", processors: 1, run: scans(marks(t, 1, 0, everywhere), 1, 1<<20)},
+		{name: "scan, 1,000 tenants in lanes of 8 groups", processors: 1, run: scans(marks(t, 0, 1000, everywhere), 1, c.sample)},
+		{name: "scan, the same with a band of half", processors: 1, run: scans(marks(t, 0, 1000, half), 1, c.sample)},
+		{name: "scan, 100 independent keys", processors: 1, run: scans(marks(t, 100, 0, everywhere), 1, c.sample)},
+		{name: "scan, 1,000 independent keys", processors: 1, once: true, run: scans(marks(t, 1000, 0, everywhere), 1, c.sample)},
+		{name: "scan, 1 key, 2 processors", processors: 2, run: scans(marks(t, 1, 0, everywhere), 2, c.sample)},
 	}
 	if c.python != "" {
 		versions, err := exec.Command(c.python, peers, "versions").Output()
@@ -378,11 +381,11 @@ func read(names []string, f func([]byte)) error {
 }
 
 // marks returns marks of keys of their own, and of tenants in lanes.
-func marks(t tokenize.Tokenizer, keys, lanes int) []scan.Mark {
+func marks(t tokenize.Tokenizer, keys, lanes int, band watermark.Band) []scan.Mark {
 	root := watermark.NewKey()
 	var list []scan.Mark
 	add := func(key watermark.Key, opts ...watermark.Option) {
-		m, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, t.Vocab(), opts...)
+		m, err := watermark.New(key, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, t.Vocab(), append(opts, band)...)
 		if err != nil {
 			panic(err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/isotope-wm/isotope/internal/keyring"
 	"github.com/isotope-wm/isotope/provenance"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -110,11 +111,11 @@ func (c *cli) keysOf(ctx context.Context, o *commitFlags, args []string) (keys [
 		}
 		return keys, nil
 	}
-	text, err := c.readSmallFile(o.paths, maxKeyringFile)
+	text, err := c.readSmallFile(o.paths, keyring.MaxFile)
 	if err != nil {
 		return nil, err
 	}
-	paths, err := parseKeyringPaths(string(text))
+	paths, err := keyring.ParsePaths(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.paths, err)
 	}

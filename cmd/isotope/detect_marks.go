@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/keyring"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
@@ -96,8 +97,8 @@ type candidateSet struct {
 
 // add binds a profile to a key, and adds the candidate.
 func (s *candidateSet) add(label string, p *interop.Description, key interop.AnyKey, selector []watermark.Key, o *detectFlags) (*candidate, error) {
-	if len(s.list) == maxKeyring {
-		return nil, fmt.Errorf("too many keys: the most that are tested in one call are %d", maxKeyring)
+	if len(s.list) == keyring.MaxKeys {
+		return nil, fmt.Errorf("too many keys: the most that are tested in one call are %d", keyring.MaxKeys)
 	}
 	bound, err := p.Bind(key, selector...)
 	if err != nil {

@@ -597,7 +597,7 @@ func TestCommittedKeys(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	d.file("root.key", secretOf("07")+"\n")
 	d.file("other.key", secretOf("08")+"\n")
-	d.file("paths", "tenant/a\ntenant/b\ntenant/c\n")
+	d.file("paths", "\ufefftenant/b\ntenant/a\ntenant/c\n") // a byte order mark is not a part of the path
 	d.file("p.json", mustRun(t, "profile", "new", "-q"))
 	mustRun(t, at(d, "log", "new", "--name", "example.com/acme", "--sign-key", "@sign.key", "@log")...)
 	log := at(d, "--log", "@log", "--sign-key", "@sign.key")

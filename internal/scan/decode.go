@@ -140,6 +140,14 @@ func limitsOf(body []byte) row.Limits { return row.Limits{Depth: 16, Values: len
 // items returns the body of a record of items. If brief is set, a document has its digest, its mark
 // and its p-value alone.
 func (d *decoder) items(body []byte, brief bool) (*itemsBody, error) {
+	if b, ok := d.own(body, brief); ok {
+		return b, nil
+	}
+	return d.parsed(body, brief)
+}
+
+// parsed is items for a body of any form.
+func (d *decoder) parsed(body []byte, brief bool) (*itemsBody, error) {
 	n, err := d.tree.Parse(body, limitsOf(body))
 	if err == nil && n != len(body) {
 		err = errors.New("something stands after the body")
@@ -211,19 +219,8 @@ func (d *decoder) field(f *finding, name string, v row.Value, bad *error) {
 		f.File = textOf(v, bad)
 	case "members":
 		f.Members = textsOf(v, nil, bad)
-	case "row":
-		f.Row = integer(v, bad)
-	case "line":
-		f.Line = integer(v, bad)
-	case "offset":
-		n := integer(v, bad)
-		f.Offset = &n
-	case "stored_offset":
-		n := integer(v, bad)
-		f.Stored = &n
-	case "row_group":
-		n := int(integer(v, bad))
-		f.RowGroup = &n
+	case "row", "line", "offset", "stored_offset", "row_group", "b", "t", "n", "g", "s":
+		f.setInteger(name, integer(v, bad))
 	case "url":
 		f.URL = textOf(v, bad)
 	case "record_id":
@@ -234,16 +231,6 @@ func (d *decoder) field(f *finding, name string, v row.Value, bad *error) {
 	case "f":
 		d.fields = textsOf(v, d.fields, bad)
 		f.Fields = d.fields
-	case "b":
-		f.Bytes = integer(v, bad)
-	case "t":
-		f.Tokens = integer(v, bad)
-	case "n":
-		f.Scored = integer(v, bad)
-	case "g":
-		f.Green = integer(v, bad)
-	case "s":
-		f.Sum = integer(v, bad)
 	case "p":
 		f.P = float(v, bad)
 	case "x":
@@ -325,13 +312,12 @@ func encodeItems(head *itemsHead, list func([]byte) []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(list(append(body[:len(body)-1], `,"items":[`...)), "]}"...), nil
+	return append(list(append(body[:len(body)-1], itemsBegin...)), "]}"...), nil
 }
 
 // itemsHeadOf reads the start of a record of items. It does not look at the items.
 func itemsHeadOf(body []byte) (*itemsHead, error) {
-	// A quote inside of a string has a backslash before it, so this is where the items begin.
-	at := bytes.Index(body, []byte(`,"items":[`))
+	at := bytes.Index(body, []byte(itemsBegin))
 	if at < 0 {
 		return nil, errors.New("there are no items")
 	}

@@ -7,11 +7,18 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/testmark/mutate"
 )
 
 // randomItem returns an item whose optional fields are there or not.
 func randomItem(rng *rand.Rand) *itemBody {
-	words := []string{"", "text", "a\"b\\c", "ä\u2028<&>", "line\nend\x00\x7f", "choices[].message.content", "\U0001f600"}
+	return randomItemOf(rng, []string{"", "text", "a\"b\\c", "ä\u2028<&>", "line\nend\x00\x7f", "choices[].message.content", "\U0001f600"})
+}
+
+// randomItemOf is randomItem with texts of some words.
+func randomItemOf(rng *rand.Rand, words []string) *itemBody {
 	word := func() string { return words[rng.IntN(len(words))] }
 	list := func() []string {
 		var l []string
@@ -98,6 +105,111 @@ func TestItemsAreThoseOfJSON(t *testing.T) {
 			require.Equal(t, &finding{Digest: want.Items[i].Doc.Digest, Mark: want.Items[i].Doc.Mark, Best: want.Items[i].Doc.Best}, x.Doc)
 		}
 	}
+}
+
+// usualBody returns a record of items like most of those of a journal.
+func usualBody(t require.TestingT, rng *rand.Rand, n int) []byte {
+	head := itemsHead{File: rng.IntN(5), From: rng.Int64N(1e6), Count: int64(n), Digest: "0c0d"}
+	if rng.IntN(2) == 0 {
+		head.Source = &sourceBody{Format: "jsonl", By: "content", Bytes: 7, Notes: []string{"a \"note\""}, Passed: map[string]int64{"a": 1}}
+	}
+	body, err := encodeItems(&head, func(dst []byte) []byte {
+		for i := range n {
+			x := randomItemOf(rng, []string{"", "text", "choices[].message.content", "https://host.example/path?q=1", "<&>\x7f"})
+			for x.Doc == nil {
+				x = randomItemOf(rng, []string{"text"})
+			}
+			f := x.Doc
+			f.File, f.Spans, f.Unread, f.Foreign = "", nil, nil, 0
+			f.Bytes, f.Scored, f.Sum, f.Line = f.Bytes%1e9, f.Scored%1e9, f.Sum%1e15, f.Line%1e6
+			if f.Offset != nil {
+				*f.Offset %= 1e12
+			}
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendItem(dst, x)
+		}
+		return dst
+	})
+	require.NoError(t, err)
+	return body
+}
+
+// sameItems compares the two ways to read a record. It reports whether the body has the usual form.
+func sameItems(t require.TestingT, body []byte, last [2][]string) bool {
+	usual := false
+	for _, brief := range []bool{false, true} {
+		fast, slow := decoder{kinds: last[0], fields: last[1]}, decoder{kinds: last[0], fields: last[1]}
+		got, ok := fast.own(body, brief)
+		if !ok {
+			continue
+		}
+		usual = true
+		want, err := slow.parsed(body, brief)
+		require.NoError(t, err, "%s", body)
+		require.Equal(t, want, got, "%s", body)
+		if !brief {
+			require.Equal(t, slow.kinds, fast.kinds)
+			require.Equal(t, slow.fields, fast.fields)
+		}
+	}
+	return usual
+}
+
+// TestItemsOfTheUsualForm compares the two ways to read a record.
+func TestItemsOfTheUsualForm(t *testing.T) {
+	rng := rand.New(rand.NewPCG(83, 84))
+	for range 300 {
+		require.True(t, sameItems(t, usualBody(t, rng, rng.IntN(8)), [2][]string{nil, {"text"}}))
+	}
+	const head = `{"file":0,"from":0,"count":1,"digest":"","source":null,"items":[`
+	for _, c := range []struct {
+		name, body string
+		usual      bool
+	}{
+		{"the smallest", head + `{"doc":{}}]}`, true},
+		{"no item", head + `]}`, true},
+		{"more items than said", head + `{"doc":{}},{"doc":{}}]}`, false},
+		{"names in another order", head + `{"doc":{"a":-1,"m":0}}]}`, false},
+		{"a name twice", head + `{"doc":{"m":0,"m":0}}]}`, false},
+		{"an unknown name", head + `{"doc":{"z":0}}]}`, false},
+		{"a space", head + `{"doc": {}}]}`, false},
+		{"a zero before a number", head + `{"doc":{"m":01}}]}`, false},
+		{"minus zero", head + `{"doc":{"m":-0}}]}`, false},
+		{"a number of 19 digits", head + `{"doc":{"b":1234567890123456789}}]}`, false},
+		{"a float with a zero before it", head + `{"doc":{"a":-01}}]}`, false},
+		{"a float that ends with a point", head + `{"doc":{"a":1.}}]}`, false},
+		{"a float without a whole part", head + `{"doc":{"a":.5}}]}`, false},
+		{"a float out of range", head + `{"doc":{"a":1e999}}]}`, false},
+		{"a float with an exponent", head + `{"doc":{"p":-1.5e-07,"a":-0}}]}`, true},
+		{"an escape", head + `{"doc":{"d":"\u0041"}}]}`, false},
+		{"another alphabet", head + `{"doc":{"url":"ä"}}]}`, false},
+		{"a comma too many", head + `{"doc":{"m":0,}}]}`, false},
+		{"a comma too many in a list", head + `{"doc":{"k":["a",]}}]}`, false},
+		{"a list that does not end", head + `{"doc":{"k":["a"`, false},
+		{"a skip", head + `{"skip":{"row":1}}]}`, false},
+		{"no source", `{"file":0,"from":0,"count":1,"digest":"","source":,"items":[]}`, false},
+		{"a source with a name twice", `{"file":0,"from":0,"count":1,"digest":"","source":{"by":"a","by":"a"},"items":[]}`, false},
+		{"more than one value", head + `]} `, false},
+		{"nothing", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Equal(t, c.usual, sameItems(t, []byte(c.body), [2][]string{}))
+		})
+	}
+}
+
+// FuzzItems: whatever is read in the fast way is read in the same way by the parser.
+func FuzzItems(tf *testing.F) {
+	f := mutate.New(tf)
+	rng := rand.New(rand.NewPCG(85, 86))
+	for n := range 4 {
+		f.Add(usualBody(tf, rng, n))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		testmark.InTime(t, body, func(body []byte) { sameItems(t, body, [2][]string{{"text"}, nil}) })
+	})
 }
 
 // TestDamagedItems: a value of another kind is an error, in whatever field.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
+	"github.com/isotope-wm/isotope/internal/keyring"
 	"github.com/isotope-wm/isotope/internal/scan"
 	"github.com/isotope-wm/isotope/internal/secret"
 	"github.com/isotope-wm/isotope/tokenize"
@@ -20,11 +23,13 @@ import (
 )
 
 // A Config says what a pipeline tests, and how. It travels in the pipeline to every worker, and so
-// has the names of key files and not the keys. Its fields are the flags of 'isotope scan'.
+// has the names of key files and not the keys. Its fields are the flags of 'isotope scan'. The files
+// that a keyring names are on the workers too.
 type Config struct {
 	Keys       []string // files on the workers, one for each profile
 	Profiles   []string // files on the workers
 	Selectors  []string // files on the workers with the keys of bands
+	Keyring    string   // file on the workers; then Keys and Profiles have at most one name each
 	Tokenizers []string // files on the workers
 	Rates      []float64
 
@@ -49,11 +54,15 @@ var errSecret = errors.New("a secret key was given in place of a name; give the 
 
 // Check returns an error for a configuration that cannot be right on any machine. It reads no file.
 func (c *Config) Check() error {
-	names := slices.Concat(c.Keys, c.Profiles, c.Selectors, c.Tokenizers, c.Fields, c.Roles, []string{c.RunKey, c.Format, c.Encoding, c.PromptField, c.Parts})
+	names := slices.Concat(c.Keys, c.Profiles, c.Selectors, c.Tokenizers, c.Fields, c.Roles, []string{c.Keyring, c.RunKey, c.Format, c.Encoding, c.PromptField, c.Parts})
 	switch {
 	case slices.ContainsFunc(names, func(s string) bool { return secret.MayHold(s) }):
 		return errSecret
-	case len(c.Keys) == 0 || len(c.Keys) != len(c.Profiles):
+	case c.Keyring != "" && (len(c.Keys) > 1 || len(c.Profiles) > 1):
+		return errors.New("a keyring takes one key, from which its paths derive, and one profile, for keys without one")
+	case c.Keyring != "" && len(c.Rates) > 0:
+		return errors.New("a rate is for the mark of one profile, and a keyring has several; leave it out")
+	case c.Keyring == "" && (len(c.Keys) == 0 || len(c.Keys) != len(c.Profiles)):
 		return fmt.Errorf("there are %d keys and %d profiles; give one key for each profile", len(c.Keys), len(c.Profiles))
 	case len(c.Rates) > 0 && len(c.Rates) != len(c.Profiles):
 		return fmt.Errorf("there are %d rates and %d profiles; give one rate for each profile, or none", len(c.Rates), len(c.Profiles))
@@ -138,73 +147,183 @@ func (c *Config) load() (*loaded, error) {
 	return l, nil
 }
 
+// A binder makes the marks of a configuration.
+type binder struct {
+	tokenizers []tokenize.Tokenizer // besides those that are built in
+	selectors  map[string]watermark.Key
+	marks      []scan.Mark
+}
+
 // marks binds the profiles to their keys.
 func (c *Config) marks() ([]scan.Mark, error) {
-	var extra []tokenize.Tokenizer
+	b := &binder{selectors: map[string]watermark.Key{}}
 	for _, name := range c.Tokenizers {
 		t, err := tokenize.Load(name)
 		if err != nil {
-			return nil, fmt.Errorf("the tokenizer %s cannot be read on this worker: %w", name, err)
+			return nil, unreadable("tokenizer", name, err)
 		}
-		extra = append(extra, t)
+		b.tokenizers = append(b.tokenizers, t)
 	}
-	selectors := map[string]watermark.Key{}
 	for _, name := range c.Selectors {
-		k, err := watermark.ReadKeyFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("the selector %s cannot be read on this worker: %w", name, err)
+		if err := b.readSelector(name); err != nil {
+			return nil, err
 		}
-		selectors[k.ID()] = k
 	}
-	var list []scan.Mark
+	if c.Keyring != "" {
+		err := c.readKeyring(b)
+		return b.marks, err
+	}
 	for i, name := range c.Profiles {
-		p, err := interop.ReadAny(name)
+		p, err := readProfile(name)
 		if err != nil {
-			return nil, fmt.Errorf("the profile %s cannot be read on this worker: %w", name, err)
+			return nil, err
 		}
-		key, err := interop.ReadAnyKeyFile(c.Keys[i])
+		key, err := readKey(c.Keys[i])
 		if err != nil {
-			return nil, fmt.Errorf("the key %s cannot be read on this worker: %w", c.Keys[i], err)
+			return nil, err
 		}
-		var selector []watermark.Key
-		if p.Native != nil && p.Native.Selector != "" {
-			s, ok := selectors[p.Native.Selector]
-			if !ok {
-				return nil, fmt.Errorf("the profile %s has a band of the key %s; give its file as a selector", name, p.Native.Selector)
-			}
-			selector = append(selector, s)
-		}
-		bound, err := p.Bind(key, selector...)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		if p.Dedup() == interop.DedupNone || bound[0].Limits().NoVerdict {
-			return nil, fmt.Errorf("the profile %s makes no test; leave it out, or give it the dedup pair or context", name)
-		}
-		t, err := tokenizerOf(p, extra)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		dedup := detect.DedupPair
-		if p.Dedup() == watermark.DedupContext {
-			dedup = detect.DedupContext
-		}
-		label := ""
+		label, rate := "", 0.0
 		if len(c.Profiles) > 1 {
 			label = filepath.Base(c.Keys[i]) + " with " + filepath.Base(name)
 		}
-		rate := 0.0
 		if len(c.Rates) > 0 {
 			rate = c.Rates[i]
 		}
-		for _, b := range bound {
-			list = append(list, scan.Mark{
-				Label: label, KeyID: key.ID(), Profile: p.ID(), Scheme: p.Scheme(), Bound: b, Tokenizer: t,
-				Vocab: b.Scorer.Vocab(), Dedup: dedup, Exempt: slices.Sorted(slices.Values(p.Exempt())), Rate: rate,
-			})
+		if err := b.add(label, p, key, rate); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return list, nil
+	return b.marks, nil
+}
+
+// readKeyring adds the marks of the keyring.
+func (c *Config) readKeyring(b *binder) error {
+	text, err := readSmall(c.Keyring, keyring.MaxFile)
+	if err != nil {
+		return unreadable("keyring", c.Keyring, err)
+	}
+	entries, err := keyring.Parse(c.Keyring, text)
+	if err != nil {
+		return err
+	}
+	r := keyring.Reader{Dir: filepath.Dir(c.Keyring), ReadKey: readKey, ReadProfile: readProfile}
+	if len(c.Keys) > 0 {
+		r.Root = func() (watermark.Key, error) {
+			k, err := watermark.ReadKeyFile(c.Keys[0])
+			if err != nil {
+				return k, unreadable("key", c.Keys[0], err)
+			}
+			return k, nil
+		}
+	}
+	if len(c.Profiles) > 0 {
+		if r.Profile, err = readProfile(c.Profiles[0]); err != nil {
+			return err
+		}
+	}
+	for i := range entries {
+		if err := b.entry(&r, &entries[i]); err != nil {
+			return fmt.Errorf("%s: %s: %w", c.Keyring, secret.Quote(entries[i].Label), err)
+		}
+	}
+	return nil
+}
+
+// entry adds the marks of a key of the keyring.
+func (b *binder) entry(r *keyring.Reader, e *keyring.Entry) error {
+	m, err := r.Mark(e)
+	switch {
+	case errors.Is(err, keyring.ErrNoRoot):
+		return errors.New("the key has a path, and the call has no key from which it derives; give the file of that key")
+	case errors.Is(err, keyring.ErrNoProfile):
+		return errors.New("the key has no profile, and the call has none; give one of them")
+	case err != nil:
+		return err
+	}
+	if m.Selector != "" {
+		if err := b.readSelector(m.Selector); err != nil {
+			return err
+		}
+	}
+	return b.add(m.Label, m.Profile, m.Key, 0)
+}
+
+// add binds a profile to a key.
+func (b *binder) add(label string, p *interop.Description, key interop.AnyKey, rate float64) error {
+	var selector []watermark.Key
+	if p.Native != nil && p.Native.Selector != "" {
+		s, ok := b.selectors[p.Native.Selector]
+		if !ok {
+			return fmt.Errorf("the profile has a band of the key %s; give its file as a selector", p.Native.Selector)
+		}
+		selector = append(selector, s)
+	}
+	bound, err := p.Bind(key, selector...)
+	if err != nil {
+		return err
+	}
+	if p.Dedup() == interop.DedupNone || bound[0].Limits().NoVerdict {
+		return errors.New("the profile makes no test; leave it out, or give it the dedup pair or context")
+	}
+	t, err := tokenizerOf(p, b.tokenizers)
+	if err != nil {
+		return err
+	}
+	dedup := detect.DedupPair
+	if p.Dedup() == watermark.DedupContext {
+		dedup = detect.DedupContext
+	}
+	for _, x := range bound {
+		b.marks = append(b.marks, scan.Mark{
+			Label: label, KeyID: key.ID(), Profile: p.ID(), Scheme: p.Scheme(), Bound: x, Tokenizer: t,
+			Vocab: x.Scorer.Vocab(), Dedup: dedup, Exempt: slices.Sorted(slices.Values(p.Exempt())), Rate: rate,
+		})
+	}
+	return nil
+}
+
+func (b *binder) readSelector(name string) error {
+	k, err := watermark.ReadKeyFile(name)
+	if err != nil {
+		return unreadable("selector", name, err)
+	}
+	b.selectors[k.ID()] = k
+	return nil
+}
+
+func readProfile(name string) (*interop.Description, error) {
+	p, err := interop.ReadAny(name)
+	if err != nil {
+		return nil, unreadable("profile", name, err)
+	}
+	return p, nil
+}
+
+func readKey(name string) (interop.AnyKey, error) {
+	k, err := interop.ReadAnyKeyFile(name)
+	if err != nil {
+		return k, unreadable("key", name, err)
+	}
+	return k, nil
+}
+
+// unreadable says that a file is not as it should be on this worker.
+func unreadable(what, name string, err error) error {
+	return fmt.Errorf("the %s %s cannot be read on this worker: %w", what, name, err)
+}
+
+// readSmall reads a file of at most a number of bytes.
+func readSmall(name string, most int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("it is longer than %d MiB", most>>20)
+	}
+	return text, err
 }
 
 // tokenizerOf returns the tokenizer of a profile, or nil if it has none.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -27,6 +28,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/isotope-wm/isotope/internal/secret"
+	"github.com/isotope-wm/isotope/tokenize"
+	"github.com/isotope-wm/isotope/watermark"
+	"github.com/isotope-wm/isotope/watermark/interop"
+	"github.com/isotope-wm/isotope/watermark/secretaccess"
 )
 
 // TestMain lets the tests be Beam's workers.
@@ -102,7 +107,11 @@ func buildIsotope(t *testing.T) string {
 func isotope(t *testing.T, program string, c Config, verb string, args ...string) string {
 	t.Helper()
 	var errs bytes.Buffer
-	cmd := exec.Command(program, append([]string{verb, "--key", c.Keys[0], "--profile", c.Profiles[0], "--json", "--run-key", runKey}, args...)...)
+	marks := []string{verb, "--key", c.Keys[0], "--profile", c.Profiles[0], "--json", "--run-key", runKey}
+	if c.Keyring != "" {
+		marks = append(marks, "--keyring", c.Keyring)
+	}
+	cmd := exec.Command(program, append(marks, args...)...)
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	require.NoError(t, err, errs.String())
@@ -189,6 +198,124 @@ func TestSameBytesAsScan(t *testing.T) {
 	assert.False(t, finder(key).In(logs.Bytes()), "the log has the key")
 }
 
+// writeKeyring writes a keyring of every kind of key, and the files that it names, and returns its name
+// and its labels. The first key is that of testConfig, which marked a text.
+func writeKeyring(t *testing.T, marked string) (name string, labels []string) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	profile := func(tokenizer string, change func(*watermark.Profile)) []byte {
+		x, err := tokenize.Get(tokenizer)
+		require.NoError(t, err)
+		p := &watermark.Profile{Scheme: watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, Vocab: x.Vocab(), Tokenizer: x.Name(), TokenizerDigest: x.Digest()}
+		change(p)
+		b, err := json.Marshal(p)
+		require.NoError(t, err)
+		return b
+	}
+	const cl100k, o200k = "cl100k_base", "o200k_base"
+	selector := watermark.NewKey()
+	write("marked.key", marked+"\n")
+	write("selector.key", selector.Secret(secretaccess.Allow())+"\n")
+	write("other.json", string(profile(o200k, func(p *watermark.Profile) { p.Scheme = watermark.GumbelMax{Width: 3} })))
+	engine, err := json.Marshal(&interop.Profile{Scheme: "vllm-gumbel", Width: 4, Vocab: 1000, Tokenizer: watermark.TokenizerNone})
+	require.NoError(t, err)
+	entries := []map[string]any{
+		{"label": "ours", "key_file": "marked.key"},
+		{"label": "another tokenizer", "path": "tenant/o200k", "profile": "other.json"},
+		{"path": "tenant/engine", "profile": json.RawMessage(engine)},
+	}
+	for lane := range 5 {
+		p := profile(cl100k, func(p *watermark.Profile) { p.Lane = watermark.Lane{Group: 7, Index: lane} })
+		entries = append(entries, map[string]any{"label": fmt.Sprintf("lane %d", lane), "path": "tenant/lanes", "profile": json.RawMessage(p)})
+	}
+	for i, band := range [][2]int{{0, 20000}, {20000, watermark.BandSize}} {
+		p := profile(cl100k, func(p *watermark.Profile) { p.BandLo, p.BandHi, p.Selector = band[0], band[1], selector.ID() })
+		entries = append(entries, map[string]any{"label": fmt.Sprintf("band %d", i), "path": "tenant/band", "profile": json.RawMessage(p), "selector": "selector.key"})
+	}
+	b, err := json.Marshal(entries)
+	require.NoError(t, err)
+	write("ring.json", string(b))
+	for _, e := range entries {
+		label, ok := e["label"].(string)
+		if !ok {
+			label = e["path"].(string)
+		}
+		labels = append(labels, label)
+	}
+	return filepath.Join(dir, "ring.json"), labels
+}
+
+// TestKeyring compares with the command for many keys, profiles and tokenizers in one pass.
+func TestKeyring(t *testing.T) {
+	program := buildIsotope(t)
+	c, marked := testConfig(t)
+	var labels []string
+	c.Keyring, labels = writeKeyring(t, marked)
+	root := filepath.Join(t.TempDir(), "root.key")
+	require.NoError(t, os.WriteFile(root, []byte(watermark.NewKey().Secret(secretaccess.Allow())+"\n"), 0o600))
+	c.Keys = []string{root}
+	whole := isotope(t, program, c, "scan", fieldFiles()...)
+	want, _ := withoutVersion(t, whole)
+	require.Contains(t, want, `"verdict":"detected"`)
+	for _, label := range labels {
+		assert.Contains(t, want, `"label":"`+label+`"`, "the pile has a test of each mark")
+	}
+	for _, n := range []int{1, 5} {
+		t.Run(fmt.Sprintf("%d shards", n), func(t *testing.T) {
+			dir := t.TempDir()
+			c.Parts = filepath.Join(dir, "parts")
+			got, _ := withoutVersion(t, run(t, c, Shards(fieldFiles(), n), filepath.Join(dir, "result")))
+			assert.Equal(t, want, got)
+		})
+	}
+	t.Run("paths alone", func(t *testing.T) {
+		c := c
+		c.Keyring = filepath.Join(t.TempDir(), "ring.txt")
+		require.NoError(t, os.WriteFile(c.Keyring, []byte("\ufefftenant/a\n# a comment\r\ntenant/b\r\n"), 0o600))
+		want, _ := withoutVersion(t, isotope(t, program, c, "scan", fieldFiles()...))
+		dir := t.TempDir()
+		c.Parts = filepath.Join(dir, "parts")
+		got, _ := withoutVersion(t, run(t, c, Shards(fieldFiles(), 2), filepath.Join(dir, "result")))
+		assert.Equal(t, want, got)
+	})
+	key := secretOf(t, root)
+	for _, x := range []struct {
+		name   string
+		change func(c *Config, ring string)
+		ring   string
+		want   string
+	}{
+		{"no keyring", func(c *Config, _ string) { c.Keyring += "-none" }, "a", "cannot be read on this worker"},
+		{"no root key", func(c *Config, _ string) { c.Keys = nil }, "a", "the key has a path, and the call has no key from which it derives"},
+		{"no file of the root key", func(c *Config, _ string) { c.Keys = []string{"none"} }, "a", "the key none cannot be read on this worker"},
+		{"no profile", func(c *Config, _ string) { c.Profiles = nil }, "a", "the key has no profile, and the call has none"},
+		{"no key file", func(*Config, string) {}, `[{"key_file":"none.key"}]`, "none.key cannot be read on this worker"},
+		{"no selector", func(*Config, string) {}, `[{"path":"a","selector":"none.key"}]`, "none.key cannot be read on this worker"},
+		{"a key in the keyring", func(*Config, string) {}, key, "holds a secret key"},
+		{"the same test twice", func(*Config, string) {}, `[{"label":"x","path":"a"},{"label":"y","path":"a"}]`, "two marks are one test"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			c := c
+			c.Keyring = filepath.Join(t.TempDir(), "ring")
+			require.NoError(t, os.WriteFile(c.Keyring, []byte(x.ring), 0o600))
+			x.change(&c, c.Keyring)
+			f := &mapFn{Config: c}
+			err := f.Setup()
+			if err == nil {
+				err = f.ProcessElement(context.Background(), Shards(fieldFiles(), 1)[0], func(Part) { t.Error("a part without a test") })
+			}
+			require.ErrorContains(t, err, x.want)
+			assert.False(t, finder(key).In([]byte(err.Error())))
+		})
+	}
+}
+
+// secretOf returns the text of a key file.
+func secretOf(t *testing.T, name string) string { return strings.TrimSpace(read(t, name)) }
+
 func mustCut(t *testing.T, totals string) string {
 	rest, _ := withoutVersion(t, totals)
 	return rest
@@ -241,6 +368,7 @@ func TestKeysStayOnWorkers(t *testing.T) {
 
 	for name, change := range map[string]func(*Config){
 		"key": func(c *Config) { c.Keys[0] = key }, "profile": func(c *Config) { c.Profiles[0] = key }, "parts": func(c *Config) { c.Parts = "x/" + key },
+		"keyring": func(c *Config) { c.Keyring = key },
 	} {
 		t.Run("a key in place of the name of a "+name, func(t *testing.T) {
 			c, _ := testConfig(t)
@@ -428,6 +556,9 @@ func TestCheck(t *testing.T) {
 		want   string
 	}{
 		{"no profile", func(c *Config) { c.Profiles = nil }, "1 keys and 0 profiles"},
+		{"two keys and a keyring", func(c *Config) { c.Keyring, c.Keys = "ring", []string{"a", "b"} }, "a keyring takes one key"},
+		{"two profiles and a keyring", func(c *Config) { c.Keyring, c.Profiles = "ring", []string{"a", "b"} }, "a keyring takes one key"},
+		{"a rate and a keyring", func(c *Config) { c.Keyring, c.Rates = "ring", []float64{1} }, "a keyring has several"},
 		{"two rates", func(c *Config) { c.Rates = []float64{1, 2} }, "2 rates and 1 profiles"},
 		{"rate", func(c *Config) { c.Rates = []float64{0} }, "rate 0 is not positive"},
 		{"alpha", func(c *Config) { c.Alpha = 0 }, "alpha 0 is outside (0,1)"},

@@ -58,6 +58,7 @@ func (c *call) register(f *flag.FlagSet) {
 	f.Var((*list)(&x.Keys), "key", "key `FILE` on every worker, one for each --profile; repeatable")
 	f.Var((*list)(&x.Profiles), "profile", "profile `FILE` on every worker; repeatable")
 	f.Var((*list)(&x.Selectors), "selector", "key `FILE` on every worker that selects the profile's band; repeatable")
+	f.StringVar(&x.Keyring, "keyring", "", "test for every key of `FILE` on every worker, which is a JSON list of keys with their profiles, or one derivation path a line")
 	f.Var((*list)(&x.Tokenizers), "tokenizer", "`FILE` of a tokenizer on every worker, if it is not built in; repeatable")
 	f.Var((*numbers)(&x.Rates), "rate", "by how much the mark raises the mean score, one `NUMBER` for each --profile")
 	f.Float64Var(&x.Alpha, "alpha", 1e-6, "largest adjusted p-value that is called detected, in (0,1)")
