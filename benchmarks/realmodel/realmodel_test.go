@@ -35,19 +35,31 @@ func committed(t *testing.T, profile, key, texts string) (*measurement, []line) 
 	return &measurement{profile: p, key: k, mark: mark}, lines
 }
 
-// TestStudents: the closed tests of students.jsonl follow from the committed answers, and the students are
-// silent under a key that did not teach them.
-func TestStudents(t *testing.T) {
-	type student struct {
-		Answers      string
-		Profile, Key string // of the mark; those of the first teacher if they are missing
-		Closed       struct {
-			Statistics []struct {
-				Log10P float64 `json:"log10_p"`
-				Scored int64
+// A student is a line of students.jsonl.
+type student struct {
+	Answers      string
+	Profile, Key string // of the mark; those of the first teacher if they are missing
+	Registry     string // of the accounts, if the teacher's answers went to one of them
+	Closed       struct {
+		Statistics []struct {
+			Log10P float64 `json:"log10_p"`
+			Scored int64
+		}
+		Families []struct {
+			Name     string
+			Named    int
+			Accounts []struct {
+				ID            string
+				Scored, Green int64
+				Log10P        float64 `json:"log10_p"`
 			}
 		}
 	}
+}
+
+// TestStudents: the closed tests of students.jsonl follow from the committed answers, and the students are
+// silent under a key that did not teach them.
+func TestStudents(t *testing.T) {
 	var want []student
 	text, err := os.ReadFile(results + "students.jsonl")
 	require.NoError(t, err)
@@ -69,6 +81,10 @@ func TestStudents(t *testing.T) {
 				}
 				return a.Result()
 			}
+			if w.Registry != "" {
+				w.testAccounts(t)
+				return
+			}
 			r := test(w.Profile, w.Key)
 			assert.Equal(t, w.Closed.Statistics[0].Scored, r.Scored)
 			assert.InDelta(t, w.Closed.Statistics[0].Log10P, r.Log10P, 1e-9)
@@ -79,8 +95,41 @@ func TestStudents(t *testing.T) {
 			}
 		})
 	}
-	assert.Len(t, want, 6)
+	assert.Len(t, want, 7)
 	assert.Len(t, profiles, 2)
+}
+
+// testAccounts repeats the closed tests of a student that learned from one account: under the marks of
+// the master, of the account's cohort and of the account.
+func (w *student) testAccounts(t *testing.T) {
+	secret, err := os.ReadFile(results + "texts/" + w.Key)
+	require.NoError(t, err)
+	o := writeFlags{profile: results + "texts/" + w.Profile, key: filepath.Join(t.TempDir(), "key"), registry: results + w.Registry, epoch: "2026-11", account: "account-1"}
+	require.NoError(t, os.WriteFile(o.key, secret, 0o600))
+	marking, err := o.marking()
+	require.NoError(t, err)
+	lines, err := readLines(results + w.Answers)
+	require.NoError(t, err)
+	marks := marking.Marks(0)
+	require.Len(t, marks, 3)
+	require.Len(t, w.Closed.Families, 2)
+	for i, m := range marks {
+		a := detect.NewAccumulator(m, detect.OptionsOf(m))
+		for _, l := range lines {
+			a.Add(l.Output)
+		}
+		r := a.Result()
+		if i == 0 {
+			assert.Equal(t, w.Closed.Statistics[0].Scored, r.Scored)
+			assert.InDelta(t, w.Closed.Statistics[0].Log10P, r.Log10P, 1e-9)
+			continue
+		}
+		best := w.Closed.Families[i-1].Accounts[0] // the first has the smallest p-value
+		assert.Equal(t, []string{"", "cohort-2", "account-1"}[i], best.ID)
+		assert.Equal(t, best.Scored, r.Scored, best.ID)
+		assert.Equal(t, best.Green, r.Green, best.ID)
+		assert.InDelta(t, best.Log10P, r.Log10P, 1e-9, best.ID)
+	}
 }
 
 // TestMarkingOfAccount: with a registry, text has the marks of the account and no key of another one.
