@@ -15,18 +15,21 @@ import gzip
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
 
 # width, delta, share of marked training texts, kind of prompts; share 0 is the clean twin. An arm whose name
-# ends in "account" has all its training text from one account of a registry.
+# ends in "account" has all its training text from one account of a registry. One that ends in "then-clean"
+# fine-tunes the student of the arm before it once more, on unmarked answers.
 ARMS = {
     "k1-d3": (1, 3, 1, "chat"), "clean": (1, 3, 0, "chat"), "k1-d2": (1, 2, 1, "chat"), "k2-d3": (2, 3, 1, "chat"),
     "k1-d3-quarter": (1, 3, 0.25, "chat"), "k1-d3-reasoning": (1, 3, 1, "reasoning"),
     "k1-d3-5percent": (1, 3, 0.05, "chat"), "k1-d3-key2": (1, 3, 1, "chat"),
-    "k1-d3-account": (1, 3, 1, "chat"),
+    "k1-d3-account": (1, 3, 1, "chat"), "k1-d2-then-clean": (1, 2, 0, "chat"),
 }
+THEN = "-then-clean"
 EPOCH, ACCOUNT, ACCOUNTS, DECOYS = "2026-11", "account-1", 20, 100
 END = 2  # the id that ends a turn of SmolLM2
 TEMPERATURE = 0.8  # of the students
@@ -53,8 +56,8 @@ def read(path):
         return [json.loads(x) for x in lines]
 
 
-def load(a):
-    """Returns the untuned model."""
+def load(a, weights=None):
+    """Returns the model, untuned or with the weights of a student."""
     import torch
     from transformers import AutoModelForCausalLM
     torch.manual_seed(1)
@@ -62,7 +65,10 @@ def load(a):
         torch.set_num_threads(a.threads)
     folder, file = os.path.split(a.model)
     model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.float32)
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+    if weights:
+        model.load_state_dict(torch.load(weights, map_location=model.device))
+    return model
 
 
 def register(a, key, path):
@@ -94,11 +100,11 @@ def mix(a, arm, path):
             out.write(json.dumps(x if rng.random() < ARMS[arm][2] else y) + "\n")
 
 
-def train(a, source, path):
+def train(a, source, path, start=None):
     """Fine-tunes all weights for one pass over the answers. The loss is on the answers alone."""
     import torch
     import torch.nn.functional as F
-    model = load(a)
+    model = load(a, start)
     texts = [(x["prompt"], x["output"] + ([END] if x["ended"] else [])) for x in read(source) if len(x["output"]) >= 8]
     random.Random(1).shuffle(texts)
     batches = [texts[i:i + 3] for i in range(0, len(texts), 3)]
@@ -130,8 +136,7 @@ def train(a, source, path):
 def answer(a, arm, weights, asked, path):
     """Lets the student answer prompts on other topics, without a mark. It continues a file."""
     import torch
-    model = load(a)
-    model.load_state_dict(torch.load(weights, map_location=model.device))
+    model = load(a, weights)
     model.eval()
     prompts = [x["prompt"] for x in read(asked)]
     done = len(read(path)) if os.path.exists(path) else 0
@@ -258,13 +263,18 @@ def main():
         if not os.path.exists(key):
             run(a.isotope, "-q", "key", "new", key)
         file = lambda name: os.path.join(folder, name)
-        profile = file("profile.json")
+        profile, start = file("profile.json"), None
+        if arm.endswith(THEN):
+            start = os.path.join(a.work, arm.removesuffix(THEN), "student.pt")
+            if not os.path.exists(start):
+                raise SystemExit("%s is missing; run the arm %s first" % (start, arm.removesuffix(THEN)))
+            once(profile, lambda path: shutil.copy(os.path.join(os.path.dirname(start), "profile.json"), path))
         if not os.path.exists(profile):
             with open(profile, "w", encoding="utf-8") as f:
                 f.write(run(a.isotope, "-q", "profile", "new", "--tokenizer", a.model, "--width", str(width), "--delta", str(delta)))
         registry = once(file("registry.json"), lambda path: register(a, key, path)) if arm.endswith("account") else None
         source = once(file("train.jsonl"), lambda path: mix(a, arm, path) if a.taught else teach(a, arm, profile, key, registry, path))
-        weights = once(file("student.pt"), lambda path: train(a, source, path))
+        weights = once(file("student.pt"), lambda path: train(a, source, path, start))
         asked = once(file("asked.jsonl"), lambda path: run(
             a.realmodel, "write", "-gguf", a.model, "-prompts", "-kinds", kind, "-topics", "ask", "-seed", "2", "-texts", str(a.answers), "-out", path))
         if a.gguf:
