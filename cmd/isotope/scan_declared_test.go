@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/isotope-wm/isotope/provenance"
 )
@@ -98,10 +97,7 @@ func TestScanTampering(t *testing.T) {
 	c := newScanChain(t)
 	mustRun(t, c.planned("@report.json")...)
 	c.give("owner.txt", "kept", "report.json", "corpus", "clean", "log", "my.key")
-	private, err := note.NewSigner(strings.TrimSpace(fileText(t, c.provider.of("sign.key"))))
-	require.NoError(t, err)
-	public, err := note.NewVerifier(strings.TrimSpace(fileText(t, c.provider.of("owner.txt"))))
-	require.NoError(t, err)
+	private, public := c.keys()
 	basic := []string{"verify", "-q", "--log-key", "@owner.txt", "@report.json"}
 	replay := []string{"verify", "-q", "--replay", "--log-key", "@owner.txt", "--key", "@my.key", "--clean", "@clean", "@report.json", "@corpus"}
 	result := func(old, new string) func(f *forger) {
@@ -155,10 +151,7 @@ func TestReplayRounds(t *testing.T) {
 	c := newScanChain(t)
 	mustRun(t, c.planned("@report.json")...)
 	c.give("owner.txt", "kept", "report.json", "corpus", "clean", "log", "my.key")
-	private, err := note.NewSigner(strings.TrimSpace(fileText(t, c.provider.of("sign.key"))))
-	require.NoError(t, err)
-	public, err := note.NewVerifier(strings.TrimSpace(fileText(t, c.provider.of("owner.txt"))))
-	require.NoError(t, err)
+	private, public := c.keys()
 	shift := func(dir tempDir, by float64) {
 		(&forger{t, dir, private, public}).report(func(r *provenance.Report) {
 			number := regexp.MustCompile(`("log10_p":)(-[0-9]+\.[0-9]+)`)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/isotope-wm/isotope/provenance"
 )
@@ -110,10 +109,7 @@ func TestJournalTampering(t *testing.T) {
 	c := newJournalChain(t, m)
 	mustRun(t, c.ask("@report.json", "@j.jsonl")...)
 	c.give("owner.txt", "report.json", "j.jsonl", "my.key")
-	private, err := note.NewSigner(strings.TrimSpace(fileText(t, c.provider.of("sign.key"))))
-	require.NoError(t, err)
-	public, err := note.NewVerifier(strings.TrimSpace(fileText(t, c.provider.of("owner.txt"))))
-	require.NoError(t, err)
+	private, public := c.keys()
 	basic := []string{"verify", "-q", "--log-key", "@owner.txt", "--journal", "@j.jsonl", "@report.json"}
 	replay := []string{"verify", "-q", "--replay", "--log-key", "@owner.txt", "--key", "@my.key", "@report.json", "@j.jsonl"}
 	lines := func(change func(lines []string) []string) func(f *forger) {

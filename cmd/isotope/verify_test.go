@@ -142,6 +142,15 @@ type forger struct {
 	verifier note.Verifier
 }
 
+// keys returns the keys of the provider's log.
+func (c *chain) keys() (note.Signer, note.Verifier) {
+	private, err := note.NewSigner(strings.TrimSpace(fileText(c.t, c.provider.of("sign.key"))))
+	require.NoError(c.t, err)
+	public, err := note.NewVerifier(strings.TrimSpace(fileText(c.t, c.provider.of("owner.txt"))))
+	require.NoError(c.t, err)
+	return private, public
+}
+
 func (f *forger) key() envelopeKey { return envelopeKey{f.signer, f.verifier} }
 
 // edit changes a file as text.
@@ -242,10 +251,7 @@ func (f *forger) plan(change func(p *provenance.Plan), order ...provenance.Kind)
 // TestTampering changes what a stranger gets, in many ways, and finds each named.
 func TestTampering(t *testing.T) {
 	c := newChain(t)
-	private, err := note.NewSigner(strings.TrimSpace(fileText(t, c.provider.of("sign.key"))))
-	require.NoError(t, err)
-	public, err := note.NewVerifier(strings.TrimSpace(fileText(t, c.provider.of("owner.txt"))))
-	require.NoError(t, err)
+	private, public := c.keys()
 	basic := []string{"verify", "-q", "--log-key", "@owner.txt", "--checkpoint", "@kept", "--log", "@log", "--key", "@leaf.key", "@report.json"}
 	unsigned := []string{"verify", "-q", "--log-key", "@owner.txt", "@report.json"}
 	inOrder := []provenance.Kind{provenance.KindCommit, provenance.KindPlan, provenance.KindTest}
