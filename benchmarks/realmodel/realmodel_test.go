@@ -95,7 +95,7 @@ func TestStudents(t *testing.T) {
 			}
 		})
 	}
-	assert.Len(t, want, 8)
+	assert.Len(t, want, 9)
 	assert.Len(t, profiles, 2)
 }
 
