@@ -107,6 +107,7 @@ qemu: ## run what depends on the processor on emulated ones; ISOTOPE_REQUIRE_TOO
 		echo "== $$arch"; ISOTOPE_REQUIRE_BACKEND=$${p##*:} GOARCH=$$arch \
 			go test -short -exec $$emulator ./internal/kernel ./internal/prf; \
 		GOARCH=$$arch go test -short -exec $$emulator -run 'Golden|Edges' ./internal/tail; \
+		GOARCH=$$arch go test -exec $$emulator -run GreenLawBits ./watermark; \
 		ISOTOPE_EMULATOR=$$emulator ISOTOPE_EMULATED=$$arch go test -count=1 -run ReplayElsewhere ./cmd/isotope; \
 	done
 

@@ -33,9 +33,9 @@ var mayImport = map[string][]string{
 
 	// The wings.
 	"watermark/secretaccess":   {},
-	"watermark":                {"watermark/secretaccess", "internal/prf", "internal/kernel", "internal/secret", "internal/strictjson"},
+	"watermark":                {"watermark/secretaccess", "internal/prf", "internal/kernel", "internal/secret", "internal/strictjson", "internal/tail"},
 	"watermark/registry":       {"watermark", "internal/secret", "internal/strictjson"},
-	"watermark/interop":        {"watermark", "watermark/secretaccess", "internal/strictjson", "internal/prf", "internal/secret"},
+	"watermark/interop":        {"watermark", "watermark/secretaccess", "internal/strictjson", "internal/prf", "internal/secret", "internal/tail"},
 	"tokenize":                 {"internal/stoptext", "golang.org/x/text/unicode/norm"},
 	"detect/internal/null":     {"watermark", "internal/tail"},
 	"detect/internal/lawtest":  {"watermark"},

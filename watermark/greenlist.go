@@ -6,6 +6,7 @@ import (
 
 	"github.com/isotope-wm/isotope/internal/kernel"
 	"github.com/isotope-wm/isotope/internal/prf"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // GreenList is a bias of a keyed part of the vocabulary (Kirchenbauer et al. 2023). Each (context,
@@ -56,14 +57,20 @@ func (g GreenList) bind(leaf *[prf.LeafSize]byte, lane Lane) (boundScheme, error
 	if err != nil {
 		return nil, err
 	}
-	odds := math.Exp(g.Delta)
+	odds := tail.Exp(g.Delta)
 	return &greenList{
 		params: g,
 		f:      f,
 		table:  kernel.NewTable(w, m, lane.Index, float32(g.Delta)),
 		odds:   odds,
-		public: Bernoulli{P: g.Gamma, Marked: g.Gamma * odds / (1 + g.Gamma*(odds-1))},
+		public: greenLaw(g.Gamma, odds),
 	}, nil
+}
+
+// greenLaw returns the law of a green list by its factor e^delta, with the same bits on every machine:
+// results hold how many tokens they need under it. The conversion forbids a fused operation.
+func greenLaw(gamma, odds float64) Bernoulli {
+	return Bernoulli{P: gamma, Marked: gamma * odds / (1 + float64(gamma*(odds-1)))}
 }
 
 // lanesOf returns gamma as m/2^w with the smallest w of 1, 2, 4 and 8.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"weak"
 
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -66,10 +67,10 @@ func bindSGLang(p *Profile, k []uint64) (*mark, error) {
 	return m, nil
 }
 
-// greenLaw is the law of a green list of exactly this share.
+// greenLaw is the law of a green list of exactly this share, with the same bits on every machine.
 func (p *Profile) greenLaw(share float64) watermark.Bernoulli {
-	odds := math.Exp(p.Delta)
-	return watermark.Bernoulli{P: share, Marked: share * odds / (1 + share*(odds-1))}
+	odds := tail.Exp(p.Delta)
+	return watermark.Bernoulli{P: share, Marked: share * odds / (1 + float64(share*(odds-1)))}
 }
 
 // listMark returns a mark of lists that are permutations of torch. seed returns the seed of a pair.
