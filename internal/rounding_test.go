@@ -21,11 +21,16 @@ import (
 // results and reports hold beside them. A stranger repeats a test on another processor.
 var alike = []string{
 	"detect", "detect/informed", "detect/internal/evidence", "detect/internal/null", "detect/plan", "detect/sequential",
-	"detect/student", "internal/scan", "internal/tail", "cmd/isotope/internal/audit",
+	"detect/student", "internal/scan", "internal/tail", "cmd/isotope", "cmd/isotope/internal/audit",
 }
 
-// unlike are files of these packages that compute plans alone, which nobody repeats.
-var unlike = map[string]bool{"detect/plan/draw.go": true, "detect/plan/mass.go": true, "detect/plan/text.go": true}
+// unlike are files of these packages that compute plans and evaluations, which nobody repeats, and files
+// that print numbers for people.
+var unlike = map[string]bool{
+	"detect/plan/draw.go": true, "detect/plan/mass.go": true, "detect/plan/text.go": true,
+	"cmd/isotope/detect_print.go": true, "cmd/isotope/eval_compare.go": true, "cmd/isotope/eval_page.go": true,
+	"cmd/isotope/plan_draw.go": true, "cmd/isotope/plan_print.go": true, "cmd/isotope/profile_explain.go": true,
+}
 
 // differing matches the functions of package math that differ between machines: some have assembly
 // on some processors, and others are compiled with fused multiply-add.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math"
 	"slices"
 
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
@@ -63,8 +62,8 @@ func (o *outcome) among(n int64) {
 	if !o.candidate.tests() || before == detect.Inconclusive && o.result.Verdict == detect.NotDetected {
 		o.result.Verdict = before
 	}
-	factor := math.Log10(float64(n))
-	limit := math.Log10(o.candidate.options.Alpha)
+	factor := tail.Log10(float64(n))
+	limit := tail.Log10(o.candidate.options.Alpha)
 	o.scan.Log10PAdjusted = tail.Bonferroni(o.scan.Log10PAdjusted, n)
 	if x := o.informed; x != nil {
 		x.result.Log10PAdjusted = tail.Bonferroni(x.result.Log10PAdjusted, n)
@@ -98,7 +97,7 @@ func (d *scorer) name(f *finding, holm float64) {
 	best := f.best()
 	r := &best.result
 	r.Log10PAdjusted = max(holm, best.candidate.bound[0].Limits().Floor)
-	if r.Log10PAdjusted <= math.Log10(d.flags.alpha) && best.candidate.tests() {
+	if r.Log10PAdjusted <= tail.Log10(d.flags.alpha) && best.candidate.tests() {
 		r.Verdict = detect.Detected
 	}
 }

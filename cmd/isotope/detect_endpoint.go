@@ -18,6 +18,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/isotope-wm/isotope/detect/student"
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 )
@@ -216,7 +217,7 @@ func (e *rowsEndpoint) row(l *echoLogprobs, at int, drawn watermark.Token) (stud
 			return fmt.Errorf("the logprob %v is not that of a probability", logprob)
 		}
 		if !slices.ContainsFunc(list, func(x entry) bool { return x.id == id }) {
-			list = append(list, entry{id, math.Exp(min(logprob, 0))})
+			list = append(list, entry{id, tail.Exp(min(logprob, 0))})
 		}
 		return nil
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/inputs"
 	"github.com/isotope-wm/isotope/cmd/isotope/internal/report"
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -320,7 +320,7 @@ func evidenceCurve(o *outcome) *report.Evidence {
 	if scored != r.Scored || green != r.Green {
 		return nil
 	}
-	return report.EvidenceOf(colours, law.P, math.Log10(float64(r.Tests))-math.Log10(r.Power.Alpha))
+	return report.EvidenceOf(colours, law.P, tail.Log10(float64(r.Tests))-tail.Log10(r.Power.Alpha))
 }
 
 // digest returns the digest of the file of a text, for the footer.

@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/tail"
 )
 
 // payloadJSON is the JSON object of a detect.Decoded.
@@ -43,7 +43,7 @@ func toPayloadJSON(d *detect.Decoded) *payloadJSON {
 // bestMessage returns log10 of the p-value of the best message, adjusted for every message
 // (Bonferroni).
 func bestMessage(d *detect.Decoded) float64 {
-	return min(d.Log10P+float64(d.Bits)*math.Log10(2), 0)
+	return min(d.Log10P+float64(float64(d.Bits)*tail.Log10(2)), 0)
 }
 
 // messageWords says which message was read.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -238,7 +237,7 @@ func (d *scorer) inform(o *outcome, b *interop.Bound, s *subject, t *tokenText, 
 		o.result.Log10PAdjusted = x.result.Log10PAdjusted
 	}
 	switch {
-	case o.result.Log10PAdjusted <= math.Log10(o.candidate.options.Alpha):
+	case o.result.Log10PAdjusted <= tail.Log10(o.candidate.options.Alpha):
 		o.result.Verdict = detect.Detected
 	case x.result.Unknown < x.result.Scored && len(t.ids) <= mostSimulated:
 		x.simulates = func() informed.Result { return run(x.minShare) }

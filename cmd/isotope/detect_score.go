@@ -9,6 +9,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/internal/corpus/forms"
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
 )
@@ -516,7 +517,7 @@ func (d *scorer) limit(o *outcome, s *subject, ids []watermark.Token) {
 	r := &o.result
 	if r.Log10PAdjusted < limits.Floor {
 		r.Log10PAdjusted = limits.Floor
-		if r.Verdict == detect.Detected && limits.Floor > math.Log10(o.candidate.options.Alpha) {
+		if r.Verdict == detect.Detected && limits.Floor > tail.Log10(o.candidate.options.Alpha) {
 			r.Verdict, o.capped = detect.Inconclusive, true
 		}
 	}
@@ -591,7 +592,7 @@ func spansOf(c *candidate, s *subject, f *form, t *tokenText, spans []detect.Spa
 // because nothing so small is claimed for the engine. Silence then says nothing.
 func (o *outcome) withhold(n int64) {
 	alpha := o.candidate.options.Alpha
-	if floor := o.candidate.bound[0].Limits().Floor; !(floor > math.Log10(alpha/float64(n))) {
+	if floor := o.candidate.bound[0].Limits().Floor; !(floor > tail.Log10(alpha/float64(n))) {
 		return
 	}
 	o.withheld = true

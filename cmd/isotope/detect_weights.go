@@ -10,6 +10,7 @@ import (
 
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/internal/strictjson"
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark/interop"
 )
 
@@ -119,7 +120,7 @@ func (w *textWeights) weight(x float64) (uint8, error) {
 	case w.kind == weightsGiven:
 		return uint8(x), nil
 	}
-	return uint8(math.Round(detect.MaxWeight * -math.Expm1(-x))), nil
+	return uint8(math.Round(detect.MaxWeight * -tail.Expm1(-x))), nil
 }
 
 // of returns the weights of the next text, of n tokens.

@@ -12,6 +12,7 @@ import (
 	"github.com/isotope-wm/isotope/detect"
 	"github.com/isotope-wm/isotope/detect/student"
 	"github.com/isotope-wm/isotope/internal/reading"
+	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/tokenize"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
@@ -94,8 +95,8 @@ func (s *suspect) readEngine(o *studentFlags) error {
 	switch floor := s.limits.Floor; {
 	case math.IsInf(floor, -1):
 		s.limits.Floor = 0
-	case floor > math.Log10(o.alpha):
-		return usagef("nothing below 10^%.1f is claimed for %s, whose keys are not independent, and --alpha is %g; no suspect could be detected, so give an --alpha of at least %.3g, or test for another mark", floor, p.Scheme, o.alpha, math.Pow(10, floor))
+	case floor > tail.Log10(o.alpha):
+		return usagef("nothing below 10^%.1f is claimed for %s, whose keys are not independent, and --alpha is %g; no suspect could be detected, so give an --alpha of at least %.3g, or test for another mark", floor, p.Scheme, o.alpha, tail.Exp(floor*math.Ln10))
 	}
 	s.bind = func(k watermark.Key) (detect.Scorer, error) {
 		key, err := interop.DeriveKey(p, k)
