@@ -112,22 +112,11 @@ func withCandidate(q watermark.Pair) []watermark.Token {
 	return append(append(make([]watermark.Token, 0, watermark.MaxWidth), q.Context...), q.Token)
 }
 
-// checkSigned refuses a key that torch cannot multiply with.
-func checkSigned(k uint64) error {
-	if k > math.MaxInt64 {
-		return paramError("key", "has a number above 2^63-1, which the engine does not accept")
-	}
-	return nil
-}
-
 func bindHF(p *Profile, k []uint64) (*mark, error) {
 	if p.Scheme == "hf-lefthash" {
 		return p.listMark(p.Width, false, func(q watermark.Pair) uint32 {
 			return uint32(mulSeed(k[0]%seedModulus, uint64(q.Context[len(q.Context)-1])))
 		})
-	}
-	if err := checkSigned(k[0]); err != nil {
-		return nil, err
 	}
 	// The table depends on the key.
 	table := &hfTable{seed: uint32(k[0])}
@@ -165,9 +154,6 @@ func bindKGW(p *Profile, k []uint64) (*mark, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSigned(k[0]); err != nil {
-		return nil, err
-	}
 	w := &window{name: at.function, width: at.width, own: at.own, key: k[0], hash: func(x int64) int64 { return fixedHash()(x) }}
 	return p.listMark(w.context(), p.Legacy, func(q watermark.Pair) uint32 { return uint32(w.kgwSeed(w.of(q))) })
 }
@@ -183,9 +169,6 @@ func (w *window) of(q watermark.Pair) []watermark.Token {
 func bindSBW(p *Profile, k []uint64) (*mark, error) {
 	at, err := sbwPreset(p.Preset)
 	if err != nil {
-		return nil, err
-	}
-	if err := checkSigned(k[0]); err != nil {
 		return nil, err
 	}
 	w := &window{name: at.function, width: at.width, own: at.own, key: k[0], hash: jenkins}

@@ -53,7 +53,7 @@ type window struct {
 	name  string // of the function, as in lm-watermarking
 	width int    // tokens in the window, the candidate included if own is set
 	own   bool   // the window ends with the candidate
-	key   uint64
+	key   uint64 // where the arithmetic wraps, the bits of a signed number, as in torch
 	hash  tokenHash
 }
 

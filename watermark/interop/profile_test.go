@@ -134,8 +134,6 @@ func TestBindRefusesKeys(t *testing.T) {
 	}{
 		{"count", `{"isotope":1,"scheme":"vllm-gumbel","width":4,"vocab":1000,"tokenizer":"none"}`, []uint64{1, 2}, "has 2 numbers"},
 		{"layers", `{"isotope":1,"scheme":"synthid-hf","width":4,"depth":9,"vocab":1000,"tokenizer":"none"}`, []uint64{1}, "needs 9"},
-		{"signed", `{"isotope":1,"scheme":"kgw","preset":"selfhash","vocab":1000,"tokenizer":"none"}`, []uint64{1 << 63}, "2^63"},
-		{"signed table", `{"isotope":1,"scheme":"hf-selfhash","width":4,"vocab":1000,"tokenizer":"none"}`, []uint64{1 << 63}, "2^63"},
 		{"tgi", `{"isotope":1,"scheme":"tgi","width":1,"vocab":1000,"tokenizer":"none"}`, []uint64{1 << 60}, "2^64"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

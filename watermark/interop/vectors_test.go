@@ -130,3 +130,50 @@ func TestVectors(t *testing.T) {
 
 // windows hides the names of inputs, so that each distinct window counts.
 type windows struct{ interop.Scorer }
+
+// TestKeysBeyondSigned: the programs of green lists take keys above 2^63-1 and negative ones. The
+// counts are those of transformers 5.24.0, lm-watermarking fb602de and sbw 1.0.0 for this text.
+func TestKeysBeyondSigned(t *testing.T) {
+	text := make([]watermark.Token, 60)
+	for i := range text {
+		text[i] = watermark.Token((7*i*i + 3*i) % 50)
+	}
+	const above, high, minus7 = 1<<63 + 12345, 1<<64 - 5, 1<<64 - 7
+	for _, c := range []struct {
+		scheme string
+		key    uint64
+		green  int64
+	}{
+		{`hf-lefthash","width":1`, above, 13},
+		{`hf-lefthash","width":1`, high, 21},
+		{`hf-lefthash","width":1`, minus7 - 1, 18}, // -7 modulo 2^64-1
+		{`hf-selfhash","width":4`, above, 19},
+		{`hf-selfhash","width":4`, high, 16},
+		{`hf-selfhash","width":4`, minus7, 3},
+		{`kgw","preset":"ff-additive_prf-3-True"`, above, 20},
+		{`kgw","preset":"ff-minfunc_prf-3-True"`, high, 17},
+		{`kgw","preset":"ff-multiplicative_prf-3-True"`, high, 12},
+		{`kgw","preset":"ff-simple_skip_prf-3-True"`, above, 18},
+		{`kgw","preset":"ff-skipgram_prf-3-True"`, high, 7},
+		{`kgw","preset":"ff-anchored_skipgram_prf-3-True"`, above, 18},
+		{`kgw","preset":"ff-minhash_prf-3-True"`, high, 7},
+		{`kgw","preset":"ff-anchored_minhash_prf-3-True"`, above, 12},
+		{`kgw","preset":"ff-minskipgram_prf-3-True"`, high, 14},
+		{`kgw","preset":"ff-position_prf-3-True"`, above, 16},
+		{`sbw","preset":"simple_1"`, high, 12},
+		{`sbw","preset":"simple_1"`, minus7, 18},
+		{`sbw","preset":"selfhash"`, above, 12},
+		{`sbw","preset":"gpu-selfhash"`, above, 8},
+		{`sbw","preset":"gpu-selfhash"`, minus7, 6},
+		{`sbw","preset":"gpu-simple_1"`, high, 15},
+		{`sbw","preset":"gpu-ff-noncomm_prf-3-False"`, minus7, 26},
+	} {
+		t.Run(c.scheme+" "+strconv.FormatUint(c.key, 10), func(t *testing.T) {
+			p := parse(t, `{"isotope":1,"scheme":"`+c.scheme+`,"vocab":50,"gamma":0.25,"tokenizer":"none","dedup":"none"}`)
+			s, err := p.Bind(newKey(t, c.key))
+			require.NoError(t, err)
+			r, _ := measure(s, nil, text)
+			require.Equal(t, c.green, r.Green)
+		})
+	}
+}
