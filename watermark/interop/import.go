@@ -367,7 +367,8 @@ func shellWords(line string) ([]string, error) {
 func importTransformers(c *configReader) error {
 	var inner json.RawMessage
 	several := false // ids that end a text
-	if c.read("watermarking_config", &inner) {
+	inside := c.read("watermarking_config", &inner)
+	if inside {
 		fields, err := splitObject(inner)
 		if err != nil {
 			return fmt.Errorf("watermarking_config: %w", err)
@@ -389,8 +390,8 @@ func importTransformers(c *configReader) error {
 		}
 		return synthidConfig(c)
 	}
-	var scheme = "lefthash"
-	key := uint64(15485863)
+	scheme := "lefthash"
+	key := signedNumber{n: 15485863}
 	p := c.profile
 	p.Width, p.Gamma, p.Delta = 1, 0.25, 2
 	c.read("seeding_scheme", &scheme)
@@ -399,15 +400,20 @@ func importTransformers(c *configReader) error {
 	if !c.read("hashing_key", &key) {
 		c.note("hashing_key is not set, so the engine takes its documented default")
 	}
+	if key.negative && scheme == "lefthash" {
+		key.n-- // the engine takes its products with a key modulo 2^64-1
+	}
 	c.read("context_width", &p.Width)
+	c.notZero("greenlist_ratio")
+	c.notZero("bias")
+	if !inside && len(c.others()) == len(c.fields) {
+		return errors.New("there is neither a watermarking_config nor a field of one, so the engine marks nothing by this file")
+	}
 	c.refuseOthers()
-	c.numbers = []uint64{key}
+	c.numbers = []uint64{key.n}
 	p.EOS = nil
 	if c.err != nil {
 		return c.err
-	}
-	if len(c.known) > 0 && len(c.fields) == 0 {
-		return errors.New("there is no watermarking_config")
 	}
 	if scheme != "lefthash" && scheme != "selfhash" {
 		return fmt.Errorf("seeding_scheme %s is unknown", secret.Quote(scheme))
@@ -421,6 +427,27 @@ func importTransformers(c *configReader) error {
 }
 
 const cpuNote = "the lists are those of the CPU generator of torch. Text that was generated on a GPU has other lists, which cannot be read; see docs/interop.md"
+
+// A signedNumber is a number of a key of an engine that takes negative ones. n has the bits of a
+// signed number of 64 bits, with which torch computes.
+type signedNumber struct {
+	n        uint64
+	negative bool
+}
+
+// UnmarshalJSON reads a whole number of -2^63 to 2^64-1. The error does not quote it.
+func (s *signedNumber) UnmarshalJSON(text []byte) error {
+	if n, err := strconv.ParseUint(string(text), 10, 64); err == nil {
+		*s = signedNumber{n: n}
+		return nil
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return errors.New("want whole numbers of -2^63 to 2^64-1")
+	}
+	*s = signedNumber{n: uint64(n), negative: n < 0}
+	return nil
+}
 
 // firstID reads an id, or the first of a list.
 func firstID(value json.RawMessage) (watermark.Token, bool) {
@@ -445,13 +472,17 @@ func synthidConfig(c *configReader) error {
 		history = 1024
 		skip    bool
 		debug   bool
+		keys    []signedNumber
 		device  json.RawMessage
 		other   json.RawMessage
 	)
 	p := c.profile
 	p.BOS = nil
 	hasLength := c.read("ngram_len", &length)
-	hasKeys := c.read("keys", &c.numbers)
+	hasKeys := c.read("keys", &keys)
+	for _, k := range keys {
+		c.numbers = append(c.numbers, k.n)
+	}
 	table := c.read("sampling_table_size", &p.TableSize)
 	table = c.read("sampling_table_seed", &p.TableSeed) || table
 	c.read("context_history_size", &history)
@@ -462,6 +493,8 @@ func synthidConfig(c *configReader) error {
 	for _, name := range []string{"temperature", "top_k", "apply_top_k"} {
 		c.read(name, &other) // they shape the text and not the function
 	}
+	c.notZero("sampling_table_size")
+	c.notZero("num_leaves")
 	c.refuseOthers()
 	switch {
 	case c.err != nil:

@@ -66,6 +66,18 @@ func TestImport(t *testing.T) {
 			"transformers defaults", interop.EngineTransformers, `{"watermarking_config":{"seeding_scheme":"lefthash","context_width":2}}`,
 			`"scheme":"hf-lefthash","width":2`, []uint64{15485863}, []string{"documented default", "last token", "GPU", "48 bits"},
 		}, {
+			"transformers, nothing but defaults", interop.EngineTransformers, `{"watermarking_config":{}}`,
+			`"scheme":"hf-lefthash","width":1`, []uint64{15485863}, []string{"documented default", "GPU", "48 bits"},
+		}, {
+			"transformers, a negative key", interop.EngineTransformers, `{"watermarking_config":{"hashing_key":-123456789012345}}`,
+			`"scheme":"hf-lefthash","width":1`, []uint64{1<<64 - 1 - 123456789012345}, []string{"GPU"},
+		}, {
+			"transformers selfhash, a negative key", interop.EngineTransformers, `{"watermarking_config":{"hashing_key":-123456789012345,"seeding_scheme":"selfhash","context_width":4}}`,
+			`"scheme":"hf-selfhash","width":4`, []uint64{1<<64 - 123456789012345}, []string{"GPU"},
+		}, {
+			"synthid, negative keys", interop.EngineTransformers, `{"ngram_len":5,"keys":[-9223372036854775808,-1,9223372036854775807]}`,
+			`"scheme":"synthid-hf","width":4,"depth":3`, []uint64{1 << 63, 1<<64 - 1, 1<<63 - 1}, []string{"GPU"},
+		}, {
 			"transformers synthid", interop.EngineTransformers, `{"eos_token_id":2,"watermarking_config":{"ngram_len":5,"keys":` + synthidKeys + `,"sampling_table_size":65536,"sampling_table_seed":0,"context_history_size":1024,"skip_first_ngram_calls":false,"debug_mode":false}}`,
 			`"scheme":"synthid-hf","width":4,"depth":9,"eos":2`, nil, []string{"GPU"},
 		}, {
@@ -120,9 +132,19 @@ func TestImportRefusals(t *testing.T) {
 		{"sglang flags without a mark", interop.EngineSGLang, `--model x --port 30000`, "neither"},
 		{"sglang open quotation", interop.EngineSGLang, `--watermark-config '{"key":"` + secret + `"}`, "does not end"},
 		{"sglang flag without value", interop.EngineSGLang, `--watermark-key`, "no value"},
-		{"transformers without a mark", interop.EngineTransformers, `{"temperature":1}`, `"temperature"`},
+		{"transformers without a mark", interop.EngineTransformers, `{"temperature":1}`, "neither a watermarking_config"},
+		{"transformers without a field", interop.EngineTransformers, `{}`, "neither a watermarking_config"},
+		{"transformers with null", interop.EngineTransformers, `{"eos_token_id":2,"watermarking_config":null}`, "neither a watermarking_config"},
+		{"transformers unknown field", interop.EngineTransformers, `{"watermarking_config":{"salt":1}}`, `"salt"`},
+		{"transformers unknown field alone", interop.EngineTransformers, `{"bias":1,"salt":1}`, `"salt"`},
+		{"transformers ratio 0", interop.EngineTransformers, `{"watermarking_config":{"greenlist_ratio":0}}`, `"greenlist_ratio" is 0`},
+		{"transformers bias 0", interop.EngineTransformers, `{"watermarking_config":{"bias":0.0}}`, `"bias" is 0`},
+		{"transformers key", interop.EngineTransformers, `{"watermarking_config":{"hashing_key":-9` + secret + `0}}`, "whole numbers"},
 		{"transformers scheme", interop.EngineTransformers, `{"watermarking_config":{"seeding_scheme":"both"}}`, "both"},
 		{"synthid without keys", interop.EngineSynthID, `{"ngram_len":5}`, "needed"},
+		{"synthid keys", interop.EngineSynthID, `{"ngram_len":5,"keys":[1,` + secret + `.5]}`, "whole numbers"},
+		{"synthid table", interop.EngineSynthID, `{"ngram_len":5,"keys":[1],"sampling_table_size":0}`, `"sampling_table_size" is 0`},
+		{"synthid leaves", interop.EngineSynthID, `{"ngram_len":5,"keys":[1],"num_leaves":0}`, `"num_leaves" is 0`},
 		{"synthid length", interop.EngineSynthID, `{"ngram_len":18,"keys":[1]}`, "width"},
 		{"synthid debug", interop.EngineSynthID, `{"ngram_len":5,"keys":[1],"debug_mode":true}`, "debug_mode"},
 		{"long", interop.EngineVLLM, strings.Repeat(" ", 1<<20+1), "longer"},
