@@ -52,25 +52,42 @@ func newSmallest(t testing.TB, k watermark.Key) smallest {
 	return smallest{3, testmark.Green(t, k, 1)}
 }
 
+// namesSeeds is namesInputs with the names of seeds.
+type namesSeeds struct{ namesInputs }
+
+func (s namesSeeds) AppendSeed(dst []byte, context []Token) []byte {
+	return binary.LittleEndian.AppendUint32(dst, uint32(slices.Min(context)))
+}
+
 // TestUnitsOfNamedInputs counts by hand: each distinct (smallest id, token) is one unit. An input
-// that occurs with an excluded context is out.
+// that occurs with an excluded context or in an excluded text is out. If the scorer names its seeds,
+// so is each input with a seed of an excluded context.
 func TestUnitsOfNamedInputs(t *testing.T) {
+	inputs := namesInputs{newSmallest(t, testmark.Key(60))}
+	t.Run("inputs", func(t *testing.T) { testUnits(t, inputs, inputs.smallest, false) })
+	t.Run("seeds", func(t *testing.T) { testUnits(t, namesSeeds{inputs}, inputs.smallest, true) })
+}
+
+func testUnits(t *testing.T, s detect.Scorer, by smallest, seeds bool) {
 	rng := rand.New(rand.NewPCG(601, 602))
-	s := namesInputs{newSmallest(t, testmark.Key(60))}
 	for range 50 {
 		texts := [][]Token{testmark.Uniform(rng, 200, 12), testmark.Uniform(rng, 60, 12)}
 		prompt := testmark.Uniform(rng, 8, 12)
-		excluded := map[[3]Token]bool{}
+		type input struct{ seed, token Token }
+		excluded, given, givenSeeds := map[[3]Token]bool{}, map[input]bool{}, map[Token]bool{}
 		for i := 3; i <= len(prompt); i++ {
 			excluded[[3]Token(prompt[i-3:i])] = true
+			givenSeeds[slices.Min(prompt[i-3:i])] = true
+			if i < len(prompt) {
+				given[input{slices.Min(prompt[i-3 : i]), prompt[i]}] = true
+			}
 		}
-		type input struct{ seed, token Token }
 		seen, out, positions := map[input]bool{}, map[input]bool{}, 0
 		for _, text := range texts {
 			for i := 3; i < len(text); i++ {
 				in := input{slices.Min(text[i-3 : i]), text[i]}
 				seen[in] = true
-				out[in] = out[in] || excluded[[3]Token(text[i-3:i])]
+				out[in] = out[in] || excluded[[3]Token(text[i-3:i])] || given[in] || seeds && givenSeeds[in.seed]
 				positions++
 			}
 		}
@@ -78,7 +95,7 @@ func TestUnitsOfNamedInputs(t *testing.T) {
 		for in := range seen {
 			if !out[in] {
 				scored++
-				green += s.one.Score(nil, []detect.Pair{{Context: []Token{in.seed}, Token: in.token}})[0]
+				green += by.one.Score(nil, []detect.Pair{{Context: []Token{in.seed}, Token: in.token}})[0]
 			}
 		}
 		a, b := detect.NewAccumulator(s, nil), detect.NewAccumulator(s, nil)
@@ -104,6 +121,21 @@ func TestUnitsOfNamedInputs(t *testing.T) {
 		other.Exclude(prompt)
 		require.NoError(t, b.Merge(other))
 		require.Equal(t, r, b.Result(), "order and shards")
+
+		kept, err := a.MarshalBinary()
+		require.NoError(t, err)
+		same, err := b.MarshalBinary()
+		require.NoError(t, err)
+		require.Equal(t, kept, same)
+		back := detect.NewAccumulator(s, nil)
+		require.NoError(t, back.UnmarshalBinary(kept))
+		require.Equal(t, r, back.Result(), "kept")
+		require.Equal(t, r, a.Clone().Result(), "copy")
+		panel := detect.NewPanel([]detect.Scorer{newSmallest(t, testmark.Key(62)), s}, nil)
+		panel.Exclude(prompt)
+		panel.Add(texts[0])
+		panel.Add(texts[1])
+		require.Equal(t, r.Green, panel.Results()[1].Green, "with a scorer without names")
 
 		scan := detect.Text(s, texts[0], &detect.TextOptions{Prompts: [][]Token{prompt}, Spans: true})
 		one := detect.NewAccumulator(s, nil)

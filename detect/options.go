@@ -107,7 +107,7 @@ func (o *Options) config(s Scorer) evidence.Config {
 	return evidence.Config{
 		Width: s.Width(), Vocab: s.Vocab(),
 		ByContext: o.Dedup == DedupContext, Weighting: evidence.Weighting(o.Weighting),
-		SampleSize: o.Sample.Size, RunKey: o.Sample.RunKey, Exempt: o.Exempt,
+		SampleSize: o.Sample.Size, RunKey: o.Sample.RunKey, Exempt: o.Exempt, Naming: evidence.NamingOf(s),
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 type Panel struct {
 	scorers  []Scorer
 	options  Options
-	evidence []*evidence.Evidence // one for each width
+	evidence []*evidence.Evidence // one for each width, and one more if scorers of it name inputs
 	of       []int                // index into evidence for each scorer
 	counts   *counting            // nil until Smallest needs it
 }
@@ -35,7 +35,11 @@ func NewPanel(s []Scorer, o *Options) *Panel {
 		panic("detect: Tests times the number of scorers overflows")
 	}
 	seen := make(map[string]bool, len(s))
-	byWidth := make(map[int]int)
+	type kind struct {
+		width  int
+		naming evidence.Naming
+	}
+	byKind := make(map[kind]int)
 	for i, scorer := range s {
 		if scorer.Vocab() != s[0].Vocab() {
 			panic("detect: the scorers of a Panel differ in vocabulary")
@@ -44,11 +48,12 @@ func NewPanel(s []Scorer, o *Options) *Panel {
 			panic("detect: two scorers of a Panel have one ID")
 		}
 		seen[scorer.ID()] = true
-		at, ok := byWidth[scorer.Width()]
+		config := p.options.config(scorer)
+		at, ok := byKind[kind{config.Width, config.Naming}]
 		if !ok {
 			at = len(p.evidence)
-			byWidth[scorer.Width()] = at
-			p.evidence = append(p.evidence, evidence.New(p.options.config(scorer)))
+			byKind[kind{config.Width, config.Naming}] = at
+			p.evidence = append(p.evidence, evidence.New(config))
 		}
 		p.of[i] = at
 	}

@@ -30,11 +30,21 @@ type Scorer interface {
 // A UnitNamer is a [Scorer] that names the distinct input of its function for a pair. Implement it
 // if several contexts can be one input, for example if only the smallest hash of a window counts.
 // Pairs with one name have one score. So tests score one of them, and count the others as
-// duplicates. If one pair of a name is excluded, all of them are. Without this method the pair
-// itself is the input.
+// duplicates. If one pair of a name is excluded or occurs in an excluded text, all of them are
+// excluded. Without this method the pair itself is the input.
 type UnitNamer interface {
 	Scorer
 	// AppendUnit appends the name of a pair's input to dst. It does not keep the pair or its
 	// context. It must be safe for concurrent use.
 	AppendUnit(dst []byte, p Pair) []byte
+}
+
+// A ContextNamer is a [UnitNamer] whose function makes a seed of the context alone. Pairs are one
+// input if their seeds and their tokens are equal. If a context is excluded, so are all contexts of
+// its seed.
+type ContextNamer interface {
+	UnitNamer
+	// AppendSeed appends the name of a context's seed to dst. It does not keep the context. It must
+	// be safe for concurrent use.
+	AppendSeed(dst []byte, context []Token) []byte
 }

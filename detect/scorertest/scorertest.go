@@ -28,6 +28,7 @@ const pairs = 1300
 //   - Every score is in the range of the law, or is watermark.NotScored or watermark.InMessage.
 //   - Pairs and their contexts stay as they are.
 //   - A [detect.UnitNamer] gives one score to pairs of one name.
+//   - A [detect.ContextNamer] gives one name to pairs of one seed and token, and to no others.
 //   - A [detect.PayloadScorer] with a payload appends one PayloadScore for each pair.
 //
 // Run it under the race detector too: it calls the scorer from several goroutines.
@@ -46,6 +47,9 @@ func Test(s detect.Scorer) error {
 	}
 	if n, ok := s.(detect.UnitNamer); ok {
 		errs = append(errs, names(n, text, scores))
+	}
+	if n, ok := s.(detect.ContextNamer); ok {
+		errs = append(errs, seeds(n, text))
 	}
 	if p, ok := s.(detect.PayloadScorer); ok && p.PayloadBits() > 0 {
 		errs = append(errs, payload(p, text))
@@ -183,6 +187,30 @@ func names(s detect.UnitNamer, text []detect.Pair, scores []int64) error {
 			return fmt.Errorf("scorertest: pairs %d and %d have one name, but the scores %d and %d",
 				j, i, scores[j], scores[i])
 		}
+	}
+	return nil
+}
+
+// seeds checks the names of seeds.
+func seeds(s detect.ContextNamer, text []detect.Pair) error {
+	type input struct {
+		seed  string
+		token detect.Token
+	}
+	names, inputs := make(map[input]string), make(map[string]input)
+	for i, p := range text {
+		seed := s.AppendSeed(nil, p.Context)
+		if !bytes.Equal(s.AppendSeed([]byte("x"), p.Context), append([]byte("x"), seed...)) {
+			return fmt.Errorf("scorertest: AppendSeed changes dst or the seed of pair %d between calls", i)
+		}
+		in, name := input{string(seed), p.Token}, string(s.AppendUnit(nil, p))
+		if of, ok := names[in]; ok && of != name {
+			return fmt.Errorf("scorertest: pair %d has two names for one seed and token", i)
+		}
+		if of, ok := inputs[name]; ok && of != in {
+			return fmt.Errorf("scorertest: pair %d has the name of another seed or token", i)
+		}
+		names[in], inputs[name] = name, in
 	}
 	return nil
 }

@@ -118,6 +118,21 @@ type named struct{ hashed }
 
 func (named) AppendUnit(dst []byte, p detect.Pair) []byte { return append(dst, byte(p.Token&1)) }
 
+// seeded has the same seed for all contexts, though its names tell them apart.
+type seeded struct{ hashed }
+
+func (seeded) AppendUnit(dst []byte, p detect.Pair) []byte {
+	return fmt.Appendf(dst, "%d %d", p.Context, p.Token)
+}
+func (seeded) AppendSeed(dst []byte, _ []detect.Token) []byte { return append(dst, 1) }
+
+// unseeded has a seed for each context, though its names do not tell them apart.
+type unseeded struct{ named }
+
+func (unseeded) AppendSeed(dst []byte, context []detect.Token) []byte {
+	return fmt.Appendf(dst, "%d", context)
+}
+
 func TestFaultsAreFound(t *testing.T) {
 	require.NoError(t, scorertest.Test(hashed{}))
 	for _, c := range []struct{ fault, says string }{
@@ -136,6 +151,8 @@ func TestFaultsAreFound(t *testing.T) {
 		})
 	}
 	assert.ErrorContains(t, scorertest.Test(named{}), "one name, but the scores")
+	assert.ErrorContains(t, scorertest.Test(seeded{}), "two names for one seed")
+	assert.ErrorContains(t, scorertest.Test(unseeded{}), "of another seed or token")
 }
 
 func TestLawsAreTested(t *testing.T) {

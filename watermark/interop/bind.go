@@ -73,8 +73,9 @@ func (p *Profile) greenLaw(share float64) watermark.Bernoulli {
 	return watermark.Bernoulli{P: share, Marked: share * odds / (1 + float64(share*(odds-1)))}
 }
 
-// listMark returns a mark of lists that are permutations of torch. seed returns the seed of a pair.
-func (p *Profile) listMark(context int, last bool, seed func(watermark.Pair) uint32) (*mark, error) {
+// listMark returns a mark of lists that are permutations of torch. seed returns the seed of a pair,
+// which depends on its token if own is set.
+func (p *Profile) listMark(context int, last, own bool, seed func(watermark.Pair) uint32) (*mark, error) {
 	size := int(float64(p.Vocab) * p.Gamma)
 	if size < 1 {
 		return nil, paramError("gamma", "%v of %d ids is not one id", p.Gamma, p.Vocab)
@@ -84,6 +85,7 @@ func (p *Profile) listMark(context int, last bool, seed func(watermark.Pair) uin
 		return one64(green.has(seed(q), p.shifted(q.Token)))
 	})
 	m.unit = func(dst []byte, q watermark.Pair) []byte { return appendUnit(dst, uint64(seed(q)), q.Token) }
+	m.own = own
 	return m, nil
 }
 
@@ -114,14 +116,14 @@ func withCandidate(q watermark.Pair) []watermark.Token {
 
 func bindHF(p *Profile, k []uint64) (*mark, error) {
 	if p.Scheme == "hf-lefthash" {
-		return p.listMark(p.Width, false, func(q watermark.Pair) uint32 {
+		return p.listMark(p.Width, false, false, func(q watermark.Pair) uint32 {
 			return uint32(mulSeed(k[0]%seedModulus, uint64(q.Context[len(q.Context)-1])))
 		})
 	}
 	// The table depends on the key.
 	table := &hfTable{seed: uint32(k[0])}
 	w := &window{name: "anchored_minhash_prf", width: p.Width, own: true, key: k[0], hash: func(x int64) int64 { return tableHash(table.get().ids)(x) }}
-	return p.listMark(w.context(), false, func(q watermark.Pair) uint32 { return uint32(w.kgwSeed(withCandidate(q))) })
+	return p.listMark(w.context(), false, true, func(q watermark.Pair) uint32 { return uint32(w.kgwSeed(withCandidate(q))) })
 }
 
 // An hfTable is the table of one key, which takes 10 ms and 4 MB. It is let go under pressure of
@@ -155,7 +157,7 @@ func bindKGW(p *Profile, k []uint64) (*mark, error) {
 		return nil, err
 	}
 	w := &window{name: at.function, width: at.width, own: at.own, key: k[0], hash: func(x int64) int64 { return fixedHash()(x) }}
-	return p.listMark(w.context(), p.Legacy, func(q watermark.Pair) uint32 { return uint32(w.kgwSeed(w.of(q))) })
+	return p.listMark(w.context(), p.Legacy, w.own, func(q watermark.Pair) uint32 { return uint32(w.kgwSeed(w.of(q))) })
 }
 
 // of returns the tokens of the window of a pair.
@@ -176,7 +178,7 @@ func bindSBW(p *Profile, k []uint64) (*mark, error) {
 		w.hash = func(x int64) int64 { return fixedHash()(x) }
 	}
 	if !at.philox {
-		return p.listMark(w.context(), false, func(q watermark.Pair) uint32 { return uint32(w.sbwSeed(w.of(q))) })
+		return p.listMark(w.context(), false, w.own, func(q watermark.Pair) uint32 { return uint32(w.sbwSeed(w.of(q))) })
 	}
 	threshold := sbwThreshold(p.Gamma)
 	if threshold == 0 || threshold == 1<<31 {
@@ -187,6 +189,7 @@ func bindSBW(p *Profile, k []uint64) (*mark, error) {
 		return one64(sbwWord(seed(q), q.Token) < threshold)
 	})
 	m.unit = func(dst []byte, q watermark.Pair) []byte { return appendUnit(dst, seed(q), q.Token) }
+	m.own = w.own
 	return m, nil
 }
 
@@ -194,7 +197,7 @@ func bindTGI(p *Profile, k []uint64) (*mark, error) {
 	if hi, _ := bits.Mul64(k[0], uint64(p.Vocab-1)); hi != 0 {
 		return nil, paramError("key", "times an id is above 2^64, which the engine does not accept")
 	}
-	return p.listMark(1, false, func(q watermark.Pair) uint32 { return uint32(k[0] * uint64(q.Context[0])) })
+	return p.listMark(1, false, false, func(q watermark.Pair) uint32 { return uint32(k[0] * uint64(q.Context[0])) })
 }
 
 func fillThreeBricks(p *Profile) {
@@ -216,7 +219,7 @@ func bindThreeBricks(p *Profile, k []uint64) (*mark, error) {
 		return uint32(s)
 	}
 	if p.Scheme == "three-bricks-greenlist" {
-		return p.listMark(p.Width, false, seed)
+		return p.listMark(p.Width, false, false, seed)
 	}
 	m := newGumbel(p.Width, func(q watermark.Pair) uniform {
 		n := uint64(1<<24-torchUniform24(seed(q), int(p.shifted(q.Token)))) << 40

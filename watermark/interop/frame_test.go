@@ -100,3 +100,35 @@ func TestUnits(t *testing.T) {
 		})
 	}
 }
+
+// TestPromptsExcludeSeeds: an input of the engine's function that the prompt has is left out, even if
+// the text has it in another window. Text that shares pairs of words with a marked prompt would be
+// called marked otherwise.
+func TestPromptsExcludeSeeds(t *testing.T) {
+	for _, c := range []struct {
+		profile      string
+		prompt, text ids
+		scored       int64
+	}{
+		{`"scheme":"hf-lefthash","width":3`, ids{1, 2, 3, 4}, ids{7, 8, 3, 4, 9}, 0},
+		{`"scheme":"hf-lefthash","width":3`, ids{1, 2, 3, 4}, ids{7, 8, 3, 5, 6}, 1},
+		{`"scheme":"hf-lefthash","width":3`, ids{1, 2, 3, 4}, ids{7, 3, 8, 5}, 1},
+		{`"scheme":"kgw","preset":"ff-minfunc_prf-3-False"`, ids{9, 2, 9, 4}, ids{7, 2, 7, 5, 6}, 0},
+		{`"scheme":"kgw","preset":"ff-minfunc_prf-3-False"`, ids{9, 2, 9, 4}, ids{7, 8, 7, 5, 6}, 2},
+		{`"scheme":"sbw","preset":"gpu-ff-additive_prf-2-False"`, ids{2, 5}, ids{4, 3, 6, 9}, 1},
+		{`"scheme":"kgw","preset":"ff-additive_prf-3-True"`, ids{1, 2, 6}, ids{2, 1, 6, 9}, 1}, // the pair of the prompt, 2+1+6
+		{`"scheme":"kgw","preset":"ff-additive_prf-3-True"`, ids{1, 2, 6}, ids{2, 1, 7, 9}, 2},
+		{`"scheme":"three-bricks-greenlist","width":2`, ids{1, 2, 3}, ids{5, 2, 3, 4}, 1}, // 2, 3 is a context of the prompt
+	} {
+		t.Run(c.profile, func(t *testing.T) {
+			s, err := parse(t, `{"isotope":1,"vocab":100,"tokenizer":"none",`+c.profile+`}`).Bind(newKey(t, 1<<50+3))
+			require.NoError(t, err)
+			a := detect.NewAccumulator(s, nil)
+			a.Exclude(c.prompt)
+			a.Add(c.text)
+			assert.Equal(t, c.scored, a.Result().Scored)
+			r := detect.Text(s, c.text, &detect.TextOptions{Prompts: [][]watermark.Token{c.prompt}, Spans: true})
+			assert.Equal(t, c.scored, r.Scored)
+		})
+	}
+}

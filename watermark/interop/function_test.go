@@ -239,7 +239,9 @@ func TestHFLists(t *testing.T) {
 		if p.Scheme == "hf-selfhash" {
 			pair.Context = v.Window[:len(v.Window)-1]
 		}
-		seed := s.(unitMark).AppendUnit(nil, pair)[:8]
+		seed := s.(interface {
+			AppendUnit([]byte, watermark.Pair) []byte
+		}).AppendUnit(nil, pair)[:8]
 		require.Equal(t, appendUnit(nil, uint64(uint32(v.Seed)), 0)[:8], seed)
 		require.Equal(t, float64(v.Size)/float64(p.Vocab), s.Law().(watermark.Bernoulli).P)
 	}

@@ -68,6 +68,7 @@ type mark struct {
 	limits  Limits
 	score   func(p watermark.Pair) int64
 	unit    func(dst []byte, p watermark.Pair) []byte // nil if the pair is the input
+	own     bool                                      // the seed of a pair depends on its token
 	sum     func(pairs iter.Seq[watermark.Pair]) float64
 }
 
@@ -76,6 +77,14 @@ type unitMark struct{ *mark }
 
 // AppendUnit appends the name of a pair's input: the seed and the token.
 func (m unitMark) AppendUnit(dst []byte, p watermark.Pair) []byte { return m.unit(dst, p) }
+
+// A seedMark is a unitMark whose seed does not depend on the token.
+type seedMark struct{ unitMark }
+
+// AppendSeed appends the name of a context's seed.
+func (m seedMark) AppendSeed(dst []byte, context []watermark.Token) []byte {
+	return m.unit(dst, watermark.Pair{Context: context})
+}
 
 // Bind returns the scorer of the profile under a key. With DedupNone, use [Each] as well. An error
 // about a parameter is a [*watermark.ParamError].
@@ -104,8 +113,11 @@ func (p *Profile) Bind(k Key) (Scorer, error) {
 		m.limits.Warnings = append(m.limits.Warnings, ErrNoDedup)
 		m.limits.NoVerdict = true
 	}
-	if m.unit != nil {
+	switch {
+	case m.unit != nil && m.own:
 		return unitMark{m}, nil
+	case m.unit != nil:
+		return seedMark{unitMark{m}}, nil
 	}
 	return m, nil
 }

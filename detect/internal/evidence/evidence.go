@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"iter"
+	"maps"
 	"math/bits"
 	"slices"
 
@@ -50,6 +51,31 @@ type Config struct {
 	SampleSize int
 	RunKey     [16]byte
 	Exempt     []Token // sorted ids that are never scored
+	// Naming says how several pairs can be one input of the scorers' function. Then excluded texts
+	// take the pairs of other contexts out as well.
+	Naming Naming
+}
+
+// A Naming is which names the scorers of Evidence have.
+type Naming uint8
+
+// The kinds of names.
+const (
+	NamesNothing Naming = iota // pairs are inputs
+	NamesUnits                 // the scorers are UnitNamers
+	NamesSeeds                 // they are ContextNamers
+)
+
+// NamingOf returns which names a scorer has.
+func NamingOf(s Scorer) Naming {
+	switch s.(type) {
+	case ContextNamer:
+		return NamesSeeds
+	case UnitNamer:
+		return NamesUnits
+	default:
+		return NamesNothing
+	}
 }
 
 // Evidence is the deduplicated units to score, and the counts of skipped positions. It does not
@@ -59,8 +85,9 @@ type Evidence struct {
 	units  tokset.Config
 	set    *tokset.Set
 	fixed  fixedCounts
-	kept   []watermark.Packed // scratch of Counted
-	whole  []watermark.Packed // scratch of AddPacked
+	given  map[string]struct{} // packed pairs of excluded texts, or contexts for NamesSeeds
+	kept   []watermark.Packed  // scratch of Counted
+	whole  []watermark.Packed  // scratch of AddPacked
 }
 
 // fixedCounts counts positions. No key and no exclusion changes these counts.
@@ -85,6 +112,9 @@ func New(c Config) *Evidence {
 	units := tokset.Config{Width: c.Width, Rule: rule, Size: c.SampleSize, RunKey: c.RunKey}
 	e := &Evidence{config: c, units: units}
 	e.set = tokset.New(e.units)
+	if c.Naming != NamesNothing {
+		e.given = make(map[string]struct{})
+	}
 	return e
 }
 
@@ -271,11 +301,33 @@ func (e *Evidence) Exclude(tokens []Token) {
 	for end := e.config.Width; end <= len(tokens); end++ {
 		e.set.Exclude(tokens[end-e.config.Width : end])
 	}
+	n := e.givenLen()
+	for end := n; n > 0 && end <= len(tokens); end++ {
+		// No unit has a foreign id.
+		if ids := tokens[end-n : end]; !slices.ContainsFunc(ids, func(t Token) bool { return !e.inVocab(t) }) {
+			e.given[string(Pack(nil, ids...))] = struct{}{}
+		}
+	}
+}
+
+// givenLen returns the number of ids in an element of given, 0 if nothing is kept.
+func (e *Evidence) givenLen() int {
+	switch e.config.Naming {
+	case NamesSeeds:
+		return e.config.Width
+	case NamesUnits:
+		return e.config.Width + 1
+	default:
+		return 0
+	}
 }
 
 // Merge adds what other holds. Both must have one Config.
 func (e *Evidence) Merge(other *Evidence) {
 	e.set.Merge(other.set)
+	if e.config.Naming == other.config.Naming {
+		maps.Copy(e.given, other.given)
+	}
 	e.fixed.tokens += other.fixed.tokens
 	e.fixed.vocab += other.fixed.vocab
 	e.fixed.shortContext += other.fixed.shortContext
@@ -284,13 +336,14 @@ func (e *Evidence) Merge(other *Evidence) {
 // Clone returns an independent copy.
 func (e *Evidence) Clone() *Evidence {
 	c := *e
-	c.set, c.kept, c.whole = e.set.Clone(), nil, nil
+	c.set, c.given, c.kept, c.whole = e.set.Clone(), maps.Clone(e.given), nil, nil
 	return &c
 }
 
 // Reset forgets everything and keeps the memory.
 func (e *Evidence) Reset() {
 	e.set.Reset()
+	clear(e.given)
 	e.fixed = fixedCounts{}
 }
 
@@ -366,7 +419,11 @@ func (e *Evidence) AppendBinary(dst []byte) []byte {
 	for _, n := range []int64{e.fixed.tokens, e.fixed.vocab, e.fixed.shortContext} {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(n))
 	}
-	return e.set.AppendBinary(dst)
+	dst = e.set.AppendBinary(dst)
+	for _, ids := range slices.Sorted(maps.Keys(e.given)) {
+		dst = append(dst, ids...)
+	}
+	return dst
 }
 
 // Decode replaces the units and counts with those that AppendBinary wrote. After an error
@@ -381,8 +438,12 @@ func (e *Evidence) Decode(data []byte) error {
 		data = data[8:]
 	}
 	set, data, err := tokset.Decode(data, e.units, e.config.Vocab, null.MaxWeight)
-	if err != nil || len(data) > 0 {
+	if err != nil {
 		return errors.New("the pairs are damaged")
+	}
+	given, err := e.decodeGiven(data)
+	if err != nil {
+		return err
 	}
 	// Each part is within the whole, so that sums of parts do not overflow.
 	within := func(n int64) bool { return n >= 0 && n <= f.tokens }
@@ -390,6 +451,26 @@ func (e *Evidence) Decode(data []byte) error {
 		f.vocab+f.shortContext+set.Positions() != f.tokens {
 		return errors.New("the counts do not add up")
 	}
-	e.set, e.fixed = set, f
+	e.set, e.fixed, e.given = set, f, given
 	return nil
+}
+
+// decodeGiven reads the elements of given, which ascend.
+func (e *Evidence) decodeGiven(data []byte) (map[string]struct{}, error) {
+	size := e.givenLen() * IDSize
+	if size == 0 && len(data) > 0 {
+		return nil, errors.New("the pairs are damaged")
+	}
+	if e.given == nil {
+		return nil, nil
+	}
+	given, last := make(map[string]struct{}), ""
+	for ; len(data) > 0; data = data[size:] {
+		if len(data) < size || string(data[:size]) <= last && len(given) > 0 || !AllBelow(string(data[:size]), e.config.Vocab) {
+			return nil, errors.New("the excluded texts are damaged")
+		}
+		last = string(data[:size])
+		given[last] = struct{}{}
+	}
+	return given, nil
 }

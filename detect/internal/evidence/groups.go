@@ -9,6 +9,13 @@ type UnitNamer interface {
 	AppendUnit(dst []byte, p Pair) []byte
 }
 
+// A ContextNamer is a UnitNamer whose names are the seed of a context and a token. Package detect
+// documents it.
+type ContextNamer interface {
+	UnitNamer
+	AppendSeed(dst []byte, context []Token) []byte
+}
+
 // A unitGroup is the units of the set that are one input of a scorer's function.
 type unitGroup struct {
 	first    int   // number of the first unit
@@ -18,7 +25,8 @@ type unitGroup struct {
 }
 
 // groups merges the units that a scorer calls one input, in the order of their first units. A group
-// is excluded if one of its units is: a writer who saw that unit knows the score of the group.
+// is excluded if one of its units is, or if an excluded text has its input: a writer who saw that text
+// knows the score of the group.
 func (e *Evidence) groups(s UnitNamer) []unitGroup {
 	var groups []unitGroup
 	var key []byte
@@ -39,7 +47,42 @@ func (e *Evidence) groups(s UnitNamer) []unitGroup {
 		g.given = max(g.given, u.Weight)
 		g.excluded = g.excluded || u.Excluded || e.isExempt(u.Token)
 	}
+	if len(e.given) > 0 {
+		e.excludeGiven(s, groups, places)
+	}
 	return groups
+}
+
+// excludeGiven excludes the groups whose input an excluded text has. If the function reads the
+// context alone, these are all tokens after its seed, as for an excluded context. Otherwise it is
+// the pair. places finds a group by its name.
+func (e *Evidence) excludeGiven(s UnitNamer, groups []unitGroup, places map[string]int) {
+	var name []byte
+	if e.config.Naming == NamesUnits {
+		for packed := range e.given {
+			ids := Unpack(packed)
+			last := len(ids) - 1
+			name = s.AppendUnit(name[:0], Pair{Context: ids[:last:last], Token: ids[last]})
+			if at, ok := places[string(name)]; ok {
+				groups[at].excluded = true
+			}
+		}
+		return
+	}
+	c := s.(ContextNamer)
+	seeds := make(map[string]struct{}, len(e.given))
+	for packed := range e.given {
+		name = c.AppendSeed(name[:0], Unpack(packed))
+		seeds[string(name)] = struct{}{}
+	}
+	var context []Token
+	for i := range groups {
+		context = e.set.AppendContext(context[:0], groups[i].first)
+		name = c.AppendSeed(name[:0], slices.Clip(context))
+		if _, ok := seeds[string(name)]; ok {
+			groups[i].excluded = true
+		}
+	}
 }
 
 // scoreGroups is ScoreNoting for a scorer that names its inputs.
