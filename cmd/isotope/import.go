@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/isotope-wm/isotope/internal/strictjson"
 	"github.com/isotope-wm/isotope/watermark"
 	"github.com/isotope-wm/isotope/watermark/interop"
 )
@@ -49,7 +50,7 @@ func (c *cli) importCommand() *cobra.Command {
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := check([]rule{
-				oneOf("ENGINE", args[0], interop.Engines()...),
+				{!slices.Contains(interop.Engines(), args[0]), fmt.Sprintf("ENGINE %s is not one of %s", strictjson.Quote(args[0]), strings.Join(interop.Engines(), ", "))},
 				{o.newKey == "", "--new-key FILE is missing: the file to write the engine's key to"},
 				{o.vocab == 0 && o.tokenizer == watermark.TokenizerNone, "--vocab N is missing: the vocabulary size of the model"},
 			}); err != nil {

@@ -196,7 +196,9 @@ type AnyScorer interface {
 func (d *Description) Bind(k AnyKey, selector ...watermark.Key) ([]Bound, error) {
 	if d.Engine != nil {
 		if !k.Native.IsZero() {
-			return nil, paramError("key", "is one of isotope/1, but the profile is of scheme %s, whose key file begins with %q", d.Engine.Scheme, keyPrefix)
+			// It does not quote the prefix, which the search for keys in messages would hide.
+			return nil, paramError("key", "is one of isotope/1, but the profile is of scheme %s, whose key file has integer-key-1, a colon and decimal numbers; "+
+				"'isotope export' derives one", d.Engine.Scheme)
 		}
 		s, err := d.Engine.Bind(k.Engine)
 		if err != nil {
