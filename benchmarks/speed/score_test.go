@@ -11,6 +11,7 @@ import (
 	"github.com/isotope-wm/isotope/internal/kernel"
 	"github.com/isotope-wm/isotope/internal/prf"
 	"github.com/isotope-wm/isotope/internal/testmark"
+	"github.com/isotope-wm/isotope/internal/tokset"
 	"github.com/isotope-wm/isotope/watermark"
 )
 
@@ -121,23 +122,47 @@ func BenchmarkScoreBy(b *testing.B) {
 	})
 }
 
-// BenchmarkDedup adds whole texts to an accumulator, which packs and deduplicates them exactly.
-func BenchmarkDedup(b *testing.B) { accumulate(b, func(*detect.Accumulator) {}) }
+// BenchmarkDedup checks and packs the pairs of whole texts and deduplicates them exactly, as an accumulator does
+// before a test.
+func BenchmarkDedup(b *testing.B) {
+	wholeTexts(b, func(*testing.B) func([]watermark.Token) {
+		set := tokset.New(tokset.Config{Width: 2})
+		return func(text []watermark.Token) {
+			for _, token := range text {
+				if token < 0 || int(token) >= vocab {
+					panic("an id is outside the vocabulary")
+				}
+			}
+			set.Reset()
+			set.BeginText()
+			set.AddRun(text, nil, nil)
+			set.Len() // it compares what was added
+		}
+	})
+}
 
-// BenchmarkDetect is the whole test of a text: BenchmarkDedup, then scores and a p-value.
-func BenchmarkDetect(b *testing.B) { accumulate(b, func(a *detect.Accumulator) { a.Result() }) }
+// BenchmarkDetect is the whole test of a text: what BenchmarkDedup does, then scores and a p-value.
+func BenchmarkDetect(b *testing.B) {
+	wholeTexts(b, func(b *testing.B) func([]watermark.Token) {
+		a := detect.NewAccumulator(newMark(b, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, vocab), nil)
+		return func(text []watermark.Token) {
+			a.Reset()
+			a.Add(text)
+			a.Result()
+		}
+	})
+}
 
-func accumulate(b *testing.B, finish func(*detect.Accumulator)) {
+// wholeTexts gives texts of several lengths to the functions that begin returns.
+func wholeTexts(b *testing.B, begin func(*testing.B) func([]watermark.Token)) {
 	for _, length := range []int{256, 1024, 4096, 32768} {
 		docs := texts(max(4, 1<<20/length), length)
 		row := make([]float32, length)
 		backends(b, fmt.Sprintf("scheme=greenlist/dedup=pair/tokens=%d", length), func(b *testing.B) {
-			a := detect.NewAccumulator(newMark(b, watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 2}, vocab), nil)
+			f := begin(b)
 			at := 0
 			inTurns(b, length, func() { kernel.Floor(row, tiny) }, func() {
-				a.Reset()
-				a.Add(docs[at%len(docs)])
-				finish(a)
+				f(docs[at%len(docs)])
 				at++
 			})
 		})

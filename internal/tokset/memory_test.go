@@ -61,6 +61,7 @@ func TestCountsCarry(t *testing.T) {
 	s := New(Config{Width: 1})
 	text := []int32{1, 2}
 	s.AddRun(text, nil, nil)
+	require.Equal(t, 1, s.Len())
 	s.counts.set(0, 1<<32-1)
 	s.AddRun(text, nil, nil)
 	assert.Equal(t, int64(1<<32), s.Unit(0).Count)

@@ -13,12 +13,20 @@ const chunk = 512
 // one weight per token, or is nil if all are 1. AddRun calls first, unless it is nil, for each
 // position that begins a unit. The calls have the order of the units, except in a sample.
 func (s *Set) AddRun(tokens []int32, weights []uint8, first func(position int)) {
+	width, plain := s.config.Width, weights == nil && first == nil && s.isPlain()
+	if plain {
+		if room := s.room(len(tokens) - width); room != nil {
+			for from := 0; from < len(room); from += chunk {
+				s.tags.Inputs(&s.scratch, room[from:min(from+chunk, len(room))], tokens, width+from)
+			}
+			return
+		}
+		s.settle()
+	}
 	if s.packed == nil {
 		s.packed = make([]prf.Input, chunk)
 	}
-	plain := s.config.Rule == ByPair && s.config.Size == 0 && s.config.Width <= prf.MaxPacked &&
-		weights == nil && first == nil && !s.weighs
-	for from := s.config.Width; from < len(tokens); from += chunk {
+	for from := width; from < len(tokens); from += chunk {
 		packed := s.packed[:min(chunk, len(tokens)-from)]
 		s.tags.Inputs(&s.scratch, packed, tokens, from)
 		s.positions += int64(len(packed))
@@ -30,11 +38,21 @@ func (s *Set) AddRun(tokens []int32, weights []uint8, first func(position int)) 
 	}
 }
 
+// isPlain reports whether the set keeps all pairs, all have weight 1, and they equal their inputs.
+func (s *Set) isPlain() bool {
+	return s.config.Rule == ByPair && s.config.Size == 0 && s.config.Width <= prf.MaxPacked && !s.weighs
+}
+
 // AddInputs calls Add for each pair, as texts of their own, with weight 1. The pairs are inputs of a
 // width up to prf.MaxPacked.
 func (s *Set) AddInputs(inputs []prf.Input) {
-	s.positions += int64(len(inputs))
-	if s.config.Rule == ByPair && s.config.Size == 0 && !s.weighs {
+	if s.isPlain() {
+		if room := s.room(len(inputs)); room != nil {
+			copy(room, inputs)
+			return
+		}
+		s.settle()
+		s.positions += int64(len(inputs))
 		s.grow(len(inputs))
 		for len(inputs) > 0 {
 			n := min(chunk, len(inputs))
@@ -43,6 +61,7 @@ func (s *Set) AddInputs(inputs []prf.Input) {
 		}
 		return
 	}
+	s.positions += int64(len(inputs))
 	for i := range inputs {
 		s.BeginText()
 		s.add(&inputs[i], nil, &unit{count: 1, weight: 1})
@@ -70,8 +89,7 @@ func (s *Set) enterChunk(packed []prf.Input, tokens []int32, from int, weights [
 	}
 }
 
-// enterPairs is enterChunk for the usual case: the set keeps all pairs, all have weight 1, and they
-// equal their inputs.
+// enterPairs is enterChunk for the usual case, a plain set. packed may be the room for its pairs.
 func (s *Set) enterPairs(packed []prf.Input) {
 	s.grow(len(packed))
 	if s.n+len(packed) > pageSize || len(s.index.list) > 1 {

@@ -2,12 +2,15 @@ package tokset
 
 import "slices"
 
-// settle cuts a sample to its size. Between cuts the sample may grow to twice the size, so that each
+// settle makes units of loose pairs, and cuts a sample to its size. Between cuts the sample may grow to twice the size, so that each
 // unit costs O(log size) for any text.
 //
 // Limits only fall. So a unit that is kept in the end was below the limit from its first position
 // on, and its count is exact, in one set and after any merge.
 func (s *Set) settle() {
+	if s.loose > 0 {
+		s.distinct()
+	}
 	size := s.config.Size
 	if size == 0 || s.n <= size {
 		return

@@ -61,6 +61,9 @@ type Set struct {
 	tags      *prf.Function
 	scratch   prf.Scratch
 	index     index
+	unindexed bool // the index is empty, though there are units
+	loose     int  // number of pairs in inputs before there are units, see distinct
+	memory    loose
 	n         int              // number of units
 	inputs    pages[prf.Input] // the input of the pair of each unit
 	counts    counts
@@ -107,12 +110,13 @@ func (s *Set) Reset() {
 	if s.excluded == nil || len(s.excluded) > 0 {
 		s.excluded = make(map[prf.Nonce]struct{})
 	}
-	s.inputs.shrink(s.n)
+	s.inputs.shrink(max(s.n, s.loose))
 	s.counts.reset(s.n)
 	s.weights, s.weighs = pages[uint8]{}, false
 	s.texts.shrink(s.n)
 	s.ids.shrink(s.n * s.config.Width)
 	s.n, s.limit, s.positions, s.now = 0, nil, 0, 0
+	s.unindexed, s.loose = false, 0
 }
 
 // Clone returns an independent copy.
@@ -151,7 +155,13 @@ func (s *Set) add(in *prf.Input, context []int32, u *unit) {
 
 // grow makes room for more units.
 func (s *Set) grow(more int) {
-	s.index.grow(&s.inputs, s.n, more, s.keyBits())
+	if s.unindexed {
+		s.index.grow(&s.inputs, 0, s.n+more, s.keyBits())
+		s.index.fill(&s.inputs, s.n, s.keyBits())
+		s.unindexed = false
+	} else {
+		s.index.grow(&s.inputs, s.n, more, s.keyBits())
+	}
 	s.inputs.grow(s.n + more)
 	s.counts.low.grow(s.n + more)
 	if s.weighs {
@@ -202,6 +212,9 @@ func (s *Set) put(i int, in *prf.Input, context []int32, u unit) {
 
 // enter is add without the check of the limit.
 func (s *Set) enter(in *prf.Input, context []int32, u *unit) (isNew bool) {
+	if s.loose > 0 {
+		s.distinct()
+	}
 	s.grow(1)
 	i, ok := s.index.find(&s.inputs, s.n, in, s.keyBits())
 	if !ok {
@@ -312,7 +325,7 @@ type Unit struct {
 	Excluded bool
 }
 
-// Unit returns unit i, in [0, Len).
+// Unit returns unit i, in [0, Len). Call Len before, after the last text.
 func (s *Set) Unit(i int) Unit {
 	in := s.inputs.at(i)
 	out := Unit{Token: token(in), Weight: s.weight(i), Count: s.counts.of(i)}
