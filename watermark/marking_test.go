@@ -340,15 +340,19 @@ func TestGrammars(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		scheme  watermark.Scheme
+		exempt  []Token
 		sampler watermark.Sampler
 		first   bool // Mask is called before all draws
 	}{
-		{"no mark", nil, all, false},
-		{"a bias", watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1}, all, false},
-		{"a gate", watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1, Gate: 0.1}, all, true},
-		{"gumbelmax", watermark.GumbelMax{Width: 1}, all, false},
-		{"gumbelmax, truncated", watermark.GumbelMax{Width: 1}, watermark.Sampler{Temperature: 1, TopK: 3}, true},
-		{"tournament", watermark.Tournament{Depth: 10, Width: 1}, all, true},
+		{"no mark", nil, nil, all, false},
+		{"a bias", watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1}, nil, all, false},
+		{"a bias with exempt ids", watermark.GreenList{Gamma: 0.5, Delta: 6, Width: 1}, []Token{0, 3}, all, true},
+		{"a bias with exempt ids past the row", watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1}, []Token{vocab}, all, false},
+		{"a gate", watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 1, Gate: 0.1}, nil, all, true},
+		{"gumbelmax", watermark.GumbelMax{Width: 1}, nil, all, false},
+		{"gumbelmax with exempt ids", watermark.GumbelMax{Width: 1}, []Token{0, 3}, all, false},
+		{"gumbelmax, truncated", watermark.GumbelMax{Width: 1}, nil, watermark.Sampler{Temperature: 1, TopK: 3}, true},
+		{"tournament", watermark.Tournament{Depth: 10, Width: 1}, nil, all, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(6, 2))
@@ -358,13 +362,18 @@ func TestGrammars(t *testing.T) {
 			for k := range uint64(keys) {
 				var marks []*watermark.Mark
 				if c.scheme != nil {
-					marks = append(marks, newMark(t, numbered(t, 1000+k), c.scheme, vocab))
+					opts := []watermark.Option{}
+					if c.exempt != nil {
+						opts = append(opts, watermark.ScoredOnly{Exempt: c.exempt})
+					}
+					marks = append(marks, newMark(t, numbered(t, 1000+k), c.scheme, vocab+1, opts...))
 				}
 				seqs = append(seqs, newSequence(t, marks...))
 			}
 			for i := range n {
 				s := seqs[i%keys]
-				s.Reset([]Token{Token(i % vocab)})
+				s.Reset(nil)
+				s.Insert([]Token{Token(i % vocab)})
 				got[s.SampleGrammar(slices.Clone(row), g, c.sampler, rng.Float64(), rng.Float64())]++
 				masked := slices.Clone(row)
 				new(even).Mask(masked)

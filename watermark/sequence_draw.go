@@ -66,9 +66,9 @@ type Grammar interface {
 // SampleGrammar draws the next token under a grammar, with the law of Mask followed by Sample. It may
 // write to logits. Where it can, it draws first and calls Mask only if the grammar does not allow that
 // token, which most engines find cheaper. This gives the same law for an ordinary draw, a bias, a
-// [GumbelMax] and a greedy sampler, if nothing is truncated. It does not for a [Tournament], a Gate or
-// a [Bias] of the caller, and not under TopK, TopP or MinP, because these look at all tokens.
-// SampleGrammar then calls Mask first.
+// [GumbelMax] and a greedy sampler, if nothing is truncated. It does not for a [Tournament], a bias with
+// a Gate or with exempt ids, or a [Bias] of the caller. It does not under TopK, TopP or MinP either. All
+// of these look at all tokens. SampleGrammar then calls Mask first.
 //
 // u and again in [0,1) are ordinary random numbers, independent of each other. It returns -1 if no
 // token can be drawn.
@@ -89,7 +89,8 @@ func (s *Sequence) SampleGrammar(logits []float32, g Grammar, sampler Sampler, u
 // grammar allows.
 func (s *Sequence) DrawsBeforeGrammar(sampler Sampler, n int) bool {
 	for i := range s.biases {
-		if b := &s.biases[i]; b.own != nil || b.mark.gate > 0 {
+		// What exempt ids need to keep their probability depends on all other tokens.
+		if b := &s.biases[i]; b.own != nil || b.mark.gate > 0 || len(b.exempt.within(n)) > 0 {
 			return false
 		}
 	}

@@ -29,8 +29,8 @@ type Request struct {
 	Grammar string      // GBNF of llama.cpp, with a rule named root; "" for none
 	// GrammarCheck draws first and applies the grammar to the row only if the token is not
 	// allowed, which costs less. The grammar comes first all the same where the law of a token
-	// would change: for a Tournament, a Gate, under TopK, TopP or MinP, and in a Speculation. With
-	// Logprobs the grammar always comes first.
+	// would change: for a Tournament, for a bias with a Gate or exempt ids, under TopK, TopP or MinP,
+	// and in a Speculation. With Logprobs the grammar always comes first.
 	GrammarCheck bool
 	Stop         []string // the text ends once it holds one of them
 	NoDraft      bool     // verify one token at a time, as without a draft
