@@ -169,3 +169,31 @@ func totalsOf(c Counts) totals {
 		bias: of(c.Bias), draw: of(c.Draw),
 	}
 }
+
+// add reports whether the counts could be those of a Sequence with a bias or not, and with a keyed draw
+// or not.
+func (c *Counts) add(bias, draw bool) bool {
+	drawn := c.Tokens - c.Inserted
+	for _, n := range []int64{c.Inserted, drawn, c.Unasked, c.Replaced, c.PastVocab} {
+		if n < 0 || n > c.Tokens {
+			return false
+		}
+	}
+	t := totalsOf(*c)
+	return divides(&t.bias, drawn, bias) && divides(&t.draw, drawn, draw)
+}
+
+// divides reports whether the outcomes of a mark are those of n positions. Without the mark there are
+// none.
+func divides(outcomes *[outcomes]int64, n int64, has bool) bool {
+	if !has {
+		n = 0
+	}
+	for _, x := range outcomes {
+		if x < 0 || x > n {
+			return false
+		}
+		n -= x
+	}
+	return n == 0
+}

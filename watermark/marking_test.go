@@ -102,6 +102,54 @@ func TestCloneAndResume(t *testing.T) {
 		require.ErrorIs(t, s.Resume(nil, []Token{1}, state), watermark.ErrState)
 		assert.Equal(t, []Token{1}, s.Tokens(), "nothing changes")
 	})
+	for _, c := range []struct {
+		name   string
+		change func(tokens []Token, state *watermark.State, s **watermark.Sequence)
+	}{
+		{"other tokens", func(tokens []Token, _ *watermark.State, _ **watermark.Sequence) { tokens[3]++ }},
+		{"other tokens in order", func(tokens []Token, _ *watermark.State, _ **watermark.Sequence) { slices.Reverse(tokens) }},
+		{"another key", func(_ []Token, _ *watermark.State, s **watermark.Sequence) {
+			*s = newSequence(t, newMark(t, numbered(t, 8), watermark.GumbelMax{Width: 2}, vocab))
+		}},
+		{"another lane", func(_ []Token, _ *watermark.State, s **watermark.Sequence) {
+			*s = newSequence(t, newMark(t, numbered(t, 7), watermark.GumbelMax{Width: 2}, vocab, watermark.Lane{Index: 1}))
+		}},
+		{"another scheme", func(_ []Token, state *watermark.State, s **watermark.Sequence) {
+			state.Check = 0
+			*s = newSequence(t, newMark(t, numbered(t, 7), watermark.GreenList{Gamma: 0.5, Delta: 1, Width: 2}, vocab))
+		}},
+		{"no mark", func(_ []Token, state *watermark.State, s **watermark.Sequence) {
+			state.Check = 0
+			*s = newSequence(t)
+		}},
+		{"another salt", func(_ []Token, state *watermark.State, _ **watermark.Sequence) { state.Salt++ }},
+		{"another beginning", func(_ []Token, state *watermark.State, _ **watermark.Sequence) { state.Begin++ }},
+		{"paused", func(_ []Token, state *watermark.State, _ **watermark.Sequence) { state.Paused = true }},
+		{"negative counts", func(_ []Token, state *watermark.State, _ **watermark.Sequence) {
+			state.Check, state.Counts.Draw.Marked, state.Counts.Draw.Forced = 0, -1, 21
+		}},
+		{"counts that do not add up", func(_ []Token, state *watermark.State, _ **watermark.Sequence) {
+			state.Check = 0
+			state.Counts.Draw.Forced++
+		}},
+		{"more faults than tokens", func(_ []Token, state *watermark.State, _ **watermark.Sequence) {
+			state.Check, state.Counts.Unasked = 0, 21
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSequence(t, newMark(t, numbered(t, 7), watermark.GumbelMax{Width: 2}, vocab))
+			row := make([]float32, vocab)
+			for i := range 20 {
+				s.Accept(s.Sample(row, hotSampler, float64(i)/20))
+			}
+			tokens, state := slices.Clone(s.Tokens()), s.State()
+			require.NoError(t, s.Resume(nil, tokens, state))
+			c.change(tokens, &state, &s)
+			before := s.State()
+			require.ErrorIs(t, s.Resume(nil, tokens, state), watermark.ErrState)
+			assert.Equal(t, before, s.State(), "nothing changes")
+		})
+	}
 }
 
 // TestRewindUndoesEverything takes random steps back and forth, and compares with a Sequence that took

@@ -1,8 +1,10 @@
 package watermark
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"slices"
 )
 
@@ -62,13 +64,30 @@ type State struct {
 	Salt    uint32 `json:"salt"`    // see SetSalt
 	Variant int    `json:"variant"` // see Mark.Variant
 	Counts  Counts `json:"counts"`
+	// Check is a checksum of all this, the tokens and the ids of the keys. 0 is not compared.
+	Check uint32 `json:"check"`
 }
 
 // State returns the state of the text.
 func (s *Sequence) State() State {
-	return State{
+	state := State{
 		Length: s.Len(), Begin: s.last().at - s.start, Paused: s.last().paused, Salt: s.salt, Variant: s.Variant(), Counts: s.Counts(),
 	}
+	state.Check = s.checksum(state, s.Tokens())
+	return state
+}
+
+// checksum returns what Check is for a state and its tokens.
+func (s *Sequence) checksum(state State, tokens []Token) uint32 {
+	state.Check = 0
+	text := fmt.Appendf(nil, "%+v", state)
+	for _, m := range s.Marks() {
+		text = fmt.Appendf(text, " %s %+v %t", m.keyID, m.lane, m.IsKeyedDraw())
+	}
+	for _, t := range tokens {
+		text = binary.LittleEndian.AppendUint32(text, uint32(t))
+	}
+	return crc32.ChecksumIEEE(text)
 }
 
 // ErrState is wrapped by the errors of Resume.
@@ -77,7 +96,7 @@ var ErrState = errors.New("the state is of another text or of other marks")
 // Resume continues a text: prompt as it was given to Reset, the tokens that followed, and the State of
 // that moment. The Sequence then goes on as if it had never stopped, and so do its counts. Rewind does
 // not go back beyond this point. Resume returns an error that wraps [ErrState], and changes nothing, if
-// the state does not belong to the tokens or to the key variant of the Sequence.
+// the state was changed, or does not belong to the tokens or to the keys of the Sequence.
 func (s *Sequence) Resume(prompt, tokens []Token, state State) error {
 	switch {
 	case state.Length != len(tokens) || state.Counts.Tokens != int64(len(tokens)) || state.Begin < 0 || state.Begin > len(tokens):
@@ -86,6 +105,10 @@ func (s *Sequence) Resume(prompt, tokens []Token, state State) error {
 	case state.Variant != s.Variant():
 		return fmt.Errorf("watermark: %w: it has variant %d of the key, and the Sequence has %d; take the same mark again",
 			ErrState, state.Variant, s.Variant())
+	case !state.Counts.add(len(s.biases) > 0, s.draw.mark != nil):
+		return fmt.Errorf("watermark: %w: its counts do not add up for the marks of the Sequence; take the same marks again", ErrState)
+	case state.Check != 0 && state.Check != s.checksum(state, tokens):
+		return fmt.Errorf("watermark: %w: its checksum is another; take the tokens, the keys and the state of one text", ErrState)
 	}
 	s.Reset(prompt)
 	for _, t := range tokens {
