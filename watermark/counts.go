@@ -14,9 +14,9 @@ type Counts struct {
 	Unasked int64 `json:"unasked"`
 	// Replaced counts tokens that differ from the one that the Sequence drew last at their position.
 	Replaced int64 `json:"replaced"`
-	// PastVocab counts positions whose largest logit lay past the vocabulary of the marks. Such an id
-	// is never drawn. If it is one that the model needs, such as the end of a turn, the vocabulary is
-	// too small.
+	// PastVocab counts positions whose largest logit or probability lay past the vocabulary of the
+	// marks. Such an id is never drawn. If it is one that the model needs, such as the end of a turn,
+	// the vocabulary is too small.
 	PastVocab int64      `json:"past_vocab"`
 	Bias      MarkCounts `json:"bias"` // of all biases together; zero without one
 	Draw      MarkCounts `json:"draw"` // of the keyed draw; zero without one

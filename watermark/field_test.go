@@ -178,6 +178,50 @@ func TestVocabularyBelowControlTokens(t *testing.T) {
 	}
 }
 
+// TestPastVocabOfTruncatedRows checks that an end past the vocabulary shows in the counts of an engine
+// that truncates by itself, and of one whose padding is not a number.
+func TestPastVocabOfTruncatedRows(t *testing.T) {
+	const vocab, end = 10, 12
+	ids, probs := []Token{3, end, 4}, []float32{0.2, 0.6, 0.2}
+	row := []float32{0, 0, 0, 1, 1, 0, 0, 0, 0, 0, float32(math.NaN()), 0, 9, float32(math.NaN())}
+	for _, c := range []struct {
+		name   string
+		scheme watermark.Scheme
+	}{
+		{"green list", watermark.GreenList{Gamma: 0.5, Delta: 2, Width: 1}},
+		{"gumbelmax", watermark.GumbelMax{Width: 1, Dual: 0.5}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			marking, err := watermark.NewMarking(vocab, newMark(t, numbered(t, 4), c.scheme, vocab))
+			require.NoError(t, err)
+			spec, ok := marking.Speculation(1)
+			require.True(t, ok)
+			s := marking.Sequence(1)
+			for _, step := range []struct {
+				name string
+				s    *watermark.Sequence
+				draw func() Token
+				past bool
+			}{
+				{"Sample", s, func() Token { return s.Sample(row, watermark.Sampler{Temperature: 1}, 0.5) }, true},
+				{"Draw", s, func() Token { return ids[s.Draw(ids, probs, 0.5)] }, true},
+				{"Pick", s, func() Token { return ids[s.Pick(ids, probs, 0.5)] }, true},
+				{"Draw of what is not the largest", s, func() Token { return ids[s.Draw(ids, []float32{0.6, 0.2, 0.2}, 0.5)] }, false},
+				{"Draw of what is not a probability", s, func() Token { return ids[s.Draw(ids, []float32{0.6, float32(math.Inf(1)), 0.2}, 0.5)] }, false},
+				{"Target", spec.Sequence(), func() Token { return spec.Target(watermark.Row{IDs: ids, Probs: probs}, 0.5) }, true},
+			} {
+				before := step.s.Counts().PastVocab
+				step.s.Accept(step.draw())
+				want := before
+				if step.past {
+					want++
+				}
+				assert.Equal(t, want, step.s.Counts().PastVocab, step.name)
+			}
+		})
+	}
+}
+
 // TestPaddedIDsAreNeverDrawn checks that all ways to draw treat ids past the vocabulary alike, with and
 // without marks.
 func TestPaddedIDsAreNeverDrawn(t *testing.T) {

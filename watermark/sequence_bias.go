@@ -68,7 +68,9 @@ func (s *Sequence) look(logits []float32) {
 	}
 	top := negInf
 	for _, x := range logits[s.vocab:] {
-		top = max(top, x) // NaN where there is one
+		if x > top { // false for NaN
+			top = x
+		}
 	}
 	s.now.past = top > negInf && !anyAtLeast(logits[:s.vocab], top)
 }

@@ -1,5 +1,7 @@
 package watermark
 
+import "math"
+
 // Sample draws the token of the next position from raw logits. It applies the biases, then the
 // sampler's truncation, then the keyed draw or an ordinary one; [Sampler] gives the rules. u in
 // [0,1) is an ordinary random number. Sample does not write to logits and does not Accept the
@@ -116,7 +118,6 @@ func (s *Sequence) DrawsBeforeGrammar(sampler Sampler, n int) bool {
 // caller, which needs a row for Process. Other rules and the result are those of [Sequence.Pick].
 func (s *Sequence) Draw(ids []Token, probs []float32, u float64) int {
 	s.list = s.candidates(s.list, ids, probs)
-	s.now.asked = true
 	if !s.now.biased {
 		s.biasCandidates(s.list)
 	}
@@ -145,7 +146,6 @@ func (s *Sequence) biasCandidates(list []candidate) {
 // It never applies a bias; [Sequence.Draw] does where it is missing. An id outside the vocabulary of
 // the marks is never drawn. See [Mark.Pick] for the arguments and the result.
 func (s *Sequence) Pick(ids []Token, probs []float32, u float64) int {
-	s.now.asked = true
 	s.list = s.candidates(s.list, ids, probs)
 	return s.pick(ids, u)
 }
@@ -165,7 +165,30 @@ func (s *Sequence) pick(ids []Token, u float64) int {
 // have weight 0.
 func (s *Sequence) candidates(list []candidate, ids []Token, probs []float32) []candidate {
 	n := min(len(ids), len(probs))
+	s.lookAt(ids[:n], probs[:n])
 	return appendCandidates(list[:0], ids[:n], probs[:n], s.vocab)
+}
+
+// lookAt is look for what truncation left of a row. An engine whose logits live on a device shows
+// nothing else.
+func (s *Sequence) lookAt(ids []Token, probs []float32) {
+	s.now.asked = true
+	if s.vocab == 0 {
+		return
+	}
+	var within, past float32
+	for i, id := range ids {
+		switch p := probs[i]; {
+		case !(p > 0 && p <= math.MaxFloat32):
+		case id >= 0 && int(id) < s.vocab:
+			within = max(within, p)
+		default:
+			past = max(past, p)
+		}
+	}
+	if past > within {
+		s.now.past = true
+	}
 }
 
 // ProcessDraw makes the keyed draw on a row of tempered and truncated logits, as [Mark.Process]

@@ -154,7 +154,7 @@ func (s *Speculation) Draft(row Row, u float64) Token {
 // Target is Draft with the target key and the target model's row. It draws one more token after
 // all proposed ones have been accepted.
 func (s *Speculation) Target(row Row, u float64) Token {
-	s.row = row.candidates(s.row, s.seq.vocab)
+	s.row = s.seq.candidatesOf(s.row, row)
 	return s.drawn(s.seq.chooseID(s.seq.draw, s.row, u))
 }
 
@@ -171,8 +171,7 @@ func (s *Speculation) drawn(t Token) Token {
 // key. coin and u in [0,1) are ordinary random numbers, independent of each other and of those
 // that Draft had.
 func (s *Speculation) Verify(draft, target Row, token Token, coin, u float64) (t Token, accepted bool) {
-	vocab := s.seq.vocab
-	s.proposed, s.row = draft.candidates(s.proposed, vocab), target.candidates(s.row, vocab)
+	s.proposed, s.row = draft.candidates(s.proposed, s.seq.vocab), s.seq.candidatesOf(s.row, target)
 	normalize(s.proposed)
 	normalize(s.row)
 	p, q := weightOf(s.proposed, token), weightOf(s.row, token)
@@ -193,7 +192,7 @@ func (s *Speculation) Verify(draft, target Row, token Token, coin, u float64) (t
 		left = left || c.weight > 0
 	}
 	if !left { // the rows are equal up to rounding
-		s.row = target.candidates(s.row, vocab)
+		s.row = s.seq.candidatesOf(s.row, target)
 	}
 	return s.drawn(s.seq.chooseID(s.seq.draw, s.row, u)), false
 }
@@ -208,6 +207,13 @@ func (s *Speculation) noteDraft(list []candidate) {
 		s.seq.now.draw = forced
 	}
 	s.seq.isKeyed(s.draft)
+}
+
+// candidatesOf returns the row of the target model in order of ids. It reuses the memory of list.
+func (s *Sequence) candidatesOf(list []candidate, r Row) []candidate {
+	n := min(len(r.IDs), len(r.Probs))
+	s.lookAt(r.IDs[:n], r.Probs[:n])
+	return r.candidates(list, s.vocab)
 }
 
 // candidates returns the row in order of ids. It reuses the memory of list. Ids outside the vocabulary
