@@ -219,8 +219,23 @@ func (d *Reader) rows(in []*rowJSON) ([]student.Row, error) {
 		if err := out[i].Check(d.header.Vocab); err != nil {
 			return nil, d.wrong("row %d: %v", i, err)
 		}
+		if d.header.Top > 0 && !holdsLikeliest(&out[i], d.header.Vocab) {
+			return nil, d.wrong("row %d does not hold the model's likeliest token, as \"top\" promises: a token that it leaves out is likelier than all of its own; write the likeliest token too, or null for no row", i)
+		}
 	}
 	return out, nil
+}
+
+// holdsLikeliest reports whether the likeliest token of a law can be in a row of it. What the row leaves
+// over falls to the other tokens, and none of them has more than the likeliest one.
+func holdsLikeliest(r *student.Row, vocab int) bool {
+	const rounding = 0.01 // of all probabilities together
+	most, left := 0.0, 1.0
+	for _, p := range r.Probs {
+		most = max(most, float64(p))
+		left -= float64(p)
+	}
+	return left <= float64(most*float64(vocab-len(r.Probs)))+rounding
 }
 
 // line returns the next line without its end. The next call overwrites it.
