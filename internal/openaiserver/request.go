@@ -168,7 +168,8 @@ func (q *request) steer(j *job, vocab int) error {
 	}
 	for name, bias := range q.LogitBias {
 		id, err := strconv.Atoi(name)
-		if err != nil || id < 0 || id >= vocab || !(bias >= -100 && bias <= 100) {
+		// One spelling alone: "5" and "05" would be two biases of one token.
+		if err != nil || name != strconv.Itoa(id) || id < 0 || id >= vocab || !(bias >= -100 && bias <= 100) {
 			return badRequest("logit_bias", "invalid_value", "logit_bias must map token ids below %d to numbers from -100 to 100.", vocab)
 		}
 		if j.bias == nil {

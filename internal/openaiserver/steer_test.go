@@ -180,6 +180,8 @@ func TestSteering(t *testing.T) {
 		{"too many alternatives", `"logprobs":true,"top_logprobs":21`, "top_logprobs"},
 		{"a bias beyond the vocabulary", `"logit_bias":{"9999999":1}`, "logit_bias"},
 		{"a bias of a word", `"logit_bias":{"the":1}`, "logit_bias"},
+		{"two biases of one id", `"logit_bias":{"5":1,"05":2}`, "logit_bias"},
+		{"a bias of an id with a sign", `"logit_bias":{"+5":1}`, "logit_bias"},
 		{"a large bias", `"logit_bias":{"5":101}`, "logit_bias"},
 		{"an unknown format", `"response_format":{"type":"json_schema"}`, "response_format"},
 		{"n of 0", `"n":0`, "n"},
