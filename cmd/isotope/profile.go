@@ -37,7 +37,7 @@ text.
 --scheme gumbelmax and --scheme tournament are keyed draws with four tokens of context.
 They leave the distribution of each token as it is, and are found in still shorter texts.
 Greedy decoding shows neither of them, and training is not known to carry them over. A
-gumbelmax gives the same answer to the same request. --variants gives it several keys, of
+gumbelmax always continues the same beginning alike. --variants gives it several keys, of
 which each text has one. --dual gives it two keys, between which contexts change.
 
 --for picks the scheme for an aim. It is compliance for a service that marks all its text,
@@ -172,7 +172,7 @@ func (o *profileFlags) register(cmd *cobra.Command) {
 	f.IntVar(&p.Variants, "variants", 1, "gumbelmax, tournament: number of keys, of which each text has one")
 	f.IntVar(&o.width, "width", 0, "context width in tokens, 0 to 16 (default: 2 for greenlist, 4 for the others)")
 	f.StringVar(&p.Tokenizer, "tokenizer", defaultTokenizer, "tokenizer `NAME`: one of "+strings.Join(tokenize.Names(), ", ")+`. A model that has one of these and the file of a tokenizer are names, too. Token ids from outside have "none"`)
-	f.IntVar(&p.Vocab, "vocab", 0, "vocabulary size (default: the tokenizer's)")
+	f.IntVar(&p.Vocab, "vocab", 0, "number of logits in a row of the model, control tokens included; ids from it on are never drawn (default: those of the tokenizer)")
 	f.StringVar(&o.band, "band", "", "part `LO,HI` of the 65536 parts of contexts; needs --selector")
 	f.StringVar(&o.selector, "selector", "", "key `FILE` that divides the contexts between bands")
 	f.StringVar(&p.Mask, "mask", "", `"context" leaves repeated contexts of a text unmarked, "none" marks them (default: none for greenlist, context for the others)`)
@@ -251,7 +251,7 @@ func (o *profileFlags) describe() error {
 func (o *profileFlags) tokenizer() error {
 	p := &o.profile
 	if p.Tokenizer == watermark.TokenizerNone {
-		return check([]rule{{p.Vocab == 0, "--tokenizer none needs --vocab: the number of token ids"}})
+		return check([]rule{{p.Vocab == 0, "--tokenizer none needs --vocab: the number of logits in a row of the model"}})
 	}
 	t, err := loadTokenizer(p.Tokenizer)
 	if err != nil {
