@@ -266,8 +266,10 @@ func (m *Mark) Exempt() []Token { return slices.Clone(m.test.exempt) }
 func (m *Mark) Dedup() string { return m.test.dedup }
 
 // ExemptShift returns what an engine adds to the logits of exempt ids where it adds the bias of
-// [Sequence.Mask] itself, in nats: ln(1 + Gamma (e^Delta - 1)). On average over keys they then keep their
-// probability at temperature 1. It is 0 for a mark without exempt ids, and for a keyed draw.
+// [Sequence.Mask] itself, in nats: ln(1 + Gamma (e^Delta - 1)). At temperature 1 the odds of the other
+// tokens against them are then, on average over keys, what they are without the mark. The colours of a
+// few likely tokens still move the probability of an exempt id, where [Sequence.Process], which sees the
+// row, keeps it. ExemptShift is 0 for a mark without exempt ids, and for a keyed draw.
 func (m *Mark) ExemptShift() float32 {
 	g, ok := m.scheme.(GreenList)
 	if !ok || m.exempt == nil {

@@ -276,6 +276,18 @@ func TestMaskIsProcess(t *testing.T) {
 	g := watermark.GreenList{Gamma: 0.25, Delta: 2, Width: 1}
 	assert.InDelta(t, math.Log(0.75+0.25*math.E*math.E), newMark(t, numbered(t, 1), g, vocab, watermark.ScoredOnly{Exempt: []Token{2}}).ExemptShift(), 1e-6)
 	assert.Zero(t, newMark(t, numbered(t, 1), g, vocab).ExemptShift())
+	// Two tokens and an exempt one, all equally likely: the odds are 2 to 1 on average over keys.
+	const keys = 4000
+	odds := 0.0
+	for k := range uint64(keys) {
+		m := newMark(t, numbered(t, k), g, 3, watermark.ScoredOnly{Exempt: []Token{2}})
+		mask := make([]uint64, 1)
+		m.Mask(mask, []Token{1})
+		for v := range 2 {
+			odds += math.Exp(g.Delta*float64(mask[0]>>v&1) - float64(m.ExemptShift()))
+		}
+	}
+	assert.InDelta(t, 2, odds/keys, 0.1)
 }
 
 // TestGreenMassOfASequence compares with the mark that knows the context.

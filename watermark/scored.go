@@ -16,7 +16,8 @@ import "slices"
 // mark. A bias and a keyed draw are among the other tokens. A [Bias] of the caller only leaves their
 // logits alone.
 //
-// An engine that adds a [Sequence.Mask] to its logits adds [Mark.ExemptShift] to those of exempt ids.
+// An engine that adds a [Sequence.Mask] to its logits adds [Mark.ExemptShift] to those of exempt ids,
+// where the delta of the Mask is not 0.
 type ScoredOnly struct {
 	Exempt []Token // ids below the vocabulary size, each once
 }

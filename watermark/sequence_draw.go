@@ -28,9 +28,10 @@ func (s *Sequence) sample(logits []float32, sampler Sampler, u float64) Token {
 }
 
 // SampleProb is Sample that also returns the probability of the token: its share of what the biases,
-// the temperature and the truncation left, before a keyed draw. On average over keys the token is drawn
-// with this probability. It is 1 for a greedy sampler, and 0 if no entry can be drawn. Its relative
-// error is below 1e-5, and SampleProb costs one more pass over a row that is not truncated.
+// the temperature and the truncation left, before a keyed draw. On average over the draw's keys the token
+// is drawn with this probability, except by a [Tournament] of more than two candidates. It is 1 for a
+// greedy sampler, and 0 if no entry can be drawn. Its relative error is below 1e-5, and SampleProb costs
+// one more pass over a row that is not truncated.
 //
 // For the probability that the model itself gives to a token see [LogProb].
 func (s *Sequence) SampleProb(logits []float32, sampler Sampler, u float64) (t Token, p float64) {
