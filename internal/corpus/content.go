@@ -24,6 +24,7 @@ type member struct {
 	depth       int         // of containers around it
 	contentType string      // that a crawl or a message declares, without parameters
 	charset     string      // that it declares, or empty
+	converted   bool        // its stream is UTF-8 by now, whatever a page or message in it declares
 	top         bool        // the input itself
 	record      bool        // a record of a crawl, whose rows are rows of the crawl
 	offset      int64       // of a record's content in the crawl
@@ -92,12 +93,13 @@ func (r *run) text(s *stream, m member, head []byte, whole bool) error {
 		var ok bool
 		if enc, name, ok = lookupEncoding(m.charset); !ok {
 			r.charsetNote(m, m.charset)
-			enc, name = nil, ""
+			enc, name, m.charset = nil, "", ""
 		}
 	}
-	if name == "" && r.o.Encoding != "" && m.contentType != "text/html" {
+	if name == "" && r.o.Encoding != "" && m.contentType != "text/html" && !r.declaresCharset(head, whole, m) {
 		enc, name = r.encoding, r.encName
 	}
+	m.converted = name != ""
 	if name == "" {
 		name = "utf-8"
 	}
@@ -124,6 +126,16 @@ func (r *run) text(s *stream, m member, head []byte, whole bool) error {
 		return r.skip(m.place, Empty, "the file holds a byte order mark and nothing else; there is nothing to test")
 	}
 	return r.format(s, m, head, whole)
+}
+
+// declaresCharset reports whether text that begins so says its charset itself, which counts
+// more than the encoding that the caller named.
+func (r *run) declaresCharset(head []byte, whole bool, m member) bool {
+	f := r.o.Format
+	if f == FormatAuto || m.record {
+		f, _, _ = looks(head, whole, m.name, m.contentType)
+	}
+	return f == FormatMail || f == FormatMbox || f == FormatHTML && declaredCharset(head) != ""
 }
 
 func (r *run) charsetNote(m member, charset string) {

@@ -37,7 +37,7 @@ func (r *run) page(s *stream, m member) error {
 func (r *run) pageText(s *stream, m *member) (text []byte, tooLarge string, cut error) {
 	head, _ := s.peek(4096)
 	var in io.Reader = s
-	if _, name, _ := marked(head); name == "" && (m.record || r.leaf.Encoding == "" || r.leaf.Encoding == "utf-8") {
+	if !m.converted {
 		if enc, name := r.pageEncoding(head, m); enc != nil {
 			in = transform.NewReader(s, enc.NewDecoder())
 			if !m.record {

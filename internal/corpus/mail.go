@@ -27,19 +27,19 @@ func (r *run) mail(s *stream, m member) error {
 	if !m.record {
 		p.Row, p.Offset, p.Line = 1, s.pos(), 1
 	}
-	end, err := r.message(s, p)
+	end, err := r.message(s, p, m.converted)
 	if err != nil {
 		return err
 	}
 	return r.skipRest(m.place, end)
 }
 
-// message reads a message and emits its row. Its first error is that which ended the
-// message early.
-func (r *run) message(in io.Reader, p Place) (end, err error) {
+// message reads a message and emits its row. The charsets of its parts do not count where
+// the file was converted. Its first error is that which ended the message early.
+func (r *run) message(in io.Reader, p Place, converted bool) (end, err error) {
 	watch := &watched{r: in}
 	r.rows.begin()
-	mr := mailReader{run: r}
+	mr := mailReader{run: r, converted: converted}
 	mr.message(watch, "", 0)
 	if watch.err != nil && watch.err != io.EOF {
 		end = watch.err
@@ -74,9 +74,10 @@ func (w *watched) Read(p []byte) (int, error) {
 // A mailReader collects the texts of a message.
 type mailReader struct {
 	*run
-	id    string
-	parts int
-	fault *fault
+	converted bool // the message is UTF-8 by now, except for parts in base64 and the like
+	id        string
+	parts     int
+	fault     *fault
 }
 
 // header reads the header of a message, up to its limit.
@@ -150,14 +151,15 @@ func (r *mailReader) part(in io.Reader, contentType, encoding, disposition, path
 		r.multipart(in, kind, params["boundary"], path, depth)
 		return
 	}
-	body := decoded(in, encoding)
+	body, asIs := decoded(in, encoding)
+	asIs = asIs && r.converted
 	switch kind {
 	case "message/rfc822":
 		r.message(body, path, depth+1)
 	case "text/plain":
-		r.text(body, params, path, false)
+		r.text(body, asIs, params, path, false)
 	case "text/html":
-		r.text(body, params, path, true)
+		r.text(body, asIs, params, path, true)
 	default:
 		r.rows.leave(path, "a part of the type %.60q, which is no text", kind)
 		if !strings.HasPrefix(kind, "text/") && depth == 0 {
@@ -211,9 +213,11 @@ func (r *mailReader) multipart(in io.Reader, kind, boundary, path string, depth 
 	}
 }
 
-// text reads a part that is a text.
-func (r *mailReader) text(in io.Reader, params map[string]string, path string, page bool) {
-	if label := params["charset"]; label != "" {
+// text reads a part that is a text, in its charset unless it is UTF-8 already.
+func (r *mailReader) text(in io.Reader, isUTF8 bool, params map[string]string, path string, page bool) {
+	if label := params["charset"]; isUTF8 {
+		// A charset says what the bytes were before they were converted.
+	} else if label != "" {
 		enc, _, ok := lookupEncoding(label)
 		switch {
 		case !ok:
@@ -250,15 +254,15 @@ func (r *mailReader) text(in io.Reader, params map[string]string, path string, p
 	r.rows.add(pending{kind: Plain, field: path, text: text, offset: -1})
 }
 
-// decoded undoes the encoding of a part.
-func decoded(in io.Reader, encoding string) io.Reader {
+// decoded undoes the encoding of a part, and reports whether there was none.
+func decoded(in io.Reader, encoding string) (out io.Reader, asIs bool) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "quoted-printable":
-		return quotedprintable.NewReader(in)
+		return quotedprintable.NewReader(in), false
 	case "base64":
-		return base64.NewDecoder(base64.StdEncoding, &base64Letters{in})
+		return base64.NewDecoder(base64.StdEncoding, &base64Letters{in}), false
 	}
-	return in
+	return in, true
 }
 
 // base64Letters passes on the letters of base64 and drops all else, as RFC 2045 asks for,
@@ -325,7 +329,7 @@ func (r *run) mbox(s *stream, m member) error {
 			return r.skipRest(m.place, err)
 		}
 		number++
-		end, err := r.message(b, m.rowAt(number, line, offset))
+		end, err := r.message(b, m.rowAt(number, line, offset), m.converted)
 		if err != nil {
 			return err
 		}
