@@ -27,6 +27,9 @@ var delimiters = []byte{',', '\t', ';', '|'}
 func looksCSV(b []byte, whole bool) int {
 	first, rest, more := bytes.Cut(b, []byte("\n"))
 	first = bytes.TrimRight(first, "\r")
+	if line, _, ok := bytes.Cut(first, []byte("\r")); ok { // the reader refuses such ends of lines
+		first, more = line, true
+	}
 	if !more || len(first) > 4096 {
 		return csvNo
 	}
@@ -270,6 +273,9 @@ func (r *run) csv(s *stream, m member, f Format, head []byte, whole bool) error 
 				return r.skip(place, Invalid, "the header of the table cannot be read: a quote is missing or too many")
 			}
 			for i, f := range fields {
+				if i := bytes.IndexByte(f, '\r'); i >= 0 && (i+1 == len(f) || f[i+1] != '\n') {
+					return r.skip(m.place, Invalid, "the lines of the table end with CR alone, which is not read; write them with LF")
+				}
 				name := bytes.TrimSpace(f)
 				if len(name) > 0 && slices.ContainsFunc(header, func(h []byte) bool { return bytes.Equal(h, name) }) {
 					return r.skip(place, RepeatedField, "the header has the field %.60q twice, so that programs differ in which they take; rename one", name)

@@ -219,3 +219,17 @@ func TestArchives(t *testing.T) {
 	assert.Equal(t, "x.tar", sources[3].Place.File)
 	assert.Empty(t, sources[3].Place.Members)
 }
+
+// Tables whose lines end with CR alone are neither empty nor one text with its prompts.
+func TestTableOfCR(t *testing.T) {
+	for _, name := range []string{"x.csv", "x.dat"} {
+		for _, table := range []string{"prompt,response\rp,words\r", "prompt,\"response\"\rp,\"words\nmore\"\r"} {
+			docs, skips, _ := items(t, name, []byte(table), nil)
+			assert.Empty(t, docs)
+			require.Len(t, skips, 1)
+			assert.Equal(t, corpus.Invalid, skips[0].Reason, skips[0].Detail)
+		}
+	}
+	docs, _, _ := items(t, "x.csv", []byte("\"prompt\r\nof it\",response\r\np,words\r\n"), nil)
+	assert.Len(t, docs, 1)
+}
