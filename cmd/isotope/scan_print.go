@@ -179,7 +179,7 @@ func (o *scanOutput) print(b *strings.Builder, t *scan.Totals) {
 			continue // the table says it
 		}
 		for _, s := range list.sources[:min(len(list.sources), 5)] {
-			fmt.Fprintf(b, "  %-9s %s: %s listed\n", list.what, s.Name, plural(s.Listed, "1 document", "%d documents"))
+			fmt.Fprintf(b, "  %-9s %s: %s listed\n", list.what, placeOf(&scan.Place{File: s.Name}), plural(s.Listed, "1 document", "%d documents"))
 		}
 	}
 	if t.Rows.Skipped > 0 {

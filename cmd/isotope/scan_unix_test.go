@@ -117,3 +117,16 @@ func TestScanInAProcess(t *testing.T) {
 		})
 	}
 }
+
+// TestScanOfNames: the output for people keeps to its lines, whatever the names of files hold.
+func TestScanOfNames(t *testing.T) {
+	dir := newDir(t)
+	text, err := os.ReadFile(fieldFiles + "base_marked.txt")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(dir.of("a\nverdict.txt"), text, 0o600))
+	require.NoError(t, os.WriteFile(dir.of("b\nverdict.txt"), append([]byte("It\xffs a \u200b start. "), text...), 0o600))
+	out := mustRun(t, scanArgs(t, "scan", dir.path)...)
+	assert.NotContains(t, out, "\nverdict")
+	assert.Contains(t, out, `a\nverdict.txt": 1 document listed`)
+	assert.Contains(t, out, `b\nverdict.txt", row 0: `)
+}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/isotope-wm/isotope/detect"
+	"github.com/isotope-wm/isotope/internal/corpus"
 	"github.com/isotope-wm/isotope/internal/prf"
 	"github.com/isotope-wm/isotope/internal/tail"
 	"github.com/isotope-wm/isotope/watermark"
@@ -178,7 +179,7 @@ func (t *Totals) row(file string, f *finding) {
 		}
 	}
 	for _, n := range f.Notes {
-		t.note(fmt.Sprintf("%s, row %d: %s", file, f.Row, n))
+		t.note(fmt.Sprintf("%s, row %d: %s", corpus.Place{File: file}, f.Row, n))
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/isotope-wm/isotope/internal/corpus"
 )
 
 // Stdin is the name that stands for standard input.
@@ -104,6 +106,7 @@ func (l *List) walk(dir string) {
 	if err != nil {
 		l.Files = append(l.Files, dir)
 	}
+	in := place(corpus.Place{File: dir}) + ": "
 	for _, x := range []struct {
 		n         int
 		one, many string
@@ -114,13 +117,13 @@ func (l *List) walk(dir string) {
 	} {
 		switch {
 		case x.n == 1:
-			l.Notes = append(l.Notes, dir+": "+x.one)
+			l.Notes = append(l.Notes, in+x.one)
 		case x.n > 1:
-			l.Notes = append(l.Notes, fmt.Sprintf(dir+": "+x.many, x.n))
+			l.Notes = append(l.Notes, in+fmt.Sprintf(x.many, x.n))
 		}
 	}
 	if files == 0 {
-		l.Notes = append(l.Notes, dir+": there is no file below this directory")
+		l.Notes = append(l.Notes, in+"there is no file below this directory")
 	}
 }
 

@@ -138,3 +138,15 @@ func TestWithoutIndexes(t *testing.T) {
 		assert.Equal(t, want, withoutIndexes(path))
 	}
 }
+
+// TestFindNotes: a note names its directory, whatever the name holds.
+func TestFindNotes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{".a", ".b"} {
+		write(t, filepath.Join("100%d%s", name), "x")
+	}
+	assert.Equal(t, []string{
+		"100%d%s: 2 hidden files and directories were left out; name them to read them",
+		"100%d%s: there is no file below this directory",
+	}, Find([]string{"100%d%s"}).Notes)
+}
