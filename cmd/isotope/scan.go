@@ -308,6 +308,7 @@ func (s *scanning) mapTo(ctx context.Context, dir string) error {
 	err := scan.Map(ctx, dir, s.marks, s.options, s.input, w)
 	finish()
 	release()
+	s.hintLater(dir)
 	if errors.Is(err, scan.ErrStopped) {
 		if s.flags.journal == "" {
 			return errors.New("interrupted, and nothing is kept without --journal")
@@ -316,6 +317,17 @@ func (s *scanning) mapTo(ctx context.Context, dir string) error {
 		return errIncomplete
 	}
 	return scanError(err)
+}
+
+// hintLater tells of files that came after the journal began, but for those of the journal itself.
+func (s *scanning) hintLater(dir string) {
+	later := slices.DeleteFunc(slices.Clone(s.counts.Later()), func(name string) bool {
+		return strings.HasPrefix(name, filepath.Clean(dir)+string(filepath.Separator))
+	})
+	if len(later) > 0 {
+		s.hint("%s not there when the scan of this journal began, such as %s: not scanned; begin another journal for all files",
+			plural(int64(len(later)), "1 file was", "%d files were"), placeOf(&scan.Place{File: later[0]}))
+	}
 }
 
 // scanError says what to do about an error of the engine.
@@ -410,7 +422,7 @@ func (s *scanning) mapOnly(ctx context.Context) error {
 		return err
 	}
 	return writeJSON(s.stdout, mapJSON{
-		envelope: newEnvelope("map"), Journal: s.flags.journal, Files: len(s.input.Files), Documents: s.counts.Documents(), Skipped: s.counts.Skipped(),
+		envelope: newEnvelope("map"), Journal: s.flags.journal, Files: s.counts.Files(), Documents: s.counts.Documents(), Skipped: s.counts.Skipped(),
 	})
 }
 

@@ -185,7 +185,47 @@ func TestScanStatuses(t *testing.T) {
 		status, _, errs = isotope(scanArgs(t, "reduce", dir.of("none"))...)
 		assert.Equal(t, exitError, status)
 		assert.Contains(t, errs, "there is no journal")
+		status, _, errs = isotope(scanArgs(t, "reduce", journal, journal+string(filepath.Separator))...)
+		assert.Equal(t, exitError, status)
+		assert.Contains(t, errs, "are the same folder")
 	})
+}
+
+// TestScanOfADirectoryThatGrows: files that came after the journal began are not scanned, and a hint says
+// so.
+func TestScanOfADirectoryThatGrows(t *testing.T) {
+	dir := newDir(t)
+	marked, err := os.ReadFile(fieldFiles + "base_marked.txt")
+	require.NoError(t, err)
+	sub := dir.of("sub")
+	require.NoError(t, os.Mkdir(sub, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(sub, "b.txt"), marked, 0o600))
+	call := func(verb string) (out, errs string) {
+		args := scanArgs(t, verb, "--run-key", scanRun, "--journal", filepath.Join(sub, "journal"), sub)
+		for i, a := range args {
+			if a == "--quiet" || a == "-q" {
+				args = append(args[:i:i], args[i+1:]...)
+				break
+			}
+		}
+		status, out, errs := isotope(args...)
+		require.Zero(t, status, errs)
+		return out, errs
+	}
+	first, errs := call("scan")
+	assert.Empty(t, errs)
+	again, errs := call("scan") // with the journal below the directory
+	assert.Equal(t, first, again)
+	assert.Empty(t, errs)
+	for _, name := range []string{"a.txt", "c.txt"} {
+		require.NoError(t, os.WriteFile(filepath.Join(sub, name), marked, 0o600))
+	}
+	again, errs = call("scan")
+	assert.Equal(t, first, again)
+	assert.Contains(t, errs, "2 files were not there when the scan of this journal began, such as "+filepath.Join(sub, "a.txt"))
+	again, errs = call("map")
+	assert.Contains(t, again, `"files":1,`)
+	assert.Contains(t, errs, "2 files were not there")
 }
 
 // TestScanOfStandardInput: standard input is a file of a name that the call may give.

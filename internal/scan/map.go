@@ -77,6 +77,9 @@ type Progress struct {
 	mu    sync.Mutex
 	open  map[*os.File]struct{}
 	ended int64 // bytes of files that were read
+
+	files int      // of the scan
+	later []string // files of this call that the scan does not have
 }
 
 // Documents returns the number of documents that were tested.
@@ -91,6 +94,13 @@ func (p *Progress) Detected() int64 { return p.detected.Load() }
 
 // TextBytes returns the length of the texts that were tested.
 func (p *Progress) TextBytes() int64 { return p.bytes.Load() }
+
+// Files returns the number of files of the scan, once Map has ended.
+func (p *Progress) Files() int { return p.files }
+
+// Later returns the sorted names of files that the call has and the scan has not, once Map has ended. A
+// directory may get files between the call that began a journal and one that resumes.
+func (p *Progress) Later() []string { return p.later }
 
 // FileBytes returns how many bytes of the files were read.
 func (p *Progress) FileBytes() int64 {
@@ -253,8 +263,12 @@ func (m *mapper) run(ctx context.Context) error {
 	if m.work.batchBytes <= 0 {
 		m.work.batchBytes = maxBatch
 	}
-	if err := m.resume(); err != nil || m.ended {
+	if err := m.resume(); err != nil {
 		return err
+	}
+	m.work.Progress.files, m.work.Progress.later = len(m.names), m.later()
+	if m.ended {
+		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -457,6 +471,20 @@ func (m *mapper) list() error {
 		return m.writeJSON(kindFiles, body)
 	}
 	return nil
+}
+
+// later returns the files of the call that the journal does not list.
+func (m *mapper) later() (names []string) {
+	for _, n := range m.in.Files {
+		if n == Stdin {
+			n = m.stdin()
+		}
+		if _, ok := slices.BinarySearch(m.names, name(n)); !ok {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // readFile reads a file and sends its rows in batches.

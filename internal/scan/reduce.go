@@ -140,10 +140,16 @@ func (r *reduction) open(dirs []string) error {
 	}
 	plan := r.plan()
 	seen := map[string]string{}
+	infos := make([]os.FileInfo, len(dirs))
 	for i, dir := range dirs {
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		info, err := os.Stat(dir)
+		if err != nil || !info.IsDir() {
 			return fmt.Errorf("there is no journal %s; name the folder that 'isotope map' made", dir)
 		}
+		if k := slices.IndexFunc(infos[:i], func(x os.FileInfo) bool { return os.SameFile(x, info) }); k >= 0 {
+			return fmt.Errorf("%w: %s and %s are the same folder; leave one of them out", ErrJoin, dirs[k], dir)
+		}
+		infos[i] = info
 		j, err := lockJournal(dir, r.disk, 0)
 		if err != nil {
 			if errors.Is(err, os.ErrNotExist) {
