@@ -34,7 +34,11 @@ func parseJSON(text []byte) (*source, error) {
 	f := &hfFile{source: &source{}, values: model}
 	for key, value := range keys {
 		switch key {
-		case "version", "truncation", "padding", "post_processor": // do not change the ids of a text
+		case "version":
+			if v := string(value); v != "null" && v != `"1.0"` {
+				return nil, unknown("version %s", short(value))
+			}
+		case "truncation", "padding", "post_processor": // do not change the ids of a text
 		case "added_tokens", "normalizer", "pre_tokenizer", "decoder", "model":
 		default:
 			return nil, unknown("%q with value %s", key, short(value))
@@ -53,9 +57,11 @@ type hfFile struct {
 	*source
 	values    map[string][]byte // of the model
 	byteLevel bool
-	strip     bool // the decoder removes a space at the start
-	lowLines  bool // the decoder makes spaces of ▁
-	fallback  bool // the decoder makes bytes of tokens such as <0x41>
+	strip     bool        // the decoder removes a space at the start
+	lowLines  bool        // the decoder makes spaces of ▁
+	fallback  bool        // the decoder makes bytes of tokens such as <0x41>
+	names     *dictionary // of the tokens as the file has them
+	count     int         // tokens that have a name
 }
 
 // A block is an object with a type, such as a normalizer.
@@ -364,6 +370,7 @@ func (f *hfFile) model(map[string][]byte) error {
 			return err
 		}
 	}
+	f.names = ids
 	return f.readMerges(model["merges"], ids)
 }
 
@@ -394,6 +401,7 @@ func (f *hfFile) vocabulary(value []byte) (*dictionary, error) {
 			return
 		}
 		ends[id] = [2]int{start, len(text)}
+		f.count++
 	})
 	if s.err != nil {
 		return nil, fmt.Errorf("%w: vocab: %w", ErrFormat, s.err)
@@ -447,6 +455,7 @@ func (f *hfFile) readMerges(value []byte, ids *dictionary) error {
 	s := scanner{text: value}
 	var buf, union []byte
 	rank, id := int32(0), int32(-1)
+	f.lastRank = true // as Hugging Face's tokenizers take it
 	f.merges = make([]pair, 0, len(value)/12)
 	s.array(func() {
 		var left, right []byte
@@ -516,6 +525,7 @@ func (f *hfFile) addedTokens(keys map[string][]byte) error {
 		return damaged("added_tokens is not a list of objects")
 	}
 	seen := map[string]bool{}
+	fresh := 0 // added tokens that the vocabulary does not have
 	for _, p := range tokens {
 		var t addedToken
 		var single bool
@@ -539,6 +549,18 @@ func (f *hfFile) addedTokens(keys map[string][]byte) error {
 		}
 		seen[t.content] = true
 		t.id = int32(id)
+		// Hugging Face's tokenizers do not take the id of the file. They number the tokens anew.
+		want := f.names.find([]byte(t.content))
+		if want < 0 {
+			want = int32(f.count + fresh)
+			fresh++
+			if int(want) < f.names.size() && f.names.token(want) != "" {
+				return unknown("added token %q, to which Hugging Face's tokenizers give the id %d of another token", t.content, want)
+			}
+		}
+		if want != t.id {
+			return unknown("added token %q with id %d, to which Hugging Face's tokenizers give %d", t.content, id, want)
+		}
 		if single {
 			return unknown("added token %q with single_word: true", t.content)
 		}

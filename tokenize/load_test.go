@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -346,7 +347,10 @@ func TestDigestOfFormats(t *testing.T) {
 		{"another normalizer", func(f tree) { f["normalizer"] = tree{"type": "NFKC"} }},
 		{"merges", func(f tree) { f["model"].(tree)["merges"] = []any{"h e", "l l", "he ll", "hell o"} }},
 		{"a token", func(f tree) {
-			f["model"].(tree)["vocab"].(tree)["xy"] = 263
+			f["model"].(tree)["vocab"].(tree)["xy"] = 261
+			for i := range 2 {
+				f["added_tokens"].([]any)[i].(tree)["id"] = 262 + i
+			}
 			f["model"].(tree)["merges"] = append(f["model"].(tree)["merges"].([]any), "x y")
 		}},
 		{"name of a control token", func(f tree) { f["added_tokens"].([]any)[0].(tree)["content"] = "<stop>" }},
@@ -406,6 +410,7 @@ func TestLoadErrors(t *testing.T) {
 		{"two values", append(text(t, byteLevelTree()), "{}"...), ErrFormat, "more after its end"},
 		{"a key twice", []byte(`{"model":{},"model":{}}`), ErrFormat, `a second "model"`},
 
+		{"version", top("version", "2.0"), ErrRule, `version "2.0"`},
 		{"unknown key", top("magic", 1), ErrRule, `"magic"`},
 		{"normalizer", top("normalizer", tree{"type": "BertNormalizer", "lowercase": true}), ErrRule, "normalizer BertNormalizer"},
 		{"two normalizers", top("normalizer", tree{"type": "Sequence", "normalizers": []any{tree{"type": "NFC"}, tree{"type": "NFKC"}}}), ErrRule, "normalizer NFKC after another"},
@@ -445,19 +450,28 @@ func TestLoadErrors(t *testing.T) {
 		{"wrong vocab", model("vocab", []any{1}), ErrFormat, "no object"},
 		{"two tokens with one id", edited(byteLevelTree(), func(f tree) { f["model"].(tree)["vocab"].(tree)["qq"] = 5 }), ErrFormat, "a second token with id 5"},
 		{"an id that is too large", edited(byteLevelTree(), func(f tree) { f["model"].(tree)["vocab"].(tree)["qq"] = maxID + 1 }), ErrFormat, "no id from 0"},
-		{"a byte without a token", edited(byteLevelTree(), func(f tree) { delete(f["model"].(tree)["vocab"].(tree), "A") }), ErrRule, "lacks the byte 0x41"},
+		{"a byte without a token", edited(byteLevelTree(), func(f tree) {
+			v := f["model"].(tree)["vocab"].(tree)
+			v["xy"] = v["A"]
+			delete(v, "A")
+		}), ErrRule, "lacks the byte 0x41"},
 		{"no merges", model("merges", nil), ErrFormat, "merges"},
 		{"a merge of one", model("merges", []any{"he"}), ErrFormat, "a merge without two tokens"},
 		{"a merge of three", model("merges", []any{[]any{"h", "e", "l"}}), ErrFormat, "a merge without two tokens"},
 		{"a merge of unknown tokens", model("merges", []any{"h q"}), ErrFormat, `a merge of "h" and "q"`},
 
+		{"an id that is not the next", added("id", 300), ErrRule, `"<think>" with id 300, to which Hugging Face's tokenizers give 262`},
+		{"an id that is not that of the vocabulary", added("content", "he"), ErrRule, `"he" with id 262, to which Hugging Face's tokenizers give 256`},
+		{"an id of another token", edited(byteLevelTree(), func(f tree) {
+			f["model"].(tree)["vocab"].(tree)[chars(" hello")] = 262
+		}), ErrRule, `give the id 262 of another token`},
 		{"single word", added("single_word", true), ErrRule, "single_word: true"},
 		{"option of a token", added("color", "red"), ErrRule, "color"},
 		{"no content", added("content", ""), ErrFormat, "an added token with id 262"},
 		{"negative id", added("id", -1), ErrFormat, "an added token with id -1"},
 		{"the same token twice", added("content", "<end>"), ErrFormat, `a second added token "<end>"`},
 		{"a normalized token", edited(fallbackTree(), func(f tree) {
-			f["added_tokens"] = append(f["added_tokens"].([]any), tree{"id": 300, "content": "x", "normalized": true})
+			f["added_tokens"] = append(f["added_tokens"].([]any), tree{"id": 268, "content": "x", "normalized": true})
 		}), ErrRule, "normalized: true after a normalizer"},
 
 		{"tekken: pattern", edited(tekkenTree(), func(f tree) { f["config"].(tree)["pattern"] = "x+" }), ErrRule, "pattern x+"},
@@ -538,4 +552,27 @@ func TestLoadPath(t *testing.T) {
 	_, err = Load(large)
 	require.ErrorIs(t, err, ErrFormat)
 	assert.ErrorContains(t, err, fmt.Sprint(maxFile))
+}
+
+// TestMergeTwice: a pair that tokenizer.json lists twice has the last rank, and in a GGUF file the first, as
+// the programs of these files have it.
+func TestMergeTwice(t *testing.T) {
+	f := byteLevelTree()
+	f["added_tokens"] = nil
+	f["model"].(tree)["vocab"].(tree)["el"] = 261
+	f["model"].(tree)["merges"] = []any{"h e", "e l", "h e"}
+	e, err := readBytes(text(t, f), LoadOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, []int32{'h', 261}, e.Append(nil, []byte("hel")))
+
+	tokens := make([]string, 0, 262)
+	for _, token := range append(smallTokens(), "el") {
+		tokens = append(tokens, chars(token))
+	}
+	types := slices.Repeat([]int32{1}, len(tokens))
+	e, err = readBytes(gguf{}.add("tokenizer.ggml.model", "gpt2").add("tokenizer.ggml.pre", "llama-bpe").
+		add("tokenizer.ggml.tokens", tokens).add("tokenizer.ggml.token_type", types).
+		add("tokenizer.ggml.merges", []string{"h e", "e l", "h e"}).file(), LoadOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, []int32{256, 'l'}, e.Append(nil, []byte("hel")))
 }

@@ -30,12 +30,15 @@ func (t *pairTable) home(left, right int32) int {
 	return int(mix(uint64(uint32(left))<<32|uint64(uint32(right)), 8) & uint64(len(t.slots)-1))
 }
 
-// add enters a pair, and reports whether it is new. The first rank of a pair stays.
-func (t *pairTable) add(p pair) bool {
+// add enters a pair, and reports whether it is new. The first rank of a pair stays, or the last one.
+func (t *pairTable) add(p pair, last bool) bool {
 	i := t.home(p.left, p.right)
 	for t.slots[i].id >= 0 {
 		t.probes++
 		if t.slots[i].left == p.left && t.slots[i].right == p.right {
+			if last {
+				t.slots[i] = p
+			}
 			return false
 		}
 		i = (i + 1) & (len(t.slots) - 1)

@@ -22,7 +22,9 @@ type source struct {
 	// merges lists the pairs in the order of their ranks. ranked says that there are none: the union of
 	// any two tokens that is a token merges, and its rank is its id.
 	merges []pair
-	ranked bool
+	// lastRank says that a pair which the list has twice has its last rank, and not its first.
+	lastRank bool
+	ranked   bool
 	// whole says that a piece which is a token gets its id even if its bytes would not merge to it.
 	whole bool
 	odd   bool // whole makes a difference for some piece
@@ -102,7 +104,7 @@ func (s *source) resolve(e *BPE) error {
 	}
 	all := newPairTable(len(s.merges))
 	for _, p := range s.merges {
-		all.add(p)
+		all.add(p, s.lastRank)
 		if all.probes > maxProbes*(len(s.merges)+64) {
 			return errSlow
 		}
@@ -134,7 +136,7 @@ func (s *source) resolve(e *BPE) error {
 			rank, before = rank+1, p.rank
 		}
 		kept[i].rank = rank
-		e.pairs.add(kept[i])
+		e.pairs.add(kept[i], false)
 	}
 	s.merges = kept
 	return s.settle(e, hidden)
