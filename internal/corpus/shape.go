@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -833,7 +834,12 @@ func (s *shaper) turn(x row.Value, path, role string, prompt bool) string {
 		s.leave(join(path, "tool_calls"), "calls of tools, which are no text")
 	}
 	if len(s.texts) == before && kind == Answer && s.why == "" {
-		s.none(Empty, "the turn in %q is empty; there is nothing to test", path)
+		fields := slices.Concat(turnTexts, []string{"tool_calls", "function_call", "refusal"})
+		if slices.ContainsFunc(fields, func(name string) bool { return x.Get(name).Kind() != row.None }) {
+			s.none(Empty, "the turn in %q is empty; there is nothing to test", path)
+		} else {
+			s.none(MissingField, "no field of the turn in %q holds a text; name the field that does", path)
+		}
 	}
 	return role
 }
@@ -877,6 +883,9 @@ func (s *shaper) content(kind Kind, role, path string, x row.Value) {
 		}
 	}
 	s.leave(path, "an object without a text")
+	if kind.Tested() {
+		s.none(WrongType, "the value of %q is an object without a text; name the field that holds it, or write the text as a string", path)
+	}
 }
 
 // isParts reports whether a list is made of parts: objects with a type, at least one.

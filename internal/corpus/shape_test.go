@@ -324,3 +324,24 @@ func TestCounts(t *testing.T) {
 	whole.Rows++
 	assert.ErrorContains(t, whole.Check(), "5 rows")
 }
+
+// A turn that holds its text in a form that is not read is not called empty.
+func TestTurnsWithoutAText(t *testing.T) {
+	for _, x := range []struct {
+		name, turn string
+		why        corpus.Reason
+	}{
+		{"null", `{"role":"assistant","content":null}`, corpus.Empty},
+		{"a call of a tool", `{"role":"assistant","tool_calls":[{"id":"1"}]}`, corpus.Empty},
+		{"blank", `{"role":"assistant","content":" "}`, corpus.Empty},
+		{"an object", `{"role":"assistant","content":{"answer":"words"}}`, corpus.WrongType},
+		{"another field", `{"type":"ai","data":{"content":"words"}}`, corpus.MissingField},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			docs, skips, _ := items(t, "a.jsonl", []byte(`{"messages":[{"role":"user","content":"p"},`+x.turn+`]}`+"\n"), nil)
+			assert.Empty(t, docs)
+			require.Len(t, skips, 1)
+			assert.Equal(t, x.why, skips[0].Reason, skips[0].Detail)
+		})
+	}
+}
