@@ -107,6 +107,7 @@ func (c *cli) tokenize(ctx context.Context, o *tokenizeFlags, name string) error
 		if err != nil {
 			return err
 		}
+		c.exact()
 		_, err = c.stdout.Write(text)
 		return err
 	case o.pieces:

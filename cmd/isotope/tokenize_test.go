@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/isotope-wm/isotope/tokenize"
 )
 
 // byteTokenizer returns a tokenizer.json of 256 bytes and a few merges, in the alphabet of GPT-2.
@@ -49,6 +53,19 @@ func byteTokenizer(t *testing.T) string {
 	})
 	require.NoError(t, err)
 	return string(text)
+}
+
+// TestDecodedTextIsExact: a program that reads the text gets its bytes.
+func TestDecodedTextIsExact(t *testing.T) {
+	tok, err := tokenize.Get("cl100k_base")
+	require.NoError(t, err)
+	const text = "e\u0301 \u202e\u200d\ufeff \x1b[31m \x00\x07\xff\xfe\u0085 end"
+	list, err := json.Marshal(tok.Append(nil, []byte(text)))
+	require.NoError(t, err)
+	var out, errs strings.Builder
+	status := run(context.Background(), []string{"tokenize", "--decode"}, strings.NewReader(string(list)), &out, &errs)
+	require.Zero(t, status, errs.String())
+	assert.Equal(t, text, out.String())
 }
 
 // TestTokenizersFromFiles: a profile for a tokenizer of a file marks and tests with this file, and
