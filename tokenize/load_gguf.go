@@ -203,6 +203,10 @@ var preTokenizers = map[string][]string{
 	"tekken":           {patternTekken},
 }
 
+// wholeTokens are the names of which llama.cpp gives a piece that is a token its id, even if its bytes would
+// not merge to it, as ignore_merges does in a tokenizer.json.
+var wholeTokens = map[string]bool{"llama3": true, "llama-v3": true, "llama-bpe": true, "tekken": true}
+
 func (t *ggufTokenizer) source() (*source, error) {
 	switch {
 	case len(t.tokens) == 0:
@@ -247,7 +251,7 @@ func (t *ggufTokenizer) byteLevel(kind func(int) uint64) (*source, error) {
 	if !ok {
 		return nil, unknown("GGUF with tokenizer.ggml.pre %q", t.pre)
 	}
-	s := &source{lossy: true}
+	s := &source{lossy: true, whole: wholeTokens[t.pre]}
 	for _, pattern := range patterns {
 		r, _ := ruleOf(pattern)
 		s.rules = append(s.rules, r)

@@ -576,3 +576,33 @@ func TestMergeTwice(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []int32{256, 'l'}, e.Append(nil, []byte("hel")))
 }
+
+// TestWholeTokensOfGGUF: under the names of llama.cpp that ask for it, a piece that is a token gets its id
+// although its bytes merge to others, as in the tokenizer.json of the same model.
+func TestWholeTokensOfGGUF(t *testing.T) {
+	f := byteLevelTree()
+	f["added_tokens"] = nil
+	f["model"].(tree)["vocab"].(tree)["xyz"] = 261
+	f["model"].(tree)["ignore_merges"] = true
+	like, err := readBytes(text(t, f), LoadOptions{})
+	require.NoError(t, err)
+	var tokens, merges []string
+	for _, token := range append(smallTokens(), "xyz") {
+		tokens = append(tokens, chars(token))
+	}
+	for _, m := range smallMerges {
+		merges = append(merges, chars(m[0])+" "+chars(m[1]))
+	}
+	for pre, want := range map[string][]int32{
+		"llama-bpe": {261}, "llama3": {261}, "llama-v3": {261}, "tekken": {261}, "qwen2": {'x', 'y', 'z'}, "gpt-4o": {'x', 'y', 'z'},
+	} {
+		e, err := readBytes(gguf{}.add("tokenizer.ggml.model", "gpt2").add("tokenizer.ggml.pre", pre).
+			add("tokenizer.ggml.tokens", tokens).add("tokenizer.ggml.token_type", slices.Repeat([]int32{pieceNormal}, len(tokens))).
+			add("tokenizer.ggml.merges", merges).file(), LoadOptions{})
+		require.NoError(t, err)
+		assert.Equal(t, want, e.Append(nil, []byte("xyz")), pre)
+		if pre == "llama-bpe" {
+			assert.Equal(t, like.Digest(), e.Digest())
+		}
+	}
+}
