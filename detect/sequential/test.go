@@ -43,6 +43,7 @@ type Test struct {
 	top     int64 // no score is larger
 	ledger  ledger
 	inputs  map[string]struct{} // scored inputs of a detect.UnitNamer, else nil
+	seeds   map[string]struct{} // seeds of the excluded contexts of a detect.ContextNamer, else nil
 	skipped detect.Skipped
 	futile  int64
 	pair    [1]detect.Pair
@@ -64,6 +65,9 @@ func New(s detect.Scorer, o *Options) *Test {
 			panic("sequential: a UnitNamer needs Dedup to be DedupPair")
 		}
 		q.inputs = make(map[string]struct{})
+	}
+	if _, ok := s.(detect.ContextNamer); ok {
+		q.seeds = make(map[string]struct{})
 	}
 	q.setFutile()
 	return q
@@ -133,7 +137,7 @@ func (q *Test) position(context []detect.Token, next detect.Token, inVocab bool)
 // fresh decides a unit that was not seen before, and scores it.
 func (q *Test) fresh(context []detect.Token, next detect.Token) fate {
 	_, exempt := slices.BinarySearch(q.options.Exempt, next)
-	excluded := exempt || q.ledger.isExcluded(context)
+	excluded := exempt || q.ledger.isExcluded(context) || q.hasSeedOf(q.seeds, context)
 	q.pair[0] = detect.Pair{Context: context, Token: next}
 	defer func() { q.pair[0] = detect.Pair{} }() // not kept
 	score := q.scorer.Score(q.score[:0], q.pair[:])[0]
@@ -172,10 +176,58 @@ func (q *Test) isRepeated() bool {
 	return false
 }
 
-// findInputs names the scored units again after they were decoded.
+// exclude takes contexts out, and those that have their seeds.
+func (q *Test) exclude(contexts map[string]struct{}) {
+	maps.Copy(q.ledger.excluded, contexts)
+	maps.Copy(q.seeds, q.seedsOf(contexts))
+}
+
+// seedsOf returns the seeds of packed contexts, nil if the scorer does not name them.
+func (q *Test) seedsOf(contexts map[string]struct{}) map[string]struct{} {
+	if q.seeds == nil {
+		return nil
+	}
+	seeds := make(map[string]struct{}, len(contexts))
+	for packed := range contexts {
+		seeds[string(q.scorer.(detect.ContextNamer).AppendSeed(nil, evidence.Unpack(packed)))] = struct{}{}
+	}
+	return seeds
+}
+
+// hasSeedOf reports whether a context has one of the seeds.
+func (q *Test) hasSeedOf(seeds map[string]struct{}, context []detect.Token) bool {
+	if len(seeds) == 0 {
+		return false
+	}
+	q.ledger.key = q.scorer.(detect.ContextNamer).AppendSeed(q.ledger.key[:0], context)
+	_, ok := seeds[string(q.ledger.key)]
+	return ok
+}
+
+// anyScored reports whether a unit of one of the contexts or of their seeds was scored.
+func (q *Test) anyScored(contexts map[string]struct{}) bool {
+	if q.ledger.anyScored(contexts) {
+		return true
+	}
+	seeds := q.seedsOf(contexts)
+	if len(seeds) == 0 {
+		return false
+	}
+	for key, f := range q.ledger.unit {
+		if ids := evidence.Unpack(key); f == fateScored && q.hasSeedOf(seeds, ids[:q.ledger.width]) {
+			return true
+		}
+	}
+	return false
+}
+
+// findInputs names the scored units and the excluded contexts again after they were decoded.
 func (q *Test) findInputs() {
 	if q.inputs == nil {
 		return
+	}
+	if q.seeds != nil {
+		q.seeds = q.seedsOf(q.ledger.excluded)
 	}
 	clear(q.inputs)
 	for key, f := range q.ledger.unit {
@@ -187,25 +239,26 @@ func (q *Test) findInputs() {
 	}
 }
 
-// Exclude takes every context that occurs in tokens out of the test. Call it with everything that
-// the writer had seen from the beginning and that may depend on the key. If one of the contexts has
-// been scored, the error wraps [ErrLate] and nothing changes. If the writer of that answer had seen
+// Exclude takes every context that occurs in tokens out of the test, and for a [detect.ContextNamer]
+// every context of their seeds. For another [detect.UnitNamer] the inputs of tokens in other windows
+// stay in. Call it with everything that the writer had seen from the beginning and that may depend on
+// the key. If one of the contexts has been scored, the error wraps [ErrLate] and nothing changes. If the writer of that answer had seen
 // tokens, discard the test. [Test.Prompt] is for a prompt that only later texts have seen. Exclude
 // looks through all units so far.
 func (q *Test) Exclude(tokens []detect.Token) error {
 	contexts := q.ledger.contexts(tokens, q.inVocab)
-	if q.ledger.anyScored(contexts) {
+	if q.anyScored(contexts) {
 		return fmt.Errorf("sequential: %w", ErrLate)
 	}
-	maps.Copy(q.ledger.excluded, contexts)
+	q.exclude(contexts)
 	return nil
 }
 
-// Prompt says that the writer now receives tokens. It takes every context that occurs in them out
-// of the test from here on. Units that were scored before stay, since they were written before.
-// Call it before you add any text whose writer has seen the prompt. The Test cannot check that.
+// Prompt says that the writer now receives tokens. It takes out what Exclude takes out, from here on.
+// Units that were scored before stay, since they were written before. Call it before you add any text
+// whose writer has seen the prompt. The Test cannot check that.
 func (q *Test) Prompt(tokens []detect.Token) {
-	maps.Copy(q.ledger.excluded, q.ledger.contexts(tokens, q.inVocab))
+	q.exclude(q.ledger.contexts(tokens, q.inVocab))
 }
 
 func (q *Test) inVocab(t detect.Token) bool { return t >= 0 && int(t) < q.scorer.Vocab() }
