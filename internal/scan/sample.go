@@ -238,11 +238,15 @@ func (s *sample) pair(dst []int32, i int) (context []int32, next token) {
 	if s.width > prf.MaxPacked {
 		return append(dst[:0], s.context(i)...), next
 	}
-	dst = dst[:0]
-	for j := prf.MaxPacked - s.width; j < prf.MaxPacked; j++ {
-		dst = append(dst, int32(in[3*j])|int32(in[3*j+1])<<8|int32(in[3*j+2])<<16)
+	return appendContext(dst[:0], in[:], s.width), next
+}
+
+// appendContext appends the ids of a packed context.
+func appendContext(dst []int32, packed []byte, width int) []int32 {
+	for j := prf.MaxPacked - width; j < prf.MaxPacked; j++ {
+		dst = append(dst, int32(packed[3*j])|int32(packed[3*j+1])<<8|int32(packed[3*j+2])<<16)
 	}
-	return dst, next
+	return dst
 }
 
 // excluded reports whether the context of pair i occurs in a prompt.

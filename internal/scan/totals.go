@@ -333,9 +333,11 @@ func (r *reduction) pileOf(at int) {
 		// Several contexts can be one input of the engine's function, and the sample knows only some
 		// of those that occur in prompts.
 		refused = "the sample does not know every context of the prompts, so that there is no test of the pile for this engine; make the sample larger"
+	case len(s.out) > 0 && !s.knowsInputs(scorers):
+		refused = "other windows of a document can have the inputs of a prompt, and the sample does not know which, so that there is no test of a pile with prompts for this engine; the tests of documents leave them out"
 	}
 	panel := detect.NewPanel(scorers, &o)
-	excluded := s.addTo(panel)
+	excluded := s.addTo(panel, scorers)
 	results := panel.Results()
 	bounds := map[[2]int64]float64{}
 	for i, res := range results {
@@ -377,9 +379,20 @@ func (r *reduction) pileOf(at int) {
 	}
 }
 
-// addTo adds the pairs of a sample to a test. It returns how many of them have contexts of prompts,
-// and were left out.
-func (s *sample) addTo(panel *detect.Panel) (excluded int64) {
+// knowsInputs reports whether the contexts of prompts tell which inputs of the scorers' functions the
+// prompts have. Where a seed depends on the token, only pairs would tell.
+func (s *sample) knowsInputs(scorers []detect.Scorer) bool {
+	return !slices.ContainsFunc(scorers, func(x detect.Scorer) bool {
+		_, seeds := x.(detect.ContextNamer)
+		_, names := x.(detect.UnitNamer)
+		return names && (!seeds || s.width > prf.MaxPacked)
+	})
+}
+
+// addTo adds the pairs of a sample to a test of scorers. It returns how many of them have contexts of
+// prompts, and were left out. Where scorers make a seed of a context, the test leaves out the other
+// contexts of these seeds as well.
+func (s *sample) addTo(panel *detect.Panel, scorers []detect.Scorer) (excluded int64) {
 	if s.width <= prf.MaxPacked {
 		kept := s.inputs
 		if len(s.out) > 0 {
@@ -387,6 +400,13 @@ func (s *sample) addTo(panel *detect.Panel) (excluded int64) {
 			for k := range s.inputs {
 				if !s.excluded(k) {
 					kept = append(kept, s.inputs[k])
+				}
+			}
+			if slices.ContainsFunc(scorers, func(x detect.Scorer) bool { _, ok := x.(detect.ContextNamer); return ok }) {
+				var context []token
+				for n := range s.out {
+					context = appendContext(context[:0], n[:], s.width)
+					panel.Exclude(context)
 				}
 			}
 		}
@@ -451,7 +471,7 @@ func (r *reduction) controlsOf(mark int) ([]float64, error) {
 	o.Dedup = detect.DedupPair
 	panel := detect.NewPanel(scorers, &o)
 	at := slices.IndexFunc(r.design.samples, func(x sampleOf) bool { return &r.groups[x.group] == g && x.width == r.marks[mark].Bound.Scorer.Width() })
-	r.samples[at].addTo(panel)
+	r.samples[at].addTo(panel, scorers)
 	var list []float64
 	for _, x := range panel.Results() {
 		list = append(list, x.Log10P)
