@@ -38,7 +38,7 @@ type Model interface {
 	// The server calls Generate on a goroutine of the request, and emit must be called there.
 	// emit may wait for a client that reads slowly. An engine that decodes several requests in
 	// one step therefore calls [Request.Draw] on its own goroutine. It passes the tokens to
-	// Generate through a channel.
+	// Generate through a channel. It must not call Draw once Generate has returned.
 	Generate(ctx context.Context, r *Request, emit func(watermark.Token) bool) (Finish, error)
 }
 

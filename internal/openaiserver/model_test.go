@@ -38,9 +38,18 @@ type slot struct {
 	text   []watermark.Token
 	turn   int // tokens since it was admitted
 	out    chan watermark.Token
-	quit   chan struct{} // closed when nobody wants more
-	finish Finish        // set before out is closed
+	finish Finish // set before out is closed
 	err    error
+
+	drawing sync.Mutex // held while the loop draws
+	left    bool       // nobody wants more, and Draw must not be called any more
+}
+
+// leave returns once no draw of the slot is under way. None follows.
+func (s *slot) leave() {
+	s.drawing.Lock()
+	defer s.drawing.Unlock()
+	s.left = true
 }
 
 const (
@@ -74,8 +83,8 @@ func (e *engine) Info() Info {
 }
 
 func (e *engine) Generate(ctx context.Context, r *Request, emit func(watermark.Token) bool) (Finish, error) {
-	s := &slot{r: r, text: r.Prompt[:len(r.Prompt):len(r.Prompt)], out: make(chan watermark.Token, outCap), quit: make(chan struct{})}
-	defer close(s.quit)
+	s := &slot{r: r, text: r.Prompt[:len(r.Prompt):len(r.Prompt)], out: make(chan watermark.Token, outCap)}
+	defer s.leave()
 	e.queue <- s
 	for {
 		select {
@@ -136,10 +145,10 @@ func (e *engine) loop(stop chan struct{}) {
 
 // step draws a token for a slot and reports whether its request has ended.
 func (e *engine) step(s *slot, row []float32) (ended bool) {
-	select {
-	case <-s.quit:
+	s.drawing.Lock()
+	defer s.drawing.Unlock()
+	if s.left {
 		return true
-	default:
 	}
 	if len(s.out) == cap(s.out) {
 		return false // the client is slow; the others continue
