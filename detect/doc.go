@@ -19,7 +19,7 @@
 //   - a list of documents or keys: [BenjaminiHochberg] for triage, [BenjaminiYekutieli] or [EBH]
 //     for evidence, [Holm] for accusations
 //   - weights for text whose entropy varies: [EntropyWeight], with [Accumulator.AddWeighted]
-//   - a scheme of your own: [Scorer], and [UnitNamer] if several contexts can be one input
+//   - a scheme of your own: [Scorer], and [UnitNamer] or [ContextNamer] if several contexts can be one input
 //
 // The packages below this one:
 //

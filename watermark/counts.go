@@ -170,9 +170,9 @@ func totalsOf(c Counts) totals {
 	}
 }
 
-// add reports whether the counts could be those of a Sequence with a bias or not, and with a keyed draw
+// addUp reports whether the counts could be those of a Sequence with a bias or not, and with a keyed draw
 // or not.
-func (c *Counts) add(bias, draw bool) bool {
+func (c *Counts) addUp(bias, draw bool) bool {
 	drawn := c.Tokens - c.Inserted
 	for _, n := range []int64{c.Inserted, drawn, c.Unasked, c.Replaced, c.PastVocab} {
 		if n < 0 || n > c.Tokens {

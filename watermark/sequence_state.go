@@ -105,7 +105,7 @@ func (s *Sequence) Resume(prompt, tokens []Token, state State) error {
 	case state.Variant != s.Variant():
 		return fmt.Errorf("watermark: %w: it has variant %d of the key, and the Sequence has %d; take the same mark again",
 			ErrState, state.Variant, s.Variant())
-	case !state.Counts.add(len(s.biases) > 0, s.draw.mark != nil):
+	case !state.Counts.addUp(len(s.biases) > 0, s.draw.mark != nil):
 		return fmt.Errorf("watermark: %w: its counts do not add up for the marks of the Sequence; take the same marks again", ErrState)
 	case state.Check != 0 && state.Check != s.checksum(state, tokens):
 		return fmt.Errorf("watermark: %w: its checksum is another; take the tokens, the keys and the state of one text", ErrState)
